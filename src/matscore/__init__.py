@@ -1,0 +1,77 @@
+"""Score tables with a linear model: ``scores = features @ weights + intercept``.
+
+The names below are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matscore.api import check_files, classify_file
+    from matscore.errors import (
+        FileError,
+        InputError,
+        MatscoreError,
+        MissingExtraError,
+        OutputError,
+        PlanError,
+        UsageError,
+    )
+    from matscore.files.table import ReadOptions
+    from matscore.frames import check, classify
+    from matscore.options import OutputOptions, RejectOptions, RunOptions
+    from matscore.plan import Plan, PlanOptions
+    from matscore.score import ScoreOptions
+    from matscore.summary import Progress, Summary
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FileError",
+    "InputError",
+    "MatscoreError",
+    "MissingExtraError",
+    "OutputError",
+    "OutputOptions",
+    "Plan",
+    "PlanError",
+    "PlanOptions",
+    "Progress",
+    "ReadOptions",
+    "RejectOptions",
+    "RunOptions",
+    "ScoreOptions",
+    "Summary",
+    "UsageError",
+    "check",
+    "check_files",
+    "classify",
+    "classify_file",
+]
+
+_HOMES = {
+    "matscore.api": ("check_files", "classify_file"),
+    "matscore.errors": (
+        "FileError", "InputError", "MatscoreError", "MissingExtraError", "OutputError",
+        "PlanError", "UsageError",
+    ),
+    "matscore.files.table": ("ReadOptions",),
+    "matscore.frames": ("check", "classify"),
+    "matscore.options": ("OutputOptions", "RejectOptions", "RunOptions"),
+    "matscore.plan": ("Plan", "PlanOptions"),
+    "matscore.score": ("ScoreOptions",),
+    "matscore.summary": ("Progress", "Summary"),
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

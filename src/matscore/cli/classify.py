@@ -1,0 +1,113 @@
+"""``matscore classify``: score rows and name the best category of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from matscore.cli import options as o
+
+if TYPE_CHECKING:
+    from matscore.summary import Summary
+
+
+def classify(
+    features: o.FeaturesFiles,
+    weights: o.WeightsFile,
+    delimiter: o.Delimiter = None,
+    encoding: o.Encoding = None,
+    headers: o.Headers = None,
+    decimal: o.DecimalMark = o.Decimal.point,
+    missing: o.MissingPolicy = o.Missing.error,
+    missing_values: o.MissingValues = None,
+    id_col: o.IdCol = None,
+    keep_cols: o.KeepCols = None,
+    strict: o.Strict = False,
+    transpose: o.Transpose = False,
+    transpose_features: o.TransposeFeatures = False,
+    auto_transpose: o.AutoTranspose = False,
+    intercept: o.Intercept = None,
+    no_intercept: o.NoIntercept = False,
+    probabilities: o.Probabilities = False,
+    margin: o.Margin = False,
+    no_scores: o.NoScores = False,
+    threshold: o.Threshold = None,
+    format_: o.OutputFormat = None,
+    output: o.OutputFile = None,
+    precision: o.Precision = None,
+    max_rows: o.MaxRows = 20,
+    excel_safe: o.ExcelSafe = False,
+    on_error: o.OnErrorPolicy = o.OnError.fail,
+    rejects: o.RejectsFile = None,
+    max_rejects: o.MaxRejects = None,
+    report: o.ReportFile = None,
+    color: o.ColorWhen = o.Color.auto,
+    jobs: o.Jobs = None,
+    chunk_size: o.ChunkSize = None,
+    verbose: o.Verbose = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Score rows and name the best category of each.
+
+    Multiplies FEATURES by WEIGHTS, adds the intercept if there is one, and writes the scores with
+    the category that scores highest. Features are matched by name; nothing is guessed.
+    """
+    from matscore.api import classify_file, format_of
+    from matscore.cli.progress import show_progress
+    from matscore.cli.reading import align_options, read_options, reject_options
+    from matscore.cli.report import open_report
+    from matscore.cli.say import say_facts, say_rejects
+    from matscore.cli.streams import open_streams
+    from matscore.cli.table import render_scores
+    from matscore.options import OutputOptions, RejectOptions, RunOptions
+    from matscore.score import ScoreOptions
+
+    streams = open_streams(color.value)
+    chosen = format_.value if format_ is not None else None
+    if chosen is None and output is None:
+        chosen = "table" if streams.out_is_terminal else "csv"
+    elif chosen is None and output is not None:
+        chosen = format_of(output) or "csv"
+    inputs = [*features, weights]
+    with (
+        open_report(report, inputs, [output, rejects]) as record,
+        show_progress(streams, quiet=quiet) as on_progress,
+    ):
+        run = partial(
+            classify_file,
+            features,
+            weights,
+            read=read_options(delimiter, encoding, headers, decimal, missing, missing_values),
+            align=align_options(
+                id_col, keep_cols, strict, transpose, transpose_features, auto_transpose,
+                intercept, no_intercept,
+            ),
+            score=ScoreOptions(probabilities, threshold),
+            write=OutputOptions(chosen, not no_scores, margin, precision, excel_safe, max_rows),
+            rejects=reject_options(on_error, rejects, max_rejects, missing),
+            run=RunOptions(jobs, chunk_size, checksum=report is not None),
+            on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
+            on_progress=on_progress,
+        )  # fmt: skip
+        if chosen != "table":
+            record.summary = run(output=streams.out if output is None else output)
+        elif output is None:
+            record.summary = run()
+        else:
+            record.summary = write_table(run, output, inputs)
+    if record.summary is not None and chosen == "table" and output is None:
+        streams.print_out(partial(render_scores, record.summary))
+    say_rejects(streams, record.summary, rejects, quiet=quiet)
+
+
+def write_table(run: Callable[[], Summary], output: str, inputs: list[str]) -> Summary:
+    """Render the table into a file, whole or not at all."""
+    from matscore.cli.streams import render_text
+    from matscore.cli.table import render_scores
+    from matscore.files.write import open_output
+
+    with open_output(output, inputs=inputs) as out:
+        summary = run()
+        out.write(render_text(partial(render_scores, summary), None, "never").encode())
+    return summary

@@ -1,0 +1,68 @@
+"""The program: its commands, and what happens around every one of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+import matscore
+from matscore.cli.check import check
+from matscore.cli.classify import classify
+
+app = typer.Typer(
+    name="matscore",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command(no_args_is_help=True)(classify)
+app.command(no_args_is_help=True)(check)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"matscore {matscore.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def explain_program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Score CSV files with a linear model: scores = features @ weights (+ intercept)."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with one of the documented codes."""
+    from matscore.cli.failures import report_failure
+    from matscore.cli.streams import guard_process, open_streams
+
+    # One thread of BLAS beside each of ours; it must be said before NumPy is loaded.
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+    guard_process()
+    code = 0
+    try:
+        app(prog_name="matscore")
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException as error:
+        code = report_failure(error, open_streams().err_console(), sys.argv[1:])
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Exit without the interpreter's own complaints about a pipe that nobody reads."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)

@@ -1,0 +1,375 @@
+"""The options that commands share; each is declared once, with its environment variable."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+
+READING = "Reading"
+LINING_UP = "Lining up"
+SCORING = "Scoring"
+OUTPUT = "Output"
+BAD_ROWS = "Bad rows"
+RUNNING = "Running"
+
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+
+
+class Format(str, Enum):
+    """Output formats."""
+
+    table = "table"
+    csv = "csv"
+    tsv = "tsv"
+    json = "json"
+    jsonl = "jsonl"
+    markdown = "markdown"
+    parquet = "parquet"
+    arrow = "arrow"
+
+
+class CheckFormat(str, Enum):
+    """Formats of ``check``."""
+
+    text = "text"
+    json = "json"
+
+
+class Color(str, Enum):
+    """When to colour."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+class Missing(str, Enum):
+    """What a missing cell means."""
+
+    error = "error"
+    skip = "skip"
+    zero = "zero"
+    keep = "keep"
+
+
+class OnError(str, Enum):
+    """What a bad row does."""
+
+    fail = "fail"
+    reject = "reject"
+
+
+class Decimal(str, Enum):
+    """Decimal marks."""
+
+    point = "."
+    comma = ","
+
+
+def _option(panel: str, help_: str, *names: str, **more: Any) -> Any:
+    """Declare an option, with the environment variable named after its long form."""
+    long = next(name for name in names if name.startswith("--")).split("/")[0]
+    variable = "MATSCORE_" + long[2:].upper().replace("-", "_")
+    settings = {"envvar": variable, "show_envvar": False, "rich_help_panel": panel}
+    return typer.Option(*names, help=help_, **(settings | more))
+
+
+def parse_delimiter(text: str) -> str:
+    """Read ``-d``: a character, or ``tab``."""
+    if text.lower() in ("tab", "\\t"):
+        return "\t"
+    if len(text) != 1 or not text.isascii() or text in '"\r\n.+-' or text.isalnum():
+        raise typer.BadParameter("it is one ASCII character, such as ';', or 'tab'")
+    return text
+
+
+def parse_size(text: str) -> int:
+    """Read a number of bytes such as ``65536``, ``256k`` or ``4M``."""
+    match = re.fullmatch(r"(\d+) ?([kmg]?)(?:i?b)?", text.strip().lower())
+    if match is None or int(match[1]) == 0:
+        raise typer.BadParameter("it is a number of bytes, such as 65536, 256k or 4M")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def parse_encoding(text: str) -> str:
+    """Read ``--encoding``: a name that Python knows."""
+    import codecs
+
+    try:
+        "".encode(text)
+        return codecs.lookup(text).name
+    except LookupError as error:
+        raise typer.BadParameter("it is not a known text encoding; try latin-1") from error
+
+
+def read_limit(text: str | None) -> tuple[int | None, float | None]:
+    """Read ``--max-rejects``: a number of rows, or a share of them in percent."""
+    if text is None:
+        return None, None
+    match = re.fullmatch(r"(\d+)|(\d+(?:\.\d*)?|\.\d+) ?%", text.strip(), re.ASCII)
+    if match is None:
+        raise typer.BadParameter("it is a number of rows, or a percentage such as 0.1%")
+    return (int(match[1]), None) if match[1] else (None, float(match[2]) / 100)
+
+
+def check_limit(text: str | None) -> str | None:
+    """Refuse a ``--max-rejects`` that cannot be read."""
+    read_limit(text)
+    return text
+
+
+FeaturesFiles = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FEATURES...",
+        help="Files with one row an item and one column a feature; `-` is standard input.",
+        show_default=False,
+    ),
+]
+FeaturesFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="FEATURES",
+        help="File with one row an item and one column a feature; `-` is standard input.",
+        show_default=False,
+    ),
+]
+WeightsFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="WEIGHTS",
+        help="File with one row a feature and one column a category.",
+        show_default=False,
+    ),
+]
+
+Delimiter = Annotated[
+    str | None,
+    _option(
+        READING,
+        "Character between cells, or `tab`; without it the header decides.",
+        "--delimiter",
+        "-d",
+        parser=parse_delimiter,
+        metavar="CHAR",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    _option(
+        READING,
+        "Text encoding; UTF-8 without it.",
+        "--encoding",
+        parser=parse_encoding,
+        metavar="NAME",
+    ),
+]
+Headers = Annotated[
+    bool | None,
+    _option(
+        READING,
+        "Whether the first record is a header; without it, it is one unless all its cells are "
+        "numbers.",
+        "--headers/--no-headers",
+        " /-n",
+        show_default=False,
+    ),
+]
+DecimalMark = Annotated[Decimal, _option(READING, "Decimal mark.", "--decimal")]
+MissingPolicy = Annotated[
+    Missing,
+    _option(
+        READING,
+        "A missing cell: stop; reject its row; read it as 0; keep the row, its scores NaN.",
+        "--missing",
+    ),
+]
+MissingValues = Annotated[
+    str | None,
+    _option(
+        READING,
+        "Comma-separated words that count as missing, besides an empty cell.",
+        "--missing-values",
+        metavar="A,B",
+        show_default="NA,N/A,NaN,nan,null,NULL,None",
+    ),
+]
+IdCol = Annotated[
+    str | None,
+    _option(
+        LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
+    ),
+]
+KeepCols = Annotated[
+    str | None,
+    _option(
+        LINING_UP,
+        "Features columns to carry into the output unchanged, or `all` that are not features.",
+        "--keep-cols",
+        metavar="A,B",
+    ),
+]
+Strict = Annotated[
+    bool,
+    _option(LINING_UP, "Refuse features columns that the weights do not know.", "--strict"),
+]
+Transpose = Annotated[bool, _option(LINING_UP, "Transpose the weights.", "--transpose")]
+TransposeFeatures = Annotated[
+    bool,
+    _option(
+        LINING_UP, "Transpose the features; they are read into memory.", "--transpose-features"
+    ),
+]
+AutoTranspose = Annotated[
+    bool,
+    _option(
+        LINING_UP,
+        "Transpose the weights when names or shapes leave no doubt.",
+        "--auto-transpose",
+    ),
+]
+Intercept = Annotated[
+    str | None,
+    _option(
+        LINING_UP,
+        "Weights row that is the intercept; without it, one named (Intercept), intercept, bias, "
+        "const or constant.",
+        "--intercept",
+        metavar="NAME",
+    ),
+]
+NoIntercept = Annotated[
+    bool,
+    _option(LINING_UP, "Take a row of such a name for a plain feature.", "--no-intercept"),
+]
+Probabilities = Annotated[
+    bool,
+    _option(
+        SCORING,
+        "Add `probability_<category>`: the softmax of the scores, or the logistic function for a "
+        "single category.",
+        "--probabilities",
+    ),
+]
+Margin = Annotated[
+    bool,
+    _option(SCORING, "Add `margin`: the highest score minus the runner-up.", "--margin"),
+]
+NoScores = Annotated[bool, _option(SCORING, "Leave the score columns out.", "--no-scores")]
+Threshold = Annotated[
+    float | None,
+    _option(
+        SCORING,
+        "No prediction where the best score is under T (the best probability, with "
+        "--probabilities).",
+        "--threshold",
+        metavar="T",
+    ),
+]
+OutputFormat = Annotated[
+    Format | None,
+    _option(
+        OUTPUT,
+        "Without it the ending of --output decides; else a table on a terminal, CSV elsewhere.",
+        "--format",
+        "-f",
+    ),
+]
+OutputFile = Annotated[
+    str | None,
+    _option(
+        OUTPUT,
+        "Write to FILE, whole or not at all; `.gz`, `.zst`, `.bz2`, `.xz` compress.",
+        "--output",
+        "-o",
+        metavar="FILE",
+    ),
+]
+Precision = Annotated[
+    int | None,
+    _option(OUTPUT, "Round numbers to N decimals.", "--precision", min=0, max=17, metavar="N"),
+]
+MaxRows = Annotated[
+    int, _option(OUTPUT, "Rows that a table shows.", "--max-rows", min=0, metavar="N")
+]
+ExcelSafe = Annotated[
+    bool,
+    _option(
+        OUTPUT,
+        "Put an apostrophe before text that starts with = + - @, so that no spreadsheet runs it.",
+        "--excel-safe",
+    ),
+]
+ColorWhen = Annotated[Color, _option(OUTPUT, "When to colour.", "--color")]
+Jobs = Annotated[
+    int | None,
+    _option(
+        RUNNING,
+        "Threads.",
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        show_default="one a processor",
+    ),
+]
+ChunkSize = Annotated[
+    int | None,
+    _option(
+        RUNNING,
+        "Bytes read at a time, such as 4M.",
+        "--chunk-size",
+        parser=parse_size,
+        metavar="SIZE",
+        show_default="4M, more for wide files",
+    ),
+]
+Verbose = Annotated[
+    bool,
+    _option(
+        RUNNING, "Say what was found and decided, also where no terminal is.", "--verbose", "-v"
+    ),
+]
+Quiet = Annotated[bool, _option(RUNNING, "Say nothing but errors.", "--quiet", "-q")]
+CheckOutput = Annotated[
+    CheckFormat,
+    _option(OUTPUT, "Format.", "--format", "-f", envvar="MATSCORE_CHECK_FORMAT"),
+]
+OnErrorPolicy = Annotated[
+    OnError,
+    _option(
+        BAD_ROWS, "At a bad row, stop; or write it to --rejects and go on.", "--on-error"
+    ),
+]
+RejectsFile = Annotated[
+    str | None,
+    _option(
+        BAD_ROWS,
+        "Where rejected rows go: file, line, column, name, error and text of each, as CSV.",
+        "--rejects",
+        metavar="FILE",
+    ),
+]
+MaxRejects = Annotated[
+    str | None,
+    _option(
+        BAD_ROWS,
+        "Give up past that many rejected rows, or that share of all rows.",
+        "--max-rejects",
+        metavar="N|N%",
+        callback=check_limit,
+    ),
+]
+ReportFile = Annotated[
+    str | None,
+    _option(
+        RUNNING,
+        "Write what was read, decided and counted, as JSON.",
+        "--report",
+        metavar="FILE.json",
+    ),
+]
+

@@ -1,0 +1,92 @@
+"""Option values into the typed options of the library."""
+
+from __future__ import annotations
+
+import csv
+
+from matscore.cli import options as o
+from matscore.errors import UsageError
+from matscore.files.parse import MISSING_VALUES
+from matscore.files.table import ReadOptions
+from matscore.options import RejectOptions
+from matscore.plan import PlanOptions
+
+
+def read_options(
+    delimiter: str | None,
+    encoding: str | None,
+    headers: bool | None,
+    decimal: o.Decimal,
+    missing: o.Missing,
+    missing_values: str | None,
+) -> ReadOptions:
+    """Return how inputs are read.
+
+    Raises
+    ------
+    UsageError
+        Options that contradict each other.
+    """
+    if delimiter is not None and delimiter == decimal.value:
+        raise UsageError("--delimiter and --decimal are the same character", "change one of them")
+    words = MISSING_VALUES if missing_values is None else split_list(missing_values)
+    return ReadOptions(delimiter, encoding, headers, decimal.value, missing.value, words)
+
+
+def reject_options(
+    on_error: o.OnError, rejects: str | None, max_rejects: str | None, missing: o.Missing
+) -> RejectOptions:
+    """Return what happens to bad rows.
+
+    Raises
+    ------
+    UsageError
+        Rows would be rejected with no place to go, or there is a place and no row goes there.
+    """
+    rejecting = on_error is o.OnError.reject or missing is o.Missing.skip
+    asked = "--on-error reject" if on_error is o.OnError.reject else "--missing skip"
+    if rejecting and rejects is None:
+        raise UsageError(f"{asked} needs --rejects", "name the file where rejected rows go")
+    for option, value in (("--rejects", rejects), ("--max-rejects", max_rejects)):
+        if value is not None and not rejecting:
+            raise UsageError(f"{option} has no effect", "it goes with --on-error reject")
+    return RejectOptions(on_error.value, rejects, *o.read_limit(max_rejects))
+
+
+def align_options(
+    id_col: str | None,
+    keep_cols: str | None,
+    strict: bool,
+    transpose: bool,
+    transpose_features: bool,
+    auto_transpose: bool,
+    intercept: str | None,
+    no_intercept: bool,
+) -> PlanOptions:
+    """Return how the two sides are lined up.
+
+    Raises
+    ------
+    UsageError
+        Options that contradict each other.
+    """
+    if intercept is not None and no_intercept:
+        raise UsageError("--intercept and --no-intercept contradict each other", "give one of them")
+    keep_all = keep_cols == "all"
+    kept = () if keep_cols is None or keep_all else split_list(keep_cols)
+    return PlanOptions(
+        id_col,
+        transpose,
+        transpose_features,
+        auto_transpose,
+        strict,
+        kept,
+        keep_all,
+        intercept,
+        no_intercept,
+    )
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list; a name with a comma is quoted as in CSV."""
+    return tuple(next(csv.reader([text]), []))

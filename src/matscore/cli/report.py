@@ -1,0 +1,179 @@
+"""``--report``: one JSON file that says what a run read, decided and counted."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matscore
+from matscore.cli.failures import exit_code_of, message_of
+from matscore.cli.plan_text import plan_facts
+from matscore.errors import MatscoreError, OutputError
+from matscore.files.source import SourceFacts
+from matscore.files.write import open_output, refuse_same_file
+from matscore.plan import Plan
+from matscore.summary import Summary
+
+SCHEMA_VERSION = 1
+
+
+@dataclass
+class Record:
+    """What is known of a run so far.
+
+    Attributes
+    ----------
+    plans : tuple of Plan
+        Empty until they are made.
+    summary : Summary or None
+        None until the run has ended well.
+    """
+
+    plans: tuple[Plan, ...] = ()
+    summary: Summary | None = None
+
+
+@contextmanager
+def open_report(
+    path: str | None, inputs: Sequence[str], outputs: Sequence[str | None]
+) -> Iterator[Record]:
+    """Write a report at the end of a run, also of one that fails.
+
+    Parameters
+    ----------
+    path : str or None
+        Where it goes; with None nothing is written.
+    inputs : sequence of str
+        Features files, then the weights.
+    outputs : sequence of str or None
+        The other files that the run writes: the scores and the rejects.
+
+    Yields
+    ------
+    Record
+        To be filled.
+
+    Raises
+    ------
+    OutputError, UsageError
+        The report cannot be written there.
+    """
+    record, started = Record(), time.monotonic()
+    if path is None:
+        yield record
+        return
+    _check_path(path, inputs, outputs)
+    failure: BaseException | None = None
+    try:
+        yield record
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        facts = make_report(record, inputs, outputs, time.monotonic() - started, failure)
+        try:
+            with open_output(path) as out:
+                out.write(json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
+        except OutputError:
+            if failure is None:
+                raise
+
+
+def make_report(
+    record: Record,
+    inputs: Sequence[str],
+    outputs: Sequence[str | None],
+    seconds: float,
+    failure: BaseException | None,
+) -> dict[str, Any]:
+    """Return the report's content; ``report.schema.json`` in the package describes it.
+
+    Parameters
+    ----------
+    record : Record
+        What is known of the run.
+    inputs, outputs : sequence of str
+        As in `open_report`.
+    seconds : float
+        How long the run took.
+    failure : BaseException or None
+        What ended it.
+
+    Returns
+    -------
+    dict
+        Plain values.
+    """
+    summary = record.summary
+    plan = record.plans[0] if record.plans else getattr(failure, "plan", None)
+    plans = record.plans or ((plan,) if plan else ())
+    argv = sys.argv[1:]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "program": "matscore",
+        "version": matscore.__version__,
+        "command": argv,
+        "inputs": _describe_inputs(inputs, summary),
+        "output": outputs[0],
+        "rejects": outputs[1],
+        "shapes": _describe_shapes(plan, summary),
+        "plans": [plan_facts(one, argv) for one in plans],
+        "rows_in": summary and summary.n_rows + summary.n_rejected,
+        "rows_scored": summary and summary.n_rows,
+        "rows_rejected": summary and summary.n_rejected,
+        "rows_tied": summary and summary.n_ties,
+        "rows_missing": summary and summary.n_missing,
+        "rows_without_prediction": summary and summary.n_empty,
+        "rows_a_category": summary and summary.counts,
+        "seconds": round(seconds, 3),
+        "exit": 0 if failure is None else int(exit_code_of(failure)),
+        "error": None if failure is None else message_of(failure),
+    }
+
+
+def _check_path(path: str, inputs: Sequence[str], outputs: Sequence[str | None]) -> None:
+    refuse_same_file(path, [*inputs, *(name for name in outputs if name is not None)])
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise OutputError(path, f"there is no directory {folder}", "make it first")
+
+
+def _describe_inputs(inputs: Sequence[str], summary: Summary | None) -> list[dict[str, Any]]:
+    facts = summary.inputs if summary else tuple(_look(path) for path in inputs)
+    roles = ["features"] * (len(inputs) - 1) + ["weights"]
+    return [
+        {
+            "role": role,
+            "path": fact.path,
+            "size": fact.size,
+            "mtime": fact.mtime and datetime.fromtimestamp(fact.mtime, UTC).isoformat(),
+            "sha256": fact.sha256,
+        }
+        for role, fact in zip(roles, facts, strict=True)
+    ]
+
+
+def _look(path: str) -> SourceFacts:
+    file = Path(path)
+    if path == "-" or not file.is_file():
+        return SourceFacts(path, None, None, None)
+    info = file.stat()
+    return SourceFacts(path, info.st_size, info.st_mtime, None)
+
+
+def _describe_shapes(plan: Plan | None, summary: Summary | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    n_rows = plan.features_shape[0] if summary is None else summary.n_rows
+    return {
+        "features": [n_rows, plan.features_shape[1]],
+        "weights": list(plan.weights_shape),
+        "scores": [n_rows, plan.weights_shape[1]],
+    }

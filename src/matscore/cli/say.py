@@ -1,0 +1,70 @@
+"""Facts worth knowing, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from matscore.cli.streams import Streams
+from matscore.cli.text import plural, show
+
+if TYPE_CHECKING:
+    from matscore.cli.report import Record
+    from matscore.plan import Plan
+    from matscore.summary import Summary
+
+
+def say_facts(
+    streams: Streams, record: Record, *, verbose: bool, quiet: bool
+) -> Callable[[tuple[Plan, ...]], None]:
+    """Return what tells a person how the files were read and lined up.
+
+    Parameters
+    ----------
+    streams : Streams
+        Facts are said where standard error is a terminal.
+    record : Record
+        Keeps the plans for the report.
+    verbose, quiet : bool
+        Say them anyway; never say them.
+
+    Returns
+    -------
+    callable
+        Takes the plans.
+    """
+
+    def say(plans: tuple[Plan, ...]) -> None:
+        record.plans = plans
+        if quiet or not (verbose or streams.err_is_terminal):
+            return
+        console = streams.err_console()
+        facts = dict.fromkeys(fact for plan in plans for fact in plan.facts)
+        for fact in facts:
+            console.print(Text(f"matscore: {show(fact)}", style="dim"), soft_wrap=True)
+
+    return say
+
+
+def say_rejects(
+    streams: Streams, summary: Summary | None, path: str | None, *, quiet: bool
+) -> None:
+    """Warn that rows were set aside.
+
+    Parameters
+    ----------
+    streams : Streams
+        The warning goes to standard error.
+    summary : Summary or None
+        What was done.
+    path : str or None
+        Where the rows are.
+    quiet : bool
+        Say nothing.
+    """
+    if quiet or summary is None or not summary.n_rejected:
+        return
+    what = f"matscore: {plural(summary.n_rejected, 'row')} rejected, see {show(path or '')}"
+    streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)

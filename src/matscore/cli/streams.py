@@ -1,0 +1,193 @@
+"""The process's streams: what is a terminal, what may be coloured, and a stdout that fails well."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, TextIO
+
+from rich.console import Console
+
+from matscore.errors import OutputError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """The process was told to end by a signal, or the reader of its output has gone.
+
+    Parameters
+    ----------
+    number : int
+        The signal's number.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class StandardOutput(io.RawIOBase):
+    """File descriptor 1, written straight and whole."""
+
+    def writable(self) -> bool:
+        """Say that it can be written."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return 1
+
+    def write(self, data: Any) -> int:
+        """Write all of the bytes.
+
+        Raises
+        ------
+        Stopped
+            The reader has gone.
+        OutputError
+            Anything else went wrong.
+        """
+        view = memoryview(data).cast("B")
+        n_all = len(view)
+        try:
+            while view:
+                view = view[os.write(1, view) :]
+        except BrokenPipeError:
+            raise Stopped(signal.SIGPIPE) from None
+        except OSError as error:
+            closed = error.errno == errno.EBADF
+            what = "standard output is closed" if closed else str(error.strerror).lower()
+            raise OutputError("-", what) from error
+        return n_all
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Where results and messages go.
+
+    Attributes
+    ----------
+    out : StandardOutput
+        Results.
+    out_is_terminal, err_is_terminal : bool
+        Whether a person looks at the stream.
+    color : str
+        ``auto``, ``always`` or ``never``.
+    """
+
+    out: StandardOutput
+    out_is_terminal: bool
+    err_is_terminal: bool
+    color: str = "auto"
+
+    def err_console(self) -> Console:
+        """Return a console on standard error."""
+        return _console(sys.stderr or io.StringIO(), self.color)
+
+    def print_out(self, render: Callable[[Console], None]) -> None:
+        """Render something and write it to standard output.
+
+        Parameters
+        ----------
+        render : callable
+            Prints to the console that it is given.
+        """
+        text = render_text(render, sys.stdout, self.color)
+        self.out.write(text.encode(_encoding(sys.stdout), "backslashreplace"))
+
+
+def render_text(render: Callable[[Console], None], like: TextIO | None, color: str) -> str:
+    """Render to text as a stream would show it.
+
+    Parameters
+    ----------
+    render : callable
+        Prints to the console that it is given.
+    like : text stream or None
+        Whose width, colours and encoding are taken; None for a file.
+    color : str
+        ``auto``, ``always`` or ``never``.
+
+    Returns
+    -------
+    str
+        The text.
+    """
+    held = _Captured(_encoding(like))
+    console = _console(held, color, _is_terminal(like))
+    if like is not None and _is_terminal(like) and "COLUMNS" not in os.environ:
+        with contextlib.suppress(OSError):
+            console.width = os.get_terminal_size(like.fileno()).columns
+    render(console)
+    return held.getvalue()
+
+
+def open_streams(color: str = "auto") -> Streams:
+    """Return the process's streams."""
+    return Streams(StandardOutput(), _is_terminal(sys.stdout), _is_terminal(sys.stderr), color)
+
+
+def guard_process() -> None:
+    """Turn signals into `Stopped` and fill closed standard descriptors, so that no file gets one."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Opened the wrong way round, so that using it fails as a closed one does.
+            os.open(os.devnull, os.O_RDONLY if descriptor else os.O_WRONLY)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    del frame
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise Stopped(number)
+
+
+class _Captured(io.StringIO):
+    """Text in memory that claims the encoding of the stream it is for."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _console(stream: TextIO, color: str, terminal: bool | None = None) -> Console:
+    terminal = _is_terminal(stream) if terminal is None else terminal
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
+    forced = bool(os.environ.get("FORCE_COLOR")) and not os.environ.get("NO_COLOR")
+    colored = color == "always" or (color == "auto" and (forced or (terminal and not plain)))
+    return Console(
+        file=stream,
+        force_terminal=colored,
+        no_color=not colored,
+        color_system="auto" if colored and terminal and not plain else None if not colored else "standard",
+        width=None if terminal or "COLUMNS" in os.environ else 80,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=False,
+    )

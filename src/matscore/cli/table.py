@@ -1,0 +1,365 @@
+"""Scores as a table on a terminal.
+
+The widths are decided here and not left to `rich.table`, which would cut or wrap a number in a
+terminal too narrow for it. Labels and headings give way first, then whole columns; numbers never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from matscore.cli.text import Signs, format_numbers, pad, plural, show_product, signs_for
+from matscore.names import is_number
+
+if TYPE_CHECKING:
+    from matscore.files.encode import OutputSpec
+    from matscore.summary import Summary
+
+_GAP = 2
+_LONGEST = 2000  # a label may be a megabyte
+_LONGEST_WHOLE = 20
+_FEW_ROWS = 20
+_BEST, _TIED, _DIM, _HEAD = "bold green", "bold yellow", "dim", "bold"
+
+
+@dataclass(frozen=True)
+class _Least:
+    """Cells that columns may shrink to while there are others that could be left out."""
+
+    label: int
+    text: int
+    heading: int
+
+
+_ROOMY, _TIGHT, _CRAMPED = _Least(18, 14, 8), _Least(10, 8, 6), _Least(4, 4, 4)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column as it is shown; its texts are safe and as wide as they like.
+
+    `short` is what is cut where the heading finds no room.
+    """
+
+    heading: str
+    cells: Sequence[str]
+    styles: Sequence[str]
+    is_label: bool = False
+    is_numeric: bool = False
+    short: str = ""
+
+    @property
+    def width(self) -> int:
+        return max(cell_len(self.heading), self.body)
+
+    @property
+    def body(self) -> int:
+        return max(map(cell_len, self.cells), default=0)
+
+    def least(self, at: _Least) -> int:
+        """Return the width under which it may not shrink; numbers are never cut."""
+        if self.is_numeric:
+            return max(self.body, min(cell_len(self.heading), at.heading))
+        return min(self.width, at.label if self.is_label else at.text)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The columns that are shown, and what is said of the others."""
+
+    columns: list[_Column]
+    hidden: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The first rows of an output, with the signs and styles of their best cells."""
+
+    spec: OutputSpec
+    frame: pl.DataFrame
+    marks: NDArray[np.bool_]
+    signs: Signs
+
+    @property
+    def tied(self) -> NDArray[np.bool_]:
+        tied: NDArray[np.bool_] = self.marks.sum(axis=0) > 1
+        return tied
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        decided: NDArray[np.bool_] = self.marks.sum(axis=0) > 0
+        return decided
+
+    def label(self) -> _Column:
+        spec = self.spec
+        if spec.numbered:
+            cells = [str(row) for row in self.frame[spec.label_name]]
+            return _Column(self.signs.show(spec.label_name), cells, [""] * len(cells), True, True)
+        return replace(self._text(spec.label_name), is_label=True)
+
+    def kept(self, n: int) -> list[_Column]:
+        return [self._text(name) for name in self.spec.kept_names[:n]]
+
+    def scores(self, n: int) -> list[_Column]:
+        return [
+            self._marked(name, self.frame[name], self.marks[i])
+            for i, name in enumerate(self.spec.score_names[:n])
+        ]
+
+    def probabilities(self, n: int) -> list[_Column]:
+        spec = self.spec
+        marks: NDArray[np.bool_] = np.zeros_like(self.marks) if spec.scores else self.marks
+        names = zip(spec.categories, spec.probability_names[:n], marks, strict=False)
+        return [
+            replace(
+                self._marked(name, self.frame[name], mark),
+                short=self.signs.show(f"p({category})"),
+            )
+            for category, name, mark in names
+        ]
+
+    def best(self) -> list[_Column]:
+        """Return the highest score and probability of each row instead of them all."""
+        spec, marks = self.spec, self.decided
+        columns: list[_Column] = []
+        for name, names in (("score", spec.score_names), ("probability", spec.probability_names)):
+            if names:
+                columns.append(self._marked(name, self._best_of(names), marks))
+                marks = np.zeros_like(marks)
+        return columns
+
+    def prediction(self) -> list[_Column]:
+        if not self.spec.prediction:
+            return []
+        alone = not (self.spec.scores or self.spec.probabilities)
+        cells, styles = [], []
+        for name, tied in zip(self.frame["prediction"], self.tied, strict=True):
+            cell = self.signs.dash if name is None else self.signs.show(name)
+            cells.append(f"{cell} {self.signs.tie}" if tied and alone else cell)
+            styles.append(_DIM if name is None else _TIED if tied else _BEST)
+        return [_Column("prediction", cells, styles)]
+
+    def margin(self) -> list[_Column]:
+        if not self.spec.margin:
+            return []
+        unmarked: NDArray[np.bool_] = np.zeros_like(self.tied)
+        return [self._marked("margin", self.frame["margin"], unmarked)]
+
+    def _text(self, name: str) -> _Column:
+        texts = self.frame[name].fill_null("").to_list()
+        cells = [
+            self.signs.shorten(self.signs.show(text[: _LONGEST + 1]), _LONGEST) for text in texts
+        ]
+        filled = [text for text in texts if text]
+        numeric = all(is_number(text) and len(text) <= _LONGEST_WHOLE for text in filled)
+        styles = [""] * len(cells)
+        return _Column(self.signs.show(name), cells, styles, is_numeric=bool(filled) and numeric)
+
+    def _marked(
+        self, name: str, values: pl.Series | NDArray[np.float64], marks: NDArray[np.bool_]
+    ) -> _Column:
+        numbers = format_numbers(list(values), self.spec.precision)
+        cells, styles = [], []
+        slot = 2 * bool(marks.any())
+        for number, mark, tied in zip(numbers, marks, self.tied, strict=True):
+            sign = f" {self.signs.tie if tied else self.signs.best}" if mark else " " * slot
+            cells.append(number + sign)
+            unmarked = _DIM if number.strip() == "NaN" else ""
+            styles.append((_TIED if tied else _BEST) if mark else unmarked)
+        return _Column(self.signs.show(name), cells, styles, is_numeric=True)
+
+    def _best_of(self, names: Sequence[str]) -> NDArray[np.float64]:
+        values = self.frame.select(names).to_numpy()
+        chosen = np.where(self.decided, self.marks.argmax(axis=0), values.argmax(axis=1))
+        best: NDArray[np.float64] = np.take_along_axis(values, chosen[:, None], axis=1)[:, 0]
+        return best
+
+
+def render_scores(summary: Summary, console: Console) -> None:
+    """Print the first rows of a run as a table, and what became of all of them.
+
+    Parameters
+    ----------
+    summary : Summary
+        Of a run whose format is ``table``.
+    console : Console
+        Where to print; its width and encoding decide what is shown.
+    """
+    signs = signs_for(console)
+    rows = _take_rows(summary, signs)
+    choice = _choose_columns(rows, console.width)
+    plan = summary.plans[0]
+    n_features, n_categories = len(plan.feature_names), len(plan.categories)
+    equation = show_product(summary.n_rows, n_features, n_categories, console.width, signs)
+    console.print(Text(f"{equation}\n", style=_HEAD))
+    for line in _render_table(choice.columns, console.width, signs):
+        console.print(line, soft_wrap=True)
+    for text in _say_rest(summary, rows, choice):
+        console.print(Text(text, style=_DIM))
+    if summary.n_rows and rows.spec.prediction:
+        console.print("")
+        console.print(_render_counts(summary, console.width, signs))
+
+
+def _take_rows(summary: Summary, signs: Signs) -> _Rows:
+    spec = summary.output
+    n_categories = len(spec.categories)
+    frames = [preview.frame for preview in summary.previews]
+    marks = [preview.marks for preview in summary.previews]
+    frame = pl.concat(frames) if frames else pl.DataFrame(schema=spec.schema)
+    found = np.hstack([np.zeros((n_categories, 0), dtype=bool), *marks])
+    return _Rows(spec, frame.head(spec.max_rows), found[:, : spec.max_rows], signs)
+
+
+def _choose_columns(rows: _Rows, width: int) -> _Choice:
+    """Return the first choice of columns that fits, or the smallest there is."""
+    choice = _Choice([])
+    for choice, least in _iter_choices(rows, width):
+        if _count_cells([column.least(least) for column in choice.columns]) <= width:
+            break
+    return choice
+
+
+def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[_Choice, _Least]]:
+    spec = rows.spec
+    most = width // (1 + _GAP) + 1  # columns that the terminal could ever hold
+    label, prediction, margin = rows.label(), rows.prediction(), rows.margin()
+    kept, scores, probabilities = rows.kept(most), rows.scores(most), rows.probabilities(most)
+    best, n_categories, n_kept = rows.best(), len(spec.categories), len(spec.kept_names)
+    if n_categories <= most >= n_kept:
+        columns = [label, *kept, *scores, *prediction, *probabilities, *margin]
+        yield _Choice(columns), _TIGHT
+        if scores and probabilities:
+            columns = [label, *kept, *scores, *prediction, best[1], *margin]
+            yield _Choice(columns, ["probability of the best category only"]), _TIGHT
+    last = [*prediction, *best, *margin]
+    for n in range(min(len(scores), n_categories - 1), -1, -1):
+        if n_kept <= most:
+            columns = [label, *kept, *scores[:n], *last]
+            yield _Choice(columns, _say_hidden(spec, n, n_kept)), _ROOMY
+    for n in range(len(kept), -1, -1):
+        yield _Choice([label, *kept[:n], *last], _say_hidden(spec, 0, n)), _TIGHT
+    yield _Choice([label, *last], _say_hidden(spec, 0, 0)), _CRAMPED
+
+
+def _say_hidden(spec: OutputSpec, n_scores: int, n_kept: int) -> list[str]:
+    n_categories, hidden = len(spec.categories), []
+    if n_categories > 1 and (spec.scores or spec.probabilities):
+        shown = f"{n_scores} of {n_categories:,} categories shown"
+        hidden.append(shown if n_scores else f"best of {n_categories:,} categories")
+    if n_kept < len(spec.kept_names):
+        hidden.append(f"{n_kept} of {plural(len(spec.kept_names), 'kept column')} shown")
+    return hidden
+
+
+def _count_cells(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _fit_widths(columns: Sequence[_Column], width: int) -> list[int]:
+    """Shrink the widest columns, as far as they allow, until all fit."""
+    widths = [min(column.width, max(width, column.least(_CRAMPED))) for column in columns]
+    for at in (_ROOMY, _TIGHT, _CRAMPED):
+        least = [column.least(at) for column in columns]
+        while _count_cells(widths) > width:
+            slack = [w if w > low else 0 for w, low in zip(widths, least, strict=True)]
+            if not any(slack):
+                break
+            widths[slack.index(max(slack))] -= 1
+    return widths
+
+
+def _render_table(columns: Sequence[_Column], width: int, signs: Signs) -> Iterator[Text]:
+    widths = _fit_widths(columns, width)
+    headings = [
+        (column.heading if column.width <= width else column.short or column.heading, _HEAD)
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    body = zip(*(zip(column.cells, column.styles, strict=True) for column in columns), strict=True)
+    yield _render_row(columns, headings, widths, signs)
+    yield Text(signs.rule * _count_cells(widths), style=_DIM)
+    for row in body:
+        yield _render_row(columns, row, widths, signs)
+
+
+def _render_row(
+    columns: Sequence[_Column],
+    cells: Sequence[tuple[str, str]],
+    widths: Sequence[int],
+    signs: Signs,
+) -> Text:
+    line = Text()
+    for column, (text, style), width in zip(columns, cells, widths, strict=True):
+        gap = " " * _GAP if line else ""
+        cell = pad(signs.shorten(text, width), width, right=column.is_numeric)
+        line.append(gap).append(cell, style=style)
+    return line
+
+
+def _say_rest(summary: Summary, rows: _Rows, choice: _Choice) -> Iterator[str]:
+    signs, more = rows.signs, summary.n_rows - rows.frame.height
+    if not summary.n_rows:
+        yield "0 rows"
+    elif more > 0:
+        yield f"{signs.ellipsis} and {more:,} more {'row' if more == 1 else 'rows'}"
+    if choice.hidden:
+        yield f"{', '.join(choice.hidden)}; -f csv gives all"
+    if rows.tied.any():
+        yield f"{signs.tie} a tie: the first category wins it"
+
+
+def _render_counts(summary: Summary, width: int, signs: Signs) -> Text:
+    """Write the rows that each category won, and the rows that are special."""
+    won = [(name, n) for name, n in summary.counts.items() if n]
+    won.sort(key=lambda item: -item[1])
+    longest = max(width - 20, 8)
+    colon = ":" if any(map(is_number, summary.counts)) else ""
+    items = [
+        f"{signs.shorten(signs.show(name), longest)}{colon} {n:,}{_percent(n, summary.n_rows)}"
+        for name, n in won[: width + 1]
+    ]
+    special = [plural(summary.n_ties, "tie")] if summary.n_ties else []
+    if summary.n_empty:
+        special.append(f"{plural(summary.n_empty, 'row')} without prediction")
+    if summary.n_rejected:
+        special.append(f"{plural(summary.n_rejected, 'row')} rejected")
+    if summary.n_missing:
+        special.append(f"{plural(summary.n_missing, 'row')} with missing values")
+    lines = _flow(items, len(won), width, n_lines=2)
+    lines += _flow(special, len(special), width, n_lines=3)
+    return Text("\n".join(lines))
+
+
+def _percent(n: int, n_rows: int) -> str:
+    if n_rows < _FEW_ROWS:
+        return ""
+    share = 100 * n / n_rows
+    if n < n_rows and share >= 99.95:
+        return " (>99.9%)"
+    return f" ({share:.1f}%)" if share >= 0.05 else " (<0.1%)"
+
+
+def _flow(items: Sequence[str], n_all: int, width: int, *, n_lines: int) -> list[str]:
+    """Put items into lines, with blanks between; those that find no room are counted."""
+    lines: list[str] = [""]
+    for done, item in enumerate(items):
+        rest = n_all - done - 1
+        tail = f"   and {rest:,} more" if rest and len(lines) == n_lines else ""
+        joined = f"{lines[-1]}   {item}" if lines[-1] else item
+        if cell_len(joined + tail) <= width or not lines[-1]:
+            lines[-1] = joined
+        elif len(lines) < n_lines:
+            lines.append(item)
+        else:
+            lines[-1] += f"   and {n_all - done:,} more"
+            break
+    return [line for line in lines if line]

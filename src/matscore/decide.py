@@ -1,0 +1,221 @@
+"""From scores to predictions: best category, ties, margin, probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.product import Floats, error_bound, rounding_unit
+
+NO_PREDICTION = -1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the scores of some rows decide.
+
+    Attributes
+    ----------
+    best : ndarray of shape (n_rows,), int64
+        Index of the predicted category; -1 where there is none (missing scores, or under the
+        threshold).
+    margin : ndarray of shape (n_rows,), float64
+        Highest score minus the runner-up; 0 for a tie, NaN for missing scores or one category.
+    tied : ndarray of shape (n_rows,), bool
+        Whether another category's score is within rounding error of the highest.
+    """
+
+    best: NDArray[np.int64]
+    margin: Floats
+    tied: NDArray[np.bool_]
+
+
+def find_overflow(scores: Floats, has_missing: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Mark the rows whose scores are not finite though none of their features is missing.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        Scores.
+    has_missing : ndarray of shape (n_rows,), bool, or None
+        Rows with a missing feature; None when there is none.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,), bool
+        Rows to refuse.
+    """
+    finite = np.isfinite(scores).all(axis=0)
+    return ~finite if has_missing is None else ~finite & ~has_missing
+
+
+def decide(
+    scores: Floats,
+    blocks: Floats,
+    weights: Floats,
+    intercept: Floats | None = None,
+    *,
+    threshold: float | None = None,
+    probabilities: Floats | None = None,
+) -> Decision:
+    """Name the best category of each row.
+
+    Scores that differ by no more than the rounding error of the product are a tie; it goes to the
+    first of the tied categories in the weights' order. NaN never wins.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        Scores, finite or all NaN in a row.
+    blocks : ndarray of shape (n_blocks, n_features, height), float64
+        The features they were computed from.
+    weights : ndarray of shape (n_features, n_categories), float64
+        Weights.
+    intercept : ndarray of shape (n_categories,), float64, optional
+        Intercept.
+    threshold : float, optional
+        A best score (or probability, where `probabilities` are given) under it gives no prediction.
+    probabilities : ndarray of shape (n_categories, n_rows), float64, optional
+        What the threshold is compared with instead of the scores.
+
+    Returns
+    -------
+    Decision
+        One entry a row.
+    """
+    n_categories, n_rows = scores.shape
+    best = scores.argmax(axis=0)
+    highest = np.take_along_axis(scores, best[None], axis=0)[0]
+    margin, tied = np.full(n_rows, np.nan), np.zeros(n_rows, dtype=bool)
+    if n_categories > 1:
+        margin = highest - _runner_up(scores, best)
+        close = np.flatnonzero(margin <= _widest_tie(blocks, weights, intercept)[:n_rows])
+        cells = tied_cells(scores[:, close], take_rows(blocks, close), weights, intercept)
+        tied[close] = cells.sum(axis=0) > 1
+        best[close] = cells.argmax(axis=0)
+        margin[tied] = 0.0
+    gate = scores if probabilities is None else probabilities
+    chosen = np.take_along_axis(gate, best[None], axis=0)[0]
+    if threshold is not None:
+        best[~(chosen >= threshold)] = NO_PREDICTION
+    best[np.isnan(highest)] = NO_PREDICTION
+    return Decision(best, margin, tied)
+
+
+def count_categories(best: NDArray[np.int64], n_categories: int) -> NDArray[np.int64]:
+    """Count the rows that each category won.
+
+    Parameters
+    ----------
+    best : ndarray of shape (n_rows,), int64
+        Predictions; -1 is not counted.
+    n_categories : int
+        Number of categories.
+
+    Returns
+    -------
+    ndarray of shape (n_categories,), int64
+        Rows a category.
+    """
+    return np.bincount(best[best >= 0], minlength=n_categories)
+
+
+def take_rows(blocks: Floats, rows: NDArray[np.int64]) -> Floats:
+    """Take some rows out of blocked features.
+
+    Parameters
+    ----------
+    blocks : ndarray of shape (n_blocks, n_features, height), float64
+        From `matscore.product.block_features`.
+    rows : ndarray of shape (n,), int64
+        Row numbers from 0.
+
+    Returns
+    -------
+    ndarray of shape (n_features, n), float64
+        Their feature columns.
+    """
+    block, place = np.divmod(rows, blocks.shape[2])
+    return np.ascontiguousarray(blocks[block, :, place].T)
+
+
+def tied_cells(
+    scores: Floats, features: Floats, weights: Floats, intercept: Floats | None = None
+) -> NDArray[np.bool_]:
+    """Mark, in each row, the categories within rounding error of the highest score.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        Scores.
+    features : ndarray of shape (n_features, n_rows), float64
+        The features they were computed from.
+    weights : ndarray of shape (n_features, n_categories), float64
+        Weights.
+    intercept : ndarray of shape (n_categories,), float64, optional
+        Intercept.
+
+    Returns
+    -------
+    ndarray of shape (n_categories, n_rows), bool
+        The best category alone where nothing ties; none for missing scores.
+    """
+    bounds = error_bound(features, weights, intercept)
+    at = scores.argmax(axis=0)[None]
+    reach = bounds + np.take_along_axis(bounds, at, axis=0)
+    return np.take_along_axis(scores, at, axis=0) - scores <= reach
+
+
+def softmax(scores: Floats) -> Floats:
+    """Turn scores into probabilities.
+
+    The softmax, shifted by the highest score so that it cannot overflow; the logistic function for
+    a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        Scores.
+
+    Returns
+    -------
+    ndarray of shape (n_categories, n_rows), float64
+        Probabilities; NaN where the scores are NaN.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 1000.0], [0.0, 0.0]])).tolist()
+    [[0.5, 1.0], [0.5, 0.0]]
+    >>> softmax(np.array([[0.0, -1000.0]])).tolist()
+    [[0.5, 0.0]]
+    """
+    if len(scores) == 1:
+        shrunk = np.exp(-np.abs(scores))
+        return np.where(scores >= 0, 1.0, shrunk) / (1.0 + shrunk)
+    powers = np.exp(scores - scores.max(axis=0))
+    total = np.zeros(scores.shape[1])
+    for row in powers:  # a fixed order of addition, so that the bits do not depend on the chunk
+        total += row
+    return powers / total
+
+
+def _runner_up(scores: Floats, best: NDArray[np.int64]) -> Floats:
+    rest = scores.copy()
+    np.put_along_axis(rest, best[None], -np.inf, axis=0)
+    second: Floats = rest.max(axis=0)
+    return second
+
+
+def _widest_tie(blocks: Floats, weights: Floats, intercept: Floats | None) -> Floats:
+    """Bound from above, cheaply, how far two scores of each row can be apart and still tie."""
+    n_blocks, n_features, height = blocks.shape
+    largest = np.zeros(n_blocks)
+    for i, block in enumerate(blocks):
+        size = max(block.max(), -block.min())
+        largest[i] = np.nanmax(np.abs(block), initial=0.0) if np.isnan(size) else size
+    sizes = largest * (np.abs(weights).max(initial=0.0) * n_features)
+    if intercept is not None:
+        sizes += np.abs(intercept).max(initial=0.0)
+    return np.repeat(sizes * (2.5 * rounding_unit(n_features)), height)

@@ -1,0 +1,71 @@
+"""The local engine: a bounded window of chunks over threads, results in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def count_jobs() -> int:
+    """Return the number of processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def map_ordered(
+    function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int
+) -> Iterator[Result]:
+    """Apply a function to items in parallel and yield its results in the items' order.
+
+    At most ``n_jobs + 1`` items are held, so memory does not depend on how many there are. An
+    exception, of the function or of the items, comes in its place in that order.
+
+    Parameters
+    ----------
+    function : callable
+        Thread-safe; releases the interpreter's lock for most of its time.
+    items : iterable
+        Read one at a time, by the calling thread.
+    n_jobs : int
+        Threads; with 1 everything runs in the calling thread.
+
+    Yields
+    ------
+    object
+        Results in order.
+
+    Examples
+    --------
+    >>> list(map_ordered(abs, [-3, 2, -1], n_jobs=2))
+    [3, 2, 1]
+    """
+    if n_jobs == 1:
+        yield from map(function, items)
+        return
+    source = iter(items)
+    pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="matscore")
+    try:
+        window: deque[Future[Result]] = deque()
+        failure: Exception | None = None
+        while failure is None:
+            try:
+                window.append(pool.submit(function, next(source)))
+            except StopIteration:
+                break
+            except Exception as error:  # raised below, after the results that come before it
+                failure = error
+            if len(window) > n_jobs:
+                yield window.popleft().result()
+        while window:
+            yield window.popleft().result()
+        if failure is not None:
+            raise failure
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,147 @@
+"""The exceptions of matscore. They carry fields; the command line writes the sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matscore.plan import Plan
+
+
+class MatscoreError(Exception):
+    """Base of every error that matscore raises on purpose."""
+
+
+class UsageError(MatscoreError):
+    """Options or arguments that contradict each other.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong.
+    hint : str
+        What to do about it; may be empty.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return join_sentence(self.what, self.hint)
+
+
+class InputError(MatscoreError):
+    """Data that cannot be read with certainty.
+
+    Parameters
+    ----------
+    path : str
+        The input's name as it was given.
+    what : str
+        What is wrong.
+    hint : str
+        What to do about it; may be empty.
+    line : int or None
+        Physical line (from 1) where the record starts; the row for Parquet and Arrow.
+    column : int or None
+        Column of the cell, counted from 1.
+    name : str or None
+        Name of that column.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        what: str,
+        hint: str = "",
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(path, what, hint, line, column, name)
+        self.path = path
+        self.what = what
+        self.hint = hint
+        self.line = line
+        self.column = column
+        self.name = name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_input_error, self.args
+
+    def __str__(self) -> str:
+        place = ":".join(str(p) for p in (self.path, self.line, self.column) if p is not None)
+        name = "" if self.name is None else f'"{self.name}": '
+        return f"{place}: {name}{join_sentence(self.what, self.hint)}"
+
+
+class PlanError(MatscoreError):
+    """Shapes or names that do not line up; ``plan`` has the facts, the problem and the way out."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.plan = plan
+
+    def __str__(self) -> str:
+        return join_sentence(self.plan.problem or "the matrices do not line up", self.plan.hint)
+
+
+class FileError(MatscoreError):
+    """A file that cannot be read.
+
+    Parameters
+    ----------
+    path : str
+        The file's name as it was given.
+    what : str
+        What went wrong, usually the operating system's words.
+    hint : str
+        What to do about it; may be empty.
+    """
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__(path, what, hint)
+        self.path = path
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.path}: {join_sentence(self.what, self.hint)}"
+
+
+class OutputError(FileError):
+    """A file that cannot be written."""
+
+
+class MissingExtraError(MatscoreError):
+    """An optional package that is not installed.
+
+    Parameters
+    ----------
+    extra : str
+        Name of the extra, as in ``pip install 'matscore[extra]'``.
+    what : str
+        What needs it.
+    """
+
+    def __init__(self, extra: str, what: str) -> None:
+        super().__init__(extra, what)
+        self.extra = extra
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.what} needs an optional package; pip install 'matscore[{self.extra}]'"
+
+
+def join_sentence(what: str, hint: str) -> str:
+    """Join what is wrong and what to do, as every message does."""
+    return f"{what}; {hint}" if hint else what
+
+
+def _rebuild_input_error(
+    path: str, what: str, hint: str, line: int | None, column: int | None, name: str | None
+) -> InputError:
+    return InputError(path, what, hint, line=line, column=column, name=name)

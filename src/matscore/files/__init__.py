@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: opening, splitting, parsing, encoding and writing."""

@@ -1,0 +1,105 @@
+"""Scored chunks to where they go, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Protocol
+
+import polars as pl
+
+from matscore.errors import OutputError
+from matscore.files.encode import OutputSpec, encode_between, encode_end, encode_start
+from matscore.files.parse import Reject
+from matscore.files.rejects import encode_rejects, encode_rejects_header
+from matscore.files.sink import write_frames
+
+
+class Result(Protocol):
+    """What a scored chunk gives to be written."""
+
+    @property
+    def path(self) -> str:
+        """The input it comes from."""
+
+    @property
+    def data(self) -> bytes:
+        """Encoded rows."""
+
+    @property
+    def rejects(self) -> list[Reject]:
+        """Rows set aside."""
+
+
+def deliver_results(results: Iterable[Result], spec: OutputSpec, out: BinaryIO | None) -> None:
+    """Write the results' rows.
+
+    Parameters
+    ----------
+    results : iterable of Result
+        In order.
+    spec : OutputSpec
+        The format; a table writes nothing.
+    out : binary file or None
+        Where to write; with None the results are only drawn.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    if out is None or spec.format == "table":
+        for _ in results:
+            pass
+    elif spec.format in ("parquet", "arrow"):
+        frames = (pl.read_ipc_stream(result.data) for result in results if result.data)
+        write_frames(frames, spec.schema, out, spec.format)
+    else:
+        _write_text(results, spec, out)
+
+
+def deliver_rejects(results: Iterable[Result], out: BinaryIO | None) -> Iterator[Result]:
+    """Write the results' rejects and pass the results on.
+
+    Parameters
+    ----------
+    results : iterable of Result
+        In order.
+    out : binary file or None
+        Where to write.
+
+    Yields
+    ------
+    Result
+        Unchanged.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    if out is not None:
+        _write(out, encode_rejects_header())
+    for result in results:
+        if out is not None and result.rejects:
+            _write(out, encode_rejects(result.path, result.rejects))
+        yield result
+
+
+def _write_text(results: Iterable[Result], spec: OutputSpec, out: BinaryIO) -> None:
+    lead, started = encode_start(spec), False
+    for result in results:
+        if result.data:
+            _write(out, lead + result.data if lead else result.data)
+            lead, started = encode_between(spec), True
+    if not started:
+        _write(out, lead)
+    _write(out, encode_end(spec))
+
+
+def _write(out: BinaryIO, data: bytes) -> None:
+    try:
+        out.write(data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError("-", (error.strerror or str(error)).lower()) from error

@@ -1,0 +1,314 @@
+"""Inputs as streams of UTF-8 bytes: opened once, recognised, decompressed, decoded."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import hashlib
+import io
+import itertools
+import lzma
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+from matscore.errors import FileError, InputError
+from matscore.files.recognise import encoding_of, recognise, refuse_foreign
+
+READ_BYTES = 2**20
+_HEAD_BYTES = 2**16
+_UTF8_NAMES = {"utf-8", "utf-8-sig", "ascii"}
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """One input, as it was read.
+
+    Attributes
+    ----------
+    path : str
+        As it was given.
+    size : int or None
+        Bytes; None for a pipe.
+    mtime : float or None
+        Seconds since the epoch; None for a pipe.
+    sha256 : str or None
+        Of the bytes that were read; None where it was not asked for.
+    """
+
+    path: str
+    size: int | None
+    mtime: float | None
+    sha256: str | None
+
+
+@dataclass
+class Source:
+    """One open input.
+
+    Attributes
+    ----------
+    path : str
+        As it was given; ``-`` is standard input.
+    kind : {"csv", "parquet", "arrow", "arrow-stream"}
+        What its first bytes say it is.
+    head : bytes
+        Its first bytes: decompressed and decoded text for CSV, the bytes as they are otherwise.
+    raw : BinaryIO
+        The file as it was opened.
+    size : int or None
+        Bytes on disk; None for a pipe.
+    """
+
+    path: str
+    kind: Literal["csv", "parquet", "arrow", "arrow-stream"]
+    head: bytes
+    raw: BinaryIO
+    size: int | None
+    _rest: Iterator[bytes] = field(repr=False, default_factory=lambda: iter(()))
+    _meter: _Meter | None = field(repr=False, default=None)
+    _stamp: tuple[int, int] | None = None
+    _ended: bool = False
+
+    @property
+    def n_read(self) -> int:
+        """Bytes read so far from the file or pipe, before decompression."""
+        return self._meter.n_read if self._meter else 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the head is the whole input."""
+        return self._ended
+
+    def extend_head(self) -> bool:
+        """Read one more block into the head; False at the end of the input."""
+        block = next(self._rest, b"")
+        self.head += block
+        self._ended = not block
+        return bool(block)
+
+    def iter_blocks(self, start: int) -> Iterator[bytes]:
+        """Yield the text from byte `start` of the head on, in pieces of any size."""
+        if start < len(self.head):
+            yield self.head[start:]
+        yield from self._rest
+        self._check_unchanged()
+
+    def facts(self) -> SourceFacts:
+        """Return what a report says of the input, once it is read."""
+        digest = self._meter.digest if self._meter else None
+        if digest is not None and self.kind != "csv" and self.size is not None:
+            with Path(self.path).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+        return SourceFacts(
+            self.path,
+            self.size,
+            None if self._stamp is None else self._stamp[1] / 1e9,
+            None if digest is None else digest.hexdigest(),
+        )
+
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self.path != "-":
+            self.raw.close()
+
+    def _check_unchanged(self) -> None:
+        if self._stamp is not None and _stamp_of(self.raw) != self._stamp:
+            raise FileError(self.path, "changed while it was read", "run again when it is complete")
+
+
+def open_source(path: str, *, encoding: str | None = None, checksum: bool = False) -> Source:
+    """Open an input and look at its first bytes.
+
+    Parameters
+    ----------
+    path : str
+        A file, or ``-`` for standard input.
+    encoding : str, optional
+        Name of the text encoding; without it UTF-8, or what a byte-order mark says.
+    checksum : bool
+        Whether to compute the sha256 of what is read.
+
+    Returns
+    -------
+    Source
+        Ready to be read once, forward.
+
+    Raises
+    ------
+    FileError
+        The file cannot be opened or read, or is compressed and damaged.
+    InputError
+        The content is not a table, or is not in the encoding.
+    """
+    raw, size, stamp = _open_raw(path)
+    meter = _Meter(raw, path, checksum=checksum)
+    first = meter.read_head(_HEAD_BYTES)
+    kind = recognise(first)
+    if kind in ("parquet", "arrow", "arrow-stream"):
+        columnar = cast(Literal["parquet", "arrow", "arrow-stream"], kind)
+        return Source(path, columnar, first, raw, size, _meter=meter, _stamp=stamp)
+    blocks = _decompress(path, kind, meter.iter_blocks())
+    text = _decode(path, blocks, encoding)
+    source = Source(path, "csv", b"", raw, size, text, meter, stamp)
+    while len(source.head) < _HEAD_BYTES and source.extend_head():
+        pass
+    refuse_foreign(path, source.head)
+    return source
+
+
+def _open_raw(path: str) -> tuple[BinaryIO, int | None, tuple[int, int] | None]:
+    if path == "-":
+        if sys.stdin is None or sys.stdin.closed:
+            raise FileError("-", "standard input is closed")
+        return sys.stdin.buffer, None, None
+    try:
+        raw = Path(path).open("rb", buffering=0)
+        info = os.fstat(raw.fileno())
+    except OSError as error:
+        raise FileError(path, (error.strerror or str(error)).lower()) from error
+    except ValueError as error:
+        raise FileError(path, str(error)) from error
+    stream = cast(BinaryIO, raw)
+    if stat.S_ISREG(info.st_mode):
+        return stream, info.st_size, _stamp_of(stream)
+    return stream, None, None
+
+
+def _stamp_of(raw: BinaryIO) -> tuple[int, int]:
+    info = os.fstat(raw.fileno())
+    return info.st_size, info.st_mtime_ns
+
+
+class _Meter:
+    """Reads a file in blocks and counts its bytes."""
+
+    def __init__(self, raw: BinaryIO, path: str, *, checksum: bool) -> None:
+        self.n_read = 0
+        self.digest = hashlib.sha256() if checksum else None
+        self._raw, self._path = raw, path
+        self._head = b""
+
+    def read_head(self, size: int) -> bytes:
+        while len(self._head) < size and (block := self._read(size - len(self._head))):
+            self._head += block
+        return self._head
+
+    def iter_blocks(self) -> Iterator[bytes]:
+        if self._head:
+            yield self._head
+        while block := self._read(READ_BYTES):
+            yield block
+
+    def _read(self, size: int) -> bytes:
+        try:
+            if isinstance(self._raw, io.BufferedReader):
+                block = self._raw.read1(size)
+            else:
+                block = self._raw.read(size)
+        except OSError as error:
+            raise FileError(self._path, (error.strerror or str(error)).lower()) from error
+        self.n_read += len(block)
+        if self.digest is not None:
+            self.digest.update(block)
+        return block
+
+
+class _BlockReader(io.RawIOBase):
+    """Blocks as a file, for the standard library's decompressors."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._held = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if not self._held:
+            self._held = memoryview(next(self._blocks, b""))
+        n = min(len(buffer), len(self._held))
+        buffer[:n] = self._held[:n]
+        self._held = self._held[n:]
+        return n
+
+
+def _decompress(path: str, kind: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    if kind == "csv":
+        yield from blocks
+        return
+    stream = io.BufferedReader(_BlockReader(blocks), READ_BYTES)
+    reader = _open_decompressor(kind, stream)
+    errors = (EOFError, OSError, zlib.error, lzma.LZMAError, _zstd_error())
+    while True:
+        try:
+            block = reader.read(READ_BYTES)
+        except errors as error:
+            words = f"the {kind} data is truncated or damaged ({error})"
+            raise FileError(path, words, "make or fetch the file again") from error
+        if not block:
+            return
+        yield block
+
+
+def _open_decompressor(kind: str, stream: io.BufferedReader) -> BinaryIO:
+    if kind == "gzip":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=stream, mode="rb"))
+    if kind == "bzip2":
+        return bz2.BZ2File(stream)
+    if kind == "xz":
+        return lzma.LZMAFile(stream)
+    return cast(BinaryIO, _zstd().ZstdFile(stream))
+
+
+def _decode(path: str, blocks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
+    first = next(blocks, b"")
+    while len(first) < 4 and (more := next(blocks, b"")):
+        first += more
+    found, n_mark = encoding_of(first)
+    name = found if encoding is None or n_mark else encoding
+    if codecs.lookup(name).name in _UTF8_NAMES:
+        yield first[n_mark:]
+        yield from blocks
+        return
+    decoder = codecs.getincrementaldecoder(name)()
+    n_done = n_mark
+    for block in itertools.chain([first[n_mark:]], blocks):
+        yield _recode(path, decoder, block, n_done, name)
+        n_done += len(block)
+    yield _recode(path, decoder, b"", n_done, name, final=True)
+
+
+def _recode(
+    path: str,
+    decoder: codecs.IncrementalDecoder,
+    block: bytes,
+    n_done: int,
+    name: str,
+    *,
+    final: bool = False,
+) -> bytes:
+    try:
+        return decoder.decode(block, final).encode()
+    except UnicodeError as error:
+        at = n_done + getattr(error, "start", 0)
+        what = f"the text is not {name}: near byte {at}"
+        raise InputError(path, what, "name the right one with --encoding") from error
+
+
+def _zstd():  # type: ignore[no-untyped-def]
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
+
+
+def _zstd_error() -> type[Exception]:
+    return cast(type[Exception], _zstd().ZstdError)

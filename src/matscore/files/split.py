@@ -1,0 +1,278 @@
+"""Bytes into chunks: runs of whole records, cut where a record ends and nowhere else.
+
+A line end inside quotes is not a record's end, so where a block has quotes they are followed from
+the start of the file. RFC 4180 allows a quote only at a field's start and at its end; the place of
+the first quote that stands elsewhere is where the damage is, and the line it stands in becomes a
+chunk of its own, so that the records before and after it keep their meaning.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.errors import InputError
+
+MAX_RECORD_BYTES = 64 * 2**20
+_REACH_BYTES = 2**12
+_NEWLINE, _RETURN, _QUOTE = 10, 13, 34
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of whole records.
+
+    Attributes
+    ----------
+    path : str
+        The input it comes from.
+    data : bytes
+        The records, each with its line end (the last of a file may lack it).
+    line : int
+        Physical line, from 1, at which it starts.
+    row : int
+        Records before it, over all inputs.
+    n_records : int
+        Records in it, blank lines included.
+    offset : int
+        Bytes before it, after decompression.
+    """
+
+    path: str
+    data: bytes
+    line: int
+    row: int
+    n_records: int
+    offset: int
+
+
+def iter_chunks(
+    path: str,
+    blocks: Iterable[bytes],
+    *,
+    delimiter: str,
+    chunk_bytes: int,
+    line: int = 1,
+    row: int = 0,
+    offset: int = 0,
+) -> Iterator[Chunk]:
+    """Cut a stream of bytes at record boundaries.
+
+    Blank lines at the very end are dropped; blank lines inside stay in their chunk.
+
+    Parameters
+    ----------
+    path : str
+        Name for messages.
+    blocks : iterable of bytes
+        The stream, starting at a record boundary, in pieces of any size.
+    delimiter : str
+        One character.
+    chunk_bytes : int
+        Size aimed at, in bytes. A chunk is larger only where one record is.
+    line, row, offset : int
+        What the first chunk starts with.
+
+    Yields
+    ------
+    Chunk
+        In order; none is empty.
+
+    Raises
+    ------
+    InputError
+        A record longer than `MAX_RECORD_BYTES`, or a quote that is never closed.
+    """
+    position = _Position(path, line, row, offset)
+    rest = b""
+    for block in itertools.chain(_regroup(blocks, chunk_bytes), [b""]):
+        rest += block
+        start = position.offset
+        for piece in _iter_pieces(rest, delimiter, at_end=not block):
+            yield position.take(piece)
+        rest = rest[position.offset - start :]
+        if len(rest) > MAX_RECORD_BYTES + chunk_bytes:
+            raise _endless(rest, position, "the record is longer than 64 MiB")
+    if rest.strip(b"\r\n"):
+        raise _endless(rest, position, "a quote is never closed")
+
+
+def _iter_pieces(data: bytes, delimiter: str, *, at_end: bool) -> Iterator[bytes]:
+    """Cut all whole records off a buffer that starts at a record boundary.
+
+    Each cut is sought in twice the bytes that the one before it took, so that a buffer with a
+    misplaced quote in every line is not searched to its end for every line.
+    """
+    start, reach = 0, len(data)
+    while start < len(data):
+        window = data[start : start + reach]
+        ends = start + len(window) == len(data)
+        cut = find_cut(window, delimiter, at_end=at_end and ends)
+        if cut:
+            yield window[:cut]
+            start += cut
+            reach = max(2 * cut, _REACH_BYTES)
+        elif ends:
+            return
+        else:
+            reach *= 2
+
+
+def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
+    """Find where a buffer that starts at a record boundary can be cut.
+
+    Parameters
+    ----------
+    data : bytes
+        The buffer.
+    delimiter : str
+        One character.
+    at_end : bool
+        Whether the input ends with this buffer, so that its last record needs no line end.
+
+    Returns
+    -------
+    int
+        Bytes to cut off; 0 when the buffer holds no whole record. The cut is after the last record
+        that is not blank; before the first misplaced quote's line; or after that line alone, where
+        it is the first.
+    """
+    if b'"' not in data:
+        return _trim_blank(data, len(data) if at_end else data.rfind(b"\n") + 1)
+    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == _QUOTE)
+    n_good = count_good_quotes(data, quotes, delimiter)
+    if n_good < len(quotes):
+        bad = int(quotes[n_good])
+        start = _outer_newline(data, quotes[:n_good], bad) + 1
+        if start > 0:
+            return start
+        end = data.find(b"\n", bad) + 1
+        return end or (len(data) if at_end else 0)
+    if at_end and len(quotes) % 2 == 0:
+        return _trim_blank(data, len(data))
+    return _trim_blank(data, _outer_newline(data, quotes, len(data)) + 1)
+
+
+def count_good_quotes(data: bytes, quotes: NDArray[np.int64], delimiter: str) -> int:
+    """Count the quotes that stand where RFC 4180 lets them stand, up to the first that does not.
+
+    The quotes of a well-formed text alternate between opening and closing, a doubled quote being a
+    close and an open side by side. So an opening quote stands after a delimiter, a line end or a
+    quote, and a closing one before a delimiter, a line end, a quote or the end.
+
+    Parameters
+    ----------
+    data : bytes
+        Text that starts at a record boundary; a closing quote at its very end is good.
+    quotes : ndarray of shape (n_quotes,), int64
+        Positions of its quotes.
+    delimiter : str
+        One character.
+
+    Returns
+    -------
+    int
+        Number of quotes before the first misplaced one.
+    """
+    codes = np.frombuffer(data, np.uint8)
+    mark = ord(delimiter)
+    opening, closing = quotes[0::2], quotes[1::2]
+    before = codes[opening - 1]  # for a quote at 0 this is the last byte; mended below
+    opens = (before == mark) | (before == _NEWLINE) | (before == _QUOTE)
+    opens |= opening == 0
+    after = codes[np.minimum(closing + 1, len(codes) - 1)]
+    closes = (after == mark) | (after == _NEWLINE) | (after == _QUOTE)
+    closes |= closing == len(codes) - 1
+    for i in np.flatnonzero(~closes & (after == _RETURN)):
+        tail = data[int(closing[i]) + 1 : int(closing[i]) + 3]
+        closes[i] = tail == b"\r\n" or tail == b"\r"
+    n_open = _count_leading(opens)
+    n_close = _count_leading(closes)
+    return min(2 * n_open if n_open < len(opens) else len(quotes), 2 * n_close + 1, len(quotes))
+
+
+@dataclass
+class _Position:
+    path: str
+    line: int
+    row: int
+    offset: int
+
+    def take(self, data: bytes) -> Chunk:
+        n_lines = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
+        n_records = n_lines - count_quoted_newlines(data) + (not data.endswith(b"\n"))
+        n_records = max(n_records, 1)  # the line of a misplaced quote counts as one record
+        chunk = Chunk(self.path, data, self.line, self.row, n_records, self.offset)
+        self.line += n_lines
+        self.row += n_records
+        self.offset += len(data)
+        return chunk
+
+
+def count_quoted_newlines(data: bytes) -> int:
+    """Count the line ends inside quotes of a text that starts at a record boundary."""
+    if b'"' not in data:
+        return 0
+    codes = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(codes == _QUOTE)
+    newlines = np.flatnonzero(codes == _NEWLINE)
+    return int((np.searchsorted(quotes, newlines) & 1).sum())
+
+
+def _regroup(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Join small pieces so that each is about `size` bytes, and split larger ones."""
+    held: list[bytes] = []
+    n_held = 0
+    for block in blocks:
+        for start in range(0, len(block), size):
+            piece = block if len(block) <= size else block[start : start + size]
+            held.append(piece)
+            n_held += len(piece)
+            if n_held >= size:
+                yield held[0] if len(held) == 1 else b"".join(held)
+                held, n_held = [], 0
+    if held:
+        yield b"".join(held)
+
+
+def _outer_newline(data: bytes, quotes: NDArray[np.int64], end: int) -> int:
+    """Return the position of the last line end before `end` that is outside quotes, or -1."""
+    newline = data.rfind(b"\n", 0, end)
+    while newline >= 0:
+        n_before = int(np.searchsorted(quotes, newline))
+        if n_before % 2 == 0:
+            return newline
+        newline = data.rfind(b"\n", 0, int(quotes[n_before - 1]))
+    return -1
+
+
+def _trim_blank(data: bytes, cut: int) -> int:
+    """Leave blank lines before the cut for the next chunk: they may be the last of the file."""
+    n_seen = 64
+    while n_seen < cut and not data[cut - n_seen : cut].rstrip(b"\r\n"):
+        n_seen *= 2
+    start = max(cut - n_seen, 0)
+    end = start + len(data[start:cut].rstrip(b"\r\n"))
+    if end == 0:
+        return 0
+    newline = data.find(b"\n", end, cut)
+    return cut if newline < 0 else newline + 1
+
+
+def _count_leading(flags: NDArray[np.bool_]) -> int:
+    return len(flags) if flags.all() else int(flags.argmin())
+
+
+def _endless(rest: bytes, position: _Position, what: str) -> InputError:
+    """Name the line where the open quote stands, or where the record starts that has none."""
+    quotes = np.flatnonzero(np.frombuffer(rest, np.uint8) == _QUOTE)
+    at = len(rest) - len(rest.lstrip(b"\r\n"))
+    if len(quotes) % 2:
+        doubled = np.concatenate([[False], np.diff(quotes) == 1])
+        at = int(quotes[0::2][~doubled[0::2]][-1])
+    hint = "look for a stray quote or a missing line end"
+    return InputError(position.path, what, hint, line=position.line + rest.count(b"\n", 0, at))

@@ -1,0 +1,339 @@
+"""Tables: an input whose header is known and whose records can be read.
+
+A table is a delimited text or a columnar file; `iter_table` gives its chunks and `read_matrix` all
+of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from matscore.errors import InputError
+from matscore.files.columnar import ColumnarFile, open_columnar
+from matscore.files.numbers import is_number, parse_numbers
+from matscore.files.parse import MISSING_VALUES, Layout, MissingPolicy, ParsedRows, parse_chunk
+from matscore.files.recognise import find_delimiter
+from matscore.files.records import first_record_end, has_misplaced_quote, split_cells
+from matscore.files.rows import FrameChunk, parse_frame
+from matscore.files.source import Source, open_source
+from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
+from matscore.matrix import Matrix
+from matscore.plan import Side
+
+_SNIFFED_RECORDS = 10
+_FRAME_CELLS = 2**19
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How inputs are read.
+
+    Attributes
+    ----------
+    delimiter : str or None
+        One character; None finds it in the header.
+    encoding : str or None
+        Name of the text encoding; None is UTF-8.
+    headers : bool or None
+        Whether the first record is a header; None looks whether all its cells are numbers.
+    decimal : str
+        The decimal mark, a point or a comma.
+    missing : {"error", "skip", "zero", "keep"}
+        What a missing cell means.
+    missing_values : tuple of str
+        Cells that count as missing, besides empty ones.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    headers: bool | None = None
+    decimal: str = "."
+    missing: MissingPolicy = "error"
+    missing_values: tuple[str, ...] = MISSING_VALUES
+
+
+@dataclass
+class Table:
+    """An open table.
+
+    Attributes
+    ----------
+    source : Source
+        Where its bytes come from.
+    names : tuple of str, or None
+        The header's cells.
+    width : int
+        Columns.
+    n_rows : int or None
+        Records after the header, where that is known without reading them.
+    guessed_header : bool
+        Whether the header was found by looking at it.
+    delimiter : str
+        Between the cells of a text.
+    start, line : int
+        Byte of the head and physical line at which the records start.
+    columnar : ColumnarFile or None
+        The file, where it is not text.
+    """
+
+    source: Source
+    names: tuple[str, ...] | None
+    width: int
+    n_rows: int | None = None
+    guessed_header: bool = False
+    delimiter: str = ","
+    start: int = 0
+    line: int = 1
+    columnar: ColumnarFile | None = None
+
+    @property
+    def path(self) -> str:
+        """The input as it was given."""
+        return self.source.path
+
+
+def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Table:
+    """Open an input and read its header.
+
+    Parameters
+    ----------
+    path : str
+        A file, or ``-`` for standard input.
+    options : ReadOptions
+        How to read it.
+    checksum : bool
+        Whether to compute the sha256 of what is read.
+
+    Returns
+    -------
+    Table
+        Ready to be read once.
+
+    Raises
+    ------
+    FileError
+        It cannot be read.
+    InputError
+        It is not a table, or its header is damaged.
+    """
+    source = open_source(path, encoding=options.encoding, checksum=checksum)
+    if source.kind != "csv":
+        stream = source.raw if source.size is None else None
+        file = open_columnar(path, stream, source.kind, source.head)
+        return Table(source, file.names, len(file.names), file.n_rows, columnar=file)
+    end = _first_record_end(source)
+    delimiter = options.delimiter or _sniff_delimiter(source)
+    record = source.head[:end]
+    cells = _header_cells(path, record, delimiter)
+    headers = options.headers
+    if headers is None:
+        headers = not all(is_number(cell, options.decimal) for cell in cells)
+    if not headers:
+        return Table(source, None, len(cells), delimiter=delimiter)
+    line = 1 + record.count(b"\n")
+    guessed = options.headers is None
+    names = tuple(cells)
+    return Table(source, names, len(names), None, guessed, delimiter, end, line)
+
+
+def iter_table(
+    table: Table, layout: Layout, *, chunk_bytes: int, row: int = 0
+) -> Iterator[Chunk | FrameChunk]:
+    """Yield the table's records in chunks.
+
+    Parameters
+    ----------
+    table : Table
+        Read from where it is; once.
+    layout : Layout
+        The columns that are needed.
+    chunk_bytes : int
+        Size of a chunk aimed at.
+    row : int
+        Records of earlier inputs.
+
+    Yields
+    ------
+    Chunk or FrameChunk
+        In order.
+    """
+    if table.columnar is None:
+        blocks = table.source.iter_blocks(table.start)
+        yield from iter_chunks(
+            table.path,
+            blocks,
+            delimiter=table.delimiter,
+            chunk_bytes=chunk_bytes,
+            line=table.line,
+            row=row,
+            offset=table.start,
+        )
+        return
+    used = sorted({*layout.text_columns, *layout.feature_columns})
+    n_rows = max(1, min(_FRAME_CELLS, chunk_bytes // 8) // max(len(used), 1))
+    names = [table.columnar.names[i] for i in used]
+    n_done = 0
+    for frame in table.columnar.iter_frames(names, n_rows):
+        frame.columns = [str(i) for i in used]
+        yield FrameChunk(table.path, frame, n_done + 1, row + n_done)
+        n_done += frame.height
+
+
+def read_matrix(
+    table: Table, options: ReadOptions, *, chunk_bytes: int, is_model: bool = False
+) -> Matrix:
+    """Read a whole table into memory: text in its first column, numbers in the others.
+
+    Parameters
+    ----------
+    table : Table
+        Read to its end.
+    options : ReadOptions
+        How cells read.
+    chunk_bytes : int
+        Size of the pieces it is read in.
+    is_model : bool
+        Whether these are weights, of which none may be missing.
+
+    Returns
+    -------
+    Matrix
+        With the first column as text and, where all of it is numbers, as numbers.
+
+    Raises
+    ------
+    InputError
+        A bad cell or record.
+    """
+    layout = Layout(
+        table.names,
+        table.width,
+        0,
+        (),
+        tuple(range(1, table.width)),
+        table.delimiter,
+        options.decimal,
+        "error" if is_model or options.missing == "error" else "keep",
+        options.missing_values,
+        "every weight must be a number" if is_model else Layout.missing_hint,
+    )
+    parts = [
+        _parse_whole(layout, chunk)
+        for chunk in iter_table(table, layout, chunk_bytes=chunk_bytes)
+    ]  # fmt: skip
+    n_rows = sum(part.n_rows for part in parts)
+    rest = np.empty((n_rows, table.width - 1))
+    start = 0
+    for part in parts:
+        for j, values in enumerate(part.features):
+            rest[start : start + part.n_rows, j] = values
+        start += part.n_rows
+    texts = [part.texts[0] for part in parts]
+    first = pl.concat(texts) if texts else pl.Series([], dtype=pl.String)
+    numbers = parse_numbers(first, options.missing_values, options.decimal)
+    numeric = len(first) > 0 and not (numbers.bad | numbers.missing).any()
+    return Matrix(
+        table.path,
+        table.names,
+        tuple(first.fill_null("")),
+        numbers.values if numeric else None,
+        rest,
+    )
+
+
+def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
+    if isinstance(chunk, Chunk):
+        parsed = parse_chunk(layout, chunk)
+    else:
+        parsed = parse_frame(layout, chunk)
+    if parsed.rejects:
+        raise parsed.rejects[0].as_error(chunk.path)
+    return parsed
+
+
+def _first_record_end(source: Source) -> int:
+    """Return where the second record starts, reading on until it does."""
+    while not (end := first_record_end(source.head)):
+        if len(source.head) > MAX_RECORD_BYTES:
+            raise InputError(
+                source.path, "the first line is longer than 64 MiB", "it is not a table", line=1
+            )
+        if not source.extend_head():
+            return len(source.head)
+    return end
+
+
+def _sniff_delimiter(source: Source) -> str:
+    records: list[str] = []
+    rest = source.head
+    while len(records) < _SNIFFED_RECORDS and rest:
+        end = first_record_end(rest)
+        if not end and records and not source.is_whole:
+            break
+        record = rest[: end or len(rest)].rstrip(b"\r\n")
+        if record or not records:
+            records.append(record.decode("utf-8", "replace"))
+        rest = rest[end or len(rest) :]
+    return find_delimiter(source.path, records)
+
+
+def _header_cells(path: str, record: bytes, delimiter: str) -> list[str]:
+    body = record.removesuffix(b"\n").removesuffix(b"\r")
+    if has_misplaced_quote(body, delimiter):
+        hint = "double a quote that is part of a name, and close every quote"
+        raise InputError(path, "a misplaced quote in the header", hint, line=1)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        what = f"the header is not UTF-8: byte 0x{body[error.start]:02x} at offset {error.start}"
+        hint = "name its encoding with --encoding, latin-1 say"
+        raise InputError(path, what, hint, line=1) from error
+    try:
+        return split_cells(text, delimiter)
+    except csv.Error as error:
+        raise InputError(path, f"the header cannot be read: {error}", line=1) from error
+
+
+def side_of(table: Table, options: ReadOptions) -> Side:
+    """Return what planning needs to know of a table that is not read yet.
+
+    Parameters
+    ----------
+    table : Table
+        Open, its records unread.
+    options : ReadOptions
+        How it is read.
+
+    Returns
+    -------
+    Side
+        With the first column and the number of rows where the table is so small that its head is
+        all of it.
+    """
+    first = None
+    if table.columnar is None and table.source.is_whole:
+        first = _peek_first_column(table)
+    return Side(
+        table.path,
+        table.width,
+        table.names,
+        table.n_rows if first is None else len(first),
+        first,
+        first is not None and all(is_number(cell, options.decimal) for cell in first),
+        table.guessed_header,
+    )
+
+
+def _peek_first_column(table: Table) -> tuple[str, ...] | None:
+    text = table.source.head[table.start :].decode("utf-8", "replace")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=table.delimiter))
+    except csv.Error:
+        return None
+    return tuple(row[0] for row in rows if row)

@@ -1,0 +1,239 @@
+"""pandas in, pandas out: the same plan, the same scores to the last bit, the same errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from matscore.errors import InputError
+from matscore.files.parse import MissingPolicy
+from matscore.matrix import Model
+from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
+from matscore.product import Floats
+from matscore.score import Scored, ScoreOptions, make_model, score_rows
+
+
+def classify(
+    features: pd.DataFrame,
+    weights: pd.DataFrame,
+    *,
+    missing: MissingPolicy = "error",
+    probabilities: bool = False,
+    margin: bool = False,
+    scores: bool = True,
+    threshold: float | None = None,
+    transpose: bool = False,
+    auto_transpose: bool = False,
+    strict: bool = False,
+    keep_cols: Sequence[str] = (),
+    intercept: str | None = None,
+    no_intercept: bool = False,
+) -> pd.DataFrame:
+    """Score rows and name the best category of each.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_rows, n_features)
+        One row an item; the index holds the labels.
+    weights : DataFrame of shape (n_features, n_categories)
+        One row a feature, named in the index, and one column a category; a row named as an
+        intercept is added to the product.
+    missing : {"error", "skip", "zero", "keep"}
+        What a missing value means: refuse; leave the row out; read it as 0; score it NaN.
+    probabilities, margin, scores : bool
+        Which columns the result has besides the prediction.
+    threshold : float, optional
+        A best score (or probability, with `probabilities`) under it gives no prediction.
+    transpose, auto_transpose : bool
+        Transpose the weights; do so when names or shapes leave no doubt.
+    strict : bool
+        Refuse feature columns that the weights do not know.
+    keep_cols : sequence of str
+        Columns carried into the result unchanged.
+    intercept : str, optional
+        Name of the intercept row.
+    no_intercept : bool
+        Take a row named as an intercept for a plain feature.
+
+    Returns
+    -------
+    DataFrame
+        With the features' index: kept columns, a score a category, ``prediction``,
+        ``probability_<category>``, ``margin``. Without a prediction it is missing.
+
+    Raises
+    ------
+    PlanError
+        Shapes or names do not line up.
+    InputError
+        A value is missing or not a number, or a row's scores overflow.
+
+    Examples
+    --------
+    >>> films = pd.DataFrame({"action": [5, 1], "comedy": [2, 5]}, index=["Thunder", "Umbrella"])
+    >>> genres = pd.DataFrame({"adventure": [1.1, 0.2], "romance": [0.1, 1.2]},
+    ...                       index=["action", "comedy"])
+    >>> classify(films, genres)
+              adventure  romance prediction
+    Thunder         5.9      2.9  adventure
+    Umbrella        2.1      6.1    romance
+    """
+    options = PlanOptions(
+        transpose=transpose,
+        auto_transpose=auto_transpose,
+        strict=strict,
+        keep_cols=tuple(keep_cols),
+        intercept=intercept,
+        no_intercept=no_intercept,
+    )
+    plan = require_fit(make_plan(_features_side(features), _weights_side(weights), options))
+    values = [_feature_values(features, i - 1) for i in plan.feature_columns]
+    used, values, has_missing = _settle_missing(features, plan, values, missing)
+    model = _read_model(plan, weights)
+    settings = ScoreOptions(probabilities, threshold)
+    scored, overflow = score_rows(model, values, len(used), settings, has_missing)
+    if len(overflow):
+        what, hint = "the scores overflow", "the features or the weights are too large for float64"
+        raise InputError(plan.features.path, what, hint, line=int(used[overflow[0]]) + 1)
+    kept = {features.columns[i - 1]: features.iloc[used, i - 1] for i in plan.kept_columns}
+    return _make_result(scored, model, features.index[used], kept, settings, scores, margin)
+
+
+def check(
+    features: pd.DataFrame,
+    weights: pd.DataFrame,
+    *,
+    transpose: bool = False,
+    auto_transpose: bool = False,
+    strict: bool = False,
+    keep_cols: Sequence[str] = (),
+    intercept: str | None = None,
+    no_intercept: bool = False,
+) -> Plan:
+    """Say how two tables line up; no score is computed.
+
+    Parameters
+    ----------
+    features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
+        As in `classify`.
+
+    Returns
+    -------
+    Plan
+        Whose `problem` is None when they fit.
+
+    Examples
+    --------
+    >>> users = pd.DataFrame({"action": [0.9], "comedy": [0.2]})
+    >>> films = pd.DataFrame({"action": [0.8], "comedy": [0.1]}, index=["Orbit"])
+    >>> check(users, films).add_options
+    ('--transpose',)
+    """
+    options = PlanOptions(
+        transpose=transpose,
+        auto_transpose=auto_transpose,
+        strict=strict,
+        keep_cols=tuple(keep_cols),
+        intercept=intercept,
+        no_intercept=no_intercept,
+    )
+    return make_plan(_features_side(features), _weights_side(weights), options)
+
+
+def _features_side(frame: pd.DataFrame) -> Side:
+    names = _names_of(frame.columns)
+    index_name = "" if frame.index.name is None else str(frame.index.name)
+    header = None if names is None else (index_name, *names)
+    return Side("features", frame.shape[1] + 1, header, len(frame), None, labelled=True)
+
+
+def _weights_side(frame: pd.DataFrame) -> Side:
+    names, labels = _names_of(frame.columns), _names_of(frame.index)
+    if labels is None:
+        first = tuple(str(i) for i in range(len(frame)))
+        return Side("weights", frame.shape[1], names, len(frame), first, True, labelled=False)
+    header = None if names is None else ("", *names)
+    return Side("weights", frame.shape[1] + 1, header, len(frame), labels, labelled=True)
+
+
+def _names_of(index: pd.Index[Any]) -> tuple[str, ...] | None:
+    """Return an axis's names; the numbers that pandas gives by itself are none."""
+    return None if isinstance(index, pd.RangeIndex) else tuple(str(name) for name in index)
+
+
+def _feature_values(frame: pd.DataFrame, i: int) -> Floats:
+    return _numbers_of(frame.iloc[:, i], "features", i + 1, str(frame.columns[i]))
+
+
+def _numbers_of(series: pd.Series[Any], path: str, column: int, name: str) -> Floats:
+    numeric = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
+    if not numeric or pd.api.types.is_complex_dtype(series):
+        what = f"is of type {series.dtype}, not a number"
+        raise InputError(path, what, "convert it first", column=column, name=name)
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        at = int(infinite[0])
+        what = f"{values[at]} is not a finite number"
+        raise InputError(path, what, line=at + 1, column=column, name=name)
+    return np.ascontiguousarray(values)
+
+
+def _settle_missing(
+    features: pd.DataFrame, plan: Plan, values: list[Floats], missing: MissingPolicy
+) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[Floats], Any]:
+    absent = np.zeros(len(features), dtype=bool)
+    for i, column in zip(plan.feature_columns, values, strict=True):
+        found = np.flatnonzero(np.isnan(column))
+        if len(found) and missing == "error":
+            hint = 'missing="zero", "keep" or "skip" takes the row'
+            name = str(features.columns[i - 1])
+            line = int(found[0]) + 1
+            raise InputError("features", "a missing value", hint, line=line, column=i, name=name)
+        absent[found] = True
+    if missing == "skip":
+        used = np.flatnonzero(~absent)
+        return used, [column[used] for column in values], None
+    used = np.arange(len(features))
+    if missing == "zero":
+        return used, [np.where(np.isnan(column), 0.0, column) for column in values], None
+    return used, values, absent if absent.any() else None
+
+
+def _read_model(plan: Plan, weights: pd.DataFrame) -> Model:
+    columns = [
+        _numbers_of(weights.iloc[:, i], "weights", i + 1, str(weights.columns[i]))
+        for i in range(weights.shape[1])
+    ]
+    for i, column in enumerate(columns):
+        if len(gone := np.flatnonzero(np.isnan(column))):
+            hint, name = "every weight must be a number", str(weights.columns[i])
+            line = int(gone[0]) + 1
+            raise InputError("weights", "a missing value", hint, line=line, column=i + 1, name=name)
+    return make_model(plan, np.column_stack(columns))
+
+
+def _make_result(
+    scored: Scored,
+    model: Model,
+    index: pd.Index[Any],
+    kept: dict[Any, pd.Series[Any]],
+    settings: ScoreOptions,
+    scores: bool,
+    margin: bool,
+) -> pd.DataFrame:
+    columns: dict[Any, Any] = dict(kept)
+    if scores:
+        columns |= dict(zip(model.categories, scored.scores, strict=True))
+    if len(model.categories) > 1 or settings.threshold is not None:
+        names = [*model.categories, None]
+        columns["prediction"] = [names[i] for i in scored.decision.best]
+    if scored.probabilities is not None:
+        named = [f"probability_{category}" for category in model.categories]
+        columns |= dict(zip(named, scored.probabilities, strict=True))
+    if margin:
+        columns["margin"] = scored.decision.margin
+    return pd.DataFrame(columns, index=index)

@@ -1,0 +1,76 @@
+"""Options of a run that belong to no single step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from matscore.files.encode import Format
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is written, and how.
+
+    Attributes
+    ----------
+    format : str or None
+        One of the formats; None takes it from the output's ending, or CSV.
+    scores, margin : bool
+        Whether there are score columns, and a margin.
+    precision : int or None
+        Decimals to round to.
+    excel_safe : bool
+        Whether text that a spreadsheet would take for a formula gets an apostrophe before it.
+    max_rows : int
+        Rows of a table.
+    """
+
+    format: Format | None = None
+    scores: bool = True
+    margin: bool = False
+    precision: int | None = None
+    excel_safe: bool = False
+    max_rows: int = 20
+
+
+@dataclass(frozen=True)
+class RejectOptions:
+    """What happens to bad rows.
+
+    Attributes
+    ----------
+    on_error : {"fail", "reject"}
+        Whether a bad row stops the run or is set aside.
+    path : str, Path or None
+        File of the rows set aside, written whole or not at all.
+    max_rows : int or None
+        More rejects than that end the run.
+    max_share : float or None
+        A larger share of rejects, from 0 to 1, ends the run.
+    """
+
+    on_error: Literal["fail", "reject"] = "fail"
+    path: str | Path | None = None
+    max_rows: int | None = None
+    max_share: float | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How the work is done; none of it changes a byte of the output.
+
+    Attributes
+    ----------
+    n_jobs : int or None
+        Threads; None is one a processor.
+    chunk_bytes : int or None
+        Size of a chunk; None suits the width of the file.
+    checksum : bool
+        Whether the inputs' sha256 is computed on the way.
+    """
+
+    n_jobs: int | None = None
+    chunk_bytes: int | None = None
+    checksum: bool = False

@@ -1,0 +1,225 @@
+"""Before the first row: inputs opened, weights read, plans made, jobs and chunks laid out."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import polars as pl
+
+from matscore.errors import PlanError, UsageError
+from matscore.files.encode import Format, OutputSpec
+from matscore.files.parse import Layout
+from matscore.files.rows import FrameChunk
+from matscore.files.source import SourceFacts
+from matscore.files.split import Chunk
+from matscore.files.table import ReadOptions, Table, iter_table, open_table, read_matrix, side_of
+from matscore.matrix import Matrix
+from matscore.options import OutputOptions, RunOptions
+from matscore.pipeline import Job
+from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
+from matscore.score import ScoreOptions, make_model
+
+CHUNK_BYTES = 4 * 2**20
+_RECORDS_A_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights file, read whole.
+
+    Attributes
+    ----------
+    matrix : Matrix
+        Its numbers and names.
+    side : Side
+        What planning knows of it.
+    facts : SourceFacts
+        The file itself.
+    """
+
+    matrix: Matrix
+    side: Side
+    facts: SourceFacts
+
+
+@dataclass(frozen=True)
+class Part:
+    """One features input, ready to be scored.
+
+    Attributes
+    ----------
+    table : Table
+        Open; its records unread, unless they had to be transposed.
+    plan : Plan
+        How it meets the weights.
+    turned : DataFrame or None
+        Its rows, where the file had to be transposed.
+    """
+
+    table: Table
+    plan: Plan
+    turned: pl.DataFrame | None
+
+
+def refuse_two_pipes(inputs: Sequence[str]) -> None:
+    """Refuse standard input for more than one input.
+
+    Raises
+    ------
+    UsageError
+        It is.
+    """
+    if inputs.count("-") > 1:
+        raise UsageError("standard input can be only one of the inputs", "give the other a name")
+
+
+def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Weights:
+    """Read a weights file whole.
+
+    Raises
+    ------
+    InputError, FileError
+        It cannot be read, or not with certainty.
+    """
+    table = open_table(path, read, checksum=checksum)
+    with contextlib.closing(table.source):
+        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
+        return Weights(matrix, _side_of_matrix(matrix, table), table.source.facts())
+
+
+def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOptions) -> Part:
+    """Plan one features table; it is read whole only where it is to be transposed.
+
+    Raises
+    ------
+    InputError, FileError
+        It cannot be read, or not with certainty.
+    """
+    if not align.transpose_features:
+        return Part(table, make_plan(side_of(table, read), weights.side, align), None)
+    matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES)
+    plan = make_plan(_side_of_matrix(matrix, table), weights.side, align)
+    return Part(table, plan, _turn(matrix, plan) if plan.ok else None)
+
+
+def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
+    """Return the plans of inputs that are scored as one table.
+
+    Raises
+    ------
+    PlanError
+        One does not fit, or they would not give the same columns.
+    """
+    plans = tuple(require_fit(part.plan) for part in parts)
+    first = plans[0]
+    for plan in plans[1:]:
+        same = plan.kept_names == first.kept_names
+        if not same or (plan.label_column is None) != (first.label_column is None):
+            one, other = plan.features.path, first.features.path
+            what = f"{one} has other labels or kept columns than {other}"
+            raise PlanError(replace(plan, problem=what, hint="score the files one by one"))
+    return plans
+
+
+def make_output_spec(
+    plan: Plan, form: Format, score: ScoreOptions, write: OutputOptions
+) -> OutputSpec:
+    """Return the columns of the output.
+
+    Raises
+    ------
+    PlanError
+        Two of them would have one name.
+    """
+    spec = OutputSpec(
+        format=form,
+        label_name=plan.label_name,
+        kept_names=plan.kept_names,
+        categories=plan.categories,
+        numbered=plan.label_column is None,
+        scores=write.scores,
+        prediction=len(plan.categories) > 1 or score.threshold is not None,
+        probabilities=score.probabilities,
+        margin=write.margin,
+        precision=write.precision,
+        excel_safe=write.excel_safe,
+        max_rows=write.max_rows,
+    )
+    if duplicates := spec.find_duplicates():
+        what = f'two columns of the output would be named "{duplicates[0]}"'
+        raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))
+    return spec
+
+
+def make_job(
+    part: Part,
+    weights: Weights,
+    read: ReadOptions,
+    score: ScoreOptions,
+    output: OutputSpec,
+    on_error: Literal["fail", "reject"],
+) -> Job:
+    """Return what to do with the chunks of one part."""
+    values = weights.matrix.values(label_column=part.plan.weights_label_column)
+    layout = _layout_of(part, read)
+    return Job(layout, make_model(part.plan, values), score, output, on_error)
+
+
+def iter_pairs(
+    parts: Sequence[Part], jobs: Sequence[Job], run: RunOptions
+) -> Iterator[tuple[Job, Chunk | FrameChunk]]:
+    """Yield every chunk of every part, in order, with what is to be done with it."""
+    row = 0
+    for part, job in zip(parts, jobs, strict=True):
+        chunks: Iterable[Chunk | FrameChunk]
+        if part.turned is not None:
+            chunks = [FrameChunk(part.table.path, part.turned, 1, row)]
+        else:
+            wide = _RECORDS_A_CHUNK * part.table.start
+            chunk_bytes = run.chunk_bytes or max(CHUNK_BYTES, wide)
+            chunks = iter_table(part.table, job.layout, chunk_bytes=chunk_bytes, row=row)
+        for chunk in chunks:
+            yield job, chunk
+            row = chunk.row + chunk.n_records
+
+
+def _side_of_matrix(matrix: Matrix, table: Table) -> Side:
+    return Side(
+        matrix.path,
+        matrix.width,
+        matrix.names,
+        len(matrix.first),
+        matrix.first,
+        matrix.first_values is not None,
+        table.guessed_header,
+    )
+
+
+def _turn(matrix: Matrix, plan: Plan) -> pl.DataFrame:
+    """Make rows of a features matrix that was read the other way round."""
+    named = plan.features_name_column
+    values = matrix.values(label_column=named)
+    labelled = plan.label_column is not None
+    columns = {str(i + labelled): pl.Series(column) for i, column in enumerate(values)}
+    if labelled:
+        columns["0"] = pl.Series((matrix.names or ())[named:], dtype=pl.String)
+    return pl.DataFrame(columns)
+
+
+def _layout_of(part: Part, read: ReadOptions) -> Layout:
+    table, plan = part.table, part.plan
+    turned = part.turned is not None
+    return Layout(
+        None if turned else table.names,
+        part.turned.width if part.turned is not None else table.width,
+        plan.label_column,
+        plan.kept_columns,
+        plan.feature_columns,
+        table.delimiter,
+        read.decimal,
+        read.missing,
+        read.missing_values,
+    )
