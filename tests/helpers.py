@@ -175,11 +175,11 @@ _HELD: list[object] = []
 
 def _serve() -> None:
     """Fork a run for each line of standard input, and answer with its exit code."""
-    import matscore.api
     import matscore.cli.main
-    import matscore.cli.report
-    import matscore.cli.table  # noqa: F401
+    import matscore.cli.table
 
+    with contextlib.suppress(matscore.FileError):  # this loads the rest, Typer's own too
+        matscore.cli.main.app(["classify", "no-file", "no-file"], standalone_mode=False)
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             _become(json.loads(line))

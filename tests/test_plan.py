@@ -17,13 +17,13 @@ from matscore.frames import check, classify
 from matscore.names import (
     explain_difference,
     find_close,
-    has_numbered_columns,
     is_number,
     looks_like_number,
     quote_name,
     quote_names,
 )
 from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
+from matscore.plan.evidence import has_numbered_columns
 
 SAMPLES = Path(__file__).parent.parent / "sample_data"
 

@@ -6,17 +6,17 @@ import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import UsageError
-from matscore.files.deliver import deliver_rejects, deliver_results
+from matscore.files.compress import open_output
+from matscore.files.deliver import BinaryFile, deliver_rejects, deliver_results
 from matscore.files.encode import Format
 from matscore.files.rows import FrameChunk
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, open_table
-from matscore.files.write import open_output, refuse_same_file
-from matscore.options import OutputOptions, RejectOptions, RunOptions
+from matscore.files.write import refuse_same_file
+from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.pipeline import Job, ScoredChunk, score_chunk
 from matscore.plan import Plan, PlanOptions
 from matscore.prepare import (
@@ -31,7 +31,6 @@ from matscore.prepare import (
 from matscore.score import ScoreOptions
 from matscore.summary import Progress, Summary, Totals
 
-PathLike = str | Path
 _ENDINGS: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -86,14 +85,14 @@ def check_files(
     refuse_two_pipes([str(features), str(weights)])
     held = read_weights(str(weights), read)
     table = open_table(str(features), read)
-    with contextlib.closing(table.source):
+    with contextlib.closing(table):
         return plan_part(table, held, read, align).plan
 
 
 def classify_file(
     features: PathLike | Sequence[PathLike],
     weights: PathLike,
-    output: PathLike | BinaryIO | None = None,
+    output: PathLike | BinaryFile | None = None,
     *,
     read: ReadOptions = ReadOptions(),
     align: PlanOptions = PlanOptions(),
@@ -158,7 +157,7 @@ def classify_file(
     with contextlib.ExitStack() as stack:
         tables = [open_table(path, read, checksum=run.checksum) for path in inputs]
         for table in tables:
-            stack.callback(table.source.close)
+            stack.callback(table.close)
         parts = [plan_part(table, held, read, align) for table in tables]
         plans = require_fits(parts)
         found = format_of(output) if isinstance(output, (str, Path)) else None
@@ -193,6 +192,22 @@ def format_of(path: PathLike) -> Format | None:
     return _ENDINGS.get(ending)
 
 
+def refuse_same_outputs(paths: Sequence[str]) -> None:
+    """Refuse two outputs that are one file.
+
+    Raises
+    ------
+    UsageError
+        They are, by name or by any link.
+    """
+    for i, path in enumerate(paths):
+        try:
+            refuse_same_file(path, paths[:i])
+        except UsageError:
+            what = f'two outputs are one file ("{path}")'
+            raise UsageError(what, "write to two files") from None
+
+
 def _as_paths(features: PathLike | Sequence[PathLike]) -> list[str]:
     if isinstance(features, (str, Path)):
         return [str(features)]
@@ -204,23 +219,23 @@ def _as_paths(features: PathLike | Sequence[PathLike]) -> list[str]:
 def _check_paths(
     inputs: list[str],
     weights: str,
-    output: PathLike | BinaryIO | None,
+    output: PathLike | BinaryFile | None,
     rejects: RejectOptions,
 ) -> None:
     """Refuse paths that contradict each other, before anything is opened."""
     refuse_two_pipes([*inputs, weights])
     named = [str(path) for path in (output, rejects.path) if isinstance(path, (str, Path))]
-    for i, path in enumerate(named):
+    for path in named:
         refuse_same_file(path, [*inputs, weights])
-        refuse_same_file(path, named[:i])
+    refuse_same_outputs(named)
     if rejects.on_error == "reject" and rejects.path is None:
         hint = "say with --rejects FILE where bad rows go"
         raise UsageError("--on-error reject needs a place for the rejects", hint)
 
 
 def _enter_output(
-    stack: contextlib.ExitStack, output: PathLike | BinaryIO | None, inputs: list[str]
-) -> BinaryIO | None:
+    stack: contextlib.ExitStack, output: PathLike | BinaryFile | None, inputs: list[str]
+) -> BinaryFile | None:
     if isinstance(output, (str, Path)):
         return stack.enter_context(open_output(str(output), inputs=inputs))
     return output

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.product import Floats, error_bound, rounding_unit
+from matscore.product import UNDERFLOW, Floats, error_bound, rounding_unit
 
 NO_PREDICTION = -1
+
+# Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
+_let_overflow = np.errstate(over="ignore", invalid="ignore")
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,11 @@ def find_overflow(scores: Floats, has_missing: NDArray[np.bool_] | None) -> NDAr
     ndarray of shape (n_rows,), bool
         Rows to refuse.
     """
-    finite = np.isfinite(scores).all(axis=0)
-    return ~finite if has_missing is None else ~finite & ~has_missing
+    infinite: NDArray[np.bool_] = np.any(~np.isfinite(scores), axis=0)
+    return infinite if has_missing is None else infinite & ~has_missing
 
 
+@_let_overflow
 def decide(
     scores: Floats,
     blocks: Floats,
@@ -141,6 +145,7 @@ def take_rows(blocks: Floats, rows: NDArray[np.int64]) -> Floats:
     return np.ascontiguousarray(blocks[block, :, place].T)
 
 
+@_let_overflow
 def tied_cells(
     scores: Floats, features: Floats, weights: Floats, intercept: Floats | None = None
 ) -> NDArray[np.bool_]:
@@ -168,6 +173,7 @@ def tied_cells(
     return np.take_along_axis(scores, at, axis=0) - scores <= reach
 
 
+@_let_overflow
 def softmax(scores: Floats) -> Floats:
     """Turn scores into probabilities.
 
@@ -198,7 +204,8 @@ def softmax(scores: Floats) -> Floats:
     total = np.zeros(scores.shape[1])
     for row in powers:  # a fixed order of addition, so that the bits do not depend on the chunk
         total += row
-    return powers / total
+    probabilities: Floats = powers / total
+    return probabilities
 
 
 def _runner_up(scores: Floats, best: NDArray[np.int64]) -> Floats:
@@ -218,4 +225,5 @@ def _widest_tie(blocks: Floats, weights: Floats, intercept: Floats | None) -> Fl
     sizes = largest * (np.abs(weights).max(initial=0.0) * n_features)
     if intercept is not None:
         sizes += np.abs(intercept).max(initial=0.0)
-    return np.repeat(sizes * (2.5 * rounding_unit(n_features)), height)
+    bounds = sizes * (2.5 * rounding_unit(n_features)) + 4 * n_features * UNDERFLOW
+    return np.repeat(bounds, height)

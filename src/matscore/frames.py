@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import pandas as pd
 
-from matscore.errors import InputError
+from matscore.errors import InputError, UsageError
+from matscore.files.encode import OutputSpec
 from matscore.files.parse import MissingPolicy
 from matscore.matrix import Model
+from matscore.names import quote_name
+from matscore.options import OutputOptions
 from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
+from matscore.prepare import make_output_spec
 from matscore.product import Floats
 from matscore.score import Scored, ScoreOptions, make_model, score_rows
 
@@ -67,9 +72,16 @@ def classify(
     Raises
     ------
     PlanError
-        Shapes or names do not line up.
+        Shapes or names do not line up, or two columns of the result would have one name.
     InputError
         A value is missing or not a number, or a row's scores overflow.
+    UsageError
+        `missing` is none of the four.
+
+    Notes
+    -----
+    The numbers that pandas gives an axis by itself are no names, so such features are matched by
+    position; as soon as the columns or the weights' rows are numbered otherwise, by number.
 
     Examples
     --------
@@ -85,21 +97,26 @@ def classify(
         transpose=transpose,
         auto_transpose=auto_transpose,
         strict=strict,
-        keep_cols=tuple(keep_cols),
+        keep_cols=tuple(map(str, keep_cols)),
         intercept=intercept,
         no_intercept=no_intercept,
     )
-    plan = require_fit(make_plan(_features_side(features), _weights_side(weights), options))
+    if missing not in get_args(MissingPolicy):
+        hint = f"say one of {', '.join(get_args(MissingPolicy))}"
+        raise UsageError(f"missing cannot be {missing!r}", hint)
+    settings = ScoreOptions(probabilities, threshold)
+    plan = require_fit(_make_plan(features, weights, options))
+    wanted = OutputOptions(scores=scores, margin=margin)
+    spec = make_output_spec(replace(plan, label_name=""), "csv", settings, wanted)
     values = [_feature_values(features, i - 1) for i in plan.feature_columns]
     used, values, has_missing = _settle_missing(features, plan, values, missing)
     model = _read_model(plan, weights)
-    settings = ScoreOptions(probabilities, threshold)
     scored, overflow = score_rows(model, values, len(used), settings, has_missing)
     if len(overflow):
         what, hint = "the scores overflow", "the features or the weights are too large for float64"
         raise InputError(plan.features.path, what, hint, line=int(used[overflow[0]]) + 1)
     kept = {features.columns[i - 1]: features.iloc[used, i - 1] for i in plan.kept_columns}
-    return _make_result(scored, model, features.index[used], kept, settings, scores, margin)
+    return pd.DataFrame(kept | _score_columns(spec, scored), index=features.index[used])
 
 
 def check(
@@ -136,32 +153,70 @@ def check(
         transpose=transpose,
         auto_transpose=auto_transpose,
         strict=strict,
-        keep_cols=tuple(keep_cols),
+        keep_cols=tuple(map(str, keep_cols)),
         intercept=intercept,
         no_intercept=no_intercept,
     )
-    return make_plan(_features_side(features), _weights_side(weights), options)
+    return _make_plan(features, weights, options)
 
 
-def _features_side(frame: pd.DataFrame) -> Side:
-    names = _names_of(frame.columns)
+def _make_plan(features: pd.DataFrame, weights: pd.DataFrame, options: PlanOptions) -> Plan:
+    turned = options.transpose
+    columns = _names_of(features.columns, weights.columns if turned else weights.index)
+    labels = _names_of(weights.index, None if turned else features.columns)
+    header = _names_of(weights.columns, features.columns if turned else None)
+    if columns is None:
+        options = replace(options, keep_cols=_find_places(features.columns, options.keep_cols))
+    plan = make_plan(
+        _features_side(features, columns), _weights_side(weights, labels, header), options
+    )
+    if not plan.ok:
+        return plan
+    categories = weights.index if plan.transpose else weights.columns
+    kept = [features.columns[i - 1] for i in plan.kept_columns]
+    return replace(plan, categories=tuple(map(str, categories)), kept_names=tuple(map(str, kept)))
+
+
+def _features_side(frame: pd.DataFrame, columns: tuple[str, ...] | None) -> Side:
     index_name = "" if frame.index.name is None else str(frame.index.name)
-    header = None if names is None else (index_name, *names)
+    header = None if columns is None else (index_name, *columns)
     return Side("features", frame.shape[1] + 1, header, len(frame), None, labelled=True)
 
 
-def _weights_side(frame: pd.DataFrame) -> Side:
-    names, labels = _names_of(frame.columns), _names_of(frame.index)
+def _weights_side(
+    frame: pd.DataFrame, labels: tuple[str, ...] | None, columns: tuple[str, ...] | None
+) -> Side:
     if labels is None:
         first = tuple(str(i) for i in range(len(frame)))
-        return Side("weights", frame.shape[1], names, len(frame), first, True, labelled=False)
-    header = None if names is None else ("", *names)
+        return Side("weights", frame.shape[1], columns, len(frame), first, True, labelled=False)
+    header = None if columns is None else ("", *columns)
     return Side("weights", frame.shape[1] + 1, header, len(frame), labels, labelled=True)
 
 
-def _names_of(index: pd.Index[Any]) -> tuple[str, ...] | None:
-    """Return an axis's names; the numbers that pandas gives by itself are none."""
-    return None if isinstance(index, pd.RangeIndex) else tuple(str(name) for name in index)
+def _names_of(axis: pd.Index[Any], facing: pd.Index[Any] | None) -> tuple[str, ...] | None:
+    """Return an axis's names.
+
+    The numbers that pandas gives by itself are none, unless they face other numbers: those of
+    columns that were chosen or put in another order, which would be matched wrongly by position.
+    """
+    renumbered = (
+        facing is not None
+        and pd.api.types.is_integer_dtype(facing)
+        and not _is_numbered_by_pandas(facing)
+    )
+    if _is_numbered_by_pandas(axis) and not renumbered:
+        return None
+    return tuple(str(name) for name in axis)
+
+
+def _is_numbered_by_pandas(axis: pd.Index[Any]) -> bool:
+    return isinstance(axis, pd.RangeIndex) and axis.equals(pd.RangeIndex(len(axis)))
+
+
+def _find_places(columns: pd.Index[Any], names: Sequence[str]) -> tuple[str, ...]:
+    """Turn the numbers of columns without names into the plan's, which count from 1."""
+    places = {str(column): str(place) for place, column in enumerate(columns, start=1)}
+    return tuple(places.get(name, quote_name(name)) for name in names)
 
 
 def _feature_values(frame: pd.DataFrame, i: int) -> Floats:
@@ -186,21 +241,26 @@ def _settle_missing(
     features: pd.DataFrame, plan: Plan, values: list[Floats], missing: MissingPolicy
 ) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[Floats], Any]:
     absent = np.zeros(len(features), dtype=bool)
-    for i, column in zip(plan.feature_columns, values, strict=True):
-        found = np.flatnonzero(np.isnan(column))
-        if len(found) and missing == "error":
-            hint = 'missing="zero", "keep" or "skip" takes the row'
-            name = str(features.columns[i - 1])
-            line = int(found[0]) + 1
-            raise InputError("features", "a missing value", hint, line=line, column=i, name=name)
-        absent[found] = True
+    for column in values:
+        absent |= np.isnan(column)
+    used = np.arange(len(features))
+    if not absent.any():
+        return used, values, None
+    if missing == "error":
+        _refuse_missing(features, plan, values, int(absent.argmax()))
     if missing == "skip":
         used = np.flatnonzero(~absent)
         return used, [column[used] for column in values], None
-    used = np.arange(len(features))
     if missing == "zero":
         return used, [np.where(np.isnan(column), 0.0, column) for column in values], None
-    return used, values, absent if absent.any() else None
+    return used, values, absent
+
+
+def _refuse_missing(features: pd.DataFrame, plan: Plan, values: list[Floats], row: int) -> NoReturn:
+    gaps = zip(plan.feature_columns, values, strict=True)
+    column = min(i for i, column in gaps if np.isnan(column[row]))
+    hint, name = 'missing="zero", "keep" or "skip" takes the row', str(features.columns[column - 1])
+    raise InputError("features", "a missing value", hint, line=row + 1, column=column, name=name)
 
 
 def _read_model(plan: Plan, weights: pd.DataFrame) -> Model:
@@ -216,24 +276,15 @@ def _read_model(plan: Plan, weights: pd.DataFrame) -> Model:
     return make_model(plan, np.column_stack(columns))
 
 
-def _make_result(
-    scored: Scored,
-    model: Model,
-    index: pd.Index[Any],
-    kept: dict[Any, pd.Series[Any]],
-    settings: ScoreOptions,
-    scores: bool,
-    margin: bool,
-) -> pd.DataFrame:
-    columns: dict[Any, Any] = dict(kept)
-    if scores:
-        columns |= dict(zip(model.categories, scored.scores, strict=True))
-    if len(model.categories) > 1 or settings.threshold is not None:
-        names = [*model.categories, None]
-        columns["prediction"] = [names[i] for i in scored.decision.best]
+def _score_columns(spec: OutputSpec, scored: Scored) -> dict[Any, Any]:
+    columns: dict[Any, Any] = {}
+    if spec.scores:
+        columns |= dict(zip(spec.categories, scored.scores, strict=True))
+    if spec.prediction:
+        names = pd.Series(spec.categories).array
+        columns["prediction"] = names.take(scored.decision.best, allow_fill=True)
     if scored.probabilities is not None:
-        named = [f"probability_{category}" for category in model.categories]
-        columns |= dict(zip(named, scored.probabilities, strict=True))
-    if margin:
+        columns |= dict(zip(spec.probability_names, scored.probabilities, strict=True))
+    if spec.margin:
         columns["margin"] = scored.decision.margin
-    return pd.DataFrame(columns, index=index)
+    return columns

@@ -36,7 +36,7 @@ class Matrix:
     @property
     def width(self) -> int:
         """Number of columns, the first included."""
-        return self.rest.shape[1] + 1
+        return int(self.rest.shape[1]) + 1
 
     def values(self, *, label_column: bool) -> Floats:
         """Return the numbers, without the first column where it holds labels.

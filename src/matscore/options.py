@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from matscore.files.encode import Format
+
+PathLike: TypeAlias = str | Path
 
 
 @dataclass(frozen=True)

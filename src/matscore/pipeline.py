@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from matscore.decide import count_categories
 from matscore.files.encode import OutputSpec, encode_frame, make_frame
-from matscore.files.rows import FrameChunk, parse_frame
-from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
+from matscore.files.parse import Layout, ParsedRows, Reject
 from matscore.files.records import find_records
+from matscore.files.rows import FrameChunk, parse_rows
 from matscore.files.split import Chunk
 from matscore.matrix import Model
 from matscore.score import Scored, ScoreOptions, score_rows
@@ -117,10 +117,7 @@ def score_chunk(job: Job, chunk: Chunk | FrameChunk) -> ScoredChunk:
     InputError
         A bad row where `on_error` is ``fail``, or damage that no row can be blamed for.
     """
-    if isinstance(chunk, Chunk):
-        parsed = parse_chunk(job.layout, chunk)
-    else:
-        parsed = parse_frame(job.layout, chunk)
+    parsed = parse_rows(job.layout, chunk)
     _stop_at_first(job, chunk, parsed.rejects)
     scored, overflow = _score(job, parsed)
     if len(overflow):
@@ -143,9 +140,7 @@ def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: list[Reject]) -
         raise min(fatal, key=lambda reject: reject.line).as_error(chunk.path)
 
 
-def _encode(
-    job: Job, chunk: Chunk | FrameChunk, parsed: ParsedRows, scored: Scored
-) -> ScoredChunk:
+def _encode(job: Job, chunk: Chunk | FrameChunk, parsed: ParsedRows, scored: Scored) -> ScoredChunk:
     spec = job.output
     if job.layout.label_column is None:
         rows = np.arange(parsed.n_rows) if parsed.rows is None else parsed.rows

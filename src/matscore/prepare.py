@@ -85,7 +85,7 @@ def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Wei
         It cannot be read, or not with certainty.
     """
     table = open_table(path, read, checksum=checksum)
-    with contextlib.closing(table.source):
+    with contextlib.closing(table):
         matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, _side_of_matrix(matrix, table), table.source.facts())
 

@@ -128,15 +128,14 @@ def score_rows(
     if has_missing is not None:
         scores[:, has_missing] = np.nan
     probabilities = softmax(scores) if options.probabilities else None
-    with np.errstate(over="ignore", invalid="ignore"):
-        decision = decide(
-            scores,
-            blocks,
-            model.weights,
-            model.intercept,
-            threshold=options.threshold,
-            probabilities=probabilities,
-        )
+    decision = decide(
+        scores,
+        blocks,
+        model.weights,
+        model.intercept,
+        threshold=options.threshold,
+        probabilities=probabilities,
+    )
     if len(model.categories) == 1 and options.threshold is None:
         decision.best[:] = -1
     return Scored(scores, probabilities, decision, blocks), overflow

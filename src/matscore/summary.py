@@ -100,14 +100,27 @@ class Totals:
             report(int(self._n[0]))
         share = self._limits.max_share
         if share is not None and self._n[1] > share * self._n[:2].sum():
-            what = f"{self._n[1]} of {self._n[:2].sum()} rows rejected, more than {share:.6g} of all"
+            what = (
+                f"{self._n[1]} of {self._n[:2].sum()} rows rejected, more than {share:.6g} of all"
+            )
             raise InputError("rejects", what, "mend the input, or raise --max-rejects")
 
     def summary(self, plans: tuple[Plan, ...], inputs: tuple[SourceFacts, ...]) -> Summary:
         """Return the sums."""
         counts = dict(zip(self._spec.categories, self._counts.tolist(), strict=True))
-        sums = self._n.tolist()
-        return Summary(plans, inputs, self._spec, *sums, counts, tuple(self._previews))
+        n_rows, n_rejected, n_ties, n_missing, n_empty = self._n.tolist()
+        return Summary(
+            plans,
+            inputs,
+            self._spec,
+            n_rows,
+            n_rejected,
+            n_ties,
+            n_missing,
+            n_empty,
+            counts,
+            tuple(self._previews),
+        )
 
     def _give_up(self, result: ScoredChunk, what: str) -> None:
         last = result.rejects[-1]

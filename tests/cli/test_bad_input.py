@@ -6,21 +6,34 @@ matrix of features, so that its numbers come out as the scores either way.
 
 from __future__ import annotations
 
+import bz2
 import csv
+import ctypes
+import gzip
 import io
+import lzma
+import os
 import re
+import resource
+import stat
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import Done, read_csv, run
+from tests.helpers import Done, finish, read_csv, run, start, write_csv
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 ROLES = ("features", "weights")
 GOOD = "id,a,b\nx,1,2\ny,3,4\n"
 SCORES = [[1.0, 2.0], [3.0, 4.0]]
-DATA, MISFIT, FILE = 4, 3, 5
+USAGE, MISFIT, DATA, FILE = 2, 3, 4, 5
 
 
 def plain(text: str) -> bytes:
@@ -97,7 +110,7 @@ READ = {
     "byte-order mark": Read("\ufeff" + GOOD),
     "byte-order mark before a quoted header": Read('\ufeff"id"' + GOOD[2:]),
     "UTF-16 with its mark": encoded("utf-16"),
-    "UTF-16 BE with its mark": Read("\ufeff" + GOOD, convert=lambda text: text.encode("utf-16-be")),
+    "UTF-16 BE with its mark": Read(GOOD, convert=lambda t: ("\ufeff" + t).encode("utf-16-be")),
     "UTF-32 with its mark": encoded("utf-32"),
     "UTF-16 named": encoded("utf-16-le", "--encoding", "utf-16-le"),
     "latin-1 named": Read(
@@ -114,7 +127,6 @@ READ = {
     "colons named": delimited(":", "-d", ":"),
     "tab named": delimited("\t", "-d", "tab"),
     "every cell quoted": Read(re.sub(r"(\w+)", r'"\1"', GOOD)),
-    "columns in another order": Read("id,b,a\nx,2,1\ny,4,3\n"),
     "number +3": number("+3"),
     "number 3.": number("3."),
     "number .3e1": number(".3e1"),
@@ -157,7 +169,7 @@ def test_is_read(tmp_path: Path, role: str, case: Read) -> None:
     data, labels = case.convert(case.text), case.labels
     done = classify(tmp_path, role, data, *case.options, labels=labels, convert=case.convert)
     rows = done.check(quiet=True).rows
-    assert scores_of(rows) == ([SCORES, SCORES][role == "weights"])
+    assert scores_of(rows) == SCORES
     assert role == "weights" or tuple(row[0] for row in rows[1:]) == labels
 
 
@@ -270,3 +282,429 @@ def test_bad_row_among_weights_is_never_set_aside(tmp_path: Path, case: Bad) -> 
     options = ("--on-error", "reject", "--rejects", "rejects.csv")
     classify(tmp_path, "weights", plain(case.text), *options).check(DATA)
     assert not (tmp_path / "rejects.csv").exists()
+
+
+REFUSED = {
+    "empty file": Bad("", "the file is empty"),
+    "one line end only": Bad("\n", "the file is empty"),
+    "blanks only": Bad(" \n\r\n\t\n", "the file is empty"),
+    "byte-order mark only": Bad("\ufeff", "the file is empty"),
+    "NUL byte": Bad("id,a,b\nx,1\0,2\ny,3,4\n", "NUL byte", 2),
+    "latin-1 byte": Bad("id,a,b\nx,1,2\n\udce9,3,4\n", "0xe9 at offset 13; .*--encoding", 3),
+    "latin-1 byte in the header": Bad("id,a,\udce9\nx,1,2\n", "--encoding", 1),
+    "half a character at the end": Bad("id,a,b\nx,1,2\ny,3,4\n\udcc3", "offset 19", 4),
+    "UTF-16 without its mark": Bad(
+        GOOD.encode("utf-16-le").decode("utf-8"), "give --encoding utf-16-le", 1
+    ),
+    "CR only": Bad(GOOD.replace("\n", "\r"), "CR alone", 1),
+    "quote never closed": Bad('id,a,b\nx,1,2\n"z,5,6\ny,3,4\n', "never closed; look for", 3),
+    "quote never closed in the header": Bad(
+        'id,"a,b\nx,1,2\ny,3,4\n', "misplaced quote", 1
+    ),
+    "quote in the header": Bad('id,a"a,b\nx,1,2\n', "misplaced quote", 1),
+    "spreadsheet's sep line": Bad(f"sep=;\n{GOOD}", "remove that line", 1),
+    "two delimiters": Bad("id,a;b\nx,1;2\n", "name it: -d", 1),
+    "delimiter at the end of every row": Bad(
+        "id,a,b\nx,1,2,\ny,3,4,\n", "remove the delimiter at the line's end", 2
+    ),
+    "HTML": Bad("<!doctype html><html><body>no</body></html>\n", "an HTML page; download"),
+    "JSON": Bad('[{"id": "x", "a": 1, "b": 2}]\n', "a JSON file; turn it into CSV"),
+    "PDF": Bad("%PDF-1.7\n%\udcb5\udced\n", "a PDF document; give"),
+    "Excel workbook": Bad("PK\x03\x04\x14\0\x06\0\x08\0[Content_Types].xml xl/", "save it as CSV"),
+    "Git LFS pointer": Bad("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "pickle": Bad("\udc80\x04\udc95\x1a\0\0", "a pickle; export"),
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_file_is_refused(tmp_path: Path, role: str, case: Bad) -> None:
+    check_message(check_refused(tmp_path, role, plain(case.text), DATA), case)
+
+
+@pytest.mark.parametrize("case", ["NUL byte", "latin-1 byte", "quote never closed"])
+def test_damage_that_no_row_can_be_blamed_for_is_never_set_aside(tmp_path: Path, case: str) -> None:
+    options = ("--on-error", "reject", "--rejects", "rejects.csv")
+    done = classify(tmp_path, "features", plain(REFUSED[case].text), *options).check(DATA)
+    check_message(done.err, REFUSED[case])
+    assert not (tmp_path / "rejects.csv").exists()
+
+
+def test_bad_byte_far_down_is_found_at_its_offset(tmp_path: Path) -> None:
+    above = "id,a,b\n" + "".join(f"r{i},1,2\n" for i in range(200_000))
+    message = check_refused(tmp_path, "features", above.encode() + b"\xff,1,2\n", DATA)
+    assert message.startswith(f"it.csv:200002: the text is not UTF-8: byte 0xff at offset {len(above)}")
+
+
+def test_every_chunk_size_reads_the_same(tmp_path: Path) -> None:
+    label = '"日本,""é""\r\n🎬"'
+    text = f"id,a,b\n{label},1,2\n{label},3,4\n"
+    for size in range(1, 40):
+        for jobs in ("1", "64"):
+            options = ("--chunk-size", str(size), "--jobs", jobs)
+            rows = classify(tmp_path, "features", text.encode(), *options).check(quiet=True).rows
+            assert rows[1:] == [['日本,"é"\r\n🎬', *row] for row in (["1.0", "2.0", "b"], ["3.0", "4.0", "b"])]
+
+
+def test_lines_are_physical(tmp_path: Path) -> None:
+    text = 'id,a,b\n"two\nlines",1,2\n"three\r\nmore\nlines",3,x\ny,3,4\n'
+    message = check_refused(tmp_path, "features", text.encode(), DATA)
+    assert message.startswith('it.csv:4:3: "b": ')
+
+
+@pytest.mark.parametrize("size", ["1", "7", "4M"])
+def test_unclosed_quote_is_placed_where_it_opened(tmp_path: Path, size: str) -> None:
+    text = GOOD + '"z,5,6\n' + 1000 * "more,7,8\n"
+    message = check_refused(tmp_path, "features", text.encode(), DATA, "--chunk-size", size)
+    assert message.startswith("it.csv:4: a quote is never closed")
+
+
+def test_header_without_rows(tmp_path: Path) -> None:
+    done = classify(tmp_path, "features", b"id,a,b\n").check(quiet=True)
+    assert done.rows == [["id", "a", "b", "prediction"]]
+    message = check_refused(tmp_path, "weights", b"id,a,b\n", MISFIT)
+    assert "it.csv has no rows; give it" in message
+
+
+def test_empty_column_is_left_out_and_said(tmp_path: Path) -> None:
+    done = classify(tmp_path, "features", b"id,a,b,\nx,1,2,\ny,3,4,\n", "--verbose").check()
+    assert scores_of(done.rows) == SCORES
+    assert 'left out: ""' in done.err
+    message = check_refused(tmp_path, "weights", b"id,a,b,\nx,1,2,\ny,3,4,\n", DATA)
+    assert message.startswith('it.csv:2:4: "": a missing value; every weight')
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("0", "1", "2", "3"),
+        pytest.param(("7", "8"), marks=pytest.mark.xfail(reason="taken for weights", strict=True)),
+    ],
+    ids="".join,
+)
+def test_header_of_numbers(tmp_path: Path, names: tuple[str, ...]) -> None:
+    write_csv(tmp_path / "f.csv", [names, range(len(names))])
+    write_csv(tmp_path / "w.csv", [["f", "p"], *([name, 10**i] for i, name in enumerate(names))])
+    done = run("classify", "f.csv", "w.csv", cwd=tmp_path)
+    assert "--headers" in done.check(MISFIT).err
+    rows = run("classify", "f.csv", "w.csv", "--headers", cwd=tmp_path).check().rows
+    assert rows[1:] == [["1", str(float(sum(i * 10**i for i in range(len(names)))))]]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_reordered_names_give_the_same_scores(tmp_path: Path, role: str) -> None:
+    if role == "features":
+        rows = classify(tmp_path, role, b"id,b,a\nx,2,1\ny,4,3\n").check(quiet=True).rows
+    else:
+        rows = classify(tmp_path, role, b"id,a,b\ny,3,4\nx,1,2\n").check(quiet=True).rows
+    assert scores_of(rows) == SCORES
+
+
+SHAPES = {
+    "one row": ("id,a,b\nx,1,2\n", "f,p,q\na,1,0\nb,0,1\n", [[1.0, 2.0]]),
+    "one feature": ("id,a\nx,1\ny,2\n", "f,p,q\na,1,3\n", [[1.0, 3.0], [2.0, 6.0]]),
+    "one category": ("id,a,b\nx,1,2\n", "f,p\na,1\nb,3\n", [[7.0]]),
+    "one of all": ("a\n2\n", "f,p\na,3\n", [[6.0]]),
+    "no names at all": ("1,2\n3,4\n", "1,0\n0,1\n", SCORES),
+    "categories 0 to 1": ("id,a,b\nx,1,2\n", "f,0,1\na,1,0\nb,0,1\n", [[1.0, 2.0]]),
+    "categories with marks": (
+        "id,a,b\nx,1,2\n", 'f,"a ""b"", c","age(30,40]"\na,1,0\nb,0,1\n', [[1.0, 2.0]],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("features", "weights", "scores"), SHAPES.values(), ids=SHAPES)
+def test_shape_is_read(
+    tmp_path: Path, features: str, weights: str, scores: list[list[float]]
+) -> None:
+    (tmp_path / "f.csv").write_text(features)
+    (tmp_path / "w.csv").write_text(weights)
+    rows = run("classify", "f.csv", "w.csv", cwd=tmp_path).check(quiet=True).rows
+    names = next(csv.reader([weights.partition("\n")[0]]))[1:]
+    n_categories = len(scores[0])
+    assert [[float(cell) for cell in row[1 : 1 + n_categories]] for row in rows[1:]] == scores
+    assert features[0].isdigit() or rows[0][1 : 1 + n_categories] == names
+
+
+def test_100_000_columns(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(100_000)]
+    (tmp_path / "f.csv").write_text(f"id,{','.join(names)}\nx{',1' * len(names)}\n")
+    (tmp_path / "w.csv").write_text("f,p,q\n" + "".join(f"{name},1,-1\n" for name in names))
+    rows = run("classify", "f.csv", "w.csv", cwd=tmp_path).check(quiet=True).rows
+    assert rows[1] == ["x", "100000.0", "-100000.0", "p"]
+
+
+WEIGHTS = "f,p,q\na,1,0\nb,0,1\n"
+MISFITS = {
+    "differs by case": ("id,A,b\nx,1,2\n", WEIGHTS, 'did you mean "A" .*only by case'),
+    "differs by blanks": ("id,a ,b\nx,1,2\n", WEIGHTS, "only by blanks"),
+    "differs by Unicode form": (
+        "id,e\u0301,b\nx,1,2\n", WEIGHTS.replace("a", "\u00e9"), "only by Unicode form",
+    ),
+    "differs by invisible characters": (
+        "id,a\u200b,b\nx,1,2\n", WEIGHTS, "b.*only by invisible characters",
+    ),
+    "feature missing": ("id,a,c\nx,1,2\n", WEIGHTS, 'lacks a feature of w.csv: "b"'),
+    "feature twice among features": ("id,a,b,a\nx,1,2,3\n", WEIGHTS, '"a" in columns 2, 4; rename'),
+    "feature twice among weights": (GOOD, WEIGHTS + "a,0,1\n", '"a" in rows 1, 3; rename'),
+    "category twice": (GOOD, WEIGHTS.replace("q", "p"), '"p" in columns 2, 3; rename'),
+    "feature without a name": (GOOD, WEIGHTS + ",1,1\n", "cannot tell|without a name"),
+    "category without a name": (GOOD, WEIGHTS.replace("q", ""), "without a name .*; name it"),
+    "transposed": (GOOD, "c,a,b\np,1,0\nq,0,1\nr,1,1\n", "add --transpose"),
+    "transposed and square": (GOOD, "c,a,b\np,1,0\nq,0,1\n", "add --transpose"),
+    "features transposed": ("id,x,y\na,1,3\nb,2,4\n", WEIGHTS, "add --transpose-features"),
+    "files swapped": (WEIGHTS, GOOD, "swapped; give w.csv first"),
+    "two intercepts": (GOOD, WEIGHTS + "bias,1,1\nconst,2,2\n", "2 intercepts.*--intercept"),
+    "intercept alone": (GOOD, "f,p,q\nbias,1,1\n", "intercept but no features; give"),
+    "names alone": (GOOD, "f\na\nb\n", "names but no weights; give"),
+    "long form": (GOOD, "term,estimate,std.error\na,1,0\nb,0,1\n", "in long form.*; keep"),
+    "shapes without names": ("1,2,3,4\n", "1,2\n3,4\n", "4 features against 2; give"),
+    "title line above the header": ("Sales\n" + GOOD, WEIGHTS, "lacks 2 features"),
+    "comment line above the header": ("# 2024\n" + GOOD, WEIGHTS, "lacks 2 features"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("features", "weights", "words"), MISFITS.values(), ids=MISFITS)
+def test_misfit_is_refused(tmp_path: Path, features: str, weights: str, words: str) -> None:
+    (tmp_path / "f.csv").write_text(features)
+    (tmp_path / "w.csv").write_text(weights)
+    (tmp_path / "out.csv").write_text("old")
+    done = run("classify", "f.csv", "w.csv", "-o", "out.csv", cwd=tmp_path).check(MISFIT)
+    assert done.out == b""
+    assert (tmp_path / "out.csv").read_text() == "old"
+    assert re.search(words, done.err.partition("\n")[0])
+
+
+def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
+    done = run("classify", "movies.csv", "./movies.csv").check(MISFIT)
+    assert "--transpose" in done.err or "name the weights file" in done.err
+
+
+def test_overflow_is_a_bad_row(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text('id,a,b\nx,1,2\n"z\nz",1e308,5\ny,3,4\n')
+    (tmp_path / "w.csv").write_text("f,p,q\na,10,0\nb,0,1\n")
+    done = run("classify", "f.csv", "w.csv", cwd=tmp_path).check(DATA)
+    assert done.err.startswith("f.csv:3: the scores overflow; ")
+    options = ("--on-error", "reject", "--rejects", "r.csv")
+    done = run("classify", "f.csv", "w.csv", *options, cwd=tmp_path).check()
+    assert [row[0] for row in done.rows] == ["id", "x", "y"]
+    assert read_csv(tmp_path / "r.csv")[1][1] == "3"
+    assert read_csv(tmp_path / "r.csv")[1][5] == '"z\nz",1e308,5'
+
+
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zstd": lambda data: zstd.compress(
+        data, options={zstd.CompressionParameter.checksum_flag: 1}
+    ),
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("kind", COMPRESSIONS)
+def test_compressed_data_is_read_under_any_name(tmp_path: Path, role: str, kind: str) -> None:
+    """In several members too."""
+    compress = COMPRESSIONS[kind]
+    data = compress(GOOD[:9].encode()) + compress(GOOD[9:].encode())
+    assert scores_of(classify(tmp_path, role, data).check(quiet=True).rows) == SCORES
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("kind", COMPRESSIONS)
+@pytest.mark.parametrize("damage", ["truncated", "corrupt"])
+def test_damaged_compressed_data_is_refused(
+    tmp_path: Path, role: str, kind: str, damage: str
+) -> None:
+    data = bytearray(COMPRESSIONS[kind](GOOD.encode() + 3000 * b"\n"))
+    if damage == "truncated":
+        del data[-5:]
+    else:
+        data[len(data) // 2] ^= 0xFF
+    message = check_refused(tmp_path, role, bytes(data), FILE)
+    assert "it.csv" in message and message.count("\n") == 1
+    assert f"the {kind} data is truncated or damaged" in message
+
+
+def test_plain_text_under_a_compressed_name(tmp_path: Path) -> None:
+    for name in ("f.csv.gz", "f.zst"):
+        (tmp_path / name).write_text(GOOD)
+        (tmp_path / "w.csv").write_text(WEIGHTS)
+        rows = run("classify", name, "w.csv", cwd=tmp_path).check(quiet=True).rows
+        assert scores_of(rows) == SCORES
+
+
+NAMES = ("with blank.csv", "with[red]brackets[red].csv", "--help", "-x", "é.csv", "a" * 255, "\udcff")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_file_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(GOOD)
+    (tmp_path / "w.csv").write_text(WEIGHTS)
+    rows = run("classify", "--", name, "w.csv", cwd=tmp_path).check(quiet=True).rows
+    assert scores_of(rows) == SCORES
+    output = f"out{name}"[:255]
+    run("classify", "-o", output, "--", name, "w.csv", cwd=tmp_path).check(quiet=True)
+    assert read_csv(tmp_path / output) == rows
+
+
+def unreadable(folder: Path) -> dict[str, str]:
+    (folder / "folder").mkdir()
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "loop").symlink_to("loop")
+    (folder / "file").write_text("")
+    return {
+        "missing": "no such file",
+        "folder": "is a directory",
+        "dangling": "no such file",
+        "loop": "symbolic links",
+        "file/inside": "not a directory",
+        "a" * 256: "name too long",
+    }
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(GOOD)
+    for path, words in unreadable(tmp_path).items():
+        for files in ((path, "good.csv"), ("good.csv", path), ("good.csv", path, "good.csv")):
+            done = run("classify", *files, cwd=tmp_path).check(FILE)
+            assert done.out == b""
+            assert done.err == f"matscore: {path}: {words}" or words in done.err
+            assert done.err.count("\n") == 1
+
+
+def become_subject_to_permissions() -> None:
+    """Give up root's power to open every file (CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH)."""
+    if os.getuid() == 0:
+        for capability in (1, 2):
+            ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("secret.csv", "w.csv"), "secret.csv: permission denied"),
+        (("f.csv", "secret.csv"), "secret.csv: permission denied"),
+        (("f.csv", "w.csv", "-o", "locked/out.csv"), "locked/out.csv: permission denied; change"),
+        (("f.csv", "w.csv", "-o", "kept.csv"), "kept.csv: permission denied; change"),
+    ],
+)
+def test_no_permission(tmp_path: Path, argv: tuple[str, ...], words: str) -> None:
+    (tmp_path / "f.csv").write_text(GOOD)
+    (tmp_path / "w.csv").write_text(WEIGHTS)
+    (tmp_path / "locked").mkdir(0o555)
+    for name, mode in (("secret.csv", 0), ("kept.csv", 0o444)):
+        (tmp_path / name).write_text(GOOD)
+        (tmp_path / name).chmod(mode)
+    process = start("classify", *argv, cwd=tmp_path, preexec_fn=become_subject_to_permissions)
+    done = finish(process).check(FILE)
+    assert done.out == b""
+    assert words in done.err.lower() and done.err.count("\n") == 1
+    assert not list((tmp_path / "locked").iterdir())
+
+
+OUTPUTS = {
+    "missing folder": ("nowhere/out.csv", FILE, "no such file or directory; create"),
+    "a folder": ("folder", FILE, "is a directory; name a file in it"),
+    "under a file": ("f.csv/out.csv", FILE, "not a directory"),
+    "a loop of links": ("loop", FILE, "symbolic links"),
+    "too long a name": ("a" * 256, FILE, "name too long"),
+    "full device": ("/dev/full", FILE, "no space left"),
+    "the features": ("f.csv", USAGE, "also an input"),
+    "the weights": ("./w.csv", USAGE, "also an input"),
+    "the features by a link": ("link.csv", USAGE, "also an input"),
+    "the features by a hard link": ("hard.csv", USAGE, "also an input"),
+}
+
+
+@pytest.mark.parametrize("option", ["-o", "--rejects", "--report"])
+@pytest.mark.parametrize(("output", "code", "words"), OUTPUTS.values(), ids=OUTPUTS)
+def test_output_that_cannot_be_written(
+    tmp_path: Path, option: str, output: str, code: int, words: str
+) -> None:
+    (tmp_path / "f.csv").write_text(GOOD)
+    (tmp_path / "w.csv").write_text(WEIGHTS)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link.csv").symlink_to("f.csv")
+    (tmp_path / "hard.csv").hardlink_to(tmp_path / "f.csv")
+    before = sorted(tmp_path.iterdir())
+    more = ("--on-error", "reject") if option == "--rejects" else ()
+    done = run("classify", "f.csv", "w.csv", option, output, *more, cwd=tmp_path).check(code)
+    assert words in done.err.lower()
+    assert done.err.count("\n") == 1
+    assert option == "--report" or done.out == b""
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "f.csv").read_text() == GOOD
+    assert (tmp_path / "w.csv").read_text() == WEIGHTS
+
+
+def test_outputs_that_are_one_file(tmp_path: Path) -> None:
+    options = ("--on-error", "reject", "-o", "a", "--rejects", "./a", "--report", "a")
+    for chosen in (options[:6], options[:4] + options[6:] + ("--rejects", "b")):
+        done = classify(tmp_path, "features", plain(GOOD), *chosen).check(USAGE)
+        assert done.err.count("\n") == 1
+        assert not (tmp_path / "a").exists()
+
+
+def test_an_output_behind_a_link_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "target.csv"
+    target.write_text("old")
+    target.chmod(0o640)
+    (tmp_path / "out.csv").symlink_to("target.csv")
+    classify(tmp_path, "features", plain(GOOD), "-o", "out.csv").check(quiet=True)
+    assert (tmp_path / "out.csv").is_symlink()
+    assert scores_of(read_csv(target)) == SCORES
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+def limit_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.csv.gz", "out.parquet"])
+def test_file_size_limit(tmp_path: Path, output: str) -> None:
+    rows = "".join(f"r{i * i},{i / 7},{i % 11}\n" for i in range(50_000))
+    (tmp_path / "f.csv").write_text("id,a,b\n" + rows)
+    (tmp_path / "w.csv").write_text(WEIGHTS)
+    (tmp_path / output).write_text("old")
+    before = sorted(tmp_path.iterdir())
+    argv = ("classify", "f.csv", "w.csv", "-o", output, "--chunk-size", "64k")
+    done = finish(start(*argv, cwd=tmp_path, preexec_fn=limit_file_size)).check(FILE)
+    assert re.fullmatch(rf"matscore: {output}: file too large; .*\n", done.err, re.IGNORECASE)
+    assert (tmp_path / output).read_text() == "old"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("output", ["-", "out.csv"])
+def test_input_that_changes_while_it_is_read(tmp_path: Path, output: str) -> None:
+    """The run waits on the second file, a FIFO, until the first one has grown."""
+    (tmp_path / "f.csv").write_text(GOOD)
+    (tmp_path / "w.csv").write_text(WEIGHTS)
+    os.mkfifo(tmp_path / "slow")
+    options = () if output == "-" else ("-o", output)
+    process = start("classify", "f.csv", "slow", "w.csv", *options, cwd=tmp_path)
+    with (tmp_path / "slow").open("w") as slow:  # by now the first file is open
+        with (tmp_path / "f.csv").open("a") as file:
+            file.write("z,5,6\n")
+        slow.write(GOOD)
+    done = finish(process).check(FILE)
+    assert done.err == "matscore: f.csv: changed while it was read; run again when it is complete\n"
+    assert done.out == b""
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_both_inputs_from_standard_input(tmp_path: Path) -> None:
+    done = run("classify", "-", "-", stdin=plain(GOOD)).check(USAGE)
+    assert "only one of the inputs; give" in done.err
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("case", ["short row", "number 5%", "NUL byte"])
+def test_standard_input_is_named_in_the_place(role: str, case: str, tmp_path: Path) -> None:
+    bad = (BAD_ROWS | REFUSED)[case]
+    (tmp_path / "partner.csv").write_text(partner(role, ("x", "y")))
+    files = ("-", "partner.csv") if role == "features" else ("partner.csv", "-")
+    done = run("classify", *files, stdin=plain(bad.text), cwd=tmp_path).check(DATA)
+    check_message(done.err.replace("-:", "it.csv:", 1), bad)

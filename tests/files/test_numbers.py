@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.files.numbers import explain_number, is_number, parse_numbers, show_text
+from matscore.files.hints import explain_number, show_text
+from matscore.files.numbers import is_number, parse_numbers
 
 MISSING = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 

@@ -29,7 +29,8 @@ import pytest
 
 from matscore.errors import OutputError, UsageError
 from matscore.files import write
-from matscore.files.write import compression_of, open_output, open_whole, refuse_same_file
+from matscore.files.compress import compression_of, open_output
+from matscore.files.write import open_whole, refuse_same_file
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -85,7 +86,11 @@ def list_names(folder: Path) -> list[str]:
 def start_python(
     code: str, *arguments: object, stdout: int | None = None
 ) -> subprocess.Popen[bytes]:
-    code = "import os, signal, sys\nfrom matscore.files.write import *\n" + textwrap.dedent(code)
+    code = (
+        "import os, signal, sys\n"
+        "from matscore.files.compress import *\n"
+        "from matscore.files.write import *\n" + textwrap.dedent(code)
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE), *sys.path])},

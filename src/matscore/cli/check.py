@@ -50,6 +50,7 @@ def check(
     if format_ is o.CheckFormat.json:
         text = json.dumps(plan_facts(plan, argv), indent=2, ensure_ascii=False)
         streams.out.write(f"{text}\n".encode())
+        streams.out.finish()
     else:
         streams.print_out(partial(render_plan, plan, argv=argv))
     raise typer.Exit(Exit.DONE if plan.ok else Exit.MISFIT)

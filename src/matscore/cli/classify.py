@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from matscore.cli import options as o
 
 if TYPE_CHECKING:
+    from matscore.files.encode import Format
     from matscore.summary import Summary
 
 
@@ -60,14 +61,14 @@ def classify(
     from matscore.cli.say import say_facts, say_rejects
     from matscore.cli.streams import open_streams
     from matscore.cli.table import render_scores
-    from matscore.options import OutputOptions, RejectOptions, RunOptions
+    from matscore.options import OutputOptions, RunOptions
     from matscore.score import ScoreOptions
 
     streams = open_streams(color.value)
-    chosen = format_.value if format_ is not None else None
-    if chosen is None and output is None:
-        chosen = "table" if streams.out_is_terminal else "csv"
-    elif chosen is None and output is not None:
+    chosen: Format = "table" if output is None and streams.out_is_terminal else "csv"
+    if format_ is not None:
+        chosen = format_.value
+    elif output is not None:
         chosen = format_of(output) or "csv"
     inputs = [*features, weights]
     with (
@@ -92,6 +93,7 @@ def classify(
         )  # fmt: skip
         if chosen != "table":
             record.summary = run(output=streams.out if output is None else output)
+            streams.out.finish()
         elif output is None:
             record.summary = run()
         else:
@@ -105,7 +107,7 @@ def write_table(run: Callable[[], Summary], output: str, inputs: list[str]) -> S
     """Render the table into a file, whole or not at all."""
     from matscore.cli.streams import render_text
     from matscore.cli.table import render_scores
-    from matscore.files.write import open_output
+    from matscore.files.compress import open_output
 
     with open_output(output, inputs=inputs) as out:
         summary = run()

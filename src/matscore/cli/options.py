@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +18,7 @@ RUNNING = "Running"
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """Output formats."""
 
     table = "table"
@@ -31,14 +31,14 @@ class Format(str, Enum):
     arrow = "arrow"
 
 
-class CheckFormat(str, Enum):
+class CheckFormat(StrEnum):
     """Formats of ``check``."""
 
     text = "text"
     json = "json"
 
 
-class Color(str, Enum):
+class Color(StrEnum):
     """When to colour."""
 
     auto = "auto"
@@ -46,7 +46,7 @@ class Color(str, Enum):
     never = "never"
 
 
-class Missing(str, Enum):
+class Missing(StrEnum):
     """What a missing cell means."""
 
     error = "error"
@@ -55,14 +55,14 @@ class Missing(str, Enum):
     keep = "keep"
 
 
-class OnError(str, Enum):
+class OnError(StrEnum):
     """What a bad row does."""
 
     fail = "fail"
     reject = "reject"
 
 
-class Decimal(str, Enum):
+class Decimal(StrEnum):
     """Decimal marks."""
 
     point = "."
@@ -73,7 +73,7 @@ def _option(panel: str, help_: str, *names: str, **more: Any) -> Any:
     """Declare an option, with the environment variable named after its long form."""
     long = next(name for name in names if name.startswith("--")).split("/")[0]
     variable = "MATSCORE_" + long[2:].upper().replace("-", "_")
-    settings = {"envvar": variable, "show_envvar": False, "rich_help_panel": panel}
+    settings: dict[str, Any] = {"envvar": variable, "show_envvar": False, "rich_help_panel": panel}
     return typer.Option(*names, help=help_, **(settings | more))
 
 
@@ -199,9 +199,7 @@ MissingValues = Annotated[
 ]
 IdCol = Annotated[
     str | None,
-    _option(
-        LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
-    ),
+    _option(LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"),
 ]
 KeepCols = Annotated[
     str | None,
@@ -340,9 +338,7 @@ CheckOutput = Annotated[
 ]
 OnErrorPolicy = Annotated[
     OnError,
-    _option(
-        BAD_ROWS, "At a bad row, stop; or write it to --rejects and go on.", "--on-error"
-    ),
+    _option(BAD_ROWS, "At a bad row, stop; or write it to --rejects and go on.", "--on-error"),
 ]
 RejectsFile = Annotated[
     str | None,
@@ -372,4 +368,3 @@ ReportFile = Annotated[
         metavar="FILE.json",
     ),
 ]
-

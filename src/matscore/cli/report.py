@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import matscore
+from matscore.api import refuse_same_outputs
 from matscore.cli.failures import exit_code_of, message_of
 from matscore.cli.plan_text import plan_facts
-from matscore.errors import MatscoreError, OutputError
+from matscore.errors import OutputError
+from matscore.files.compress import open_output
 from matscore.files.source import SourceFacts
-from matscore.files.write import open_output, refuse_same_file
 from matscore.plan import Plan
 from matscore.summary import Summary
 
@@ -69,21 +70,21 @@ def open_report(
     if path is None:
         yield record
         return
-    _check_path(path, inputs, outputs)
+    refuse_same_outputs([path, *(name for name in outputs if name is not None)])
     failure: BaseException | None = None
     try:
-        yield record
-    except BaseException as error:
-        failure = error
-        raise
-    finally:
-        facts = make_report(record, inputs, outputs, time.monotonic() - started, failure)
-        try:
-            with open_output(path) as out:
-                out.write(json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
-        except OutputError:
-            if failure is None:
-                raise
+        with open_output(path, inputs=inputs) as out:
+            try:
+                yield record
+            except BaseException as error:
+                failure = error
+            facts = make_report(record, inputs, outputs, time.monotonic() - started, failure)
+            out.write(json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
+    except OutputError:
+        if failure is None:
+            raise
+    if failure is not None:
+        raise failure
 
 
 def make_report(
@@ -136,13 +137,6 @@ def make_report(
         "exit": 0 if failure is None else int(exit_code_of(failure)),
         "error": None if failure is None else message_of(failure),
     }
-
-
-def _check_path(path: str, inputs: Sequence[str], outputs: Sequence[str | None]) -> None:
-    refuse_same_file(path, [*inputs, *(name for name in outputs if name is not None)])
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise OutputError(path, f"there is no directory {folder}", "make it first")
 
 
 def _describe_inputs(inputs: Sequence[str], summary: Summary | None) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from matscore.errors import OutputError
 
+HELD_BYTES = 4 * 2**20
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -35,7 +37,15 @@ class Stopped(BaseException):
 
 
 class StandardOutput(io.RawIOBase):
-    """File descriptor 1, written straight and whole."""
+    """File descriptor 1, written straight and whole.
+
+    The first bytes are held back until there are many or `finish` is called, so that a run that
+    fails early has written nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: bytearray | None = bytearray()
 
     def writable(self) -> bool:
         """Say that it can be written."""
@@ -55,18 +65,33 @@ class StandardOutput(io.RawIOBase):
         OutputError
             Anything else went wrong.
         """
-        view = memoryview(data).cast("B")
-        n_all = len(view)
+        if self._held is None:
+            _write_all(data)
+        else:
+            self._held += data
+            if len(self._held) >= HELD_BYTES:
+                self.finish()
+        return memoryview(data).nbytes
+
+    def finish(self) -> None:
+        """Write what is held back; it fails as `write` does."""
+        held, self._held = self._held, None
+        _write_all(held or b"")
+
+
+def _write_all(data: Any) -> None:
+    view = memoryview(data).cast("B")
+    while view:
         try:
-            while view:
-                view = view[os.write(1, view) :]
+            view = view[os.write(1, view) :]
+        except BlockingIOError:  # somebody who shares the descriptor made it so, and it is full
+            select.select([], [1], [])
         except BrokenPipeError:
             raise Stopped(signal.SIGPIPE) from None
         except OSError as error:
             closed = error.errno == errno.EBADF
             what = "standard output is closed" if closed else str(error.strerror).lower()
             raise OutputError("-", what) from error
-        return n_all
 
 
 @dataclass(frozen=True)
@@ -102,6 +127,7 @@ class Streams:
         """
         text = render_text(render, sys.stdout, self.color)
         self.out.write(text.encode(_encoding(sys.stdout), "backslashreplace"))
+        self.out.finish()
 
 
 def render_text(render: Callable[[Console], None], like: TextIO | None, color: str) -> str:
@@ -136,7 +162,7 @@ def open_streams(color: str = "auto") -> Streams:
 
 
 def guard_process() -> None:
-    """Turn signals into `Stopped` and fill closed standard descriptors, so that no file gets one."""
+    """Turn signals into `Stopped`, and fill closed descriptors so that no file gets one."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -184,10 +210,9 @@ def _console(stream: TextIO, color: str, terminal: bool | None = None) -> Consol
         file=stream,
         force_terminal=colored,
         no_color=not colored,
-        color_system="auto" if colored and terminal and not plain else None if not colored else "standard",
+        color_system=None if not colored else "auto" if terminal and not plain else "standard",
         width=None if terminal or "COLUMNS" in os.environ else 80,
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=False,
     )

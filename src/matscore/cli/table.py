@@ -157,7 +157,8 @@ class _Rows:
     def _text(self, name: str) -> _Column:
         texts = self.frame[name].fill_null("").to_list()
         cells = [
-            self.signs.shorten(self.signs.show(text[: _LONGEST + 1]), _LONGEST) for text in texts
+            self.signs.show(text[:_LONGEST]) + self.signs.ellipsis * (len(text) > _LONGEST)
+            for text in texts
         ]
         filled = [text for text in texts if text]
         numeric = all(is_number(text) and len(text) <= _LONGEST_WHOLE for text in filled)

@@ -195,7 +195,7 @@ def format_numbers(values: Sequence[float], precision: int | None = None) -> lis
 
 
 def _cut(text: str, width: int) -> str:
-    # rich.cells.set_cell_size takes combining characters from their letters.
+    # In rich 13, set_cell_size takes combining characters from their letters.
     if text.isascii():
         return text[: max(width, 0)]
     end = next((i for i in range(len(text)) if cell_len(text[: i + 1]) > width), len(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ def count_jobs() -> int:
 
 def map_ordered(
     function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Apply a function to items in parallel and yield its results in the items' order.
 
     At most ``n_jobs + 1`` items are held, so memory does not depend on how many there are. An
@@ -47,7 +47,8 @@ def map_ordered(
     [3, 2, 1]
     """
     if n_jobs == 1:
-        yield from map(function, items)
+        for item in items:  # not map(), which would end at a StopIteration out of the function
+            yield function(item)
         return
     source = iter(items)
     pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="matscore")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Protocol
+from typing import IO, Protocol, TypeAlias
 
 import polars as pl
 
@@ -12,6 +13,8 @@ from matscore.files.encode import OutputSpec, encode_between, encode_end, encode
 from matscore.files.parse import Reject
 from matscore.files.rejects import encode_rejects, encode_rejects_header
 from matscore.files.sink import write_frames
+
+BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
 
 
 class Result(Protocol):
@@ -30,7 +33,7 @@ class Result(Protocol):
         """Rows set aside."""
 
 
-def deliver_results(results: Iterable[Result], spec: OutputSpec, out: BinaryIO | None) -> None:
+def deliver_results(results: Iterable[Result], spec: OutputSpec, out: BinaryFile | None) -> None:
     """Write the results' rows.
 
     Parameters
@@ -57,7 +60,7 @@ def deliver_results(results: Iterable[Result], spec: OutputSpec, out: BinaryIO |
         _write_text(results, spec, out)
 
 
-def deliver_rejects(results: Iterable[Result], out: BinaryIO | None) -> Iterator[Result]:
+def deliver_rejects(results: Iterable[Result], out: BinaryFile | None) -> Iterator[Result]:
     """Write the results' rejects and pass the results on.
 
     Parameters
@@ -85,7 +88,7 @@ def deliver_rejects(results: Iterable[Result], out: BinaryIO | None) -> Iterator
         yield result
 
 
-def _write_text(results: Iterable[Result], spec: OutputSpec, out: BinaryIO) -> None:
+def _write_text(results: Iterable[Result], spec: OutputSpec, out: BinaryFile) -> None:
     lead, started = encode_start(spec), False
     for result in results:
         if result.data:
@@ -96,7 +99,7 @@ def _write_text(results: Iterable[Result], spec: OutputSpec, out: BinaryIO) -> N
     _write(out, encode_end(spec))
 
 
-def _write(out: BinaryIO, data: bytes) -> None:
+def _write(out: BinaryFile, data: bytes) -> None:
     try:
         out.write(data)
     except BrokenPipeError:

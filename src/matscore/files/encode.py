@@ -67,16 +67,15 @@ class OutputSpec:
     @property
     def schema(self) -> dict[str, pl.DataType]:
         """Names and types of the columns, in order."""
-        label = pl.Int64() if self.numbered else pl.String()
+        label: pl.DataType = pl.Int64() if self.numbered else pl.String()
         numbers = self.score_names
         last = self.probability_names + (("margin",) if self.margin else ())
-        return (
-            {self.label_name: label}
-            | {name: pl.String() for name in self.kept_names}
-            | {name: pl.Float64() for name in numbers}
-            | ({"prediction": pl.String()} if self.prediction else {})
-            | {name: pl.Float64() for name in last}
-        )
+        schema = {self.label_name: label}
+        schema |= dict.fromkeys(self.kept_names, pl.String())
+        schema |= dict.fromkeys(numbers, pl.Float64())
+        if self.prediction:
+            schema["prediction"] = pl.String()
+        return schema | dict.fromkeys(last, pl.Float64())
 
     @property
     def score_names(self) -> tuple[str, ...]:

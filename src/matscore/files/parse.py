@@ -18,7 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.files.numbers import ParsedNumbers, explain_number, is_number, parse_numbers
+from matscore.files.hints import explain_number
+from matscore.files.numbers import ParsedNumbers, is_number, parse_numbers
 from matscore.files.records import (
     Records,
     explain_quote,
@@ -170,36 +171,38 @@ def parse_chunk(layout: Layout, chunk: Chunk) -> ParsedRows:
 
 def _parse_fast(layout: Layout, chunk: Chunk) -> ParsedRows | None:
     """Parse a chunk without fault; None when it has to be looked at with care."""
-    if layout.decimal != "." or any(map(is_number, layout.missing_values)):
-        return None
-    n_used = len({*layout.text_columns, *layout.feature_columns})
-    if _may_hold_long_cell(chunk.data, layout.delimiter) or not is_plain(
-        chunk.data, layout.delimiter, layout.width, counted=n_used == layout.width
-    ):
-        return None
-    frame = _read_numbers(layout, chunk.data)
+    frame = _read_numbers(layout, chunk.data) if _is_simple(layout, chunk.data) else None
     if frame is None or frame.height != chunk.n_records:
         return None
-    absent = [_find_null(frame[str(i)]) for i in layout.feature_columns]
-    found = [mask for mask in absent if mask is not None]
-    if found and layout.missing in ("error", "skip"):
+    columns = [frame[str(i)] for i in layout.feature_columns]
+    absent = [column.is_null().to_numpy() for column in columns if column.null_count()]
+    if absent and layout.missing in ("error", "skip"):
         return None
-    if len(found) == len(absent) and np.logical_and.reduce(found).any():
+    if columns and len(absent) == len(columns) and np.logical_and.reduce(absent).any():
         return None  # it may be a line of delimiters only
-    features: list[Floats] = []
+    # The parser takes "inf" and "nan", which no number of ours is. A sum is finite only if all its
+    # terms are; that a sum may overflow only costs a second look.
+    if not all(math.isfinite(column.sum()) for column in columns):
+        return None
     fill = 0.0 if layout.missing == "zero" else float("nan")
-    for i in layout.feature_columns:
-        series = frame[str(i)]
-        # The parser takes "inf" and "nan", which no number of ours is. A sum is finite only if all
-        # its terms are; that a sum may overflow only costs a second look.
-        if not math.isfinite(series.sum()):
-            return None
-        features.append(series.fill_null(fill).to_numpy())
+    features = [column.fill_null(fill).to_numpy() for column in columns]
     if len(_find_header_numbers(layout, features)):
         return None
-    has_missing = np.logical_or.reduce(found) if found and layout.missing == "keep" else None
+    has_missing = np.logical_or.reduce(absent) if absent and layout.missing == "keep" else None
     texts = {i: frame[str(i)] for i in layout.text_columns}
     return ParsedRows(texts, features, frame.height, has_missing)
+
+
+def _is_simple(layout: Layout, data: bytes) -> bool:
+    """Say whether Polars reads a text as we do, but for short records and what is no number."""
+    n_used = len({*layout.text_columns, *layout.feature_columns})
+    return (
+        layout.decimal == "."
+        and not any(map(is_number, layout.missing_values))
+        and set(layout.text_columns).isdisjoint(layout.feature_columns)
+        and not _may_hold_long_cell(data, layout.delimiter)
+        and is_plain(data, layout.delimiter, layout.width, counted=n_used == layout.width)
+    )
 
 
 def _may_hold_long_cell(data: bytes, delimiter: str) -> bool:
@@ -210,7 +213,7 @@ def _may_hold_long_cell(data: bytes, delimiter: str) -> bool:
     mark = delimiter.encode()
     return any(
         data.find(mark, i, i + _LONG_CELL) < 0 and data.find(b"\n", i, i + _LONG_CELL) < 0
-        for i in range(0, len(data) - _LONG_CELL, _LONG_CELL)
+        for i in range(0, len(data) - _LONG_CELL + 1, _LONG_CELL)
     )
 
 
@@ -231,17 +234,11 @@ def _find_header_numbers(layout: Layout, features: list[Floats]) -> NDArray[np.i
     return rows
 
 
-def _find_null(series: pl.Series) -> NDArray[np.bool_] | None:
-    return series.is_null().to_numpy() if series.null_count() else None
-
-
 def _read_numbers(layout: Layout, data: bytes) -> pl.DataFrame | None:
     """Read with the features as numbers; None where one is not a number."""
-    numeric = set(layout.feature_columns) - set(layout.text_columns)
-    if len(numeric) < len(layout.feature_columns):
-        return None
+    texts, numbers = sorted(layout.text_columns), sorted(layout.feature_columns)
     try:
-        return _read(layout, data, sorted({*layout.text_columns, *numeric}), numeric)
+        return _read(layout, data, sorted(texts + numbers), set(numbers))
     except pl.exceptions.PolarsError:
         if layout.missing == "error":
             return None
@@ -250,12 +247,10 @@ def _read_numbers(layout: Layout, data: bytes) -> pl.DataFrame | None:
     if not is_plain(data, layout.delimiter, layout.width, counted=False):
         return None
     try:
-        numbers = _read(layout, data, sorted(numeric), numeric, list(layout.missing_values))
+        frame = _read(layout, data, numbers, set(numbers), list(layout.missing_values))
     except pl.exceptions.PolarsError:
         return None
-    if not layout.text_columns:
-        return numbers
-    return numbers.hstack(_read(layout, data, sorted(layout.text_columns)))
+    return frame.hstack(_read(layout, data, texts)) if texts else frame
 
 
 def _read(
@@ -300,7 +295,7 @@ def _parse_with_care(layout: Layout, chunk: Chunk) -> ParsedRows:
     for place, column in _find_bad_cells(layout, cells, len(rows)).items():
         record = int(rows[place])
         text = frame[str(column)][place] or ""
-        rejects[record] = _reject_cell(layout, chunk, records, record, column, text)
+        rejects[record] = _reject_cell(layout, chunk, records, record, column=column, cell=text)
         good[place] = False
     for place in _find_header_numbers(layout, [cells[i].values for i in layout.feature_columns]):
         record = int(rows[place])
@@ -374,10 +369,11 @@ def _reject_structure(layout: Layout, chunk: Chunk, records: Records) -> dict[in
         what, hint = explain_width(text, n_cells, layout.width, layout.delimiter, cut_off=cut_off)
         rejects[i] = _reject(chunk, records, i, what, hint)
     lengths = records.ends - records.starts
-    for i in np.flatnonzero((lengths == layout.width - 1) & (records.widths == layout.width)):
+    empty = (lengths == layout.width - 1) & (records.widths == layout.width)
+    for i in np.flatnonzero(empty).tolist():
         blank = layout.width == 1
         what = "a blank line between records" if blank else "a line of delimiters only"
-        rejects[int(i)] = _reject(chunk, records, int(i), what, "remove it")
+        rejects[i] = _reject(chunk, records, i, what, "remove it")
     marks = [match.start() for match in re.finditer(_BOM, chunk.data)]
     for i in np.flatnonzero(np.isin(records.starts, marks)).tolist():
         what, hint = "a byte-order mark", "two files may have been joined here; remove it"
@@ -389,9 +385,7 @@ def _reject_structure(layout: Layout, chunk: Chunk, records: Records) -> dict[in
     return rejects
 
 
-def _find_bad_cells(
-    layout: Layout, cells: dict[int, ParsedNumbers], n_rows: int
-) -> dict[int, int]:
+def _find_bad_cells(layout: Layout, cells: dict[int, ParsedNumbers], n_rows: int) -> dict[int, int]:
     """Return, for each row with a bad cell, the first column of the file that holds one."""
     refuse_missing = layout.missing in ("error", "skip")
     first = np.full(n_rows, -1)
@@ -407,7 +401,7 @@ def _is_header(layout: Layout, chunk: Chunk, records: Records, record: int) -> b
 
 
 def _reject_cell(
-    layout: Layout, chunk: Chunk, records: Records, record: int, column: int, cell: str
+    layout: Layout, chunk: Chunk, records: Records, record: int, *, column: int, cell: str
 ) -> Reject:
     skipped = False
     if _is_header(layout, chunk, records, record):
@@ -416,7 +410,8 @@ def _reject_cell(
         what, hint, skipped = "a missing value", layout.missing_hint, layout.missing == "skip"
     else:
         what, hint = explain_number(cell, layout.decimal)
-    reject = _reject(chunk, records, record, what, hint, column + 1, layout.name_of(column))
+    name = layout.name_of(column)
+    reject = _reject(chunk, records, record, what, hint, column=column + 1, name=name)
     return replace(reject, skipped=skipped)
 
 
@@ -426,6 +421,7 @@ def _reject(
     record: int,
     what: str,
     hint: str,
+    *,
     column: int | None = None,
     name: str | None = None,
 ) -> Reject:

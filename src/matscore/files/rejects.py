@@ -12,12 +12,12 @@ COLUMNS = ("file", "line", "column", "name", "error", "text")
 
 
 def encode_rejects_header() -> bytes:
-    """Return the first line of the file.
+    r"""Return the first line of the file.
 
     Examples
     --------
     >>> encode_rejects_header()
-    b'file,line,column,name,error,text\\n'
+    b'file,line,column,name,error,text\n'
     """
     return _encode([COLUMNS])
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from matscore.files.columnar import feature_column, label_text
-from matscore.files.parse import Layout, ParsedRows, Reject
+from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
+from matscore.files.split import Chunk
 from matscore.product import Floats
 
 
@@ -37,6 +38,29 @@ class FrameChunk:
     def n_records(self) -> int:
         """Records in it."""
         return self.frame.height
+
+
+def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
+    """Parse a chunk of either kind.
+
+    Parameters
+    ----------
+    layout : Layout
+        The columns.
+    chunk : Chunk or FrameChunk
+        Whole records.
+
+    Returns
+    -------
+    ParsedRows
+        Good rows and rejects.
+
+    Raises
+    ------
+    InputError
+        Damage that no row can be blamed for.
+    """
+    return parse_chunk(layout, chunk) if isinstance(chunk, Chunk) else parse_frame(layout, chunk)
 
 
 def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
 import gzip
 import hashlib
 import io
@@ -16,14 +17,19 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import IO, BinaryIO, Literal, Protocol, cast
 
 from matscore.errors import FileError, InputError
 from matscore.files.recognise import encoding_of, recognise, refuse_foreign
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 READ_BYTES = 2**20
 _HEAD_BYTES = 2**16
-_UTF8_NAMES = {"utf-8", "utf-8-sig", "ascii"}
+_UTF8_NAMES = {"utf-8", "utf-8-sig"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Source:
     ----------
     path : str
         As it was given; ``-`` is standard input.
-    kind : {"csv", "parquet", "arrow", "arrow-stream"}
+    kind : {"csv", "parquet", "arrow"}
         What its first bytes say it is.
     head : bytes
         Its first bytes: decompressed and decoded text for CSV, the bytes as they are otherwise.
@@ -67,7 +73,7 @@ class Source:
     """
 
     path: str
-    kind: Literal["csv", "parquet", "arrow", "arrow-stream"]
+    kind: Literal["csv", "parquet", "arrow"]
     head: bytes
     raw: BinaryIO
     size: int | None
@@ -99,6 +105,13 @@ class Source:
             yield self.head[start:]
         yield from self._rest
         self._check_unchanged()
+
+    def open_stream(self) -> BinaryIO | None:
+        """Return all of a pipe as a binary file; None for a file, which has its name."""
+        if self.size is not None or self._meter is None:
+            return None
+        blocks = self._meter.iter_blocks()
+        return cast(BinaryIO, io.BufferedReader(_BlockReader(blocks), READ_BYTES))
 
     def facts(self) -> SourceFacts:
         """Return what a report says of the input, once it is read."""
@@ -149,17 +162,22 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
     """
     raw, size, stamp = _open_raw(path)
     meter = _Meter(raw, path, checksum=checksum)
-    first = meter.read_head(_HEAD_BYTES)
-    kind = recognise(first)
-    if kind in ("parquet", "arrow", "arrow-stream"):
-        columnar = cast(Literal["parquet", "arrow", "arrow-stream"], kind)
-        return Source(path, columnar, first, raw, size, _meter=meter, _stamp=stamp)
-    blocks = _decompress(path, kind, meter.iter_blocks())
-    text = _decode(path, blocks, encoding)
-    source = Source(path, "csv", b"", raw, size, text, meter, stamp)
-    while len(source.head) < _HEAD_BYTES and source.extend_head():
-        pass
-    refuse_foreign(path, source.head)
+    with contextlib.ExitStack() as stack:
+        if path != "-":
+            stack.enter_context(raw)
+        first = meter.read_head(_HEAD_BYTES)
+        kind = recognise(first)
+        if kind in ("parquet", "arrow", "arrow-stream"):
+            columnar: Literal["parquet", "arrow"] = "parquet" if kind == "parquet" else "arrow"
+            source = Source(path, columnar, first, raw, size, _meter=meter, _stamp=stamp)
+        else:
+            blocks = _decompress(path, kind, meter.iter_blocks())
+            text = filter(None, _decode(path, blocks, encoding))
+            source = Source(path, "csv", b"", raw, size, text, meter, stamp)
+            while len(source.head) < _HEAD_BYTES and source.extend_head():
+                pass
+            refuse_foreign(path, source.head)
+        stack.pop_all()
     return source
 
 
@@ -167,9 +185,12 @@ def _open_raw(path: str) -> tuple[BinaryIO, int | None, tuple[int, int] | None]:
     if path == "-":
         if sys.stdin is None or sys.stdin.closed:
             raise FileError("-", "standard input is closed")
+        # What another program has set to non-blocking would seem to end where it is only empty.
+        with contextlib.suppress(OSError):
+            os.set_blocking(sys.stdin.buffer.fileno(), True)
         return sys.stdin.buffer, None, None
     try:
-        raw = Path(path).open("rb", buffering=0)
+        raw = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the source closes it
         info = os.fstat(raw.fileno())
     except OSError as error:
         raise FileError(path, (error.strerror or str(error)).lower()) from error
@@ -243,28 +264,60 @@ def _decompress(path: str, kind: str, blocks: Iterator[bytes]) -> Iterator[bytes
     if kind == "csv":
         yield from blocks
         return
-    stream = io.BufferedReader(_BlockReader(blocks), READ_BYTES)
-    reader = _open_decompressor(kind, stream)
-    errors = (EOFError, OSError, zlib.error, lzma.LZMAError, _zstd_error())
-    while True:
-        try:
-            block = reader.read(READ_BYTES)
-        except errors as error:
-            words = f"the {kind} data is truncated or damaged ({error})"
-            raise FileError(path, words, "make or fetch the file again") from error
-        if not block:
-            return
-        yield block
+    errors = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+    try:
+        yield from _iter_gzip(blocks) if kind == "gzip" else _iter_frames(kind, blocks)
+    except errors as error:
+        words = f"the {kind} data is truncated or damaged ({error})"
+        raise FileError(path, words, "make or fetch the file again") from error
 
 
-def _open_decompressor(kind: str, stream: io.BufferedReader) -> BinaryIO:
-    if kind == "gzip":
-        return cast(BinaryIO, gzip.GzipFile(fileobj=stream, mode="rb"))
+def _iter_gzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    stream = cast(IO[bytes], io.BufferedReader(_BlockReader(blocks), READ_BYTES))
+    with gzip.GzipFile(fileobj=stream, mode="rb") as file:
+        while block := file.read(READ_BYTES):
+            yield block
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes: ...
+
+
+def _iter_frames(kind: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the content of one frame after another.
+
+    The standard library's files would end in silence where a further frame's first bytes are
+    damaged.
+    """
+    decompressor: _Decompressor | None = None
+    for block in blocks:
+        rest = block
+        while rest:
+            if decompressor is None:
+                rest = rest.lstrip(b"\0") if kind == "xz" else rest  # padding between streams
+                decompressor = _make_decompressor(kind)
+            yield decompressor.decompress(rest, READ_BYTES)
+            while not (decompressor.eof or decompressor.needs_input):
+                yield decompressor.decompress(b"", READ_BYTES)
+            rest = b""
+            if decompressor.eof:
+                rest, decompressor = decompressor.unused_data, None
+    if decompressor is not None:
+        raise EOFError("it ends too early")
+
+
+def _make_decompressor(kind: str) -> _Decompressor:
     if kind == "bzip2":
-        return bz2.BZ2File(stream)
+        return bz2.BZ2Decompressor()
     if kind == "xz":
-        return lzma.LZMAFile(stream)
-    return cast(BinaryIO, _zstd().ZstdFile(stream))
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ)
+    return cast(_Decompressor, zstd.ZstdDecompressor())
 
 
 def _decode(path: str, blocks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
@@ -300,15 +353,3 @@ def _recode(
         at = n_done + getattr(error, "start", 0)
         what = f"the text is not {name}: near byte {at}"
         raise InputError(path, what, "name the right one with --encoding") from error
-
-
-def _zstd():  # type: ignore[no-untyped-def]
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    return zstd
-
-
-def _zstd_error() -> type[Exception]:
-    return cast(type[Exception], _zstd().ZstdError)

@@ -187,9 +187,8 @@ def count_good_quotes(data: bytes, quotes: NDArray[np.int64], delimiter: str) ->
     after = codes[np.minimum(closing + 1, len(codes) - 1)]
     closes = (after == mark) | (after == _NEWLINE) | (after == _QUOTE)
     closes |= closing == len(codes) - 1
-    for i in np.flatnonzero(~closes & (after == _RETURN)):
-        tail = data[int(closing[i]) + 1 : int(closing[i]) + 3]
-        closes[i] = tail == b"\r\n" or tail == b"\r"
+    second = codes[np.minimum(closing + 2, len(codes) - 1)]
+    closes |= (after == _RETURN) & ((second == _NEWLINE) | (closing == len(codes) - 2))
     n_open = _count_leading(opens)
     n_close = _count_leading(closes)
     return min(2 * n_open if n_open < len(opens) else len(quotes), 2 * n_close + 1, len(quotes))

@@ -6,6 +6,7 @@ of it.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Iterator
@@ -17,10 +18,15 @@ import polars as pl
 from matscore.errors import InputError
 from matscore.files.columnar import ColumnarFile, open_columnar
 from matscore.files.numbers import is_number, parse_numbers
-from matscore.files.parse import MISSING_VALUES, Layout, MissingPolicy, ParsedRows, parse_chunk
+from matscore.files.parse import MISSING_VALUES, Layout, MissingPolicy, ParsedRows
 from matscore.files.recognise import find_delimiter
-from matscore.files.records import first_record_end, has_misplaced_quote, split_cells
-from matscore.files.rows import FrameChunk, parse_frame
+from matscore.files.records import (
+    find_lone_returns,
+    first_record_end,
+    has_misplaced_quote,
+    split_cells,
+)
+from matscore.files.rows import FrameChunk, parse_rows
 from matscore.files.source import Source, open_source
 from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
 from matscore.matrix import Matrix
@@ -97,6 +103,12 @@ class Table:
         """The input as it was given."""
         return self.source.path
 
+    def close(self) -> None:
+        """Close the input; standard input stays open."""
+        if self.columnar is not None:
+            self.columnar.close()
+        self.source.close()
+
 
 def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Table:
     """Open an input and read its header.
@@ -123,9 +135,17 @@ def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Ta
         It is not a table, or its header is damaged.
     """
     source = open_source(path, encoding=options.encoding, checksum=checksum)
+    with contextlib.ExitStack() as stack:
+        stack.callback(source.close)
+        table = _look_at(source, options)
+        stack.pop_all()
+    return table
+
+
+def _look_at(source: Source, options: ReadOptions) -> Table:
+    path = source.path
     if source.kind != "csv":
-        stream = source.raw if source.size is None else None
-        file = open_columnar(path, stream, source.kind, source.head)
+        file = open_columnar(path, source.open_stream(), source.kind)
         return Table(source, file.names, len(file.names), file.n_rows, columnar=file)
     end = _first_record_end(source)
     delimiter = options.delimiter or _sniff_delimiter(source)
@@ -248,10 +268,7 @@ def read_matrix(
 
 
 def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
-    if isinstance(chunk, Chunk):
-        parsed = parse_chunk(layout, chunk)
-    else:
-        parsed = parse_frame(layout, chunk)
+    parsed = parse_rows(layout, chunk)
     if parsed.rejects:
         raise parsed.rejects[0].as_error(chunk.path)
     return parsed
@@ -288,16 +305,16 @@ def _header_cells(path: str, record: bytes, delimiter: str) -> list[str]:
     if has_misplaced_quote(body, delimiter):
         hint = "double a quote that is part of a name, and close every quote"
         raise InputError(path, "a misplaced quote in the header", hint, line=1)
+    if b"\0" in body or len(find_lone_returns(body)):
+        what = "a NUL byte" if b"\0" in body else "a carriage return"
+        raise InputError(path, f"{what} in the header", "the file is damaged", line=1)
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         what = f"the header is not UTF-8: byte 0x{body[error.start]:02x} at offset {error.start}"
         hint = "name its encoding with --encoding, latin-1 say"
         raise InputError(path, what, hint, line=1) from error
-    try:
-        return split_cells(text, delimiter)
-    except csv.Error as error:
-        raise InputError(path, f"the header cannot be read: {error}", line=1) from error
+    return split_cells(text, delimiter)
 
 
 def side_of(table: Table, options: ReadOptions) -> Side:

@@ -1,0 +1,84 @@
+"""The README's table of refused inputs: each is made and given to the program, which answers.
+
+Like ``reference.py``, called by a cog block of the README.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from reference import write_table
+
+_GENRES = "feature,adventure,family,romance\naction,1.1,0.4,0.1\ncomedy,0.2,0.5,1.2\n"
+_MOVIES = "film,action,comedy\nThunder Pass,5,2\n"
+_HEADINGS = ("Input", "What `matscore` says", "What to do", "Exit")
+
+
+class Case(NamedTuple):
+    """An input that is refused; `movies` and `genres` are what the two files hold."""
+
+    what: str
+    movies: str | bytes = _MOVIES
+    genres: str | bytes = _GENRES
+    args: tuple[str, ...] = ("movies.csv", "genres.csv")
+
+
+_CASES = [
+    Case("A decimal comma", 'film,action,comedy\nThunder Pass,5,"2,5"\n'),
+    Case("A percentage", "film,action,comedy\nThunder Pass,5,20%\n"),
+    Case("A date", "film,action,comedy\nThunder Pass,5,2024-05-01\n"),
+    Case("Infinity", "film,action,comedy\nThunder Pass,5,inf\n"),
+    Case("More than a float64 holds", "film,action,comedy\nThunder Pass,5,1e400\n"),
+    Case("A missing value", "film,action,comedy\nThunder Pass,5,NA\n"),
+    Case("A missing weight", genres=_GENRES.replace("1.2", "NA")),
+    Case("Scores too large", "film,action,comedy\nThunder Pass,1.7e308,1e308\n"),
+    Case("A cell too few", "film,action,comedy\nThunder Pass,5\nTwo Left Boots,4,4\n"),
+    Case("A cell too many", "film,action,comedy\nThunder Pass,5,2,9\nTwo Left Boots,4,4\n"),
+    Case("A file cut off in a row", "film,action,comedy\nThunder Pass,5,2\nTwo Left Boo"),
+    Case("A blank line between rows", f"{_MOVIES}\nTwo Left Boots,4,4\n"),
+    Case("A quote never closed", 'film,action,comedy\n"Thunder Pass,5,2\nTwo Left Boots,4,4\n'),
+    Case("A stray quote", 'film,action,comedy\n24" Thunder,5,2\n'),
+    Case("Two files joined, header and all", _MOVIES + _MOVIES),
+    Case("Text that is not UTF-8", "film,action,comedy\nAmélie,5,2\n".encode("latin-1")),
+    Case("A workbook named .csv", b"PK\x03\x04\x14\x00\x06\x00[Content_Types].xml"),
+    Case("A web page named .csv", "<!DOCTYPE html>\n<title>Sign in</title>\n"),
+    Case("A gzip file cut off", gzip.compress(_MOVIES.encode(), mtime=0)[:-6]),
+    Case("An empty file", ""),
+    Case("A feature missing, or spelt otherwise", _MOVIES.replace("comedy", "Comedy")),
+    Case("A feature named twice", "film,action,comedy,comedy\nThunder Pass,5,2,2\n"),
+    Case("Columns unknown, with `--strict`", args=("movies.csv", "genres.csv", "--strict"),
+         movies="film,action,comedy,year\nThunder Pass,5,2,1999\n"),
+    Case("The weights the wrong way round",
+         genres="genre,action,comedy\nadventure,1.1,0.2\nfamily,0.4,0.5\nromance,0.1,1.2\n"),
+    Case("The two files swapped", args=("genres.csv", "movies.csv")),
+    Case("A file that is not there", args=("films.csv", "genres.csv")),
+    Case("The output is also an input", args=("movies.csv", "genres.csv", "-o", "movies.csv")),
+]  # fmt: skip
+
+
+def write_refusals() -> str:
+    """Return the table."""
+    with ThreadPoolExecutor(4) as pool:
+        return write_table(_HEADINGS, pool.map(try_case, _CASES))
+
+
+def try_case(case: Case) -> tuple[str, str, str, str]:
+    """Return the line of the table for an input."""
+    with tempfile.TemporaryDirectory() as name:
+        for file, content in (("movies.csv", case.movies), ("genres.csv", case.genres)):
+            data = content.encode() if isinstance(content, str) else content
+            (Path(name) / file).write_bytes(data)
+        command = [sys.executable, "-m", "matscore", "classify", *case.args]
+        env = {key: value for key, value in os.environ.items() if key[:9] != "MATSCORE_"}
+        ran = subprocess.run(command, cwd=name, env=env, capture_output=True, check=False)
+    message = ran.stderr.decode().partition("\n")[0]
+    assert ran.returncode > 1 and message and not ran.stdout, (case, ran)
+    problem, _, hint = message.partition("; ")
+    return case.what, f"`{problem}`", hint, str(ran.returncode)

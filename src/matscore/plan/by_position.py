@@ -1,0 +1,94 @@
+"""Matching by position, after a shape check, where one of the files names no features."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, NoReturn
+
+from matscore.names import looks_like_number, quote_name
+from matscore.plan.axis import Axis, check_named, check_once
+from matscore.plan.intercept import list_intercepts, set_intercept
+from matscore.plan.misfit import Misfit, compare_counts, show_shapes
+from matscore.plan.sides import label_features, set_label
+from matscore.plan.types import Plan
+
+_Fit = Literal["exactly", "with a label", ""]
+
+
+def match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Plan:
+    """Match the features to the axis of the weights that is as long; the asked one, if both are."""
+    cells = plan.features.first or ()
+    is_text = bool(cells) and not any(map(looks_like_number, cells))
+    plan = label_features(plan, table, guess=is_text)
+    axes = {False: rows, True: columns}
+    fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
+    asked = plan.options.transpose
+    turned = asked if fits[asked] or not fits[not asked] else not asked
+    plan = set_intercept(replace(plan, transpose=turned), table, axes[turned])
+    if not fits[turned]:
+        _refuse_shapes(plan)
+    if fits[turned] == "with a label":
+        _check_label_doubt(plan, other_fits=fits[not turned] == "exactly")
+        plan = set_label(plan, table, 0)
+    return _number_features(plan, table, axes[turned])
+
+
+def _fit(plan: Plan, table: Axis, axis: Axis) -> _Fit:
+    """Say how the width of the features fits an axis of the weights."""
+    if axis.names is not None and table.names is not None:
+        return ""  # their names, which differ, would decide
+    n_features = axis.size - min(1, len(list_intercepts(plan, table, axis)))
+    spare = len(_unlabelled(plan, table)) - n_features
+    if n_features and spare == 0:
+        return "exactly"
+    guessing = plan.label_column is None and table.labelled is None
+    return "with a label" if n_features and spare == 1 and guessing else ""
+
+
+def _unlabelled(plan: Plan, table: Axis) -> tuple[int, ...]:
+    return tuple(index for index in table.entries if index != plan.label_column)
+
+
+def _refuse_shapes(plan: Plan) -> NoReturn:
+    raise Misfit(
+        plan,
+        f"{show_shapes(plan)} do not line up: {compare_counts(plan)}",
+        "give weights with one row for each column of the features, or name both",
+        turnable="by shape",
+    )
+
+
+def _check_label_doubt(plan: Plan, *, other_fits: bool) -> None:
+    """Refuse to take the first column for labels when another reading is as likely."""
+    path = plan.features.path
+    odd_labels = any(not cell.strip().isdigit() for cell in plan.features.first or ())
+    if other_fits and (odd_labels or not plan.weights_label_column):
+        other = "not transposed" if plan.transpose else "transposed"
+        way = "leave --transpose out" if plan.options.transpose else "add --transpose"
+        raise Misfit(
+            plan,
+            f"{show_shapes(plan)} fit in two ways: with the first column of {path} as labels, or"
+            f" with the weights {other}",
+            f"say --id-col for the first; for the second {way}",
+        )
+    if plan.intercept_name is not None and plan.options.intercept is None:
+        raise Misfit(
+            plan,
+            f"cannot tell whether the first column of {path} holds labels or"
+            f" {quote_name(plan.intercept_name)} is one of the features",
+            "say --id-col for the first, --no-intercept for the second",
+        )
+
+
+def _number_features(plan: Plan, table: Axis, axis: Axis) -> Plan:
+    """Take features in file order, with the names of whichever side has them."""
+    columns = _unlabelled(plan, table)
+    index = tuple(i for i in axis.entries if i != plan.intercept_index)
+    plan = replace(plan, feature_columns=columns, weights_index=index)
+    named, places = (axis, index) if axis.names is not None else (table, columns)
+    if named.names is None:
+        return replace(plan, feature_names=tuple(str(i + 1) for i in range(len(columns))))
+    names = tuple(named.names[i] for i in places)
+    check_named(plan, named, places, "feature")
+    check_once(plan, named, names, "feature")
+    return replace(plan, feature_names=names)

@@ -1,0 +1,176 @@
+"""The two files as axes: the features turned as asked, first columns told from numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+from matscore.names import is_number, looks_like_number, quote_name, quote_names
+from matscore.plan.axis import Axis, carries_features, check_once
+from matscore.plan.evidence import has_numbered_columns, holds_labels, looks_like_data
+from matscore.plan.misfit import Misfit, unknown_name
+from matscore.plan.types import Plan, Side
+
+
+def orient_features(plan: Plan) -> tuple[Plan, Axis]:
+    """Return the columns of the features, turned when asked; see `Plan` for how they are laid out.
+
+    A label column is one of them, and set when it is known without comparing names.
+    """
+    if plan.options.transpose_features:
+        return _turn_features(plan)
+    side = plan.features
+    offset = 0 if side.labelled else 1
+    table = Axis(side.path, "column", side.names, side.width, offset, side.labelled)
+    known = side.labelled and plan.options.id_col is None
+    return set_label(plan, table, 0) if known else plan, table
+
+
+def _turn_features(plan: Plan) -> tuple[Plan, Axis]:
+    side = plan.features
+    plan = replace(plan, transpose_features=True)
+    if side.first is None:
+        raise Misfit(plan, f"the rows of {side.path} are not known", "transpose it in a file first")
+    named = _is_first_named(plan)
+    plan = replace(plan, features_name_column=named)
+    names = side.first if named else None
+    if side.names is None:
+        return plan, Axis(side.path, "row", names, len(side.first))
+    names = (side.names[0], *side.first) if named else None
+    table = Axis(side.path, "row", names, 1 + len(side.first), 0, labelled=True)
+    return set_label(plan, table, 0), table
+
+
+def _is_first_named(plan: Plan) -> bool:
+    """Say whether the first column of features that are to be transposed holds names."""
+    side, asked = plan.features, plan.options.id_col
+    if asked is None:
+        known = {*(plan.weights.first or ()), *(plan.weights.names or ())}
+        return _has_names(plan, side, known, "say --id-col when it holds names")
+    allowed = "1" if side.names is None else side.names[0]
+    if asked != allowed:
+        raise Misfit(
+            plan,
+            f"--id-col {asked} is not the first column of {side.path}",
+            f"features that are transposed have their names there: --id-col {allowed}",
+        )
+    return True
+
+
+def read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
+    """Return the weights' rows and columns, a label column not counted."""
+    side = plan.weights
+    known = table.places.keys() | {plan.options.intercept or ""}
+    labelled = _has_names(plan, side, known, _hint_at_names(plan, table))
+    plan = replace(plan, weights_label_column=labelled)
+    header = None if side.names is None else side.names[labelled:]
+    offset = 2 if labelled and not side.labelled else 1
+    rows = Axis(side.path, "row", side.first if labelled else None, side.n_rows or 0)
+    columns = Axis(side.path, "column", header, side.width - labelled, offset)
+    if rows.size == 0:
+        raise Misfit(plan, f"{side.path} has no rows", "give it one row a feature")
+    if columns.size == 0:
+        raise Misfit(plan, f"{side.path} has names but no weights", "give it one column a category")
+    return plan, rows, columns
+
+
+def _hint_at_names(plan: Plan, table: Axis) -> str:
+    if table.names is None:
+        return (
+            f"say --headers when the first record of {table.path} is its header, or give every row"
+            " of the weights a name that is no number"
+        )
+    numbers_only = all(map(looks_like_number, plan.weights.first or ()))
+    otherwise = "leave the column out" if numbers_only else "correct what should be a number"
+    return f"name every row after a column of {table.path}, or {otherwise}"
+
+
+def _has_names(plan: Plan, side: Side, known: Set[str], hint: str) -> bool:
+    """Say whether a first column holds names; refuse when it cannot be told."""
+    named = holds_labels(side, known)
+    if named is not None:
+        return named
+    cells = side.first or ()
+    names = [cell for cell in cells if not looks_like_number(cell)]
+    numbers = [cell for cell in cells if looks_like_number(cell)]
+    shown = quote_names([*numbers[:1], *names[:1]] if names else numbers)
+    raise Misfit(
+        plan,
+        f"cannot tell whether the first column of {side.path} holds names or numbers: {shown}",
+        hint,
+        turnable="by name",
+    )
+
+
+def check_headers(plan: Plan, table: Axis) -> None:
+    """Refuse a header that was guessed, may as well be data, and is confirmed by no names."""
+    for side, confirms in ((plan.features, _confirms_features), (plan.weights, _confirms_weights)):
+        header = side.names or ()
+        if not side.guessed_header or side.labelled is not None or not looks_like_data(header):
+            continue
+        if not confirms(plan, table, header):
+            raise Misfit(
+                plan,
+                f"the first record of {side.path} may be a header or data: {quote_names(header)}",
+                "say --headers or --no-headers",
+                turnable="by name",
+            )
+
+
+def _confirms_features(plan: Plan, table: Axis, header: Sequence[str]) -> bool:
+    rows, columns = plan.weights.first or (), plan.weights.names or ()
+    if plan.transpose_features:
+        return has_numbered_columns(header, {*rows, *columns})
+    numbers = [cell for cell in header if is_number(cell)]
+    once = len(set(numbers)) == len(numbers)
+    return once and any(
+        carries_features(plan, axis, table) for axis in (rows, columns, columns[1:])
+    )
+
+
+def _confirms_weights(plan: Plan, table: Axis, header: Sequence[str]) -> bool:
+    return (
+        carries_features(plan, header, table)
+        or carries_features(plan, header[1:], table)
+        or has_numbered_columns(header, table.places.keys())
+    )
+
+
+def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
+    """Return the column of the features that an option names; without a header it is numbered."""
+    if table.names is None:
+        return _find_number(plan, table, name, option)
+    if name not in table.places:
+        if table.names[:1] == (name,):  # the labels
+            return 0
+        problem = f"{table.path} has no column {quote_name(name)}"
+        raise unknown_name(plan, problem, name, table.places, option)
+    check_once(plan, table, [name], "column")
+    return table.places[name][0]
+
+
+def _find_number(plan: Plan, table: Axis, name: str, option: str) -> int:
+    n_columns = len(table.entries)
+    if name.isascii() and name.isdigit() and 1 <= int(name[:9]) <= n_columns:
+        return table.entries[int(name) - 1]
+    raise Misfit(
+        plan,
+        f"{option} {name}: {table.path} has no header, and its columns are 1 to {n_columns}",
+        "give the number of the column, or say --headers",
+    )
+
+
+def label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:
+    """Set the label column that is asked for, or the first column where it may be guessed."""
+    asked = plan.options.id_col
+    if plan.transpose_features:
+        return plan
+    if asked is not None:
+        return set_label(plan, table, find_column(plan, table, asked, "--id-col"))
+    return set_label(plan, table, 0) if guess and table.labelled is None else plan
+
+
+def set_label(plan: Plan, table: Axis, index: int) -> Plan:
+    """Take a column of the features for the labels."""
+    name = table.names[index] if table.names is not None else ""
+    return replace(plan, label_column=index, label_name=name if name.strip() else "label")

@@ -1,0 +1,201 @@
+"""What planning is given, two `Side` and `PlanOptions`, and what it gives, a `Plan`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Side:
+    """What planning knows of one matrix before its numbers are used.
+
+    Attributes
+    ----------
+    path : str
+        The file as it was given, for messages.
+    width : int
+        Columns in the file, a label column included.
+    names : tuple of str or None
+        The header's cells; None without a header.
+    n_rows : int or None
+        Records after the header; None while unknown (a stream), never for weights.
+    first : tuple of str or None
+        The first column's cells as text; always known for weights, for features only when the
+        file is small.
+    first_numeric : bool
+        `first` is known and every cell of it is a number.
+    guessed_header : bool
+        That there is a header was decided from content, not by an option.
+    labelled : bool or None
+        The first column is known to hold labels, as the index of a DataFrame does (True), or
+        numbers (False); None when its content is to tell. A column known to hold labels is never a
+        feature, whatever its name, and columns are counted from the next one in messages.
+    """
+
+    path: str
+    width: int
+    names: tuple[str, ...] | None
+    n_rows: int | None
+    first: tuple[str, ...] | None
+    first_numeric: bool = False
+    guessed_header: bool = False
+    labelled: bool | None = None
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """The options that decide how the two sides line up; each is named as on the command line."""
+
+    id_col: str | None = None
+    transpose: bool = False
+    transpose_features: bool = False
+    auto_transpose: bool = False
+    strict: bool = False
+    keep_cols: tuple[str, ...] = ()
+    keep_all: bool = False
+    intercept: str | None = None
+    no_intercept: bool = False
+
+
+@dataclass(frozen=True)
+class MissingFeature:
+    """A feature of the weights that the features file lacks.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the weights.
+    close : tuple of str
+        Close matches among the columns that are not in use, best first.
+    reason : str
+        In what the best one differs, for example ``differs only by case``; may be empty.
+    """
+
+    name: str
+    close: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the columns of the features meet the entries of the weights.
+
+    With ``transpose_features`` all column numbers are those of the *oriented* table, which has one
+    row a column of the file and one column a record of the file. When the file has a header,
+    column 0 of that table holds its cells as labels (without the first one, when the file's first
+    column holds the feature names), ``label_column`` is 0 and the file's records are columns 1, 2,
+    … in their order. Without a header there are no labels: ``label_column`` is None and the
+    records are columns 0, 1, …. The oriented names are ``features.first`` when that column holds
+    names: when its cells are no numbers, or are names in the weights. The corner cell stays the
+    label column's name.
+
+    When ``problem`` is set, the other fields tell how far the reading came.
+
+    Attributes
+    ----------
+    features, weights : Side
+        The two sides, as in their files.
+    options : PlanOptions
+        What was asked for.
+    matched_by : {"name", "position"}
+        How features and weights find each other.
+    label_column : int or None
+        Index of the label column among the features' columns.
+    label_name : str
+        Its name; "row" when there is no label column, "label" when it has no name.
+    kept_columns, kept_names : tuple
+        Columns to carry into the output, as they were asked for; with ``keep_all`` in file order.
+    feature_names : tuple of str
+        The canonical order: by name sorted; by position in file order, with the names of
+        whichever side has them, or "1", "2", ….
+    feature_columns : tuple of int
+        Index of each feature among the features' columns.
+    weights_label_column : bool
+        The first column of the weights file holds names.
+    transpose, transpose_features : bool
+        The weights, the features are to be transposed.
+    features_name_column : bool
+        The features are to be transposed and the first column of their file holds names.
+    weights_index : tuple of int
+        Position of each feature along the weights' feature axis; label column and header are not
+        counted.
+    intercept_name : str or None
+        Name of the intercept.
+    intercept_index : int or None
+        Its position along the same axis.
+    categories : tuple of str
+        In the weights' order; "1", "2", … without names.
+    missing : tuple of MissingFeature
+        Features that the features file lacks.
+    left_out : tuple of str
+        Columns that the weights do not know and that are not kept.
+    reordered : bool
+        The two files list their common features in different orders.
+    facts : tuple of str
+        Sentences worth knowing.
+    problem : str or None
+        What does not fit; None when all does.
+    hint : str
+        What to do about it.
+    add_options, drop_options : tuple of str
+        Options to add to, and to take from, the command so that it works.
+    swap : bool
+        The command works with the two files exchanged.
+    """
+
+    features: Side
+    weights: Side
+    options: PlanOptions
+    matched_by: Literal["name", "position"] = "position"
+    label_column: int | None = None
+    label_name: str = "row"
+    kept_columns: tuple[int, ...] = ()
+    kept_names: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
+    feature_columns: tuple[int, ...] = ()
+    weights_label_column: bool = False
+    transpose: bool = False
+    transpose_features: bool = False
+    features_name_column: bool = False
+    weights_index: tuple[int, ...] = ()
+    intercept_name: str | None = None
+    intercept_index: int | None = None
+    categories: tuple[str, ...] = ()
+    missing: tuple[MissingFeature, ...] = ()
+    left_out: tuple[str, ...] = ()
+    reordered: bool = False
+    facts: tuple[str, ...] = ()
+    problem: str | None = None
+    hint: str = ""
+    add_options: tuple[str, ...] = ()
+    drop_options: tuple[str, ...] = ()
+    swap: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether features and weights fit."""
+        return self.problem is None
+
+    @property
+    def features_shape(self) -> tuple[int | None, int]:
+        """Rows (None while unknown) and features of the oriented features."""
+        n_rows: int | None = self.features.n_rows
+        labels = {self.label_column, 0 if self.features.labelled else None} - {None}
+        n_columns = self.features.width - len(labels)
+        if self.transpose_features:
+            n_rows = self.features.width - self.features_name_column
+            n_columns = self.features.n_rows or 0
+        return n_rows, len(self.feature_columns) or n_columns
+
+    @property
+    def weights_shape(self) -> tuple[int, int]:
+        """Features and categories of the oriented weights, the intercept not counted."""
+        shape = (self.weights.n_rows or 0, self.weights.width - self.weights_label_column)
+        n_features, n_categories = shape[::-1] if self.transpose else shape
+        return n_features - (self.intercept_index is not None), n_categories
+
+    @property
+    def scores_shape(self) -> tuple[int | None, int]:
+        """Rows (None while unknown) and categories of the scores."""
+        return self.features_shape[0], self.weights_shape[1]
