@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import subprocess
@@ -87,24 +88,36 @@ def test_same_bits_with_other_kernels(core: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=os.environ | variables)
 
 
+def exact_terms(X: Floats, W: Floats, intercept: Floats) -> list[list[list[Fraction]]]:
+    """Return the exact terms of each score, by category and row; X is (n_features, n_rows)."""
+    rows, columns = X.T.tolist(), W.T.tolist()
+    return [
+        [
+            [*(Fraction(x) * Fraction(w) for x, w in zip(row, column, strict=True)), Fraction(b)]
+            for row in rows
+        ]
+        for column, b in zip(columns, intercept.tolist(), strict=True)
+    ]
+
+
 @given(st.data())
 def test_scores_are_within_the_bound_of_exact_arithmetic(data: st.DataObject) -> None:
     n_features, n_categories, n_rows = (data.draw(st.integers(1, n)) for n in (12, 3, 3))
-    X, W = (
-        np.array(data.draw(st.lists(number, min_size=n * n_features, max_size=n * n_features)))
-        for n in (n_rows, n_categories)
-    )
-    X, W = X.reshape(n_features, n_rows), W.reshape(n_features, n_categories)
-    intercept = np.array(data.draw(st.lists(number, min_size=n_categories, max_size=n_categories)))
+
+    def draw(*shape: int) -> Floats:
+        size = math.prod(shape)
+        return np.reshape(data.draw(st.lists(number, min_size=size, max_size=size)), shape)
+
+    X, W = draw(n_features, n_rows), draw(n_features, n_categories)
+    intercept = draw(n_categories)
     scores = multiply_blocks(block_features(list(X), n_rows), W, intercept)[:, :n_rows]
     assume(np.isfinite(scores).all())
     bounds = error_bound(X, W, intercept)
+    exact = exact_terms(X, W, intercept)
     for k, i in np.ndindex(n_categories, n_rows):
-        terms = [Fraction(w) * Fraction(x) for w, x in zip(W[:, k], X[:, i], strict=True)]
-        terms.append(Fraction(intercept[k]))
-        bound = Fraction(bounds[k, i])
-        assert abs(Fraction(scores[k, i]) - sum(terms)) <= bound
-        size = sum(map(abs, terms)) * Fraction(rounding_unit(n_features))
+        bound = Fraction(float(bounds[k, i]))
+        assert abs(Fraction(float(scores[k, i])) - sum(exact[k][i])) <= bound
+        size = sum(map(abs, exact[k][i])) * Fraction(rounding_unit(n_features))
         assert bound <= size * Fraction(1 + 1e-12) + 2 * n_features * Fraction(5e-324)
 
 
@@ -134,7 +147,7 @@ def test_nan_stays_in_its_row() -> None:
     assert np.isnan(holed[:, [5, 299]]).all()
     rest = [i for i in range(300) if i not in (5, 299)]
     assert holed[:, rest].tobytes() == scores[:, rest].tobytes()
-    assert np.isnan(error_bound(X.T, W)).any(axis=0).nonzero()[0].tolist() == [5, 299]
+    assert np.flatnonzero(np.isnan(error_bound(X.T, W)).all(axis=0)).tolist() == [5, 299]
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 255, 256, 257, 512])

@@ -43,11 +43,12 @@ def read_text(data: bytes, delimiter: str, *, first_line: int = 1) -> Reading:
     if b"\0" in data:
         line = first_line + data.count(b"\n", 0, data.index(b"\0"))
         stops.append((line, line))
+    text = data.decode("utf-8", "surrogateescape")
     try:
-        text = data.decode()
+        data.decode()
     except UnicodeDecodeError as error:
         line = first_line + data.count(b"\n", 0, error.start)
-        return Reading([], [*stops, (line, line)])
+        stops.append((line, line))
     scanner = _Scanner(text, delimiter, first_line)
     records: list[Record] = []
     while scanner.at < len(text):

@@ -56,7 +56,7 @@ def without_blank_end(data: bytes) -> bytes:
     return data[: end or None] if body else b""
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.data(), sound_texts(), st.integers(1, 60))
 def test_chunks_are_the_input_in_whole_records(
     drawn: st.DataObject, data: bytes, size: int
@@ -86,7 +86,7 @@ def without_blank_tail(texts: list[str]) -> list[str]:
     return texts
 
 
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 @given(st.data(), st.one_of(MESSES, sound_texts()), st.integers(1, 20))
 @example(None, b'a,b\n5" x,1\nc,d\n', 4)
 @example(None, b'a,b\n"x"y,1\n\n', 4)
@@ -118,6 +118,7 @@ def test_damage_keeps_to_itself(drawn: st.DataObject | None, data: bytes, size: 
         assert reading.stops
 
 
+@settings(deadline=None)
 @given(sound_texts(), st.integers(1, 30), st.text("a,1\n", max_size=20))
 def test_an_unclosed_quote_is_named_by_its_line(data: bytes, size: int, rest: str) -> None:
     if data and not data.endswith(b"\n"):

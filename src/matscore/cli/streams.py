@@ -153,7 +153,8 @@ def render_text(render: Callable[[Console], None], like: TextIO | None, color: s
         with contextlib.suppress(OSError):
             console.width = os.get_terminal_size(like.fileno()).columns
     render(console)
-    return held.getvalue()
+    lines = held.getvalue().split("\n")
+    return "\n".join(line.rstrip(" ") for line in lines)
 
 
 def open_streams(color: str = "auto") -> Streams:

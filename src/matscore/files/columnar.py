@@ -1,10 +1,10 @@
 """Read Parquet and Arrow IPC with Polars alone, a bounded number of rows at a time.
 
-Owns how the two formats are opened, cut into frames, and turned into labels and numbers.
+Owns how these formats are opened, cut into frames, and turned into labels and numbers.
 
-Parquet is read in slices: ``collect_batches`` would be no slower, but it ends early, and says
-nothing, when its thread panics. Arrow is read message by message: ``scan_ipc`` knows no streams
-and decodes a whole record batch for every slice of it.
+Parquet is read in slices: ``collect_batches`` ends early, without an error, when its thread
+panics. Arrow is read batch by batch: ``scan_ipc`` reads no streams, and decodes a whole record
+batch for every slice of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import struct
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple, TypeAlias, cast
@@ -27,36 +28,42 @@ import polars as pl
 from matscore.errors import FileError, InputError
 
 ColumnarFormat: TypeAlias = Literal["parquet", "arrow", "arrow-stream"]
-_ReadFrames: TypeAlias = Callable[[Sequence[str], int], Iterator[pl.DataFrame]]
 
-# Every slice decodes the row groups that it touches, so it had better not be small.
-_SLICE_BYTES = 32 << 20
 _COPY_BYTES = 1 << 20
+# A slice decodes the row groups that it touches, so it had better not be small.
+_SLICE_BYTES = 32 << 20
 _DESCRIPTORS = Path("/proc/self/fd")
 
 # arrow.apache.org/docs/format/Columnar.html, "Serialization and Interprocess Communication"
-_FILE_START = b"ARROW1\0\0"
 _CONTINUATION = b"\xff\xff\xff\xff"
 _END_MARK = _CONTINUATION + bytes(4)
 _SCHEMA, _DICTIONARY, _RECORDS = 1, 2, 3
-# Wherever they stand in a schema, Polars panics.
-_UNREADABLE_TYPES = {11: "interval", 14: "union", 22: "run-end", 25: "list view", 26: "list view"}
+# Polars panics at these, whichever columns are asked for.
+_UNREADABLE = {11: "interval", 14: "union", 22: "run-end", 25: "list view", 26: "list view"}
 
 
 class _DamageError(Exception):
-    """What is found here; Polars and `struct` have their own."""
+    """Damage that is found here."""
 
 
-# PanicException is a BaseException.
+# Polars panics with a BaseException.
 _DAMAGE = (
-    _DamageError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, struct.error,
-    UnicodeDecodeError,
+    _DamageError, struct.error, UnicodeDecodeError, OSError,
+    pl.exceptions.PolarsError, pl.exceptions.PanicException,
 )  # fmt: skip
+
+
+class _Content(NamedTuple):
+    """What a file holds; ``iter_frames`` takes names of columns and about how many rows."""
+
+    schema: pl.Schema
+    n_rows: int | None
+    iter_frames: Callable[[Sequence[str], int], Iterator[pl.DataFrame]]
 
 
 @dataclass(frozen=True)
 class ColumnarFile:
-    """An open Parquet or Arrow file; also a context manager.
+    """An open Parquet or Arrow file; a context manager too.
 
     Attributes
     ----------
@@ -67,18 +74,20 @@ class ColumnarFile:
     dtypes : tuple of polars.DataType
         Their types.
     n_rows : int or None
-        Number of rows; None for Arrow from a pipe.
+        Number of rows; None for an Arrow stream from a pipe.
     """
 
     path: str
     names: tuple[str, ...]
     dtypes: tuple[pl.DataType, ...]
     n_rows: int | None
-    _read: _ReadFrames = field(repr=False)
+    _content: _Content = field(repr=False)
+    _source: Path | None = field(repr=False)
+    _stamp: tuple[int, ...] | None = field(repr=False)
     _resources: ExitStack = field(repr=False)
 
     def iter_frames(self, columns: Sequence[str], n_rows_per_chunk: int) -> Iterator[pl.DataFrame]:
-        """Yield the rows in file order; only once where the input is a pipe.
+        """Yield the rows in file order; only once where an Arrow stream is a pipe.
 
         Parameters
         ----------
@@ -98,7 +107,7 @@ class ColumnarFile:
         FileError
             The file is damaged, or changed while it was read.
         """
-        return rebatch(self._read(columns, n_rows_per_chunk), n_rows_per_chunk)
+        return rebatch(self._iter_checked(columns, n_rows_per_chunk), n_rows_per_chunk)
 
     def close(self) -> None:
         """Close the file, and delete the copy of a pipe."""
@@ -115,21 +124,29 @@ class ColumnarFile:
     ) -> None:
         self.close()
 
+    def _iter_checked(self, columns: Sequence[str], n_rows: int) -> Iterator[pl.DataFrame]:
+        with _tell_damage(self.path):
+            for frame in self._content.iter_frames(columns, n_rows):
+                if _stamp_of(self._source) != self._stamp:
+                    what, hint = "changed while it was read", "run again when it is complete"
+                    raise FileError(self.path, what, hint)
+                yield frame
+
 
 def open_columnar(
     path: str, stream: BinaryIO | None, format: ColumnarFormat, head: bytes = b""
 ) -> ColumnarFile:
-    """Open a Parquet file, or an Arrow IPC file or stream.
+    """Open a Parquet file, an Arrow IPC file (Feather) or an Arrow IPC stream.
 
     Parameters
     ----------
     path : str
         The input's name; opened unless `stream` is given.
     stream : binary file or None
-        A pipe, read forwards and never closed. Parquet is copied to a temporary file, since its
-        index comes last; Arrow is read as it comes.
+        A pipe, read forwards and never closed. An Arrow stream is read as it comes; the others
+        have their index at the end, so they are copied to a temporary file first.
     format : {"parquet", "arrow", "arrow-stream"}
-        What the content is; Arrow's two formats are told apart by their first bytes.
+        What the first bytes say it is.
     head : bytes
         What has been read from `stream` before.
 
@@ -147,26 +164,41 @@ def open_columnar(
 
     Examples
     --------
-    >>> import io
-    >>> pipe = io.BytesIO()
-    >>> pl.DataFrame({"id": ["a", "b", "c"], "x": [1, 2, 3]}).write_ipc_stream(pipe)
+    >>> pipe = BytesIO()
+    >>> pl.DataFrame({"id": ["a", "b", "c"], "x": [1, 2, 3]}).write_parquet(pipe)
     >>> _ = pipe.seek(0)
-    >>> with open_columnar("-", pipe, "arrow") as file:
+    >>> with open_columnar("-", pipe, "parquet") as file:
     ...     print(file.names, [frame["x"].to_list() for frame in file.iter_frames(["x"], 2)])
     ('id', 'x') [[1, 2], [3]]
     """
     # Else one column whose time zone is an offset, as pandas writes, makes the file unreadable.
     os.environ.setdefault("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")
     with ExitStack() as resources:
-        if format == "parquet":
-            whole = _open_file(path) if stream is None else _spool(path, head, stream)
-            file = _open_parquet(path, resources.enter_context(whole), resources)
-        elif stream is None:
-            whole = resources.enter_context(_open_file(path))
-            file = _open_arrow(path, b"", whole, resources, is_pipe=False)
+        if stream is None:
+            file, head = resources.enter_context(_open_file(path)), b""
+        elif format == "arrow-stream":
+            file = stream
         else:
-            file = _open_arrow(path, head, stream, resources, is_pipe=True)
-        return replace(file, _resources=resources.pop_all())
+            file = resources.enter_context(_copy_pipe(path, stream, head))
+        source = None if file is stream else _find_source(file)
+        with _tell_damage(path):
+            stamp = _stamp_of(source)
+            if format == "arrow-stream":
+                content = _open_arrow_stream(path, file, head, is_pipe=source is None)
+            elif format == "arrow":
+                content = _open_arrow_file(path, file)
+            else:
+                content = _open_parquet(path, cast(Path, source))
+        return ColumnarFile(
+            path,
+            tuple(content.schema.names()),
+            tuple(content.schema.dtypes()),
+            content.n_rows,
+            content,
+            source,
+            stamp,
+            resources.pop_all(),
+        )
 
 
 def rebatch(frames: Iterable[pl.DataFrame], n_rows: int) -> Iterator[pl.DataFrame]:
@@ -304,12 +336,12 @@ def _name_of(dtype: pl.DataType) -> str:
 
 
 @contextmanager
-def _tell_damage(path: str, kind: str) -> Iterator[None]:
+def _tell_damage(path: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        what = f"cannot be read as {kind}: {_reason_of(error)}"
-        raise FileError(path, what, "it may be cut off or damaged") from error
+        what, hint = f"cannot be read: {_reason_of(error)}", "it may be cut off or damaged"
+        raise FileError(path, what, hint) from error
 
 
 def _reason_of(error: BaseException) -> str:
@@ -317,21 +349,18 @@ def _reason_of(error: BaseException) -> str:
         return "it holds something that Polars cannot read"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    lines = str(error).removeprefix("parquet: ").splitlines() or [type(error).__name__]
-    return lines[0].removeprefix("File out of specification: ")[:120]
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return line.removeprefix("parquet: ").removeprefix("File out of specification: ")[:120]
 
 
 def _open_file(path: str) -> BinaryIO:
     try:
         return Path(path).open("rb")
-    except OSError as error:
-        raise FileError(path, (error.strerror or str(error)).lower()) from error
+    except (OSError, ValueError) as error:
+        raise FileError(path, (getattr(error, "strerror", None) or str(error)).lower()) from error
 
 
-# Parquet
-
-
-def _spool(path: str, head: bytes, stream: BinaryIO) -> BinaryIO:
+def _copy_pipe(path: str, stream: BinaryIO, head: bytes) -> BinaryIO:
     make = tempfile.TemporaryFile if _DESCRIPTORS.is_dir() else tempfile.NamedTemporaryFile
     with ExitStack() as on_error:
         try:
@@ -346,79 +375,74 @@ def _spool(path: str, head: bytes, stream: BinaryIO) -> BinaryIO:
         return copy
 
 
-def _open_parquet(path: str, file: BinaryIO, resources: ExitStack) -> ColumnarFile:
-    # By its descriptor where that has a name: it stays the same file when another takes its path,
-    # and Polars reads nothing into a path that looks like a pattern or an address.
-    name = _DESCRIPTORS / str(file.fileno())
-    source = name if name.exists() else Path(file.name).absolute()
-    with _tell_damage(path, "Parquet"):
-        stamp = _stamp_of(source.stat())
-        rows = pl.scan_parquet(source, glob=False, hive_partitioning=False)
-        try:
-            schema = rows.collect_schema()
-        except pl.exceptions.DuplicateError as error:
-            raise InputError(path, str(error), "rename one of them") from error
-        n_rows = rows.select(pl.len()).collect().item()
+def _find_source(file: BinaryIO) -> Path:
+    """Name an open file for Polars, by its descriptor where descriptors have names.
 
-    def read(columns: Sequence[str], n_rows_per_chunk: int) -> Iterator[pl.DataFrame]:
-        with _tell_damage(path, "Parquet"):
-            for frame in _iter_slices(rows.select(columns), n_rows, n_rows_per_chunk):
-                _check_unchanged(path, source.stat(), stamp)
-                yield frame
-
-    names, dtypes = tuple(schema.names()), tuple(schema.dtypes())
-    return ColumnarFile(path, names, dtypes, n_rows, read, resources)
+    So it stays the same file when another one takes its path, and Polars sees no pattern and no
+    address in the path.
+    """
+    source = _DESCRIPTORS / str(file.fileno())
+    return source if source.exists() else Path(file.name).absolute()
 
 
-def _iter_slices(rows: pl.LazyFrame, n_rows: int, n_rows_per_chunk: int) -> Iterator[pl.DataFrame]:
-    start, size = 0, n_rows_per_chunk
+def _stamp_of(source: Path | None) -> tuple[int, ...] | None:
+    if source is None:
+        return None
+    info = source.stat()
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
+
+
+def _open_parquet(path: str, source: Path) -> _Content:
+    rows = pl.scan_parquet(source, glob=False, hive_partitioning=False)
+    try:
+        schema = rows.collect_schema()
+    except pl.exceptions.DuplicateError as error:
+        raise InputError(path, str(error), "rename one of them") from error
+    n_rows: int = rows.select(pl.len()).collect().item()
+
+    def iter_frames(columns: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
+        return _iter_slices(rows.select(columns), n_rows, size)
+
+    return _Content(schema, n_rows, iter_frames)
+
+
+def _iter_slices(rows: pl.LazyFrame, n_rows: int, chunk: int) -> Iterator[pl.DataFrame]:
+    start, size = 0, chunk
     while start < n_rows:
         frame = rows.slice(start, size).collect()
         if frame.height != min(size, n_rows - start):
             raise _DamageError(f"it has not the {n_rows} rows that it claims")
         yield frame
         start += size
-        # As many rows as make a slice of the size aimed at, but the next ones may be longer.
+        # As many rows as make a slice of the size aimed at; less, since the next may be longer.
         fitting = frame.height * _SLICE_BYTES // max(int(frame.estimated_size()), 1)
-        size = max(min(fitting, 4 * size) // n_rows_per_chunk, 1) * n_rows_per_chunk
-
-
-def _stamp_of(info: os.stat_result) -> tuple[int, ...]:
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
-
-
-def _check_unchanged(path: str, info: os.stat_result, stamp: tuple[int, ...]) -> None:
-    if _stamp_of(info) != stamp:
-        raise FileError(path, "changed while it was read", "run again when it is complete")
-
-
-# Arrow
+        size = max(min(fitting, 4 * size) // chunk, 1) * chunk
 
 
 class _Reader:
     """Reads exactly as many bytes as it is asked for."""
 
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
-        self._head = head
+    def __init__(self, stream: BinaryIO, head: bytes = b"") -> None:
         self._stream = stream
+        self._head = head
 
     def read(self, size: int) -> bytes:
-        pieces = [self._head[:size]]
-        self._head = self._head[size:]
-        missing = size - len(pieces[0])
-        while missing:
-            piece = self._stream.read(min(missing, _COPY_BYTES))
+        return b"".join(self.iter_pieces(size))
+
+    def iter_pieces(self, size: int) -> Iterator[bytes]:
+        while size > 0:
+            piece = self._head[:size] or self._stream.read(min(size, _COPY_BYTES))
+            self._head = self._head[size:]
             if not piece:
-                raise _DamageError("it ends in the middle")
-            pieces.append(piece)
-            missing -= len(piece)
-        return b"".join(pieces)
+                raise _DamageError("it ends too early")
+            yield piece
+            size -= len(piece)
 
-    def read_rest(self, size: int = -1) -> bytes:
-        return self._head + self._stream.read(size)
+    def seek(self, at: int, whence: int = os.SEEK_SET) -> int:
+        return self._stream.seek(at, whence)
 
-    def skip(self, size: int) -> None:
-        self._stream.seek(size, os.SEEK_CUR)
+    def is_at_end(self) -> bool:
+        return not (self._head or self._stream.read(1))
 
 
 class _Table(NamedTuple):
@@ -450,11 +474,12 @@ class _Table(NamedTuple):
         start = self.follow(at).at + 4
         return self.data[start : start + self.unpack("<I", start - 4)].decode()
 
-    def tables(self, i: int) -> Iterator[_Table]:
+    def items(self, i: int, size: int) -> Iterator[int]:
+        """Yield where the items of a vector are, each of `size` bytes."""
         if at := self.find(i):
             start = self.follow(at).at + 4
             for k in range(self.unpack("<I", start - 4)):
-                yield self.follow(start + 4 * k)
+                yield start + size * k
 
 
 class _Message(NamedTuple):
@@ -464,63 +489,111 @@ class _Message(NamedTuple):
     body_size: int
 
 
-def _open_arrow(
-    path: str, head: bytes, stream: BinaryIO, resources: ExitStack, *, is_pipe: bool
-) -> ColumnarFile:
-    with _tell_damage(path, "Arrow"):
-        reader = _Reader(head, stream)
-        is_file, schema = _read_start(reader)
-        _check_fields(path, schema.table)
-        dtypes = pl.read_ipc_stream(schema.head + _END_MARK).schema
-        stamp = None if is_pipe else _stamp_of(os.fstat(stream.fileno()))
-        n_rows = None if is_pipe else _count_rows(reader, is_file=is_file)
+def _open_arrow_file(path: str, file: BinaryIO) -> _Content:
+    reader = _Reader(file)
+    end = reader.seek(-10, os.SEEK_END)
+    size, magic = struct.unpack("<I6s", reader.read(10))
+    if magic != b"ARROW1":
+        raise _DamageError("its end is missing")
+    reader.seek(end - size)
+    footer = _Table(reader.read(size), 0).follow(0)
+    places = [footer.unpack("<q", at) for i in (2, 3) for at in footer.items(i, 24)]
+    start = reader.seek(8)
+    schema = reader.read(min([*places, end - size]) - start)
+    if not schema.startswith(_CONTINUATION):  # Polars 2.1 writes this message without its prefix
+        schema = _CONTINUATION + struct.pack("<I", len(schema)) + schema
 
-    def read(columns: Sequence[str], _: int) -> Iterator[pl.DataFrame]:
-        with _tell_damage(path, "Arrow"):
-            rest = reader
-            if stamp is not None:
-                stream.seek(0)
-                rest = _Reader(b"", stream)
-                _read_start(rest)
-            for data in _iter_streams(schema.head, rest, is_file=is_file):
-                yield pl.read_ipc_stream(data, columns=list(columns)).select(columns)
-                if stamp is not None:
-                    _check_unchanged(path, os.fstat(stream.fileno()), stamp)
+    def iter_messages() -> Iterator[_Message]:
+        for place in places:
+            reader.seek(place)
+            if (message := _read_message(reader)) is not None:
+                yield message
 
-    return ColumnarFile(path, tuple(dtypes), tuple(dtypes.values()), n_rows, read, resources)
+    return _open_messages(path, reader, schema, iter_messages, is_pipe=False)
 
 
-def _read_start(reader: _Reader) -> tuple[bool, _Message]:
-    """Tell file format from stream, and read the schema."""
-    start = reader.read(len(_FILE_START))
-    is_file = start == _FILE_START
-    message = _read_message(reader, b"" if is_file else start)
-    if message is None or message.kind != _SCHEMA:
-        raise _DamageError("it does not start with a schema")
-    return is_file, message
+def _open_arrow_stream(path: str, file: BinaryIO, head: bytes, *, is_pipe: bool) -> _Content:
+    reader = _Reader(file, head)
+    schema = _read_message(reader)
+    start = None if is_pipe else reader.seek(0, os.SEEK_CUR)
+
+    def iter_messages() -> Iterator[_Message]:
+        if start is not None:
+            reader.seek(start)
+        while (message := _read_message(reader)) is not None:
+            yield message
+        if not reader.is_at_end():
+            raise _DamageError("something follows its end")
+
+    first = b"" if schema is None else schema.head
+    return _open_messages(path, reader, first, iter_messages, is_pipe=is_pipe)
 
 
-def _read_message(reader: _Reader, prefix: bytes = b"") -> _Message | None:
+def _open_messages(
+    path: str,
+    reader: _Reader,
+    schema: bytes,
+    iter_messages: Callable[[], Iterator[_Message]],
+    *,
+    is_pipe: bool,
+) -> _Content:
+    _check_schema(path, _parse_message(schema))
+    n_rows = None if is_pipe else 0
+    if n_rows is not None:
+        for message in iter_messages():
+            n_rows += message.table.number(0, "<q") if message.kind == _RECORDS else 0
+            reader.seek(message.body_size, os.SEEK_CUR)
+
+    def iter_frames(columns: Sequence[str], _: int) -> Iterator[pl.DataFrame]:
+        for data in _iter_batches(reader, schema, iter_messages()):
+            yield pl.read_ipc_stream(data, columns=list(columns)).select(columns)
+
+    return _Content(pl.read_ipc_stream(schema + _END_MARK).schema, n_rows, iter_frames)
+
+
+def _iter_batches(
+    reader: _Reader, schema: bytes, messages: Iterator[_Message]
+) -> Iterator[BytesIO]:
+    """Yield each record batch as a stream of its own, with the dictionaries that it needs."""
+    dictionaries: dict[int, bytes] = {}
+    for message in messages:
+        if message.kind == _DICTIONARY:
+            body = reader.read(message.body_size)
+            dictionaries[message.table.number(0, "<q")] = message.head + body
+            continue
+        data = BytesIO()
+        data.writelines([schema, *dictionaries.values(), message.head])
+        data.writelines(reader.iter_pieces(message.body_size))
+        data.write(_END_MARK)
+        data.seek(0)
+        yield data
+
+
+def _read_message(reader: _Reader) -> _Message | None:
     """Read a message up to its body; None at the mark of the end."""
-    prefix = prefix or reader.read(len(_END_MARK))
+    prefix = reader.read(8)
     if prefix == _END_MARK:
         return None
-    if not prefix.startswith(_CONTINUATION):
-        raise _DamageError("a message does not start where it should")
-    head = prefix + reader.read(int.from_bytes(prefix[4:], "little"))
-    table = _Table(head, len(prefix)).follow(len(prefix))
-    message = _Message(
-        table.number(1, "<B"), table.follow(table.find(2)), head, table.number(3, "<q")
-    )
-    if message.kind not in (_SCHEMA, _DICTIONARY, _RECORDS) or message.body_size < 0:
+    return _parse_message(prefix + reader.read(int.from_bytes(prefix[4:], "little")))
+
+
+def _parse_message(head: bytes) -> _Message:
+    if not head.startswith(_CONTINUATION):
+        raise _DamageError("a message is missing")
+    message = _Table(head, 8).follow(8)
+    kind, size = message.number(1, "<B"), message.number(3, "<q")
+    if kind not in (_SCHEMA, _DICTIONARY, _RECORDS) or size < 0:
         raise _DamageError("a message is of no known kind")
-    return message
+    return _Message(kind, message.follow(message.find(2)), head, size)
 
 
-def _check_fields(path: str, schema: _Table) -> None:
+def _check_schema(path: str, schema: _Message) -> None:
+    if schema.kind != _SCHEMA:
+        raise _DamageError("it does not start with a schema")
     seen: set[str] = set()
-    for column, schema_field in enumerate(schema.tables(1), 1):
-        name, kind = schema_field.text(0), _UNREADABLE_TYPES.get(schema_field.number(2, "<B"))
+    for column, at in enumerate(schema.table.items(1, 4), 1):
+        described = schema.table.follow(at)
+        name, kind = described.text(0), _UNREADABLE.get(described.number(2, "<B"))
         if kind is not None:
             what, hint = f"is of type {kind}, which cannot be read", "leave it out of the file"
             raise InputError(path, what, hint, column=column, name=name)
@@ -528,35 +601,3 @@ def _check_fields(path: str, schema: _Table) -> None:
             what, hint = "an earlier column has the same name", "rename one of them"
             raise InputError(path, what, hint, column=column, name=name)
         seen.add(name)
-
-
-def _count_rows(reader: _Reader, *, is_file: bool) -> int:
-    n_rows = 0
-    while (message := _read_message(reader)) is not None:
-        n_rows += message.table.number(0, "<q") if message.kind == _RECORDS else 0
-        reader.skip(message.body_size)
-    _check_end(reader, is_file=is_file)
-    return n_rows
-
-
-def _iter_streams(schema: bytes, reader: _Reader, *, is_file: bool) -> Iterator[bytes]:
-    """Yield each record batch as a stream of its own, with the dictionaries that it needs."""
-    dictionaries: dict[int, bytes] = {}
-    while (message := _read_message(reader)) is not None:
-        body = reader.read(message.body_size)
-        if message.kind == _DICTIONARY:
-            dictionaries[message.table.number(0, "<q")] = message.head + body
-        else:
-            yield b"".join([schema, *dictionaries.values(), message.head, body, _END_MARK])
-    _check_end(reader, is_file=is_file)
-
-
-def _check_end(reader: _Reader, *, is_file: bool) -> None:
-    """Refuse a second stream behind the first, and a file without its footer."""
-    if not is_file:
-        if reader.read_rest(1):
-            raise _DamageError("something follows its end")
-        return
-    rest = reader.read_rest()
-    if rest[-6:] != _FILE_START[:6] or int.from_bytes(rest[-10:-6], "little") != len(rest) - 10:
-        raise _DamageError("its footer is not whole")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.files.hints import explain_number
-from matscore.files.numbers import ParsedNumbers, is_number, parse_numbers
+from matscore.files.numbers import is_number, parse_numbers
 from matscore.files.records import (
     Records,
     explain_quote,
@@ -43,6 +43,7 @@ _ZLIB_MARKS = (b"x^", b"x\x01")
 # Polars misreads exponents past about 650,000, which only as many digits can make up for. A cell
 # that long has a whole stretch of this many bytes in it, wherever the stretches start.
 _LONG_CELL = 2**18
+_JOINED = ("a byte-order mark", "two files may have been joined here; remove it")
 _HEADER_AGAIN = ("the header again", "two files may have been joined here; remove it")
 
 
@@ -174,22 +175,25 @@ def _parse_fast(layout: Layout, chunk: Chunk) -> ParsedRows | None:
     frame = _read_numbers(layout, chunk.data) if _is_simple(layout, chunk.data) else None
     if frame is None or frame.height != chunk.n_records:
         return None
-    columns = [frame[str(i)] for i in layout.feature_columns]
-    absent = [column.is_null().to_numpy() for column in columns if column.null_count()]
-    if absent and layout.missing in ("error", "skip"):
+    columns = [frame.get_column(str(i)) for i in layout.feature_columns]
+    absent = {i: c.is_null().to_numpy() for i, c in enumerate(columns) if c.null_count()}
+    masks = list(absent.values())
+    if masks and layout.missing in ("error", "skip"):
         return None
-    if columns and len(absent) == len(columns) and np.logical_and.reduce(absent).any():
+    if columns and len(masks) == len(columns) and np.logical_and.reduce(masks).any():
         return None  # it may be a line of delimiters only
     # The parser takes "inf" and "nan", which no number of ours is. A sum is finite only if all its
     # terms are; that a sum may overflow only costs a second look.
     if not all(math.isfinite(column.sum()) for column in columns):
         return None
-    fill = 0.0 if layout.missing == "zero" else float("nan")
-    features = [column.fill_null(fill).to_numpy() for column in columns]
+    features = [column.to_numpy() for column in columns]
+    if layout.missing == "zero":
+        for i, mask in absent.items():
+            features[i] = np.where(mask, 0.0, features[i])
     if len(_find_header_numbers(layout, features)):
         return None
-    has_missing = np.logical_or.reduce(absent) if absent and layout.missing == "keep" else None
-    texts = {i: frame[str(i)] for i in layout.text_columns}
+    has_missing = np.logical_or.reduce(masks) if masks and layout.missing == "keep" else None
+    texts = {i: frame.get_column(str(i)) for i in layout.text_columns}
     return ParsedRows(texts, features, frame.height, has_missing)
 
 
@@ -287,31 +291,42 @@ def _parse_with_care(layout: Layout, chunk: Chunk) -> ParsedRows:
     frame = _read(layout, data, sorted({*layout.text_columns, *layout.feature_columns}))
     if frame.height != len(rows):
         raise RuntimeError(f"{chunk.path}: records are lost in the chunk at line {chunk.line}")
-    cells = {
-        i: parse_numbers(frame[str(i)], layout.missing_values, layout.decimal)
-        for i in layout.feature_columns
-    }
-    good = np.ones(len(rows), dtype=bool)
-    for place, column in _find_bad_cells(layout, cells, len(rows)).items():
-        record = int(rows[place])
-        text = frame[str(column)][place] or ""
-        rejects[record] = _reject_cell(layout, chunk, records, record, column=column, cell=text)
-        good[place] = False
-    for place in _find_header_numbers(layout, [cells[i].values for i in layout.feature_columns]):
+    values, missing, bad = _parse_cells(layout, frame)
+    if layout.missing in ("error", "skip"):
+        bad |= missing
+    good = ~bad.any(axis=0)
+    in_file_order = np.argsort(layout.feature_columns)
+    for place in np.flatnonzero(~good).tolist():
+        column = layout.feature_columns[in_file_order[bad[in_file_order, place].argmax()]]
+        record, cell = int(rows[place]), frame[place, str(column)] or ""
+        rejects[record] = _reject_cell(layout, chunk, records, record, column=column, cell=cell)
+    for place in _find_header_numbers(layout, list(values)).tolist():
         record = int(rows[place])
         if _is_header(layout, chunk, records, record):
             rejects[record] = _reject(chunk, records, record, *_HEADER_AGAIN)
             good[place] = False
-    absent = np.zeros(len(rows), dtype=bool)
-    features: list[Floats] = []
-    for i in layout.feature_columns:
-        absent |= cells[i].missing
-        values = np.where(cells[i].missing, 0.0, cells[i].values)
-        features.append((values if layout.missing == "zero" else cells[i].values)[good])
-    has_missing = absent[good] if layout.missing == "keep" and absent[good].any() else None
-    texts = {i: frame[str(i)].filter(pl.Series(good)) for i in layout.text_columns}
-    ordered = [rejects[i] for i in sorted(rejects)]
-    return ParsedRows(texts, features, int(good.sum()), has_missing, rows[good], ordered)
+    if layout.missing == "zero":
+        values[missing] = 0.0
+    absent = missing[:, good].any(axis=0)
+    return ParsedRows(
+        {i: frame.get_column(str(i)).filter(pl.Series(good)) for i in layout.text_columns},
+        list(values[:, good]),
+        int(good.sum()),
+        absent if layout.missing == "keep" and absent.any() else None,
+        rows[good],
+        [rejects[i] for i in sorted(rejects)],
+    )
+
+
+def _parse_cells(
+    layout: Layout, frame: pl.DataFrame
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the features' values, missing cells and bad cells, each (n_features, n_rows)."""
+    columns = [frame.get_column(str(i)) for i in layout.feature_columns]
+    text = pl.concat(columns) if columns else pl.Series([], dtype=pl.String)
+    cells = parse_numbers(text, layout.missing_values, layout.decimal)
+    shape = len(columns), frame.height
+    return cells.values.reshape(shape), cells.missing.reshape(shape), cells.bad.reshape(shape)
 
 
 def _without(data: bytes, records: Records, dropped: list[int]) -> bytes:
@@ -352,6 +367,8 @@ def check_bytes(chunk: Chunk) -> None:
 def _reject_quote(layout: Layout, chunk: Chunk) -> ParsedRows:
     record = chunk.data.removesuffix(b"\n").removesuffix(b"\r")
     column, what, hint = explain_quote(record, layout.delimiter)
+    if record.startswith(_BOM + b'"'):
+        what, hint = _JOINED
     name = layout.name_of(column) if column < layout.width else None
     if b"\n" in record or leaves_quote_open(record, layout.delimiter):
         hint = "the records after it cannot be told apart; " + hint
@@ -376,23 +393,12 @@ def _reject_structure(layout: Layout, chunk: Chunk, records: Records) -> dict[in
         rejects[i] = _reject(chunk, records, i, what, "remove it")
     marks = [match.start() for match in re.finditer(_BOM, chunk.data)]
     for i in np.flatnonzero(np.isin(records.starts, marks)).tolist():
-        what, hint = "a byte-order mark", "two files may have been joined here; remove it"
-        rejects.setdefault(i, _reject(chunk, records, i, what, hint))
+        rejects.setdefault(i, _reject(chunk, records, i, *_JOINED))
     lone = find_lone_returns(chunk.data)
     for i in np.unique(np.searchsorted(records.starts, lone, side="right") - 1).tolist():
         what, hint = "a carriage return inside a record", "end lines with a line feed"
         rejects.setdefault(i, _reject(chunk, records, i, what, hint))
     return rejects
-
-
-def _find_bad_cells(layout: Layout, cells: dict[int, ParsedNumbers], n_rows: int) -> dict[int, int]:
-    """Return, for each row with a bad cell, the first column of the file that holds one."""
-    refuse_missing = layout.missing in ("error", "skip")
-    first = np.full(n_rows, -1)
-    for column in sorted(cells, reverse=True):
-        bad = cells[column].bad
-        first[bad | cells[column].missing if refuse_missing else bad] = column
-    return {int(i): int(first[i]) for i in np.flatnonzero(first >= 0)}
 
 
 def _is_header(layout: Layout, chunk: Chunk, records: Records, record: int) -> bool:

@@ -7,9 +7,8 @@ from dataclasses import replace
 from itertools import islice
 
 from matscore.names import fold_name, is_intercept, quote_name, quote_names
-from matscore.plan.axis import Axis, carries_features, check_named, check_once
+from matscore.plan.axis import Axis, carries_features, check_named, check_once, set_intercept
 from matscore.plan.evidence import find_long_form
-from matscore.plan.intercept import set_intercept
 from matscore.plan.misfit import Misfit
 from matscore.plan.sides import label_features
 from matscore.plan.types import Plan
@@ -58,8 +57,7 @@ def check_long_form(plan: Plan, table: Axis, columns: Axis) -> None:
     if telling and not any(name in table.places for name in telling):
         raise Misfit(
             plan,
-            f"{columns.path} is a coefficient table in long form, with the columns"
-            f" {quote_names(telling)}",
+            f"{columns.path} is a coefficient table in long form ({quote_names(telling)})",
             "keep the names and one column of weights for each category",
         )
 
@@ -70,7 +68,7 @@ def match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     entries = [index for index in axis.entries if index != plan.intercept_index]
     names = axis.names or ()
     wanted = {names[index]: index for index in entries}
-    plan = _label(plan, table, wanted)
+    plan = _label(plan, table, axis, wanted)
     check_named(plan, axis, entries, "feature")
     _check_present(plan, table, axis, wanted)
     check_once(plan, axis, wanted, "feature")
@@ -84,14 +82,13 @@ def match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     return replace(plan, reordered=reordered)
 
 
-def _label(plan: Plan, table: Axis, wanted: Collection[str]) -> Plan:
+def _label(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> Plan:
     asked, names = plan.options.id_col, table.names or ()
     if asked is not None and asked in wanted and not plan.transpose_features:
         raise Misfit(
             plan,
-            f"{quote_name(asked)} cannot be both the label column and a feature of"
-            f" {plan.weights.path}",
-            "leave --id-col out; --keep-cols carries a feature into the output",
+            f"{quote_name(asked)} cannot be both the label column and a feature of {axis.path}",
+            "carry it into the output with --keep-cols instead",
         )
     return label_features(plan, table, guess=bool(names) and names[0] not in wanted)
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Literal, NoReturn
 
 from matscore.names import looks_like_number, quote_name
-from matscore.plan.axis import Axis, check_named, check_once
-from matscore.plan.intercept import list_intercepts, set_intercept
+from matscore.plan.axis import Axis, check_named, check_once, list_intercepts, set_intercept
 from matscore.plan.misfit import Misfit, compare_counts, show_shapes
 from matscore.plan.sides import label_features, set_label
 from matscore.plan.types import Plan
@@ -53,7 +52,7 @@ def _refuse_shapes(plan: Plan) -> NoReturn:
     raise Misfit(
         plan,
         f"{show_shapes(plan)} do not line up: {compare_counts(plan)}",
-        "give weights with one row for each column of the features, or name both",
+        "give the weights one row a feature, or name the features in both files",
         turnable="by shape",
     )
 
@@ -69,7 +68,7 @@ def _check_label_doubt(plan: Plan, *, other_fits: bool) -> None:
             plan,
             f"{show_shapes(plan)} fit in two ways: with the first column of {path} as labels, or"
             f" with the weights {other}",
-            f"say --id-col for the first; for the second {way}",
+            f"say --id-col for the first, {way} for the second",
         )
     if plan.intercept_name is not None and plan.options.intercept is None:
         raise Misfit(

@@ -8,7 +8,7 @@ from matscore.names import quote_name, quote_names
 from matscore.plan.axis import Axis, check_named, check_once
 from matscore.plan.by_name import check_long_form, find_carrier, match_by_name
 from matscore.plan.by_position import match_by_position
-from matscore.plan.misfit import Misfit, compare_counts, show_shapes
+from matscore.plan.misfit import Misfit, compare_counts, other_turn
 from matscore.plan.sides import check_headers, find_column, orient_features, read_weights
 from matscore.plan.types import Plan
 
@@ -49,7 +49,7 @@ def _check_request(plan: Plan) -> None:
         raise Misfit(
             plan,
             f"the same file is given as features and weights: {plan.features.path}",
-            "name the weights file, or add --transpose to compare its rows with each other",
+            "name the weights file, or add --transpose to compare its rows",
         )
 
 
@@ -100,23 +100,15 @@ def _check_turn(plan: Plan, axis: Axis, other: Axis) -> None:
         categories=(),
         intercept_name=None,
         intercept_index=None,
-        add_options=("--transpose",) if turned else (),
-        drop_options=() if turned else ("--transpose",),
     )
+    why = compare_counts(asked)
     if plan.matched_by == "name":
         shown = f": {quote_names(other.names)}" if other.names else ""
         why = (
             f"the {axis.kind}s of {axis.path} are the features ({quote_names(axis.names or ())}),"
             f" its {other.kind}s are not{shown}"
         )
-    else:
-        fits = "with the weights transposed" if turned else "without --transpose"
-        why = f"{compare_counts(asked)}; they fit {fits}"
-    hint = "add --transpose" if turned else "leave --transpose out"
-    if options.strict and plan.left_out:
-        asked = replace(asked, drop_options=(*asked.drop_options, "--strict"))
-        hint += f"; and leave --strict out: {axis.path} does not know {quote_names(plan.left_out)}"
-    raise Misfit(asked, f"{show_shapes(asked)} do not line up: {why}", hint)
+    raise other_turn(asked, "--transpose", why)
 
 
 def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Literal
 from matscore.names import find_close, quote_name, quote_names
 from matscore.plan.types import MissingFeature, Plan
 
+Turn = Literal["--transpose", "--transpose-features"]
 Turnable = Literal["by name", "by shape"] | None
 
 
@@ -62,13 +63,29 @@ def find_meant(wanted: Sequence[str], names: Collection[str]) -> tuple[MissingFe
 
 def suggest(wanted: Sequence[MissingFeature]) -> str:
     """Ask whether close matches were meant; empty when there are none."""
-    return ", ".join(_suggest_one(feature) for feature in wanted if feature.close)
+    found = [feature for feature in wanted if feature.close]
+    if len(wanted) == 1:
+        meant = [" or ".join(map(quote_name, feature.close)) for feature in found]
+    else:
+        meant = [f"{quote_name(f.close[0])} for {quote_name(f.name)}" for f in found]
+    reasons = [f" ({feature.reason})" if feature.reason else "" for feature in found]
+    if len(set(reasons)) == 1:  # said once, at the end
+        reasons[:-1] = [""] * (len(reasons) - 1)
+    shown = [name + reason for name, reason in zip(meant, reasons, strict=True)]
+    return f"did you mean {', '.join(shown)}" if shown else ""
 
 
-def _suggest_one(feature: MissingFeature) -> str:
-    meant = " or ".join(map(quote_name, feature.close))
-    reason = f" ({feature.reason})" if feature.reason else ""
-    return f"did you mean {meant} for {quote_name(feature.name)}{reason}"
+def other_turn(plan: Plan, option: Turn, why: str) -> Misfit:
+    """Return the misfit of files that fit when an option to transpose is added, or left out."""
+    given = plan.options.transpose if option == "--transpose" else plan.options.transpose_features
+    hint = f"leave {option} out" if given else f"add {option}"
+    added, dropped = ((), (option,)) if given else ((option,), ())
+    if plan.options.strict and plan.left_out:
+        dropped = (*dropped, "--strict")
+        unknown = f"{plan.weights.path} does not know {quote_names(plan.left_out)}"
+        hint += f" and leave --strict out, as {unknown}"
+    plan = replace(plan, add_options=added, drop_options=dropped)
+    return Misfit(plan, f"{show_shapes(plan)} do not line up: {why}", hint)
 
 
 def show_shapes(plan: Plan) -> str:

@@ -52,7 +52,7 @@ def _is_first_named(plan: Plan) -> bool:
         raise Misfit(
             plan,
             f"--id-col {asked} is not the first column of {side.path}",
-            f"features that are transposed have their names there: --id-col {allowed}",
+            f"their names are there: say --id-col {allowed}",
         )
     return True
 
@@ -77,8 +77,8 @@ def read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
 def _hint_at_names(plan: Plan, table: Axis) -> str:
     if table.names is None:
         return (
-            f"say --headers when the first record of {table.path} is its header, or give every row"
-            " of the weights a name that is no number"
+            f"say --headers when {table.path} has a header, or give every row of the weights a name"
+            " that is no number"
         )
     numbers_only = all(map(looks_like_number, plan.weights.first or ()))
     otherwise = "leave the column out" if numbers_only else "correct what should be a number"
@@ -153,11 +153,8 @@ def _find_number(plan: Plan, table: Axis, name: str, option: str) -> int:
     n_columns = len(table.entries)
     if name.isascii() and name.isdigit() and 1 <= int(name[:9]) <= n_columns:
         return table.entries[int(name) - 1]
-    raise Misfit(
-        plan,
-        f"{option} {name}: {table.path} has no header, and its columns are 1 to {n_columns}",
-        "give the number of the column, or say --headers",
-    )
+    what = f"{table.path} does not name its {table.kind}s, which are 1 to {n_columns}"
+    raise Misfit(plan, f"{option} {name}: {what}", f"give the number of the {table.kind}")
 
 
 def label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:

@@ -1,0 +1,142 @@
+import csv
+import io
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matscore.files.deliver import deliver_results
+from matscore.files.encode import (
+    FORMATS,
+    Format,
+    OutputSpec,
+    encode_frame,
+    make_frame,
+    round_to,
+)
+from matscore.matrix import Model
+from matscore.pipeline import ScoredChunk
+from matscore.score import Scored, ScoreOptions, score_rows
+
+SPEC = OutputSpec("csv", "id", ("kept",), ("a", "b"), probabilities=True, margin=True)
+LABELS = ["x", "", "a,b", 'say "hi"', "two\nlines", " 007 ", "=1+1", "é|日本"]
+TEXT_FORMATS: tuple[Format, ...] = ("csv", "tsv", "json", "jsonl", "markdown")
+
+
+def score(values: list[float]) -> Scored:
+    column = np.array(values)
+    model = Model(np.array([[1.0, -2.0]]), np.array([0.25, 0.5]), ("a", "b"))
+    missing = np.isnan(column)
+    options = ScoreOptions(probabilities=True)
+    return score_rows(model, [column], len(values), options, missing if missing.any() else None)[0]
+
+
+def frame_of(spec: OutputSpec, labels: list[str], values: list[float]) -> pl.DataFrame:
+    texts = pl.Series(labels, dtype=pl.String)
+    return make_frame(spec, texts, [texts], score(values))
+
+
+def encode(spec: OutputSpec, frames: list[pl.DataFrame]) -> bytes:
+    none = np.zeros(2, np.int64)
+    chunks = [
+        ScoredChunk("f", encode_frame(spec, f) if f.height else b"", f.height, 0, 0, 0, none)
+        for f in frames
+    ]
+    out = io.BytesIO()
+    deliver_results(chunks, spec, out)
+    return out.getvalue()
+
+
+def test_csv_reads_back_to_the_same_labels_and_bits() -> None:
+    frame = frame_of(SPEC, LABELS, [0.1 * i for i in range(8)])
+    header, *rows = csv.reader(io.StringIO(encode(SPEC, [frame]).decode(), newline=""))
+    names = ["id", "kept", "a", "b", "prediction", "probability_a", "probability_b", "margin"]
+    assert header == names == list(SPEC.schema)
+    assert [row[0] for row in rows] == LABELS
+    for name in ("a", "b", "probability_a", "margin"):
+        assert [float(row[names.index(name)]) for row in rows] == frame[name].to_list()
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_json_has_null_for_what_is_not_a_number(form: Format) -> None:
+    spec = replace(SPEC, format=form)
+    text = encode(spec, [frame_of(spec, ["x", ""], [1.5, np.nan])]).decode()
+    rows = json.loads(text) if form == "json" else [json.loads(s) for s in text.splitlines()]
+    assert rows[0]["a"] == 1.75
+    assert rows[0]["prediction"] == "a"
+    assert rows[1]["id"] == ""
+    assert rows[1]["a"] is None
+    assert rows[1]["prediction"] is None
+
+
+@pytest.mark.parametrize("form", TEXT_FORMATS)
+@given(cuts=st.lists(st.integers(0, 8), max_size=4))
+def test_the_same_bytes_however_the_rows_are_cut(form: Format, cuts: list[int]) -> None:
+    spec = replace(SPEC, format=form)
+    frame = frame_of(spec, LABELS, [float(i) for i in range(8)])
+    edges = [0, *sorted(cuts), 8]
+    parts = [frame.slice(start, stop - start) for start, stop in pairwise(edges)]
+    assert encode(spec, parts) == encode(spec, [frame])
+
+
+@pytest.mark.parametrize("form", TEXT_FORMATS)
+def test_no_rows(form: Format) -> None:
+    spec = replace(SPEC, format=form)
+    text = encode(spec, []).decode()
+    if form == "json":
+        assert json.loads(text) == []
+    else:
+        assert text.startswith({"jsonl": "", "markdown": "| id "}.get(form, "id"))
+        assert len(text.splitlines()) == {"jsonl": 0, "markdown": 2}.get(form, 1)
+
+
+def test_markdown_keeps_a_row_in_a_line_and_a_cell_in_its_column() -> None:
+    spec = replace(SPEC, format="markdown", precision=2)
+    lines = encode(spec, [frame_of(spec, LABELS, [1.0] * 8)]).decode().splitlines()
+    assert len(lines) == 2 + len(LABELS)
+    assert {line.replace("\\|", "").count("|") for line in lines} == {9}
+    assert "1.25" in lines[2]
+
+
+def test_a_spreadsheet_runs_nothing() -> None:
+    spec = replace(SPEC, excel_safe=True)
+    frame = frame_of(spec, ["=1+1", "+1", "-1", "@x", "ok", "'=1"], [-1.0] * 6)
+    assert frame["id"].to_list() == ["'=1+1", "'+1", "'-1", "'@x", "ok", "'=1"]
+    assert frame["kept"].to_list() == frame["id"].to_list()
+    assert frame["a"].to_list() == [-0.75] * 6
+
+
+def test_missing_scores_stay_in_their_row() -> None:
+    rows = list(
+        csv.DictReader(
+            io.StringIO(encode(SPEC, [frame_of(SPEC, ["x", "y"], [np.nan, 2.0])]).decode())
+        )
+    )
+    assert (rows[0]["a"], rows[0]["prediction"], rows[0]["margin"]) == ("NaN", "", "NaN")
+    assert (rows[1]["a"], rows[1]["prediction"]) == ("2.25", "a")
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 17))
+def test_rounding_moves_by_half_a_unit_at_most(value: float, precision: int) -> None:
+    rounded = float(round_to(np.array([value]), precision)[0])
+    assert abs(rounded - value) <= 0.5 * 10.0**-precision + abs(value) * 2.0**-51
+
+
+def test_columns_can_be_left_out_and_doubles_are_found() -> None:
+    assert list(replace(SPEC, scores=False, margin=False, probabilities=False).schema) == [
+        "id",
+        "kept",
+        "prediction",
+    ]
+    assert SPEC.find_duplicates() == []
+    assert replace(SPEC, label_name="margin").find_duplicates() == ["margin"]
+    assert replace(SPEC, kept_names=("a",)).find_duplicates() == ["a"]
+
+
+def test_every_format_is_known() -> None:
+    assert set(TEXT_FORMATS) | {"table", "parquet", "arrow"} == set(FORMATS)
