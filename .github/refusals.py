@@ -5,16 +5,20 @@ Like ``reference.py``, called by a cog block of the README.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
-import os
-import subprocess
-import sys
+import io
+import re
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 from reference import write_table
+from rich.console import Console
+
+from matscore.cli.failures import report_failure
+from matscore.cli.main import app
+from matscore.errors import MatscoreError
 
 _GENRES = "feature,adventure,family,romance\naction,1.1,0.4,0.1\ncomedy,0.2,0.5,1.2\n"
 _MOVIES = "film,action,comedy\nThunder Pass,5,2\n"
@@ -65,20 +69,23 @@ _CASES = [
 
 def write_refusals() -> str:
     """Return the table."""
-    with ThreadPoolExecutor(4) as pool:
-        return write_table(_HEADINGS, pool.map(try_case, _CASES))
+    return write_table(_HEADINGS, map(try_case, _CASES))
 
 
 def try_case(case: Case) -> tuple[str, str, str, str]:
     """Return the line of the table for an input."""
-    with tempfile.TemporaryDirectory() as name:
+    said = io.StringIO()
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
         for file, content in (("movies.csv", case.movies), ("genres.csv", case.genres)):
             data = content.encode() if isinstance(content, str) else content
-            (Path(name) / file).write_bytes(data)
-        command = [sys.executable, "-m", "matscore", "classify", *case.args]
-        env = {key: value for key, value in os.environ.items() if key[:9] != "MATSCORE_"}
-        ran = subprocess.run(command, cwd=name, env=env, capture_output=True, check=False)
-    message = ran.stderr.decode().partition("\n")[0]
-    assert ran.returncode > 1 and message and not ran.stdout, (case, ran)
-    problem, _, hint = message.partition("; ")
-    return case.what, f"`{problem}`", hint, str(ran.returncode)
+            Path(file).write_bytes(data)
+        words = ["classify", "-q", *case.args]
+        try:
+            app(words, standalone_mode=False)
+        except MatscoreError as error:
+            code = report_failure(error, Console(file=said, highlight=False), words)
+        else:
+            raise AssertionError(f"not refused: {case}")
+    problem, _, hint = said.getvalue().partition("\n")[0].partition("; ")
+    hint = re.sub(r"(?<!\S)--?[a-z][a-z-]*", r"`\g<0>`", hint)
+    return case.what, f"`{problem}`", hint, str(int(code))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import csv
 import functools
@@ -14,6 +15,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,15 +164,13 @@ def _read_all(names: dict[int, str]) -> dict[str, bytes]:
 
 @functools.cache
 def _start_server() -> tuple[subprocess.Popen[bytes], Path]:
-    held = tempfile.TemporaryDirectory()
+    folder = tempfile.mkdtemp()
     process = subprocess.Popen(
         [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT
     )
-    _HELD.extend([held, process])
-    return process, Path(held.name)
-
-
-_HELD: list[object] = []
+    atexit.register(shutil.rmtree, folder)
+    atexit.register(process.communicate)
+    return process, Path(folder)
 
 
 def _serve() -> None:
@@ -190,7 +190,10 @@ def _serve() -> None:
 def _become(case: dict[str, Any]) -> None:
     for number, flags in enumerate([os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT | os.O_TRUNC] * 2]):
         os.dup2(os.open(f"{case['folder']}/{number}", flags, 0o600), number)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: PTH123, SIM115
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(number, mode, closefd=False)  # noqa: SIM115
+        for number, mode in enumerate("rww")
+    )
     os.chdir(case["cwd"])
     os.environ.clear()
     os.environ.update(case["env"])

@@ -36,14 +36,18 @@ def iter_options() -> Iterator[tuple[str, str]]:
     "command",
     [
         pytest.param([".github/examples.py", "--check"], id="examples"),
-        pytest.param(["-m", "cogapp", "--check", "--diff", "README.md"], id="tables"),
+        pytest.param(["-m", "cogapp", "--check", "README.md"], id="tables"),
         pytest.param([".github/pictures/make.py", "--check"], id="pictures"),
     ],
 )
 def test_what_the_program_wrote_is_current(command: list[str]) -> None:
-    env = os.environ | {"PYTHONUTF8": "1"}
+    env = {name: value for name, value in os.environ.items() if name[:9] != "MATSCORE_"}
     ran = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=env, capture_output=True, check=False
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=env | {"PYTHONUTF8": "1"},
+        capture_output=True,
+        check=False,
     )
     assert ran.returncode == 0, (ran.stdout + ran.stderr).decode()
 

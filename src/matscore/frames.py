@@ -115,8 +115,9 @@ def classify(
     if len(overflow):
         what, hint = "the scores overflow", "the features or the weights are too large for float64"
         raise InputError(plan.features.path, what, hint, line=int(used[overflow[0]]) + 1)
-    kept = {features.columns[i - 1]: features.iloc[used, i - 1] for i in plan.kept_columns}
-    return pd.DataFrame(kept | _score_columns(spec, scored), index=features.index[used])
+    rows = slice(None) if len(used) == len(features) else used  # an index keeps its kind in a slice
+    kept = {features.columns[i - 1]: features.iloc[rows, i - 1] for i in plan.kept_columns}
+    return pd.DataFrame(kept | _score_columns(spec, scored), index=features.index[rows])
 
 
 def check(

@@ -4,7 +4,6 @@ import bz2
 import csv
 import decimal
 import gzip
-import io
 import itertools
 import json
 import lzma
@@ -15,7 +14,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -195,16 +193,17 @@ def count_digits(number: str) -> int:
 
 @pytest.mark.parametrize(("features", "weights"), [IRIS, ("digits.csv", "digits_weights.csv")])
 def test_scores_are_the_product(features: str, weights: str) -> None:
-    items = list(csv.DictReader((SAMPLES / features).open(newline="")))
+    header, *records = read_csv(SAMPLES / features)
+    items = [dict(zip(header, record, strict=True)) for record in records]
     (_, *categories), *model = read_csv(SAMPLES / weights)
     rows = run("classify", features, weights).check(quiet=True).rows
     assert rows[0][1:] == [*categories, "prediction"]
     for item, (_, *scores, prediction) in zip(items, rows[1:], strict=True):
         exact = [
-            sum(Fraction(item.get(row[0], "1")) * Fraction(row[j]) for row in model)
+            math.fsum(float(item.get(row[0], 1)) * float(row[j]) for row in model)
             for j in range(1, len(categories) + 1)
         ]
-        assert [float(score) for score in scores] == pytest.approx(list(map(float, exact)), 1e-12)
+        assert [float(score) for score in scores] == pytest.approx(exact, rel=1e-12, abs=1e-12)
         assert prediction == categories[exact.index(max(exact))]
 
 
@@ -427,7 +426,7 @@ def test_parquet_and_arrow_input(tmp_path: Path) -> None:
     table = pa.Table.from_pylist(
         [
             {name: value if name in ("flower", "species") else float(value) for name, value in row.items()}
-            for row in csv.DictReader(io.StringIO((SAMPLES / "iris.csv").read_text()))
+            for row in csv.DictReader((SAMPLES / "iris.csv").read_text().splitlines())
         ]
     )
     pyarrow.parquet.write_table(table, tmp_path / "iris.parquet")
@@ -456,7 +455,7 @@ def quoted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     labels = ["plain", 'say "so"', "two\nlines", "a,b", "日本\r\n語", "", " "]
     rows = [
         [draw.choice(labels), *(repr(draw.gauss(0, 10 ** draw.randint(-3, 6))) for _ in names)]
-        for _ in range(2000)
+        for _ in range(300)
     ]
     weights = [[name, *(draw.gauss(0, 1) for _ in range(4))] for name in names]
     features = write_csv(folder / "f.csv", [["id", *names], *rows])
@@ -468,10 +467,10 @@ def test_same_bytes_for_every_chunk_size_and_job_count(quoted: tuple[Path, Path]
     argv = ("classify", features, weights, "--probabilities", "--margin")
     expected = run(*argv).check(quiet=True)
     assert [row[0] for row in expected.rows] == [row[0] for row in read_csv(features)]
-    for size in ("1", "100", "1000", "4099", "64k", "1G"):
-        for jobs in ("1", "2", "7", "64"):
-            done = run(*argv, "--chunk-size", size, "--jobs", jobs).check(quiet=True)
-            assert done.out == expected.out
+    sizes = ("100", "1000", "4099", "64k", "1G")
+    for size, jobs in [("1", "1"), ("1", "64"), *itertools.product(sizes, ("2", "7"))]:
+        done = run(*argv, "--chunk-size", size, "--jobs", jobs).check(quiet=True)
+        assert done.out == expected.out
 
 
 @pytest.mark.parametrize("kind", [".gz", ".zst", ".bz2", ".xz"])

@@ -193,6 +193,7 @@ class Unsound:
 
     line: int
     column: int | None
+    missing: bool = False
 
 
 def judge(columns: Columns, record: Record) -> Row | Unsound:
@@ -205,7 +206,7 @@ def judge(columns: Columns, record: Record) -> Row | Unsound:
     values = {i: _read_feature(columns, cells[i]) for i in columns.features}
     bad = [i for i in sorted(values) if values[i] is None]
     if bad:
-        return Unsound(record.line, bad[0] + 1)
+        return Unsound(record.line, bad[0] + 1, _is_missing(columns, cells[bad[0]]))
     if columns.label is not None and cells == columns.names:
         return Unsound(record.line, None)
     features = tuple(value for i in columns.features if (value := values[i]) is not None)
@@ -213,7 +214,10 @@ def judge(columns: Columns, record: Record) -> Row | Unsound:
 
 
 def _read_feature(columns: Columns, cell: str) -> float | None:
-    text = cell.strip(" \t")
-    if text == "" or text in {word.strip(" \t") for word in columns.words}:
+    if _is_missing(columns, cell):
         return {"zero": 0.0, "keep": math.nan}.get(columns.missing)
     return read_number(cell, columns.decimal)
+
+
+def _is_missing(columns: Columns, cell: str) -> bool:
+    return cell.strip(" \t") in {"", *(word.strip(" \t") for word in columns.words)}

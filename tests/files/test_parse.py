@@ -28,9 +28,9 @@ NOT_NUMBERS = st.sampled_from(
     ["inf", "-nan", "1e400", "1_000", "0x1A", "1,5", "1.5,0", "5%", "TRUE", "a", "１", "1 2", "--1"]
 )
 MISSING_CELLS = st.sampled_from(["", " ", "NA", "NaN", "nan", " null ", "None", "-999"])
-LABELS = st.sampled_from(  # noqa: RUF005
-    ["00012", "NA", "9" * 20, "", " a ", "é", 'say "hi"', "two\nlines", "two\r\nlines"]
-    + ["x^2", "x\x01", "#no", "nan", "\t", "a\rb", "1", "c0", "b\ufeff", "a,b;c"]
+LABELS = st.one_of(
+    st.sampled_from(["00012", "NA", "9" * 20, "", " a ", "é", "nan", "\t", "1", "c0", "a,b;c"]),
+    st.sampled_from(["x^2", "x\x01", "#no", 'say "hi"', "two\nlines", "two\r\nlines", "a\rb"]),
 )
 WORDS = st.sampled_from([parse.MISSING_VALUES, ("NA", "-999"), (" null ",), ()])
 
@@ -84,9 +84,8 @@ def cases(draw: st.DrawFn) -> Case:
             for i in range(layout.width)
         ]
         if not sound and draw(st.integers(0, 5)) == 0:
-            cells = draw(
-                st.sampled_from([cells[1:], [*cells, "1"], [*cells, ""], layout.names or []])
-            )
+            names = list(layout.names or [])
+            cells = draw(st.sampled_from([cells[1:], [*cells, "1"], [*cells, ""], names]))
         text += layout.delimiter.join(cells) + line_end
     data = text.encode()
     if not sound and draw(st.booleans()):
@@ -150,26 +149,22 @@ def check_rows(layout: Layout, parsed: ParsedRows, chunk: Chunk, reading: Readin
         if row.column is not None:
             assert reject.column == row.column
             assert reject.name == (None if layout.names is None else layout.names[row.column - 1])
-    texts = {record.line: record.text for record in records}
-    assert all(reject.text == texts[reject.line] for reject in parsed.rejects)
+    by_line = {record.line: record.text for record in records}
+    assert all(reject.text == by_line[reject.line] for reject in parsed.rejects)
 
 
-def check_case(layout: Layout, data: bytes, chunk_bytes: int) -> tuple[int, int]:
-    """Parse all of a text; return how many chunks there were and how many rows were good."""
+def check_case(layout: Layout, data: bytes, chunk_bytes: int) -> None:
+    """Parse all of a text and hold it against what the slow reader says."""
     reading = read_text(data, layout.delimiter)
-    n_chunks = n_rows = 0
     try:
         for chunk in iter_chunks(
             "x.csv", [data], delimiter=layout.delimiter, chunk_bytes=chunk_bytes
         ):
-            parsed = parse_chunk(layout, chunk)
-            check_rows(layout, parsed, chunk, reading)
-            n_chunks, n_rows = n_chunks + 1, n_rows + parsed.n_rows
+            check_rows(layout, parse_chunk(layout, chunk), chunk, reading)
     except InputError as error:
         assert any(first <= (error.line or 0) <= last for first, last in reading.stops)
-        return n_chunks, n_rows
-    assert not reading.stops
-    return n_chunks, n_rows
+    else:
+        assert not reading.stops
 
 
 PLAIN = Layout(("id", "a", "b"), 3, 0, (), (1, 2))
@@ -181,7 +176,7 @@ ALONE = Layout(None, 1, None, (), (0,))
 PIXELS = Layout(("id", "0", "1"), 3, 0, (), (1, 2))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(cases(), st.sampled_from([1, 20, 10_000]))
 def test_any_file_is_read_as_the_slow_reader_reads_it(case: Case, chunk_bytes: int) -> None:
     check_case(case.layout, case.data, chunk_bytes)
@@ -289,8 +284,8 @@ def test_random_floats_are_read_to_the_last_bit() -> None:
 def test_an_exponent_that_the_parser_misreads(cell: str) -> None:
     """Polars reads no exponent past about 650,000."""
     before = b"x,3,4\n" * 1000
-    assert check_case(PLAIN, before + f"y,{cell},2\n".encode() + before, 10**7) == (1, 2001)
-    assert check_case(PLAIN, before + f"y,2,{cell}".encode(), 10**7) == (1, 1001)
+    check_case(PLAIN, before + f"y,{cell},2\n".encode() + before, 10**7)
+    check_case(PLAIN, before + f"y,2,{cell}".encode(), 10**7)
 
 
 @pytest.mark.parametrize("missing", ["error", "zero", "keep"])
@@ -365,7 +360,7 @@ def reject_of(layout: Layout, data: bytes) -> Reject:
         (PLAIN, b"x,1,2\nid,a,b\n", 2, 2, "the header again", "joined"),
         (PIXELS, b"x,1,2\nid,0,1\n", 2, None, "the header again", "joined"),
         (PLAIN, b"\xef\xbb\xbfx,1,2\n", 1, None, "a byte-order mark", "joined"),
-        (PLAIN, b'\xef\xbb\xbf"x",1,2\n', 1, None, "a byte-order mark", "joined"),
+        (PLAIN, b'\xef\xbb\xbf"x",1,2\n', 1, 1, "a byte-order mark", "joined"),
         (PLAIN, b"x,1,2\ry,3,4\nz,5,6\n", 1, None, "5 cells, but", ""),
         (PLAIN, b"x\ry,1,2\n", 1, None, "a carriage return inside a record", "line feed"),
         (PLAIN, b"x,1,2\ny,,4\n", 2, 2, "a missing value", "--missing"),
@@ -411,7 +406,7 @@ def test_damage_that_no_record_can_be_blamed_for(data: bytes, line: int, what: s
 
 def test_bytes_in_columns_without_use_are_looked_at_too() -> None:
     with pytest.raises(InputError, match="not UTF-8"):
-        check_case(PROJECTED, b"x,1,q\xff,2\n", 100)
+        parse_chunk(PROJECTED, Chunk("x", b"x,1,q\xff,2\n", 1, 0, 1, 0))
 
 
 def test_a_bad_cell_of_any_length() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -79,7 +80,8 @@ def open_report(
             except BaseException as error:
                 failure = error
             facts = make_report(record, inputs, outputs, time.monotonic() - started, failure)
-            out.write(json.dumps(facts, indent=2, ensure_ascii=False).encode() + b"\n")
+            text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+            out.write(text.encode("utf-8", "backslashreplace"))  # of a path that is not UTF-8
     except OutputError:
         if failure is None:
             raise
@@ -155,19 +157,23 @@ def _describe_inputs(inputs: Sequence[str], summary: Summary | None) -> list[dic
 
 
 def _look(path: str) -> SourceFacts:
-    file = Path(path)
-    if path == "-" or not file.is_file():
+    try:
+        info = None if path == "-" else Path(path).stat()
+    except OSError:
+        info = None
+    if info is None or not stat.S_ISREG(info.st_mode):
         return SourceFacts(path, None, None, None)
-    info = file.stat()
     return SourceFacts(path, info.st_size, info.st_mtime, None)
 
 
 def _describe_shapes(plan: Plan | None, summary: Summary | None) -> dict[str, Any] | None:
     if plan is None:
         return None
-    n_rows = plan.features_shape[0] if summary is None else summary.n_rows
+    n_in = n_out = plan.features_shape[0]
+    if summary is not None:
+        n_in, n_out = summary.n_rows + summary.n_rejected, summary.n_rows
     return {
-        "features": [n_rows, plan.features_shape[1]],
+        "features": [n_in, plan.features_shape[1]],
         "weights": list(plan.weights_shape),
-        "scores": [n_rows, plan.weights_shape[1]],
+        "scores": [n_out, plan.weights_shape[1]],
     }

@@ -19,6 +19,10 @@ from rich.console import Console
 from matscore.errors import OutputError
 
 HELD_BYTES = 4 * 2**20
+_TURNING = {
+    code: f"\\u{code:04x}"
+    for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -45,7 +49,8 @@ class StandardOutput(io.RawIOBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._held: bytearray | None = bytearray()
+        self._held = bytearray()
+        self._is_holding = True
 
     def writable(self) -> bool:
         """Say that it can be written."""
@@ -65,33 +70,61 @@ class StandardOutput(io.RawIOBase):
         OutputError
             Anything else went wrong.
         """
-        if self._held is None:
-            _write_all(data)
-        else:
+        if self._is_holding:
             self._held += data
             if len(self._held) >= HELD_BYTES:
                 self.finish()
+        else:
+            _write_out(data)
         return memoryview(data).nbytes
 
     def finish(self) -> None:
         """Write what is held back; it fails as `write` does."""
-        held, self._held = self._held, None
-        _write_all(held or b"")
+        self._is_holding = False
+        held, self._held = self._held, bytearray()
+        _write_out(held)
 
 
-def _write_all(data: Any) -> None:
+class StandardError(io.RawIOBase):
+    """File descriptor 2. What cannot be written there is lost, and the run goes on."""
+
+    def writable(self) -> bool:
+        """Say that it can be written."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return 2
+
+    def isatty(self) -> bool:
+        """Say whether it is a terminal."""
+        return os.isatty(2)
+
+    def write(self, data: Any) -> int:
+        """Write what can be written."""
+        with contextlib.suppress(OSError):
+            _write_whole(2, data)
+        return memoryview(data).nbytes
+
+
+def _write_out(data: Any) -> None:
+    try:
+        _write_whole(1, data)
+    except BrokenPipeError:
+        raise Stopped(signal.SIGPIPE) from None
+    except OSError as error:
+        closed = error.errno == errno.EBADF
+        what = "standard output is closed" if closed else str(error.strerror).lower()
+        raise OutputError("-", what) from error
+
+
+def _write_whole(descriptor: int, data: Any) -> None:
     view = memoryview(data).cast("B")
     while view:
         try:
-            view = view[os.write(1, view) :]
+            view = view[os.write(descriptor, view) :]
         except BlockingIOError:  # somebody who shares the descriptor made it so, and it is full
-            select.select([], [1], [])
-        except BrokenPipeError:
-            raise Stopped(signal.SIGPIPE) from None
-        except OSError as error:
-            closed = error.errno == errno.EBADF
-            what = "standard output is closed" if closed else str(error.strerror).lower()
-            raise OutputError("-", what) from error
+            select.select([], [descriptor], [])
 
 
 @dataclass(frozen=True)
@@ -163,13 +196,20 @@ def open_streams(color: str = "auto") -> Streams:
 
 
 def guard_process() -> None:
-    """Turn signals into `Stopped`, and fill closed descriptors so that no file gets one."""
+    """Make the process's streams and signals fail well.
+
+    Signals become `Stopped`; closed standard descriptors are filled, so that no file gets one; and
+    messages that cannot be written are lost instead of ending the run.
+    """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
             # Opened the wrong way round, so that using it fails as a closed one does.
             os.open(os.devnull, os.O_RDONLY if descriptor else os.O_WRONLY)
+    sys.stderr = _Messages(
+        StandardError(), _encoding(sys.stderr), "backslashreplace", write_through=True
+    )
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
@@ -177,9 +217,22 @@ def guard_process() -> None:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     del frame
+    # Not SIG_IGN: for a signal that is on its way Python would print that it was ignored.
     for other in _SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, _ignore)
     raise Stopped(number)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Let the first signal have its way."""
+
+
+class _Messages(io.TextIOWrapper):
+    """Text for people; what would turn its direction is escaped, as Typer does not do."""
+
+    def write(self, text: str) -> int:
+        super().write(text.translate(_TURNING))
+        return len(text)
 
 
 class _Captured(io.StringIO):

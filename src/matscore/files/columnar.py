@@ -10,7 +10,6 @@ batch for every slice of it.
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +26,7 @@ import polars as pl
 
 from matscore.errors import FileError, InputError
 
-ColumnarFormat: TypeAlias = Literal["parquet", "arrow", "arrow-stream"]
+ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
 
 _COPY_BYTES = 1 << 20
 # A slice decodes the row groups that it touches, so it had better not be small.
@@ -35,6 +34,7 @@ _SLICE_BYTES = 32 << 20
 _DESCRIPTORS = Path("/proc/self/fd")
 
 # arrow.apache.org/docs/format/Columnar.html, "Serialization and Interprocess Communication"
+_FILE_MAGIC = b"ARROW1"
 _CONTINUATION = b"\xff\xff\xff\xff"
 _END_MARK = _CONTINUATION + bytes(4)
 _SCHEMA, _DICTIONARY, _RECORDS = 1, 2, 3
@@ -133,10 +133,8 @@ class ColumnarFile:
                 yield frame
 
 
-def open_columnar(
-    path: str, stream: BinaryIO | None, format: ColumnarFormat, head: bytes = b""
-) -> ColumnarFile:
-    """Open a Parquet file, an Arrow IPC file (Feather) or an Arrow IPC stream.
+def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) -> ColumnarFile:
+    """Open a Parquet file, or an Arrow IPC file (Feather) or stream.
 
     Parameters
     ----------
@@ -145,10 +143,8 @@ def open_columnar(
     stream : binary file or None
         A pipe, read forwards and never closed. An Arrow stream is read as it comes; the others
         have their index at the end, so they are copied to a temporary file first.
-    format : {"parquet", "arrow", "arrow-stream"}
-        What the first bytes say it is.
-    head : bytes
-        What has been read from `stream` before.
+    format : {"parquet", "arrow"}
+        What it is; Arrow files and streams are told apart by their first bytes.
 
     Returns
     -------
@@ -174,19 +170,18 @@ def open_columnar(
     # Else one column whose time zone is an offset, as pandas writes, makes the file unreadable.
     os.environ.setdefault("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")
     with ExitStack() as resources:
-        if stream is None:
-            file, head = resources.enter_context(_open_file(path)), b""
-        elif format == "arrow-stream":
-            file = stream
-        else:
-            file = resources.enter_context(_copy_pipe(path, stream, head))
-        source = None if file is stream else _find_source(file)
+        file = resources.enter_context(_open_file(path)) if stream is None else stream
         with _tell_damage(path):
+            reader = _Reader(file)
+            is_stream = format == "arrow" and reader.peek(len(_FILE_MAGIC)) != _FILE_MAGIC
+            if stream is not None and not is_stream:
+                file = resources.enter_context(_copy_pipe(path, reader))
+            source = None if file is stream else _find_source(file)
             stamp = _stamp_of(source)
-            if format == "arrow-stream":
-                content = _open_arrow_stream(path, file, head, is_pipe=source is None)
+            if is_stream:
+                content = _open_arrow_stream(path, reader, is_pipe=source is None)
             elif format == "arrow":
-                content = _open_arrow_file(path, file)
+                content = _open_arrow_file(path, _Reader(file))
             else:
                 content = _open_parquet(path, cast(Path, source))
         return ColumnarFile(
@@ -349,6 +344,8 @@ def _reason_of(error: BaseException) -> str:
         return "it holds something that Polars cannot read"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
+    if isinstance(error, struct.error | UnicodeDecodeError):
+        return "its structure is broken"
     line = (str(error).splitlines() or [type(error).__name__])[0]
     return line.removeprefix("parquet: ").removeprefix("File out of specification: ")[:120]
 
@@ -360,19 +357,18 @@ def _open_file(path: str) -> BinaryIO:
         raise FileError(path, (getattr(error, "strerror", None) or str(error)).lower()) from error
 
 
-def _copy_pipe(path: str, stream: BinaryIO, head: bytes) -> BinaryIO:
+def _copy_pipe(path: str, reader: _Reader) -> BinaryIO:
     make = tempfile.TemporaryFile if _DESCRIPTORS.is_dir() else tempfile.NamedTemporaryFile
-    with ExitStack() as on_error:
-        try:
+    try:
+        with ExitStack() as on_error:
             copy = cast(BinaryIO, on_error.enter_context(make(prefix="matscore-")))
-            copy.write(head)
-            shutil.copyfileobj(stream, copy, _COPY_BYTES)
+            copy.writelines(reader.iter_rest())
             copy.flush()
-        except OSError as error:
-            what = f"cannot be copied to a temporary file: {(error.strerror or str(error)).lower()}"
-            raise FileError(path, what, "store it in a file and name that") from error
-        on_error.pop_all()
-        return copy
+            on_error.pop_all()
+            return copy
+    except OSError as error:
+        what = f"cannot be copied to a temporary file: {(error.strerror or str(error)).lower()}"
+        raise FileError(path, what, "store it in a file and name that") from error
 
 
 def _find_source(file: BinaryIO) -> Path:
@@ -420,29 +416,39 @@ def _iter_slices(rows: pl.LazyFrame, n_rows: int, chunk: int) -> Iterator[pl.Dat
 
 
 class _Reader:
-    """Reads exactly as many bytes as it is asked for."""
+    """Reads a file or pipe exactly as far as it is asked to."""
 
-    def __init__(self, stream: BinaryIO, head: bytes = b"") -> None:
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._head = head
+        self._peeked = b""
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes, fewer where it ends; they will be read again."""
+        while len(self._peeked) < size and (piece := self._stream.read(size - len(self._peeked))):
+            self._peeked += piece
+        return self._peeked[:size]
 
     def read(self, size: int) -> bytes:
         return b"".join(self.iter_pieces(size))
 
     def iter_pieces(self, size: int) -> Iterator[bytes]:
         while size > 0:
-            piece = self._head[:size] or self._stream.read(min(size, _COPY_BYTES))
-            self._head = self._head[size:]
+            piece = self._peeked[:size] or self._stream.read(min(size, _COPY_BYTES))
+            self._peeked = self._peeked[size:]
             if not piece:
                 raise _DamageError("it ends too early")
             yield piece
             size -= len(piece)
 
-    def seek(self, at: int, whence: int = os.SEEK_SET) -> int:
-        return self._stream.seek(at, whence)
+    def iter_rest(self) -> Iterator[bytes]:
+        while piece := self._peeked or self._stream.read(_COPY_BYTES):
+            self._peeked = b""
+            yield piece
 
-    def is_at_end(self) -> bool:
-        return not (self._head or self._stream.read(1))
+    def seek(self, at: int, whence: int = os.SEEK_SET) -> int:
+        """Go to another place of a file; to `at` from here, nothing must be peeked."""
+        self._peeked = b""
+        return self._stream.seek(at, whence)
 
 
 class _Table(NamedTuple):
@@ -489,11 +495,10 @@ class _Message(NamedTuple):
     body_size: int
 
 
-def _open_arrow_file(path: str, file: BinaryIO) -> _Content:
-    reader = _Reader(file)
+def _open_arrow_file(path: str, reader: _Reader) -> _Content:
     end = reader.seek(-10, os.SEEK_END)
     size, magic = struct.unpack("<I6s", reader.read(10))
-    if magic != b"ARROW1":
+    if magic != _FILE_MAGIC:
         raise _DamageError("its end is missing")
     reader.seek(end - size)
     footer = _Table(reader.read(size), 0).follow(0)
@@ -512,8 +517,7 @@ def _open_arrow_file(path: str, file: BinaryIO) -> _Content:
     return _open_messages(path, reader, schema, iter_messages, is_pipe=False)
 
 
-def _open_arrow_stream(path: str, file: BinaryIO, head: bytes, *, is_pipe: bool) -> _Content:
-    reader = _Reader(file, head)
+def _open_arrow_stream(path: str, reader: _Reader, *, is_pipe: bool) -> _Content:
     schema = _read_message(reader)
     start = None if is_pipe else reader.seek(0, os.SEEK_CUR)
 
@@ -522,7 +526,7 @@ def _open_arrow_stream(path: str, file: BinaryIO, head: bytes, *, is_pipe: bool)
             reader.seek(start)
         while (message := _read_message(reader)) is not None:
             yield message
-        if not reader.is_at_end():
+        if reader.peek(1):
             raise _DamageError("something follows its end")
 
     first = b"" if schema is None else schema.head

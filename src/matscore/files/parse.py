@@ -294,7 +294,7 @@ def _parse_with_care(layout: Layout, chunk: Chunk) -> ParsedRows:
     values, missing, bad = _parse_cells(layout, frame)
     if layout.missing in ("error", "skip"):
         bad |= missing
-    good = ~bad.any(axis=0)
+    good: NDArray[np.bool_] = ~np.any(bad, axis=0)
     in_file_order = np.argsort(layout.feature_columns)
     for place in np.flatnonzero(~good).tolist():
         column = layout.feature_columns[in_file_order[bad[in_file_order, place].argmax()]]
@@ -307,7 +307,7 @@ def _parse_with_care(layout: Layout, chunk: Chunk) -> ParsedRows:
             good[place] = False
     if layout.missing == "zero":
         values[missing] = 0.0
-    absent = missing[:, good].any(axis=0)
+    absent: NDArray[np.bool_] = np.any(missing[:, good], axis=0)
     return ParsedRows(
         {i: frame.get_column(str(i)).filter(pl.Series(good)) for i in layout.text_columns},
         list(values[:, good]),

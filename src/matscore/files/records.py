@@ -63,14 +63,14 @@ def is_plain(data: bytes, delimiter: str, width: int, *, counted: bool) -> bool:
         return False
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return False
-    codes = np.frombuffer(data, np.uint8)
     if b'"' in data:
-        return _is_plain_quoted(data, codes, delimiter, width)
-    if counted and width > 1 and data.endswith(b"\n"):
+        if has_misplaced_quote(data, delimiter):
+            return False
+    elif counted and width > 1 and data.endswith(b"\n"):
+        codes = np.frombuffer(data, np.uint8)
         n_records = int(np.count_nonzero(codes == _NEWLINE))
         return int(np.count_nonzero(codes == ord(delimiter))) == n_records * (width - 1)
-    others = bytes({*range(256)} - {ord(delimiter), _NEWLINE})
-    return _is_even(data, data.translate(None, others), delimiter, width)
+    return _is_even(data, delimiter, width)
 
 
 def find_records(data: bytes, delimiter: str) -> Records:
@@ -277,21 +277,18 @@ def _is_clean_utf8(data: bytes) -> bool:
     return True
 
 
-def _is_plain_quoted(data: bytes, codes: NDArray[np.uint8], delimiter: str, width: int) -> bool:
-    quotes = np.flatnonzero(codes == _QUOTE)
-    if len(quotes) % 2 or count_good_quotes(data, quotes, delimiter) < len(quotes):
-        return False
-    marks = np.flatnonzero((codes == ord(delimiter)) | (codes == _NEWLINE))
-    return _is_even(data, codes[_outside(marks, quotes)].tobytes(), delimiter, width)
-
-
-def _is_even(data: bytes, marks: bytes, delimiter: str, width: int) -> bool:
-    """Say whether the delimiters and line ends outside quotes are those of even records."""
-    if not data.endswith(b"\n"):
-        marks += b"\n"
+def _is_even(data: bytes, delimiter: str, width: int) -> bool:
+    """Say whether each record of a text whose quotes are sound is `width` cells wide."""
     if width == 1 and _has_blank_line(data):
         return False
-    return marks == (delimiter.encode() * (width - 1) + b"\n") * (len(marks) // width)
+    others = bytes({*range(256)} - {ord(delimiter), _NEWLINE, _QUOTE})
+    marks = np.frombuffer(data.translate(None, others), np.uint8)
+    quotes = marks == _QUOTE
+    if quotes.any():
+        inside = np.cumsum(quotes, dtype=np.uint8) % 2 == 1  # parity outlives the overflow
+        marks = marks[~(inside | quotes)]
+    found = marks.tobytes() + b"\n" * (not data.endswith(b"\n"))
+    return found == (delimiter.encode() * (width - 1) + b"\n") * (len(found) // width)
 
 
 def _has_blank_line(data: bytes) -> bool:

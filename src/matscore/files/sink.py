@@ -1,78 +1,176 @@
-"""Frames into Parquet or Arrow, in bytes that do not depend on how the rows were cut."""
+"""Write Parquet and Arrow IPC files of any length in bounded memory, always the same bytes.
+
+The encoding is Polars' own. Its sink runs in a thread that touches no file: signals are handled
+while it works, errors of the output and of the frames are raised here as they are, and nothing
+waits for a pipe but the caller.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from typing import IO, Any, Literal
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Literal, cast
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
 from matscore.files.columnar import rebatch
 
-_GROUP_ROWS = 2**16
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_GROUP_ROWS = 1 << 16
+_GROUP_CELLS = 1 << 22
+_POLL_SECONDS = 0.1
 
 
 def write_frames(
-    frames: Iterator[pl.DataFrame],
-    schema: dict[str, pl.DataType],
+    frames: Iterable[pl.DataFrame],
+    schema: Mapping[str, pl.DataType],
     out: IO[bytes] | io.RawIOBase | io.BufferedIOBase,
     format: Literal["parquet", "arrow"],
 ) -> None:
-    """Write frames as one file, in bounded memory.
+    """Write frames as one Parquet file or one Arrow IPC file (Feather).
+
+    The bytes depend on the rows, the schema and the version of Polars alone: not on how the rows
+    are cut into frames, nor on the number of threads. (Arrow with nested columns is excepted.)
 
     Parameters
     ----------
-    frames : iterator of DataFrame
-        With the columns of `schema`, of any height.
-    schema : dict of str to DataType
-        The columns; with no frame at all the file has them and no row.
+    frames : iterable of DataFrame
+        The rows in order, each frame with the columns and types of `schema`; maybe none.
+    schema : mapping of str to polars.DataType
+        Names and types of the columns.
     out : binary file
-        Where to write.
+        Where to write; it need not be seekable. A failed run leaves part of a file in it.
     format : {"parquet", "arrow"}
-        The format.
+        Parquet is compressed with zstd. Arrow is not compressed, and has large_string for text,
+        which old readers know too.
 
     Raises
     ------
+    ValueError
+        A frame's columns or types are not those of `schema`.
     OSError
-        What `out` raises, unchanged; so is what `frames` raises.
+        Writing to `out` failed. Whatever `frames` raises comes out unchanged too.
+
+    Examples
+    --------
+    >>> out = io.BytesIO()
+    >>> frames = (pl.DataFrame({"x": [x]}) for x in (1, 2, 3))
+    >>> write_frames(frames, {"x": pl.Int64()}, out, "parquet")
+    >>> pl.read_parquet(out.getvalue())["x"].to_list()
+    [1, 2, 3]
     """
-    guard = _Guard(out)
-
-    def draw(*_: Any) -> Iterator[pl.DataFrame]:
-        try:
-            yield from rebatch(frames, _GROUP_ROWS)
-        except BaseException as error:
-            guard.failure = guard.failure or error
-            raise
-
-    rows = register_io_source(draw, schema=schema)
+    n_rows = max(1, min(_GROUP_ROWS, _GROUP_CELLS // max(1, len(schema))))
+    encoder = _Encoder(schema, n_rows, format)
     try:
-        if format == "parquet":
-            rows.sink_parquet(guard, row_group_size=_GROUP_ROWS)
-        else:
-            rows.sink_ipc(guard, record_batch_size=_GROUP_ROWS)
-    except BaseException:
-        if guard.failure is not None:
-            raise guard.failure from None
-        raise
+        for group in rebatch(_check_frames(frames, schema), n_rows):
+            encoder.feed(group if format == "parquet" else group.select(map(_normalise, group)))
+            encoder.move_into(out)
+        encoder.finish()
+    finally:
+        encoder.stop()
+    encoder.move_into(out)
 
 
-class _Guard(io.RawIOBase):
-    """Passes bytes on and keeps the first failure, which Polars would rename."""
+class _Encoder:
+    """Polars' sink in a thread: frames go in, bytes pile up to be moved out."""
 
-    def __init__(self, out: IO[bytes] | io.RawIOBase | io.BufferedIOBase) -> None:
-        self.failure: BaseException | None = None
-        self._out = out
+    def __init__(
+        self, schema: Mapping[str, pl.DataType], n_rows: int, format: Literal["parquet", "arrow"]
+    ) -> None:
+        self._frames: queue.Queue[pl.DataFrame | None] = queue.Queue(1)
+        self._encoded = _Pieces()
+        self._error: BaseException | None = None
+        rows = register_io_source(lambda *_: self._iter_fed(), schema=dict(schema))
+        self._thread = threading.Thread(target=self._run, args=(rows, n_rows, format), daemon=True)
+        self._thread.start()
+
+    def feed(self, frame: pl.DataFrame | None) -> None:
+        while self._thread.is_alive():
+            with suppress(queue.Full):
+                self._frames.put(frame, timeout=_POLL_SECONDS)
+                return
+        self._raise_error()
+
+    def finish(self) -> None:
+        self.feed(None)
+        self._thread.join()
+        self._raise_error()
+
+    def stop(self) -> None:
+        """End the thread, whatever it was doing; what it still writes is not used."""
+        with suppress(queue.Empty):
+            self._frames.get_nowait()
+        self._frames.put(None)
+        self._thread.join()
+
+    def move_into(self, out: IO[bytes] | io.RawIOBase | io.BufferedIOBase) -> None:
+        while self._encoded.pieces:
+            piece = memoryview(self._encoded.pieces.popleft())
+            while piece:
+                piece = piece[out.write(piece) or 0 :]
+
+    def _iter_fed(self) -> Iterator[pl.DataFrame]:
+        while (frame := self._frames.get()) is not None:
+            yield frame
+
+    def _run(self, rows: pl.LazyFrame, n_rows: int, format: Literal["parquet", "arrow"]) -> None:
+        target = cast(IO[bytes], self._encoded)
+        try:
+            if format == "parquet":
+                rows.sink_parquet(target, row_group_size=n_rows)
+            else:
+                level = pl.CompatLevel.oldest()
+                rows.sink_ipc(target, record_batch_size=n_rows, compat_level=level)
+        except BaseException as error:
+            self._error = error
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+class _Pieces(io.RawIOBase):
+    """A file that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        self.pieces: deque[bytes] = deque()
 
     def writable(self) -> bool:
         return True
 
-    def write(self, data: Any) -> int:
-        try:
-            self._out.write(bytes(data))
-        except BaseException as error:
-            self.failure = self.failure or error
-            raise
-        return len(data)
+    def write(self, data: ReadableBuffer, /) -> int:
+        self.pieces.append(bytes(data))
+        return len(self.pieces[-1])
+
+
+def _check_frames(
+    frames: Iterable[pl.DataFrame], schema: Mapping[str, pl.DataType]
+) -> Iterator[pl.DataFrame]:
+    expected = pl.Schema(schema)
+    for frame in frames:
+        if frame.schema != expected:
+            raise ValueError(f"a frame has {frame.schema}, not {expected}")
+        yield frame
+
+
+def _normalise(column: pl.Series) -> pl.Series:
+    """Return a column of the same values, with nothing under its nulls nor after its last bit.
+
+    Polars writes both into Arrow as it finds them. They come from how the column was made.
+    """
+    if not (column.null_count() or column.dtype == pl.Boolean):
+        return column
+    # NumPy has no bits, so these are made anew.
+    present = pl.Series(column.is_not_null().to_numpy())
+    if column.dtype == pl.Boolean:
+        values = pl.Series(column.fill_null(False).to_numpy())
+        return pl.select(pl.when(present).then(values)).to_series().alias(column.name)
+    places = pl.select(pl.when(present).then(present.cum_sum() - 1)).to_series()
+    return column.drop_nulls().gather(places)

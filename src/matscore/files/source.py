@@ -301,6 +301,8 @@ def _iter_frames(kind: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
         while rest:
             if decompressor is None:
                 rest = rest.lstrip(b"\0") if kind == "xz" else rest  # padding between streams
+                if not rest:
+                    break
                 decompressor = _make_decompressor(kind)
             yield decompressor.decompress(rest, READ_BYTES)
             while not (decompressor.eof or decompressor.needs_input):

@@ -4,8 +4,8 @@ A reading (`line_up`) turns the two sides into axes, finds the axis of the weigh
 features, and matches by name or by position. What does not fit ends the reading with a `Misfit`;
 `way_out` then looks whether the files swapped, or one of them transposed, would fit.
 
-From the bottom up: `types`; `evidence`, `misfit`; `axis`; `sides`, `intercept`; `by_name`,
-`by_position`; `line_up`; `way_out`. Each imports only those before it.
+From the bottom up, each importing only those before it: `types`; `evidence`, `misfit`; `axis`;
+`sides`; `by_name`, `by_position`; `line_up`; `way_out`.
 """
 
 from __future__ import annotations

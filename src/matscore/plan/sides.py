@@ -52,7 +52,7 @@ def _is_first_named(plan: Plan) -> bool:
         raise Misfit(
             plan,
             f"--id-col {asked} is not the first column of {side.path}",
-            f"their names are there: say --id-col {allowed}",
+            f"transposed features have their names there: say --id-col {allowed}",
         )
     return True
 
@@ -122,10 +122,9 @@ def _confirms_features(plan: Plan, table: Axis, header: Sequence[str]) -> bool:
     if plan.transpose_features:
         return has_numbered_columns(header, {*rows, *columns})
     numbers = [cell for cell in header if is_number(cell)]
-    once = len(set(numbers)) == len(numbers)
-    return once and any(
-        carries_features(plan, axis, table) for axis in (rows, columns, columns[1:])
-    )
+    if len(set(numbers)) < len(numbers):
+        return False
+    return any(carries_features(plan, names, table) for names in (rows, columns, columns[1:]))
 
 
 def _confirms_weights(plan: Plan, table: Axis, header: Sequence[str]) -> bool:
@@ -154,7 +153,7 @@ def _find_number(plan: Plan, table: Axis, name: str, option: str) -> int:
     if name.isascii() and name.isdigit() and 1 <= int(name[:9]) <= n_columns:
         return table.entries[int(name) - 1]
     what = f"{table.path} does not name its {table.kind}s, which are 1 to {n_columns}"
-    raise Misfit(plan, f"{option} {name}: {what}", f"give the number of the {table.kind}")
+    raise Misfit(plan, f"{option} {name}: {what}", "give the number of one, or say --headers")
 
 
 def label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:

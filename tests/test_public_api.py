@@ -1,0 +1,204 @@
+"""What the package offers, what it costs to import, and that its layers only look down."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import matscore
+
+SOURCE = Path(matscore.__file__).parent
+
+PUBLIC = [
+    "FileError",
+    "InputError",
+    "MatscoreError",
+    "MissingExtraError",
+    "OutputError",
+    "OutputOptions",
+    "Plan",
+    "PlanError",
+    "PlanOptions",
+    "Progress",
+    "ReadOptions",
+    "RejectOptions",
+    "RunOptions",
+    "ScoreOptions",
+    "Summary",
+    "UsageError",
+    "check",
+    "check_files",
+    "classify",
+    "classify_file",
+]
+
+# From the ground up: a module (or package) imports only what stands before it. The root package
+# stands on the ground, as it loads the rest only when a name is used.
+LAYERS = (
+    "",
+    "errors",
+    "names",
+    "product",
+    "matrix",
+    "plan",
+    "decide",
+    "score",
+    "files",
+    "options",
+    "pipeline",
+    "engines",
+    "summary",
+    "prepare",
+    "api",
+    "frames",
+    "cli",
+    "__main__",
+)
+ABOVE_FILES = set(LAYERS[LAYERS.index("files") :])
+# Where each library may be imported; any other library is a new dependency.
+LIBRARIES = {
+    "numpy": set(LAYERS) - {"", "errors", "names", "__main__"},
+    "polars": ABOVE_FILES - {"engines", "api", "frames", "__main__"},
+    "pandas": {"frames"},
+    "backports": {"files"},
+    "compression": {"files"},  # the standard library's from Python 3.14 on
+    "typer": {"cli"},
+    "rich": {"cli"},
+}
+
+
+def iter_imports(node: ast.AST) -> Iterator[str]:
+    """Yield what is imported when the code runs, functions included."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "imports are absolute"
+            module = child.module or ""
+            inner = [f"matscore.{a.name}" for a in child.names if module == "matscore"]
+            yield from inner or [module]
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            yield from iter_imports(ast.Module(child.orelse, []))
+        else:
+            yield from iter_imports(child)
+
+
+def layer_of(path: Path) -> str:
+    """Return the top-level module or package that a file belongs to."""
+    name = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+    return "" if name == "__init__" else name
+
+
+def import_edges() -> list[tuple[Path, str, str]]:
+    """Return (file, its layer, what it imports)."""
+    return [
+        (path, layer_of(path), name)
+        for path in sorted(SOURCE.rglob("*.py"))
+        for name in iter_imports(ast.parse(path.read_bytes()))
+    ]
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(SOURCE.parent)},
+    )
+    return done.stdout
+
+
+def test_all_is_this_list() -> None:
+    assert matscore.__all__ == PUBLIC
+    assert set(PUBLIC) < set(dir(matscore))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_name_is_there_and_documented(name: str) -> None:
+    found = getattr(matscore, name)
+    assert found.__name__ == name
+    assert found.__doc__
+    assert getattr(importlib.import_module(found.__module__), name) is found
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'clasify'"):
+        matscore.clasify  # noqa: B018
+
+
+def test_import_loads_no_library() -> None:
+    libraries = sorted(LIBRARIES)
+    code = f"import matscore, sys; print([name for name in {libraries} if name in sys.modules])"
+    assert run_python(code) == "[]\n"
+
+
+def test_files_are_scored_without_pandas() -> None:
+    """It costs more time than a small job."""
+    assert run_python("import matscore.api, sys; print('pandas' in sys.modules)") == "False\n"
+
+
+def test_errors_need_no_library() -> None:
+    code = "import matscore, sys; matscore.PlanError; print('numpy' in sys.modules)"
+    assert run_python(code) == "False\n"
+
+
+def test_types_are_offered() -> None:
+    assert resources.files("matscore").joinpath("py.typed").is_file()
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {layer_of(path) for path in SOURCE.rglob("*.py")} <= set(LAYERS)
+
+
+def test_imports_point_down() -> None:
+    upward = [
+        f"{path.relative_to(SOURCE)} imports {name}"
+        for path, layer, name in import_edges()
+        if name.split(".")[0] == "matscore"
+        and (target := "".join(name.split(".")[1:2])) != layer
+        and LAYERS.index(target) >= LAYERS.index(layer)
+    ]
+    assert upward == []
+
+
+def test_libraries_stay_where_they_belong() -> None:
+    known = sys.stdlib_module_names - {"compression"} | {"matscore"}
+    astray = [
+        f"{path.relative_to(SOURCE)} imports {library}"
+        for path, layer, name in import_edges()
+        if (library := name.split(".")[0]) not in known
+        and layer not in LIBRARIES.get(library, set())
+    ]
+    assert astray == []
+
+
+def test_the_reader_of_imports() -> None:
+    """The two tests above would pass on nothing."""
+    code = """
+import numpy as np
+if TYPE_CHECKING:
+    import pandas
+else:
+    import rich.text
+def late():
+    from polars import col
+    from matscore import errors
+"""
+    assert list(iter_imports(ast.parse(code))) == [
+        "numpy",
+        "rich.text",
+        "polars",
+        "matscore.errors",
+    ]
+    edges = {(layer, name) for _, layer, name in import_edges()}
+    assert ("score", "matscore.decide") in edges
+    assert ("cli", "typer") in edges
+    assert ("errors", "matscore.plan") not in edges
