@@ -73,9 +73,10 @@ class TestTies:
 
     def test_intercepts_count(self) -> None:
         """A large intercept hides a difference that the product alone would show."""
-        X, W = np.array([[1.0]]), np.array([[1e-9, 2e-9]])
+        X, W = np.array([[1.0]]), np.array([[1e-9, 1e-7]])
         assert settle(X, W)[1].best.tolist() == [1]
-        _, decision = settle(X, W, np.array([1e9, 1e9]))
+        scores, decision = settle(X, W, np.array([1e9, 1e9]))
+        assert scores[0, 0] < scores[1, 0]
         assert decision.tied.tolist() == [True]
         assert decision.best.tolist() == [0]
 
@@ -117,6 +118,10 @@ class TestTies:
     def test_scores_that_underflow_tie(self) -> None:
         X, W = np.array([[3e-200]]), np.array([[1e-200, 2e-200]])
         _, decision = settle(X, W)
+        assert decision.tied.all() and decision.best.tolist() == [0]
+        # One and a half of the smallest float64 twice, rounded to one and to two of them.
+        W = np.array([[5e-324, 15e-324], [10e-324, 0.0]])
+        _, decision = settle(np.array([[0.5], [0.5]]), W)
         assert decision.tied.all() and decision.best.tolist() == [0]
 
     def test_terms_whose_sizes_overflow_do_not_tie(self) -> None:

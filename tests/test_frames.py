@@ -140,11 +140,16 @@ class TestPrediction:
 
 class TestMissing:
     def test_error_names_the_first_cell_by_row(self) -> None:
-        holed = HOLED.assign(comedy=[np.nan, 5.0, 4.0])
-        with pytest.raises(InputError) as raised:
-            classify(holed, GENRES)
-        error = raised.value
-        assert (error.path, error.line, error.column, error.name) == ("features", 1, 2, "comedy")
+        for holed, line, name in (
+            (HOLED.assign(comedy=[np.nan, 5.0, 4.0]), 1, "comedy"),
+            (HOLED.assign(comedy=[2.0, np.nan, 4.0]), 2, "action"),
+        ):
+            with pytest.raises(InputError) as raised:
+                classify(holed, GENRES)
+            error = raised.value
+            column = ["action", "comedy"].index(name) + 1
+            found = (error.path, error.line, error.column, error.name)
+            assert found == ("features", line, column, name)
         assert error.what == "a missing value" and "skip" in error.hint
 
     def test_skip(self) -> None:
@@ -366,6 +371,7 @@ class TestNumberedAxes:
         result = classify(films, genres, keep_cols=["1"])
         assert list(result.columns[:2]) == [1, "adventure"]
         assert list(result[1]) == [2, 5, 4]
+        assert check(films, genres, keep_cols=["1"]).kept_names == ("1",)
         for name in ("2", "action"):
             with pytest.raises(PlanError, match="keep-cols"):
                 classify(films, genres, keep_cols=[name])

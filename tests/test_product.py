@@ -129,14 +129,20 @@ def test_bound_of_terms_whose_sum_overflows() -> None:
     np.testing.assert_allclose(bounds[:, 0], [3 * unit, 1.5 * unit])
 
 
+def test_bound_of_terms_that_underflow() -> None:
+    X, W = np.array([[1e-200]]), np.array([[1e-200, 0.0]])
+    assert multiply_blocks(block_features(list(X), 1), W)[:, 0].tolist() == [0.0, 0.0]
+    assert error_bound(X, W)[0, 0] > 0.0
+
+
 def test_bound_does_not_depend_on_other_rows() -> None:
     rng = np.random.default_rng(0)
-    X, W = rng.normal(size=(5, 20)), rng.normal(size=(5, 3))
-    huge = np.where(np.arange(20) == 3, 1.7e308, X)
-    bounds = error_bound(huge, W)
-    assert np.isfinite(bounds).all()
-    rest = np.arange(20) != 3
-    assert bounds[:, rest].tobytes() == error_bound(X, W)[:, rest].tobytes()
+    X, W = rng.normal(size=(5, 20)) * 1e20, rng.normal(size=(5, 3)) * [1.0, 1e-307, 1.0]
+    bounds = error_bound(X, W)
+    X[:, 3] = 1.7e308
+    same = np.arange(20) != 3
+    assert error_bound(X, W)[:, same].tobytes() == bounds[:, same].tobytes()
+    assert np.isfinite(error_bound(X, W)).all()
 
 
 def test_nan_stays_in_its_row() -> None:

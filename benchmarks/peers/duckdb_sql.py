@@ -22,12 +22,10 @@ scores = [
     " + ".join(f"{quote(f)} * {w!r}::DOUBLE" for f, w in zip(names, column, strict=True))
     for column in weights.T.tolist()
 ]
-source = "/dev/stdin" if features_file == "-" else features_file
-packed = ", compression = 'gzip'" if features_file == "-" else ""
-table = f"read_csv('{source}', header = true{packed})"
-label = duckdb.sql(f"SELECT * FROM {table} LIMIT 0").columns[0] if not packed else "id"
+label = duckdb.sql(f"SELECT * FROM read_csv('{features_file}', header = true) LIMIT 0").columns[0]
 types = ", ".join(f"'{name}': 'DOUBLE'" for name in names)
-table = table[:-1] + f", types = {{'{label}': 'VARCHAR', {types}}})"
+types = f"{{'{label}': 'VARCHAR', {types}}}"
+table = f"read_csv('{features_file}', header = true, types = {types})"
 listed = ", ".join(f"{s} AS {quote(c)}" for s, c in zip(scores, categories, strict=True))
 highest = f"greatest({', '.join(map(quote, categories))})"
 best = " ".join(f"WHEN {quote(c)} = {highest} THEN '{c}'" for c in categories)
@@ -42,5 +40,6 @@ if "--probabilities" in options:
     ]
     ranked = f"list_reverse_sort([{', '.join(map(quote, categories))}])"
     shown.append(f"{ranked}[1] - {ranked}[2] AS margin")
-query = f"SELECT {quote(label)}, {', '.join(shown)} FROM (SELECT {quote(label)}, {listed} FROM {table})"
+scored = f"SELECT {quote(label)}, {listed} FROM {table}"
+query = f"SELECT {quote(label)}, {', '.join(shown)} FROM ({scored})"
 duckdb.sql(f"COPY ({query}) TO '{output}' (HEADER, DELIMITER ',')")

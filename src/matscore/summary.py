@@ -76,6 +76,7 @@ class Totals:
         self._n = np.zeros(5, dtype=np.int64)
         self._counts = np.zeros(len(spec.categories), dtype=np.int64)
         self._previews: list[Preview] = []
+        self._first: InputError | None = None
 
     def count(
         self, results: Iterable[ScoredChunk], report: Callable[[int], None]
@@ -93,17 +94,18 @@ class Totals:
             self._counts += result.counts
             if result.preview is not None:
                 self._previews.append(result.preview)
+            if result.rejects and self._first is None:
+                self._first = result.rejects[0].as_error(result.path)
             most = self._limits.max_rows
             if most is not None and self._n[1] > most:
-                self._give_up(result, f"more than {most} rejected rows")
+                self._give_up(f"more than {_count_rows(most)} rejected")
             yield result
             report(int(self._n[0]))
-        share = self._limits.max_share
-        if share is not None and self._n[1] > share * self._n[:2].sum():
-            what = (
-                f"{self._n[1]} of {self._n[:2].sum()} rows rejected, more than {share:.6g} of all"
+        share, n_in = self._limits.max_share, int(self._n[:2].sum())
+        if share is not None and self._n[1] > share * n_in:
+            self._give_up(
+                f"{self._n[1]} of {_count_rows(n_in)} rejected, more than {100 * share:.6g}%"
             )
-            raise InputError("rejects", what, "mend the input, or raise --max-rejects")
 
     def summary(self, plans: tuple[Plan, ...], inputs: tuple[SourceFacts, ...]) -> Summary:
         """Return the sums."""
@@ -122,7 +124,14 @@ class Totals:
             tuple(self._previews),
         )
 
-    def _give_up(self, result: ScoredChunk, what: str) -> None:
-        last = result.rejects[-1]
-        hint = f"the last one: {last.error}; mend the input, or raise --max-rejects"
-        raise InputError(result.path, what, hint, line=last.line, column=last.column)
+    def _give_up(self, what: str) -> None:
+        if (first := self._first) is None:
+            raise RuntimeError("rows are counted as rejected, but none is known")
+        place = ":".join(str(part) for part in (first.line, first.column) if part)
+        hint = f"the first: {place}: {first.what}; mend the input, or raise --max-rejects"
+        raise InputError(first.path, what, hint)
+
+
+def _count_rows(n_rows: int) -> str:
+    """Return a number of rows in words."""
+    return "1 row" if n_rows == 1 else f"{n_rows:,} rows"

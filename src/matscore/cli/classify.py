@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 
 from matscore.cli import options as o
 
+# fmt: off
+_FOREIGN = {
+    ".7z", ".avro", ".db", ".h5", ".htm", ".html", ".npy", ".npz", ".ods", ".orc", ".pdf", ".pkl",
+    ".rar", ".sqlite", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip",
+}
+# fmt: on
+
 if TYPE_CHECKING:
     from matscore.files.encode import Format
     from matscore.summary import Summary
@@ -54,22 +61,21 @@ def classify(
     Multiplies FEATURES by WEIGHTS, adds the intercept if there is one, and writes the scores with
     the category that scores highest. Features are matched by name; nothing is guessed.
     """
-    from matscore.api import classify_file, format_of
+    from matscore.api import classify_file
     from matscore.cli.progress import show_progress
-    from matscore.cli.reading import align_options, read_options, reject_options
+    from matscore.cli.reading import align_options, read_options, reject_options, score_options
     from matscore.cli.report import open_report
     from matscore.cli.say import say_facts, say_rejects
     from matscore.cli.streams import open_streams
     from matscore.cli.table import render_scores
     from matscore.options import OutputOptions, RunOptions
-    from matscore.score import ScoreOptions
 
     streams = open_streams(color.value)
     chosen: Format = "table" if output is None and streams.out_is_terminal else "csv"
     if format_ is not None:
         chosen = format_.value
     elif output is not None:
-        chosen = format_of(output) or "csv"
+        chosen = find_format(output)
     inputs = [*features, weights]
     with (
         open_report(report, inputs, [output, rejects]) as record,
@@ -84,7 +90,7 @@ def classify(
                 id_col, keep_cols, strict, transpose, transpose_features, auto_transpose,
                 intercept, no_intercept,
             ),
-            score=ScoreOptions(probabilities, threshold),
+            score=score_options(probabilities, threshold),
             write=OutputOptions(chosen, not no_scores, margin, precision, excel_safe, max_rows),
             rejects=reject_options(on_error, rejects, max_rejects, missing),
             run=RunOptions(jobs, chunk_size, checksum=report is not None),
@@ -101,6 +107,26 @@ def classify(
     if record.summary is not None and chosen == "table" and output is None:
         streams.print_out(partial(render_scores, record.summary))
     say_rejects(streams, record.summary, rejects, quiet=quiet)
+
+
+def find_format(output: str) -> Format:
+    """Return the format that the output's name asks for.
+
+    Raises
+    ------
+    UsageError
+        Its ending is that of a format which cannot be written.
+    """
+    from pathlib import Path
+
+    from matscore.api import format_of
+    from matscore.errors import UsageError
+
+    ending = Path(output).suffix.lower()
+    if ending in _FOREIGN:
+        hint = "name a .csv, .json, .parquet, ... file, or say --format"
+        raise UsageError(f"{ending} files cannot be written", hint)
+    return format_of(output) or "csv"
 
 
 def write_table(run: Callable[[], Summary], output: str, inputs: list[str]) -> Summary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 
 from matscore.cli import options as o
 from matscore.errors import UsageError
@@ -10,6 +11,7 @@ from matscore.files.parse import MISSING_VALUES
 from matscore.files.table import ReadOptions
 from matscore.options import RejectOptions
 from matscore.plan import PlanOptions
+from matscore.score import ScoreOptions
 
 
 def read_options(
@@ -51,6 +53,22 @@ def reject_options(
         if value is not None and not rejecting:
             raise UsageError(f"{option} has no effect", "it goes with --on-error reject")
     return RejectOptions(on_error.value, rejects, *o.read_limit(max_rejects))
+
+
+def score_options(probabilities: bool, threshold: float | None) -> ScoreOptions:
+    """Return what is computed.
+
+    Raises
+    ------
+    UsageError
+        A threshold that no score can be compared with.
+    """
+    if threshold is not None and not math.isfinite(threshold):
+        raise UsageError("--threshold is not a finite number", "give it a number")
+    if threshold is not None and probabilities and not 0 <= threshold <= 1:
+        what = "with --probabilities, --threshold is a probability"
+        raise UsageError(what, "give it a number from 0 to 1")
+    return ScoreOptions(probabilities, threshold)
 
 
 def align_options(

@@ -262,7 +262,7 @@ def _console(stream: TextIO, color: str, terminal: bool | None = None) -> Consol
     colored = color == "always" or (color == "auto" and (forced or (terminal and not plain)))
     return Console(
         file=stream,
-        force_terminal=colored,
+        force_terminal=terminal,
         no_color=not colored,
         color_system=None if not colored else "auto" if terminal and not plain else "standard",
         width=None if terminal or "COLUMNS" in os.environ else 80,

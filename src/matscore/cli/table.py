@@ -328,6 +328,8 @@ def _render_counts(summary: Summary, width: int, signs: Signs) -> Text:
         f"{signs.shorten(signs.show(name), longest)}{colon} {n:,}{_percent(n, summary.n_rows)}"
         for name, n in won[: width + 1]
     ]
+    if items:
+        items[0] = f"predicted: {items[0]}"
     special = [plural(summary.n_ties, "tie")] if summary.n_ties else []
     if summary.n_empty:
         special.append(f"{plural(summary.n_empty, 'row')} without prediction")

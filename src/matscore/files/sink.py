@@ -70,7 +70,8 @@ def write_frames(
     encoder = _Encoder(schema, n_rows, format)
     try:
         for group in rebatch(_check_frames(frames, schema), n_rows):
-            encoder.feed(group if format == "parquet" else group.select(map(_normalise, group)))
+            whole = group.rechunk()
+            encoder.feed(whole if format == "parquet" else whole.select(map(_normalise, whole)))
             encoder.move_into(out)
         encoder.finish()
     finally:

@@ -10,7 +10,7 @@ import contextlib
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -269,9 +269,12 @@ def read_matrix(
 
 def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
     parsed = parse_rows(layout, chunk)
-    if parsed.rejects:
-        raise parsed.rejects[0].as_error(chunk.path)
-    return parsed
+    if not parsed.rejects:
+        return parsed
+    reject = parsed.rejects[0]
+    if layout.names is None and reject.line == 1 and reject.column is not None:
+        reject = replace(reject, hint="--no-headers makes data of every file's first line")
+    raise reject.as_error(chunk.path)
 
 
 def _first_record_end(source: Source) -> int:

@@ -148,7 +148,7 @@ def _named_errors(output: str) -> Iterator[None]:
         raise
     except OSError as error:
         hint = _HINTS.get(error.errno or 0, "")
-        raise OutputError(output, error.strerror or str(error), hint) from error
+        raise OutputError(output, (error.strerror or str(error)).lower(), hint) from error
 
 
 @contextmanager

@@ -125,7 +125,12 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
         facts.append(f"the weights are transposed: the columns of {weights} are the features")
     if plan.transpose_features:
         facts.append(f"the features are transposed: the rows of {features} are the features")
-    elif plan.label_column is not None and plan.options.id_col is None and table.labelled is None:
+    elif (
+        plan.label_column is not None
+        and plan.matched_by == "position"
+        and plan.options.id_col is None
+        and table.labelled is None
+    ):
         named = f" ({quote_name(table.names[0])})" if table.names is not None else ""
         facts.append(f"the first column of {features}{named} is taken for the labels")
     if plan.intercept_name is not None:
