@@ -25,7 +25,7 @@ _PACKAGES = {
     "DuckDB": ("duckdb", "numpy"),
     "scikit-learn": ("sklearn", "pandas"),
 }
-_SMALL_ROWS = 2_000
+_SMALL = Shape(2_000, 100, 20)
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,16 @@ class Case:
     commands: bool = False
 
     def small(self) -> Case:
-        """Return the same case with few rows, and few categories."""
+        """Return the same case with few rows, features and categories."""
         if self.shape is None:
             return self
-        shape = self.shape
-        n_rows, n_categories = min(shape.n_rows, _SMALL_ROWS), min(shape.n_categories, 20)
-        return replace(self, shape=replace(shape, n_rows=n_rows, n_categories=n_categories))
+        shape = replace(
+            self.shape,
+            n_rows=min(self.shape.n_rows, _SMALL.n_rows),
+            n_features=min(self.shape.n_features, _SMALL.n_features),
+            n_categories=min(self.shape.n_categories, _SMALL.n_categories),
+        )
+        return replace(self, shape=shape)
 
 
 # DuckDB reads no compressed text from a pipe.

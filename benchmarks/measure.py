@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 _KIB = 1 if sys.platform == "darwin" else 1024
 
@@ -33,6 +34,12 @@ class Usage:
     wall: float
     cpu: float
     peak: int
+
+
+def middle(runs: Sequence[Usage]) -> Usage:
+    """Return the median of each figure over some runs."""
+    walls, cpus, peaks = zip(*((run.wall, run.cpu, run.peak) for run in runs), strict=True)
+    return Usage(median(walls), median(cpus), int(median(peaks)))
 
 
 class RunFailedError(Exception):

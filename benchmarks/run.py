@@ -20,7 +20,7 @@ from benchmarks.agree import require_agreement
 from benchmarks.cases import CASES, Case
 from benchmarks.chart import render_chart
 from benchmarks.data import Files, compress, make_files
-from benchmarks.measure import Usage, measure
+from benchmarks.measure import Usage, measure, middle
 from benchmarks.tools import OURS, Tool, build_floor, child_environment, tools_of, versions
 
 _SAMPLES = Path(__file__).parents[1] / "sample_data"
@@ -46,12 +46,6 @@ class Result:
     shape: str
     runs: dict[str, list[Usage]] = field(default_factory=dict)
     doubtful: dict[str, int] = field(default_factory=dict)
-
-    def middle(self, name: str) -> Usage:
-        """Return the medians of one's runs."""
-        runs = self.runs[name]
-        walls, cpus, peaks = zip(*((run.wall, run.cpu, run.peak) for run in runs), strict=True)
-        return Usage(median(walls), median(cpus), int(median(peaks)))
 
     def ratio(self, name: str) -> float:
         """Return the median, over the rounds, of matscore's wall time by one's own."""
@@ -137,7 +131,7 @@ def render_table(result: Result) -> str:
         "|---|---:|---:|---:|---:|",
     ]
     for name in result.runs:
-        used = result.middle(name)
+        used = middle(result.runs[name])
         ratio = "" if name.startswith(OURS) else f"{result.ratio(name):.2f}"
         times = f"{used.wall:.2f} s | {used.cpu:.2f} s | {used.peak / 1e6:.0f} MB"
         lines.append(f"| {name} | {times} | {ratio} |")
@@ -148,7 +142,7 @@ def write_results(results: Sequence[Result], folder: Path) -> None:
     """Write ``results.json`` and ``chart.svg``."""
     facts = {"versions": versions(), "cases": [asdict(result) for result in results]}
     (folder / "results.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
-    walls = {r.case: {name: r.middle(name).wall for name in r.runs} for r in results}
+    walls = {r.case: {name: middle(runs).wall for name, runs in r.runs.items()} for r in results}
     (folder / "chart.svg").write_text(render_chart(walls))
 
 

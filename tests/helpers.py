@@ -1,7 +1,7 @@
 """Run the program as a user does.
 
-`run` is for the many cases: each is a fork of one process that has everything loaded. `start` and
-`run_on_terminal` start the program anew, for what the process itself does.
+`run` and `run_on_terminal` are for the many cases: each run is a fork of one process that has
+everything loaded. `start` starts the program anew, for what the process itself does.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ from __future__ import annotations
 import atexit
 import contextlib
 import csv
+import fcntl
 import functools
 import io
 import json
 import os
 import pty
-import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+import termios
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ ENVIRONMENT = {
     "TERM": "xterm",
 }
 _PATIENCE = 60  # seconds
+_STREAMS = ("stdin", "stdout", "stderr")
 
 StrPath = str | Path
 
@@ -73,11 +76,16 @@ def read_csv(data: bytes | Path, delimiter: str = ",") -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
 
 
-def write_csv(path: Path, rows: Sequence[Sequence[object]]) -> Path:
+def write_csv(path: Path, rows: Iterable[Any]) -> Path:
     """Write CSV with the standard library."""
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
     return path
+
+
+def list_names(folder: Path) -> list[str]:
+    """List a directory, hidden files too."""
+    return sorted(file.name for file in folder.iterdir())
 
 
 def run(
@@ -86,28 +94,59 @@ def run(
     cwd: StrPath = SAMPLES,
     env: Mapping[str, str] | None = None,
 ) -> Done:
-    """Run the program in a fork of a process that is loaded already."""
-    server, folder = _start_server()
-    (folder / "0").write_bytes(stdin)
-    case = {
-        "argv": list(map(str, argv)),
-        "cwd": str(cwd),
-        "env": ENVIRONMENT | dict(env or {}),
-        "folder": str(folder),
-    }
-    assert server.stdin and server.stdout
-    server.stdin.write(json.dumps(case).encode() + b"\n")
-    server.stdin.flush()
-    code = int(server.stdout.readline())
-    return Done(code, (folder / "1").read_bytes(), (folder / "2").read_bytes().decode())
+    """Run the program with files for its streams."""
+    folder = _start_server()[1]
+    paths = [folder / name for name in _STREAMS]
+    paths[0].write_bytes(stdin)
+    code = _ask(argv, cwd, env, paths)
+    return Done(code, paths[1].read_bytes(), paths[2].read_bytes().decode())
+
+
+def run_on_terminal(
+    *argv: StrPath,
+    terminals: Sequence[str] = _STREAMS,
+    cwd: StrPath = SAMPLES,
+    env: Mapping[str, str] | None = None,
+) -> tuple[int, dict[str, bytes]]:
+    """Run the program with a terminal for some of its streams; return its code and all output."""
+    folder = _start_server()[1]
+    paths = {name: folder / name for name in _STREAMS}
+    paths["stdin"].write_bytes(b"")
+    shown: dict[str, bytes] = {}
+    with contextlib.ExitStack() as stack:
+        for name in terminals:
+            paths[name] = stack.enter_context(_open_terminal(name, shown))
+        code = _ask(argv, cwd, env, list(paths.values()))
+    files = {name: paths[name].read_bytes() for name in _STREAMS[1:] if name not in terminals}
+    return code, files | shown
+
+
+@contextlib.contextmanager
+def _open_terminal(name: str, shown: dict[str, bytes]) -> Any:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+
+    def read() -> None:
+        data = b""
+        with contextlib.suppress(OSError):  # Linux tells the end of a terminal so
+            while block := os.read(ours, 2**16):
+                data += block
+        shown[name] = data
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    yield Path(os.ttyname(theirs))
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
 
 
 def start(*argv: StrPath, **options: Any) -> subprocess.Popen[bytes]:
     """Start the program; the options are those of `subprocess.Popen`."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    settings = streams | {"cwd": SAMPLES} | options
+    settings: dict[str, Any] = {**streams, "cwd": SAMPLES, **options}
     settings["env"] = ENVIRONMENT | settings.get("env", {})
-    return subprocess.Popen([*PROGRAM, *map(str, argv)], **settings)
+    return subprocess.Popen([*PROGRAM, *map(str, argv)], text=False, **settings)
 
 
 def finish(process: subprocess.Popen[bytes]) -> Done:
@@ -117,49 +156,21 @@ def finish(process: subprocess.Popen[bytes]) -> Done:
     return Done(process.returncode, out or b"", (err or b"").decode())
 
 
-def run_on_terminal(
-    *argv: StrPath,
-    terminals: Sequence[str] = ("stdin", "stdout", "stderr"),
-    env: Mapping[str, str] | None = None,
-    cwd: StrPath = SAMPLES,
-    columns: int = 80,
-) -> tuple[int, dict[str, bytes]]:
-    """Run the program with each stream on a terminal of its own, or in a pipe."""
-    import fcntl
-    import struct
-    import termios
-
-    ours: dict[str, int] = {}
-    theirs: dict[str, int] = {}
-    for name in ("stdin", "stdout", "stderr"):
-        pair = pty.openpty() if name in terminals else os.pipe()
-        if name in terminals:
-            fcntl.ioctl(pair[1], termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        ours[name], theirs[name] = pair if name in terminals or name != "stdin" else pair[::-1]
-    process = start(*argv, cwd=cwd, env=dict(env or {}), **theirs)
-    for descriptor in theirs.values():
-        os.close(descriptor)
-    if "stdin" not in terminals:
-        os.close(ours.pop("stdin"))
-    shown = _read_all({ours[name]: name for name in ("stdout", "stderr")})
-    for descriptor in ours.values():
-        os.close(descriptor)
-    return process.wait(_PATIENCE), shown
-
-
-def _read_all(names: dict[int, str]) -> dict[str, bytes]:
-    shown = dict.fromkeys(names.values(), b"")
-    opened = list(names)
-    deadline = time.monotonic() + _PATIENCE
-    while opened and time.monotonic() < deadline:
-        for descriptor in select.select(opened, [], [], 1)[0]:
-            data = b""
-            with contextlib.suppress(OSError):  # Linux tells the end of a terminal so
-                data = os.read(descriptor, 2**16)
-            shown[names[descriptor]] += data
-            if not data:
-                opened.remove(descriptor)
-    return shown
+def _ask(
+    argv: Sequence[StrPath], cwd: StrPath, env: Mapping[str, str] | None, paths: Sequence[Path]
+) -> int:
+    """Have the server run the program, its streams being the paths; return the exit code."""
+    server, _ = _start_server()
+    case = {
+        "argv": list(map(str, argv)),
+        "cwd": str(cwd),
+        "env": ENVIRONMENT | dict(env or {}),
+        "paths": list(map(str, paths)),
+    }
+    assert server.stdin and server.stdout
+    server.stdin.write(json.dumps(case).encode() + b"\n")
+    server.stdin.flush()
+    return int(server.stdout.readline())
 
 
 @functools.cache
@@ -188,8 +199,9 @@ def _serve() -> None:
 
 
 def _become(case: dict[str, Any]) -> None:
-    for number, flags in enumerate([os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT | os.O_TRUNC] * 2]):
-        os.dup2(os.open(f"{case['folder']}/{number}", flags, 0o600), number)
+    for number, path in enumerate(case["paths"]):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if number else os.O_RDONLY
+        os.dup2(os.open(path, flags | os.O_NOCTTY, 0o600), number)
     sys.stdin, sys.stdout, sys.stderr = (
         open(number, mode, closefd=False)  # noqa: SIM115
         for number, mode in enumerate("rww")

@@ -12,6 +12,7 @@ from benchmarks.chart import render_chart
 from benchmarks.data import Files, Shape, make_files
 from benchmarks.measure import RunFailedError, measure
 from benchmarks.run import main, render_table, run_case
+from benchmarks.scaling import main as scale
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,13 @@ def test_one_command_writes_a_table_and_a_chart(
     assert "| pandas |" in capsys.readouterr().out
     assert '"peak"' in (tmp_path / "results.json").read_text()
     assert "TALL" in (tmp_path / "chart.svg").read_text()
+
+
+def test_scaling_prints_its_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scale(["--small", "--runs", "1", "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("→" in line for line in lines) == 1 + 4 + 3 + 3
+    assert "| CPU time | start | read, split | parse | product | decide | encode | write |" in lines
 
 
 def test_data_is_the_same_every_time(tmp_path: Path) -> None:

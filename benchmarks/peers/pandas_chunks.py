@@ -22,7 +22,7 @@ with open(output, "w", newline="") as out:  # noqa: PTH123 - as people write it
         if "--no-scores" in options:
             result = result[["prediction"]]
         if "--probabilities" in options:
-            powers = np.exp(scores.sub(scores.max(axis=1), axis=0))
+            powers = scores.sub(scores.max(axis=1), axis=0).apply(np.exp)
             shares = powers.div(powers.sum(axis=1), axis=0)
             result = result.join(shares.add_prefix("probability_"))
             highest = np.sort(scores.to_numpy(), axis=1)

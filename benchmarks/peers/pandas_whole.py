@@ -17,7 +17,7 @@ result = scores.assign(prediction=scores.idxmax(axis=1))
 if "--no-scores" in options:
     result = result[["prediction"]]
 if "--probabilities" in options:
-    powers = np.exp(scores.sub(scores.max(axis=1), axis=0))
+    powers = scores.sub(scores.max(axis=1), axis=0).apply(np.exp)
     result = result.join(powers.div(powers.sum(axis=1), axis=0).add_prefix("probability_"))
     highest = np.sort(scores.to_numpy(), axis=1)
     result["margin"] = highest[:, -1] - highest[:, -2]

@@ -109,7 +109,7 @@ def multiply_blocks(blocks: Floats, weights: Floats, intercept: Floats | None = 
     n_categories = weights.shape[1]
     panels = _cut_panels(weights)
     scores = np.empty((n_categories, n_blocks, height))
-    # Accelerate divides by zero for no reason: https://github.com/numpy/numpy/issues/28687
+    # Accelerate divides by zero for no reason: numpy issue 28687
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for i, block in enumerate(blocks):
             scores[:, i] = _multiply_panels(panels, block)[:n_categories]

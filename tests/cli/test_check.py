@@ -14,7 +14,9 @@ USERS = ("users.csv", "films.csv")
 
 def run_shown(done: Done, folder: Path = SAMPLES) -> Done:
     """Run the command that is shown, as a shell would."""
-    [line] = [line for line in done.out.decode().splitlines() if line.startswith(("Run: ", "Try: "))]
+    [line] = [
+        line for line in done.out.decode().splitlines() if line.startswith(("Run: ", "Try: "))
+    ]
     program, *argv = shlex.split(line[5:])
     assert program == "matscore"
     return run(*argv, cwd=folder)

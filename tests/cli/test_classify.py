@@ -273,8 +273,8 @@ def test_keep_cols() -> None:
 
 
 def test_keep_cols_with_commas_in_their_names(tmp_path: Path) -> None:
-    rows = [["id", "action", "comedy", "a, b", 'say "x"'], ["1", 1, 2, "0012", "NA"]]
-    features = write_csv(tmp_path / "f.csv", rows)
+    header = ["id", "action", "comedy", "a, b", 'say "x"']
+    features = write_csv(tmp_path / "f.csv", [header, ["1", 1, 2, "0012", "NA"]])
     option = ("--keep-cols", '"a, b","say ""x"""')
     rows = run("classify", features, "genres.csv", *option).check(quiet=True).rows
     assert [row[1:3] for row in rows] == [["a, b", 'say "x"'], ["0012", "NA"]]
@@ -322,8 +322,8 @@ def test_intercept_by_its_name(tmp_path: Path, name: str) -> None:
 
 
 def test_intercept_named(tmp_path: Path) -> None:
-    rows = [*read_csv(SAMPLES / "genres.csv"), ["base", 10, 20, 30]]
-    weights = write_csv(tmp_path / "w.csv", rows)
+    model = [*read_csv(SAMPLES / "genres.csv"), ["base", 10, 20, 30]]
+    weights = write_csv(tmp_path / "w.csv", model)
     assert '"base"' in run("classify", "movies.csv", weights).check(3).err
     rows = run("classify", "movies.csv", weights, "--intercept", "base").check(quiet=True).rows
     assert float(rows[1][1]) == pytest.approx(15.9)
@@ -378,7 +378,9 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
     whole = run("classify", *IRIS).check(quiet=True)
     order = [0, 3, 2, 1, 4, 5]
     first = write_csv(tmp_path / "1.csv", [header, *rows[:60]])
-    second = write_csv(tmp_path / "2.csv", [[row[i] for i in order] for row in [header, *rows[60:]]])
+    second = write_csv(
+        tmp_path / "2.csv", [[row[i] for i in order] for row in [header, *rows[60:]]]
+    )
     parts = run("classify", first, second, "iris_weights.csv").check(quiet=True)
     assert parts.out == whole.out
 
@@ -425,7 +427,10 @@ def test_parquet_and_arrow_input(tmp_path: Path) -> None:
     expected = run("classify", *IRIS).out
     table = pa.Table.from_pylist(
         [
-            {name: value if name in ("flower", "species") else float(value) for name, value in row.items()}
+            {
+                name: value if name in ("flower", "species") else float(value)
+                for name, value in row.items()
+            }
             for row in csv.DictReader((SAMPLES / "iris.csv").read_text().splitlines())
         ]
     )
@@ -473,13 +478,20 @@ def test_same_bytes_for_every_chunk_size_and_job_count(quoted: tuple[Path, Path]
         assert done.out == expected.out
 
 
-@pytest.mark.parametrize("kind", [".gz", ".zst", ".bz2", ".xz"])
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".zst": zstd.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
 def test_same_bytes_from_compressed_input(
     quoted: tuple[Path, Path], tmp_path: Path, kind: str
 ) -> None:
-    compress = {".gz": gzip.compress, ".zst": zstd.compress, ".bz2": bz2.compress}
     features = tmp_path / f"f.csv{kind}"
-    features.write_bytes(compress.get(kind, lzma.compress)(quoted[0].read_bytes()))
+    features.write_bytes(COMPRESS[kind](quoted[0].read_bytes()))
     expected = run("classify", *quoted).out
     for size in ("3000", "4M"):
         done = run("classify", features, quoted[1], "--chunk-size", size).check(quiet=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import SAMPLES, start, write_csv
+from tests.helpers import finish, start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -20,7 +20,6 @@ HEADER = b"id,action,comedy,kept\n"
 BLOCK = b"".join(
     b"film %d,%.6f,%d,some more text\n" % (i, i / 7, i % 11) for i in range(50_000)
 )  # 1.9 MB
-ENDLESS = 16 * 2**20
 
 
 def peak_of(process: subprocess.Popen[bytes]) -> int:
@@ -40,6 +39,7 @@ def feed(process: subprocess.Popen[bytes], pieces: Iterator[bytes]) -> int:
         for piece in pieces:
             pipe.write(piece)
             peak = max(peak, peak_of(process))
+    process.stdin = None
     return peak
 
 
@@ -80,58 +80,39 @@ def score_much(n_bytes: int, *options: str) -> None:
 
 
 def test_a_long_pipe() -> None:
-    score_much(150 * 10**6)
+    score_much(150 * 10**6, "--jobs", "2")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("-f", "parquet"), ("--jobs", "1")], ids=" ".join)
-def test_2_gb_from_a_pipe(options: tuple[str, ...], tmp_path: Path) -> None:
-    if options[:1] == ("-f",):
-        options += ("-o", str(tmp_path / "out.parquet"))
-        argv = ("classify", "-", "genres.csv", *options)
-        process = start(*argv, stdin=subprocess.PIPE, stdout=None)
-        peak = feed(process, iter_rows(2 * 10**9))
-        assert process.wait(60) == 0
-        assert 0 < peak < MOST
-    else:
-        score_much(2 * 10**9, *options)
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_2_gb_from_a_pipe(jobs: str) -> None:
+    score_much(2 * 10**9, "--jobs", jobs)
+
+
+@pytest.mark.slow
+def test_2_gb_into_parquet(tmp_path: Path) -> None:
+    options = ("-o", tmp_path / "out.parquet", "--jobs", "2")
+    process = start("classify", "-", "genres.csv", *options, stdin=subprocess.PIPE)
+    peak = feed(process, iter_rows(2 * 10**9))
+    finish(process).check(quiet=True)
+    assert 0 < peak < MOST
 
 
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        (b"", b"-:1: the first line is longer than 64 MiB"),
-        (HEADER + b"a,1,2,", b"-:2: the record is longer than 64 MiB"),
-        (HEADER + b'a,1,2,"', b"-:2: the record is longer than 64 MiB"),
-        (b'"id', b"-:1: the first line is longer than 64 MiB"),
+        (HEADER + b"a,1,2,", "-:2: the record is longer than 64 MiB"),
+        (HEADER + b'a,1,2,"', "-:2: the record is longer than 64 MiB"),
+        # A header is read again and again while it grows: the refusal takes half a minute.
+        pytest.param(b"", "-:1: the first line is longer than 64 MiB", marks=pytest.mark.slow),
+        pytest.param(b'"id', "-:1: the first line is longer than 64 MiB", marks=pytest.mark.slow),
     ],
-    ids=["header", "record", "quoted cell", "quoted name"],
+    ids=["record", "quoted cell", "header", "quoted name"],
 )
-def test_an_endless_line_is_refused(head: bytes, words: bytes) -> None:
+def test_an_endless_line_is_refused(head: bytes, words: str) -> None:
     process = start("classify", "-", "genres.csv", stdin=subprocess.PIPE)
     peak = feed(process, iter_endless(head))
-    out, err = process.communicate()
-    assert process.returncode == 4
-    assert out == b""
-    assert err.startswith(words) and err.count(b"\n") == 1
+    done = finish(process).check(4)
+    assert done.out == b""
+    assert done.err.startswith(words) and done.err.count("\n") == 1
     assert 0 < peak < MOST + 4 * 64 * 2**20
-
-
-def test_a_wide_file(tmp_path: Path) -> None:
-    """10,000 features by 100 categories: the weights take 8 MB, the features 20 MB."""
-    names = [f"x{i}" for i in range(10_000)]
-    features = write_csv(tmp_path / "f.csv", [["id", *names], *([i, *names_as_numbers(i)] for i in range(200))])
-    weights = [["f", *(f"c{j}" for j in range(100))], *([name, *([0.5] * 100)] for name in names)]
-    model = write_csv(tmp_path / "w.csv", weights)
-    process = start("classify", features, model, cwd=SAMPLES, stdout=subprocess.DEVNULL)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, peak_of(process))
-    assert process.returncode == 0
-    assert process.stderr
-    process.stderr.close()
-    assert peak < 2 * MOST
-
-
-def names_as_numbers(row: int) -> list[str]:
-    return [f"{row}.{i}" for i in range(10_000)]

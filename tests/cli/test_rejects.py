@@ -3,14 +3,13 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import SAMPLES, Done, read_csv, run, write_csv
+from tests.helpers import SAMPLES, Done, list_names, read_csv, run, write_csv
 
 WEIGHTS = SAMPLES / "iris_weights.csv"
 HEADER = ["file", "line", "column", "name", "error", "text"]
@@ -25,7 +24,10 @@ DAMAGES: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
     ),
     "delimiter at the end": (lambda text: f"{text},", lambda text: text.removesuffix(",")),
     "other delimiter": (lambda text: text.replace(",", ";"), lambda text: text.replace(";", ",")),
-    "delimiter doubled": (lambda text: text.replace(",", ",,", 1), lambda text: text.replace(",,", ",")),
+    "delimiter doubled": (
+        lambda text: text.replace(",", ",,", 1),
+        lambda text: text.replace(",,", ","),
+    ),
     "delimiter lost": (
         lambda text: text.replace(",", "", 1),
         lambda text: f"{text[:8]},{text[8:]}",
@@ -35,7 +37,7 @@ DAMAGES: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
         lambda text: text.replace(",", ",\u2212", 1),
         lambda text: text.replace("\u2212", ""),
     ),
-}  # fmt: skip
+}
 
 
 def damage(folder: Path, seed: int) -> tuple[Path, dict[int, str]]:
@@ -121,8 +123,8 @@ def test_every_row_is_scored_or_rejected(tmp_path: Path) -> None:
         file.write("\n,,,,,\niris-999,1,2,3,1e999,x\niris-998,,1,1,1,x\niris-997,1,1,1")
     options = ("--rejects", tmp_path / "r.csv", "--report", tmp_path / "report.json")
     for missing, n_rejected in (("error", 45), ("skip", 45), ("keep", 44), ("zero", 44)):
-        argv = ("classify", damaged, WEIGHTS, *REJECT, *options, "--missing", missing)
-        done = run(*argv, "--chunk-size", "500").check()
+        argv = (damaged, WEIGHTS, *REJECT, *options, "--missing", missing)
+        done = run("classify", *argv, "--chunk-size", "500").check()
         report = json.loads((tmp_path / "report.json").read_bytes())
         assert report["rows_in"] == 155
         assert report["rows_rejected"] == len(read_csv(tmp_path / "r.csv")) - 1 == n_rejected
@@ -164,8 +166,8 @@ def limited(folder: Path, limit: str, *options: str) -> Done:
     for name in ("out.csv", "r.csv"):
         (folder / name).write_text("old")
     files = ("-o", "out.csv", "--rejects", "r.csv")
-    argv = ("classify", damaged, WEIGHTS, *REJECT, *files, "--max-rejects", limit, *options)
-    return run(*argv, cwd=folder)
+    limits = ("--max-rejects", limit, *options)
+    return run("classify", damaged, WEIGHTS, *REJECT, *files, *limits, cwd=folder)
 
 
 @pytest.mark.parametrize("limit", ["40", "1000", "26.7%", "100%", "27 %"])
@@ -181,7 +183,7 @@ def test_more_rejects_than_allowed(tmp_path: Path, limit: str, options: tuple[st
     done = limited(tmp_path, limit, *options).check(4)
     assert done.err.count("\n") == 1
     assert "--max-rejects" in done.err
-    assert sorted(os.listdir(tmp_path)) == ["damaged.csv", "out.csv", "r.csv"]
+    assert list_names(tmp_path) == ["damaged.csv", "out.csv", "r.csv"]
     assert (tmp_path / "out.csv").read_text() == (tmp_path / "r.csv").read_text() == "old"
 
 
@@ -202,7 +204,7 @@ def test_rejects_that_cannot_be_written(tmp_path: Path, rejects: str) -> None:
     code = 2 if rejects in ("damaged.csv", "out.csv") else 5
     done = run(*argv, cwd=tmp_path).check(code)
     assert done.err.count("\n") == 1
-    assert sorted(os.listdir(tmp_path)) == ["damaged.csv", "folder"]
+    assert list_names(tmp_path) == ["damaged.csv", "folder"]
     assert damaged.read_bytes() == before
 
 
@@ -212,7 +214,7 @@ def test_a_late_failure_leaves_neither_file(tmp_path: Path) -> None:
         file.write(b"\xff\n")
     options = ("--rejects", "r.csv", "-o", "out.csv", "--chunk-size", "100")
     run("classify", "damaged.csv", WEIGHTS, *REJECT, *options, cwd=tmp_path).check(4)
-    assert os.listdir(tmp_path) == ["damaged.csv"]
+    assert list_names(tmp_path) == ["damaged.csv"]
 
 
 def test_rejects_can_go_to_a_stream(tmp_path: Path) -> None:

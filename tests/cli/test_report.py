@@ -22,7 +22,9 @@ from tests.helpers import SAMPLES, finish, read_csv, run, start, write_csv
 
 MOVIES = ("movies.csv", "genres.csv")
 IRIS = ("iris.csv", "iris_weights.csv")
-SCHEMA = json.loads(importlib.resources.files("matscore").joinpath("report.schema.json").read_text())
+SCHEMA = json.loads(
+    importlib.resources.files("matscore").joinpath("report.schema.json").read_text()
+)
 
 
 def validate(path: Path) -> Any:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import pytest
 
@@ -24,6 +24,7 @@ from tests.helpers import (
     SAMPLES,
     Done,
     finish,
+    list_names,
     read_csv,
     run,
     run_on_terminal,
@@ -37,15 +38,17 @@ BLOCK = 20_000 * b"some film,1.25,3.5\n"
 CLOSED = -1
 
 
-def shell(command: str, **options: object) -> Done:
+def shell(command: str, **options: Any) -> Done:
     """Run a command line in which MATSCORE stands for the program."""
     text = command.replace("MATSCORE", shlex.join(PROGRAM))
-    settings = {"cwd": SAMPLES, "env": ENVIRONMENT, "stdin": subprocess.DEVNULL} | options
-    done = subprocess.run(["bash", "-c", text], capture_output=True, check=False, **settings)  # type: ignore[call-overload]
+    settings: dict[str, Any] = {"cwd": SAMPLES, "env": ENVIRONMENT, "stdin": subprocess.DEVNULL}
+    done = subprocess.run(
+        ["bash", "-c", text], capture_output=True, check=False, text=False, **settings | options
+    )
     return Done(done.returncode, done.stdout, done.stderr.decode())
 
 
-def feed(pipe: BinaryIO, n_blocks: int | None = None) -> None:
+def feed(pipe: IO[bytes], n_blocks: int | None = None) -> None:
     """Write a features file, endless without a number of blocks, until nobody reads it."""
     with contextlib.suppress(BrokenPipeError), pipe:
         pipe.write(HEADER)
@@ -55,7 +58,7 @@ def feed(pipe: BinaryIO, n_blocks: int | None = None) -> None:
 
 
 @contextlib.contextmanager
-def feeding(pipe: BinaryIO | None, n_blocks: int | None = None) -> Iterator[None]:
+def feeding(pipe: IO[bytes] | None, n_blocks: int | None = None) -> Iterator[None]:
     assert pipe is not None
     thread = threading.Thread(target=feed, args=(pipe, n_blocks))
     thread.start()
@@ -167,12 +170,22 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def midway(folder: Path, *options: str, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+def midway(folder: Path, *options: str, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
     """Start a run that has written a part of its output and waits for more input."""
     (folder / "out.csv").write_bytes(b"old")
     os.mkfifo(folder / "fifo")
-    argv = ("classify", folder / "fifo", SAMPLES / "genres.csv", "-o", "out.csv", *options)
-    process = start(*argv, "--chunk-size", "64k", cwd=folder, **settings)
+    inputs = (folder / "fifo", SAMPLES / "genres.csv")
+    process = start(
+        "classify",
+        *inputs,
+        "-o",
+        "out.csv",
+        *options,
+        "--chunk-size",
+        "64k",
+        cwd=folder,
+        **settings,
+    )
     with (folder / "fifo").open("wb") as fifo:
         fifo.write(HEADER + 10 * BLOCK)
         fifo.flush()
@@ -193,7 +206,7 @@ def test_signals(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
         done = finish(process).check(128 + number)
     assert done.out == b""
     assert done.err == f"matscore: stopped by {number.name}\n"
-    assert sorted(os.listdir(tmp_path)) == ["fifo", "out.csv"]
+    assert list_names(tmp_path) == ["fifo", "out.csv"]
     assert (tmp_path / "out.csv").read_bytes() == b"old"
 
 
@@ -204,7 +217,7 @@ def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
         done = finish(process)
     assert done.code in (130, 143, 129)
     assert done.err.count("\n") == 1
-    assert sorted(os.listdir(tmp_path)) == ["fifo", "out.csv"]
+    assert list_names(tmp_path) == ["fifo", "out.csv"]
 
 
 def test_a_signal_before_the_input_is_there(tmp_path: Path) -> None:
@@ -214,7 +227,7 @@ def test_a_signal_before_the_input_is_there(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     done = finish(process)
     assert done.code in (143, -signal.SIGTERM) and done.err.count("\n") <= 1
-    assert os.listdir(tmp_path) == ["fifo"]
+    assert list_names(tmp_path) == ["fifo"]
 
 
 def test_nohup_is_obeyed(tmp_path: Path) -> None:
@@ -276,7 +289,7 @@ def test_cron(tmp_path: Path) -> None:
         done = shell(command, cwd=tmp_path, env=environment).check(quiet=True)
         assert done.out == run("classify", *files, cwd=tmp_path).out
         assert (tmp_path / "out" / "x.csv").read_bytes() == done.out
-        assert os.listdir(tmp_path / "out") == ["x.csv"]
+        assert list_names(tmp_path / "out") == ["x.csv"]
     tmp_path.chmod(0o755)
 
 
@@ -419,10 +432,11 @@ def test_nothing_in_the_data_steers_the_terminal(tmp_path: Path, name: str) -> N
     evil = EVIL[name]
     path = f"{evil.replace('/', '_')}.csv"
     (tmp_path / "x").mkdir()
-    features = [[evil, f"{evil}2", "f"], [f"label {evil}", 1, 2], [evil, 3, 4]]
+    header = [evil, f"{evil}2", "f"]
+    features = [header, [f"label {evil}", 1, 2], [evil, 3, 4]]
     write_csv(tmp_path / "x" / path, features)
     write_csv(tmp_path / "x" / "w.csv", [["f", f"{evil}3", "q"], [f"{evil}2", 1, 0], ["f", 0, 1]])
-    write_csv(tmp_path / "x" / "bad.csv", [[*features[0]], ["x", evil, 1]])
+    write_csv(tmp_path / "x" / "bad.csv", [header, ["x", evil, 1]])
     write_csv(tmp_path / "x" / "lacking.csv", [["id", evil], ["x", 1]])
     for argv, code in (
         (("classify", path, "w.csv", "-f", "table"), 0),
@@ -450,7 +464,9 @@ def test_nothing_in_the_data_steers_the_terminal(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize("name", ["colour", "override", "markup"])
 def test_nothing_in_the_data_steers_a_real_terminal(tmp_path: Path, name: str) -> None:
     evil = EVIL[name]
-    features = write_csv(tmp_path / "f.csv", [[evil, "action", "comedy", evil + "2"], [evil, 1, 2, 3]])
+    features = write_csv(
+        tmp_path / "f.csv", [[evil, "action", "comedy", evil + "2"], [evil, 1, 2, 3]]
+    )
     code, shown = run_on_terminal("classify", features, "genres.csv")
     assert code == 0
     check_harmless(shown["stdout"] + shown["stderr"])

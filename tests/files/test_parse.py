@@ -202,6 +202,9 @@ def test_any_text_is_read_as_the_slow_reader_reads_it(layout: Layout, data: byte
         (KEPT, b"x,NA,2\ny,3\nz,4,5,6\n"),
         (ZERO, b"x,NA,2\ny,3\nz,4,5,\n"),
         (PROJECTED, b"x,1,q,2\ny,3,q\nz,4,q,5,6\n"),
+        (replace(PROJECTED, missing="zero"), b"x,1,q,2\ny,3,q\nz,4,q,5,6\n"),
+        (Layout(None, 3, 2, (), (0,)), b"1,q,x\n2,q\n3,q,z,w\n"),
+        (Layout(None, 3, 0, (), (1,)), b"x,1,q\ny,2\nz,3,q,w\n"),
         # The parser takes a long row that ends in a delimiter and has no line end.
         (ZERO, b"x,1,2\ny,3\nz,4,5,"),
         (LAST, b"1,2,x\n3,4\n5,6,z,"),

@@ -56,7 +56,7 @@ def without_blank_end(data: bytes) -> bytes:
     return data[: end or None] if body else b""
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.data(), sound_texts(), st.integers(1, 60))
 def test_chunks_are_the_input_in_whole_records(
     drawn: st.DataObject, data: bytes, size: int
@@ -86,7 +86,7 @@ def without_blank_tail(texts: list[str]) -> list[str]:
     return texts
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.data(), st.one_of(MESSES, sound_texts()), st.integers(1, 20))
 @example(None, b'a,b\n5" x,1\nc,d\n', 4)
 @example(None, b'a,b\n"x"y,1\n\n', 4)
@@ -198,9 +198,9 @@ def test_find_cut_is_after_the_last_whole_record() -> None:
 
 def time_cutting(data: bytes) -> float:
     blocks = [data[i : i + 2**20] for i in range(0, len(data), 2**20)]
-    start = time.perf_counter()
+    start = time.process_time()
     chunks = list(iter_chunks("x", blocks, delimiter=",", chunk_bytes=2**22))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert b"".join(chunk.data for chunk in chunks) == data
     assert list(accumulate((c.n_records for c in chunks), initial=0))[:-1] == [
         chunk.row for chunk in chunks
@@ -216,6 +216,14 @@ def test_quoted_text_is_cut_fast() -> None:
 def test_a_misplaced_quote_in_every_line_is_cut_in_linear_time() -> None:
     """Search each line for itself, not the rest of a buffer of megabytes for each."""
     assert time_cutting(b'5" pipe,1.5,2.5,3.5\n' * 20_000) < 10
+
+
+def test_small_chunks_of_a_large_record_take_linear_time() -> None:
+    record = b'"' + b"x\n" * 100_000 + b'",1\n'
+    start = time.process_time()
+    chunks = list(iter_chunks("x", [record], delimiter=",", chunk_bytes=1))
+    assert time.process_time() - start < 10
+    assert [chunk.data for chunk in chunks] == [record]
 
 
 def test_blank_lines_are_cut_in_linear_time() -> None:

@@ -155,8 +155,10 @@ def test_no_doubtful_delimiter(text: str, file: Path) -> None:
         (b'id,a"b\n1,2\n', "misplaced quote in the header"),
         (b'id,"a"b\n1,2\n', "misplaced quote in the header"),
         (b"id,a\rb\n1,2\n", "a carriage return in the header"),
+        (b"id,a\r\r\n1,2\r\n", "a carriage return in the header"),
         (b'id,"a\0b"\n', "NUL byte"),
         (b"id,\xe9\n1,2\n", "the header is not UTF-8: byte 0xe9 at offset 3"),
+        (b"\xef\xbb\xbfid,\xe9\n1,2\n", "the header is not UTF-8: byte 0xe9 at offset 6"),
         (b"", "the file is empty"),
         (b"PK\x03\x04xl/", "Excel"),
     ],
@@ -184,20 +186,20 @@ def test_a_header_of_100_000_columns(file: Path) -> None:
     names = [f"gene,{i}" for i in range(100_000)]
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerow(names)
-    start = time.perf_counter()
+    start = time.process_time()
     table = open_text(file, out.getvalue() + "1,2\n")
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert table.names == tuple(names)
     assert table.start == len(out.getvalue())
 
 
 def test_a_header_without_an_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_module, "MAX_RECORD_BYTES", 3 * 2**20)
-    start = time.perf_counter()
+    start = time.process_time()
     error = refuse(file, b'id,"a\n' + b"1,2\n" * 2_000_000)
     assert "the first line is longer than 64 MiB" in error.what
     assert error.line == 1
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @settings(
@@ -228,6 +230,12 @@ def test_chunks_of_a_table_go_on_where_the_header_ends(chunk_bytes: int, file: P
     first = chunks[0]
     assert isinstance(first, Chunk)
     assert (first.offset, first.line) == (text.index("x,1"), 3)
+
+
+def test_offsets_count_the_byte_order_mark(file: Path) -> None:
+    data = b"\xef\xbb\xbfid,a\nx,1\n\xe9,2\n"
+    with pytest.raises(InputError, match=f"0xe9 at offset {data.index(0xE9)}"):
+        read_rows(file, data)
 
 
 def test_a_header_only_has_no_rows(file: Path) -> None:

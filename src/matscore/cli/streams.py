@@ -88,6 +88,8 @@ class StandardOutput(io.RawIOBase):
 class StandardError(io.RawIOBase):
     """File descriptor 2. What cannot be written there is lost, and the run goes on."""
 
+    name = "<stderr>"
+
     def writable(self) -> bool:
         """Say that it can be written."""
         return True

@@ -37,7 +37,7 @@ from matscore.product import Floats
 MISSING_VALUES = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 MissingPolicy = Literal["error", "skip", "zero", "keep"]
 _BOM = "\ufeff".encode()
-# Polars would unpack text that starts like this (https://github.com/pola-rs/polars/pull/24013);
+# Polars would unpack text that starts like this (polars pull request 24013);
 # it drops a byte-order mark.
 _ZLIB_MARKS = (b"x^", b"x\x01")
 # Polars misreads exponents past about 650,000, which only as many digits can make up for. A cell

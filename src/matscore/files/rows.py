@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from matscore.files.columnar import feature_column, label_text
 from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
 from matscore.files.split import Chunk
+from matscore.files.typed import feature_column, label_text
 from matscore.product import Floats
 
 
@@ -106,7 +106,10 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
         else:
             absent |= missing
         values.append(column)
-    texts = {i: label_text(chunk.frame[str(i)]) for i in layout.text_columns}
+    texts = {
+        i: label_text(chunk.frame[str(i)], path=chunk.path, column=i + 1, name=layout.name_of(i))
+        for i in layout.text_columns
+    }
     if not rejects:
         has_missing = absent if layout.missing == "keep" and absent.any() else None
         return ParsedRows(texts, values, n_rows, has_missing)

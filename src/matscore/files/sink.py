@@ -89,7 +89,8 @@ class _Encoder:
         self._encoded = _Pieces()
         self._error: BaseException | None = None
         rows = register_io_source(lambda *_: self._iter_fed(), schema=dict(schema))
-        self._thread = threading.Thread(target=self._run, args=(rows, n_rows, format), daemon=True)
+        args = (rows, n_rows, format)
+        self._thread = threading.Thread(target=self._run, args=args, name="encoder", daemon=True)
         self._thread.start()
 
     def feed(self, frame: pl.DataFrame | None) -> None:
@@ -97,12 +98,13 @@ class _Encoder:
             with suppress(queue.Full):
                 self._frames.put(frame, timeout=_POLL_SECONDS)
                 return
-        self._raise_error()
+        raise self._error or RuntimeError("the encoder ended before the frames did")
 
     def finish(self) -> None:
         self.feed(None)
         self._thread.join()
-        self._raise_error()
+        if self._error is not None:
+            raise self._error
 
     def stop(self) -> None:
         """End the thread, whatever it was doing; what it still writes is not used."""
@@ -131,10 +133,6 @@ class _Encoder:
                 rows.sink_ipc(target, record_batch_size=n_rows, compat_level=level)
         except BaseException as error:
             self._error = error
-
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
 
 
 class _Pieces(io.RawIOBase):

@@ -70,6 +70,8 @@ class Source:
         The file as it was opened.
     size : int or None
         Bytes on disk; None for a pipe.
+    n_mark : int
+        Bytes of the byte-order mark before the head.
     """
 
     path: str
@@ -80,6 +82,7 @@ class Source:
     _rest: Iterator[bytes] = field(repr=False, default_factory=lambda: iter(()))
     _meter: _Meter | None = field(repr=False, default=None)
     _stamp: tuple[int, int] | None = None
+    n_mark: int = 0
     _ended: bool = False
 
     @property
@@ -172,8 +175,8 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
             source = Source(path, columnar, first, raw, size, _meter=meter, _stamp=stamp)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())
-            text = filter(None, _decode(path, blocks, encoding))
-            source = Source(path, "csv", b"", raw, size, text, meter, stamp)
+            text, n_mark = _start_decoding(path, blocks, encoding)
+            source = Source(path, "csv", b"", raw, size, text, meter, stamp, n_mark)
             while len(source.head) < _HEAD_BYTES and source.extend_head():
                 pass
             refuse_foreign(path, source.head)
@@ -322,22 +325,29 @@ def _make_decompressor(kind: str) -> _Decompressor:
     return cast(_Decompressor, zstd.ZstdDecompressor())
 
 
-def _decode(path: str, blocks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
+def _start_decoding(
+    path: str, blocks: Iterator[bytes], encoding: str | None
+) -> tuple[Iterator[bytes], int]:
+    """Return the text as UTF-8 in pieces, none empty, and the length of its byte-order mark."""
     first = next(blocks, b"")
     while len(first) < 4 and (more := next(blocks, b"")):
         first += more
     found, n_mark = encoding_of(first)
     name = found if encoding is None or n_mark else encoding
-    if codecs.lookup(name).name in _UTF8_NAMES:
-        yield first[n_mark:]
+    rest = itertools.chain([first[n_mark:]], blocks)
+    return filter(None, _decode(path, rest, name, n_mark)), n_mark
+
+
+def _decode(path: str, blocks: Iterator[bytes], encoding: str, n_mark: int) -> Iterator[bytes]:
+    if codecs.lookup(encoding).name in _UTF8_NAMES:
         yield from blocks
         return
-    decoder = codecs.getincrementaldecoder(name)()
+    decoder = codecs.getincrementaldecoder(encoding)()
     n_done = n_mark
-    for block in itertools.chain([first[n_mark:]], blocks):
-        yield _recode(path, decoder, block, n_done, name)
+    for block in blocks:
+        yield _recode(path, decoder, block, n_done, encoding)
         n_done += len(block)
-    yield _recode(path, decoder, b"", n_done, name, final=True)
+    yield _recode(path, decoder, b"", n_done, encoding, final=True)
 
 
 def _recode(

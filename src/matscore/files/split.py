@@ -88,15 +88,22 @@ def iter_chunks(
         A record longer than `MAX_RECORD_BYTES`, or a quote that is never closed.
     """
     position = _Position(path, line, row, offset)
-    rest = b""
-    for block in itertools.chain(_regroup(blocks, chunk_bytes), [b""]):
-        rest += block
-        start = position.offset
-        for piece in _iter_pieces(rest, delimiter, at_end=not block):
+    most = MAX_RECORD_BYTES + chunk_bytes
+    rest, held, n_held, n_wanted = b"", [b""], 0, chunk_bytes
+    for block in itertools.chain(_split_large(blocks, chunk_bytes), [b""]):
+        held.append(block)
+        n_held += len(block)
+        if block and n_held < n_wanted:
+            continue
+        data, start = b"".join(held), position.offset
+        for piece in _iter_pieces(data, delimiter, at_end=not block):
             yield position.take(piece)
-        rest = rest[position.offset - start :]
-        if len(rest) > MAX_RECORD_BYTES + chunk_bytes:
+        rest = data[position.offset - start :]
+        if len(rest) > most:
             raise _endless(rest, position, "the record is longer than 64 MiB")
+        # A long record is looked at again when twice as much of it is there.
+        n_wanted = min(max(len(rest), chunk_bytes), most + 1 - len(rest))
+        held, n_held = [rest], 0
     if rest.strip(b"\r\n"):
         raise _endless(rest, position, "a quote is never closed")
 
@@ -222,20 +229,11 @@ def count_quoted_newlines(data: bytes) -> int:
     return int((np.searchsorted(quotes, newlines) & 1).sum())
 
 
-def _regroup(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Join small pieces so that each is about `size` bytes, and split larger ones."""
-    held: list[bytes] = []
-    n_held = 0
+def _split_large(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Split blocks larger than `size` and leave empty ones out."""
     for block in blocks:
         for start in range(0, len(block), size):
-            piece = block if len(block) <= size else block[start : start + size]
-            held.append(piece)
-            n_held += len(piece)
-            if n_held >= size:
-                yield held[0] if len(held) == 1 else b"".join(held)
-                held, n_held = [], 0
-    if held:
-        yield b"".join(held)
+            yield block if len(block) <= size else block[start : start + size]
 
 
 def _outer_newline(data: bytes, quotes: NDArray[np.int64], end: int) -> int:

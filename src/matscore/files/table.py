@@ -150,7 +150,7 @@ def _look_at(source: Source, options: ReadOptions) -> Table:
     end = _first_record_end(source)
     delimiter = options.delimiter or _sniff_delimiter(source)
     record = source.head[:end]
-    cells = _header_cells(path, record, delimiter)
+    cells = _header_cells(source, record, delimiter)
     headers = options.headers
     if headers is None:
         headers = not all(is_number(cell, options.decimal) for cell in cells)
@@ -192,7 +192,7 @@ def iter_table(
             chunk_bytes=chunk_bytes,
             line=table.line,
             row=row,
-            offset=table.start,
+            offset=table.source.n_mark + table.start,
         )
         return
     used = sorted({*layout.text_columns, *layout.feature_columns})
@@ -303,18 +303,20 @@ def _sniff_delimiter(source: Source) -> str:
     return find_delimiter(source.path, records)
 
 
-def _header_cells(path: str, record: bytes, delimiter: str) -> list[str]:
+def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
+    path = source.path
     body = record.removesuffix(b"\n").removesuffix(b"\r")
     if has_misplaced_quote(body, delimiter):
         hint = "double a quote that is part of a name, and close every quote"
         raise InputError(path, "a misplaced quote in the header", hint, line=1)
-    if b"\0" in body or len(find_lone_returns(body)):
+    if b"\0" in body or len(find_lone_returns(record)):
         what = "a NUL byte" if b"\0" in body else "a carriage return"
         raise InputError(path, f"{what} in the header", "the file is damaged", line=1)
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        what = f"the header is not UTF-8: byte 0x{body[error.start]:02x} at offset {error.start}"
+        at = source.n_mark + error.start
+        what = f"the header is not UTF-8: byte 0x{body[error.start]:02x} at offset {at}"
         hint = "name its encoding with --encoding, latin-1 say"
         raise InputError(path, what, hint, line=1) from error
     return split_cells(text, delimiter)
