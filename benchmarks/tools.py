@@ -43,9 +43,13 @@ class Tool:
 
 
 def child_environment() -> dict[str, str]:
-    """Return the environment of the programs measured: this checkout comes first."""
+    """Return the environment of the programs measured.
+
+    This checkout comes first, and is compiled once as an installed package is.
+    """
     path = os.pathsep.join(filter(None, [str(_ROOT / "src"), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path}
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": path}
 
 
 def score_command(

@@ -146,6 +146,7 @@ def check_rows(layout: Layout, parsed: ParsedRows, chunk: Chunk, reading: Readin
     assert [reject.line for reject in parsed.rejects] == [row.line for row in bad]
     for reject, row in zip(parsed.rejects, bad, strict=True):
         assert reject.error
+        assert reject.skipped == (row.missing and layout.missing == "skip")
         if row.column is not None:
             assert reject.column == row.column
             assert reject.name == (None if layout.names is None else layout.names[row.column - 1])

@@ -297,8 +297,9 @@ def _parse_with_care(layout: Layout, chunk: Chunk) -> ParsedRows:
     good: NDArray[np.bool_] = ~np.any(bad, axis=0)
     in_file_order = np.argsort(layout.feature_columns)
     for place in np.flatnonzero(~good).tolist():
-        column = layout.feature_columns[in_file_order[bad[in_file_order, place].argmax()]]
-        record, cell = int(rows[place]), frame[place, str(column)] or ""
+        feature = in_file_order[bad[in_file_order, place].argmax()]
+        column, record = layout.feature_columns[feature], int(rows[place])
+        cell = None if missing[feature, place] else frame[place, str(column)]
         rejects[record] = _reject_cell(layout, chunk, records, record, column=column, cell=cell)
     for place in _find_header_numbers(layout, list(values)).tolist():
         record = int(rows[place])
@@ -407,12 +408,13 @@ def _is_header(layout: Layout, chunk: Chunk, records: Records, record: int) -> b
 
 
 def _reject_cell(
-    layout: Layout, chunk: Chunk, records: Records, record: int, *, column: int, cell: str
+    layout: Layout, chunk: Chunk, records: Records, record: int, *, column: int, cell: str | None
 ) -> Reject:
+    """Return the reject of a record for one of its cells; None is a missing one."""
     skipped = False
     if _is_header(layout, chunk, records, record):
         what, hint = _HEADER_AGAIN
-    elif not cell.strip(" \t") or cell.strip(" \t") in layout.missing_values:
+    elif cell is None:
         what, hint, skipped = "a missing value", layout.missing_hint, layout.missing == "skip"
     else:
         what, hint = explain_number(cell, layout.decimal)
