@@ -152,7 +152,11 @@ def start(*argv: StrPath, **options: Any) -> subprocess.Popen[bytes]:
 def finish(process: subprocess.Popen[bytes]) -> Done:
     """Wait for a run to end."""
     with process:
-        out, err = process.communicate(timeout=_PATIENCE)
+        try:
+            out, err = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
     return Done(process.returncode, out or b"", (err or b"").decode())
 
 

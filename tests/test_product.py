@@ -80,7 +80,7 @@ def test_same_bits_with_other_kernels(core: str) -> None:
     """OpenBLAS reads the name; these two run anywhere and, like AVX2's, mind the edges of tiles."""
     code = (
         "from tests.test_product import SHAPES, find_moved_bits\n"
-        "moved = {shape: found for shape in SHAPES[::2] if (found := find_moved_bits(*shape))}\n"
+        "moved = {shape: found for shape in SHAPES[::4] if (found := find_moved_bits(*shape))}\n"
         "assert not moved, moved"
     )
     source = str(Path(matscore.__file__).parents[1])

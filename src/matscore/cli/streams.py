@@ -9,6 +9,8 @@ import os
 import select
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
@@ -23,6 +25,7 @@ _TURNING = {
     code: f"\\u{code:04x}"
     for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 }
+_PATIENCE_SECONDS = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -215,6 +218,29 @@ def guard_process() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+    _watch_signals()
+
+
+def _watch_signals() -> None:
+    """See to it that a signal stops the main thread also where it is about to wait for input.
+
+    Python runs a handler between two of its instructions. A signal that comes after the last of
+    them and before the system call that waits, or to another thread, would not be seen until the
+    call returns; sent again, it interrupts the call.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_send_again, args=(reader,), daemon=True).start()
+
+
+def _send_again(reader: int) -> None:
+    main = threading.main_thread().ident or 0
+    while True:
+        for number in os.read(reader, 64):
+            time.sleep(_PATIENCE_SECONDS)
+            if signal.getsignal(number) is _stop:  # which replaces itself
+                signal.pthread_kill(main, number)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
