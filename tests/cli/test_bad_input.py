@@ -466,8 +466,8 @@ MISFITS = {
     "names alone": (GOOD, "f\na\nb\n", "names but no weights; give"),
     "long form": (GOOD, "term,estimate,std.error\na,1,0\nb,0,1\n", "in long form.*; keep"),
     "shapes without names": ("1,2,3,4\n", "1,2\n3,4\n", "4 features against 2; give"),
-    "title line above the header": ("Sales\n" + GOOD, WEIGHTS, "lacks 2 features"),
-    "comment line above the header": ("# 2024\n" + GOOD, WEIGHTS, "lacks 2 features"),
+    "title line above the header": ("Sales\n" + GOOD, WEIGHTS, "a title, remove it"),
+    "comment line above the header": ("# 2024\n" + GOOD, WEIGHTS, "a title, remove it"),
 }  # fmt: skip
 
 

@@ -220,6 +220,24 @@ def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
     assert list_names(tmp_path) == ["fifo", "out.csv"]
 
 
+def test_signals_at_random_moments(tmp_path: Path) -> None:
+    """The input never ends, so the run does only if the signal gets through."""
+    draw = random.Random()
+    for number in (signal.SIGINT, signal.SIGINT, *SIGNALS, *SIGNALS):
+        argv = ("classify", "-", SAMPLES / "genres.csv", "-o", "out.csv", "--chunk-size", "64k")
+        process = start(*argv, cwd=tmp_path, stdin=subprocess.PIPE)
+        with feeding(process.stdin):
+            while not list_names(tmp_path):
+                time.sleep(0.001)
+            time.sleep(draw.uniform(0, 0.2))
+            process.send_signal(number)
+            process.wait(60)
+        process.stdin = None
+        done = finish(process).check(128 + number)
+        assert done.err == f"matscore: stopped by {number.name}\n"
+        assert list_names(tmp_path) == []
+
+
 def test_a_signal_before_the_input_is_there(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     process = start("classify", tmp_path / "fifo", "genres.csv", "-o", tmp_path / "out.csv")

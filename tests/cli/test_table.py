@@ -35,7 +35,7 @@ The Wrong Umbrella      2.1       2.9    6.1 ★  romance
 Two Left Boots          5.2 =     3.6    5.2 =  adventure
 = a tie: the first category wins it
 
-adventure 2   romance 1
+predicted: adventure 2   romance 1
 1 tie
 """
 
@@ -50,7 +50,7 @@ Two Left Boots      adventure   5.2 =
 best of 3 categories; -f csv gives all
 = a tie: the first category wins it
 
-adventure 2   romance 1
+predicted: adventure 2   romance 1
 1 tie
 """
 
@@ -65,7 +65,7 @@ image-0025  -0.09506  4           7.35 ★
 1 of 10 categories shown; -f csv gives
 all
 
-1: 40 (11.1%)   5: 39 (10.8%)
+predicted: 1: 40 (11.1%)   5: 39 (10.8%)
 3: 37 (10.3%)   and 7 more
 """
 
@@ -284,7 +284,7 @@ def test_rows_without_prediction_have_a_dash(tmp_path: Path) -> None:
         "b         NaN       NaN      NaN  –",
         "c        0.13      0.09     0.13  –",
         "",
-        "adventure 1",
+        "predicted: adventure 1",
         *text.split("\n")[9:-1],
         "",
     ]

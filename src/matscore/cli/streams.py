@@ -196,7 +196,10 @@ def render_text(render: Callable[[Console], None], like: TextIO | None, color: s
 
 
 def open_streams(color: str = "auto") -> Streams:
-    """Return the process's streams."""
+    """Return the process's streams; a command does so when it has loaded what it needs."""
+    # Polars takes SIGINT for itself when it is loaded, and panics aloud; this takes it back.
+    if signal.getsignal(signal.SIGINT) is _stop:
+        signal.signal(signal.SIGINT, _stop)
     return Streams(StandardOutput(), _is_terminal(sys.stdout), _is_terminal(sys.stderr), color)
 
 

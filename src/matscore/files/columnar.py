@@ -139,6 +139,7 @@ def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) ->
 
     Examples
     --------
+    >>> from io import BytesIO
     >>> pipe = BytesIO()
     >>> pl.DataFrame({"id": ["a", "b", "c"], "x": [1, 2, 3]}).write_parquet(pipe)
     >>> _ = pipe.seek(0)
