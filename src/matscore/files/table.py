@@ -86,6 +86,8 @@ class Table:
         Byte of the head and physical line at which the records start.
     columnar : ColumnarFile or None
         The file, where it is not text.
+    first_record : tuple of str or None
+        The first record's cells, where it was found to be no header by looking at it.
     """
 
     source: Source
@@ -97,6 +99,7 @@ class Table:
     start: int = 0
     line: int = 1
     columnar: ColumnarFile | None = None
+    first_record: tuple[str, ...] | None = None
 
     @property
     def path(self) -> str:
@@ -155,7 +158,8 @@ def _look_at(source: Source, options: ReadOptions) -> Table:
     if headers is None:
         headers = not all(is_number(cell, options.decimal) for cell in cells)
     if not headers:
-        return Table(source, None, len(cells), delimiter=delimiter)
+        record_seen = tuple(cells) if options.headers is None else None
+        return Table(source, None, len(cells), delimiter=delimiter, first_record=record_seen)
     line = 1 + record.count(b"\n")
     guessed = options.headers is None
     names = tuple(cells)
@@ -349,6 +353,7 @@ def side_of(table: Table, options: ReadOptions) -> Side:
         first,
         first is not None and all(is_number(cell, options.decimal) for cell in first),
         table.guessed_header,
+        first_record=table.first_record,
     )
 
 

@@ -31,6 +31,8 @@ class Side:
         The first column is known to hold labels, as the index of a DataFrame does (True), or
         numbers (False); None when its content is to tell. A column known to hold labels is never a
         feature, whatever its name, and columns are counted from the next one in messages.
+    first_record : tuple of str or None
+        The first record's cells, where it was found to be no header by looking at it.
     """
 
     path: str
@@ -41,6 +43,7 @@ class Side:
     first_numeric: bool = False
     guessed_header: bool = False
     labelled: bool | None = None
+    first_record: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
