@@ -130,7 +130,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
     clock = _Clock()
     with clock.stage("start"):
         from matscore.decide import decide
-        from matscore.files.encode import encode_frame, make_frame
+        from matscore.files.encode import encode_frame
         from matscore.files.parse import parse_chunk
         from matscore.files.split import Chunk
         from matscore.files.table import ReadOptions, open_table
@@ -138,21 +138,26 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         from matscore.plan import PlanOptions
         from matscore.prepare import (
             iter_pairs,
+            make_columns,
             make_job,
             make_output_spec,
             plan_part,
             read_weights,
+            take_model,
         )
         from matscore.product import block_features, multiply_blocks
         from matscore.score import Scored, ScoreOptions
+        from matscore.work.classify import Classify, make_frame
 
         read, options = ReadOptions(), ScoreOptions()
         held = read_weights(str(files.weights), read)
         part = plan_part(open_table(str(files.features), read), held, read, PlanOptions())
         # Thousands of categories make gigabytes of text, which would hide all else.
         wanted = OutputOptions(scores=len(part.plan.categories) < 1_000)
-        spec = make_output_spec(part.plan, "csv", options, wanted)
-        job = make_job(part, held, read, options, spec, "fail")
+        columns = make_columns(part.plan, options, wanted)
+        spec = make_output_spec(part.plan, columns, wanted, "csv")
+        model = take_model(part.plan, held)
+        job = make_job(part, read, Classify(model, options, columns), spec, "fail")
         pairs = iter_pairs([part], [job], RunOptions())
     output = folder / "profile.csv"
     n_bytes = 0
@@ -167,13 +172,13 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
                 parsed = parse_chunk(job.layout, chunk)
             with clock.stage("product"):
                 blocks = block_features(parsed.features, parsed.n_rows)
-                product = multiply_blocks(blocks, job.model.weights, job.model.intercept)
+                product = multiply_blocks(blocks, model.weights, model.intercept)
                 scores = product[:, : parsed.n_rows]
             with clock.stage("decide"):
-                decision = decide(scores, blocks, job.model.weights, job.model.intercept)
+                decision = decide(scores, blocks, model.weights, model.intercept)
             with clock.stage("encode"):
                 labels = parsed.texts[job.layout.label_column or 0]
-                frame = make_frame(spec, labels, [], Scored(scores, None, decision, blocks))
+                frame = make_frame(columns, labels, [], Scored(scores, None, decision, blocks))
                 data = encode_frame(spec, frame)
             with clock.stage("write"):
                 out.write(data)

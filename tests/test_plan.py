@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.errors import PlanError
-from matscore.frames import check, classify
+from matscore.frames.check import check
+from matscore.frames.classify import classify
 from matscore.names import is_number
 from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
 from matscore.plan.evidence import has_numbered_columns

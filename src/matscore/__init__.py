@@ -9,7 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matscore.api import check_files, classify_file
+    from matscore.api.check import check_files
+    from matscore.api.classify import classify_file
     from matscore.errors import (
         FileError,
         InputError,
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
         UsageError,
     )
     from matscore.files.table import ReadOptions
-    from matscore.frames import check, classify
+    from matscore.frames.check import check
+    from matscore.frames.classify import classify
     from matscore.options import OutputOptions, RejectOptions, RunOptions
     from matscore.plan import Plan, PlanOptions
     from matscore.score import ScoreOptions
     from matscore.summary import Progress, Summary
+    from matscore.work.classify import ScoreTally
 
 __version__ = "0.1.0"
 
@@ -43,6 +46,7 @@ __all__ = [
     "RejectOptions",
     "RunOptions",
     "ScoreOptions",
+    "ScoreTally",
     "Summary",
     "UsageError",
     "check",
@@ -52,17 +56,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "matscore.api": ("check_files", "classify_file"),
+    "matscore.api.check": ("check_files",),
+    "matscore.api.classify": ("classify_file",),
     "matscore.errors": (
         "FileError", "InputError", "MatscoreError", "MissingExtraError", "OutputError",
         "PlanError", "UsageError",
     ),
     "matscore.files.table": ("ReadOptions",),
-    "matscore.frames": ("check", "classify"),
+    "matscore.frames.check": ("check",),
+    "matscore.frames.classify": ("classify",),
     "matscore.options": ("OutputOptions", "RejectOptions", "RunOptions"),
     "matscore.plan": ("Plan", "PlanOptions"),
     "matscore.score": ("ScoreOptions",),
     "matscore.summary": ("Progress", "Summary"),
+    "matscore.work.classify": ("ScoreTally",),
 }  # fmt: skip
 
 

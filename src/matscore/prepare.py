@@ -10,17 +10,19 @@ from typing import Literal
 import polars as pl
 
 from matscore.errors import PlanError, UsageError
-from matscore.files.encode import Format, OutputSpec
+from matscore.files.encode import Columns, Format, OutputSpec
 from matscore.files.parse import Layout
 from matscore.files.rows import FrameChunk
 from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, open_table, read_matrix, side_of
-from matscore.matrix import Matrix
+from matscore.matrix import Matrix, Model
 from matscore.options import OutputOptions, RunOptions
 from matscore.pipeline import Job
 from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
 from matscore.score import ScoreOptions, make_model
+from matscore.work import Work
+from matscore.work.classify import ScoreColumns
 
 CHUNK_BYTES = 4 * 2**20
 _RECORDS_A_CHUNK = 16
@@ -124,18 +126,9 @@ def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
     return plans
 
 
-def make_output_spec(
-    plan: Plan, form: Format, score: ScoreOptions, write: OutputOptions
-) -> OutputSpec:
-    """Return the columns of the output.
-
-    Raises
-    ------
-    PlanError
-        Two of them would have one name.
-    """
-    spec = OutputSpec(
-        format=form,
+def make_columns(plan: Plan, score: ScoreOptions, write: OutputOptions) -> ScoreColumns:
+    """Return the columns of a score table."""
+    return ScoreColumns(
         label_name=plan.label_name,
         kept_names=plan.kept_names,
         categories=plan.categories,
@@ -144,9 +137,37 @@ def make_output_spec(
         prediction=len(plan.categories) > 1 or score.threshold is not None,
         probabilities=score.probabilities,
         margin=write.margin,
-        precision=write.precision,
-        excel_safe=write.excel_safe,
-        max_rows=write.max_rows,
+    )
+
+
+def make_output_spec(
+    plan: Plan, columns: Columns, write: OutputOptions, form: Format
+) -> OutputSpec:
+    """Return how columns are written.
+
+    Parameters
+    ----------
+    plan : Plan
+        Where their names come from.
+    columns : Columns
+        The columns.
+    write : OutputOptions
+        How they are written.
+    form : str
+        The format, where `write` names none.
+
+    Returns
+    -------
+    OutputSpec
+        No two of its columns have one name.
+
+    Raises
+    ------
+    PlanError
+        Two of them would.
+    """
+    spec = OutputSpec(
+        write.format or form, columns, write.precision, write.excel_safe, write.max_rows
     )
     if duplicates := spec.find_duplicates():
         what = f'two columns of the output would be named "{duplicates[0]}"'
@@ -154,18 +175,20 @@ def make_output_spec(
     return spec
 
 
+def take_model(plan: Plan, weights: Weights) -> Model:
+    """Return the model that a plan takes out of a weights file."""
+    return make_model(plan, weights.matrix.values(label_column=plan.weights_label_column))
+
+
 def make_job(
     part: Part,
-    weights: Weights,
     read: ReadOptions,
-    score: ScoreOptions,
-    output: OutputSpec,
+    work: Work,
+    output: OutputSpec | None,
     on_error: Literal["fail", "reject"],
 ) -> Job:
     """Return what to do with the chunks of one part."""
-    values = weights.matrix.values(label_column=part.plan.weights_label_column)
-    layout = _layout_of(part, read)
-    return Job(layout, make_model(part.plan, values), score, output, on_error)
+    return Job(_layout_of(part, read), work, output, on_error)
 
 
 def iter_pairs(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Generic, TypeVar
 
 from matscore.errors import InputError
 from matscore.files.encode import OutputSpec
 from matscore.files.source import SourceFacts
 from matscore.options import RejectOptions
-from matscore.pipeline import Preview, ScoredChunk
+from matscore.pipeline import ChunkResult
 from matscore.plan import Plan
+from matscore.work import Preview, Tally
+
+Counts = TypeVar("Counts", bound=Tally)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Generic[Counts]):
     """What a run did.
 
     Attributes
@@ -44,43 +46,46 @@ class Summary:
         One a features file.
     inputs : tuple of SourceFacts
         The features files, then the weights.
-    output : OutputSpec
-        The columns written.
+    output : OutputSpec or None
+        The columns written; None where no rows are.
     n_rows, n_rejected : int
         Rows scored; rows set aside.
-    n_ties, n_missing, n_empty : int
-        Rows that tie, that have a missing value, that have no prediction.
-    counts : dict of str to int
-        Rows that each category won, in the weights' order.
+    tally : Tally
+        The command's own counts; of ``classify`` a `ScoreTally`.
     previews : tuple of Preview
         The first rows, where the format is ``table``.
     """
 
     plans: tuple[Plan, ...]
     inputs: tuple[SourceFacts, ...]
-    output: OutputSpec
+    output: OutputSpec | None
     n_rows: int
     n_rejected: int
-    n_ties: int
-    n_missing: int
-    n_empty: int
-    counts: dict[str, int]
+    tally: Counts
     previews: tuple[Preview, ...] = ()
 
 
-class Totals:
-    """Adds up what the chunks report, and stops the run at too many rejects."""
+class Totals(Generic[Counts]):
+    """Adds up what the chunks report, and stops the run at too many rejects.
 
-    def __init__(self, spec: OutputSpec, limits: RejectOptions) -> None:
-        self._spec, self._limits = spec, limits
-        self._n = np.zeros(5, dtype=np.int64)
-        self._counts = np.zeros(len(spec.categories), dtype=np.int64)
-        self._previews: list[Preview] = []
+    Parameters
+    ----------
+    zero : Tally
+        The counts of no rows.
+    limits : RejectOptions
+        How many rejects are too many.
+    """
+
+    def __init__(self, zero: Counts, limits: RejectOptions) -> None:
+        self.tally = zero
+        self.n_rows = self.n_rejected = 0
+        self.previews: list[Preview] = []
+        self._limits = limits
         self._first: InputError | None = None
 
     def count(
-        self, results: Iterable[ScoredChunk], report: Callable[[int], None]
-    ) -> Iterator[ScoredChunk]:
+        self, results: Iterable[ChunkResult], report: Callable[[int], None]
+    ) -> Iterator[ChunkResult]:
         """Pass results on, counting.
 
         Raises
@@ -89,40 +94,23 @@ class Totals:
             More rejects than the limits allow.
         """
         for result in results:
-            n_rejected = len(result.rejects)
-            self._n += (result.n_rows, n_rejected, result.n_ties, result.n_missing, result.n_empty)
-            self._counts += result.counts
+            self.n_rows += result.n_rows
+            self.n_rejected += len(result.rejects)
+            self.tally = self.tally + result.tally
             if result.preview is not None:
-                self._previews.append(result.preview)
+                self.previews.append(result.preview)
             if result.rejects and self._first is None:
                 self._first = result.rejects[0].as_error(result.path)
             most = self._limits.max_rows
-            if most is not None and self._n[1] > most:
+            if most is not None and self.n_rejected > most:
                 self._give_up(f"more than {_count_rows(most)} rejected")
             yield result
-            report(int(self._n[0]))
-        share, n_in = self._limits.max_share, int(self._n[:2].sum())
-        if share is not None and self._n[1] > share * n_in:
+            report(self.n_rows)
+        share, n_in = self._limits.max_share, self.n_rows + self.n_rejected
+        if share is not None and self.n_rejected > share * n_in:
             self._give_up(
-                f"{self._n[1]} of {_count_rows(n_in)} rejected, more than {100 * share:.6g}%"
+                f"{self.n_rejected} of {_count_rows(n_in)} rejected, more than {100 * share:.6g}%"
             )
-
-    def summary(self, plans: tuple[Plan, ...], inputs: tuple[SourceFacts, ...]) -> Summary:
-        """Return the sums."""
-        counts = dict(zip(self._spec.categories, self._counts.tolist(), strict=True))
-        n_rows, n_rejected, n_ties, n_missing, n_empty = self._n.tolist()
-        return Summary(
-            plans,
-            inputs,
-            self._spec,
-            n_rows,
-            n_rejected,
-            n_ties,
-            n_missing,
-            n_empty,
-            counts,
-            tuple(self._previews),
-        )
 
     def _give_up(self, what: str) -> None:
         if (first := self._first) is None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from matscore.api import classify_file
+from matscore.api.classify import classify_file
 from matscore.cli.table import render_scores
 from matscore.files.encode import OutputSpec
 from matscore.files.table import ReadOptions
 from matscore.options import OutputOptions
-from matscore.pipeline import Preview
 from matscore.plan import Plan, PlanOptions, Side
 from matscore.score import ScoreOptions
 from matscore.summary import Summary
+from matscore.work import Preview
+from matscore.work.classify import ScoreColumns, ScoreTally
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 WIDTHS = (20, 40, 80, 200)
@@ -70,7 +72,7 @@ predicted: 1: 40 (11.1%)   5: 39 (10.8%)
 """
 
 
-def sample(features: str, weights: str, **write: Any) -> Summary:
+def sample(features: str, weights: str, **write: Any) -> Summary[ScoreTally]:
     options = OutputOptions(format="table", **write)
     return classify_file(SAMPLES / features, SAMPLES / weights, write=options)
 
@@ -83,7 +85,7 @@ def score(
     missing: Any = "error",
     options: ScoreOptions | None = None,
     **write: Any,
-) -> Summary:
+) -> Summary[ScoreTally]:
     (folder / "x.csv").write_text(features, encoding="utf-8")
     (folder / "w.csv").write_text(weights, encoding="utf-8")
     return classify_file(
@@ -106,7 +108,7 @@ class Stream(io.StringIO):
 
 
 def render(
-    summary: Summary, width: int = 80, *, encoding: str = "utf-8", color: bool = False
+    summary: Summary[ScoreTally], width: int = 80, *, encoding: str = "utf-8", color: bool = False
 ) -> str:
     out = Stream(encoding)
     system: Any = "standard" if color else None
@@ -194,7 +196,7 @@ def test_no_number_is_cut(files: tuple[str, str], width: int, precision: int | N
     rows = table_of(render(summary, width))[2:]
     assert len(rows) == frame.height
     for row, best in zip(
-        rows, frame.select(summary.output.categories).max_horizontal(), strict=True
+        rows, frame.select(summary.tally.categories).max_horizontal(), strict=True
     ):
         assert not re.search(r"\d…|…\d", row.partition(" ")[2])
         assert any(
@@ -331,14 +333,15 @@ def test_probabilities_and_margin(tmp_path: Path) -> None:
 def test_kept_columns_give_way_after_scores() -> None:
     plan = Plan(Side("x", 2, None, 1, None), Side("w", 1, None, 1, None), PlanOptions())
     names = tuple(f"kept{i}" for i in range(40))
-    spec = OutputSpec("table", "film", names, ("a", "b"))
+    spec = OutputSpec("table", ScoreColumns("film", names, ("a", "b")))
     frame = pl.DataFrame(
         {"film": ["x" * 50]} | {name: ["1999"] for name in names} | {"a": [1.5], "b": [0.5]}
         | {"prediction": ["a"]},
         schema=spec.schema,
     )  # fmt: skip
     preview = Preview(frame, np.array([[True], [False]]))
-    summary = Summary((plan,), (), spec, 1, 0, 0, 0, 0, {"a": 1, "b": 0}, (preview,))
+    tally = ScoreTally(("a", "b"), 0, 0, 0, np.array([1, 0]))
+    summary = Summary((plan,), (), spec, 1, 0, tally, (preview,))
     text = render(summary, 60)
     lines = table_of(text)
     n_kept = lines[0].count("kept")
@@ -373,8 +376,8 @@ def test_tables_of_several_files_are_one(tmp_path: Path) -> None:
 
 def test_shares_are_never_rounded_to_nothing_or_all() -> None:
     summary = sample("movies.csv", "genres.csv", max_rows=0)
-    counts = {"adventure": 99_999, "family": 1, "romance": 0}
-    many = Summary(summary.plans, (), summary.output, 100_000, 0, 0, 0, 0, counts)
+    tally = replace(summary.tally, n_ties=0, won=np.array([99_999, 1, 0]))
+    many = Summary(summary.plans, (), summary.output, 100_000, 0, tally)
     text = render(many)
     assert "… and 100,000 more rows" in text
     assert "adventure 99,999 (>99.9%)   family 1 (<0.1%)" in text

@@ -28,9 +28,10 @@ from matscore.errors import InputError, MatscoreError
 from matscore.files.table import ReadOptions, open_table
 from matscore.matrix import Model
 from matscore.options import OutputOptions, RunOptions
-from matscore.pipeline import ScoredChunk, score_chunk
+from matscore.pipeline import ChunkResult, run_chunk
 from matscore.plan import Plan, PlanOptions
 from matscore.score import ScoreOptions, score_rows
+from matscore.work.classify import Classify
 from tests.files.oracle import Columns, Reading, Row, Unsound, judge, read_text
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -223,7 +224,7 @@ class Run:
     model: Model
     names: tuple[str, ...] | None
     delimiter: str
-    results: list[ScoredChunk]
+    results: list[ChunkResult]
     error: MatscoreError | None
 
 
@@ -238,19 +239,21 @@ def run(case: Case, path: Path, on_error: OnError) -> Run | MatscoreError:
     try:
         part = prepare.plan_part(table, weights, read, PlanOptions())
         (plan,) = prepare.require_fits([part])
-        spec = prepare.make_output_spec(plan, "csv", ScoreOptions(), OutputOptions())
+        columns = prepare.make_columns(plan, ScoreOptions(), OutputOptions())
+        spec = prepare.make_output_spec(plan, columns, OutputOptions(), "csv")
     except MatscoreError as error:
         table.close()
         return error
-    job = prepare.make_job(part, weights, read, ScoreOptions(), spec, on_error)
+    work = Classify(prepare.take_model(plan, weights), ScoreOptions(), columns)
+    job = prepare.make_job(part, read, work, spec, on_error)
     results, stopped = [], None
     try:
         for pair in prepare.iter_pairs([part], [job], RunOptions(chunk_bytes=case.chunk_bytes)):
-            results.append(score_chunk(*pair))
+            results.append(run_chunk(*pair))
     except MatscoreError as error:
         stopped = error
     table.close()
-    return Run(plan, job.model, table.names, table.delimiter, results, stopped)
+    return Run(plan, work.model, table.names, table.delimiter, results, stopped)
 
 
 def check_header(done: Run, reading: Reading, case: Case, text: bytes) -> None:

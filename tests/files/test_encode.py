@@ -16,14 +16,16 @@ from matscore.files.encode import (
     Format,
     OutputSpec,
     encode_frame,
-    make_frame,
+    finish_frame,
     round_to,
 )
 from matscore.matrix import Model
-from matscore.pipeline import ScoredChunk
+from matscore.pipeline import ChunkResult
 from matscore.score import Scored, ScoreOptions, score_rows
+from matscore.work.classify import ScoreColumns, make_frame
 
-SPEC = OutputSpec("csv", "id", ("kept",), ("a", "b"), probabilities=True, margin=True)
+COLUMNS = ScoreColumns("id", ("kept",), ("a", "b"), probabilities=True, margin=True)
+SPEC = OutputSpec("csv", COLUMNS)
 LABELS = ["x", "", "a,b", 'say "hi"', "two\nlines", " 007 ", "=1+1", "é|日本"]
 TEXT_FORMATS: tuple[Format, ...] = ("csv", "tsv", "json", "jsonl", "markdown")
 
@@ -38,14 +40,12 @@ def score(values: list[float]) -> Scored:
 
 def frame_of(spec: OutputSpec, labels: list[str], values: list[float]) -> pl.DataFrame:
     texts = pl.Series(labels, dtype=pl.String)
-    return make_frame(spec, texts, [texts], score(values))
+    return finish_frame(spec, make_frame(COLUMNS, texts, [texts], score(values)))
 
 
 def encode(spec: OutputSpec, frames: list[pl.DataFrame]) -> bytes:
-    none = np.zeros(2, np.int64)
     chunks = [
-        ScoredChunk("f", encode_frame(spec, f) if f.height else b"", f.height, 0, 0, 0, none)
-        for f in frames
+        ChunkResult("f", encode_frame(spec, f) if f.height else b"", f.height, None) for f in frames
     ]
     out = io.BytesIO()
     deliver_results(chunks, spec, out)
@@ -128,14 +128,14 @@ def test_rounding_moves_by_half_a_unit_at_most(value: float, precision: int) -> 
 
 
 def test_columns_can_be_left_out_and_doubles_are_found() -> None:
-    assert list(replace(SPEC, scores=False, margin=False, probabilities=False).schema) == [
-        "id",
-        "kept",
-        "prediction",
-    ]
+    few = replace(COLUMNS, scores=False, margin=False, probabilities=False)
+    assert [name for name, _ in few.pairs] == ["id", "kept", "prediction"]
     assert SPEC.find_duplicates() == []
-    assert replace(SPEC, label_name="margin").find_duplicates() == ["margin"]
-    assert replace(SPEC, kept_names=("a",)).find_duplicates() == ["a"]
+    for columns, doubles in (
+        (replace(COLUMNS, label_name="margin"), ["margin"]),
+        (replace(COLUMNS, kept_names=("a",)), ["a"]),
+    ):
+        assert OutputSpec("csv", columns).find_duplicates() == doubles
 
 
 def test_every_format_is_known() -> None:

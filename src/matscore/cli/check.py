@@ -33,7 +33,7 @@ def check(
     import sys
     from functools import partial
 
-    from matscore.api import check_files
+    from matscore.api.check import check_files
     from matscore.cli.failures import Exit
     from matscore.cli.plan_text import plan_facts, render_plan
     from matscore.cli.reading import align_options, read_options

@@ -18,6 +18,7 @@ _FOREIGN = {
 if TYPE_CHECKING:
     from matscore.files.encode import Format
     from matscore.summary import Summary
+    from matscore.work.classify import ScoreTally
 
 
 def classify(
@@ -61,7 +62,7 @@ def classify(
     Multiplies FEATURES by WEIGHTS, adds the intercept if there is one, and writes the scores with
     the category that scores highest. Features are matched by name; nothing is guessed.
     """
-    from matscore.api import classify_file
+    from matscore.api.classify import classify_file
     from matscore.cli.progress import show_progress
     from matscore.cli.reading import align_options, read_options, reject_options, score_options
     from matscore.cli.report import open_report
@@ -69,6 +70,7 @@ def classify(
     from matscore.cli.streams import open_streams
     from matscore.cli.table import render_scores
     from matscore.options import OutputOptions, RunOptions
+    from matscore.work.classify import ScoreTally
 
     streams = open_streams(color.value)
     chosen: Format = "table" if output is None and streams.out_is_terminal else "csv"
@@ -78,7 +80,7 @@ def classify(
         chosen = find_format(output)
     inputs = [*features, weights]
     with (
-        open_report(report, inputs, [output, rejects]) as record,
+        open_report(report, inputs, [output, rejects], ScoreTally.NAMES) as record,
         show_progress(streams, quiet=quiet) as on_progress,
     ):
         run = partial(
@@ -119,7 +121,7 @@ def find_format(output: str) -> Format:
     """
     from pathlib import Path
 
-    from matscore.api import format_of
+    from matscore.api.run import format_of
     from matscore.errors import UsageError
 
     ending = Path(output).suffix.lower()
@@ -129,7 +131,9 @@ def find_format(output: str) -> Format:
     return format_of(output) or "csv"
 
 
-def write_table(run: Callable[[], Summary], output: str, inputs: list[str]) -> Summary:
+def write_table(
+    run: Callable[[], Summary[ScoreTally]], output: str, inputs: list[str]
+) -> Summary[ScoreTally]:
     """Render the table into a file, whole or not at all."""
     from matscore.cli.streams import render_text
     from matscore.cli.table import render_scores

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import matscore
-from matscore.api import refuse_same_outputs
+from matscore.api.run import refuse_same_outputs
 from matscore.cli.failures import exit_code_of, message_of
 from matscore.cli.plan_text import plan_facts
 from matscore.errors import OutputError
@@ -36,15 +36,21 @@ class Record:
         Empty until they are made.
     summary : Summary or None
         None until the run has ended well.
+    counts : sequence of str
+        Names of the command's own counts, which are null until then.
     """
 
     plans: tuple[Plan, ...] = ()
-    summary: Summary | None = None
+    summary: Summary[Any] | None = None
+    counts: Sequence[str] = ()
 
 
 @contextmanager
 def open_report(
-    path: str | None, inputs: Sequence[str], outputs: Sequence[str | None]
+    path: str | None,
+    inputs: Sequence[str],
+    outputs: Sequence[str | None],
+    counts: Sequence[str] = (),
 ) -> Iterator[Record]:
     """Write a report at the end of a run, also of one that fails.
 
@@ -56,6 +62,8 @@ def open_report(
         Features files, then the weights.
     outputs : sequence of str or None
         The other files that the run writes: the scores and the rejects.
+    counts : sequence of str
+        Names of the command's own counts.
 
     Yields
     ------
@@ -67,7 +75,7 @@ def open_report(
     OutputError, UsageError
         The report cannot be written there.
     """
-    record, started = Record(), time.monotonic()
+    record, started = Record(counts=counts), time.monotonic()
     if path is None:
         yield record
         return
@@ -131,17 +139,14 @@ def make_report(
         "rows_in": summary and summary.n_rows + summary.n_rejected,
         "rows_scored": summary and summary.n_rows,
         "rows_rejected": summary and summary.n_rejected,
-        "rows_tied": summary and summary.n_ties,
-        "rows_missing": summary and summary.n_missing,
-        "rows_without_prediction": summary and summary.n_empty,
-        "rows_a_category": summary and summary.counts,
+        **(dict.fromkeys(record.counts) if summary is None else summary.tally.facts()),
         "seconds": round(seconds, 3),
         "exit": 0 if failure is None else int(exit_code_of(failure)),
         "error": None if failure is None else message_of(failure),
     }
 
 
-def _describe_inputs(inputs: Sequence[str], summary: Summary | None) -> list[dict[str, Any]]:
+def _describe_inputs(inputs: Sequence[str], summary: Summary[Any] | None) -> list[dict[str, Any]]:
     facts = summary.inputs if summary else tuple(_look(path) for path in inputs)
     roles = ["features"] * (len(inputs) - 1) + ["weights"]
     return [
@@ -166,7 +171,7 @@ def _look(path: str) -> SourceFacts:
     return SourceFacts(path, info.st_size, info.st_mtime, None)
 
 
-def _describe_shapes(plan: Plan | None, summary: Summary | None) -> dict[str, Any] | None:
+def _describe_shapes(plan: Plan | None, summary: Summary[Any] | None) -> dict[str, Any] | None:
     if plan is None:
         return None
     n_in = n_out = plan.features_shape[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -49,7 +49,7 @@ def say_facts(
 
 
 def say_rejects(
-    streams: Streams, summary: Summary | None, path: str | None, *, quiet: bool
+    streams: Streams, summary: Summary[Any] | None, path: str | None, *, quiet: bool
 ) -> None:
     """Warn that rows were set aside.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,7 @@ from matscore.names import is_number
 if TYPE_CHECKING:
     from matscore.files.encode import OutputSpec
     from matscore.summary import Summary
+    from matscore.work.classify import ScoreColumns, ScoreTally
 
 _GAP = 2
 _LONGEST = 2000  # a label may be a megabyte
@@ -84,10 +85,11 @@ class _Choice:
 class _Rows:
     """The first rows of an output, with the signs and styles of their best cells."""
 
-    spec: OutputSpec
+    spec: ScoreColumns
     frame: pl.DataFrame
     marks: NDArray[np.bool_]
     signs: Signs
+    precision: int | None = None
 
     @property
     def tied(self) -> NDArray[np.bool_]:
@@ -168,7 +170,7 @@ class _Rows:
     def _marked(
         self, name: str, values: pl.Series | NDArray[np.float64], marks: NDArray[np.bool_]
     ) -> _Column:
-        numbers = format_numbers(list(values), self.spec.precision)
+        numbers = format_numbers(list(values), self.precision)
         cells, styles = [], []
         slot = 2 * bool(marks.any())
         for number, mark, tied in zip(numbers, marks, self.tied, strict=True):
@@ -185,7 +187,7 @@ class _Rows:
         return best
 
 
-def render_scores(summary: Summary, console: Console) -> None:
+def render_scores(summary: Summary[ScoreTally], console: Console) -> None:
     """Print the first rows of a run as a table, and what became of all of them.
 
     Parameters
@@ -211,14 +213,15 @@ def render_scores(summary: Summary, console: Console) -> None:
         console.print(_render_counts(summary, console.width, signs))
 
 
-def _take_rows(summary: Summary, signs: Signs) -> _Rows:
-    spec = summary.output
-    n_categories = len(spec.categories)
+def _take_rows(summary: Summary[ScoreTally], signs: Signs) -> _Rows:
+    output = cast("OutputSpec", summary.output)
+    columns = cast("ScoreColumns", output.columns)
+    n_categories = len(columns.categories)
     frames = [preview.frame for preview in summary.previews]
-    marks = [preview.marks for preview in summary.previews]
-    frame = pl.concat(frames) if frames else pl.DataFrame(schema=spec.schema)
-    found = np.hstack([np.zeros((n_categories, 0), dtype=bool), *marks])
-    return _Rows(spec, frame.head(spec.max_rows), found[:, : spec.max_rows], signs)
+    marks = [preview.marks for preview in summary.previews if preview.marks is not None]
+    frame = pl.concat(frames) if frames else pl.DataFrame(schema=output.schema)
+    found = np.hstack([np.zeros((n_categories, 0), dtype=bool), *marks])[:, : output.max_rows]
+    return _Rows(columns, frame.head(output.max_rows), found, signs, output.precision)
 
 
 def _choose_columns(rows: _Rows, width: int) -> _Choice:
@@ -252,7 +255,7 @@ def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[_Choice, _Least]]:
     yield _Choice([label, *last], _say_hidden(spec, 0, 0)), _CRAMPED
 
 
-def _say_hidden(spec: OutputSpec, n_scores: int, n_kept: int) -> list[str]:
+def _say_hidden(spec: ScoreColumns, n_scores: int, n_kept: int) -> list[str]:
     n_categories, hidden = len(spec.categories), []
     if n_categories > 1 and (spec.scores or spec.probabilities):
         shown = f"{n_scores} of {n_categories:,} categories shown"
@@ -306,7 +309,7 @@ def _render_row(
     return line
 
 
-def _say_rest(summary: Summary, rows: _Rows, choice: _Choice) -> Iterator[str]:
+def _say_rest(summary: Summary[ScoreTally], rows: _Rows, choice: _Choice) -> Iterator[str]:
     signs, more = rows.signs, summary.n_rows - rows.frame.height
     if not summary.n_rows:
         yield "0 rows"
@@ -318,25 +321,25 @@ def _say_rest(summary: Summary, rows: _Rows, choice: _Choice) -> Iterator[str]:
         yield f"{signs.tie} a tie: the first category wins it"
 
 
-def _render_counts(summary: Summary, width: int, signs: Signs) -> Text:
+def _render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Text:
     """Write the rows that each category won, and the rows that are special."""
-    won = [(name, n) for name, n in summary.counts.items() if n]
+    won = [(name, n) for name, n in summary.tally.counts.items() if n]
     won.sort(key=lambda item: -item[1])
     longest = max(width - 20, 8)
-    colon = ":" if any(map(is_number, summary.counts)) else ""
+    colon = ":" if any(map(is_number, summary.tally.counts)) else ""
     items = [
         f"{signs.shorten(signs.show(name), longest)}{colon} {n:,}{_percent(n, summary.n_rows)}"
         for name, n in won[: width + 1]
     ]
     if items:
         items[0] = f"predicted: {items[0]}"
-    special = [plural(summary.n_ties, "tie")] if summary.n_ties else []
-    if summary.n_empty:
-        special.append(f"{plural(summary.n_empty, 'row')} without prediction")
+    special = [plural(summary.tally.n_ties, "tie")] if summary.tally.n_ties else []
+    if summary.tally.n_empty:
+        special.append(f"{plural(summary.tally.n_empty, 'row')} without prediction")
     if summary.n_rejected:
         special.append(f"{plural(summary.n_rejected, 'row')} rejected")
-    if summary.n_missing:
-        special.append(f"{plural(summary.n_missing, 'row')} with missing values")
+    if summary.tally.n_missing:
+        special.append(f"{plural(summary.tally.n_missing, 'row')} with missing values")
     lines = _flow(items, len(won), width, n_lines=2)
     lines += _flow(special, len(special), width, n_lines=3)
     return Text("\n".join(lines))

@@ -33,15 +33,17 @@ class Result(Protocol):
         """Rows set aside."""
 
 
-def deliver_results(results: Iterable[Result], spec: OutputSpec, out: BinaryFile | None) -> None:
+def deliver_results(
+    results: Iterable[Result], spec: OutputSpec | None, out: BinaryFile | None
+) -> None:
     """Write the results' rows.
 
     Parameters
     ----------
     results : iterable of Result
         In order.
-    spec : OutputSpec
-        The format; a table writes nothing.
+    spec : OutputSpec or None
+        The format; a table writes nothing, and so does None.
     out : binary file or None
         Where to write; with None the results are only drawn.
 
@@ -50,7 +52,7 @@ def deliver_results(results: Iterable[Result], spec: OutputSpec, out: BinaryFile
     OutputError
         The file cannot be written.
     """
-    if out is None or spec.format == "table":
+    if out is None or spec is None or spec.format == "table":
         for _ in results:
             pass
     elif spec.format in ("parquet", "arrow"):

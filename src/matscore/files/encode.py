@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import polars as pl
 
 from matscore.product import Floats
-from matscore.score import Scored
 
 DataFormat = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow"]
 Format = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow", "table"]
@@ -25,6 +23,18 @@ _BETWEEN = {"json": b",\n"}
 _END = {"json": b"\n]\n"}
 
 
+class Columns(Protocol):
+    """The columns of an output."""
+
+    @property
+    def pairs(self) -> list[tuple[str, pl.DataType]]:
+        """Names and types, in order; a name that is there twice is to be refused."""
+
+    @property
+    def nullable(self) -> tuple[str, ...]:
+        """Text columns where nothing is not the same as an empty text."""
+
+
 @dataclass(frozen=True)
 class OutputSpec:
     """The columns of an output and how they are written.
@@ -33,16 +43,8 @@ class OutputSpec:
     ----------
     format : str
         One of `FORMATS`; ``table`` keeps the first rows for the screen and writes no bytes.
-    label_name : str
-        Name of the label column.
-    kept_names : tuple of str
-        Names of the columns carried through.
-    categories : tuple of str
-        Names of the score columns.
-    numbered : bool
-        Whether labels are row numbers.
-    scores, prediction, probabilities, margin : bool
-        Which columns there are.
+    columns : Columns
+        Names and types.
     precision : int or None
         Decimals to round to.
     excel_safe : bool
@@ -52,14 +54,7 @@ class OutputSpec:
     """
 
     format: Format
-    label_name: str
-    kept_names: tuple[str, ...]
-    categories: tuple[str, ...]
-    numbered: bool = False
-    scores: bool = True
-    prediction: bool = True
-    probabilities: bool = False
-    margin: bool = False
+    columns: Columns
     precision: int | None = None
     excel_safe: bool = False
     max_rows: int = 20
@@ -67,70 +62,40 @@ class OutputSpec:
     @property
     def schema(self) -> dict[str, pl.DataType]:
         """Names and types of the columns, in order."""
-        label: pl.DataType = pl.Int64() if self.numbered else pl.String()
-        numbers = self.score_names
-        last = self.probability_names + (("margin",) if self.margin else ())
-        schema = {self.label_name: label}
-        schema |= dict.fromkeys(self.kept_names, pl.String())
-        schema |= dict.fromkeys(numbers, pl.Float64())
-        if self.prediction:
-            schema["prediction"] = pl.String()
-        return schema | dict.fromkeys(last, pl.Float64())
-
-    @property
-    def score_names(self) -> tuple[str, ...]:
-        """Names of the score columns; none when they are left out."""
-        return self.categories if self.scores else ()
-
-    @property
-    def probability_names(self) -> tuple[str, ...]:
-        """Names of the probability columns."""
-        return tuple(f"probability_{c}" for c in self.categories) if self.probabilities else ()
+        return dict(self.columns.pairs)
 
     def find_duplicates(self) -> list[str]:
         """Return the names that two columns would share."""
-        names = [self.label_name, *self.kept_names, *self.score_names, *self.probability_names]
-        names += ["prediction"] * self.prediction + ["margin"] * self.margin
-        return [name for name, n in Counter(names).items() if n > 1]
+        return [
+            name for name, n in Counter(name for name, _ in self.columns.pairs).items() if n > 1
+        ]
 
 
-def make_frame(
-    spec: OutputSpec, labels: pl.Series, kept: Iterable[pl.Series], scored: Scored
-) -> pl.DataFrame:
-    """Put scored rows into the output's columns.
+def finish_frame(spec: OutputSpec, frame: pl.DataFrame) -> pl.DataFrame:
+    """Round numbers and guard text as the options of the output say.
 
     Parameters
     ----------
     spec : OutputSpec
-        The columns.
-    labels : Series
-        Labels, or row numbers.
-    kept : iterable of Series of str
-        Columns carried through.
-    scored : Scored
-        The rows' scores.
+        The options.
+    frame : DataFrame
+        Rows with the columns of ``spec.columns``.
 
     Returns
     -------
     DataFrame
-        With the columns of ``spec.schema``.
+        Rows as they are written.
     """
-    columns: dict[str, pl.Series] = {spec.label_name: labels}
-    columns |= dict(zip(spec.kept_names, kept, strict=True))
+    if spec.precision is not None:
+        numbers = [c for c in frame.iter_columns() if c.dtype == pl.Float64]
+        rounded = [round_to(c.to_numpy(), spec.precision) for c in numbers]
+        frame = frame.with_columns(
+            pl.Series(c.name, values) for c, values in zip(numbers, rounded, strict=True)
+        )
     if spec.excel_safe:
-        columns = {name: _guard_formulas(series) for name, series in columns.items()}
-    columns |= _number_columns(spec.score_names, scored.scores, spec.precision)
-    if spec.prediction:
-        names = pl.Series([*spec.categories, None], dtype=pl.String)
-        if spec.excel_safe:
-            names = _guard_formulas(names)
-        best = scored.decision.best
-        columns["prediction"] = names.gather(np.where(best < 0, len(spec.categories), best))
-    if scored.probabilities is not None:
-        columns |= _number_columns(spec.probability_names, scored.probabilities, spec.precision)
-    if spec.margin:
-        columns |= _number_columns(("margin",), scored.decision.margin[None], spec.precision)
-    return pl.DataFrame(columns)
+        texts = [c for c in frame.iter_columns() if c.dtype == pl.String]
+        frame = frame.with_columns(_guard_formulas(c).alias(c.name) for c in texts)
+    return frame
 
 
 def encode_frame(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
@@ -141,7 +106,7 @@ def encode_frame(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
     spec : OutputSpec
         The format.
     frame : DataFrame
-        From `make_frame`.
+        From `finish_frame`.
 
     Returns
     -------
@@ -152,7 +117,9 @@ def encode_frame(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
     if spec.format in _DELIMITERS:
         frame.write_csv(out, include_header=False, separator=_DELIMITERS[spec.format])
     elif spec.format in ("json", "jsonl"):
-        frame.with_columns(pl.col(pl.String).exclude("prediction").fill_null("")).write_ndjson(out)
+        texts = [c for c in frame.iter_columns() if c.dtype == pl.String]
+        filled = [c.fill_null("") for c in texts if c.name not in spec.columns.nullable]
+        frame.with_columns(filled).write_ndjson(out)
         if spec.format == "json":
             return out.getvalue()[:-1].replace(b"\n", b",\n")
     elif spec.format == "markdown":
@@ -214,13 +181,6 @@ def round_to(values: Floats, precision: int | None) -> Floats:
     whole = np.abs(values) >= 2.0**52
     rounded: Floats = np.where(whole, values, np.round(np.where(whole, 0.0, values), precision))
     return rounded
-
-
-def _number_columns(
-    names: tuple[str, ...], values: Floats, precision: int | None
-) -> dict[str, pl.Series]:
-    rounded = round_to(values, precision)
-    return {name: pl.Series(column) for name, column in zip(names, rounded, strict=False)}
 
 
 def _guard_formulas(series: pl.Series) -> pl.Series:

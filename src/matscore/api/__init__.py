@@ -1,0 +1,1 @@
+"""The commands as functions: files in, typed results out. Nothing here prints or exits."""

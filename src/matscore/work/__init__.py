@@ -1,0 +1,116 @@
+"""What a command makes of the rows of a chunk: one module a command, all of one form.
+
+The pipeline parses a chunk, has a `Work` applied to its good rows and encodes the `Outcome`. A
+`Work` is frozen and can be pickled, and what it makes of a row depends on that row alone, so that
+any engine may cut the rows anywhere and run it anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from matscore.product import Floats
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The good rows of a chunk.
+
+    Attributes
+    ----------
+    labels : Series of str or int64
+        Labels, or row numbers from 1.
+    texts : tuple of Series of str
+        The other columns that are read as text, in the order of `Layout.kept_columns`.
+    features : list of ndarray of shape (n_rows,), float64
+        In the order of `Layout.feature_columns`; finite, or NaN where `has_missing`.
+    n_rows : int
+        Number of rows.
+    has_missing : ndarray of shape (n_rows,), bool, or None
+        Rows with a missing feature; None when there is none.
+    """
+
+    labels: pl.Series
+    texts: tuple[pl.Series, ...]
+    features: list[Floats]
+    n_rows: int
+    has_missing: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A row that reads well and that nothing can be made of.
+
+    Attributes
+    ----------
+    row : int
+        Its place among the rows.
+    what, hint : str
+        What is wrong, and what to do about it.
+    column : int or None
+        Index of the cell at fault in the file; None where it is the whole row.
+    """
+
+    row: int
+    what: str
+    hint: str
+    column: int | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of an output, for the screen.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The output's columns, as they are written.
+    marks : ndarray of shape (n_categories, n_rows), bool, or None
+        Cells to stand out.
+    """
+
+    frame: pl.DataFrame
+    marks: NDArray[np.bool_] | None = None
+
+
+class Tally(Protocol):
+    """Counts of some rows, which add up exactly in any order."""
+
+    def __add__(self, other: Self, /) -> Self:
+        """Return the counts of both."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return the counts as plain values, by their names in the report."""
+
+
+class Outcome(Protocol):
+    """What a work makes of some rows."""
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """Rows to refuse; the work is applied again without them."""
+
+    def tally(self) -> Any:
+        """Return the `Tally`."""
+
+    def frame(self) -> pl.DataFrame:
+        """Return the output's rows, one or several a row, or none."""
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return what the screen shows of the first rows."""
+
+
+class Work(Protocol):
+    """What a command does with rows."""
+
+    def zero(self) -> Any:
+        """Return the `Tally` of no rows."""
+
+    def apply(self, rows: Rows) -> Outcome:
+        """Compute what there is to know of some rows."""

@@ -1,0 +1,229 @@
+"""``classify``: rows into scores and the category that scores highest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from matscore.decide import count_categories
+from matscore.matrix import Model
+from matscore.product import Floats
+from matscore.score import Scored, ScoreOptions, score_rows
+from matscore.work import Fault, Preview, Rows
+
+OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
+"""What is wrong with a row whose scores no float64 can hold, and what to do."""
+
+
+@dataclass(frozen=True)
+class ScoreColumns:
+    """The columns of a score table.
+
+    Attributes
+    ----------
+    label_name : str
+        Name of the label column.
+    kept_names : tuple of str
+        Names of the columns carried through.
+    categories : tuple of str
+        Names of the score columns.
+    numbered : bool
+        Whether labels are row numbers.
+    scores, prediction, probabilities, margin : bool
+        Which columns there are.
+    """
+
+    label_name: str
+    kept_names: tuple[str, ...]
+    categories: tuple[str, ...]
+    numbered: bool = False
+    scores: bool = True
+    prediction: bool = True
+    probabilities: bool = False
+    margin: bool = False
+
+    @property
+    def nullable(self) -> tuple[str, ...]:
+        """Text columns where nothing is not the same as an empty text."""
+        return ("prediction",) * self.prediction
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the score columns; none when they are left out."""
+        return self.categories if self.scores else ()
+
+    @property
+    def probability_names(self) -> tuple[str, ...]:
+        """Names of the probability columns."""
+        return tuple(f"probability_{c}" for c in self.categories) if self.probabilities else ()
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, pl.DataType]]:
+        """Names and types of the columns, in order."""
+        label: pl.DataType = pl.Int64() if self.numbered else pl.String()
+        texts = [(name, pl.String()) for name in self.kept_names]
+        predicted = [("prediction", pl.String())] * self.prediction
+        last = [*self.probability_names, *("margin",) * self.margin]
+        numbers = [[(name, pl.Float64()) for name in names] for names in (self.score_names, last)]
+        return [(self.label_name, label), *texts, *numbers[0], *predicted, *numbers[1]]
+
+
+@dataclass(frozen=True)
+class ScoreTally:
+    """Counts of scored rows.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        In the weights' order.
+    n_ties, n_missing, n_empty : int
+        Rows that tie, that have a missing value, that have no prediction.
+    won : ndarray of shape (n_categories,), int64
+        Rows that each category won.
+    """
+
+    NAMES: ClassVar = ("rows_tied", "rows_missing", "rows_without_prediction", "rows_a_category")
+
+    categories: tuple[str, ...]
+    n_ties: int
+    n_missing: int
+    n_empty: int
+    won: NDArray[np.int64]
+
+    def __add__(self, other: ScoreTally) -> ScoreTally:
+        return ScoreTally(
+            self.categories,
+            self.n_ties + other.n_ties,
+            self.n_missing + other.n_missing,
+            self.n_empty + other.n_empty,
+            self.won + other.won,
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows that each category won, in the weights' order."""
+        return dict(zip(self.categories, self.won.tolist(), strict=True))
+
+    def facts(self) -> dict[str, Any]:
+        """Return the counts by their names in the report."""
+        values = (self.n_ties, self.n_missing, self.n_empty, self.counts)
+        return dict(zip(self.NAMES, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Classify:
+    """The work of ``classify``.
+
+    Attributes
+    ----------
+    model : Model
+        Weights, intercept, categories.
+    options : ScoreOptions
+        What to compute.
+    columns : ScoreColumns
+        What to write.
+    """
+
+    model: Model
+    options: ScoreOptions
+    columns: ScoreColumns
+
+    def zero(self) -> ScoreTally:
+        """Return the counts of no rows."""
+        categories = self.model.categories
+        return ScoreTally(categories, 0, 0, 0, np.zeros(len(categories), dtype=np.int64))
+
+    def apply(self, rows: Rows) -> ScoredRows:
+        """Score rows and name the best category of each."""
+        scored, overflow = score_rows(
+            self.model, rows.features, rows.n_rows, self.options, rows.has_missing
+        )
+        return ScoredRows(self, rows, scored, [Fault(row, *OVERFLOW) for row in overflow.tolist()])
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """The outcome of ``classify``.
+
+    Attributes
+    ----------
+    work : Classify
+        What was done.
+    rows : Rows
+        To what.
+    scored : Scored
+        What came of it.
+    faults : list of Fault
+        Rows whose scores overflow.
+    """
+
+    work: Classify
+    rows: Rows
+    scored: Scored
+    faults: list[Fault]
+
+    def tally(self) -> ScoreTally:
+        """Count the rows."""
+        decision, missing = self.scored.decision, self.rows.has_missing
+        categories = self.work.model.categories
+        return ScoreTally(
+            categories,
+            int(decision.tied.sum()),
+            0 if missing is None else int(missing.sum()),
+            int((decision.best < 0).sum()),
+            count_categories(decision.best, len(categories)),
+        )
+
+    def frame(self) -> pl.DataFrame:
+        """Return the score table."""
+        return make_frame(self.work.columns, self.rows.labels, self.rows.texts, self.scored)
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return the first rows, with the highest cells of each marked, both of a tie."""
+        marks = self.scored.mark_ties(self.work.model, n_rows)
+        return Preview(self.frame().head(n_rows), marks)
+
+
+def make_frame(
+    columns: ScoreColumns, labels: pl.Series, kept: Iterable[pl.Series], scored: Scored
+) -> pl.DataFrame:
+    """Put scored rows into the columns of a score table.
+
+    Parameters
+    ----------
+    columns : ScoreColumns
+        The columns.
+    labels : Series
+        Labels, or row numbers.
+    kept : iterable of Series of str
+        Columns carried through.
+    scored : Scored
+        The rows' scores.
+
+    Returns
+    -------
+    DataFrame
+        With the columns of ``columns.pairs``.
+    """
+    made: dict[str, pl.Series] = {columns.label_name: labels}
+    made |= dict(zip(columns.kept_names, kept, strict=True))
+    made |= _number_columns(columns.score_names, scored.scores)
+    if columns.prediction:
+        names = pl.Series([*columns.categories, None], dtype=pl.String)
+        best = scored.decision.best
+        made["prediction"] = names.gather(np.where(best < 0, len(columns.categories), best))
+    if scored.probabilities is not None:
+        made |= _number_columns(columns.probability_names, scored.probabilities)
+    if columns.margin:
+        made["margin"] = pl.Series(scored.decision.margin)
+    return pl.DataFrame(made)
+
+
+def _number_columns(names: tuple[str, ...], values: Floats) -> dict[str, pl.Series]:
+    return {name: pl.Series(column) for name, column in zip(names, values, strict=False)}
