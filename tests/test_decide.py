@@ -154,6 +154,26 @@ class TestTies:
         assert decision.tied.all() and not decision.best.any()
 
 
+@pytest.mark.parametrize("n_categories", [1, 2, 7, 3_000, 20_000])
+def test_the_first_of_the_highest_scores_wins(n_categories: int) -> None:
+    """Many rows and categories, taken some at a time, against NumPy's argmax."""
+    rng = np.random.default_rng(n_categories)
+    n_rows = max(2 * 10**6 // n_categories, 100) if n_categories > 1 else 1_000
+    scores = rng.integers(-(10**9), 10**9, (n_categories, n_rows)).astype(float)
+    scores[:, ::5] = rng.integers(0, 2, (n_categories, len(scores[0, ::5])))
+    scores[:, 3] = NAN
+    kept = scores.copy()
+    blocks = block_features([scores[0]], n_rows)
+    decision = decide(scores, blocks, np.ones((1, n_categories)))
+    expected = scores.argmax(axis=0)
+    expected[3] = NO_PREDICTION
+    assert decision.best.tolist() == expected.tolist()
+    assert scores.tobytes() == kept.tobytes()
+    if n_categories > 1:
+        highest, second = np.sort(np.delete(scores, 3, axis=1), axis=0)[[-1, -2]]
+        assert np.delete(decision.margin, 3).tolist() == (highest - second).tolist()
+
+
 class TestMissing:
     def test_nan_never_wins(self) -> None:
         X = FILMS.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from matscore.product import UNDERFLOW, Floats, error_bound, rounding_unit
 
 NO_PREDICTION = -1
+_CACHED_CELLS = 2**18
 
 # Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
 _let_overflow = np.errstate(over="ignore", invalid="ignore")
@@ -35,6 +37,7 @@ class Decision:
     tied: NDArray[np.bool_]
 
 
+@_let_overflow
 def find_overflow(scores: Floats, has_missing: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Mark the rows whose scores are not finite though none of their features is missing.
 
@@ -50,6 +53,9 @@ def find_overflow(scores: Floats, has_missing: NDArray[np.bool_] | None) -> NDAr
     ndarray of shape (n_rows,), bool
         Rows to refuse.
     """
+    # A sum is finite only if all its terms are; that a sum may overflow only costs a second look.
+    if np.isfinite(scores.sum()):
+        return np.zeros(scores.shape[1], dtype=bool)
     infinite: NDArray[np.bool_] = np.any(~np.isfinite(scores), axis=0)
     return infinite if has_missing is None else infinite & ~has_missing
 
@@ -90,15 +96,14 @@ def decide(
         One entry a row.
     """
     n_categories, n_rows = scores.shape
-    best = scores.argmax(axis=0)
-    highest = np.take_along_axis(scores, best[None], axis=0)[0]
-    margin, tied = np.full(n_rows, np.nan), np.zeros(n_rows, dtype=bool)
+    best, highest, margin = _find_best(scores)
+    tied = np.zeros(n_rows, dtype=bool)
     if n_categories > 1:
-        margin = highest - _runner_up(scores, best)
         close = np.flatnonzero(margin <= _widest_tie(blocks, weights, intercept)[:n_rows])
-        cells = tied_cells(scores[:, close], take_rows(blocks, close), weights, intercept)
-        tied[close] = cells.sum(axis=0) > 1
-        best[close] = cells.argmax(axis=0)
+        for rows in _iter_parts(close, n_categories):
+            cells = tied_cells(scores[:, rows], take_rows(blocks, rows), weights, intercept)
+            tied[rows] = cells.sum(axis=0) > 1
+            best[rows] = cells.argmax(axis=0)
         margin[tied] = 0.0
     gate = scores if probabilities is None else probabilities
     chosen = np.take_along_axis(gate, best[None], axis=0)[0]
@@ -208,11 +213,32 @@ def softmax(scores: Floats) -> Floats:
     return probabilities
 
 
-def _runner_up(scores: Floats, best: NDArray[np.int64]) -> Floats:
-    rest = scores.copy()
-    np.put_along_axis(rest, best[None], -np.inf, axis=0)
-    second: Floats = rest.max(axis=0)
-    return second
+def _find_best(scores: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Return the first best category of each row, its score, and by how much it is ahead.
+
+    Some rows at a time, so that what is looked at twice is still in the processor's cache. NumPy's
+    maximum over the categories is five times as fast as its argmax.
+    """
+    n_categories, n_rows = scores.shape
+    best = np.zeros(n_rows, dtype=np.int64)
+    highest, margin = np.empty(n_rows), np.full(n_rows, np.nan)
+    for rows in _iter_parts(np.arange(n_rows), n_categories):
+        part = slice(rows[0], rows[-1] + 1)
+        some = scores[:, part].copy()
+        highest[part] = some.max(axis=0)
+        category, row = np.divmod(np.flatnonzero(some == highest[part]), len(rows))
+        best[part][row[::-1]] = category[::-1]  # of equal ones the first stays
+        if n_categories > 1:
+            some[best[part], np.arange(len(rows))] = -np.inf
+            margin[part] = highest[part] - some.max(axis=0)
+    return best, highest, margin
+
+
+def _iter_parts(rows: NDArray[np.int64], n_categories: int) -> Iterator[NDArray[np.int64]]:
+    """Yield some rows at a time, whose scores fill a processor's cache at most."""
+    height = max(_CACHED_CELLS // n_categories, 16)
+    for start in range(0, len(rows), height):
+        yield rows[start : start + height]
 
 
 def _widest_tie(blocks: Floats, weights: Floats, intercept: Floats | None) -> Floats:
@@ -222,7 +248,8 @@ def _widest_tie(blocks: Floats, weights: Floats, intercept: Floats | None) -> Fl
     for i, block in enumerate(blocks):
         size = max(block.max(), -block.min())
         largest[i] = np.nanmax(np.abs(block), initial=0.0) if np.isnan(size) else size
-    sizes = largest * (np.abs(weights).max(initial=0.0) * n_features)
+    heaviest = max(weights.max(initial=0.0), -weights.min(initial=0.0))
+    sizes = largest * (heaviest * n_features)
     if intercept is not None:
         sizes += np.abs(intercept).max(initial=0.0)
     bounds = sizes * (2.5 * rounding_unit(n_features)) + 4 * n_features * UNDERFLOW
