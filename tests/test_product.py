@@ -24,6 +24,7 @@ from matscore.product import (
     error_bound,
     multiply_blocks,
     rounding_unit,
+    tile_weights,
 )
 
 # Around the tiles, the panels and the heights of the product, and where BLAS changes its mind.
@@ -188,6 +189,18 @@ def test_intercept_is_added_once() -> None:
     intercept = np.array([1.0, -2.0, 1e6])
     plain = multiply_blocks(blocks, W)
     assert (multiply_blocks(blocks, W, intercept) == plain + intercept[:, None]).all()
+
+
+@pytest.mark.parametrize(("n_features", "n_categories"), [(8, 3), (65, 129), (140_000, 2)])
+@pytest.mark.parametrize("n_rows", [0, 1, 12])
+def test_only_the_rows_wanted(n_features: int, n_categories: int, n_rows: int) -> None:
+    X, W = make(n_features, n_categories)
+    intercept = W[0] + 1.0
+    blocks = block_features(list(X[:12].T), 12)
+    whole = multiply_blocks(blocks, W, intercept)
+    scores = multiply_blocks(blocks, tile_weights(W), intercept, n_rows)
+    assert scores.shape == (n_categories, n_rows)
+    assert scores.tobytes() == whole[:, :n_rows].tobytes()
 
 
 def test_overflow_is_silent() -> None:

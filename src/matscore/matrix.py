@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from matscore.product import Floats
+from matscore.product import Floats, TiledWeights, tile_weights
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,8 @@ class Model:
     weights: Floats
     intercept: Floats | None
     categories: tuple[str, ...]
+
+    @cached_property
+    def tiles(self) -> TiledWeights:
+        """The weights as they are multiplied, cut once for all chunks."""
+        return tile_weights(self.weights)

@@ -12,13 +12,31 @@ multiplications a call (interface/gemm.c), twice what is asked of it here.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TiledWeights:
+    """Weights cut once for many products.
+
+    Attributes
+    ----------
+    panels : tuple of ndarray of shape (n_tiles, 8, n_panel), float64
+        Transposed weights, at most 64 features a panel; the last tile is padded with zeros.
+    n_categories : int
+        Categories.
+    """
+
+    panels: tuple[Floats, ...]
+    n_categories: int
+
 
 UNDERFLOW = math.ulp(0.0)
 """The smallest positive float64: what a product that underflows loses at most."""
@@ -27,6 +45,7 @@ _BLOCK_ROWS = 256
 _BLOCK_CELLS = 2**20
 _TILE = 8
 _PANEL = 64
+_SCRATCH_TILES = 16  # 256 kB, so that sums over panels stay in a processor's own cache
 
 
 def block_height(n_features: int) -> int:
@@ -82,40 +101,78 @@ def block_features(columns: Sequence[Floats], n_rows: int) -> Floats:
     return blocks
 
 
-def multiply_blocks(blocks: Floats, weights: Floats, intercept: Floats | None = None) -> Floats:
+def tile_weights(weights: Floats) -> TiledWeights:
+    """Cut weights into the tiles and panels that `multiply_blocks` takes.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_features, n_categories), float64
+        Finite weights.
+
+    Returns
+    -------
+    TiledWeights
+        A copy of them.
+    """
+    n_features, n_categories = weights.shape
+    n_tiles = -(-n_categories // _TILE)
+    rows = np.zeros((n_tiles * _TILE, n_features))
+    rows[:n_categories] = weights.T
+    tiles = rows.reshape(n_tiles, _TILE, n_features)
+    starts = range(0, n_features, _PANEL)
+    panels = (np.ascontiguousarray(tiles[:, :, start : start + _PANEL]) for start in starts)
+    return TiledWeights(tuple(panels), n_categories)
+
+
+def multiply_blocks(
+    blocks: Floats,
+    weights: Floats | TiledWeights,
+    intercept: Floats | None = None,
+    n_rows: int | None = None,
+) -> Floats:
     """Return ``features @ weights + intercept``, category by category.
 
     Parameters
     ----------
     blocks : ndarray of shape (n_blocks, n_features, height), float64
         From `block_features`.
-    weights : ndarray of shape (n_features, n_categories), float64
+    weights : ndarray of shape (n_features, n_categories), float64, or TiledWeights
         Finite weights.
     intercept : ndarray of shape (n_categories,), float64, optional
         Added to the product.
+    n_rows : int, optional
+        Rows that are wanted, at most ``n_blocks * height``; all without it.
 
     Returns
     -------
-    ndarray of shape (n_categories, n_blocks * height), float64
+    ndarray of shape (n_categories, n_rows), float64
         Scores; a row with a NaN feature has NaN scores; overflow gives an infinity or NaN.
 
     Examples
     --------
     >>> blocks = block_features([np.array([5.0]), np.array([2.0])], 1)
-    >>> multiply_blocks(blocks, np.array([[1.0, 0.5], [0.25, 2.0]]))[:, 0].tolist()
-    [5.5, 6.5]
+    >>> multiply_blocks(blocks, np.array([[1.0, 0.5], [0.25, 2.0]]), n_rows=1).tolist()
+    [[5.5], [6.5]]
     """
+    tiled = weights if isinstance(weights, TiledWeights) else tile_weights(weights)
     n_blocks, _, height = blocks.shape
-    n_categories = weights.shape[1]
-    panels = _cut_panels(weights)
-    scores = np.empty((n_categories, n_blocks, height))
+    n_rows = n_blocks * height if n_rows is None else n_rows
+    scores = np.empty((tiled.n_categories, n_rows))
+    added = None if intercept is None else _tile_intercept(intercept)
+    n_tiles = len(tiled.panels[0])
+    scratch = np.empty((2, _SCRATCH_TILES, _TILE, height))
     # Accelerate divides by zero for no reason: numpy issue 28687
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for i, block in enumerate(blocks):
-            scores[:, i] = _multiply_panels(panels, block)[:n_categories]
-        if intercept is not None:
-            scores += intercept[:, None, None]
-    return scores.reshape(n_categories, n_blocks * height)
+        for some, tiles in _iter_parts(n_rows, height, n_tiles):
+            total = _multiply_panels(tiled.panels, blocks[some], tiles, scratch)
+            if added is not None:
+                total += added[tiles]
+            start, first = some.start * height, tiles.start * _TILE
+            place = scores[first : tiles.stop * _TILE, start : some.stop * height]
+            split = place.reshape(len(place), len(total), -1)  # a view, since it only splits
+            held = total.transpose(1, 2, 0, 3).reshape(-1, len(total), height)
+            split[:] = held[: len(place), :, : split.shape[2]]
+    return scores
 
 
 def error_bound(features: Floats, weights: Floats, intercept: Floats | None = None) -> Floats:
@@ -144,11 +201,11 @@ def error_bound(features: Floats, weights: Floats, intercept: Floats | None = No
     blocks = block_features(list(np.abs(features)), n_rows)
     sizes = (np.abs(weights), None if intercept is None else np.abs(intercept))
     unit = rounding_unit(n_features)
-    bounds = multiply_blocks(blocks, *sizes)[:, :n_rows] * unit
+    bounds = multiply_blocks(blocks, *sizes, n_rows) * unit
     if np.isinf(bounds).any():  # finite terms, whose sum is not
         shrink = 2.0 ** -(n_features + 1).bit_length()
         shrunk = (sizes[0] * shrink, None if sizes[1] is None else sizes[1] * shrink)
-        smaller = multiply_blocks(blocks, *shrunk)[:, :n_rows] * (unit / shrink)
+        smaller = multiply_blocks(blocks, *shrunk, n_rows) * (unit / shrink)
         bounds = np.where(np.isinf(bounds), smaller, bounds)
     bounds += n_features * UNDERFLOW
     return bounds
@@ -171,19 +228,31 @@ def rounding_unit(n_features: int) -> float:
     return n_u / (1 - n_u)
 
 
-def _cut_panels(weights: Floats) -> list[Floats]:
-    """Cut transposed weights into panels of shape (n_tiles, _TILE, n) with n <= _PANEL features."""
-    n_features, n_categories = weights.shape
-    n_tiles = -(-n_categories // _TILE)
-    rows = np.zeros((n_tiles * _TILE, n_features))
-    rows[:n_categories] = weights.T
-    tiles = rows.reshape(n_tiles, _TILE, n_features)
-    starts = range(0, n_features, _PANEL)
-    return [np.ascontiguousarray(tiles[:, :, start : start + _PANEL]) for start in starts]
+def _tile_intercept(intercept: Floats) -> Floats:
+    """Return an intercept of shape (n_tiles, _TILE, 1), padded with zeros."""
+    padded = np.zeros(-(-len(intercept) // _TILE) * _TILE)
+    padded[: len(intercept)] = intercept
+    return padded.reshape(-1, _TILE, 1)
 
 
-def _multiply_panels(panels: list[Floats], block: Floats) -> Floats:
-    total: Floats = panels[0] @ block[:_PANEL]
+def _iter_parts(n_rows: int, height: int, n_tiles: int) -> Iterator[tuple[slice, slice]]:
+    """Yield runs of blocks and of tiles whose product is small; a block not full comes alone."""
+    n_full, n_rest = divmod(n_rows, height)
+    n_together = max(_SCRATCH_TILES // n_tiles, 1)
+    runs = [slice(i, min(i + n_together, n_full)) for i in range(0, n_full, n_together)]
+    for run in [*runs, slice(n_full, n_full + 1)] if n_rest else runs:
+        for tile in range(0, n_tiles, _SCRATCH_TILES):
+            yield run, slice(tile, min(tile + _SCRATCH_TILES, n_tiles))
+
+
+def _multiply_panels(
+    panels: Sequence[Floats], blocks: Floats, tiles: slice, scratch: Floats
+) -> Floats:
+    """Return the product of some blocks and tiles, of shape (n_blocks, n_tiles, _TILE, height)."""
+    shape = len(blocks), tiles.stop - tiles.start, _TILE, blocks.shape[2]
+    total: Floats = scratch[0, : shape[0] * shape[1]].reshape(shape)
+    part: Floats = scratch[1, : shape[0] * shape[1]].reshape(shape)
+    np.matmul(panels[0][tiles], blocks[:, None, :_PANEL], out=total)
     for i, panel in enumerate(panels[1:], start=1):
-        total += panel @ block[i * _PANEL : (i + 1) * _PANEL]
-    return total.reshape(-1, block.shape[1])
+        total += np.matmul(panel[tiles], blocks[:, None, i * _PANEL : (i + 1) * _PANEL], out=part)
+    return total

@@ -123,7 +123,7 @@ def score_rows(
         Rows whose scores overflow; they are to be refused.
     """
     blocks = block_features(features, n_rows)
-    scores = multiply_blocks(blocks, model.weights, model.intercept)[:, :n_rows]
+    scores = multiply_blocks(blocks, model.tiles, model.intercept, n_rows)
     overflow = np.flatnonzero(find_overflow(scores, has_missing))
     if has_missing is not None:
         scores[:, has_missing] = np.nan
