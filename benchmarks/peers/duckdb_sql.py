@@ -22,7 +22,8 @@ scores = [
     " + ".join(f"{quote(f)} * {w!r}::DOUBLE" for f, w in zip(names, column, strict=True))
     for column in weights.T.tolist()
 ]
-label = duckdb.sql(f"SELECT * FROM read_csv('{features_file}', header = true) LIMIT 0").columns[0]
+described = f"DESCRIBE SELECT * FROM read_csv('{features_file}', header = true)"
+label = duckdb.execute(described).fetchall()[0][0]
 types = ", ".join(f"'{name}': 'DOUBLE'" for name in names)
 types = f"{{'{label}': 'VARCHAR', {types}}}"
 table = f"read_csv('{features_file}', header = true, types = {types})"
