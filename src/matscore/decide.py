@@ -99,7 +99,7 @@ def decide(
     best, highest, margin = _find_best(scores)
     tied = np.zeros(n_rows, dtype=bool)
     if n_categories > 1:
-        close = np.flatnonzero(margin <= _widest_tie(blocks, weights, intercept)[:n_rows])
+        close = np.flatnonzero(margin <= widest_tie(blocks, weights, intercept)[:n_rows])
         for rows in _iter_parts(close, n_categories):
             cells = tied_cells(scores[:, rows], take_rows(blocks, rows), weights, intercept)
             tied[rows] = cells.sum(axis=0) > 1
@@ -241,8 +241,23 @@ def _iter_parts(rows: NDArray[np.int64], n_categories: int) -> Iterator[NDArray[
         yield rows[start : start + height]
 
 
-def _widest_tie(blocks: Floats, weights: Floats, intercept: Floats | None) -> Floats:
-    """Bound from above, cheaply, how far two scores of each row can be apart and still tie."""
+def widest_tie(blocks: Floats, weights: Floats, intercept: Floats | None) -> Floats:
+    """Bound from above, cheaply, how far two scores of each row can be apart and still tie.
+
+    Parameters
+    ----------
+    blocks : ndarray of shape (n_blocks, n_features, height), float64
+        From `matscore.product.block_features`.
+    weights : ndarray of shape (n_features, n_categories), float64
+        Weights.
+    intercept : ndarray of shape (n_categories,), float64, or None
+        Intercept.
+
+    Returns
+    -------
+    ndarray of shape (n_blocks * height,), float64
+        Bounds.
+    """
     n_blocks, n_features, height = blocks.shape
     largest = np.zeros(n_blocks)
     for i, block in enumerate(blocks):

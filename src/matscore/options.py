@@ -27,6 +27,8 @@ class OutputOptions:
         Whether text that a spreadsheet would take for a formula gets an apostrophe before it.
     max_rows : int
         Rows of a table.
+    top_k : int or None
+        The best categories of each row that are written, a line each, instead of all scores.
     """
 
     format: Format | None = None
@@ -35,6 +37,7 @@ class OutputOptions:
     precision: int | None = None
     excel_safe: bool = False
     max_rows: int = 20
+    top_k: int | None = None
 
 
 @dataclass(frozen=True)

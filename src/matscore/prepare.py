@@ -23,6 +23,7 @@ from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
 from matscore.score import ScoreOptions, make_model
 from matscore.work import Work
 from matscore.work.classify import ScoreColumns
+from matscore.work.ranked import RankColumns
 
 CHUNK_BYTES = 4 * 2**20
 _RECORDS_A_CHUNK = 16
@@ -78,7 +79,13 @@ def refuse_two_pipes(inputs: Sequence[str]) -> None:
         raise UsageError("standard input can be only one of the inputs", "give the other a name")
 
 
-def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Weights:
+def read_weights(
+    path: str,
+    read: ReadOptions,
+    *,
+    checksum: bool = False,
+    missing_hint: str = "every weight must be a number",
+) -> Weights:
     """Read a weights file whole.
 
     Raises
@@ -88,7 +95,9 @@ def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Wei
     """
     table = open_table(path, read, checksum=checksum)
     with contextlib.closing(table):
-        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
+        matrix = read_matrix(
+            table, read, chunk_bytes=CHUNK_BYTES, is_model=True, missing_hint=missing_hint
+        )
         return Weights(matrix, _side_of_matrix(matrix, table), table.source.facts())
 
 
@@ -124,6 +133,18 @@ def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
             what = f"{one} has other labels or kept columns than {other}"
             raise PlanError(replace(plan, problem=what, hint="score the files one by one"))
     return plans
+
+
+def make_rank_columns(plan: Plan, score: ScoreOptions, write: OutputOptions) -> RankColumns:
+    """Return the columns of the best categories of each row."""
+    return RankColumns(
+        plan.label_name,
+        plan.kept_names,
+        "category",
+        plan.label_column is None,
+        write.scores,
+        score.probabilities,
+    )
 
 
 def make_columns(plan: Plan, score: ScoreOptions, write: OutputOptions) -> ScoreColumns:

@@ -13,10 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.product import Floats
+from matscore.decide import take_rows, widest_tie
+from matscore.matrix import Model
+from matscore.product import Floats, error_bound
 
 Places = NDArray[np.int64]
 NO_PLACE = -1
+
+_CELLS = 2**20
+"""Scores that are ranked at a time."""
 
 # Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
 # Where nothing is left, minus infinity is subtracted from itself: NaN, which is no tie.
@@ -79,6 +84,50 @@ def rank_rows(
     if len(close):
         places[close], tied[close] = _rank_close(left[close], find_bounds(close), k)
     return Ranking(places, tied)
+
+
+def rank_categories(scores: Floats, blocks: Floats, model: Model, k: int) -> Ranking:
+    """Rank the categories of scored rows.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        Scores; minus infinity for a category that is to have no rank.
+    blocks : ndarray of shape (n_blocks, n_features, height), float64
+        The features they were computed from.
+    model : Model
+        What they were multiplied by.
+    k : int
+        Ranks wanted.
+
+    Returns
+    -------
+    Ranking
+        With ``min(k, n_categories)`` ranks; none for missing scores.
+
+    Examples
+    --------
+    >>> model = Model(np.array([[0.4, 0.7]]), None, ("a", "b"))
+    >>> rank_categories(np.array([[0.8], [1.4]]), np.array([[[2.0]]]), model, 1).places.tolist()
+    [[1]]
+    """
+    n_categories, n_rows = scores.shape
+    widest = widest_tie(blocks, model.weights, model.intercept)[:n_rows]
+    height = max(1, _CELLS // n_categories)
+    parts = []
+    for start in range(0, n_rows, height):
+        rows = np.arange(start, min(start + height, n_rows))
+
+        def find_bounds(some: Places, rows: Places = rows) -> Floats:
+            features = take_rows(blocks, rows[some])
+            return error_bound(features, model.weights, model.intercept).T
+
+        some = np.ascontiguousarray(scores[:, rows].T)
+        parts.append(rank_rows(some, k, widest[rows], find_bounds))
+    if not parts:
+        return rank_rows(np.empty((0, n_categories)), k, widest, lambda rows: widest[rows, None])
+    places, tied = zip(*((part.places, part.tied) for part in parts), strict=True)
+    return Ranking(np.concatenate(places), np.concatenate(tied))
 
 
 @_let_overflow

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import polars as pl
+
 from matscore.api.run import run_files
 from matscore.files.deliver import BinaryFile
 from matscore.files.encode import Format, OutputSpec
 from matscore.files.table import ReadOptions
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions
-from matscore.prepare import Weights, make_columns, make_output_spec, take_model
+from matscore.prepare import (
+    Weights,
+    make_columns,
+    make_output_spec,
+    make_rank_columns,
+    take_model,
+)
 from matscore.score import ScoreOptions
 from matscore.summary import Progress, Summary
 from matscore.work.classify import Classify, ScoreTally
+from matscore.work.top import ClassifyTop
 
 
 def classify_file(
@@ -80,10 +89,15 @@ def classify_file(
     """
 
     def prepare_output(plan: Plan, form: Format) -> OutputSpec:
-        return make_output_spec(plan, make_columns(plan, score, write), write, form)
+        make = make_columns if write.top_k is None else make_rank_columns
+        return make_output_spec(plan, make(plan, score, write), write, form)
 
-    def prepare_work(plan: Plan, held: Weights) -> Classify:
-        return Classify(take_model(plan, held), score, make_columns(plan, score, write))
+    def prepare_work(plan: Plan, held: Weights) -> Classify | ClassifyTop:
+        work = Classify(take_model(plan, held), score, make_columns(plan, score, write))
+        if write.top_k is None:
+            return work
+        names = pl.Series([*plan.categories, None], dtype=pl.String)
+        return ClassifyTop(work, write.top_k, make_rank_columns(plan, score, write), names)
 
     return run_files(
         features,

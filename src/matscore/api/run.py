@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ def run_files(
     run: RunOptions,
     on_plan: Callable[[tuple[Plan, ...]], None] | None,
     on_progress: Callable[[Progress], None] | None,
+    hold: Callable[..., Weights] = read_weights,
+    speak: Callable[[Plan], Plan] | None = None,
+    suggest_chunk: Callable[[Plan], int] | None = None,
 ) -> Summary[Any]:
     """Do a command's work on every row of some files.
 
@@ -83,6 +87,12 @@ def run_files(
         Takes a plan and the weights; returns what to do with the rows of that plan's file.
     read, align, rejects, run, on_plan, on_progress
         As in `matscore.classify_file`.
+    hold : callable
+        Reads the weights, as `read_weights` does.
+    speak : callable, optional
+        Takes a plan, gives one that speaks of the command's own files.
+    suggest_chunk : callable, optional
+        Takes the first plan, gives the bytes of a chunk where none are asked for.
 
     Returns
     -------
@@ -96,12 +106,14 @@ def run_files(
     """
     inputs = _as_paths(features)
     check_paths([*inputs, str(weights)], output, rejects)
-    held = read_weights(str(weights), read, checksum=run.checksum)
+    held = hold(str(weights), read, checksum=run.checksum)
     with contextlib.ExitStack() as stack:
         tables = [open_table(path, read, checksum=run.checksum) for path in inputs]
         for table in tables:
             stack.callback(table.close)
         parts = [plan_part(table, held, read, align) for table in tables]
+        if speak is not None:
+            parts = [replace(part, plan=speak(part.plan)) for part in parts]
         plans = require_fits(parts)
         found = format_of(output) if isinstance(output, (str, Path)) else None
         spec = prepare_output(plans[0], found or "csv")
@@ -114,6 +126,8 @@ def run_files(
             make_job(part, read, work, spec, rejects.on_error)
             for part, work in zip(parts, works, strict=True)
         ]
+        if suggest_chunk is not None and run.chunk_bytes is None:
+            run = replace(run, chunk_bytes=suggest_chunk(plans[0]))
         totals = Totals(works[0].zero(), rejects)
         results = map_ordered(_run_pair, iter_pairs(parts, jobs, run), run.n_jobs or count_jobs())
         with contextlib.closing(results):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matscore.cli import options as o
 
@@ -16,9 +16,11 @@ _FOREIGN = {
 # fmt: on
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from matscore.cli.streams import Streams
     from matscore.files.encode import Format
     from matscore.summary import Summary
-    from matscore.work.classify import ScoreTally
 
 
 def classify(
@@ -42,6 +44,7 @@ def classify(
     margin: o.Margin = False,
     no_scores: o.NoScores = False,
     threshold: o.Threshold = None,
+    top_k: o.TopK = None,
     format_: o.OutputFormat = None,
     output: o.OutputFile = None,
     precision: o.Precision = None,
@@ -64,20 +67,24 @@ def classify(
     """
     from matscore.api.classify import classify_file
     from matscore.cli.progress import show_progress
-    from matscore.cli.reading import align_options, read_options, reject_options, score_options
+    from matscore.cli.ranking import render_top
+    from matscore.cli.reading import (
+        align_options,
+        output_options,
+        read_options,
+        reject_options,
+        score_options,
+    )
     from matscore.cli.report import open_report
     from matscore.cli.say import say_facts, say_rejects
     from matscore.cli.streams import open_streams
     from matscore.cli.table import render_scores
-    from matscore.options import OutputOptions, RunOptions
+    from matscore.options import RunOptions
     from matscore.work.classify import ScoreTally
 
     streams = open_streams(color.value)
-    chosen: Format = "table" if output is None and streams.out_is_terminal else "csv"
-    if format_ is not None:
-        chosen = format_.value
-    elif output is not None:
-        chosen = find_format(output)
+    chosen = choose_format(streams, format_, output)
+    render = render_scores if top_k is None else render_top
     inputs = [*features, weights]
     with (
         open_report(report, inputs, [output, rejects], ScoreTally.NAMES) as record,
@@ -93,7 +100,9 @@ def classify(
                 intercept, no_intercept,
             ),
             score=score_options(probabilities, threshold),
-            write=OutputOptions(chosen, not no_scores, margin, precision, excel_safe, max_rows),
+            write=output_options(
+                chosen, not no_scores, margin, precision, excel_safe, max_rows, top_k
+            ),
             rejects=reject_options(on_error, rejects, max_rejects, missing),
             run=RunOptions(jobs, chunk_size, checksum=report is not None),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
@@ -105,10 +114,19 @@ def classify(
         elif output is None:
             record.summary = run()
         else:
-            record.summary = write_table(run, output, inputs)
+            record.summary = write_table(run, output, inputs, render)
     if record.summary is not None and chosen == "table" and output is None:
-        streams.print_out(partial(render_scores, record.summary))
+        streams.print_out(partial(render, record.summary))
     say_rejects(streams, record.summary, rejects, quiet=quiet)
+
+
+def choose_format(streams: Streams, asked: o.Format | None, output: str | None) -> Format:
+    """Return the format that is asked for, named by the output, or fit for the stream."""
+    if asked is not None:
+        return asked.value
+    if output is not None:
+        return find_format(output)
+    return "table" if streams.out_is_terminal else "csv"
 
 
 def find_format(output: str) -> Format:
@@ -132,14 +150,16 @@ def find_format(output: str) -> Format:
 
 
 def write_table(
-    run: Callable[[], Summary[ScoreTally]], output: str, inputs: list[str]
-) -> Summary[ScoreTally]:
-    """Render the table into a file, whole or not at all."""
+    run: Callable[[], Summary[Any]],
+    output: str,
+    inputs: list[str],
+    render: Callable[[Summary[Any], Console], None],
+) -> Summary[Any]:
+    """Render a table into a file, whole or not at all."""
     from matscore.cli.streams import render_text
-    from matscore.cli.table import render_scores
     from matscore.files.compress import open_output
 
     with open_output(output, inputs=inputs) as out:
         summary = run()
-        out.write(render_text(partial(render_scores, summary), None, "never").encode())
+        out.write(render_text(partial(render, summary), None, "never").encode())
     return summary

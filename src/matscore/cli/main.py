@@ -12,6 +12,7 @@ import typer
 import matscore
 from matscore.cli.check import check
 from matscore.cli.classify import classify
+from matscore.cli.recommend import recommend
 
 app = typer.Typer(
     name="matscore",
@@ -21,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command(no_args_is_help=True)(classify)
+app.command(no_args_is_help=True)(recommend)
 app.command(no_args_is_help=True)(check)
 
 

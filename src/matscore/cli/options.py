@@ -62,6 +62,13 @@ class OnError(StrEnum):
     reject = "reject"
 
 
+class Metric(StrEnum):
+    """What a score of user and item is."""
+
+    dot = "dot"
+    cosine = "cosine"
+
+
 class Decimal(StrEnum):
     """Decimal marks."""
 
@@ -142,6 +149,23 @@ WeightsFile = Annotated[
     typer.Argument(
         metavar="WEIGHTS",
         help="File with one row a feature and one column a category.",
+        show_default=False,
+    ),
+]
+
+UsersFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="USERS",
+        help="File with one row a user and one column a feature; `-` is standard input.",
+        show_default=False,
+    ),
+]
+ItemsFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="ITEMS",
+        help="File with one row an item and one column a feature; it is held in memory.",
         show_default=False,
     ),
 ]
@@ -266,6 +290,82 @@ Threshold = Annotated[
         "--threshold",
         metavar="T",
     ),
+]
+TopK = Annotated[
+    int | None,
+    _option(
+        SCORING,
+        "Write the K best categories of each row, one line each: label, rank, category, score.",
+        "--top-k",
+        "-k",
+        min=1,
+        metavar="K",
+    ),
+]
+ItemsK = Annotated[
+    int | None,
+    _option(SCORING, "Items a user.", "--top-k", "-k", min=1, metavar="K", show_default="10"),
+]
+ScoreMetric = Annotated[
+    Metric,
+    _option(
+        SCORING,
+        "What a score is: the product, or the cosine, which a row of zeros does not have.",
+        "--metric",
+    ),
+]
+MinScore = Annotated[
+    float | None,
+    _option(SCORING, "Leave out items whose score is under S.", "--min-score", metavar="S"),
+]
+ExcludeFile = Annotated[
+    str | None,
+    _option(
+        SCORING,
+        "File of pairs that are not recommended: users in its first column, items in its second.",
+        "--exclude",
+        metavar="FILE",
+    ),
+]
+WholeMatrix = Annotated[
+    bool,
+    _option(SCORING, "Write the score of every user and item: a column an item.", "--matrix"),
+]
+TransposeUsers = Annotated[
+    bool,
+    _option(LINING_UP, "Transpose the users; they are read into memory.", "--transpose-users"),
+]
+TransposeItems = Annotated[
+    bool,
+    _option(LINING_UP, "Transpose the items, which then are columns.", "--transpose-items"),
+]
+UsersIdCol = Annotated[
+    str | None,
+    _option(LINING_UP, "Users column that holds their labels.", "--id-col", metavar="NAME"),
+]
+UsersKeepCols = Annotated[
+    str | None,
+    _option(
+        LINING_UP,
+        "Users columns to carry into the output unchanged, or `all` that are not features.",
+        "--keep-cols",
+        metavar="A,B",
+    ),
+]
+StrictUsers = Annotated[
+    bool,
+    _option(LINING_UP, "Refuse users columns that the items do not have.", "--strict"),
+]
+UsersMissing = Annotated[
+    Missing,
+    _option(
+        READING,
+        "A user's missing cell: stop; reject its row; read it as 0; keep the user, with no items.",
+        "--missing",
+    ),
+]
+UserRows = Annotated[
+    int, _option(OUTPUT, "Users that a table shows.", "--max-rows", min=0, metavar="N")
 ]
 OutputFormat = Annotated[
     Format | None,

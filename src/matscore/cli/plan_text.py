@@ -150,12 +150,12 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
     """Yield what is known, a heading and a text at a time."""
     features, weights = _features(plan), _weights(plan)
     matched, extra = _match(plan)
-    yield "features", f"{features.path} {show_shape(*features.shape, signs)}"
+    yield plan.roles[0], f"{features.path} {show_shape(*features.shape, signs)}"
     yield "  columns", _say_names(features.columns)
     if plan.transpose_features:
         yield "  rows", _say_names(features.rows)
     yield "  labels", _say_label(plan, features)
-    yield "weights", f"{weights.path} {show_shape(*weights.shape, signs)}"
+    yield plan.roles[1], f"{weights.path} {show_shape(*weights.shape, signs)}"
     yield "  columns", _say_names(weights.columns)
     yield "  rows", _say_names(weights.rows)
     if matched or plan.ok:

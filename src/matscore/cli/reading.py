@@ -7,10 +7,12 @@ import math
 
 from matscore.cli import options as o
 from matscore.errors import UsageError
+from matscore.files.encode import Format
 from matscore.files.parse import MISSING_VALUES
 from matscore.files.table import ReadOptions
-from matscore.options import RejectOptions
+from matscore.options import OutputOptions, RejectOptions
 from matscore.plan import PlanOptions
+from matscore.recommend import RecommendOptions
 from matscore.score import ScoreOptions
 
 
@@ -69,6 +71,47 @@ def score_options(probabilities: bool, threshold: float | None) -> ScoreOptions:
         what = "with --probabilities, --threshold is a probability"
         raise UsageError(what, "give it a number from 0 to 1")
     return ScoreOptions(probabilities, threshold)
+
+
+def output_options(
+    form: Format,
+    scores: bool,
+    margin: bool,
+    precision: int | None,
+    excel_safe: bool,
+    max_rows: int,
+    top_k: int | None,
+) -> OutputOptions:
+    """Return what is written.
+
+    Raises
+    ------
+    UsageError
+        Options that contradict each other.
+    """
+    if top_k is not None and margin:
+        what = "--margin and --top-k contradict each other"
+        raise UsageError(what, "the ranks of --top-k have scores to compare")
+    return OutputOptions(form, scores, margin, precision, excel_safe, max_rows, top_k)
+
+
+def recommend_options(
+    k: int | None, min_score: float | None, exclude: str | None, matrix: bool
+) -> RecommendOptions:
+    """Return what is recommended.
+
+    Raises
+    ------
+    UsageError
+        A least score that is no number, or options that a whole matrix leaves without effect.
+    """
+    if min_score is not None and not math.isfinite(min_score):
+        raise UsageError("--min-score is not a finite number", "give it a number")
+    for option, value in (("--top-k", k), ("--min-score", min_score), ("--exclude", exclude)):
+        if matrix and value is not None:
+            what = f"{option} and --matrix contradict each other"
+            raise UsageError(what, "a matrix has the score of every user and item")
+    return RecommendOptions(10 if k is None else k, min_score)
 
 
 def align_options(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matscore.cli.report import Record
     from matscore.plan import Plan
     from matscore.summary import Summary
+    from matscore.work.recommend import RecommendTally
 
 
 def say_facts(
@@ -46,6 +47,28 @@ def say_facts(
             console.print(Text(f"matscore: {show(fact)}", style="dim"), soft_wrap=True)
 
     return say
+
+
+def say_excluded(streams: Streams, summary: Summary[RecommendTally] | None, *, quiet: bool) -> None:
+    """Warn that pairs to leave out name users or items that are not there.
+
+    Parameters
+    ----------
+    streams : Streams
+        The warning goes to standard error.
+    summary : Summary or None
+        What was done.
+    quiet : bool
+        Say nothing.
+    """
+    seen = None if summary is None else summary.tally.seen
+    if quiet or summary is None or seen is None:
+        return
+    counts = ((summary.tally.n_unknown_users, "user"), (seen.n_unknown_items, "item"))
+    unknown = [plural(n, noun) for n, noun in counts if n]
+    if unknown:
+        what = f"matscore: {show(seen.path)} names {' and '.join(unknown)} not to be found"
+        streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
 
 
 def say_rejects(

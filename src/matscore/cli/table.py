@@ -17,7 +17,21 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from matscore.cli.text import Signs, format_numbers, pad, plural, show_product, signs_for
+from matscore.cli.columns import (
+    BEST,
+    CRAMPED,
+    DIM,
+    GAP,
+    HEAD,
+    ROOMY,
+    TIED,
+    TIGHT,
+    Column,
+    Least,
+    count_cells,
+    render_columns,
+)
+from matscore.cli.text import Signs, format_numbers, plural, show_product, signs_for
 from matscore.names import is_number
 
 if TYPE_CHECKING:
@@ -25,59 +39,16 @@ if TYPE_CHECKING:
     from matscore.summary import Summary
     from matscore.work.classify import ScoreColumns, ScoreTally
 
-_GAP = 2
 _LONGEST = 2000  # a label may be a megabyte
 _LONGEST_WHOLE = 20
 _FEW_ROWS = 20
-_BEST, _TIED, _DIM, _HEAD = "bold green", "bold yellow", "dim", "bold"
-
-
-@dataclass(frozen=True)
-class _Least:
-    """Cells that columns may shrink to while there are others that could be left out."""
-
-    label: int
-    text: int
-    heading: int
-
-
-_ROOMY, _TIGHT, _CRAMPED = _Least(18, 14, 8), _Least(10, 8, 6), _Least(4, 4, 4)
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column as it is shown; its texts are safe and as wide as they like.
-
-    `short` is what is cut where the heading finds no room.
-    """
-
-    heading: str
-    cells: Sequence[str]
-    styles: Sequence[str]
-    is_label: bool = False
-    is_numeric: bool = False
-    short: str = ""
-
-    @property
-    def width(self) -> int:
-        return max(cell_len(self.heading), self.body)
-
-    @property
-    def body(self) -> int:
-        return max(map(cell_len, self.cells), default=0)
-
-    def least(self, at: _Least) -> int:
-        """Return the width under which it may not shrink; numbers are never cut."""
-        if self.is_numeric:
-            return max(self.body, min(cell_len(self.heading), at.heading))
-        return min(self.width, at.label if self.is_label else at.text)
 
 
 @dataclass(frozen=True)
 class _Choice:
     """The columns that are shown, and what is said of the others."""
 
-    columns: list[_Column]
+    columns: list[Column]
     hidden: list[str] = field(default_factory=list)
 
 
@@ -101,23 +72,23 @@ class _Rows:
         decided: NDArray[np.bool_] = self.marks.sum(axis=0) > 0
         return decided
 
-    def label(self) -> _Column:
+    def label(self) -> Column:
         spec = self.spec
         if spec.numbered:
             cells = [str(row) for row in self.frame[spec.label_name]]
-            return _Column(self.signs.show(spec.label_name), cells, [""] * len(cells), True, True)
+            return Column(self.signs.show(spec.label_name), cells, [""] * len(cells), True, True)
         return replace(self._text(spec.label_name), is_label=True)
 
-    def kept(self, n: int) -> list[_Column]:
+    def kept(self, n: int) -> list[Column]:
         return [self._text(name) for name in self.spec.kept_names[:n]]
 
-    def scores(self, n: int) -> list[_Column]:
+    def scores(self, n: int) -> list[Column]:
         return [
             self._marked(name, self.frame[name], self.marks[i])
             for i, name in enumerate(self.spec.score_names[:n])
         ]
 
-    def probabilities(self, n: int) -> list[_Column]:
+    def probabilities(self, n: int) -> list[Column]:
         spec = self.spec
         marks: NDArray[np.bool_] = np.zeros_like(self.marks) if spec.scores else self.marks
         names = zip(spec.categories, spec.probability_names[:n], marks, strict=False)
@@ -129,17 +100,17 @@ class _Rows:
             for category, name, mark in names
         ]
 
-    def best(self) -> list[_Column]:
+    def best(self) -> list[Column]:
         """Return the highest score and probability of each row instead of them all."""
         spec, marks = self.spec, self.decided
-        columns: list[_Column] = []
+        columns: list[Column] = []
         for name, names in (("score", spec.score_names), ("probability", spec.probability_names)):
             if names:
                 columns.append(self._marked(name, self._best_of(names), marks))
                 marks = np.zeros_like(marks)
         return columns
 
-    def prediction(self) -> list[_Column]:
+    def prediction(self) -> list[Column]:
         if not self.spec.prediction:
             return []
         alone = not (self.spec.scores or self.spec.probabilities)
@@ -147,16 +118,16 @@ class _Rows:
         for name, tied in zip(self.frame["prediction"], self.tied, strict=True):
             cell = self.signs.dash if name is None else self.signs.show(name)
             cells.append(f"{cell} {self.signs.tie}" if tied and alone else cell)
-            styles.append(_DIM if name is None else _TIED if tied else _BEST)
-        return [_Column("prediction", cells, styles)]
+            styles.append(DIM if name is None else TIED if tied else BEST)
+        return [Column("prediction", cells, styles)]
 
-    def margin(self) -> list[_Column]:
+    def margin(self) -> list[Column]:
         if not self.spec.margin:
             return []
         unmarked: NDArray[np.bool_] = np.zeros_like(self.tied)
         return [self._marked("margin", self.frame["margin"], unmarked)]
 
-    def _text(self, name: str) -> _Column:
+    def _text(self, name: str) -> Column:
         texts = self.frame[name].fill_null("").to_list()
         cells = [
             self.signs.show(text[:_LONGEST]) + self.signs.ellipsis * (len(text) > _LONGEST)
@@ -165,20 +136,20 @@ class _Rows:
         filled = [text for text in texts if text]
         numeric = all(is_number(text) and len(text) <= _LONGEST_WHOLE for text in filled)
         styles = [""] * len(cells)
-        return _Column(self.signs.show(name), cells, styles, is_numeric=bool(filled) and numeric)
+        return Column(self.signs.show(name), cells, styles, is_numeric=bool(filled) and numeric)
 
     def _marked(
         self, name: str, values: pl.Series | NDArray[np.float64], marks: NDArray[np.bool_]
-    ) -> _Column:
+    ) -> Column:
         numbers = format_numbers(list(values), self.precision)
         cells, styles = [], []
         slot = 2 * bool(marks.any())
         for number, mark, tied in zip(numbers, marks, self.tied, strict=True):
             sign = f" {self.signs.tie if tied else self.signs.best}" if mark else " " * slot
             cells.append(number + sign)
-            unmarked = _DIM if number.strip() == "NaN" else ""
-            styles.append((_TIED if tied else _BEST) if mark else unmarked)
-        return _Column(self.signs.show(name), cells, styles, is_numeric=True)
+            unmarked = DIM if number.strip() == "NaN" else ""
+            styles.append((TIED if tied else BEST) if mark else unmarked)
+        return Column(self.signs.show(name), cells, styles, is_numeric=True)
 
     def _best_of(self, names: Sequence[str]) -> NDArray[np.float64]:
         values = self.frame.select(names).to_numpy()
@@ -203,14 +174,14 @@ def render_scores(summary: Summary[ScoreTally], console: Console) -> None:
     plan = summary.plans[0]
     n_features, n_categories = len(plan.feature_names), len(plan.categories)
     equation = show_product(summary.n_rows, n_features, n_categories, console.width, signs)
-    console.print(Text(f"{equation}\n", style=_HEAD))
-    for line in _render_table(choice.columns, console.width, signs):
+    console.print(Text(f"{equation}\n", style=HEAD))
+    for line in render_columns(choice.columns, console.width, signs):
         console.print(line, soft_wrap=True)
     for text in _say_rest(summary, rows, choice):
-        console.print(Text(text, style=_DIM))
+        console.print(Text(text, style=DIM))
     if summary.n_rows and rows.spec.prediction:
         console.print("")
-        console.print(_render_counts(summary, console.width, signs))
+        console.print(render_counts(summary, console.width, signs))
 
 
 def _take_rows(summary: Summary[ScoreTally], signs: Signs) -> _Rows:
@@ -228,31 +199,31 @@ def _choose_columns(rows: _Rows, width: int) -> _Choice:
     """Return the first choice of columns that fits, or the smallest there is."""
     choice = _Choice([])
     for choice, least in _iter_choices(rows, width):
-        if _count_cells([column.least(least) for column in choice.columns]) <= width:
+        if count_cells([column.least(least) for column in choice.columns]) <= width:
             break
     return choice
 
 
-def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[_Choice, _Least]]:
+def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[_Choice, Least]]:
     spec = rows.spec
-    most = width // (1 + _GAP) + 1  # columns that the terminal could ever hold
+    most = width // (1 + GAP) + 1  # columns that the terminal could ever hold
     label, prediction, margin = rows.label(), rows.prediction(), rows.margin()
     kept, scores, probabilities = rows.kept(most), rows.scores(most), rows.probabilities(most)
     best, n_categories, n_kept = rows.best(), len(spec.categories), len(spec.kept_names)
     if n_categories <= most >= n_kept:
         columns = [label, *kept, *scores, *prediction, *probabilities, *margin]
-        yield _Choice(columns), _TIGHT
+        yield _Choice(columns), TIGHT
         if scores and probabilities:
             columns = [label, *kept, *scores, *prediction, best[1], *margin]
-            yield _Choice(columns, ["probability of the best category only"]), _TIGHT
+            yield _Choice(columns, ["probability of the best category only"]), TIGHT
     last = [*prediction, *best, *margin]
     for n in range(min(len(scores), n_categories - 1), -1, -1):
         if n_kept <= most:
             columns = [label, *kept, *scores[:n], *last]
-            yield _Choice(columns, _say_hidden(spec, n, n_kept)), _ROOMY
+            yield _Choice(columns, _say_hidden(spec, n, n_kept)), ROOMY
     for n in range(len(kept), -1, -1):
-        yield _Choice([label, *kept[:n], *last], _say_hidden(spec, 0, n)), _TIGHT
-    yield _Choice([label, *last], _say_hidden(spec, 0, 0)), _CRAMPED
+        yield _Choice([label, *kept[:n], *last], _say_hidden(spec, 0, n)), TIGHT
+    yield _Choice([label, *last], _say_hidden(spec, 0, 0)), CRAMPED
 
 
 def _say_hidden(spec: ScoreColumns, n_scores: int, n_kept: int) -> list[str]:
@@ -263,50 +234,6 @@ def _say_hidden(spec: ScoreColumns, n_scores: int, n_kept: int) -> list[str]:
     if n_kept < len(spec.kept_names):
         hidden.append(f"{n_kept} of {plural(len(spec.kept_names), 'kept column')} shown")
     return hidden
-
-
-def _count_cells(widths: Sequence[int]) -> int:
-    return sum(widths) + _GAP * (len(widths) - 1)
-
-
-def _fit_widths(columns: Sequence[_Column], width: int) -> list[int]:
-    """Shrink the widest columns, as far as they allow, until all fit."""
-    widths = [min(column.width, max(width, column.least(_CRAMPED))) for column in columns]
-    for at in (_ROOMY, _TIGHT, _CRAMPED):
-        least = [column.least(at) for column in columns]
-        while _count_cells(widths) > width:
-            slack = [w if w > low else 0 for w, low in zip(widths, least, strict=True)]
-            if not any(slack):
-                break
-            widths[slack.index(max(slack))] -= 1
-    return widths
-
-
-def _render_table(columns: Sequence[_Column], width: int, signs: Signs) -> Iterator[Text]:
-    widths = _fit_widths(columns, width)
-    headings = [
-        (column.heading if column.width <= width else column.short or column.heading, _HEAD)
-        for column, width in zip(columns, widths, strict=True)
-    ]
-    body = zip(*(zip(column.cells, column.styles, strict=True) for column in columns), strict=True)
-    yield _render_row(columns, headings, widths, signs)
-    yield Text(signs.rule * _count_cells(widths), style=_DIM)
-    for row in body:
-        yield _render_row(columns, row, widths, signs)
-
-
-def _render_row(
-    columns: Sequence[_Column],
-    cells: Sequence[tuple[str, str]],
-    widths: Sequence[int],
-    signs: Signs,
-) -> Text:
-    line = Text()
-    for column, (text, style), width in zip(columns, cells, widths, strict=True):
-        gap = " " * _GAP if line else ""
-        cell = pad(signs.shorten(text, width), width, right=column.is_numeric)
-        line.append(gap).append(cell, style=style)
-    return line
 
 
 def _say_rest(summary: Summary[ScoreTally], rows: _Rows, choice: _Choice) -> Iterator[str]:
@@ -321,7 +248,7 @@ def _say_rest(summary: Summary[ScoreTally], rows: _Rows, choice: _Choice) -> Ite
         yield f"{signs.tie} a tie: the first category wins it"
 
 
-def _render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Text:
+def render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Text:
     """Write the rows that each category won, and the rows that are special."""
     won = [(name, n) for name, n in summary.tally.counts.items() if n]
     won.sort(key=lambda item: -item[1])

@@ -25,6 +25,8 @@ class Signs:
     best: str = "★"
     tie: str = "="
     dash: str = "–"
+    transposed: str = "ᵀ"
+    bar: str = "█"
     ellipsis: str = "…"
     encoding: str = "utf-8"
 
@@ -38,7 +40,7 @@ class Signs:
 
 
 UNICODE = Signs()
-ASCII = Signs("x", "*", "->", "-", "*", "=", "-", "...", "ascii")
+ASCII = Signs("x", "*", "->", "-", "*", "=", "-", "^T", "#", "...", "ascii")
 
 
 def signs_for(console: Console) -> Signs:
@@ -157,8 +159,28 @@ def show_product(
     features = show_shape(n_rows, n_features, signs)
     weights = f"{signs.dot} {show_shape(n_features, n_categories, signs)}"
     scores = f"{signs.arrow} {show_shape(n_rows, n_categories, signs)}"
-    text = features
-    for part in (weights, scores):
+    return _flow_parts(features, [weights, scores], width)
+
+
+def show_similarity(
+    n_users: int | None, n_features: int, n_items: int, width: int, signs: Signs = UNICODE
+) -> str:
+    """Write what the product of users with items transposed does to the shapes.
+
+    Examples
+    --------
+    >>> show_similarity(3, 4, 2, 80)
+    '(3 × 4) · (2 × 4)ᵀ → (3 × 2)'
+    """
+    users = show_shape(n_users, n_features, signs)
+    items = f"{signs.dot} {show_shape(n_items, n_features, signs)}{signs.transposed}"
+    return _flow_parts(
+        users, [items, f"{signs.arrow} {show_shape(n_users, n_items, signs)}"], width
+    )
+
+
+def _flow_parts(text: str, parts: Sequence[str], width: int) -> str:
+    for part in parts:
         room = width - cell_len(text.rpartition("\n")[2])
         text += (" " if cell_len(part) < room else "\n") + part
     return text

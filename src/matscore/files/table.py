@@ -210,7 +210,12 @@ def iter_table(
 
 
 def read_matrix(
-    table: Table, options: ReadOptions, *, chunk_bytes: int, is_model: bool = False
+    table: Table,
+    options: ReadOptions,
+    *,
+    chunk_bytes: int,
+    is_model: bool = False,
+    missing_hint: str = "every weight must be a number",
 ) -> Matrix:
     """Read a whole table into memory: text in its first column, numbers in the others.
 
@@ -224,6 +229,8 @@ def read_matrix(
         Size of the pieces it is read in.
     is_model : bool
         Whether these are weights, of which none may be missing.
+    missing_hint : str
+        What is said where one is.
 
     Returns
     -------
@@ -245,7 +252,7 @@ def read_matrix(
         options.decimal,
         "error" if is_model or options.missing == "error" else "keep",
         options.missing_values,
-        "every weight must be a number" if is_model else Layout.missing_hint,
+        missing_hint if is_model else Layout.missing_hint,
     )
     parts = [
         _parse_whole(layout, chunk)

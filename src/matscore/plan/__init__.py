@@ -13,10 +13,20 @@ from __future__ import annotations
 from matscore.errors import PlanError
 from matscore.plan.line_up import line_up
 from matscore.plan.misfit import Misfit
+from matscore.plan.roles import align_items, speak_of_items
 from matscore.plan.types import MissingFeature, Plan, PlanOptions, Side
 from matscore.plan.way_out import explain_misfit
 
-__all__ = ["MissingFeature", "Plan", "PlanOptions", "Side", "make_plan", "require_fit"]
+__all__ = [
+    "MissingFeature",
+    "Plan",
+    "PlanOptions",
+    "Side",
+    "align_items",
+    "make_plan",
+    "require_fit",
+    "speak_of_items",
+]
 
 _DEFAULTS = PlanOptions()
 

@@ -145,6 +145,8 @@ class Plan:
         Options to add to, and to take from, the command so that it works.
     swap : bool
         The command works with the two files exchanged.
+    roles : tuple of str
+        What the two files are called.
     """
 
     features: Side
@@ -174,6 +176,7 @@ class Plan:
     add_options: tuple[str, ...] = ()
     drop_options: tuple[str, ...] = ()
     swap: bool = False
+    roles: tuple[str, str] = ("features", "weights")
 
     @property
     def ok(self) -> bool:

@@ -30,6 +30,7 @@ from matscore.recommend.catalog import (
     make_catalog,
     make_users,
 )
+from matscore.recommend.exact import score_tile
 from matscore.recommend.scale import Places, screening_unit
 from matscore.recommend.search import MOST_PAIRS, Found, join_found, search_block, search_zeros
 
@@ -43,6 +44,7 @@ __all__ = [
     "fill_catalog",
     "make_catalog",
     "recommend_rows",
+    "score_users",
 ]
 
 _USERS = 512
@@ -169,6 +171,40 @@ def recommend_rows(
     whole = join_found(found)
     counts = np.bincount(whole.user, minlength=n_rows)
     return Recommended(counts, whole.item, whole.scores, whole.tied), whole.overflow
+
+
+def score_users(
+    catalog: Catalog,
+    features: Sequence[Floats],
+    n_rows: int,
+    has_missing: NDArray[np.bool_] | None = None,
+) -> Floats:
+    """Return the scores of all items for each user.
+
+    Parameters
+    ----------
+    catalog, features, n_rows, has_missing
+        As in `recommend_rows`.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_items), float64
+        NaN for a user with a missing feature, and where zeros have no cosine; infinite or NaN where
+        a product overflows.
+
+    Examples
+    --------
+    >>> films = make_catalog([np.array([0.8, 0.2]), np.array([0.1, 0.9])], 2)
+    >>> score_users(films, [np.array([0.5]), np.array([0.0])], 1).tolist()
+    [[0.4, 0.1]]
+    """
+    nobody = np.zeros(n_rows, dtype=bool) if has_missing is None else has_missing
+    users = make_users(features, catalog.metric, nobody)
+    scores = np.empty((n_rows, catalog.shape[0]))
+    for _, items in catalog.iter_tiles():
+        scores[:, items] = score_tile(catalog, users, items)
+    scores[nobody] = np.nan
+    return scores
 
 
 def _sort_exclusions(exclusions: Exclusions | None, n_rows: int) -> Excluded:

@@ -1,0 +1,63 @@
+"""Files of pairs: two columns of text, whatever else stands beside them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import polars as pl
+
+from matscore.errors import InputError
+from matscore.files.parse import Layout
+from matscore.files.rows import parse_rows
+from matscore.files.table import ReadOptions, iter_table, open_table
+
+_CHUNK_BYTES = 4 * 2**20
+
+
+def read_pairs(path: str, read: ReadOptions) -> tuple[pl.Series, pl.Series]:
+    """Read the first two columns of a file, whole.
+
+    Parameters
+    ----------
+    path : str
+        A file of any format that matrices are read from.
+    read : ReadOptions
+        How it is read.
+
+    Returns
+    -------
+    Series of str
+        The first column, byte for byte.
+    Series of str
+        The second.
+
+    Raises
+    ------
+    InputError, FileError
+        It cannot be read, is damaged or has one column only.
+    """
+    table = open_table(path, read)
+    with contextlib.closing(table):
+        if table.width < 2:
+            what, hint = "pairs need two columns", "give it a column of users and one of items"
+            raise InputError(path, what, hint, line=1)
+        layout = Layout(
+            table.names,
+            table.width,
+            0,
+            (1,),
+            (),
+            table.delimiter,
+            read.decimal,
+            read.missing,
+            read.missing_values,
+        )
+        parts = []
+        for chunk in iter_table(table, layout, chunk_bytes=_CHUNK_BYTES):
+            parsed = parse_rows(layout, chunk)
+            if parsed.rejects:
+                raise parsed.rejects[0].as_error(path)
+            parts.append((parsed.texts[0], parsed.texts[1]))
+    empty = pl.Series([], dtype=pl.String)
+    users, items = zip(*parts, strict=True) if parts else ((empty,), (empty,))
+    return pl.concat(users).fill_null(""), pl.concat(items).fill_null("")

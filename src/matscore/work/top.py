@@ -1,0 +1,104 @@
+"""``classify --top-k``: rows into their best categories, a line each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from matscore.product import Floats
+from matscore.rank import NO_PLACE, Ranking, rank_categories
+from matscore.work import Fault, Preview, Rows
+from matscore.work.classify import Classify, ScoredRows, ScoreTally
+from matscore.work.ranked import RankColumns, RankedPreview, RankedRows, make_long_frame
+
+
+@dataclass(frozen=True)
+class ClassifyTop:
+    """The work of ``classify --top-k``.
+
+    Attributes
+    ----------
+    classify : Classify
+        What finds the scores.
+    k : int
+        Categories a row.
+    columns : RankColumns
+        What to write.
+    names : Series of str
+        The categories, and nothing after the last.
+    """
+
+    classify: Classify
+    k: int
+    columns: RankColumns
+    names: pl.Series
+
+    def zero(self) -> ScoreTally:
+        """Return the counts of no rows."""
+        return self.classify.zero()
+
+    def apply(self, rows: Rows) -> TopRows:
+        """Score rows and rank the categories of each."""
+        outcome = self.classify.apply(rows)
+        scored, options = outcome.scored, self.classify.options
+        scores = scored.scores
+        if options.threshold is not None:
+            gate = scores if scored.probabilities is None else scored.probabilities
+            scores = np.where(gate >= options.threshold, scores, -np.inf)
+        ranking = rank_categories(scores, scored.blocks, self.classify.model, self.k)
+        return TopRows(self, rows, outcome, ranking)
+
+
+@dataclass(frozen=True)
+class TopRows:
+    """The outcome of ``classify --top-k``.
+
+    Attributes
+    ----------
+    work : ClassifyTop
+        What was done.
+    rows : Rows
+        To what.
+    outcome : ScoredRows
+        What ``classify`` makes of them.
+    ranking : Ranking
+        Their best categories.
+    """
+
+    work: ClassifyTop
+    rows: Rows
+    outcome: ScoredRows
+    ranking: Ranking
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Rows whose scores overflow."""
+        return self.outcome.faults
+
+    def tally(self) -> ScoreTally:
+        """Count the rows."""
+        return self.outcome.tally()
+
+    def frame(self) -> pl.DataFrame:
+        """Return the long table."""
+        there = self.ranking.places != NO_PLACE
+        row, _ = np.nonzero(there)
+        chosen, scored = self.ranking.places[there], self.outcome.scored
+        numbers: list[Floats] = [scored.scores[chosen, row]] * self.work.columns.scores
+        if scored.probabilities is not None:
+            numbers.append(scored.probabilities[chosen, row])
+        missing = self.rows.has_missing
+        undefined = np.zeros(self.rows.n_rows, dtype=bool) if missing is None else missing
+        ranked = RankedRows(there.sum(axis=1), chosen, tuple(numbers), undefined)
+        return make_long_frame(self.work.columns, self.rows, self.work.names, ranked)
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return the lines of the first rows."""
+        there = self.ranking.places != NO_PLACE
+        lines = np.maximum(there.sum(axis=1), 1)
+        tied = np.zeros(int(lines.sum()), dtype=bool)
+        tied[np.repeat(there.any(axis=1), lines)] = self.ranking.tied[there]
+        whole = RankedPreview(self.frame(), n_rows=self.rows.n_rows, tied=tied)
+        return whole.head(n_rows)
