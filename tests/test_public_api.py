@@ -60,6 +60,7 @@ LAYERS = (
     "engines",
     "summary",
     "prepare",
+    "items",
     "api",
     "frames",
     "cli",

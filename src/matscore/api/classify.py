@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import polars as pl
-
 from matscore.api.run import run_files
 from matscore.files.deliver import BinaryFile
 from matscore.files.encode import Format, OutputSpec
@@ -22,6 +20,7 @@ from matscore.prepare import (
 from matscore.score import ScoreOptions
 from matscore.summary import Progress, Summary
 from matscore.work.classify import Classify, ScoreTally
+from matscore.work.ranked import list_names
 from matscore.work.top import ClassifyTop
 
 
@@ -96,8 +95,8 @@ def classify_file(
         work = Classify(take_model(plan, held), score, make_columns(plan, score, write))
         if write.top_k is None:
             return work
-        names = pl.Series([*plan.categories, None], dtype=pl.String)
-        return ClassifyTop(work, write.top_k, make_rank_columns(plan, score, write), names)
+        columns = make_rank_columns(plan, score, write)
+        return ClassifyTop(work, write.top_k, columns, list_names(plan.categories))
 
     return run_files(
         features,

@@ -5,35 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-import polars as pl
-
 from matscore.api.run import run_files
 from matscore.errors import UsageError
 from matscore.files.deliver import BinaryFile
 from matscore.files.encode import Format, OutputSpec
-from matscore.files.pairs import read_pairs
 from matscore.files.table import ReadOptions
+from matscore.items import hold_items, make_item_columns, read_seen, suggest_chunk
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions, align_items, speak_of_items
 from matscore.prepare import Weights, make_output_spec, read_weights
-from matscore.recommend import Catalog, Metric, RecommendOptions, make_catalog
+from matscore.recommend import Metric, RecommendOptions
 from matscore.summary import Progress, Summary
 from matscore.work import Work
-from matscore.work.ranked import RankColumns
-from matscore.work.recommend import (
-    MatrixColumns,
-    Recommend,
-    RecommendTally,
-    ScoreItems,
-    Seen,
-)
-
-_USERS_A_CHUNK = 512
-_CELLS_A_CHUNK = 2**22
-_BYTES_A_CELL = 12
-_MOST_BYTES = 4 * 2**20
-_LEAST_BYTES = 2**14
+from matscore.work.ranked import list_names
+from matscore.work.recommend import MatrixColumns, Recommend, RecommendTally, ScoreItems
 
 
 def recommend_file(
@@ -113,15 +98,15 @@ def recommend_file(
         raise UsageError("standard input can be only one of the inputs", "give the other a name")
 
     def prepare_output(plan: Plan, form: Format) -> OutputSpec:
-        return make_output_spec(plan, _make_columns(plan, write, matrix=matrix), write, form)
+        return make_output_spec(plan, make_item_columns(plan, write, matrix=matrix), write, form)
 
     def prepare_work(plan: Plan, held: Weights) -> Work:
-        columns = _make_columns(plan, write, matrix=matrix)
+        columns = make_item_columns(plan, write, matrix=matrix)
         catalog = hold_items(plan, held, metric)
         if isinstance(columns, MatrixColumns):
             return ScoreItems(catalog, columns)
         seen = None if exclude is None else read_seen(str(exclude), read, plan.categories)
-        labels = pl.Series([*plan.categories, None], dtype=pl.String)
+        labels = list_names(plan.categories)
         return Recommend(catalog, labels, recommend, columns, seen)
 
     return run_files(
@@ -138,69 +123,5 @@ def recommend_file(
         on_progress=on_progress,
         hold=partial(read_weights, missing_hint="every feature of an item must be a number"),
         speak=speak_of_items,
-        suggest_chunk=partial(_suggest_chunk, matrix=matrix),
+        suggest_chunk=partial(suggest_chunk, matrix=matrix),
     )
-
-
-def hold_items(plan: Plan, held: Weights, metric: Metric) -> Catalog:
-    """Return the items of a file, their features in the plan's order."""
-    values = held.matrix.values(label_column=plan.weights_label_column)
-    oriented = values.T if plan.transpose else values
-    columns = [oriented[i] for i in plan.weights_index]
-    return make_catalog(columns, len(plan.categories), metric)
-
-
-def read_seen(path: str, read: ReadOptions, items: tuple[str, ...]) -> Seen:
-    """Read the pairs that are not to be recommended.
-
-    Parameters
-    ----------
-    path : str
-        A file whose first two columns are users and items.
-    read : ReadOptions
-        How it is read.
-    items : tuple of str
-        The items' labels.
-
-    Returns
-    -------
-    Seen
-        With the pairs whose items are known.
-
-    Raises
-    ------
-    InputError, FileError
-        It cannot be read.
-    """
-    who, what = read_pairs(path, read)
-    known = {label: place for place, label in enumerate(items)}
-    labels = who.unique(maintain_order=True).to_list()
-    places = {label: place for place, label in enumerate(labels)}
-    user = np.array([places[label] for label in who.to_list()], dtype=np.int64)
-    item = np.array([known.get(label, -1) for label in what.to_list()], dtype=np.int64)
-    n_unknown = what.filter(pl.Series(item < 0)).n_unique() if (item < 0).any() else 0
-    user, item = user[item >= 0], item[item >= 0]
-    order = np.argsort(user, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(labels)))])
-    return Seen(path, places, starts, item[order], len(who), n_unknown)
-
-
-def _make_columns(plan: Plan, write: OutputOptions, *, matrix: bool) -> RankColumns | MatrixColumns:
-    numbered = plan.label_column is None
-    if matrix:
-        return MatrixColumns(plan.label_name, plan.kept_names, plan.categories, numbered)
-    names = plan.weights.names
-    found = names[0] if names and plan.weights_label_column and plan.transpose else ""
-    taken = {plan.label_name, *plan.kept_names, "rank", "score"}
-    if not found.strip() or found in taken:
-        found = "item"
-    return RankColumns(plan.label_name, plan.kept_names, found, numbered, write.scores)
-
-
-def _suggest_chunk(plan: Plan, *, matrix: bool) -> int:
-    """Return the bytes of a chunk: few users where there is much to do for each of them."""
-    n_items, width = len(plan.categories), plan.features.width
-    n_users = _CELLS_A_CHUNK // max(n_items, 1) if matrix else _USERS_A_CHUNK
-    if not matrix and n_items * _USERS_A_CHUNK < _CELLS_A_CHUNK:
-        n_users = _CELLS_A_CHUNK // n_items
-    return min(max(n_users * width * _BYTES_A_CELL, _LEAST_BYTES), _MOST_BYTES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -114,6 +114,11 @@ class RankedPreview(Preview):
             return np.ones(self.frame.height, dtype=bool)
         begins: NDArray[np.bool_] = self.frame["rank"].fill_null(1).to_numpy() == 1
         return begins
+
+
+def list_names(names: Sequence[str]) -> pl.Series:
+    """Return names to choose from by their indices, and nothing after the last."""
+    return pl.Series([*names, None], dtype=pl.String)
 
 
 def make_long_frame(
