@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,10 @@ _FOREIGN = {
 # fmt: on
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.files.encode import Format
+    from matscore.plan import Plan
     from matscore.summary import Summary
     from matscore.work.classify import ScoreTally
 
@@ -46,6 +50,8 @@ def classify(
     output: o.OutputFile = None,
     precision: o.Precision = None,
     max_rows: o.MaxRows = 20,
+    heatmap: o.HeatMap = False,
+    show_work: o.ShowWork = False,
     excel_safe: o.ExcelSafe = False,
     on_error: o.OnErrorPolicy = o.OnError.fail,
     rejects: o.RejectsFile = None,
@@ -68,7 +74,6 @@ def classify(
     from matscore.cli.report import open_report
     from matscore.cli.say import say_facts, say_rejects
     from matscore.cli.streams import open_streams
-    from matscore.cli.table import render_scores
     from matscore.options import OutputOptions, RunOptions
     from matscore.work.classify import ScoreTally
 
@@ -78,6 +83,9 @@ def classify(
         chosen = format_.value
     elif output is not None:
         chosen = find_format(output)
+    for option, is_set in (("--heatmap", heatmap), ("--show-work", show_work)):
+        refuse_without_table(option, is_set, chosen)
+    screen = Screen(heatmap, show_work, max_rows)
     inputs = [*features, weights]
     with (
         open_report(report, inputs, [output, rejects], ScoreTally.NAMES) as record,
@@ -96,7 +104,7 @@ def classify(
             write=OutputOptions(chosen, not no_scores, margin, precision, excel_safe, max_rows),
             rejects=reject_options(on_error, rejects, max_rejects, missing),
             run=RunOptions(jobs, chunk_size, checksum=report is not None),
-            on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
+            on_plan=screen.look_first(say_facts(streams, record, verbose=verbose, quiet=quiet)),
             on_progress=on_progress,
         )  # fmt: skip
         if chosen != "table":
@@ -105,9 +113,9 @@ def classify(
         elif output is None:
             record.summary = run()
         else:
-            record.summary = write_table(run, output, inputs)
+            record.summary = write_table(run, screen, output, inputs)
     if record.summary is not None and chosen == "table" and output is None:
-        streams.print_out(partial(render_scores, record.summary))
+        streams.print_out(partial(screen.render, record.summary))
     say_rejects(streams, record.summary, rejects, quiet=quiet)
 
 
@@ -131,15 +139,70 @@ def find_format(output: str) -> Format:
     return format_of(output) or "csv"
 
 
+def refuse_without_table(option: str, is_set: bool, chosen: str) -> None:
+    """Refuse an option that changes a table where none is shown.
+
+    Raises
+    ------
+    UsageError
+        It is set, and the format is another.
+    """
+    from matscore.errors import UsageError
+
+    if is_set and chosen != "table":
+        raise UsageError(f"{option} goes with the table", "add --format table")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a person sees of the scores.
+
+    Attributes
+    ----------
+    heatmap : bool
+        Whether numbers are shaded.
+    show_work : bool
+        Whether the terms of each score are written out.
+    max_rows : int
+        Rows that are shown.
+    """
+
+    heatmap: bool
+    show_work: bool
+    max_rows: int
+
+    def look_first(
+        self, say: Callable[[tuple[Plan, ...]], None]
+    ) -> Callable[[tuple[Plan, ...]], None]:
+        """Return what takes the plans, and refuses a model that is too large to write out."""
+
+        def look(plans: tuple[Plan, ...]) -> None:
+            say(plans)
+            if self.show_work:
+                from matscore.cli.show_work import refuse_large_model
+
+                refuse_large_model(plans)
+
+        return look
+
+    def render(self, summary: Summary[ScoreTally], console: Console) -> None:
+        """Print the table and what is asked for below it."""
+        from matscore.cli.show_work import render_work
+        from matscore.cli.table import render_scores
+
+        render_scores(summary, console, heatmap=self.heatmap)
+        if self.show_work:
+            render_work(summary, console, self.max_rows)
+
+
 def write_table(
-    run: Callable[[], Summary[ScoreTally]], output: str, inputs: list[str]
+    run: Callable[[], Summary[ScoreTally]], screen: Screen, output: str, inputs: list[str]
 ) -> Summary[ScoreTally]:
     """Render the table into a file, whole or not at all."""
     from matscore.cli.streams import render_text
-    from matscore.cli.table import render_scores
     from matscore.files.compress import open_output
 
     with open_output(output, inputs=inputs) as out:
         summary = run()
-        out.write(render_text(partial(render_scores, summary), None, "never").encode())
+        out.write(render_text(partial(screen.render, summary), None, "never").encode())
     return summary

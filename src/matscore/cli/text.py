@@ -26,6 +26,12 @@ class Signs:
     tie: str = "="
     dash: str = "–"
     ellipsis: str = "…"
+    bar: str = "│"
+    corners: str = "┌┐└┘"
+    check: str = "✓"
+    cross: str = "✗"
+    density: str = " ░▒▓█"
+    about: str = "≈"
     encoding: str = "utf-8"
 
     def show(self, text: str) -> str:
@@ -38,7 +44,9 @@ class Signs:
 
 
 UNICODE = Signs()
-ASCII = Signs("x", "*", "->", "-", "*", "=", "-", "...", "ascii")
+ASCII = Signs(
+    "x", "*", "->", "-", "*", "=", "-", "...", "|", "++++", "+", "!", " .:o#", "~", "ascii"
+)
 
 
 def signs_for(console: Console) -> Signs:
