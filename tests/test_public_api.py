@@ -47,6 +47,7 @@ LAYERS = (
     "errors",
     "names",
     "product",
+    "shades",
     "matrix",
     "plan",
     "decide",

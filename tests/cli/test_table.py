@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from matscore.api.classify import classify_file
+from matscore.cli.heat import has_many_colors
 from matscore.cli.table import render_scores
 from matscore.files.encode import OutputSpec
 from matscore.files.table import ReadOptions
@@ -381,3 +383,57 @@ def test_shares_are_never_rounded_to_nothing_or_all() -> None:
     text = render(many)
     assert "… and 100,000 more rows" in text
     assert "adventure 99,999 (>99.9%)   family 1 (<0.1%)" in text
+
+
+def heat(summary: Summary[ScoreTally], system: Any, encoding: str = "utf-8") -> str:
+    out = Stream(encoding)
+    console = Console(file=out, width=200, force_terminal=bool(system), color_system=system)
+    render_scores(summary, console, heatmap=True)
+    return out.getvalue()
+
+
+def test_heat_without_colours_grows_with_the_value() -> None:
+    summary = sample("digits.csv", "digits_weights.csv")
+    text = heat(summary, None)
+    cells = re.findall(r"  ([░▒▓█ ])  ?(-?\d+\.\d+)", "\n".join(table_of(text)[2:]))
+    assert len(cells) >= 60
+    density = {sign: [float(n) for s, n in cells if s == sign] for sign in " ░▒▓█"}
+    bounds = [(min(values), max(values)) for values in density.values() if values]
+    assert len(bounds) == 5
+    assert all(low[1] < high[0] for low, high in itertools.pairwise(bounds))
+    assert "shaded from blank, low, by ░ ▒ ▓ █ to high" in text
+    plain = re.sub(r" [ ░▒▓█](?= +-?\d)", "", "\n".join(table_of(text)[2:]))
+    assert not re.search("[░▒▓█]", plain)
+
+
+def test_heat_in_colour_leaves_the_text_alone() -> None:
+    summary = sample("movies.csv", "genres.csv")
+    text = heat(summary, "truecolor")
+    plain = drop_blanks(re.sub(r"\x1b\[[\d;]*m", "", text))
+    legend = "shaded from blue, low, to orange, high\n"
+    assert plain.replace(legend, "") == MOVIES_80
+    assert legend in plain
+    assert len(set(re.findall(r"48;2;\d+;\d+;\d+", text))) == 7  # as many as different scores
+    assert "48;" not in heat(summary, "standard")
+
+
+@pytest.mark.parametrize(
+    ("system", "many"), [("256", True), ("truecolor", True), ("standard", False), (None, False)]
+)
+def test_colours_are_used_where_there_are_many(system: Any, many: bool) -> None:
+    assert has_many_colors(Console(file=io.StringIO(), color_system=system)) is many
+    assert not has_many_colors(Console(file=io.StringIO(), color_system=system, no_color=True))
+
+
+def test_heat_of_probabilities_where_there_are_no_scores(tmp_path: Path) -> None:
+    summary = score(tmp_path, "film,action,comedy\na,5,2\nb,1,5\n", scores=False,
+                    options=ScoreOptions(probabilities=True))  # fmt: skip
+    assert "█" in heat(summary, None)
+
+
+def test_heat_leaves_missing_scores_and_ascii_alone(tmp_path: Path) -> None:
+    summary = score(tmp_path, "film,action,comedy\na,5,2\nb,,5\n", missing="keep")
+    text = heat(summary, None, "ascii")
+    assert text.isascii() and re.search("# +5.9", text)
+    assert table_of(heat(summary, None))[3].split() == ["b", "NaN", "NaN", "NaN", "–"]
+    assert "NaN" in heat(summary, "truecolor")

@@ -22,6 +22,7 @@ def check(
     auto_transpose: o.AutoTranspose = False,
     intercept: o.Intercept = None,
     no_intercept: o.NoIntercept = False,
+    picture: o.Picture = False,
     format_: o.CheckOutput = o.CheckFormat.text,
     color: o.ColorWhen = o.Color.auto,
 ) -> None:
@@ -35,6 +36,7 @@ def check(
 
     from matscore.api.check import check_files
     from matscore.cli.failures import Exit
+    from matscore.cli.picture import render_picture
     from matscore.cli.plan_text import plan_facts, render_plan
     from matscore.cli.reading import align_options, read_options
     from matscore.cli.streams import open_streams
@@ -52,5 +54,5 @@ def check(
         streams.out.write(f"{text}\n".encode())
         streams.out.finish()
     else:
-        streams.print_out(partial(render_plan, plan, argv=argv))
+        streams.print_out(partial(render_picture if picture else render_plan, plan, argv=argv))
     raise typer.Exit(Exit.DONE if plan.ok else Exit.MISFIT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     from matscore.cli.streams import Streams
     from matscore.files.encode import Format
+    from matscore.plan import Plan
     from matscore.summary import Summary
+    from matscore.work.classify import ScoreTally
 
 
 def classify(
@@ -49,6 +52,8 @@ def classify(
     output: o.OutputFile = None,
     precision: o.Precision = None,
     max_rows: o.MaxRows = 20,
+    heatmap: o.HeatMap = False,
+    show_work: o.ShowWork = False,
     excel_safe: o.ExcelSafe = False,
     on_error: o.OnErrorPolicy = o.OnError.fail,
     rejects: o.RejectsFile = None,
@@ -78,13 +83,15 @@ def classify(
     from matscore.cli.report import open_report
     from matscore.cli.say import say_facts, say_rejects
     from matscore.cli.streams import open_streams
-    from matscore.cli.table import render_scores
     from matscore.options import RunOptions
     from matscore.work.classify import ScoreTally
 
     streams = open_streams(color.value)
     chosen = choose_format(streams, format_, output)
-    render = render_scores if top_k is None else render_top
+    for option, is_set in (("--heatmap", heatmap), ("--show-work", show_work)):
+        refuse_without_table(option, is_set, chosen if top_k is None else "ranks")
+    screen = Screen(heatmap, show_work, max_rows)
+    render = screen.render if top_k is None else render_top
     inputs = [*features, weights]
     with (
         open_report(report, inputs, [output, rejects], ScoreTally.NAMES) as record,
@@ -105,7 +112,7 @@ def classify(
             ),
             rejects=reject_options(on_error, rejects, max_rejects, missing),
             run=RunOptions(jobs, chunk_size, checksum=report is not None),
-            on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
+            on_plan=screen.look_first(say_facts(streams, record, verbose=verbose, quiet=quiet)),
             on_progress=on_progress,
         )  # fmt: skip
         if chosen != "table":
@@ -147,6 +154,63 @@ def find_format(output: str) -> Format:
         hint = "name a .csv, .json, .parquet, ... file, or say --format"
         raise UsageError(f"{ending} files cannot be written", hint)
     return format_of(output) or "csv"
+
+
+def refuse_without_table(option: str, is_set: bool, chosen: str) -> None:
+    """Refuse an option that changes the table of scores where none is shown.
+
+    Raises
+    ------
+    UsageError
+        It is set, and something else is shown.
+    """
+    from matscore.errors import UsageError
+
+    if is_set and chosen != "table":
+        hint = "leave --top-k out" if chosen == "ranks" else "add --format table"
+        raise UsageError(f"{option} goes with the table of scores", hint)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a person sees of the scores.
+
+    Attributes
+    ----------
+    heatmap : bool
+        Whether numbers are shaded.
+    show_work : bool
+        Whether the terms of each score are written out.
+    max_rows : int
+        Rows that are shown.
+    """
+
+    heatmap: bool
+    show_work: bool
+    max_rows: int
+
+    def look_first(
+        self, say: Callable[[tuple[Plan, ...]], None]
+    ) -> Callable[[tuple[Plan, ...]], None]:
+        """Return what takes the plans, and refuses a model that is too large to write out."""
+
+        def look(plans: tuple[Plan, ...]) -> None:
+            say(plans)
+            if self.show_work:
+                from matscore.cli.show_work import refuse_large_model
+
+                refuse_large_model(plans)
+
+        return look
+
+    def render(self, summary: Summary[ScoreTally], console: Console) -> None:
+        """Print the table and what is asked for below it."""
+        from matscore.cli.show_work import render_work
+        from matscore.cli.table import render_scores
+
+        render_scores(summary, console, heatmap=self.heatmap)
+        if self.show_work:
+            render_work(summary, console, self.max_rows)
 
 
 def write_table(

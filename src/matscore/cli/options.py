@@ -432,6 +432,31 @@ Verbose = Annotated[
     ),
 ]
 Quiet = Annotated[bool, _option(RUNNING, "Say nothing but errors.", "--quiet", "-q")]
+Picture = Annotated[
+    bool,
+    _option(
+        OUTPUT,
+        "Draw both matrices as boxes: the sides that must meet, and what a transpose would do.",
+        "--picture",
+    ),
+]
+HeatMap = Annotated[
+    bool,
+    _option(
+        OUTPUT,
+        "Shade the table's numbers by value: blue is low and orange high; without colours, by "
+        "signs of growing density.",
+        "--heatmap",
+    ),
+]
+ShowWork = Annotated[
+    bool,
+    _option(
+        OUTPUT,
+        "Below the table, write out how each score comes about; for small models.",
+        "--show-work",
+    ),
+]
 CheckOutput = Annotated[
     CheckFormat,
     _option(OUTPUT, "Format.", "--format", "-f", envvar="MATSCORE_CHECK_FORMAT"),

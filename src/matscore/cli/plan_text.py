@@ -22,10 +22,11 @@ _FITS, _DOES_NOT_FIT = "fits", "does not fit"
 _KEY, _GOOD, _BAD, _COMMAND = "cyan", "bold green", "bold red", "bold"
 _KEY_WIDTH = 12
 _FORMAT = ("-f", "--format")
+_CHECK_ONLY = (*_FORMAT, "--picture")
 
 
 @dataclass(frozen=True)
-class _Matrix:
+class FileMatrix:
     """One file as it is on disk: its numbers' shape, and the names on its axes."""
 
     path: str
@@ -50,7 +51,7 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
         Shapes are ``[rows, columns]`` without label columns; rows are None while unknown. Text
         that UTF-8 cannot hold, as in the name of a file, is escaped.
     """
-    features, weights = _features(plan), _weights(plan)
+    features, weights = features_of(plan), weights_of(plan)
     matched, extra = _match(plan)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -116,11 +117,7 @@ def render_plan(plan: Plan, console: Console, argv: Sequence[str] | None = None)
         The user's own words after the program's name.
     """
     signs = signs_for(console)
-    if not plan.ok:
-        # One line in a log, where it is looked for; a person's terminal breaks it between words.
-        line = Text(_say_problem(plan, signs), style=_BAD)
-        console.print(line, soft_wrap=not console.is_terminal)
-        console.print()
+    render_problem(plan, console)
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style=_KEY, no_wrap=True)
     grid.add_column(overflow="fold")
@@ -131,10 +128,24 @@ def render_plan(plan: Plan, console: Console, argv: Sequence[str] | None = None)
     style = _GOOD if plan.ok else _BAD
     grid.add_row(Text("verdict"), Text(_FITS if plan.ok else _DOES_NOT_FIT, style=style))
     console.print(grid)
+    render_command(plan, console, argv)
+
+
+def render_problem(plan: Plan, console: Console) -> None:
+    """Print what does not fit, if anything."""
+    if not plan.ok:
+        # One line in a log, where it is looked for; a person's terminal breaks it between words.
+        line = Text(_say_problem(plan, signs_for(console)), style=_BAD)
+        console.print(line, soft_wrap=not console.is_terminal)
+        console.print()
+
+
+def render_command(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
+    """Print the command that works, where one is known."""
     if command := working_command(plan, argv):
         console.print()
-        line = Text("Run: " if plan.ok else "Try: ").append(signs.show(command), style=_COMMAND)
-        console.print(line, soft_wrap=True)
+        line = Text("Run: " if plan.ok else "Try: ")
+        console.print(line.append(signs_for(console).show(command), style=_COMMAND), soft_wrap=True)
 
 
 def _say_problem(plan: Plan, signs: Signs) -> str:
@@ -148,7 +159,7 @@ def _say_problem(plan: Plan, signs: Signs) -> str:
 
 def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
     """Yield what is known, a heading and a text at a time."""
-    features, weights = _features(plan), _weights(plan)
+    features, weights = features_of(plan), weights_of(plan)
     matched, extra = _match(plan)
     yield plan.roles[0], f"{features.path} {show_shape(*features.shape, signs)}"
     yield "  columns", _say_names(features.columns)
@@ -185,7 +196,7 @@ def _iter_missing(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _iter_turns(
-    plan: Plan, features: _Matrix, weights: _Matrix, signs: Signs
+    plan: Plan, features: FileMatrix, weights: FileMatrix, signs: Signs
 ) -> Iterator[tuple[str, str]]:
     for turned, what, matrix in (
         (plan.transpose_features, "features", features),
@@ -206,7 +217,7 @@ def _say_names(names: Sequence[str] | None) -> str:
     return "no names" if names is None else quote_names(names) or "none"
 
 
-def _say_label(plan: Plan, features: _Matrix) -> str:
+def _say_label(plan: Plan, features: FileMatrix) -> str:
     if plan.transpose_features:
         return "the header" if plan.label_column is not None else "none; rows are numbered"
     if plan.label_column is None:
@@ -217,24 +228,26 @@ def _say_label(plan: Plan, features: _Matrix) -> str:
     return column + (f": {quote_names(features.rows)}" if features.rows else "")
 
 
-def _features(plan: Plan) -> _Matrix:
+def features_of(plan: Plan) -> FileMatrix:
+    """Return the features as they stand in their file."""
     side, label = plan.features, plan.label_column
     names = side.names
     if plan.transpose_features:
         named = plan.features_name_column
         shape = (_count_rows(plan, features=True), side.width - named)
         columns = None if names is None else names[len(names) - shape[1] :]
-        return _Matrix(side.path, shape, side.first if named else None, columns)
+        return FileMatrix(side.path, shape, side.first if named else None, columns)
     columns = names if names is None or label is None else names[:label] + names[label + 1 :]
     shape = (side.n_rows, side.width - (label is not None))
-    return _Matrix(side.path, shape, side.first if label == 0 else None, columns)
+    return FileMatrix(side.path, shape, side.first if label == 0 else None, columns)
 
 
-def _weights(plan: Plan) -> _Matrix:
+def weights_of(plan: Plan) -> FileMatrix:
+    """Return the weights as they stand in their file."""
     side, labelled = plan.weights, plan.weights_label_column
     columns = None if side.names is None else side.names[labelled:]
     shape = (_count_rows(plan, features=False), side.width - labelled)
-    return _Matrix(side.path, shape, side.first if labelled else None, columns)
+    return FileMatrix(side.path, shape, side.first if labelled else None, columns)
 
 
 def _count_rows(plan: Plan, *, features: bool) -> int | None:
@@ -246,7 +259,7 @@ def _match(plan: Plan) -> tuple[Sequence[str], Sequence[str]]:
     """Return the features that both files have, and the columns that only the features have."""
     if plan.ok or not plan.missing:
         return plan.feature_names, plan.left_out
-    features, weights = _features(plan), _weights(plan)
+    features, weights = features_of(plan), weights_of(plan)
     wanted = (weights.columns if plan.transpose else weights.rows) or ()
     columns = (features.rows if plan.transpose_features else features.columns) or ()
     found, asked = set(columns), set(wanted)
@@ -254,7 +267,7 @@ def _match(plan: Plan) -> tuple[Sequence[str], Sequence[str]]:
     return [name for name in wanted if name in found], extra
 
 
-def _matrix_facts(matrix: _Matrix) -> dict[str, object]:
+def _matrix_facts(matrix: FileMatrix) -> dict[str, object]:
     return {
         "path": _clean(matrix.path),
         "shape": list(matrix.shape),
@@ -306,7 +319,7 @@ def _score_instead(words: Sequence[str]) -> list[str]:
         return list(words)
     kept, skip = ["classify"], False
     for word in words[1:]:
-        if not (skip or word in _FORMAT or word.startswith(("-f", "--format="))):
+        if not (skip or word in _CHECK_ONLY or word.startswith(("-f", "--format="))):
             kept.append(word)
         skip = word in _FORMAT
     return kept

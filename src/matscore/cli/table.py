@@ -31,8 +31,10 @@ from matscore.cli.columns import (
     count_cells,
     render_columns,
 )
+from matscore.cli.heat import Heat, has_many_colors
 from matscore.cli.text import Signs, format_numbers, plural, show_product, signs_for
 from matscore.names import is_number
+from matscore.product import Floats
 
 if TYPE_CHECKING:
     from matscore.files.encode import OutputSpec
@@ -61,6 +63,7 @@ class _Rows:
     marks: NDArray[np.bool_]
     signs: Signs
     precision: int | None = None
+    heat: Heat | None = None
 
     @property
     def tied(self) -> NDArray[np.bool_]:
@@ -83,8 +86,9 @@ class _Rows:
         return [self._text(name) for name in self.spec.kept_names[:n]]
 
     def scores(self, n: int) -> list[Column]:
+        places = self._places(self.spec.score_names[:n])
         return [
-            self._marked(name, self.frame[name], self.marks[i])
+            self._marked(name, self.frame[name], self.marks[i], places.get(name))
             for i, name in enumerate(self.spec.score_names[:n])
         ]
 
@@ -92,9 +96,10 @@ class _Rows:
         spec = self.spec
         marks: NDArray[np.bool_] = np.zeros_like(self.marks) if spec.scores else self.marks
         names = zip(spec.categories, spec.probability_names[:n], marks, strict=False)
+        places = {} if spec.scores else self._places(spec.probability_names[:n])
         return [
             replace(
-                self._marked(name, self.frame[name], mark),
+                self._marked(name, self.frame[name], mark, places.get(name)),
                 short=self.signs.show(f"p({category})"),
             )
             for category, name, mark in names
@@ -138,17 +143,32 @@ class _Rows:
         styles = [""] * len(cells)
         return Column(self.signs.show(name), cells, styles, is_numeric=bool(filled) and numeric)
 
+    def _places(self, names: Sequence[str]) -> dict[str, Floats]:
+        """Return where the numbers of some columns stand on the scale of colours, if any is."""
+        if self.heat is None or not names:
+            return {}
+        scaled = self.heat.place(self.frame.select(names).to_numpy())
+        return dict(zip(names, scaled.T, strict=True))
+
     def _marked(
-        self, name: str, values: pl.Series | NDArray[np.float64], marks: NDArray[np.bool_]
+        self,
+        name: str,
+        values: pl.Series | Floats,
+        marks: NDArray[np.bool_],
+        places: Floats | None = None,
     ) -> Column:
         numbers = format_numbers(list(values), self.precision)
         cells, styles = [], []
         slot = 2 * bool(marks.any())
-        for number, mark, tied in zip(numbers, marks, self.tied, strict=True):
+        for row, (number, mark, tied) in enumerate(zip(numbers, marks, self.tied, strict=True)):
             sign = f" {self.signs.tie if tied else self.signs.best}" if mark else " " * slot
             cells.append(number + sign)
             unmarked = DIM if number.strip() == "NaN" else ""
             styles.append((TIED if tied else BEST) if mark else unmarked)
+            if places is not None and self.heat is not None:
+                cells[-1], styles[-1] = self.heat.shade(
+                    float(places[row]), cells[-1], styles[-1], bool(mark)
+                )
         return Column(self.signs.show(name), cells, styles, is_numeric=True)
 
     def _best_of(self, names: Sequence[str]) -> NDArray[np.float64]:
@@ -158,7 +178,7 @@ class _Rows:
         return best
 
 
-def render_scores(summary: Summary[ScoreTally], console: Console) -> None:
+def render_scores(summary: Summary[ScoreTally], console: Console, *, heatmap: bool = False) -> None:
     """Print the first rows of a run as a table, and what became of all of them.
 
     Parameters
@@ -167,9 +187,12 @@ def render_scores(summary: Summary[ScoreTally], console: Console) -> None:
         Of a run whose format is ``table``.
     console : Console
         Where to print; its width and encoding decide what is shown.
+    heatmap : bool
+        Whether numbers are shaded by value.
     """
     signs = signs_for(console)
-    rows = _take_rows(summary, signs)
+    heat = Heat(signs, has_many_colors(console)) if heatmap else None
+    rows = replace(_take_rows(summary, signs), heat=heat)
     choice = _choose_columns(rows, console.width)
     plan = summary.plans[0]
     n_features, n_categories = len(plan.feature_names), len(plan.categories)
@@ -246,6 +269,8 @@ def _say_rest(summary: Summary[ScoreTally], rows: _Rows, choice: _Choice) -> Ite
         yield f"{', '.join(choice.hidden)}; -f csv gives all"
     if rows.tied.any():
         yield f"{signs.tie} a tie: the first category wins it"
+    if rows.heat is not None and rows.frame.height:
+        yield rows.heat.legend()
 
 
 def render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Text:

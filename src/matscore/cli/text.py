@@ -28,6 +28,12 @@ class Signs:
     transposed: str = "ᵀ"
     bar: str = "█"
     ellipsis: str = "…"
+    side: str = "│"
+    corners: str = "┌┐└┘"
+    check: str = "✓"
+    cross: str = "✗"
+    density: str = " ░▒▓█"
+    about: str = "≈"
     encoding: str = "utf-8"
 
     def show(self, text: str) -> str:
@@ -40,7 +46,12 @@ class Signs:
 
 
 UNICODE = Signs()
-ASCII = Signs("x", "*", "->", "-", "*", "=", "-", "^T", "#", "...", "ascii")
+# fmt: off
+ASCII = Signs(
+    "x", "*", "->", "-", "*", "=", "-", "^T", "#", "...",
+    "|", "++++", "+", "!", " .:o#", "~", "ascii",
+)
+# fmt: on
 
 
 def signs_for(console: Console) -> Signs:

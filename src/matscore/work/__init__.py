@@ -73,10 +73,16 @@ class Preview:
         The output's columns, as they are written.
     marks : ndarray of shape (n_categories, n_rows), bool, or None
         Cells to stand out.
+    work : Work or None
+        What made the rows, where their arithmetic can be shown.
+    features : ndarray of shape (n_features, n_rows), float64, or None
+        What it made them of, in canonical order.
     """
 
     frame: pl.DataFrame
     marks: NDArray[np.bool_] | None = None
+    work: Any = None
+    features: Floats | None = None
 
 
 class Tally(Protocol):

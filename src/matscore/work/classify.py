@@ -187,7 +187,8 @@ class ScoredRows:
     def preview(self, n_rows: int) -> Preview:
         """Return the first rows, with the highest cells of each marked, both of a tie."""
         marks = self.scored.mark_ties(self.work.model, n_rows)
-        return Preview(self.frame().head(n_rows), marks)
+        features = np.array([column[:n_rows] for column in self.rows.features])
+        return Preview(self.frame().head(n_rows), marks, self.work, features)
 
 
 def make_frame(

@@ -106,7 +106,8 @@ class RankedPreview(Preview):
         starts = np.flatnonzero(self._begins())
         n_lines = int(starts[n_rows])
         scores = None if self.scores is None else self.scores[:n_rows]
-        return RankedPreview(self.frame.head(n_lines), None, n_rows, self.tied[:n_lines], scores)
+        frame, tied = self.frame.head(n_lines), self.tied[:n_lines]
+        return RankedPreview(frame, n_rows=n_rows, tied=tied, scores=scores)
 
     def _begins(self) -> NDArray[np.bool_]:
         """Mark the lines that are the first of a row."""

@@ -1,0 +1,146 @@
+"""Colours for values: one scale for the terminal, the page and the plot.
+
+The scale diverges from a neutral grey to blue below and to orange above. Blue against orange is
+seen by all common kinds of colour blindness, and each side only grows darker (or, on a dark
+ground, lighter) away from the middle, so that it also reads in grey. The colours are ColorBrewer's
+(Brewer, Hatchard and Harrower 2003, "ColorBrewer in Print", CaGIS 30(1), 5-32): the blue half of
+RdBu and the orange half of PuOr, both marked there as safe for colour-blind readers.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+
+from matscore.product import Floats
+
+Rgb: TypeAlias = tuple[int, int, int]
+
+LEVELS = 10
+"""Steps of the scale on each side of the middle."""
+
+BLACK: Rgb = (17, 20, 24)
+WHITE: Rgb = (255, 255, 255)
+
+_LIGHT: tuple[Rgb, ...] = (
+    (33, 102, 172), (67, 147, 195), (146, 197, 222), (209, 229, 240),
+    (247, 247, 247),
+    (254, 224, 182), (253, 184, 99), (224, 130, 20), (179, 88, 6),
+)  # fmt: skip
+_DARK: tuple[Rgb, ...] = (
+    (146, 197, 222), (67, 147, 195), (33, 102, 172), (24, 66, 110),
+    (38, 42, 50),
+    (112, 56, 12), (179, 88, 6), (224, 130, 20), (253, 184, 99),
+)  # fmt: skip
+
+
+def scale_values(values: Floats) -> Floats:
+    """Place values on the scale, all by one measure.
+
+    Parameters
+    ----------
+    values : ndarray of any shape, float64
+        NaN and infinities stay out of the measure.
+
+    Returns
+    -------
+    ndarray of the same shape, float64
+        From -1 to 1 with 0 in the middle where there are values of both signs; else from 0 for the
+        lowest to 1 for the highest. NaN for what is not finite.
+
+    Examples
+    --------
+    >>> scale_values(np.array([-2.0, 0.0, 1.0, np.nan])).tolist()
+    [-1.0, 0.0, 0.5, nan]
+    >>> scale_values(np.array([4.0, 5.0, 6.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    finite = np.isfinite(values)
+    scaled = np.full(values.shape, np.nan)
+    if not finite.any():
+        return scaled
+    half = values[finite] / 2  # the distance between two float64 may overflow
+    low, high = float(half.min()), float(half.max())
+    if low < 0 < high:
+        scaled[finite] = half / max(-low, high)
+    else:
+        scaled[finite] = (half - low) / ((high - low) or 1.0)
+    return scaled
+
+
+def level_of(place: float) -> int:
+    """Return the step of the scale for a place on it, from -`LEVELS` to `LEVELS`.
+
+    Examples
+    --------
+    >>> level_of(-1.0), level_of(0.04), level_of(0.5)
+    (-10, 0, 5)
+    """
+    return round(place * LEVELS)
+
+
+def color_at(place: float, *, dark: bool = False) -> Rgb:
+    """Return the colour of a place on the scale.
+
+    Parameters
+    ----------
+    place : float
+        From -1 to 1.
+    dark : bool
+        Whether the ground is dark.
+
+    Returns
+    -------
+    tuple of int
+        Red, green and blue, from 0 to 255.
+
+    Examples
+    --------
+    >>> color_at(-1.0), color_at(0.0), color_at(1.0)
+    ((33, 102, 172), (247, 247, 247), (179, 88, 6))
+    """
+    anchors = _DARK if dark else _LIGHT
+    at = (place + 1) / 2 * (len(anchors) - 1)
+    start = min(int(at), len(anchors) - 2)
+    share = at - start
+    red, green, blue = (
+        round(one + (other - one) * share)
+        for one, other in zip(anchors[start], anchors[start + 1], strict=True)
+    )
+    return red, green, blue
+
+
+def ink_on(ground: Rgb) -> Rgb:
+    """Return black or white, whichever is read better on a ground."""
+    return max((BLACK, WHITE), key=lambda ink: contrast(ink, ground))
+
+
+def contrast(one: Rgb, other: Rgb) -> float:
+    """Return the contrast ratio of two colours (WCAG 2.2, "contrast ratio").
+
+    Examples
+    --------
+    >>> contrast((0, 0, 0), (255, 255, 255))
+    21.0
+    """
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(color: Rgb) -> float:
+    """Return the relative luminance of a colour, from 0 to 1 (WCAG 2.2)."""
+    parts = (part / 255 for part in color)
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def hex_of(color: Rgb) -> str:
+    """Write a colour as CSS does.
+
+    Examples
+    --------
+    >>> hex_of((33, 102, 172))
+    '#2166ac'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*color)
