@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from matscore.engines.local import map_ordered
 from matscore.product import Floats, block_features, error_bound, multiply_blocks
 from matscore.rank import rank_rows
-from matscore.recommend import Recommended, RecommendOptions, make_catalog, recommend_rows
+from matscore.retrieve import Recommended, RecommendOptions, make_catalog, recommend_rows
 
 N_THREADS = 2
 BLOCK, TILE = 512, 1024

@@ -28,6 +28,8 @@ PUBLIC = [
     "PlanOptions",
     "Progress",
     "ReadOptions",
+    "RecommendOptions",
+    "RecommendTally",
     "RejectOptions",
     "RunOptions",
     "ScoreOptions",
@@ -38,6 +40,8 @@ PUBLIC = [
     "check_files",
     "classify",
     "classify_file",
+    "recommend",
+    "recommend_file",
 ]
 
 # From the ground up: a module (or package) imports only what stands before it. The root package
@@ -53,7 +57,7 @@ LAYERS = (
     "decide",
     "rank",
     "score",
-    "recommend",
+    "retrieve",
     "files",
     "options",
     "work",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matscore.api.check import check_files
     from matscore.api.classify import classify_file
+    from matscore.api.recommend import recommend_file
     from matscore.errors import (
         FileError,
         InputError,
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from matscore.files.table import ReadOptions
     from matscore.frames.check import check
     from matscore.frames.classify import classify
+    from matscore.frames.recommend import recommend
     from matscore.options import OutputOptions, RejectOptions, RunOptions
     from matscore.plan import Plan, PlanOptions
+    from matscore.retrieve import RecommendOptions
     from matscore.score import ScoreOptions
     from matscore.summary import Progress, Summary
     from matscore.work.classify import ScoreTally
+    from matscore.work.recommend import RecommendTally
 
 __version__ = "0.1.0"
 
@@ -43,6 +47,8 @@ __all__ = [
     "PlanOptions",
     "Progress",
     "ReadOptions",
+    "RecommendOptions",
+    "RecommendTally",
     "RejectOptions",
     "RunOptions",
     "ScoreOptions",
@@ -53,11 +59,14 @@ __all__ = [
     "check_files",
     "classify",
     "classify_file",
+    "recommend",
+    "recommend_file",
 ]
 
 _HOMES = {
     "matscore.api.check": ("check_files",),
     "matscore.api.classify": ("classify_file",),
+    "matscore.api.recommend": ("recommend_file",),
     "matscore.errors": (
         "FileError", "InputError", "MatscoreError", "MissingExtraError", "OutputError",
         "PlanError", "UsageError",
@@ -65,11 +74,14 @@ _HOMES = {
     "matscore.files.table": ("ReadOptions",),
     "matscore.frames.check": ("check",),
     "matscore.frames.classify": ("classify",),
+    "matscore.frames.recommend": ("recommend",),
     "matscore.options": ("OutputOptions", "RejectOptions", "RunOptions"),
     "matscore.plan": ("Plan", "PlanOptions"),
+    "matscore.retrieve": ("RecommendOptions",),
     "matscore.score": ("ScoreOptions",),
     "matscore.summary": ("Progress", "Summary"),
     "matscore.work.classify": ("ScoreTally",),
+    "matscore.work.recommend": ("RecommendTally",),
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from matscore.files.table import ReadOptions
 from matscore.options import OutputOptions
 from matscore.plan import Plan
 from matscore.prepare import Weights
-from matscore.recommend import Catalog, Metric, make_catalog
+from matscore.retrieve import Catalog, Metric, make_catalog
 from matscore.work.ranked import RankColumns
 from matscore.work.recommend import MatrixColumns, Seen
 
@@ -29,7 +29,9 @@ def hold_items(plan: Plan, held: Weights, metric: Metric) -> Catalog:
     return make_catalog(columns, len(plan.categories), metric)
 
 
-def read_seen(path: str, read: ReadOptions, items: tuple[str, ...]) -> Seen:
+def read_seen(
+    path: str, read: ReadOptions, items: tuple[str, ...], *, checksum: bool = False
+) -> Seen:
     """Read the pairs that are not to be recommended.
 
     Parameters
@@ -40,6 +42,8 @@ def read_seen(path: str, read: ReadOptions, items: tuple[str, ...]) -> Seen:
         How it is read.
     items : tuple of str
         The items' labels.
+    checksum : bool
+        Whether the file's sha256 is computed on the way.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def read_seen(path: str, read: ReadOptions, items: tuple[str, ...]) -> Seen:
     InputError, FileError
         It cannot be read.
     """
-    who, what = read_pairs(path, read)
+    who, what, facts = read_pairs(path, read, checksum=checksum)
     known = {label: place for place, label in enumerate(items)}
     labels = who.unique(maintain_order=True).to_list()
     places = {label: place for place, label in enumerate(labels)}
@@ -61,7 +65,7 @@ def read_seen(path: str, read: ReadOptions, items: tuple[str, ...]) -> Seen:
     user, item = user[item >= 0], item[item >= 0]
     order = np.argsort(user, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(labels)))])
-    return Seen(path, places, starts, item[order], len(who), n_unknown)
+    return Seen(facts, places, starts, item[order], len(who), n_unknown)
 
 
 def make_item_columns(

@@ -56,7 +56,8 @@ def test_the_schema_is_one_and_says_everything() -> None:
             assert field["description"]
         if "properties" in part:
             assert part["additionalProperties"] is False
-            assert set(part["required"]) == set(part["properties"])
+            choices = [choice["required"] for choice in part.get("oneOf", ())]
+            assert set(part["required"]).union(*choices) == set(part["properties"])
         pending += part.get("$defs", {}).values()
         pending += [field for field in part.get("properties", {}).values() if "properties" in field]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import get_args
 
 from matscore.api.run import run_files
 from matscore.errors import UsageError
@@ -14,7 +16,7 @@ from matscore.items import hold_items, make_item_columns, read_seen, suggest_chu
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions, align_items, speak_of_items
 from matscore.prepare import Weights, make_output_spec, read_weights
-from matscore.recommend import Metric, RecommendOptions
+from matscore.retrieve import Metric, RecommendOptions
 from matscore.summary import Progress, Summary
 from matscore.work import Work
 from matscore.work.ranked import list_names
@@ -94,6 +96,9 @@ def recommend_file(
     >>> summary.n_rows, summary.tally.n_pairs
     (3, 6)
     """
+    recommend.check()
+    if metric not in get_args(Metric):
+        raise UsageError(f"metric cannot be {metric!r}", "say dot or cosine")
     if exclude is not None and str(exclude) == "-" and "-" in (str(users), str(items)):
         raise UsageError("standard input can be only one of the inputs", "give the other a name")
 
@@ -105,11 +110,15 @@ def recommend_file(
         catalog = hold_items(plan, held, metric)
         if isinstance(columns, MatrixColumns):
             return ScoreItems(catalog, columns)
-        seen = None if exclude is None else read_seen(str(exclude), read, plan.categories)
+        seen = (
+            None
+            if exclude is None
+            else read_seen(str(exclude), read, plan.categories, checksum=run.checksum)
+        )
         labels = list_names(plan.categories)
         return Recommend(catalog, labels, recommend, columns, seen)
 
-    return run_files(
+    summary: Summary[RecommendTally] = run_files(
         users,
         items,
         output,
@@ -125,3 +134,5 @@ def recommend_file(
         speak=speak_of_items,
         suggest_chunk=partial(suggest_chunk, matrix=matrix),
     )
+    seen = summary.tally.seen
+    return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))

@@ -304,7 +304,16 @@ TopK = Annotated[
 ]
 ItemsK = Annotated[
     int | None,
-    _option(SCORING, "Items a user.", "--top-k", "-k", min=1, metavar="K", show_default="10"),
+    _option(
+        SCORING,
+        "Items a user.",
+        "--top-k",
+        "-k",
+        min=1,
+        metavar="K",
+        show_default="10",
+        envvar="MATSCORE_RECOMMEND_TOP_K",
+    ),
 ]
 ScoreMetric = Annotated[
     Metric,

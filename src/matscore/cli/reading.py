@@ -12,7 +12,7 @@ from matscore.files.parse import MISSING_VALUES
 from matscore.files.table import ReadOptions
 from matscore.options import OutputOptions, RejectOptions
 from matscore.plan import PlanOptions
-from matscore.recommend import RecommendOptions
+from matscore.retrieve import RecommendOptions
 from matscore.score import ScoreOptions
 
 

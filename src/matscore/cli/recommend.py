@@ -69,8 +69,9 @@ def recommend(
     streams = open_streams(color.value)
     chosen: Format = choose_format(streams, format_, output)
     inputs = [users, items, *([] if exclude is None else [exclude])]
+    roles = ["users", "items", "exclude"][: len(inputs)]
     with (
-        open_report(report, inputs, [output, rejects], RecommendTally.NAMES) as record,
+        open_report(report, inputs, [output, rejects], RecommendTally.NAMES, roles) as record,
         show_progress(streams, quiet=quiet) as on_progress,
     ):
         run = partial(

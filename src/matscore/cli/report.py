@@ -38,11 +38,14 @@ class Record:
         None until the run has ended well.
     counts : sequence of str
         Names of the command's own counts, which are null until then.
+    roles : sequence of str
+        What each input is for; without them features and, last, weights.
     """
 
     plans: tuple[Plan, ...] = ()
     summary: Summary[Any] | None = None
     counts: Sequence[str] = ()
+    roles: Sequence[str] = ()
 
 
 @contextmanager
@@ -51,6 +54,7 @@ def open_report(
     inputs: Sequence[str],
     outputs: Sequence[str | None],
     counts: Sequence[str] = (),
+    roles: Sequence[str] = (),
 ) -> Iterator[Record]:
     """Write a report at the end of a run, also of one that fails.
 
@@ -64,6 +68,8 @@ def open_report(
         The other files that the run writes: the scores and the rejects.
     counts : sequence of str
         Names of the command's own counts.
+    roles : sequence of str
+        What each input is for; without them features and, last, weights.
 
     Yields
     ------
@@ -75,7 +81,7 @@ def open_report(
     OutputError, UsageError
         The report cannot be written there.
     """
-    record, started = Record(counts=counts), time.monotonic()
+    record, started = Record(counts=counts, roles=roles), time.monotonic()
     if path is None:
         yield record
         return
@@ -131,7 +137,7 @@ def make_report(
         "program": "matscore",
         "version": matscore.__version__,
         "command": argv,
-        "inputs": _describe_inputs(inputs, summary),
+        "inputs": _describe_inputs(inputs, record),
         "output": outputs[0],
         "rejects": outputs[1],
         "shapes": _describe_shapes(plan, summary),
@@ -146,9 +152,10 @@ def make_report(
     }
 
 
-def _describe_inputs(inputs: Sequence[str], summary: Summary[Any] | None) -> list[dict[str, Any]]:
+def _describe_inputs(inputs: Sequence[str], record: Record) -> list[dict[str, Any]]:
+    summary = record.summary
     facts = summary.inputs if summary else tuple(_look(path) for path in inputs)
-    roles = ["features"] * (len(inputs) - 1) + ["weights"]
+    roles = record.roles or [*["features"] * (len(inputs) - 1), "weights"]
     return [
         {
             "role": role,

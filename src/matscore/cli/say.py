@@ -67,7 +67,7 @@ def say_excluded(streams: Streams, summary: Summary[RecommendTally] | None, *, q
     counts = ((summary.tally.n_unknown_users, "user"), (seen.n_unknown_items, "item"))
     unknown = [plural(n, noun) for n, noun in counts if n]
     if unknown:
-        what = f"matscore: {show(seen.path)} names {' and '.join(unknown)} not to be found"
+        what = f"matscore: {show(seen.facts.path)} names {' and '.join(unknown)} not to be found"
         streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
 
 

@@ -9,12 +9,15 @@ import polars as pl
 from matscore.errors import InputError
 from matscore.files.parse import Layout
 from matscore.files.rows import parse_rows
+from matscore.files.source import SourceFacts
 from matscore.files.table import ReadOptions, iter_table, open_table
 
 _CHUNK_BYTES = 4 * 2**20
 
 
-def read_pairs(path: str, read: ReadOptions) -> tuple[pl.Series, pl.Series]:
+def read_pairs(
+    path: str, read: ReadOptions, *, checksum: bool = False
+) -> tuple[pl.Series, pl.Series, SourceFacts]:
     """Read the first two columns of a file, whole.
 
     Parameters
@@ -23,6 +26,8 @@ def read_pairs(path: str, read: ReadOptions) -> tuple[pl.Series, pl.Series]:
         A file of any format that matrices are read from.
     read : ReadOptions
         How it is read.
+    checksum : bool
+        Whether its sha256 is computed on the way.
 
     Returns
     -------
@@ -30,13 +35,15 @@ def read_pairs(path: str, read: ReadOptions) -> tuple[pl.Series, pl.Series]:
         The first column, byte for byte.
     Series of str
         The second.
+    SourceFacts
+        The file itself.
 
     Raises
     ------
     InputError, FileError
         It cannot be read, is damaged or has one column only.
     """
-    table = open_table(path, read)
+    table = open_table(path, read, checksum=checksum)
     with contextlib.closing(table):
         if table.width < 2:
             what, hint = "pairs need two columns", "give it a column of users and one of items"
@@ -58,6 +65,7 @@ def read_pairs(path: str, read: ReadOptions) -> tuple[pl.Series, pl.Series]:
             if parsed.rejects:
                 raise parsed.rejects[0].as_error(path)
             parts.append((parsed.texts[0], parsed.texts[1]))
+        facts = table.source.facts()
     empty = pl.Series([], dtype=pl.String)
     users, items = zip(*parts, strict=True) if parts else ((empty,), (empty,))
-    return pl.concat(users).fill_null(""), pl.concat(items).fill_null("")
+    return pl.concat(users).fill_null(""), pl.concat(items).fill_null(""), facts

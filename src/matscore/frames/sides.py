@@ -18,17 +18,22 @@ from matscore.product import Floats
 from matscore.score import make_model
 
 
-def plan_frames(features: pd.DataFrame, weights: pd.DataFrame, options: PlanOptions) -> Plan:
-    """Line two tables up; see `matscore.check`."""
+def plan_frames(
+    features: pd.DataFrame,
+    weights: pd.DataFrame,
+    options: PlanOptions,
+    paths: tuple[str, str] = ("features", "weights"),
+) -> Plan:
+    """Line two tables up, which messages call by their paths; see `matscore.check`."""
     turned = options.transpose
     columns = _names_of(features.columns, weights.columns if turned else weights.index)
     labels = _names_of(weights.index, None if turned else features.columns)
     header = _names_of(weights.columns, features.columns if turned else None)
     if columns is None:
         options = replace(options, keep_cols=_find_places(features.columns, options.keep_cols))
-    plan = make_plan(
-        _features_side(features, columns), _weights_side(weights, labels, header), options
-    )
+    sides = _features_side(features, columns), _weights_side(weights, labels, header)
+    named = [replace(side, path=path) for side, path in zip(sides, paths, strict=True)]
+    plan = make_plan(*named, options)
     if not plan.ok:
         return plan
     categories = weights.index if plan.transpose else weights.columns
@@ -78,7 +83,7 @@ def _find_places(columns: pd.Index[Any], names: Sequence[str]) -> tuple[str, ...
     return tuple(places.get(name, quote_name(name)) for name in names)
 
 
-def feature_values(frame: pd.DataFrame, i: int) -> Floats:
+def feature_values(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     """Return a column of the features as float64, NaN where a value is missing.
 
     Raises
@@ -86,7 +91,7 @@ def feature_values(frame: pd.DataFrame, i: int) -> Floats:
     InputError
         It is no number, or not finite.
     """
-    return _numbers_of(frame.iloc[:, i], "features", i + 1, str(frame.columns[i]))
+    return _numbers_of(frame.iloc[:, i], path, i + 1, str(frame.columns[i]))
 
 
 def _numbers_of(series: pd.Series[Any], path: str, column: int, name: str) -> Floats:
@@ -153,10 +158,12 @@ def _refuse_missing(features: pd.DataFrame, plan: Plan, values: list[Floats], ro
     gaps = zip(plan.feature_columns, values, strict=True)
     column = min(i for i, column in gaps if np.isnan(column[row]))
     hint, name = 'missing="zero", "keep" or "skip" takes the row', str(features.columns[column - 1])
-    raise InputError("features", "a missing value", hint, line=row + 1, column=column, name=name)
+    raise InputError(
+        plan.features.path, "a missing value", hint, line=row + 1, column=column, name=name
+    )
 
 
-def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
+def read_model(plan: Plan, weights: pd.DataFrame, what: str = "weight") -> Model:
     """Return the model that a plan takes out of a weights table.
 
     Raises
@@ -165,12 +172,14 @@ def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
         A weight is missing, no number or not finite.
     """
     columns = [
-        _numbers_of(weights.iloc[:, i], "weights", i + 1, str(weights.columns[i]))
+        _numbers_of(weights.iloc[:, i], plan.weights.path, i + 1, str(weights.columns[i]))
         for i in range(weights.shape[1])
     ]
     for i, column in enumerate(columns):
         if len(gone := np.flatnonzero(np.isnan(column))):
-            hint, name = "every weight must be a number", str(weights.columns[i])
+            hint, name = f"every {what} must be a number", str(weights.columns[i])
             line = int(gone[0]) + 1
-            raise InputError("weights", "a missing value", hint, line=line, column=i + 1, name=name)
+            raise InputError(
+                plan.weights.path, "a missing value", hint, line=line, column=i + 1, name=name
+            )
     return make_model(plan, np.column_stack(columns))

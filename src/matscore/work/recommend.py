@@ -12,8 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from matscore.decide import find_overflow
+from matscore.files.source import SourceFacts
 from matscore.product import Floats
-from matscore.recommend import (
+from matscore.retrieve import (
     Catalog,
     Exclusions,
     Recommended,
@@ -38,8 +39,8 @@ class Seen:
 
     Attributes
     ----------
-    path : str
-        Where they come from.
+    facts : SourceFacts
+        The file that they come from.
     places : dict of str to int
         The number of each user, by label.
     starts : ndarray of shape (n_users + 1,), int64
@@ -50,7 +51,7 @@ class Seen:
         Pairs there are; labels among them that no item has.
     """
 
-    path: str
+    facts: SourceFacts
     places: dict[str, int]
     starts: NDArray[np.int64]
     items: NDArray[np.int64]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matscore.product import Floats
-from matscore.recommend.scale import Places
+from matscore.retrieve.scale import Places
 
 
 class TooManyError(Exception):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from matscore.engines.local import map_ordered
 from matscore.product import Floats, block_features, error_bound, multiply_blocks
 from matscore.rank import NO_PLACE, rank_one_by_one
-from matscore.recommend import (
+from matscore.retrieve import (
     Catalog,
     Exclusions,
     Metric,
@@ -24,11 +24,11 @@ from matscore.recommend import (
     recommend_rows,
     search,
 )
-from matscore.recommend.block import Block, Excluded, find_reach
-from matscore.recommend.catalog import TILE, make_users
-from matscore.recommend.exact import bound_pairs, score_pairs
-from matscore.recommend.scale import find_exponents, scale_rows, scoring_unit
-from matscore.recommend.screen import find_error
+from matscore.retrieve.block import Block, Excluded, find_reach
+from matscore.retrieve.catalog import TILE, make_users
+from matscore.retrieve.exact import bound_pairs, score_pairs
+from matscore.retrieve.scale import find_exponents, scale_rows, scoring_unit
+from matscore.retrieve.screen import find_error
 
 NAN = float("nan")
 METRICS: tuple[Metric, ...] = ("dot", "cosine")

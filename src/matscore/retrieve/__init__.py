@@ -12,6 +12,7 @@ From the bottom up, each importing only those before it: `scale`; `catalog`; `bl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,9 +20,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.errors import UsageError
 from matscore.product import Floats
-from matscore.recommend.block import Block, Excluded
-from matscore.recommend.catalog import (
+from matscore.retrieve.block import Block, Excluded
+from matscore.retrieve.catalog import (
     Catalog,
     Metric,
     Rows,
@@ -30,9 +32,9 @@ from matscore.recommend.catalog import (
     make_catalog,
     make_users,
 )
-from matscore.recommend.exact import score_tile
-from matscore.recommend.scale import Places, screening_unit
-from matscore.recommend.search import MOST_PAIRS, Found, join_found, search_block, search_zeros
+from matscore.retrieve.exact import score_tile
+from matscore.retrieve.scale import Places, screening_unit
+from matscore.retrieve.search import MOST_PAIRS, Found, join_found, search_block, search_zeros
 
 __all__ = [
     "Catalog",
@@ -66,6 +68,19 @@ class RecommendOptions:
 
     k: int = 10
     min_score: float | None = None
+
+    def check(self) -> None:
+        """Refuse what has no meaning.
+
+        Raises
+        ------
+        UsageError
+            No item is wanted, or the least score is not a finite number.
+        """
+        if self.k < 1:
+            raise UsageError(f"k cannot be {self.k}", "say how many items a user is to get")
+        if self.min_score is not None and not math.isfinite(self.min_score):
+            raise UsageError(f"min_score cannot be {self.min_score}", "give it a finite number")
 
 
 @dataclass(frozen=True)

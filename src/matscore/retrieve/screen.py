@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from matscore.product import Floats
-from matscore.recommend.block import Block, find_lost
-from matscore.recommend.catalog import TILE, Catalog, Users
-from matscore.recommend.scale import Floats32, scoring_unit, screening_unit
-from matscore.recommend.survivors import Pairs, Survivors
+from matscore.retrieve.block import Block, find_lost
+from matscore.retrieve.catalog import TILE, Catalog, Users
+from matscore.retrieve.scale import Floats32, scoring_unit, screening_unit
+from matscore.retrieve.survivors import Pairs, Survivors
 
 GROUP = 32
 """Items that share one maximum."""

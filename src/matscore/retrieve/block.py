@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from matscore.product import UNDERFLOW, Floats
-from matscore.recommend.catalog import Catalog, Users
-from matscore.recommend.scale import UNDERFLOWS, Places, scoring_unit
+from matscore.retrieve.catalog import Catalog, Users
+from matscore.retrieve.scale import UNDERFLOWS, Places, scoring_unit
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.product import Floats
-from matscore.recommend.scale import (
+from matscore.retrieve.scale import (
     Floats32,
     Places,
     divide_rows,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from matscore.product import Floats, block_height, error_bound, multiply_blocks
-from matscore.recommend.catalog import Catalog, Users
-from matscore.recommend.scale import UNDERFLOWS, Places, scoring_unit
+from matscore.retrieve.catalog import Catalog, Users
+from matscore.retrieve.scale import UNDERFLOWS, Places, scoring_unit
 
 _USERS = 8
 _ITEMS = 4096

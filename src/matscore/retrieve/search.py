@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from matscore.product import Floats
 from matscore.rank import NO_PLACE, rank_rows
-from matscore.recommend.block import Block, find_reach
-from matscore.recommend.catalog import Catalog
-from matscore.recommend.exact import bound_pairs, score_pairs, score_tile
-from matscore.recommend.scale import Places
-from matscore.recommend.screen import screen_items
-from matscore.recommend.survivors import Pairs, Survivors, TooManyError
+from matscore.retrieve.block import Block, find_reach
+from matscore.retrieve.catalog import Catalog
+from matscore.retrieve.exact import bound_pairs, score_pairs, score_tile
+from matscore.retrieve.scale import Places
+from matscore.retrieve.screen import screen_items
+from matscore.retrieve.survivors import Pairs, Survivors, TooManyError
 
 MOST_PAIRS = 2**19
 """Pairs that are held for a block; a user alone may have more."""
