@@ -10,7 +10,7 @@ from matscore.files.table import ReadOptions
 from matscore.options import OutputOptions
 from matscore.plan import Plan
 from matscore.prepare import Weights
-from matscore.retrieve import Catalog, Metric, make_catalog
+from matscore.retrieve import TILE, Catalog, Metric, fill_catalog, make_catalog
 from matscore.work.ranked import RankColumns
 from matscore.work.recommend import MatrixColumns, Seen
 
@@ -22,11 +22,18 @@ _LEAST_BYTES = 2**14
 
 
 def hold_items(plan: Plan, held: Weights, metric: Metric) -> Catalog:
-    """Return the items of a file, their features in the plan's order."""
+    """Return the items of a file, their features in the plan's order.
+
+    Items in rows are not copied: what was read is put in order where it is, and not to be used
+    after that.
+    """
     values = held.matrix.values(label_column=plan.weights_label_column)
-    oriented = values.T if plan.transpose else values
-    columns = [oriented[i] for i in plan.weights_index]
-    return make_catalog(columns, len(plan.categories), metric)
+    index = list(plan.weights_index)
+    if not plan.transpose:
+        return make_catalog([values[i] for i in index], len(plan.categories), metric)
+    rows = values[:, : len(index)]
+    tiles = (values[start : start + TILE, index] for start in range(0, len(values), TILE))
+    return fill_catalog(tiles, metric, rows, np.empty(rows.shape, dtype=np.float32))
 
 
 def read_seen(

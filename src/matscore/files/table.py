@@ -260,12 +260,12 @@ def read_matrix(
     ]  # fmt: skip
     n_rows = sum(part.n_rows for part in parts)
     rest = np.empty((n_rows, table.width - 1))
-    start = 0
-    for part in parts:
+    texts, start = [part.texts[0] for part in parts], 0
+    while parts:  # freed one by one, or the matrix would be held twice
+        part = parts.pop(0)
         for j, values in enumerate(part.features):
             rest[start : start + part.n_rows, j] = values
         start += part.n_rows
-    texts = [part.texts[0] for part in parts]
     first = pl.concat(texts) if texts else pl.Series([], dtype=pl.String)
     numbers = parse_numbers(first, options.missing_values, options.decimal)
     numeric = len(first) > 0 and not (numbers.bad | numbers.missing).any()

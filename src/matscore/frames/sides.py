@@ -31,9 +31,8 @@ def plan_frames(
     header = _names_of(weights.columns, features.columns if turned else None)
     if columns is None:
         options = replace(options, keep_cols=_find_places(features.columns, options.keep_cols))
-    sides = _features_side(features, columns), _weights_side(weights, labels, header)
-    named = [replace(side, path=path) for side, path in zip(sides, paths, strict=True)]
-    plan = make_plan(*named, options)
+    one = replace(_features_side(features, columns), path=paths[0])
+    plan = make_plan(one, replace(_weights_side(weights, labels, header), path=paths[1]), options)
     if not plan.ok:
         return plan
     categories = weights.index if plan.transpose else weights.columns

@@ -24,6 +24,7 @@ from matscore.errors import UsageError
 from matscore.product import Floats
 from matscore.retrieve.block import Block, Excluded
 from matscore.retrieve.catalog import (
+    TILE,
     Catalog,
     Metric,
     Rows,
@@ -37,6 +38,7 @@ from matscore.retrieve.scale import Places, screening_unit
 from matscore.retrieve.search import MOST_PAIRS, Found, join_found, search_block, search_zeros
 
 __all__ = [
+    "TILE",
     "Catalog",
     "Exclusions",
     "Metric",
