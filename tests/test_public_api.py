@@ -63,6 +63,7 @@ LAYERS = (
     "options",
     "work",
     "pipeline",
+    "beside",
     "engines",
     "summary",
     "prepare",

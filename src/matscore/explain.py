@@ -18,6 +18,29 @@ from matscore.product import Floats
 INTERCEPT = -1
 OTHERS = -2
 
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """What to explain.
+
+    Attributes
+    ----------
+    category : str or None
+        The category whose score is taken apart; None takes the predicted one of each row.
+    versus : str or None
+        A category whose score is taken away from it.
+    top_features : int or None
+        Features with a line of their own; the others are summed up in one.
+    row : str or None
+        The label of the only row to explain.
+    """
+
+    category: str | None = None
+    versus: str | None = None
+    top_features: int | None = None
+    row: str | None = None
+
+
 _let_overflow = np.errstate(over="ignore", invalid="ignore")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,6 +177,43 @@ class Metrics:
             for (n, right), total in zip(self.counts.tenths, self.counts.confidence, strict=True)
         ]
 
+    def facts(self) -> dict[str, Any]:
+        """Return every measure as plain values; None where it is undefined."""
+        by_category = zip(
+            self.categories,
+            self.support.tolist(),
+            self.predicted.tolist(),
+            *(_plain(values) for values in (self.precision, self.recall, self.f1)),
+            strict=True,
+        )
+        names = ("support", "predicted", "precision", "recall", "f1")
+        return {
+            "rows": self.n_rows,
+            "rows_without_prediction": self.n_unpredicted,
+            "accuracy": _or_none(self.accuracy),
+            "balanced_accuracy": _or_none(self.balanced_accuracy),
+            "macro_precision": _or_none(self.macro_precision),
+            "macro_recall": _or_none(self.macro_recall),
+            "macro_f1": _or_none(self.macro_f1),
+            "log_loss": _or_none(self.log_loss),
+            "top_k_accuracy": _plain(self.top_k_accuracy),
+            "categories": {name: dict(zip(names, row, strict=True)) for name, *row in by_category},
+            "confusion": {
+                name: dict(zip(self.categories, row, strict=True))
+                for name, row in zip(self.categories, self.confusion.tolist(), strict=True)
+            },
+            "calibration": [
+                {
+                    "from": tenth / N_TENTHS,
+                    "to": (tenth + 1) / N_TENTHS,
+                    "rows": n,
+                    "confidence": _or_none(mean),
+                    "accuracy": _or_none(share),
+                }
+                for tenth, (n, mean, share) in enumerate(self.calibration)
+            ],
+        }
+
     @property
     def _hits(self) -> NDArray[np.int64]:
         return self.confusion.diagonal()
@@ -281,6 +319,14 @@ def _divide_all(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> Floats:
     shares = np.full(len(parts), np.nan)
     np.divide(parts, wholes, out=shares, where=wholes > 0)
     return shares
+
+
+def _plain(values: Floats) -> list[float | None]:
+    return [_or_none(value) for value in values.tolist()]
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _mean(values: Floats) -> float:
