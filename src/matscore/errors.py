@@ -89,6 +89,46 @@ class PlanError(MatscoreError):
         return join_sentence(self.plan.problem or "the matrices do not line up", self.plan.hint)
 
 
+class MisfitError(MatscoreError):
+    """Names or shapes of a file that do not serve what it is given for.
+
+    Parameters
+    ----------
+    path : str
+        The file's name as it was given.
+    what : str
+        What is wrong.
+    hint : str
+        What to do about it; may be empty.
+    """
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__(path, what, hint)
+        self.path = path
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.path}: {join_sentence(self.what, self.hint)}"
+
+
+class QualityError(MatscoreError):
+    """A model that is not as good as it was asked to be.
+
+    Parameters
+    ----------
+    what : str
+        What is measured and what was asked for.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return self.what
+
+
 class FileError(MatscoreError):
     """A file that cannot be read.
 

@@ -102,7 +102,7 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
         raise RuntimeError(f"{chunk.path}: rows are lost in the chunk at line {chunk.line}")
     data, preview = b"", None
     if job.output is not None and job.output.format == "table":
-        if chunk.row < job.output.max_rows:
+        if job.output.selects or chunk.row < job.output.max_rows:
             preview = _preview(job.output, outcome)
     elif job.output is not None and parsed.n_rows:
         frame = outcome.frame()
@@ -117,7 +117,16 @@ def _take_rows(layout: Layout, chunk: Chunk | FrameChunk, parsed: ParsedRows) ->
     else:
         labels = parsed.texts[layout.label_column]
     texts = tuple(parsed.texts[i] for i in layout.kept_columns)
-    return Rows(labels, texts, parsed.features, parsed.n_rows, parsed.has_missing)
+    return Rows(
+        labels,
+        texts,
+        parsed.features,
+        parsed.n_rows,
+        parsed.has_missing,
+        parsed.rows,
+        chunk.row,
+        chunk.n_records,
+    )
 
 
 def _preview(output: OutputSpec, outcome: Outcome) -> Preview:
@@ -145,7 +154,7 @@ def _reject_faults(
             text = chunk.data[records.starts[record] : records.ends[record]].decode()
         column = None if fault.column is None else fault.column + 1
         name = None if fault.column is None else layout.name_of(fault.column)
-        rejects[fault.row] = Reject(line, column, name, fault.what, fault.hint, text)
+        rejects[fault.row] = Reject(line, column, name, fault.what, fault.hint, text, fault.skipped)
     return rejects
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from matscore.errors import PlanError, UsageError
+from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.files.encode import Columns, Format, OutputSpec
 from matscore.files.parse import Layout
 from matscore.files.rows import FrameChunk
@@ -17,9 +17,11 @@ from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, open_table, read_matrix, side_of
 from matscore.matrix import Matrix, Model
+from matscore.names import quote_name, quote_names
 from matscore.options import OutputOptions, RunOptions
 from matscore.pipeline import Job
 from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
+from matscore.plan.misfit import find_meant, suggest
 from matscore.score import ScoreOptions, make_model
 from matscore.work import Work
 from matscore.work.classify import ScoreColumns
@@ -194,6 +196,21 @@ def make_output_spec(
         what = f'two columns of the output would be named "{duplicates[0]}"'
         raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))
     return spec
+
+
+def find_category(plan: Plan, name: str | None, option: str) -> int | None:
+    """Return the index of a category that an option names; None where it names none.
+
+    Raises
+    ------
+    MisfitError
+        The weights have no such category.
+    """
+    if name is None or name in plan.categories:
+        return None if name is None else plan.categories.index(name)
+    hint = suggest(find_meant([name], plan.categories))
+    hint = hint or f"{option} has the name of one of: {quote_names(plan.categories)}"
+    raise MisfitError(plan.weights.path, f"no category {quote_name(name)}", hint)
 
 
 def take_model(plan: Plan, weights: Weights) -> Model:

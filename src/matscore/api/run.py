@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from matscore.beside import Companion
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import UsageError
 from matscore.files.compress import open_output
@@ -67,6 +68,9 @@ def run_files(
     hold: Callable[..., Weights] = read_weights,
     speak: Callable[[Plan], Plan] | None = None,
     suggest_chunk: Callable[[Plan], int] | None = None,
+    others: Sequence[str] = (),
+    open_beside: Callable[[Plan], Companion] | None = None,
+    check: Callable[[Summary[Any]], None] | None = None,
 ) -> Summary[Any]:
     """Do a command's work on every row of some files.
 
@@ -93,6 +97,12 @@ def run_files(
         Takes a plan, gives one that speaks of the command's own files.
     suggest_chunk : callable, optional
         Takes the first plan, gives the bytes of a chunk where none are asked for.
+    others : sequence of str
+        Further inputs.
+    open_beside : callable, optional
+        Takes the first plan; opens a second table, to be read in step with the features.
+    check : callable, optional
+        Looks at the summary while the outputs are not there yet, and may refuse it.
 
     Returns
     -------
@@ -105,7 +115,8 @@ def run_files(
         As in `matscore.classify_file`.
     """
     inputs = _as_paths(features)
-    check_paths([*inputs, str(weights)], output, rejects)
+    every = [*inputs, str(weights), *others]
+    check_paths(every, output, rejects)
     held = hold(str(weights), read, checksum=run.checksum)
     with contextlib.ExitStack() as stack:
         tables = [open_table(path, read, checksum=run.checksum) for path in inputs]
@@ -120,8 +131,11 @@ def run_files(
         works = [prepare_work(plan, held) for plan in plans]
         if on_plan is not None:
             on_plan(plans)
-        out = enter_output(stack, output, [*inputs, str(weights)])
-        aside = enter_output(stack, rejects.path, [*inputs, str(weights)])
+        beside = None if open_beside is None else open_beside(plans[0])
+        if beside is not None:
+            stack.callback(beside.table.close)
+        out = enter_output(stack, output, every)
+        aside = enter_output(stack, rejects.path, every)
         jobs = [
             make_job(part, read, work, spec, rejects.on_error)
             for part, work in zip(parts, works, strict=True)
@@ -129,13 +143,21 @@ def run_files(
         if suggest_chunk is not None and run.chunk_bytes is None:
             run = replace(run, chunk_bytes=suggest_chunk(plans[0]))
         totals = Totals(works[0].zero(), rejects)
-        results = map_ordered(_run_pair, iter_pairs(parts, jobs, run), run.n_jobs or count_jobs())
+        pairs = iter_pairs(parts, jobs, run)
+        if beside is not None:
+            pairs = beside.attach(pairs)
+        results = map_ordered(run_pair, pairs, run.n_jobs or count_jobs())
         with contextlib.closing(results):
-            counted = totals.count(results, partial(_report, tables, on_progress))
+            counted = totals.count(results, partial(report_progress, tables, on_progress))
             deliver_results(deliver_rejects(counted, aside), spec, out)
         facts = (*(table.source.facts() for table in tables), held.facts)
+        if beside is not None:
+            facts = (*facts, beside.table.source.facts())
         n_rows, n_rejected, previews = totals.n_rows, totals.n_rejected, tuple(totals.previews)
-        return Summary(plans, facts, spec, n_rows, n_rejected, totals.tally, previews)
+        summary = Summary(plans, facts, spec, n_rows, n_rejected, totals.tally, previews)
+        if check is not None:
+            check(summary)
+        return summary
 
 
 def format_of(path: PathLike) -> Format | None:
@@ -207,13 +229,15 @@ def _as_paths(features: PathLike | Sequence[PathLike]) -> list[str]:
     return [str(path) for path in features]
 
 
-def _run_pair(pair: tuple[Job, Chunk | FrameChunk]) -> ChunkResult:
+def run_pair(pair: tuple[Job, Chunk | FrameChunk]) -> ChunkResult:
+    """Do a job on a chunk."""
     return run_chunk(*pair)
 
 
-def _report(
-    tables: list[Table], on_progress: Callable[[Progress], None] | None, n_rows: int
+def report_progress(
+    tables: Sequence[Table], on_progress: Callable[[Progress], None] | None, n_rows: int
 ) -> None:
+    """Tell how far the reading of some tables is."""
     if on_progress is None:
         return
     sizes = [table.source.size for table in tables]

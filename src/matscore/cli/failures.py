@@ -18,8 +18,10 @@ from matscore.errors import (
     FileError,
     InputError,
     MatscoreError,
+    MisfitError,
     MissingExtraError,
     PlanError,
+    QualityError,
     UsageError,
     join_sentence,
 )
@@ -41,6 +43,8 @@ _CODES: dict[type[BaseException], Exit] = {
     UsageError: Exit.USAGE,
     MissingExtraError: Exit.USAGE,
     PlanError: Exit.MISFIT,
+    MisfitError: Exit.MISFIT,
+    QualityError: Exit.DATA,
     InputError: Exit.DATA,
     FileError: Exit.FILE,
 }

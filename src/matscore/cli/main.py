@@ -12,6 +12,7 @@ import typer
 import matscore
 from matscore.cli.check import check
 from matscore.cli.classify import classify
+from matscore.cli.explain import explain
 from matscore.cli.recommend import recommend
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command(no_args_is_help=True)(classify)
 app.command(no_args_is_help=True)(recommend)
 app.command(no_args_is_help=True)(check)
+app.command(no_args_is_help=True)(explain)
 
 
 def _show_version(wanted: bool) -> None:

@@ -376,6 +376,44 @@ UsersMissing = Annotated[
 UserRows = Annotated[
     int, _option(OUTPUT, "Users that a table shows.", "--max-rows", min=0, metavar="N")
 ]
+Category = Annotated[
+    str | None,
+    _option(
+        SCORING,
+        "Category to explain; without it the predicted one of each row.",
+        "--category",
+        metavar="NAME",
+    ),
+]
+Versus = Annotated[
+    str | None,
+    _option(
+        SCORING,
+        "Category to compare with: explain the difference of the two scores.",
+        "--versus",
+        metavar="NAME",
+    ),
+]
+TopFeatures = Annotated[
+    int | None,
+    _option(
+        SCORING,
+        "Show the N largest contributions and the sum of the others.",
+        "--top-features",
+        min=0,
+        metavar="N",
+        show_default="all; 10 in a table",
+    ),
+]
+RowLabel = Annotated[
+    str | None,
+    _option(
+        SCORING,
+        "Explain the row of that label alone; without labels, of that number.",
+        "--row",
+        metavar="LABEL",
+    ),
+]
 OutputFormat = Annotated[
     Format | None,
     _option(

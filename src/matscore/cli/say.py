@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matscore.cli.report import Record
     from matscore.plan import Plan
     from matscore.summary import Summary
+    from matscore.work.explain import ExplainTally
     from matscore.work.recommend import RecommendTally
 
 
@@ -90,4 +91,26 @@ def say_rejects(
     if quiet or summary is None or not summary.n_rejected:
         return
     what = f"matscore: {plural(summary.n_rejected, 'row')} rejected, see {show(path or '')}"
+    streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
+
+
+def say_unexplained(
+    streams: Streams, summary: Summary[ExplainTally] | None, *, quiet: bool
+) -> None:
+    """Warn that rows have no prediction that could be explained.
+
+    Parameters
+    ----------
+    streams : Streams
+        The warning goes to standard error.
+    summary : Summary or None
+        What was done.
+    quiet : bool
+        Say nothing.
+    """
+    if quiet or summary is None or not summary.tally.n_empty:
+        return
+    rows = plural(summary.tally.n_empty, "row")
+    hint = "with --category C there is something to explain"
+    what = f"matscore: {rows} without a prediction, as a value is missing; {hint}"
     streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)

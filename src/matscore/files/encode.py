@@ -51,6 +51,8 @@ class OutputSpec:
         Whether text that a spreadsheet would take for a formula gets a leading apostrophe.
     max_rows : int
         Rows kept for a table.
+    selects : bool
+        Whether only some rows give output, which may come late.
     """
 
     format: Format
@@ -58,6 +60,7 @@ class OutputSpec:
     precision: int | None = None
     excel_safe: bool = False
     max_rows: int = 20
+    selects: bool = False
 
     @property
     def schema(self) -> dict[str, pl.DataType]:
@@ -88,10 +91,7 @@ def finish_frame(spec: OutputSpec, frame: pl.DataFrame) -> pl.DataFrame:
     """
     if spec.precision is not None:
         numbers = [c for c in frame.iter_columns() if c.dtype == pl.Float64]
-        rounded = [round_to(c.to_numpy(), spec.precision) for c in numbers]
-        frame = frame.with_columns(
-            pl.Series(c.name, values) for c, values in zip(numbers, rounded, strict=True)
-        )
+        frame = frame.with_columns(_round_column(c, spec.precision) for c in numbers)
     if spec.excel_safe:
         texts = [c for c in frame.iter_columns() if c.dtype == pl.String]
         frame = frame.with_columns(_guard_formulas(c).alias(c.name) for c in texts)
@@ -183,6 +183,11 @@ def round_to(values: Floats, precision: int | None) -> Floats:
     return rounded
 
 
+def _round_column(series: pl.Series, precision: int) -> pl.Series:
+    rounded = pl.Series(series.name, round_to(series.to_numpy(), precision))
+    return rounded.set(series.is_null(), None) if series.null_count() else rounded
+
+
 def _guard_formulas(series: pl.Series) -> pl.Series:
     if series.dtype != pl.String:
         return series
@@ -196,9 +201,9 @@ def _encode_markdown(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
         if column.dtype == pl.String:
             texts = [_escape_markdown(text or "") for text in column]
         elif spec.precision is not None and column.dtype == pl.Float64:
-            texts = [f"{value:.{spec.precision}f}" for value in column]
+            texts = ["" if value is None else f"{value:.{spec.precision}f}" for value in column]
         else:
-            texts = [json.dumps(value) for value in column]
+            texts = ["" if value is None else json.dumps(value) for value in column]
         cells.append(texts)
     return "".join(f"| {' | '.join(row)} |\n" for row in zip(*cells, strict=True)).encode()
 

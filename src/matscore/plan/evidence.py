@@ -89,10 +89,10 @@ def has_numbered_columns(header: Sequence[str], known: Set[str]) -> bool:
     corner, *columns = header
     if is_number(corner) or not all(map(_is_integer, columns)) or len(set(columns)) < len(columns):
         return False
-    if _is_label_header(corner) and corner not in known:
+    if is_label_header(corner) and corner not in known:
         return True
     enough = 2 if known else 3
-    return len(columns) >= enough and _count_up(columns) and not _is_near(corner, known)
+    return len(columns) >= enough and counts_up(columns) and not _is_near(corner, known)
 
 
 def find_long_form(columns: Sequence[str]) -> tuple[str, ...]:
@@ -118,14 +118,14 @@ def find_long_form(columns: Sequence[str]) -> tuple[str, ...]:
 
 def _numbers_are_labels(side: Side, known: Set[str], hits: int, *, named: bool) -> bool | None:
     cells, corner = side.first or (), side.names[0] if side.names is not None else None
-    label_header = corner is not None and corner not in known and _is_label_header(corner)
+    label_header = corner is not None and corner not in known and is_label_header(corner)
     if named:
         return True if len(cells) > 1 or label_header else None
     if _heads_known_columns(side, known):
         return True
     # Numbers that other evidence calls labels would become a category of their own.
     doubtful = label_header or 2 * hits >= len(cells)
-    counted = len(cells) >= _CONSECUTIVE_IS_NO_ACCIDENT and _count_up(cells)
+    counted = len(cells) >= _CONSECUTIVE_IS_NO_ACCIDENT and counts_up(cells)
     return None if doubtful or (counted and cells[0] in ("0", "1")) else False
 
 
@@ -136,7 +136,7 @@ def _heads_known_columns(side: Side, known: Set[str]) -> bool:
     corner, *columns = side.names
     if not _all_known(columns, known) or not any(name in known for name in columns):
         return False
-    if _is_label_header(corner):
+    if is_label_header(corner):
         return True
     cells = side.first or ()
     numbers = [cell for cell in cells if looks_like_number(cell)]
@@ -154,7 +154,8 @@ def _is_near(name: str, known: Set[str]) -> bool:
     return fold_name(name) in {fold_name(other) for other in known}
 
 
-def _is_label_header(name: str) -> bool:
+def is_label_header(name: str) -> bool:
+    """Say whether a name is a usual one for a column of labels."""
     return name.strip().casefold() in _LABEL_HEADERS
 
 
@@ -162,7 +163,8 @@ def _is_integer(cell: str) -> bool:
     return cell.isascii() and cell.isdigit()
 
 
-def _count_up(cells: Sequence[str]) -> bool:
+def counts_up(cells: Sequence[str]) -> bool:
+    """Say whether cells are whole numbers that count up by one."""
     if not all(_is_integer(cell) and len(cell) < 10 for cell in cells):
         return False
     start = int(cells[0])

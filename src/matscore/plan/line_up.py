@@ -86,6 +86,9 @@ def _sort_out_rest(plan: Plan, table: Axis) -> Plan:
     rest = [index for index in table.entries if index not in used]
     kept = [find_column(plan, table, name, "--keep-cols") for name in plan.options.keep_cols]
     kept = [*kept, *rest] if plan.options.keep_all else kept
+    if plan.options.truth is not None:
+        plan, truth = _find_truth(plan, table, plan.options.truth)
+        kept = [truth, *kept]
     taken = dict.fromkeys(index for index in kept if index != plan.label_column)
     check_once(plan, table, [names[index] for index in taken], "column")
     return replace(
@@ -94,6 +97,17 @@ def _sort_out_rest(plan: Plan, table: Axis) -> Plan:
         kept_names=tuple(names[index] for index in taken),
         left_out=tuple(names[index] for index in rest if index not in taken),
     )
+
+
+def _find_truth(plan: Plan, table: Axis, name: str) -> tuple[Plan, int]:
+    """Return the column of the truth, and the plan, in which it is not the labels."""
+    column = find_column(plan, table, name, "--truth")
+    if column in plan.feature_columns:
+        problem = f"the truth is a feature of {plan.weights.path}: {quote_name(name)}"
+        raise Misfit(plan, problem, "a model that is told the truth cannot be measured")
+    if column == plan.label_column:
+        plan = replace(plan, label_column=None, label_name="row")
+    return plan, column
 
 
 def _check_strict(plan: Plan) -> None:

@@ -48,7 +48,10 @@ class Side:
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """The options that decide how the two sides line up; each is named as on the command line."""
+    """The options that decide how the two sides line up; each is named as on the command line.
+
+    `truth` names a features column that is read as text and is no feature: the first kept column.
+    """
 
     id_col: str | None = None
     transpose: bool = False
@@ -59,6 +62,7 @@ class PlanOptions:
     keep_all: bool = False
     intercept: str | None = None
     no_intercept: bool = False
+    truth: str | None = None
 
 
 @dataclass(frozen=True)

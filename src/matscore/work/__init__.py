@@ -34,6 +34,10 @@ class Rows:
         Number of rows.
     has_missing : ndarray of shape (n_rows,), bool, or None
         Rows with a missing feature; None when there is none.
+    places : ndarray of shape (n_rows,), int64, or None
+        Their records' places in the chunk; None when all of its records are good.
+    start, n_records : int
+        Records before the chunk, over all inputs; records of the chunk.
     """
 
     labels: pl.Series
@@ -41,6 +45,9 @@ class Rows:
     features: list[Floats]
     n_rows: int
     has_missing: NDArray[np.bool_] | None = None
+    places: NDArray[np.int64] | None = None
+    start: int = 0
+    n_records: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,15 @@ class Fault:
         What is wrong, and what to do about it.
     column : int or None
         Index of the cell at fault in the file; None where it is the whole row.
+    skipped : bool
+        Whether it is set aside by request, because a value is missing.
     """
 
     row: int
     what: str
     hint: str
     column: int | None = None
+    skipped: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+"""A look at the first records of a table, before any of them is read."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from matscore.files.numbers import is_number
+from matscore.files.records import first_record_end
+from matscore.files.table import ReadOptions, Table
+from matscore.plan.learning import Kind, Sample
+
+_SAMPLED_RECORDS = 1000
+_MOST_CODES = 20
+_TIMES_EACH = 3
+
+
+def sample_table(table: Table, read: ReadOptions) -> Sample:
+    """Look at the first records of an open table; they stay unread.
+
+    Parameters
+    ----------
+    table : Table
+        Its records unread.
+    read : ReadOptions
+        How cells read.
+
+    Returns
+    -------
+    Sample
+        Of a columnar file what its types tell.
+    """
+    if table.columnar is not None:
+        kinds: list[Kind] = [
+            "number" if dtype.is_numeric() else "text" for dtype in table.columnar.dtypes
+        ]
+        return Sample(table.path, table.names, tuple(kinds), (False,) * table.width)
+    columns = _first_columns(table)
+    return Sample(
+        table.path,
+        table.names,
+        tuple(_kind_of(cells, read) for cells in columns),
+        tuple(_are_codes(cells) for cells in columns),
+        tuple(columns[0]) if columns else (),
+    )
+
+
+def _first_columns(table: Table) -> list[list[str]]:
+    data = table.source.head[table.start :]
+    if not table.source.is_whole:
+        data = data[: data.rfind(b"\n") + 1]  # the last record may be cut off
+    if not table.source.is_whole and not first_record_end(data):
+        return [[] for _ in range(table.width)]
+    text = data.decode("utf-8", "replace")
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=table.delimiter)
+        rows = [row for row, _ in zip(reader, range(_SAMPLED_RECORDS), strict=False)]
+    except csv.Error:
+        rows = []
+    sound = [row for row in rows if len(row) == table.width]
+    return [list(cells) for cells in zip(*sound, strict=True)] or [[] for _ in range(table.width)]
+
+
+def _kind_of(cells: Sequence[str], read: ReadOptions) -> Kind:
+    missing = {"", *read.missing_values}
+    there = [cell for cell in cells if cell.strip() not in missing]
+    n_numbers = sum(is_number(cell, read.decimal) for cell in there)
+    if not there:
+        return "empty"
+    return "number" if n_numbers == len(there) else "mixed" if n_numbers else "text"
+
+
+def _are_codes(cells: Sequence[str]) -> bool:
+    values = {cell.strip() for cell in cells}
+    few = len(values) <= _MOST_CODES and _TIMES_EACH * len(values) <= len(cells)
+    return bool(values) and few and all(value.isascii() and value.isdigit() for value in values)

@@ -1,0 +1,268 @@
+"""What the columns of a file are for, where there are no weights to compare its names with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+from matscore.errors import MisfitError
+from matscore.names import is_intercept, quote_name, quote_names
+from matscore.plan.evidence import counts_up, is_label_header
+from matscore.plan.misfit import find_meant, suggest
+
+Kind = Literal["number", "text", "mixed", "empty"]
+_CONSECUTIVE_IS_NO_ACCIDENT = 4
+_INTERCEPTS = ("(Intercept)", "intercept", "bias", "const", "constant")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a look at the first records of a file tells.
+
+    Attributes
+    ----------
+    path : str
+        The file as it was given.
+    names : tuple of str or None
+        The header's cells; None without a header.
+    kinds : tuple of str
+        What the cells of each column are: numbers, text, both, or all missing.
+    coded : tuple of bool
+        Whether a column has few different values, all whole numbers: codes, perhaps.
+    first : tuple of str
+        The first column's cells; may be empty.
+    """
+
+    path: str
+    names: tuple[str, ...] | None
+    kinds: tuple[Kind, ...]
+    coded: tuple[bool, ...]
+    first: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return len(self.kinds)
+
+    def name_of(self, column: int) -> str:
+        """Return a column's name; without a header its number, counted from 1."""
+        return str(column + 1) if self.names is None else self.names[column]
+
+
+@dataclass(frozen=True)
+class ColumnOptions:
+    """Which columns of the features are what; each option is named as on the command line."""
+
+    id_col: str | None = None
+    no_id_col: bool = False
+    target: tuple[str, ...] = ()
+    drop_cols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FeatureColumns:
+    """The columns of a features file that is learned from.
+
+    Attributes
+    ----------
+    label_column : int or None
+        Index of the labels; None where there are none.
+    label_name : str or None
+        Their name.
+    feature_columns : tuple of int
+        Indices of the features, in canonical order: their names sorted, or the file's order where
+        there are no names.
+    feature_names : tuple of str
+        Their names, as the weights are to have them; ``x1``, ``x2``, … without a header.
+    target_columns : tuple of int
+        Indices of the targets, as they were asked for; empty where they are in a file of their own.
+    facts : tuple of str
+        Sentences worth knowing.
+    """
+
+    label_column: int | None
+    label_name: str | None
+    feature_columns: tuple[int, ...]
+    feature_names: tuple[str, ...]
+    target_columns: tuple[int, ...]
+    facts: tuple[str, ...]
+
+    @property
+    def file_order(self) -> list[int]:
+        """Places of the features in canonical order, put in the order of the file."""
+        return sorted(range(len(self.feature_columns)), key=self.feature_columns.__getitem__)
+
+
+def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
+    """Tell the features of a file from its labels, its targets and what is to be left out.
+
+    Parameters
+    ----------
+    sample : Sample
+        A look at the file.
+    options : ColumnOptions
+        What was asked for.
+
+    Returns
+    -------
+    FeatureColumns
+        At least one feature.
+
+    Raises
+    ------
+    MisfitError
+        A column that is asked for is not there; one is no number; it cannot be told whether the
+        first column holds labels.
+
+    Examples
+    --------
+    >>> names = ("flower", "length", "width", "species")
+    >>> kinds = ("text", "number", "number", "text")
+    >>> sample = Sample("iris.csv", names, kinds, (False,) * 4, ("iris-001", "iris-002"))
+    >>> sort_columns(sample, ColumnOptions(target=("species",))).feature_names
+    ('length', 'width')
+    """
+    targets = tuple(find_name(sample, name, "--target") for name in options.target)
+    dropped = {find_name(sample, name, "--drop-cols") for name in options.drop_cols}
+    label = find_label(sample, options, {*targets, *dropped})
+    columns = [i for i in range(sample.width) if i not in {label, *targets, *dropped}]
+    if not columns:
+        raise MisfitError(sample.path, "there are no features", "give it one column a feature")
+    if twice := sorted({sample.name_of(i) for i in targets if targets.count(i) > 1}):
+        raise MisfitError(sample.path, f"a target is named twice: {quote_names(twice)}")
+    _check_numbers(sample, columns, has_target=bool(targets))
+    _check_names(sample, columns)
+    facts = []
+    if label is not None and options.id_col is None:
+        facts.append(
+            f"the first column of {sample.path} ({quote_name(sample.name_of(label))})"
+            " is taken for the labels"
+        )
+    if sample.names is not None:
+        columns.sort(key=sample.names.__getitem__)
+    return FeatureColumns(
+        label,
+        None if label is None else sample.name_of(label),
+        tuple(columns),
+        name_columns(sample, columns, "x"),
+        targets,
+        tuple(facts),
+    )
+
+
+def find_name(sample: Sample, name: str, option: str) -> int:
+    """Return the column that an option names; without a header it is numbered from 1.
+
+    Raises
+    ------
+    MisfitError
+        There is none, or more than one.
+    """
+    if sample.names is None:
+        if name.isascii() and name.isdigit() and 1 <= int(name[:9]) <= sample.width:
+            return int(name) - 1
+        what = f"{option} {name}: the columns have no names, they are 1 to {sample.width}"
+        raise MisfitError(sample.path, what, "give the number of one, or say --headers")
+    places = [i for i, other in enumerate(sample.names) if other == name]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        raise MisfitError(
+            sample.path, f"several columns are named {quote_name(name)}", "rename them"
+        )
+    hint = suggest(find_meant([name], sample.names))
+    hint = hint or f"{option} has the name of one of: {quote_names(sample.names)}"
+    raise MisfitError(sample.path, f"no column {quote_name(name)}", hint)
+
+
+def find_label(sample: Sample, options: ColumnOptions, taken: Collection[int]) -> int | None:
+    """Return the column of the labels; the first one, where it cannot be anything else.
+
+    Raises
+    ------
+    MisfitError
+        It cannot be told whether the first column holds labels.
+    """
+    if options.id_col is not None:
+        column = find_name(sample, options.id_col, "--id-col")
+        if column in taken:
+            raise MisfitError(sample.path, f"{quote_name(options.id_col)} is asked for twice")
+        return column
+    if options.no_id_col or 0 in taken or sample.width == 1:
+        return None
+    kind, named = sample.kinds[0], sample.names is not None
+    if kind == "text" or (named and is_label_header(sample.name_of(0))):
+        return 0
+    counted = len(sample.first) >= _CONSECUTIVE_IS_NO_ACCIDENT and counts_up(sample.first)
+    if kind == "mixed" or (counted and sample.first[0] in ("0", "1")):
+        what = (
+            f"cannot tell whether the first column, {quote_name(sample.name_of(0))}, holds labels"
+        )
+        raise MisfitError(
+            sample.path, what, f"say --id-col {sample.name_of(0)}, or --no-id-col for a feature"
+        )
+    return None
+
+
+def name_columns(sample: Sample, columns: Sequence[int], letter: str) -> tuple[str, ...]:
+    """Return the names of columns; a letter and a number where there is no header."""
+    if sample.names is None:
+        return tuple(f"{letter}{place}" for place, _ in enumerate(columns, start=1))
+    return tuple(sample.names[i] for i in columns)
+
+
+def name_intercept(feature_names: Collection[str]) -> str:
+    """Return a name for the intercept that no feature has, in any case.
+
+    Raises
+    ------
+    MisfitError
+        All of them are taken.
+
+    Examples
+    --------
+    >>> name_intercept(["age"]), name_intercept(["(intercept)"])
+    ('(Intercept)', 'intercept')
+    """
+    taken = {name.strip().casefold() for name in feature_names if is_intercept(name)}
+    free = [name for name in _INTERCEPTS if name.casefold() not in taken]
+    if not free:
+        raise MisfitError("features", "every name for the intercept is a feature", "rename one")
+    return free[0]
+
+
+def _check_numbers(sample: Sample, columns: Sequence[int], *, has_target: bool) -> None:
+    bad = [sample.name_of(i) for i in columns if sample.kinds[i] in ("text", "mixed")]
+    if not bad:
+        return
+    kind = "a column is" if len(bad) == 1 else f"{len(bad)} columns are"
+    listed = ",".join(map(_quote_cell, bad[:5]))
+    hint = f"--drop-cols {listed} leaves {'it' if len(bad) == 1 else 'them'} out"
+    if not has_target:
+        hint = f"--target {_quote_cell(bad[-1])} learns it; {hint}"
+    raise MisfitError(sample.path, f"{kind} not numbers: {quote_names(bad)}", hint)
+
+
+def _check_names(sample: Sample, columns: Sequence[int]) -> None:
+    names = [sample.name_of(i) for i in columns]
+    blank = [str(i + 1) for i, name in zip(columns, names, strict=True) if not name.strip()]
+    if blank:
+        raise MisfitError(sample.path, f"a feature without a name in column {blank[0]}", "name it")
+    twice = sorted({name for name in names if names.count(name) > 1}) if _has_twins(names) else []
+    if twice:
+        _refuse_twins(sample, twice)
+
+
+def _has_twins(names: Sequence[str]) -> bool:
+    return len(set(names)) < len(names)
+
+
+def _refuse_twins(sample: Sample, names: Sequence[str]) -> NoReturn:
+    what = f"a feature is there more than once: {quote_names(names)}"
+    raise MisfitError(sample.path, what, "rename one or take it out")
+
+
+def _quote_cell(name: str) -> str:
+    quoted = name.replace('"', '""')
+    return f'"{quoted}"' if set(name) & set(', "') else name
