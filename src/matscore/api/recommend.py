@@ -14,7 +14,7 @@ from matscore.files.encode import Format, OutputSpec
 from matscore.files.table import ReadOptions
 from matscore.items import hold_items, make_item_columns, read_seen, suggest_chunk
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
-from matscore.plan import Plan, PlanOptions, align_items, speak_of_items
+from matscore.plan import Plan, PlanOptions
 from matscore.prepare import Weights, make_output_spec, read_weights
 from matscore.retrieve import Metric, RecommendOptions
 from matscore.summary import Progress, Summary
@@ -125,13 +125,12 @@ def recommend_file(
         prepare_output,
         prepare_work,
         read=read,
-        align=align_items(align),
+        align=align.for_items(),
         rejects=rejects,
         run=run,
         on_plan=on_plan,
         on_progress=on_progress,
         hold=partial(read_weights, missing_hint="every feature of an item must be a number"),
-        speak=speak_of_items,
         suggest_chunk=partial(suggest_chunk, matrix=matrix),
     )
     seen = summary.tally.seen

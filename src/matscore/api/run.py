@@ -66,7 +66,6 @@ def run_files(
     on_plan: Callable[[tuple[Plan, ...]], None] | None,
     on_progress: Callable[[Progress], None] | None,
     hold: Callable[..., Weights] = read_weights,
-    speak: Callable[[Plan], Plan] | None = None,
     suggest_chunk: Callable[[Plan], int] | None = None,
     others: Sequence[str] = (),
     open_beside: Callable[[Plan], Companion] | None = None,
@@ -93,8 +92,6 @@ def run_files(
         As in `matscore.classify_file`.
     hold : callable
         Reads the weights, as `read_weights` does.
-    speak : callable, optional
-        Takes a plan, gives one that speaks of the command's own files.
     suggest_chunk : callable, optional
         Takes the first plan, gives the bytes of a chunk where none are asked for.
     others : sequence of str
@@ -123,8 +120,6 @@ def run_files(
         for table in tables:
             stack.callback(table.close)
         parts = [plan_part(table, held, read, align) for table in tables]
-        if speak is not None:
-            parts = [replace(part, plan=speak(part.plan)) for part in parts]
         plans = require_fits(parts)
         found = format_of(output) if isinstance(output, (str, Path)) else None
         spec = prepare_output(plans[0], found or "csv")

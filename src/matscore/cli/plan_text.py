@@ -161,12 +161,12 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
     """Yield what is known, a heading and a text at a time."""
     features, weights = features_of(plan), weights_of(plan)
     matched, extra = _match(plan)
-    yield plan.roles[0], f"{features.path} {show_shape(*features.shape, signs)}"
+    yield plan.options.words.features, f"{features.path} {show_shape(*features.shape, signs)}"
     yield "  columns", _say_names(features.columns)
     if plan.transpose_features:
         yield "  rows", _say_names(features.rows)
     yield "  labels", _say_label(plan, features)
-    yield plan.roles[1], f"{weights.path} {show_shape(*weights.shape, signs)}"
+    yield plan.options.words.weights, f"{weights.path} {show_shape(*weights.shape, signs)}"
     yield "  columns", _say_names(weights.columns)
     yield "  rows", _say_names(weights.rows)
     if matched or plan.ok:

@@ -12,7 +12,7 @@ from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import InputError, UsageError
 from matscore.files.parse import MissingPolicy
 from matscore.frames.sides import feature_values, plan_frames, read_model, settle_missing
-from matscore.plan import PlanOptions, align_items, require_fit, speak_of_items
+from matscore.plan import PlanOptions, require_fit
 from matscore.product import Floats
 from matscore.retrieve import (
     Catalog,
@@ -93,8 +93,8 @@ def recommend(
     1  Bruno     1  Sunday Lunch   0.58
     """
     _check_arguments(k, metric, min_score, missing)
-    wanted = align_items(PlanOptions(strict=strict, transpose=transpose))
-    plan = require_fit(speak_of_items(plan_frames(users, items, wanted, ("users", "items"))))
+    wanted = PlanOptions(strict=strict, transpose=transpose).for_items()
+    plan = require_fit(plan_frames(users, items, wanted, ("users", "items")))
     values = [feature_values(users, i - 1, "users") for i in plan.feature_columns]
     used, values, has_missing = settle_missing(users, plan, values, missing)
     weights = read_model(plan, items, "feature of an item").weights

@@ -4,8 +4,8 @@ A reading (`line_up`) turns the two sides into axes, finds the axis of the weigh
 features, and matches by name or by position. What does not fit ends the reading with a `Misfit`;
 `way_out` then looks whether the files swapped, or one of them transposed, would fit.
 
-From the bottom up, each importing only those before it: `types`; `evidence`, `misfit`; `axis`;
-`sides`; `by_name`, `by_position`; `line_up`; `way_out`.
+From the bottom up, each importing only those before it: `words`; `types`; `evidence`, `misfit`;
+`axis`; `sides`; `by_name`, `by_position`; `line_up`; `way_out`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 from matscore.errors import PlanError
 from matscore.plan.line_up import line_up
 from matscore.plan.misfit import Misfit
-from matscore.plan.roles import align_items, speak_of_items
 from matscore.plan.types import MissingFeature, Plan, PlanOptions, Side
 from matscore.plan.way_out import explain_misfit
 
@@ -22,10 +21,8 @@ __all__ = [
     "Plan",
     "PlanOptions",
     "Side",
-    "align_items",
     "make_plan",
     "require_fit",
-    "speak_of_items",
 ]
 
 _DEFAULTS = PlanOptions()

@@ -59,12 +59,13 @@ def _count_near(names: Sequence[str], table: Axis) -> int:
 
 def check_long_form(plan: Plan, table: Axis, columns: Axis) -> None:
     """Refuse a coefficient table that has one row a weight, unless its columns are features."""
-    telling = find_long_form(columns.names or ())
+    telling, words = find_long_form(columns.names or ()), plan.options.words
+    kind = "row" if words.in_rows else "column"
     if telling and not any(name in table.places for name in telling):
         raise Misfit(
             plan,
             f"{columns.path} is a coefficient table in long form ({quote_names(telling)})",
-            "keep the names and one column of weights for each category",
+            f"keep the names and one {kind} of {words.contents} for each {words.category}",
         )
 
 
@@ -109,7 +110,7 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
     raise Misfit(
         plan,
         f"{table.path} lacks {count} of {axis.path}: {quote_names(missing)}",
-        _hint_at_header(table) or f"add to {table.path} what the weights need",
+        _hint_at_header(table) or f"add to {table.path} what the {plan.options.words.weights} need",
         turnable="by name" if mostly else None,
         missing=missing,
         unused=[name for name in table.places if name not in axis.places],

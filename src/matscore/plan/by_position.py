@@ -49,10 +49,12 @@ def _unlabelled(plan: Plan, table: Axis) -> tuple[int, ...]:
 
 
 def _refuse_shapes(plan: Plan) -> NoReturn:
+    words = plan.options.words
+    kind = "column" if words.in_rows else "row"
     raise Misfit(
         plan,
         f"{show_shapes(plan)} do not line up: {compare_counts(plan)}",
-        "give the weights one row a feature, or name the features in both files",
+        f"give the {words.weights} one {kind} a feature, or name the features in both files",
         turnable="by shape",
     )
 
@@ -62,12 +64,13 @@ def _check_label_doubt(plan: Plan, *, other_fits: bool) -> None:
     path = plan.features.path
     odd_labels = any(not cell.strip().isdigit() for cell in plan.features.first or ())
     if other_fits and (odd_labels or not plan.weights_label_column):
-        other = "not transposed" if plan.transpose else "transposed"
-        way = "leave --transpose out" if plan.options.transpose else "add --transpose"
+        words = plan.options.words
+        other = "transposed" if words.is_asked(not plan.transpose) else "not transposed"
+        way = words.advise(not plan.options.transpose)
         raise Misfit(
             plan,
             f"{show_shapes(plan)} fit in two ways: with the first column of {path} as labels, or"
-            f" with the weights {other}",
+            f" with the {words.weights} {other}",
             f"say --id-col for the first, {way} for the second",
         )
     if plan.intercept_name is not None and plan.options.intercept is None:

@@ -46,19 +46,20 @@ def _check_request(plan: Plan) -> None:
         plan = replace(plan, drop_options=("--no-intercept",))
         raise Misfit(plan, "--intercept and --no-intercept contradict each other", "leave one out")
     turned = options.transpose or options.auto_transpose or options.transpose_features
+    words = options.words
     if plan.features.path == plan.weights.path != "-" and not turned:
         raise Misfit(
             plan,
-            f"the same file is given as features and weights: {plan.features.path}",
-            "name the weights file, or add --transpose to compare its rows",
+            f"the same file is given as {words.features} and {words.weights}: {plan.features.path}",
+            f"name the {words.weights} file, or {words.advise(True)} to compare its rows",
         )
 
 
 def _name_categories(plan: Plan, other: Axis) -> Plan:
     if other.names is None:
         return replace(plan, categories=tuple(str(index + 1) for index in other.entries))
-    check_named(plan, other, other.entries, "category")
-    check_once(plan, other, other.names, "category")
+    check_named(plan, other, other.entries, plan.options.words.category)
+    check_once(plan, other, other.names, plan.options.words.category)
     return replace(plan, categories=other.names)
 
 
@@ -140,7 +141,7 @@ def _check_turn(plan: Plan, axis: Axis, other: Axis) -> None:
             f"the {axis.kind}s of {axis.path} are the features ({quote_names(axis.names or ())}),"
             f" its {other.kind}s are not{shown}"
         )
-    raise other_turn(asked, "--transpose", why)
+    raise other_turn(asked, "weights", why)
 
 
 def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
@@ -153,10 +154,15 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
         facts.append(f"features are matched by position, as {path} has no {lack}")
     if plan.reordered:
         facts.append("features are matched by name; the two files list them in different orders")
-    if plan.transpose:
-        facts.append(f"the weights are transposed: the columns of {weights} are the features")
+    words = plan.options.words
+    if words.is_asked(plan.transpose):
+        facts.append(
+            f"the {words.weights} are transposed: the {axis.kind}s of {weights} are the features"
+        )
     if plan.transpose_features:
-        facts.append(f"the features are transposed: the rows of {features} are the features")
+        facts.append(
+            f"the {words.features} are transposed: the rows of {features} are the features"
+        )
     elif (
         plan.label_column is not None
         and plan.matched_by == "position"

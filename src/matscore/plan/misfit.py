@@ -9,7 +9,7 @@ from typing import Literal
 from matscore.names import find_close, quote_name, quote_names
 from matscore.plan.types import MissingFeature, Plan
 
-Turn = Literal["--transpose", "--transpose-features"]
+Turned = Literal["weights", "features"]
 Turnable = Literal["by name", "by shape"] | None
 
 
@@ -75,12 +75,15 @@ def suggest(wanted: Sequence[MissingFeature]) -> str:
     return f"did you mean {', '.join(shown)}" if shown else ""
 
 
-def other_turn(plan: Plan, option: Turn, why: str) -> Misfit:
+def other_turn(plan: Plan, side: Turned, why: str) -> Misfit:
     """Return the misfit of files that fit when an option to transpose is added, or left out."""
-    given = plan.options.transpose if option == "--transpose" else plan.options.transpose_features
+    options, words = plan.options, plan.options.words
+    given, option = options.transpose_features, words.turn_features
+    if side == "weights":
+        given, option = words.is_asked(options.transpose), words.turn_weights
     hint = f"leave {option} out" if given else f"add {option}"
     added, dropped = ((), (option,)) if given else ((option,), ())
-    if plan.options.strict and plan.left_out:
+    if options.strict and plan.left_out:
         dropped = (*dropped, "--strict")
         unknown = f"{plan.weights.path} does not know {quote_names(plan.left_out)}"
         hint += f" and leave --strict out, as {unknown}"
@@ -93,7 +96,10 @@ def show_shapes(plan: Plan) -> str:
     n_rows, n_features = plan.features_shape
     shown = "?" if n_rows is None else n_rows
     n_weights, n_categories = plan.weights_shape
-    return f"features ({shown} × {n_features}) and weights ({n_weights} × {n_categories})"
+    words = plan.options.words
+    shape = (n_categories, n_weights) if words.in_rows else (n_weights, n_categories)
+    second = f"{words.weights} ({shape[0]} × {shape[1]})"
+    return f"{words.features} ({shown} × {n_features}) and {second}"
 
 
 def compare_counts(plan: Plan) -> str:

@@ -65,12 +65,14 @@ def read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
     plan = replace(plan, weights_label_column=labelled)
     header = None if side.names is None else side.names[labelled:]
     offset = 2 if labelled and not side.labelled else 1
+    words = plan.options.words
     rows = Axis(side.path, "row", side.first if labelled else None, side.n_rows or 0)
     columns = Axis(side.path, "column", header, side.width - labelled, offset)
     if rows.size == 0:
-        raise Misfit(plan, f"{side.path} has no rows", "give it one row a feature")
+        raise Misfit(plan, f"{side.path} has no rows", f"give it one row {words.a_row}")
     if columns.size == 0:
-        raise Misfit(plan, f"{side.path} has names but no weights", "give it one column a category")
+        problem = f"{side.path} has names but no {words.contents}"
+        raise Misfit(plan, problem, f"give it one column {words.a_column}")
     return plan, rows, columns
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from matscore.plan.words import ITEMS, SCORING, Words
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Side:
 class PlanOptions:
     """The options that decide how the two sides line up; each is named as on the command line.
 
+    `words` are those in which people are told.
+
     `truth` names a features column that is read as text and is no feature: the first kept column.
     """
 
@@ -63,6 +67,15 @@ class PlanOptions:
     intercept: str | None = None
     no_intercept: bool = False
     truth: str | None = None
+    words: Words = SCORING
+
+    def for_items(self) -> PlanOptions:
+        """Return the same for users and items, which are rows; none of them is an intercept.
+
+        Of such options ``transpose`` says that the items are columns.
+        """
+        turned = not self.transpose
+        return replace(self, transpose=turned, auto_transpose=False, no_intercept=True, words=ITEMS)
 
 
 @dataclass(frozen=True)
@@ -149,8 +162,6 @@ class Plan:
         Options to add to, and to take from, the command so that it works.
     swap : bool
         The command works with the two files exchanged.
-    roles : tuple of str
-        What the two files are called.
     """
 
     features: Side
@@ -180,7 +191,6 @@ class Plan:
     add_options: tuple[str, ...] = ()
     drop_options: tuple[str, ...] = ()
     swap: bool = False
-    roles: tuple[str, str] = ("features", "weights")
 
     @property
     def ok(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from matscore.names import quote_names
 from matscore.plan.line_up import line_up
-from matscore.plan.misfit import Misfit, Turn, Turnable, find_meant, other_turn, suggest
+from matscore.plan.misfit import Misfit, Turnable, Turned, find_meant, other_turn, suggest
 from matscore.plan.types import Plan, PlanOptions, Side
 
 
@@ -28,12 +28,12 @@ def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:
     other = _try(features, weights, turned)
     if other and (other.matched_by == "name" or turnable == "by shape"):
         kind = "rows" if turned.transpose_features else "columns"
-        return _suggest_turn(plan, other, "--transpose-features", f"{kind} of {features.path}")
+        return _suggest_turn(plan, other, "features", f"{kind} of {features.path}")
     if weights.names is None:
         turned = replace(options, transpose=not options.transpose)
         if other := _try(features, weights, turned):
             kind = "columns" if turned.transpose else "rows"
-            return _suggest_turn(plan, other, "--transpose", f"{kind} of {weights.path}")
+            return _suggest_turn(plan, other, "weights", f"{kind} of {weights.path}")
     return None
 
 
@@ -50,9 +50,9 @@ def _suggest_swap(plan: Plan) -> Plan:
     return replace(plan, swap=True, problem=problem, hint=hint)
 
 
-def _suggest_turn(plan: Plan, other: Plan, option: Turn, carriers: str) -> Plan:
+def _suggest_turn(plan: Plan, other: Plan, side: Turned, carriers: str) -> Plan:
     names = f" ({quote_names(other.feature_names)})" if other.matched_by == "name" else ""
-    return other_turn(plan, option, f"the {carriers} are the features{names}").plan
+    return other_turn(plan, side, f"the {carriers} are the features{names}").plan
 
 
 def _explain_missing(misfit: Misfit) -> Plan:
@@ -61,5 +61,5 @@ def _explain_missing(misfit: Misfit) -> Plan:
     missing = find_meant(misfit.missing, misfit.unused)
     hint = suggest(missing) or plan.hint
     if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
-        hint += ", and add --transpose" if plan.transpose else ", and leave --transpose out"
+        hint += f", and {plan.options.words.advise(plan.transpose)}"
     return replace(plan, missing=missing, hint=hint)
