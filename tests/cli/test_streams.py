@@ -369,6 +369,44 @@ else:
     assert not {"pandas", "polars", "dask"} & loaded
 
 
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["classify", "--help"], list(MOVIES)])
+def test_rich_is_loaded_only_where_it_renders(argv: list[str]) -> None:
+    given = argv if argv[-1].startswith("--") else ["classify", *argv]
+    code = f"""
+import os, sys
+os._exit = lambda *_: print(*sys.modules, file=sys.stderr, flush=True)
+sys.argv = ["matscore", *{given}]
+from matscore.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, cwd=SAMPLES, capture_output=True, check=True
+    )
+    loaded = set(done.stderr.decode().split())
+    assert "matscore.cli.main" in loaded
+    assert not {"rich.console", "rich.markdown"} & loaded
+
+
+@pytest.mark.parametrize("module", ["typer", "numpy", "polars", "matscore.cli.streams"])
+def test_an_interrupt_while_loading_ends_quietly(module: str) -> None:
+    code = f"""
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["matscore", "classify", *{list(MOVIES)}]
+from matscore.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, cwd=SAMPLES, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, b"")
+    assert done.stderr == b"matscore: stopped by SIGINT\n"
+
+
 # Progress
 
 

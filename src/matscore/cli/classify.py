@@ -72,7 +72,6 @@ def classify(
     """
     from matscore.api.classify import classify_file
     from matscore.cli.progress import show_progress
-    from matscore.cli.ranking import render_top
     from matscore.cli.reading import (
         align_options,
         output_options,
@@ -91,7 +90,7 @@ def classify(
     for option, is_set in (("--heatmap", heatmap), ("--show-work", show_work)):
         refuse_without_table(option, is_set, chosen if top_k is None else "ranks")
     screen = Screen(heatmap, show_work, max_rows)
-    render = screen.render if top_k is None else render_top
+    render = screen.render if top_k is None else _render_top
     inputs = [*features, weights]
     with (
         open_report(report, inputs, [output, rejects], ScoreTally.NAMES) as record,
@@ -125,6 +124,12 @@ def classify(
     if record.summary is not None and chosen == "table" and output is None:
         streams.print_out(partial(render, record.summary))
     say_rejects(streams, record.summary, rejects, quiet=quiet)
+
+
+def _render_top(summary: Summary[Any], console: Console) -> None:
+    from matscore.cli.ranking import render_top
+
+    render_top(summary, console)
 
 
 def choose_format(streams: Streams, asked: o.Format | None, output: str | None) -> Format:

@@ -7,11 +7,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
-from matscore.cli.plan_text import render_plan
 from matscore.cli.streams import Stopped
 from matscore.cli.text import show
 from matscore.errors import (
@@ -25,6 +22,9 @@ from matscore.errors import (
     UsageError,
     join_sentence,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Exit(IntEnum):
@@ -68,6 +68,8 @@ def report_failure(error: BaseException, console: Console, argv: Sequence[str]) 
         The exit code.
     """
     if isinstance(error, PlanError):
+        from matscore.cli.plan_text import render_plan
+
         render_plan(error.plan, console, argv)
     elif isinstance(error, MatscoreError):
         _say(console, sentence_of(error))
@@ -115,4 +117,6 @@ def sentence_of(error: MatscoreError) -> str:
 
 
 def _say(console: Console, line: str) -> None:
+    from rich.text import Text
+
     console.print(Text(line), soft_wrap=True)

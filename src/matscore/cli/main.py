@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
@@ -13,19 +14,22 @@ import matscore
 from matscore.cli.check import check
 from matscore.cli.classify import classify
 from matscore.cli.explain import explain
+from matscore.cli.help import PlainCommand, PlainGroup
 from matscore.cli.recommend import recommend
 
 app = typer.Typer(
     name="matscore",
+    cls=PlainGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command(no_args_is_help=True)(classify)
-app.command(no_args_is_help=True)(recommend)
-app.command(no_args_is_help=True)(check)
-app.command(no_args_is_help=True)(explain)
+_command = partial(app.command, cls=PlainCommand, no_args_is_help=True)
+_command()(classify)
+_command()(recommend)
+_command()(check)
+_command()(explain)
 
 
 def _show_version(wanted: bool) -> None:
@@ -48,8 +52,7 @@ def explain_program(
 
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
-    from matscore.cli.failures import report_failure
-    from matscore.cli.streams import guard_process, open_streams
+    from matscore.cli.streams import guard_process
 
     # One thread of BLAS beside each of ours; it must be said before NumPy is loaded.
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
@@ -60,6 +63,9 @@ def main() -> NoReturn:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:
+        from matscore.cli.failures import report_failure
+        from matscore.cli.streams import open_streams
+
         code = report_failure(error, open_streams().err_console(), sys.argv[1:])
     _leave(code)
 

@@ -5,19 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-from matscore.cli.streams import Streams
-from matscore.summary import Progress as Done
+if TYPE_CHECKING:
+    from matscore.cli.streams import Streams
+    from matscore.summary import Progress as Done
 
 _PATIENCE_SECONDS = 1.0
 
@@ -41,6 +33,16 @@ def show_progress(streams: Streams, *, quiet: bool) -> Iterator[Callable[[Done],
     if quiet or not streams.err_is_terminal:
         yield None
         return
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     started = time.monotonic()
     bar = Progress(
         SpinnerColumn(),

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from matscore.cli import options as o
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.files.encode import Format
+    from matscore.summary import Summary
+    from matscore.work.recommend import RecommendTally
 
 
 def recommend(
@@ -53,7 +57,6 @@ def recommend(
     from matscore.api.recommend import recommend_file
     from matscore.cli.classify import choose_format, write_table
     from matscore.cli.progress import show_progress
-    from matscore.cli.ranking import render_recommended
     from matscore.cli.reading import (
         align_options,
         read_options,
@@ -92,7 +95,7 @@ def recommend(
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )
-        render = partial(render_recommended, metric=metric.value)
+        render = partial(_render, metric=metric.value)
         if chosen != "table":
             record.summary = run(output=streams.out if output is None else output)
             streams.out.finish()
@@ -104,3 +107,9 @@ def recommend(
         streams.print_out(partial(render, record.summary))
     say_rejects(streams, record.summary, rejects, quiet=quiet)
     say_excluded(streams, record.summary, quiet=quiet)
+
+
+def _render(summary: Summary[RecommendTally], console: Console, *, metric: str) -> None:
+    from matscore.cli.ranking import render_recommended
+
+    render_recommended(summary, console, metric=metric)

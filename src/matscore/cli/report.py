@@ -15,8 +15,6 @@ from typing import Any
 
 import matscore
 from matscore.api.run import refuse_same_outputs
-from matscore.cli.failures import exit_code_of, message_of
-from matscore.cli.plan_text import plan_facts
 from matscore.errors import OutputError
 from matscore.files.compress import open_output
 from matscore.files.source import SourceFacts
@@ -128,6 +126,9 @@ def make_report(
     dict
         Plain values.
     """
+    from matscore.cli.failures import exit_code_of, message_of
+    from matscore.cli.plan_text import plan_facts
+
     summary = record.summary
     plan = record.plans[0] if record.plans else getattr(failure, "plan", None)
     plans = record.plans or ((plan,) if plan else ())

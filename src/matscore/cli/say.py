@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
-
-from matscore.cli.streams import Streams
 from matscore.cli.text import plural, show
 
 if TYPE_CHECKING:
     from matscore.cli.report import Record
+    from matscore.cli.streams import Streams
     from matscore.plan import Plan
     from matscore.summary import Summary
     from matscore.work.explain import ExplainTally
@@ -42,6 +40,8 @@ def say_facts(
         record.plans = plans
         if quiet or not (verbose or streams.err_is_terminal):
             return
+        from rich.text import Text
+
         console = streams.err_console()
         facts = dict.fromkeys(fact for plan in plans for fact in plan.facts)
         for fact in facts:
@@ -68,6 +68,8 @@ def say_excluded(streams: Streams, summary: Summary[RecommendTally] | None, *, q
     counts = ((summary.tally.n_unknown_users, "user"), (seen.n_unknown_items, "item"))
     unknown = [plural(n, noun) for n, noun in counts if n]
     if unknown:
+        from rich.text import Text
+
         what = f"matscore: {show(seen.facts.path)} names {' and '.join(unknown)} not to be found"
         streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
 
@@ -90,6 +92,8 @@ def say_rejects(
     """
     if quiet or summary is None or not summary.n_rejected:
         return
+    from rich.text import Text
+
     what = f"matscore: {plural(summary.n_rejected, 'row')} rejected, see {show(path or '')}"
     streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
 
@@ -110,6 +114,8 @@ def say_unexplained(
     """
     if quiet or summary is None or not summary.tally.n_empty:
         return
+    from rich.text import Text
+
     rows = plural(summary.tally.n_empty, "row")
     hint = "with --category C there is something to explain"
     what = f"matscore: {rows} without a prediction, as a value is missing; {hint}"

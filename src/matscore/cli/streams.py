@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import io
 import os
 import select
@@ -14,11 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, TextIO
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any, TextIO
 
 from matscore.errors import OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HELD_BYTES = 4 * 2**20
 _TURNING = {
@@ -200,6 +202,10 @@ def open_streams(color: str = "auto") -> Streams:
     # Polars takes SIGINT for itself when it is loaded, and panics aloud; this takes it back.
     if signal.getsignal(signal.SIGINT) is _stop:
         signal.signal(signal.SIGINT, _stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked while all was loaded
+    # What is loaded stays to the end; the collector need not look at it again.
+    gc.freeze()
+    gc.enable()
     return Streams(StandardOutput(), _is_terminal(sys.stdout), _is_terminal(sys.stderr), color)
 
 
@@ -287,6 +293,8 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _console(stream: TextIO, color: str, terminal: bool | None = None) -> Console:
+    from rich.console import Console
+
     terminal = _is_terminal(stream) if terminal is None else terminal
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
     forced = bool(os.environ.get("FORCE_COLOR")) and not os.environ.get("NO_COLOR")

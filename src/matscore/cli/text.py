@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _MANY_TIMES_ITS_WIDTH = 8
 _NOT_A_NUMBER = "NaN"
