@@ -14,7 +14,7 @@ from matscore.files.encode import Format, OutputSpec
 from matscore.files.table import ReadOptions
 from matscore.items import hold_items, make_item_columns, read_seen, suggest_chunk
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
-from matscore.plan import Plan, PlanOptions, align_items, speak_of_items
+from matscore.plan import Plan, PlanOptions, align_items, speak_of_items, tell_labels
 from matscore.prepare import Weights, make_output_spec, read_weights
 from matscore.retrieve import Metric, RecommendOptions
 from matscore.summary import Progress, Summary
@@ -131,6 +131,7 @@ def recommend_file(
         on_plan=on_plan,
         on_progress=on_progress,
         hold=partial(read_weights, missing_hint="every feature of an item must be a number"),
+        tell=partial(tell_labels, options=align),
         speak=speak_of_items,
         suggest_chunk=partial(suggest_chunk, matrix=matrix),
     )

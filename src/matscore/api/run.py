@@ -16,11 +16,11 @@ from matscore.files.deliver import BinaryFile, deliver_rejects, deliver_results
 from matscore.files.encode import Format, OutputSpec
 from matscore.files.rows import FrameChunk
 from matscore.files.split import Chunk
-from matscore.files.table import ReadOptions, Table, open_table
+from matscore.files.table import ReadOptions, Table, open_table, side_of
 from matscore.files.write import refuse_same_file
 from matscore.options import PathLike, RejectOptions, RunOptions
 from matscore.pipeline import ChunkResult, Job, run_chunk
-from matscore.plan import Plan, PlanOptions
+from matscore.plan import Plan, PlanOptions, Side
 from matscore.prepare import (
     Weights,
     iter_pairs,
@@ -65,7 +65,8 @@ def run_files(
     on_plan: Callable[[tuple[Plan, ...]], None] | None,
     on_progress: Callable[[Progress], None] | None,
     hold: Callable[..., Weights] = read_weights,
-    speak: Callable[[Plan], Plan] | None = None,
+    tell: Callable[[Side, Side], Side] | None = None,
+    speak: Callable[[Plan, Side], Plan] | None = None,
     suggest_chunk: Callable[[Plan], int] | None = None,
 ) -> Summary[Any]:
     """Do a command's work on every row of some files.
@@ -89,8 +90,11 @@ def run_files(
         As in `matscore.classify_file`.
     hold : callable
         Reads the weights, as `read_weights` does.
+    tell : callable, optional
+        Takes what is known of the features and of the weights, gives the weights to plan with.
     speak : callable, optional
-        Takes a plan, gives one that speaks of the command's own files.
+        Takes a plan and what is known of the weights, gives a plan that speaks of the command's own
+        files.
     suggest_chunk : callable, optional
         Takes the first plan, gives the bytes of a chunk where none are asked for.
 
@@ -111,9 +115,9 @@ def run_files(
         tables = [open_table(path, read, checksum=run.checksum) for path in inputs]
         for table in tables:
             stack.callback(table.close)
-        parts = [plan_part(table, held, read, align) for table in tables]
+        parts = [plan_part(table, _tell(table, held, read, tell), read, align) for table in tables]
         if speak is not None:
-            parts = [replace(part, plan=speak(part.plan)) for part in parts]
+            parts = [replace(part, plan=speak(part.plan, held.side)) for part in parts]
         plans = require_fits(parts)
         found = format_of(output) if isinstance(output, (str, Path)) else None
         spec = prepare_output(plans[0], found or "csv")
@@ -205,6 +209,14 @@ def _as_paths(features: PathLike | Sequence[PathLike]) -> list[str]:
     if not features:
         raise UsageError("no features file is given")
     return [str(path) for path in features]
+
+
+def _tell(
+    table: Table, held: Weights, read: ReadOptions, tell: Callable[[Side, Side], Side] | None
+) -> Weights:
+    if tell is None:
+        return held
+    return replace(held, side=tell(side_of(table, read), held.side))
 
 
 def _run_pair(pair: tuple[Job, Chunk | FrameChunk]) -> ChunkResult:

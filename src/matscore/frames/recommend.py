@@ -94,7 +94,8 @@ def recommend(
     """
     _check_arguments(k, metric, min_score, missing)
     wanted = align_items(PlanOptions(strict=strict, transpose=transpose))
-    plan = require_fit(speak_of_items(plan_frames(users, items, wanted, ("users", "items"))))
+    plan = plan_frames(users, items, wanted, ("users", "items"))
+    plan = require_fit(speak_of_items(plan, plan.weights))
     values = [feature_values(users, i - 1, "users") for i in plan.feature_columns]
     used, values, has_missing = settle_missing(users, plan, values, missing)
     weights = read_model(plan, items, "feature of an item").weights

@@ -13,7 +13,7 @@ from __future__ import annotations
 from matscore.errors import PlanError
 from matscore.plan.line_up import line_up
 from matscore.plan.misfit import Misfit
-from matscore.plan.roles import align_items, speak_of_items
+from matscore.plan.roles import align_items, speak_of_items, tell_labels
 from matscore.plan.types import MissingFeature, Plan, PlanOptions, Side
 from matscore.plan.way_out import explain_misfit
 
@@ -26,6 +26,7 @@ __all__ = [
     "make_plan",
     "require_fit",
     "speak_of_items",
+    "tell_labels",
 ]
 
 _DEFAULTS = PlanOptions()

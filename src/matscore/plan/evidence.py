@@ -62,6 +62,28 @@ def holds_labels(side: Side, known: Set[str]) -> bool | None:
     return True if hits > 1 and 2 * hits >= len(cells) else None
 
 
+def numbers_things(cells: Sequence[str]) -> bool:
+    """Say whether cells are whole numbers that all differ, as numbers of things do.
+
+    Examples
+    --------
+    >>> numbers_things(["12", "7"]), numbers_things(["7", "7"]), numbers_things(["0.5", "7"])
+    (True, False, False)
+    """
+    return len(set(cells)) == len(cells) > 1 and all(map(_is_integer, cells))
+
+
+def counts_up(cells: Sequence[str]) -> bool:
+    """Say whether cells are so many whole numbers, each one more than the last, as no accident is.
+
+    Examples
+    --------
+    >>> counts_up(["7", "8", "9", "10"]), counts_up(["7", "8"])
+    (True, False)
+    """
+    return len(cells) >= _CONSECUTIVE_IS_NO_ACCIDENT and _count_up(cells)
+
+
 def looks_like_data(header: Sequence[str]) -> bool:
     """Say whether a header may be a row of data: all its cells but one, at least, are numbers.
 
@@ -89,7 +111,7 @@ def has_numbered_columns(header: Sequence[str], known: Set[str]) -> bool:
     corner, *columns = header
     if is_number(corner) or not all(map(_is_integer, columns)) or len(set(columns)) < len(columns):
         return False
-    if _is_label_header(corner) and corner not in known:
+    if is_label_header(corner) and corner not in known:
         return True
     enough = 2 if known else 3
     return len(columns) >= enough and _count_up(columns) and not _is_near(corner, known)
@@ -118,7 +140,7 @@ def find_long_form(columns: Sequence[str]) -> tuple[str, ...]:
 
 def _numbers_are_labels(side: Side, known: Set[str], hits: int, *, named: bool) -> bool | None:
     cells, corner = side.first or (), side.names[0] if side.names is not None else None
-    label_header = corner is not None and corner not in known and _is_label_header(corner)
+    label_header = corner is not None and corner not in known and is_label_header(corner)
     if named:
         return True if len(cells) > 1 or label_header else None
     if _heads_known_columns(side, known):
@@ -136,7 +158,7 @@ def _heads_known_columns(side: Side, known: Set[str]) -> bool:
     corner, *columns = side.names
     if not _all_known(columns, known) or not any(name in known for name in columns):
         return False
-    if _is_label_header(corner):
+    if is_label_header(corner):
         return True
     cells = side.first or ()
     numbers = [cell for cell in cells if looks_like_number(cell)]
@@ -154,7 +176,8 @@ def _is_near(name: str, known: Set[str]) -> bool:
     return fold_name(name) in {fold_name(other) for other in known}
 
 
-def _is_label_header(name: str) -> bool:
+def is_label_header(name: str) -> bool:
+    """Say whether a column of labels usually has this name."""
     return name.strip().casefold() in _LABEL_HEADERS
 
 

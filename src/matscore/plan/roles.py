@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from matscore.plan.types import Plan, PlanOptions
+from matscore.names import quote_name
+from matscore.plan.evidence import counts_up, is_label_header, numbers_things
+from matscore.plan.types import Plan, PlanOptions, Side
 
 _WORDS = (
     (r"leave --transpose out", "add --transpose-items"),
@@ -20,6 +22,7 @@ _WORDS = (
     (r"given as features and weights", "given as users and items"),
     (r"what the weights need", "what the items need"),
     (r"name the weights file, or add \S+ to compare its rows", "name the items file"),
+    (r"\ba category\b", "an item"),
     (r"\bcategory\b", "item"),
     (r"no weights\b", "no features"),
     (r"one column of weights for each category", "one row an item"),
@@ -45,19 +48,60 @@ def align_items(options: PlanOptions) -> PlanOptions:
     )
 
 
-def speak_of_items(plan: Plan) -> Plan:
+def tell_labels(users: Side, items: Side, options: PlanOptions) -> Side:
+    """Return the items with the name of their first column blank, where it is sure to hold labels.
+
+    Users and items are tables of one kind: the first column of both may have one name, ``id`` say,
+    and would be taken for a feature. It holds labels in both where it is called as labels usually
+    are, where `options` say so, where it is text, and where it counts up.
+
+    Parameters
+    ----------
+    users, items : Side
+        What is known of the two files.
+    options : PlanOptions
+        What was asked for.
+
+    Returns
+    -------
+    Side
+        The items, as they are to be planned with.
+    """
+    name = _shared_first_name(users, items)
+    if name is None or items.names is None:
+        return items
+    sure = options.id_col == name or is_label_header(name)
+    if sure or not items.first_numeric or counts_up(items.first or ()):
+        return replace(items, names=("", *items.names[1:]))
+    return items
+
+
+def speak_of_items(plan: Plan, items: Side) -> Plan:
     """Return a plan whose sentences and options are those of ``recommend``.
 
     Parameters
     ----------
     plan : Plan
-        Made with options from `align_items`.
+        Made with options from `align_items`, and perhaps items from `tell_labels`.
+    items : Side
+        The items as they are.
 
     Returns
     -------
     Plan
-        With the roles of users and items.
+        With the roles of users and items, and a problem where a first column that both have may
+        hold labels or a feature.
     """
+    name = _shared_first_name(plan.features, items)
+    plan = replace(plan, weights=items)
+    if plan.ok and name in plan.feature_names and numbers_things(items.first or ()):
+        both = f"{plan.features.path} and {items.path}"
+        plan = replace(
+            plan,
+            problem=f"cannot tell whether the first column of {both} holds labels or a feature:"
+            f" {quote_name(str(name))}",
+            hint=f"say --id-col {name} if these are labels; if not, move the column from its place",
+        )
     added = [*(_user_option(name) for name in plan.add_options if name != "--transpose")]
     dropped = [*(_user_option(name) for name in plan.drop_options if name != "--transpose")]
     if "--transpose" in plan.drop_options:
@@ -73,6 +117,13 @@ def speak_of_items(plan: Plan) -> Plan:
         add_options=tuple(added),
         drop_options=tuple(dropped),
     )
+
+
+def _shared_first_name(users: Side, items: Side) -> str | None:
+    """Return the name of the first column of both; None where they differ."""
+    if not users.names or not items.names or users.labelled or items.labelled:
+        return None
+    return users.names[0] if users.names[0] == items.names[0] else None
 
 
 def _user_option(name: str) -> str:
