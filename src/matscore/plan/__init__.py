@@ -5,14 +5,17 @@ features, and matches by name or by position. What does not fit ends the reading
 `way_out` then looks whether the files swapped, or one of them transposed, would fit.
 
 From the bottom up, each importing only those before it: `words`; `types`; `evidence`, `misfit`;
-`axis`; `sides`; `by_name`, `by_position`; `line_up`; `way_out`.
+`axis`; `sides`, `shared`; `by_name`, `by_position`; `line_up`; `way_out`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from matscore.errors import PlanError
 from matscore.plan.line_up import line_up
 from matscore.plan.misfit import Misfit
+from matscore.plan.shared import blank_shared_label, refuse_doubtful_label
 from matscore.plan.types import MissingFeature, Plan, PlanOptions, Side
 from matscore.plan.way_out import explain_misfit
 
@@ -55,10 +58,11 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -
     >>> plan.feature_names, plan.feature_columns, plan.weights_index
     (('action', 'comedy'), (1, 2), (1, 0))
     """
-    try:
-        return line_up(Plan(features, weights, options))
-    except Misfit as misfit:
-        return explain_misfit(misfit)
+    if not options.items:
+        return _make_plan(features, weights, options)
+    told = blank_shared_label(features, weights, options)
+    plan = _make_plan(features, told, options)
+    return refuse_doubtful_label(replace(plan, weights=weights))
 
 
 def require_fit(plan: Plan) -> Plan:
@@ -80,3 +84,10 @@ def require_fit(plan: Plan) -> Plan:
     if not plan.ok:
         raise PlanError(plan)
     return plan
+
+
+def _make_plan(features: Side, weights: Side, options: PlanOptions) -> Plan:
+    try:
+        return line_up(Plan(features, weights, options))
+    except Misfit as misfit:
+        return explain_misfit(misfit)

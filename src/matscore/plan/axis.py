@@ -64,7 +64,7 @@ def check_named(plan: Plan, axis: Axis, indices: Iterable[int], what: str) -> No
     """Refuse entries without a name."""
     names = axis.names or ()
     if blank := [index for index in indices if not names[index].strip()]:
-        problem = f"{axis.path} has a {what} without a name in {axis.count_off(blank)}"
+        problem = f"{axis.path} has {_one(what)} without a name in {axis.count_off(blank)}"
         raise Misfit(plan, problem, "name it")
 
 
@@ -78,7 +78,7 @@ def check_once(plan: Plan, axis: Axis, names: Iterable[str], what: str) -> None:
     rest = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
     raise Misfit(
         plan,
-        f"{axis.path} has a {what} more than once: {'; '.join(shown)}{rest}",
+        f"{axis.path} has {_one(what)} more than once: {'; '.join(shown)}{rest}",
         "rename one or take it out",
     )
 
@@ -135,6 +135,10 @@ def _refuse_asked(plan: Plan, axis: Axis, asked: str) -> NoReturn:
         )
     problem = f"{axis.path} has no {axis.kind} {quote_name(asked)}"
     raise unknown_name(plan, problem, asked, axis.names, "--intercept")
+
+
+def _one(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _fold(name: str) -> str:

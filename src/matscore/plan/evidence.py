@@ -62,6 +62,28 @@ def holds_labels(side: Side, known: Set[str]) -> bool | None:
     return True if hits > 1 and 2 * hits >= len(cells) else None
 
 
+def numbers_things(cells: Sequence[str]) -> bool:
+    """Say whether cells are whole numbers that all differ, as numbers of things do.
+
+    Examples
+    --------
+    >>> numbers_things(["12", "7"]), numbers_things(["7", "7"]), numbers_things(["0.5", "7"])
+    (True, False, False)
+    """
+    return len(set(cells)) == len(cells) > 1 and all(map(_is_integer, cells))
+
+
+def surely_counts_up(cells: Sequence[str]) -> bool:
+    """Say whether cells are so many whole numbers, each one more than the last, as no accident is.
+
+    Examples
+    --------
+    >>> surely_counts_up(["7", "8", "9", "10"]), surely_counts_up(["7", "8"])
+    (True, False)
+    """
+    return len(cells) >= _CONSECUTIVE_IS_NO_ACCIDENT and counts_up(cells)
+
+
 def looks_like_data(header: Sequence[str]) -> bool:
     """Say whether a header may be a row of data: all its cells but one, at least, are numbers.
 

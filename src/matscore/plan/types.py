@@ -52,7 +52,7 @@ class Side:
 class PlanOptions:
     """The options that decide how the two sides line up; each is named as on the command line.
 
-    `words` are those in which people are told.
+    `items` says that the second file has one row an item, as that of ``recommend`` has.
 
     `truth` names a features column that is read as text and is no feature: the first kept column.
     """
@@ -67,7 +67,12 @@ class PlanOptions:
     intercept: str | None = None
     no_intercept: bool = False
     truth: str | None = None
-    words: Words = SCORING
+    items: bool = False
+
+    @property
+    def words(self) -> Words:
+        """What people are told in."""
+        return ITEMS if self.items else SCORING
 
     def for_items(self) -> PlanOptions:
         """Return the same for users and items, which are rows; none of them is an intercept.
@@ -75,7 +80,7 @@ class PlanOptions:
         Of such options ``transpose`` says that the items are columns.
         """
         turned = not self.transpose
-        return replace(self, transpose=turned, auto_transpose=False, no_intercept=True, words=ITEMS)
+        return replace(self, transpose=turned, auto_transpose=False, no_intercept=True, items=True)
 
 
 @dataclass(frozen=True)
