@@ -59,6 +59,7 @@ LAYERS = (
     "metrics",
     "fit",
     "logistic",
+    "learn",
     "files",
     "options",
     "work",

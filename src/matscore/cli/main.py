@@ -12,7 +12,9 @@ import typer
 import matscore
 from matscore.cli.check import check
 from matscore.cli.classify import classify
+from matscore.cli.evaluate import evaluate
 from matscore.cli.explain import explain
+from matscore.cli.fit import fit
 from matscore.cli.recommend import recommend
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app.command(no_args_is_help=True)(classify)
 app.command(no_args_is_help=True)(recommend)
 app.command(no_args_is_help=True)(check)
 app.command(no_args_is_help=True)(explain)
+app.command(no_args_is_help=True)(fit)
+app.command(no_args_is_help=True)(evaluate)
 
 
 def _show_version(wanted: bool) -> None:

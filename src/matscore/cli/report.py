@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import matscore
+from matscore.api.fit import FitSummary
 from matscore.api.run import refuse_same_outputs
 from matscore.cli.failures import exit_code_of, message_of
 from matscore.cli.plan_text import plan_facts
@@ -24,6 +25,11 @@ from matscore.plan import Plan
 from matscore.summary import Summary
 
 SCHEMA_VERSION = 1
+# What the commands count, each its own; the others are null.
+_COUNTS = (
+    "rows_tied", "rows_missing", "rows_without_prediction", "rows_a_category", "rows_explained",
+    "evaluation", "fit",
+)  # fmt: skip
 
 
 @dataclass
@@ -34,15 +40,18 @@ class Record:
     ----------
     plans : tuple of Plan
         Empty until they are made.
-    summary : Summary or None
+    summary : Summary, FitSummary or None
         None until the run has ended well.
     counts : sequence of str
         Names of the command's own counts, which are null until then.
+    roles : sequence of str
+        What each input is for; empty where they are features files and then the weights.
     """
 
     plans: tuple[Plan, ...] = ()
-    summary: Summary[Any] | None = None
+    summary: Summary[Any] | FitSummary | None = None
     counts: Sequence[str] = ()
+    roles: Sequence[str] = ()
 
 
 @contextmanager
@@ -51,6 +60,7 @@ def open_report(
     inputs: Sequence[str],
     outputs: Sequence[str | None],
     counts: Sequence[str] = (),
+    roles: Sequence[str] = (),
 ) -> Iterator[Record]:
     """Write a report at the end of a run, also of one that fails.
 
@@ -64,6 +74,8 @@ def open_report(
         The other files that the run writes: the scores and the rejects.
     counts : sequence of str
         Names of the command's own counts.
+    roles : sequence of str
+        What each input is for, where they are not features files and then the weights.
 
     Yields
     ------
@@ -75,7 +87,7 @@ def open_report(
     OutputError, UsageError
         The report cannot be written there.
     """
-    record, started = Record(counts=counts), time.monotonic()
+    record, started = Record(counts=counts, roles=roles), time.monotonic()
     if path is None:
         yield record
         return
@@ -131,7 +143,7 @@ def make_report(
         "program": "matscore",
         "version": matscore.__version__,
         "command": argv,
-        "inputs": _describe_inputs(inputs, summary),
+        "inputs": _describe_inputs(inputs, record),
         "output": outputs[0],
         "rejects": outputs[1],
         "shapes": _describe_shapes(plan, summary),
@@ -139,16 +151,18 @@ def make_report(
         "rows_in": summary and summary.n_rows + summary.n_rejected,
         "rows_scored": summary and summary.n_rows,
         "rows_rejected": summary and summary.n_rejected,
-        **(dict.fromkeys(record.counts) if summary is None else summary.tally.facts()),
+        **dict.fromkeys((*_COUNTS, *record.counts)),
+        **({} if summary is None else summary.tally.facts()),
         "seconds": round(seconds, 3),
         "exit": 0 if failure is None else int(exit_code_of(failure)),
         "error": None if failure is None else message_of(failure),
     }
 
 
-def _describe_inputs(inputs: Sequence[str], summary: Summary[Any] | None) -> list[dict[str, Any]]:
+def _describe_inputs(inputs: Sequence[str], record: Record) -> list[dict[str, Any]]:
+    summary = record.summary
     facts = summary.inputs if summary else tuple(_look(path) for path in inputs)
-    roles = ["features"] * (len(inputs) - 1) + ["weights"]
+    roles = record.roles or ["features"] * (len(inputs) - 1) + ["weights"]
     return [
         {
             "role": role,
@@ -171,7 +185,16 @@ def _look(path: str) -> SourceFacts:
     return SourceFacts(path, info.st_size, info.st_mtime, None)
 
 
-def _describe_shapes(plan: Plan | None, summary: Summary[Any] | None) -> dict[str, Any] | None:
+def _describe_shapes(
+    plan: Plan | None, summary: Summary[Any] | FitSummary | None
+) -> dict[str, Any] | None:
+    if isinstance(summary, FitSummary):
+        n_features, n_targets = summary.learned.weights.shape
+        return {
+            "features": [summary.n_rows + summary.n_rejected, n_features],
+            "weights": [n_features, n_targets],
+            "scores": [summary.n_rows, n_targets],
+        }
     if plan is None:
         return None
     n_in = n_out = plan.features_shape[0]
