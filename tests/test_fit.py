@@ -374,6 +374,6 @@ class TestLogistic:
         np.testing.assert_allclose(found.weights.T, expected.coef_, atol=1e-5)
 
     def test_a_missing_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "sklearn.exceptions", None)
+        monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
         with pytest.raises(MissingExtraError, match=r"pip install 'matscore\[fit\]'"):
             fit_logistic(np.eye(2), np.array([0, 1]), 2)

@@ -63,6 +63,7 @@ LAYERS = (
     "metrics",
     "fit",
     "logistic",
+    "learn",
     "files",
     "options",
     "work",

@@ -77,11 +77,10 @@ def fit_logistic(
     MissingExtraError
         scikit-learn is not installed.
     """
-    try:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
-    except ImportError as error:
-        raise MissingExtraError("fit", "logistic regression") from error
+    require_logistic()
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     mean, unit = _find_units(features, standardize=standardize, centre=intercept)
     search = LogisticRegression(
         C=1 / alpha, tol=_TOLERANCE, max_iter=_MOST_STEPS, fit_intercept=intercept
@@ -98,6 +97,21 @@ def fit_logistic(
     weights = np.ascontiguousarray(coefficients / unit[:, None])
     converged = not any(issubclass(one.category, ConvergenceWarning) for one in said)
     return LogisticFit(weights, constants - mean @ weights if intercept else None, converged)
+
+
+def require_logistic() -> None:
+    """Refuse where scikit-learn is not installed.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not.
+    """
+    try:
+        import sklearn.linear_model  # noqa: F401
+    except ImportError as error:
+        what = "logistic regression (ridge does without)"
+        raise MissingExtraError("fit", what) from error
 
 
 def _find_units(features: Floats, *, standardize: bool, centre: bool) -> tuple[Floats, Floats]:

@@ -229,6 +229,11 @@ def make_job(
     return Job(_layout_of(part, read), work, output, on_error)
 
 
+def chunk_bytes_of(table: Table, run: RunOptions) -> int:
+    """Return the size of a table's chunks, in bytes: what is asked for, or what suits its width."""
+    return run.chunk_bytes or max(CHUNK_BYTES, _RECORDS_A_CHUNK * table.start)
+
+
 def iter_pairs(
     parts: Sequence[Part], jobs: Sequence[Job], run: RunOptions
 ) -> Iterator[tuple[Job, Chunk | FrameChunk]]:
@@ -239,8 +244,7 @@ def iter_pairs(
         if part.turned is not None:
             chunks = [FrameChunk(part.table.path, part.turned, 1, row)]
         else:
-            wide = _RECORDS_A_CHUNK * part.table.start
-            chunk_bytes = run.chunk_bytes or max(CHUNK_BYTES, wide)
+            chunk_bytes = chunk_bytes_of(part.table, run)
             chunks = iter_table(part.table, job.layout, chunk_bytes=chunk_bytes, row=row)
         for chunk in chunks:
             yield job, chunk

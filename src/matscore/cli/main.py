@@ -13,7 +13,9 @@ import typer
 import matscore
 from matscore.cli.check import check
 from matscore.cli.classify import classify
+from matscore.cli.evaluate import evaluate
 from matscore.cli.explain import explain
+from matscore.cli.fit import fit
 from matscore.cli.help import PlainCommand, PlainGroup
 from matscore.cli.recommend import recommend
 
@@ -30,6 +32,8 @@ _command()(classify)
 _command()(recommend)
 _command()(check)
 _command()(explain)
+_command()(fit)
+_command()(evaluate)
 
 
 def _show_version(wanted: bool) -> None:

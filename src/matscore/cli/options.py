@@ -11,6 +11,7 @@ import typer
 READING = "Reading"
 LINING_UP = "Lining up"
 SCORING = "Scoring"
+LEARNING = "Learning"
 OUTPUT = "Output"
 BAD_ROWS = "Bad rows"
 RUNNING = "Running"
@@ -36,6 +37,41 @@ class CheckFormat(StrEnum):
 
     text = "text"
     json = "json"
+
+
+class EvaluateFormat(StrEnum):
+    """Formats of ``evaluate``."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+
+
+class FitMethod(StrEnum):
+    """How weights are learned."""
+
+    least_squares = "least-squares"
+    ridge = "ridge"
+    logistic = "logistic"
+
+
+class WeightsFormat(StrEnum):
+    """Formats of ``fit``."""
+
+    table = "table"
+    csv = "csv"
+    tsv = "tsv"
+    parquet = "parquet"
+    arrow = "arrow"
+
+
+class FitMissing(StrEnum):
+    """What a missing cell means to ``fit``."""
+
+    error = "error"
+    skip = "skip"
+    zero = "zero"
 
 
 class Color(StrEnum):
@@ -375,6 +411,137 @@ UsersMissing = Annotated[
 ]
 UserRows = Annotated[
     int, _option(OUTPUT, "Users that a table shows.", "--max-rows", min=0, metavar="N")
+]
+Truth = Annotated[
+    str | None,
+    _option(
+        LINING_UP,
+        "Column with the true category of each row: of FEATURES, or of --truth-file.",
+        "--truth",
+        metavar="NAME",
+    ),
+]
+TruthFile = Annotated[
+    str | None,
+    _option(
+        LINING_UP,
+        "File with the true categories of the same rows in the same order.",
+        "--truth-file",
+        metavar="FILE",
+    ),
+]
+MinAccuracy = Annotated[
+    float | None,
+    _option(
+        SCORING,
+        "End with exit 4 where the accuracy is under X, the measures written all the same.",
+        "--min-accuracy",
+        min=0.0,
+        max=1.0,
+        metavar="X",
+    ),
+]
+EvaluateOutput = Annotated[
+    EvaluateFormat | None,
+    _option(
+        OUTPUT,
+        "Without it the ending of --output decides; else tables on a terminal, CSV elsewhere.",
+        "--format",
+        "-f",
+        envvar="MATSCORE_EVALUATE_FORMAT",
+    ),
+]
+TargetsFile = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TARGETS]",
+        help="File with the same rows: columns of numbers, or one column of categories.",
+        show_default=False,
+    ),
+]
+Target = Annotated[
+    str | None,
+    _option(
+        LINING_UP,
+        "Features column that is learned; several, where they are numbers.",
+        "--target",
+        metavar="A,B",
+    ),
+]
+DropCols = Annotated[
+    str | None,
+    _option(LINING_UP, "Features columns to leave out.", "--drop-cols", metavar="A,B"),
+]
+NoIdCol = Annotated[
+    bool,
+    _option(LINING_UP, "Take the first column for a feature.", "--no-id-col"),
+]
+FitMissingPolicy = Annotated[
+    FitMissing,
+    _option(
+        READING,
+        "A missing cell: stop; reject its row; read it as 0, unless it is a target.",
+        "--missing",
+    ),
+]
+HowToFit = Annotated[
+    FitMethod | None,
+    _option(
+        LEARNING,
+        "Without it least squares for numbers, logistic regression for categories; this one needs "
+        "`matscore[fit]` and reads all rows into memory.",
+        "--method",
+    ),
+]
+Alpha = Annotated[
+    float | None,
+    _option(
+        LEARNING,
+        "Penalty of ridge and logistic regression (1/C).",
+        "--alpha",
+        min=0.0,
+        metavar="A",
+        show_default="1",
+    ),
+]
+Standardize = Annotated[
+    bool,
+    _option(
+        LEARNING,
+        "Learn on features of mean 0 and standard deviation 1; the weights are for them as they "
+        "are.",
+        "--standardize",
+    ),
+]
+FitIntercept = Annotated[
+    bool | None,
+    _option(
+        LEARNING,
+        "Whether to fit an intercept; without it, one is fitted unless there are no more rows than "
+        "features.",
+        "--intercept/--no-intercept",
+        envvar="MATSCORE_FIT_INTERCEPT",
+        show_default=False,
+    ),
+]
+AreCategories = Annotated[
+    bool | None,
+    _option(
+        LEARNING,
+        "Whether the target holds categories or numbers; without it, its first cells tell.",
+        "--categories/--numbers",
+        show_default=False,
+    ),
+]
+WeightsOutput = Annotated[
+    WeightsFormat | None,
+    _option(
+        OUTPUT,
+        "Without it the ending of --output decides; else a table on a terminal, CSV elsewhere.",
+        "--format",
+        "-f",
+        envvar="MATSCORE_FIT_FORMAT",
+    ),
 ]
 Category = Annotated[
     str | None,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matscore
 from matscore.api.run import refuse_same_outputs
@@ -20,6 +20,9 @@ from matscore.files.compress import open_output
 from matscore.files.source import SourceFacts
 from matscore.plan import Plan
 from matscore.summary import Summary
+
+if TYPE_CHECKING:
+    from matscore.api.fit import FitSummary
 
 SCHEMA_VERSION = 1
 
@@ -32,7 +35,7 @@ class Record:
     ----------
     plans : tuple of Plan
         Empty until they are made.
-    summary : Summary or None
+    summary : Summary, FitSummary or None
         None until the run has ended well.
     counts : sequence of str
         Names of the command's own counts, which are null until then.
@@ -41,7 +44,7 @@ class Record:
     """
 
     plans: tuple[Plan, ...] = ()
-    summary: Summary[Any] | None = None
+    summary: Summary[Any] | FitSummary | None = None
     counts: Sequence[str] = ()
     roles: Sequence[str] = ()
 
@@ -179,7 +182,11 @@ def _look(path: str) -> SourceFacts:
     return SourceFacts(path, info.st_size, info.st_mtime, None)
 
 
-def _describe_shapes(plan: Plan | None, summary: Summary[Any] | None) -> dict[str, Any] | None:
+def _describe_shapes(
+    plan: Plan | None, summary: Summary[Any] | FitSummary | None
+) -> dict[str, Any] | None:
+    if summary is not None and not isinstance(summary, Summary):
+        return summary.shapes
     if plan is None:
         return None
     n_in = n_out = plan.features_shape[0]

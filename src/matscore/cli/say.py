@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matscore.cli.text import plural, show
 
 if TYPE_CHECKING:
+    from matscore.api.fit import FitSummary
     from matscore.cli.report import Record
     from matscore.cli.streams import Streams
     from matscore.plan import Plan
@@ -38,14 +39,8 @@ def say_facts(
 
     def say(plans: tuple[Plan, ...]) -> None:
         record.plans = plans
-        if quiet or not (verbose or streams.err_is_terminal):
-            return
-        from rich.text import Text
-
-        console = streams.err_console()
-        facts = dict.fromkeys(fact for plan in plans for fact in plan.facts)
-        for fact in facts:
-            console.print(Text(f"matscore: {show(fact)}", style="dim"), soft_wrap=True)
+        facts = [fact for plan in plans for fact in plan.facts]
+        say_lines(streams, facts, verbose=verbose, quiet=quiet)
 
     return say
 
@@ -74,8 +69,30 @@ def say_excluded(streams: Streams, summary: Summary[RecommendTally] | None, *, q
         streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
 
 
+def say_lines(streams: Streams, lines: Sequence[str], *, verbose: bool, quiet: bool) -> None:
+    """Say facts, one a line, where `say_facts` would."""
+    if quiet or not (verbose or streams.err_is_terminal):
+        return
+    from rich.text import Text
+
+    for line in dict.fromkeys(lines):
+        text = Text(f"matscore: {show(line)}", style="dim")
+        streams.err_console().print(text, soft_wrap=True)
+
+
+def say_warnings(streams: Streams, lines: Sequence[str], *, quiet: bool) -> None:
+    """Say what a person should know, wherever the messages go."""
+    if quiet or not lines:
+        return
+    from rich.text import Text
+
+    for line in lines:
+        text = Text(f"matscore: warning: {show(line)}", style="yellow")
+        streams.err_console().print(text, soft_wrap=True)
+
+
 def say_rejects(
-    streams: Streams, summary: Summary[Any] | None, path: str | None, *, quiet: bool
+    streams: Streams, summary: Summary[Any] | FitSummary | None, path: str | None, *, quiet: bool
 ) -> None:
     """Warn that rows were set aside.
 

@@ -141,7 +141,7 @@ def encode_start(spec: OutputSpec) -> bytes:
         return b"[\n"
     if spec.format == "markdown":
         rule = ["---:" if t.is_numeric() else "---" for t in spec.schema.values()]
-        cells = [_escape_markdown(name) for name in names]
+        cells = [escape_markdown(name) for name in names]
         return f"| {' | '.join(cells)} |\n| {' | '.join(rule)} |\n".encode()
     return b""
 
@@ -199,7 +199,7 @@ def _encode_markdown(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
     cells = []
     for column in frame.iter_columns():
         if column.dtype == pl.String:
-            texts = [_escape_markdown(text or "") for text in column]
+            texts = [escape_markdown(text or "") for text in column]
         elif spec.precision is not None and column.dtype == pl.Float64:
             texts = ["" if value is None else f"{value:.{spec.precision}f}" for value in column]
         else:
@@ -208,6 +208,7 @@ def _encode_markdown(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
     return "".join(f"| {' | '.join(row)} |\n" for row in zip(*cells, strict=True)).encode()
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Make text safe for a cell of a Markdown table."""
     shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return shown.replace("|", "\\|")

@@ -1,0 +1,405 @@
+"""``fit``: weights from rows whose targets are known."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from matscore.api.run import check_paths, enter_output, format_of, report_progress, run_pair
+from matscore.beside import Companion, open_companion
+from matscore.engines.local import count_jobs, map_ordered
+from matscore.errors import MisfitError, UsageError
+from matscore.files.deliver import BinaryFile, deliver_rejects, deliver_results
+from matscore.files.encode import Format, OutputSpec, encode_frame
+from matscore.files.parse import Layout
+from matscore.files.sample import sample_table
+from matscore.files.source import SourceFacts
+from matscore.files.table import ReadOptions, Table, iter_table, open_table
+from matscore.fit import finish, sort_names
+from matscore.learn import (
+    FitOptions,
+    Learned,
+    Method,
+    check_categories,
+    learn_linear,
+    learn_logistic,
+)
+from matscore.names import quote_names
+from matscore.options import PathLike, RejectOptions, RunOptions
+from matscore.pipeline import ChunkResult, Job
+from matscore.plan.learning import (
+    ColumnOptions,
+    FeatureColumns,
+    Sample,
+    name_columns,
+    name_intercept,
+    sort_columns,
+)
+from matscore.prepare import chunk_bytes_of
+from matscore.summary import Progress, Totals
+from matscore.work.fit import Learn, RowsTally, SegmentTally, encode_categories
+
+_FORMATS = ("csv", "tsv", "parquet", "arrow")
+_CORNERS = ("feature", "name", "term", "variable", "label", "index")
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """What a run of ``fit`` did.
+
+    Attributes
+    ----------
+    columns : FeatureColumns
+        What the columns of the features were taken for.
+    inputs : tuple of SourceFacts
+        The features, then the targets where they have a file of their own.
+    n_rows, n_rejected : int
+        Rows learned from; rows set aside.
+    learned : Learned
+        The weights, and their worth.
+    warnings : tuple of str
+        What a person should know before they are used.
+    """
+
+    NAMES: ClassVar = ("fit",)
+
+    columns: FeatureColumns
+    inputs: tuple[SourceFacts, ...]
+    n_rows: int
+    n_rejected: int
+    learned: Learned
+    warnings: tuple[str, ...]
+
+    def facts(self) -> dict[str, object]:
+        """Return what was learned, but the weights, by its name in the report."""
+        return {"fit": self.learned.describe()}
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        """The three matrices, as they would be multiplied."""
+        n_features, n_targets = self.learned.weights.shape
+        return {
+            "features": [self.n_rows + self.n_rejected, n_features],
+            "weights": [n_features, n_targets],
+            "scores": [self.n_rows, n_targets],
+        }
+
+    @property
+    def tally(self) -> FitSummary:
+        """Itself: it has the counts."""
+        return self
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """What is learned: numbers, or a column of categories."""
+
+    names: tuple[str, ...]
+    columns: tuple[int, ...]
+    is_categories: bool
+    warning: str = ""
+
+
+def fit_file(
+    features: PathLike,
+    targets: PathLike | None = None,
+    output: PathLike | BinaryFile | None = None,
+    *,
+    fit: FitOptions = FitOptions(),
+    columns: ColumnOptions = ColumnOptions(),
+    form: Format | None = None,
+    read: ReadOptions = ReadOptions(),
+    rejects: RejectOptions = RejectOptions(),
+    run: RunOptions = RunOptions(),
+    on_facts: Callable[[tuple[str, ...]], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> FitSummary:
+    """Learn weights from rows whose targets are known.
+
+    Least squares and ridge read the rows once, in memory that does not grow with their number, and
+    give the same bits for any chunk size and number of jobs; logistic regression holds all rows.
+
+    Parameters
+    ----------
+    features : str or Path
+        File with one row an item and one column a feature.
+    targets : str, Path or None
+        File with the same rows: numeric columns to reproduce, or one column of categories. Where
+        both files have labels, they must be the same in the same order.
+    output : str, Path, binary file or None
+        Where the weights go, with a header and full precision: a path is written whole or not at
+        all; None only learns.
+    fit : FitOptions
+        How they are learned.
+    columns : ColumnOptions
+        Which columns of the features are what.
+    form : str or None
+        ``csv``, ``tsv``, ``parquet`` or ``arrow``; None takes it from the output's ending, or CSV.
+    read : ReadOptions
+        How inputs are read; a missing value cannot be kept, and a missing target is never 0.
+    rejects, run, on_progress
+        As in `matscore.classify_file`.
+    on_facts : callable, optional
+        Called with sentences worth knowing, before the first row is read.
+
+    Returns
+    -------
+    FitSummary
+        Whose `learned` has the weights.
+
+    Raises
+    ------
+    MisfitError
+        Columns do not serve what they are for.
+    InputError
+        A bad row, or too many of them; a row of the targets has another label.
+    MissingExtraError
+        Logistic regression needs scikit-learn.
+    FileError, OutputError, UsageError
+        A file cannot be read or written; arguments contradict each other.
+
+    Examples
+    --------
+    >>> target = ColumnOptions(target=("petal_width",), drop_cols=("species",))
+    >>> learned = fit_file("sample_data/iris.csv", columns=target).learned
+    >>> learned.features, learned.targets
+    (('sepal_length', 'sepal_width', 'petal_length'), ('petal_width',))
+    >>> round(float(learned.r2[0]), 4)
+    0.9379
+    """
+    _check_arguments(targets, fit, columns, read)
+    inputs = [str(features), *([] if targets is None else [str(targets)])]
+    check_paths(inputs, output, rejects)
+    form = _find_format(output, form)
+    with contextlib.ExitStack() as stack:
+        table = open_table(inputs[0], read, checksum=run.checksum)
+        stack.callback(table.close)
+        sample = sample_table(table, read)
+        sorted_ = sort_columns(sample, columns)
+        asked: list[_Targets] = []
+        beside: Companion | None = None
+        if targets is None:
+            asked.append(_settle_targets(sample, sorted_.target_columns, fit))
+        else:
+            beside = open_companion(
+                inputs[1],
+                read,
+                label_name=sorted_.label_name,
+                choose=partial(_choose_targets, fit, asked),
+                stops=rejects.on_error == "fail",
+                checksum=run.checksum,
+            )
+            stack.callback(beside.table.close)
+        target = asked[0]
+        method, alpha = fit.settle(categories=target.is_categories)
+        if on_facts is not None:
+            on_facts(_list_facts(sorted_, beside))
+        out = enter_output(stack, output, inputs)
+        aside = enter_output(stack, rejects.path, inputs)
+        work = _make_work(inputs[0], sorted_, target, method, read, inside=targets is None)
+        layout = _make_layout(table, sorted_, target, read, inside=targets is None)
+        job = Job(layout, work, None, rejects.on_error)
+        chunks = iter_table(table, layout, chunk_bytes=chunk_bytes_of(table, run))
+        pairs: Iterator[tuple[Job, Any]] = ((job, chunk) for chunk in chunks)
+        if beside is not None:
+            pairs = beside.attach(pairs)
+        totals = Totals(work.zero(), rejects)
+        results = map_ordered(run_pair, pairs, run.n_jobs or count_jobs())
+        with contextlib.closing(results):
+            counted = totals.count(results, partial(report_progress, [table], on_progress))
+            deliver_results(deliver_rejects(counted, aside), None, None)
+        learned = _learn(totals.tally, sorted_, method, alpha, fit, inputs[0])
+        if target.is_categories:
+            check_categories(learned.targets, inputs[0])
+        if out is not None:
+            write_weights(learned, out, form)
+        tables = [table, *([] if beside is None else [beside.table])]
+        facts = tuple(one.source.facts() for one in tables)
+        warnings = (*([target.warning] if target.warning else []), *learned.warnings)
+        return FitSummary(sorted_, facts, totals.n_rows, totals.n_rejected, learned, warnings)
+
+
+def write_weights(learned: Learned, out: BinaryFile, form: Format) -> None:
+    """Write weights so that they are read back to the last bit.
+
+    Parameters
+    ----------
+    learned : Learned
+        What was learned.
+    out : binary file
+        Where to write.
+    form : str
+        One of ``csv``, ``tsv``, ``parquet`` and ``arrow``.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    frame = weights_frame(learned)
+    spec = OutputSpec(form, _WeightsColumns(frame))
+    result = ChunkResult("", encode_frame(spec, frame), frame.height, None)
+    deliver_results([result], spec, out)
+
+
+def weights_frame(learned: Learned) -> pl.DataFrame:
+    """Return the weights file as a table: names, then a column a target; the intercept last."""
+    rows, names = learned.weights, list(learned.features)
+    if learned.intercept is not None:
+        rows = np.vstack([rows, learned.intercept])
+        names.append(name_intercept(learned.features))
+    corner = next(name for name in (*_CORNERS, "") if name not in learned.targets)
+    columns = {corner: pl.Series(names, dtype=pl.String)}
+    columns |= {name: pl.Series(rows[:, j]) for j, name in enumerate(learned.targets)}
+    return pl.DataFrame(columns)
+
+
+@dataclass(frozen=True)
+class _WeightsColumns:
+    table: pl.DataFrame
+
+    nullable: ClassVar = ()
+
+    @property
+    def pairs(self) -> list[tuple[str, pl.DataType]]:
+        return list(self.table.schema.items())
+
+
+def _check_arguments(
+    targets: PathLike | None, fit: FitOptions, columns: ColumnOptions, read: ReadOptions
+) -> None:
+    fit.check()
+    if (targets is None) == (not columns.target):
+        what = "there is nothing to learn" if targets is None else "the targets are given twice"
+        raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
+    if columns.no_id_col and columns.id_col is not None:
+        raise UsageError("--id-col and --no-id-col contradict each other", "give one of them")
+    if read.missing == "keep":
+        hint = "say --missing skip or zero"
+        raise UsageError("nothing can be learned from a missing value that is kept", hint)
+
+
+def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
+    named = format_of(output) if isinstance(output, PathLike) else None
+    form = asked or named or "csv"
+    if form not in _FORMATS:
+        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(_FORMATS)}")
+    return form
+
+
+def _choose_targets(
+    fit: FitOptions, asked: list[_Targets], sample: Sample, label: int | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Settle what a table of targets holds; return its columns of text and of numbers."""
+    columns = tuple(i for i in range(sample.width) if i != label)
+    if not columns:
+        raise MisfitError(sample.path, "there is no column of targets")
+    target = _settle_targets(sample, columns, fit)
+    asked.append(target)
+    return (columns, ()) if target.is_categories else ((), columns)
+
+
+def _settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) -> _Targets:
+    """Tell numbers from categories.
+
+    Raises
+    ------
+    MisfitError
+        They cannot be told, or there are several columns of categories.
+    """
+    names = name_columns(sample, columns, "y")
+    kinds = {sample.kinds[i] for i in columns}
+    categories = fit.categories
+    if fit.method == "logistic":
+        categories = True
+    if categories is None and "mixed" in kinds:
+        what = f"cannot tell whether {quote_names(names)} holds numbers or categories"
+        raise MisfitError(sample.path, what, "say --numbers or --categories")
+    if categories is None:
+        categories = "text" in kinds
+    if categories and len(columns) > 1:
+        what = f"several columns of categories: {quote_names(names)}"
+        raise MisfitError(sample.path, what, "learn them one by one")
+    if not categories and (blank := [n for n in names if not n.strip()]):
+        raise MisfitError(sample.path, f"{len(blank)} targets have no name", "name them")
+    if not categories and len(set(names)) < len(names):
+        raise MisfitError(sample.path, f"targets of one name: {quote_names(names)}", "rename one")
+    warning = ""
+    if not categories and fit.categories is None and any(sample.coded[i] for i in columns):
+        warning = f"{quote_names(names)} is learned as a number; say --categories if it is a code"
+    return _Targets(names, columns, bool(categories), warning)
+
+
+def _list_facts(columns: FeatureColumns, beside: Companion | None) -> tuple[str, ...]:
+    facts = [*columns.facts]
+    if beside is not None and not beside.labelled:
+        path = beside.table.path
+        facts.append(f"the rows of {path} are matched by position, as a file has no labels")
+    return tuple(facts)
+
+
+def _make_work(
+    path: str,
+    columns: FeatureColumns,
+    target: _Targets,
+    method: Method,
+    read: ReadOptions,
+    *,
+    inside: bool,
+) -> Learn:
+    return Learn(
+        path,
+        len(columns.feature_columns),
+        () if target.is_categories else target.names,
+        target.columns if inside else (),
+        method != "logistic",
+        read.missing_values,
+        read.missing == "skip",
+        read.missing == "zero",
+    )
+
+
+def _make_layout(
+    table: Table, columns: FeatureColumns, target: _Targets, read: ReadOptions, *, inside: bool
+) -> Layout:
+    numbers = target.columns if inside and not target.is_categories else ()
+    return Layout(
+        table.names,
+        table.width,
+        columns.label_column,
+        target.columns if inside and target.is_categories else (),
+        (*columns.feature_columns, *numbers),
+        table.delimiter,
+        read.decimal,
+        "keep" if read.missing == "zero" else read.missing,  # a missing target is not 0
+        read.missing_values,
+        "--missing skip leaves the row out, zero reads 0",
+    )
+
+
+def _learn(
+    tally: SegmentTally | RowsTally,
+    columns: FeatureColumns,
+    method: Method,
+    alpha: float,
+    fit: FitOptions,
+    path: str,
+) -> Learned:
+    names, order = columns.feature_names, columns.file_order
+    if isinstance(tally, SegmentTally):
+        return learn_linear(finish(tally.segment), names, order, method, alpha, fit, path)
+    pieces = [(X, texts) for X, texts in tally.pieces if len(X)]
+    if not pieces:
+        check_categories((), path)
+    texts = pl.concat([texts for _, texts in pieces])
+    categories = sort_names(texts.unique().to_list())
+    check_categories(categories, path)
+    X = np.vstack([X for X, _ in pieces])
+    truth = encode_categories(texts, categories)
+    return learn_logistic(X, truth, categories, names, order, alpha, fit, path)

@@ -1,0 +1,88 @@
+"""``matscore evaluate``: how good the predictions are where the truth is known."""
+
+from __future__ import annotations
+
+from matscore.cli import options as o
+
+
+def evaluate(
+    features: o.FeaturesFile,
+    weights: o.WeightsFile,
+    truth: o.Truth = None,
+    truth_file: o.TruthFile = None,
+    delimiter: o.Delimiter = None,
+    encoding: o.Encoding = None,
+    headers: o.Headers = None,
+    decimal: o.DecimalMark = o.Decimal.point,
+    missing: o.MissingPolicy = o.Missing.error,
+    missing_values: o.MissingValues = None,
+    id_col: o.IdCol = None,
+    strict: o.Strict = False,
+    transpose: o.Transpose = False,
+    auto_transpose: o.AutoTranspose = False,
+    intercept: o.Intercept = None,
+    no_intercept: o.NoIntercept = False,
+    min_accuracy: o.MinAccuracy = None,
+    format_: o.EvaluateOutput = None,
+    output: o.OutputFile = None,
+    on_error: o.OnErrorPolicy = o.OnError.fail,
+    rejects: o.RejectsFile = None,
+    max_rejects: o.MaxRejects = None,
+    report: o.ReportFile = None,
+    color: o.ColorWhen = o.Color.auto,
+    jobs: o.Jobs = None,
+    chunk_size: o.ChunkSize = None,
+    verbose: o.Verbose = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Say how good: accuracy, a table of the categories, confusions, log-loss, calibration.
+
+    The truth is a column of FEATURES, or of a file with the same rows. A truth that is missing or
+    no category of WEIGHTS makes a bad row.
+    """
+    from functools import partial
+
+    from matscore.api.evaluate import evaluate_file
+    from matscore.cli.evaluate_text import (
+        choose_text_format,
+        refuse_low_accuracy,
+        render_metrics,
+        write_metrics,
+    )
+    from matscore.cli.progress import show_progress
+    from matscore.cli.reading import align_options, read_options, reject_options
+    from matscore.cli.report import open_report
+    from matscore.cli.say import say_facts, say_rejects
+    from matscore.cli.streams import open_streams
+    from matscore.options import RunOptions
+    from matscore.work.evaluate import EvaluateTally
+
+    streams = open_streams(color.value)
+    chosen = choose_text_format(streams, format_, output)
+    inputs = [features, weights, *([] if truth_file is None else [truth_file])]
+    roles = ["features", "weights", "truth"][: len(inputs)]
+    with (
+        open_report(report, inputs, [output, rejects], EvaluateTally.NAMES, roles) as record,
+        show_progress(streams, quiet=quiet) as on_progress,
+    ):
+        align = align_options(
+            id_col, None, strict, transpose, False, auto_transpose, intercept, no_intercept
+        )
+        run = partial(
+            evaluate_file,
+            features,
+            weights,
+            truth=truth,
+            truth_file=truth_file,
+            read=read_options(delimiter, encoding, headers, decimal, missing, missing_values),
+            align=align,
+            rejects=reject_options(on_error, rejects, max_rejects, missing),
+            run=RunOptions(jobs, chunk_size, checksum=report is not None),
+            on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
+            on_progress=on_progress,
+        )
+        record.summary = write_metrics(streams, run, chosen, output, inputs)
+        if chosen == "table" and output is None:
+            streams.print_out(partial(render_metrics, record.summary))
+        say_rejects(streams, record.summary, rejects, quiet=quiet)
+        refuse_low_accuracy(record.summary, min_accuracy)

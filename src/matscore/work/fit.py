@@ -1,0 +1,198 @@
+"""``fit``: rows of features and targets into what weights are learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from matscore.beside import Beside
+from matscore.errors import InputError
+from matscore.fit import Segment, cut_rows, no_rows, sort_names
+from matscore.learn import MOST_CATEGORIES
+from matscore.product import Floats
+from matscore.work import Fault, Preview, Rows
+
+_HINT = "--missing skip leaves such rows out"
+
+
+@dataclass(frozen=True)
+class SegmentTally:
+    """Rows reduced for least squares.
+
+    Attributes
+    ----------
+    segment : Segment
+        Of the records so far.
+    """
+
+    segment: Segment
+
+    def __add__(self, other: SegmentTally) -> SegmentTally:
+        return SegmentTally(self.segment + other.segment)
+
+    def facts(self) -> dict[str, Any]:
+        """Return nothing: what was learned is known at the end."""
+        return {}
+
+
+@dataclass(frozen=True)
+class RowsTally:
+    """Rows as they are, for logistic regression.
+
+    Attributes
+    ----------
+    pieces : tuple of (ndarray of shape (n_rows, n_features), Series of str)
+        Features and categories.
+    """
+
+    pieces: tuple[tuple[Floats, pl.Series], ...] = ()
+
+    def __add__(self, other: RowsTally) -> RowsTally:
+        return RowsTally((*self.pieces, *other.pieces))
+
+    def facts(self) -> dict[str, Any]:
+        """Return nothing: what was learned is known at the end."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Learn:
+    """The work of ``fit``.
+
+    Attributes
+    ----------
+    path : str
+        The features' input, for messages.
+    n_features : int
+        Features; targets that are numbers come after them.
+    targets : tuple of str
+        Names of targets that are numbers; empty for categories.
+    target_columns : tuple of int
+        Their indices in the features file, or that of the categories; empty where they are in a
+        table of their own.
+    reduces : bool
+        Whether rows are reduced, or kept as they are.
+    missing_values : tuple of str
+        Categories that count as missing, besides empty ones.
+    skips, fills : bool
+        Whether a row without a target is set aside by request; whether a missing feature is 0.
+    beside : Beside or None
+        The records of the table of targets.
+    """
+
+    path: str
+    n_features: int
+    targets: tuple[str, ...]
+    target_columns: tuple[int, ...]
+    reduces: bool
+    missing_values: tuple[str, ...]
+    skips: bool = False
+    fills: bool = False
+    beside: Beside | None = None
+
+    def zero(self) -> SegmentTally | RowsTally:
+        """Return what is known of no rows."""
+        return SegmentTally(no_rows(self.n_features)) if self.reduces else RowsTally()
+
+    def apply(self, rows: Rows) -> LearnedRows:
+        """Set features and targets beside each other."""
+        columns = rows.features[: self.n_features]
+        if self.fills:
+            columns = [np.where(np.isnan(column), 0.0, column) for column in columns]
+        X = np.column_stack(columns) if columns else np.empty((rows.n_rows, 0))
+        frame = None if self.beside is None else self.beside.of(rows)
+        faults = [] if self.beside is None or frame is None else self.beside.find_faults(frame)
+        known = {fault.row for fault in faults}
+        Y: Floats | pl.Series
+        if self.targets:
+            Y = numbers = self._read_numbers(rows, frame)
+            gone = np.isnan(numbers).any(axis=1)
+        else:
+            Y = texts = self._read_categories(rows, frame)
+            gone = texts.is_in(["", *self.missing_values]).to_numpy()
+        column = self.target_columns[0] if self.target_columns else None
+        faults += [
+            Fault(row, "a missing target", _HINT, column, self.skips)
+            for row in np.flatnonzero(gone).tolist()
+            if row not in known
+        ]
+        return LearnedRows(self, rows, X, Y, faults)
+
+    def _read_numbers(self, rows: Rows, frame: pl.DataFrame | None) -> Floats:
+        if frame is None or self.beside is None:
+            columns = rows.features[self.n_features :]
+        else:
+            columns = [frame[name].to_numpy() for name in self.beside.columns]
+        return np.column_stack(columns).astype(np.float64, copy=False)
+
+    def _read_categories(self, rows: Rows, frame: pl.DataFrame | None) -> pl.Series:
+        if frame is None or self.beside is None:
+            return rows.texts[0].fill_null("")
+        return frame[self.beside.columns[0]].fill_null("")
+
+
+@dataclass(frozen=True)
+class LearnedRows:
+    """The outcome of ``fit`` on some rows.
+
+    Attributes
+    ----------
+    work : Learn
+        What was done.
+    rows : Rows
+        To what.
+    X : ndarray of shape (n_rows, n_features), float64
+        Features.
+    Y : ndarray of shape (n_rows, n_targets), float64, or Series of str
+        Targets.
+    faults : list of Fault
+        Rows without a target.
+    """
+
+    work: Learn
+    rows: Rows
+    X: Floats
+    Y: Floats | pl.Series
+    faults: list[Fault]
+
+    def tally(self) -> SegmentTally | RowsTally:
+        """Reduce the rows, or keep them."""
+        rows, Y = self.rows, self.Y
+        if not self.work.reduces:
+            return RowsTally(((self.X, Y),) if isinstance(Y, pl.Series) else ())
+        places = np.arange(rows.n_rows) if rows.places is None else rows.places
+        stop = rows.start + rows.n_records
+        targets, names = (Y, self.work.targets) if not isinstance(Y, pl.Series) else self._code(Y)
+        return SegmentTally(
+            cut_rows(
+                self.X, targets, names, records=rows.start + places, start=rows.start, stop=stop
+            )
+        )
+
+    def _code(self, categories: pl.Series) -> tuple[Any, tuple[str, ...]]:
+        """Return the members of each category, (n_rows, n_categories), and their names."""
+        names = sort_names(categories.unique().to_list())
+        if len(names) > MOST_CATEGORIES:
+            what = f"more than {MOST_CATEGORIES:,} categories"
+            hint = "labels or numbers may have been taken for categories"
+            raise InputError(self.work.path, what, hint)
+        return encode_categories(categories, names)[:, None] == np.arange(len(names)), names
+
+    def frame(self) -> pl.DataFrame:
+        """Return no rows: what is written comes at the end."""
+        return pl.DataFrame()
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return nothing, as there are no rows."""
+        del n_rows
+        return Preview(pl.DataFrame())
+
+
+def encode_categories(categories: pl.Series, names: tuple[str, ...]) -> Any:
+    """Return the place of each category among some names, (n_rows,), int64."""
+    places = pl.Series(range(len(names)), dtype=pl.Int64)
+    known = pl.Series(names, dtype=pl.String)
+    return categories.replace_strict(known, places, return_dtype=pl.Int64).to_numpy()
