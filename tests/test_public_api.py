@@ -63,6 +63,7 @@ LAYERS = (
     "metrics",
     "fit",
     "logistic",
+    "statistics",
     "files",
     "options",
     "work",
@@ -72,6 +73,7 @@ LAYERS = (
     "summary",
     "prepare",
     "items",
+    "pages",
     "api",
     "frames",
     "cli",
@@ -88,6 +90,9 @@ LIBRARIES = {
     "compression": {"files"},  # the standard library's from Python 3.14 on
     "typer": {"cli"},
     "rich": {"cli"},
+    "jinja2": {"pages"},
+    "markupsafe": {"pages"},  # Jinja's own
+    "matplotlib": {"pages"},
 }
 
 
