@@ -238,6 +238,31 @@ def test_signals_at_random_moments(tmp_path: Path) -> None:
         assert list_names(tmp_path) == []
 
 
+LOSSY = """
+import os, signal, time
+from matscore.cli.streams import Stopped, find_stop, guard_process
+
+class Lossy:
+    def __del__(self):  # whose exceptions Python drops, as some libraries do
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(1000))
+
+guard_process()
+try:
+    Lossy()
+    time.sleep(20)
+    print("the signal is lost")
+except Stopped as stopped:
+    print(stopped.number, find_stop(TypeError("what a library made of it")).number)
+"""
+
+
+def test_a_signal_that_a_library_loses_is_sent_again() -> None:
+    argv = [sys.executable, "-c", LOSSY]
+    done = subprocess.run(argv, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{int(signal.SIGTERM)} {int(signal.SIGTERM)}\n", "")
+
+
 def test_a_signal_before_the_input_is_there(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     process = start("classify", tmp_path / "fifo", "genres.csv", "-o", tmp_path / "out.csv")

@@ -68,9 +68,9 @@ def main() -> NoReturn:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:
         from matscore.cli.failures import report_failure
-        from matscore.cli.streams import open_streams
+        from matscore.cli.streams import find_stop, open_streams
 
-        code = report_failure(error, open_streams().err_console(), sys.argv[1:])
+        code = report_failure(find_stop(error), open_streams().err_console(), sys.argv[1:])
     _leave(code)
 
 

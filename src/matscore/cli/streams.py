@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,6 +30,8 @@ _TURNING = {
 }
 _PATIENCE_SECONDS = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# The signals that have stopped the process: what a handler knows it can tell in no other way.
+_arrived: list[int] = []
 
 
 class Stopped(BaseException):
@@ -241,6 +244,7 @@ def _watch_signals() -> None:
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_send_again, args=(reader,), daemon=True).start()
+    sys.unraisablehook = partial(_raise_again, writer)
 
 
 def _send_again(reader: int) -> None:
@@ -252,11 +256,30 @@ def _send_again(reader: int) -> None:
                 signal.pthread_kill(main, number)
 
 
+def _raise_again(writer: int, lost: sys.UnraisableHookArgs) -> None:
+    """Have a signal sent again whose exception a library written in another language has lost."""
+    if not isinstance(lost.exc_value, Stopped):
+        sys.__unraisablehook__(lost)
+        return
+    number = lost.exc_value.number
+    signal.signal(number, _stop)
+    os.write(writer, bytes([number]))
+
+
+def find_stop(error: BaseException) -> BaseException:
+    """Return what ended the process: a signal, where one came before the exception.
+
+    A library may turn the exception of a handler that runs inside of it into one of its own.
+    """
+    return Stopped(_arrived[0]) if _arrived else error
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     del frame
     # Not SIG_IGN: for a signal that is on its way Python would print that it was ignored.
     for other in _SIGNALS:
         signal.signal(other, _ignore)
+    _arrived.append(number)
     raise Stopped(number)
 
 
