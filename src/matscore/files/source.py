@@ -95,12 +95,16 @@ class Source:
         """Whether the head is the whole input."""
         return self._ended
 
-    def extend_head(self) -> bool:
-        """Read one more block into the head; False at the end of the input."""
-        block = next(self._rest, b"")
-        self.head += block
-        self._ended = not block
-        return bool(block)
+    def extend_head(self, n_more: int = 1) -> bool:
+        """Read blocks into the head until it has `n_more` bytes more; False at the input's end."""
+        blocks, n_wanted = [self.head], len(self.head) + n_more
+        n_held = len(self.head)
+        while n_held < n_wanted and (block := next(self._rest, b"")):
+            blocks.append(block)
+            n_held += len(block)
+        self._ended = n_held < n_wanted
+        self.head = b"".join(blocks)
+        return len(blocks) > 1
 
     def iter_blocks(self, start: int) -> Iterator[bytes]:
         """Yield the text from byte `start` of the head on, in pieces of any size."""

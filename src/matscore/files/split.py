@@ -89,23 +89,35 @@ def iter_chunks(
     """
     position = _Position(path, line, row, offset)
     most = MAX_RECORD_BYTES + chunk_bytes
-    rest, held, n_held, n_wanted = b"", [b""], 0, chunk_bytes
+    rest, held, n_held, n_wanted, is_quoted = b"", [b""], 0, chunk_bytes, False
     for block in itertools.chain(_split_large(blocks, chunk_bytes), [b""]):
         held.append(block)
         n_held += len(block)
+        is_quoted = is_quoted or b'"' in block
         if block and n_held < n_wanted:
             continue
-        data, start = b"".join(held), position.offset
-        for piece in _iter_pieces(data, delimiter, at_end=not block):
-            yield position.take(piece)
-        rest = data[position.offset - start :]
+        if cut := 0 if is_quoted else _find_plain_cut(block):
+            yield position.take(b"".join([*held[:-1], memoryview(block)[:cut]]))
+            rest = block[cut:]
+        else:
+            data, start = b"".join(held), position.offset
+            for piece in _iter_pieces(data, delimiter, at_end=not block):
+                yield position.take(piece)
+            rest = data[position.offset - start :]
         if len(rest) > most:
             raise _endless(rest, position, "the record is longer than 64 MiB")
         # A long record is looked at again when twice as much of it is there.
         n_wanted = min(max(len(rest), chunk_bytes), most + 1 - len(rest))
-        held, n_held = [rest], 0
+        held, n_held, is_quoted = [rest], 0, b'"' in rest
     if rest.strip(b"\r\n"):
         raise _endless(rest, position, "a quote is never closed")
+
+
+def _find_plain_cut(block: bytes) -> int:
+    """Find where a text without quotes can be cut, in its last block alone; 0 to look at it all."""
+    newline = block.rfind(b"\n")
+    is_blank = block[max(newline - 2, 0) : max(newline, 0)].rstrip(b"\r")[-1:] in (b"", b"\n")
+    return 0 if is_blank else newline + 1
 
 
 def _iter_pieces(data: bytes, delimiter: str, *, at_end: bool) -> Iterator[bytes]:

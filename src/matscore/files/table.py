@@ -289,13 +289,14 @@ def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
 
 
 def _first_record_end(source: Source) -> int:
-    """Return where the second record starts, reading on until it does."""
+    """Return where the second record starts, reading on until it does: twice as much each time."""
     while not (end := first_record_end(source.head)):
         if len(source.head) > MAX_RECORD_BYTES:
             raise InputError(
                 source.path, "the first line is longer than 64 MiB", "it is not a table", line=1
             )
-        if not source.extend_head():
+        n_left = MAX_RECORD_BYTES + 1 - len(source.head)
+        if not source.extend_head(max(min(len(source.head), n_left), 1)):
             return len(source.head)
     return end
 
