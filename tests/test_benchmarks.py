@@ -1,5 +1,6 @@
 """Small versions of the benchmarks: matscore and its peers agree. Nothing here is timed."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from benchmarks.cases import CASES, installed_peers
 from benchmarks.chart import render_chart
 from benchmarks.data import Files, Shape, make_files
 from benchmarks.measure import RunFailedError, measure
+from benchmarks.recommend import OURS, PEERS, compare
+from benchmarks.recommend import DisagreementError as RecommendersDifferError
+from benchmarks.recommend import main as recommend
 from benchmarks.run import main, render_table, run_case
 from benchmarks.scaling import main as scale
 
@@ -119,3 +123,23 @@ def test_a_failing_command_is_told() -> None:
 
 def test_the_chart_escapes_names() -> None:
     assert "a &lt; b" in render_chart({"TALL": {"a < b": 1.0, "matscore": 0.5}})
+
+
+def test_matscore_and_other_recommenders_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recommend(["--small", "--rounds", "1", "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    peers = [name for name, (package, _) in PEERS.items() if find_spec(package)]
+    assert [line.split(" | ")[0] for line in lines[4:-1]] == [f"| {n}" for n in [OURS, *peers]]
+    assert all("of 1,500" in line for line in lines[5:-1])
+
+
+def test_other_items_are_found() -> None:
+    rows = {"user": ["u", "u"], "rank": [1, 2], "item": ["a", "b"], "score": [2.0, 1.0]}
+    ours = pl.DataFrame(rows)
+    close = ours.with_columns(score=pl.Series([2.00001, 1.0]), item=pl.Series(["a", "c"]))
+    assert compare(ours, close, "peer") == "1 of 2"
+    for other in (ours.with_columns(score=pl.Series([2.0, 1.1])), ours.head(1)):
+        with pytest.raises(RecommendersDifferError, match="peer has other"):
+            compare(ours, other, "peer")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matscore import InputError, PlanError, UsageError, check, classify
+from matscore import InputError, PlanError, UsageError, check, classify, recommend
 from matscore.files.parse import MissingPolicy
 
 FILMS = pd.DataFrame(
@@ -21,6 +21,7 @@ GENRES = pd.DataFrame(
     index=["action", "comedy"],
 )
 HOLED = FILMS.astype(float).replace(1.0, np.nan)
+NAN = float("nan")
 X, W = FILMS.to_numpy(), GENRES.to_numpy()
 SCORES = [[5.9, 3.0, 2.9], [2.1, 2.9, 6.1], [5.2, 3.6, 5.2]]
 
@@ -375,3 +376,84 @@ class TestNumberedAxes:
         for name in ("2", "action"):
             with pytest.raises(PlanError, match="keep-cols"):
                 classify(films, genres, keep_cols=[name])
+
+
+class TestRecommend:
+    FEATURES = ("action", "comedy")
+    USERS = pd.DataFrame([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], ["Ann", "Bob", "Ann"], FEATURES)
+    ITEMS = pd.DataFrame([[5, 2], [1, 5], [4, 4]], [7, "B", None], FEATURES)
+
+    def test_the_best_items_of_each_user(self) -> None:
+        result = recommend(self.USERS, self.ITEMS, k=2)
+        assert list(result.columns) == ["user", "rank", "item", "score"]
+        assert result["user"].tolist() == ["Ann", "Ann", "Bob", "Bob", "Ann", "Ann"]
+        assert result["rank"].tolist() == [1, 2] * 3
+        assert result["item"].tolist() == [7, None, "B", None, None, 7]
+        scores = classify(self.USERS, self.ITEMS, transpose=True).to_numpy()[:, :3]
+        places = [[0, 2], [1, 2], [2, 0]]
+        expected = np.take_along_axis(scores, np.array(places), axis=1).ravel()
+        assert result["score"].tolist() == expected.tolist()
+
+    def test_columns_in_any_order_and_more_of_them(self) -> None:
+        users = self.USERS[["comedy", "action"]].assign(age=3)
+        pd.testing.assert_frame_equal(
+            recommend(users, self.ITEMS), recommend(self.USERS, self.ITEMS)
+        )
+        with pytest.raises(PlanError, match="leave --strict out"):
+            recommend(users, self.ITEMS, strict=True)
+
+    def test_excluded_pairs(self) -> None:
+        pairs = pd.DataFrame({"u": ["Ann", "Bob", "Zoe", "Bob"], "i": [7, "B", 7, "Q"], "n": 1})
+        result = recommend(self.USERS, self.ITEMS, k=1, exclude=pairs)
+        assert result["item"].tolist() == [None, None, None]
+        with pytest.raises(UsageError, match="two columns"):
+            recommend(self.USERS, self.ITEMS, exclude=pairs[["u"]])
+
+    def test_many_users_on_many_threads(self) -> None:
+        rng = np.random.default_rng(0)
+        users, items = (pd.DataFrame(rng.normal(size=(n, 5))).add_prefix("f") for n in (1300, 700))
+        pairs = pd.DataFrame({"u": np.arange(1300) % 7, "i": np.arange(1300) % 700})
+        whole = recommend(users, items, exclude=pairs)
+        some = recommend(users.iloc[600:], items, exclude=pairs)
+        pd.testing.assert_frame_equal(whole[whole["user"] >= 600].reset_index(drop=True), some)
+        left_out = set(pairs.itertuples(index=False, name=None))
+        everything = recommend(users, items)
+        assert left_out & set(zip(everything["user"], everything["item"], strict=True))
+        assert not left_out & set(zip(whole["user"], whole["item"], strict=True))
+
+    @pytest.mark.parametrize(("missing", "users"), [("keep", [2]), ("skip", [2]), ("zero", [1, 2])])
+    def test_missing(self, missing: MissingPolicy, users: list[int]) -> None:
+        holed = pd.DataFrame({"action": [1.0, 2.0], "comedy": [np.nan, 1.0]}, index=[1, 2])
+        result = recommend(holed, self.ITEMS, k=1, missing=missing)
+        assert result["user"].tolist() == users
+        with pytest.raises(InputError, match="users:1:2") as refused:
+            recommend(holed, self.ITEMS)
+        assert refused.value.name == "comedy"
+        with pytest.raises(InputError, match="every feature of an item"):
+            recommend(self.USERS, holed, missing=missing)
+
+    def test_cosine_and_least_score(self) -> None:
+        result = recommend(self.USERS, self.ITEMS, metric="cosine", min_score=0.99)
+        assert result["item"].tolist() == ["B", None] and result["user"].tolist() == ["Bob", "Ann"]
+
+    def test_overflow(self) -> None:
+        users = pd.DataFrame([[1.0, 1.0], [1e300, 1e300]], columns=list(self.FEATURES))
+        with pytest.raises(InputError, match="users:2: the scores overflow"):
+            recommend(users, self.ITEMS * 1e10)
+
+    def test_items_that_are_columns(self) -> None:
+        items = self.ITEMS.set_axis(["a", "b", "c"])
+        with pytest.raises(PlanError, match="add --transpose-items"):
+            recommend(self.USERS, items.T)
+        result = recommend(self.USERS, items.T, transpose=True)
+        pd.testing.assert_frame_equal(result, recommend(self.USERS, items))
+
+    @pytest.mark.parametrize(
+        "options", [{"k": 0}, {"metric": "euclid"}, {"min_score": NAN}, {"missing": "drop"}]
+    )
+    def test_arguments_without_a_meaning(self, options: dict[str, Any]) -> None:
+        with pytest.raises(UsageError):
+            recommend(self.USERS, self.ITEMS, **options)
+
+    def test_nobody(self) -> None:
+        assert recommend(self.USERS.iloc[:0], self.ITEMS).shape == (0, 4)

@@ -6,8 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.product import Floats
-from matscore.rank import NO_PLACE, Ranking, rank_one_by_one, rank_rows
+from matscore.decide import decide
+from matscore.matrix import Model
+from matscore.product import Floats, block_features, error_bound, multiply_blocks
+from matscore.rank import NO_PLACE, Ranking, rank_categories, rank_one_by_one, rank_rows
 
 score = st.integers(-6, 6).map(float) | st.sampled_from([-np.inf, np.nan, 0.5, 1e300])
 bound = st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.0])
@@ -100,3 +102,41 @@ def test_the_highest_float_ties() -> None:
     scores = np.array([[-1.7e308, 1.7e308, 1.7e308]])
     for ranking in (rank(scores, np.zeros((1, 3)), 3), rank_one_by_one(scores, scores * 0, 3)):
         assert ranking.places.tolist() == [[1, 2, 0]]
+
+
+@given(st.data())
+def test_categories_of_scored_rows(data: st.DataObject) -> None:
+    """The first rank is the prediction; all are those of the rule; other rows do not matter."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    n_features, n_categories = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 6))
+    n_rows, k = data.draw(st.integers(1, 300)), data.draw(st.integers(1, 7))
+    X = rng.integers(-9, 10, (n_features, n_rows)) / 10
+    W = rng.integers(-9, 10, (n_features, n_categories)) / 10
+    intercept = rng.integers(-9, 10, n_categories) / 10
+    model = Model(W, intercept, tuple(map(str, range(n_categories))))
+    blocks = block_features(list(X), n_rows)
+    scores = multiply_blocks(blocks, W, intercept)[:, :n_rows]
+    ranking = rank_categories(scores, blocks, model, k)
+    assert ranking.places.shape == (n_rows, min(k, n_categories))
+    decision = decide(scores, blocks, W, intercept)
+    assert (ranking.places[:, 0] == decision.best).all()
+    assert (ranking.tied[:, 0] == decision.tied).all()
+    bounds = error_bound(X, W, intercept)
+    for row in range(0, n_rows, 37):
+        rule = follow_the_rule(scores[:, row].tolist(), bounds[:, row].tolist(), k)
+        assert ranking.places[row].tolist() == rule
+
+
+def test_no_rows_at_all() -> None:
+    model = Model(np.ones((2, 3)), None, ("a", "b", "c"))
+    ranking = rank_categories(np.empty((3, 0)), block_features([np.empty(0)] * 2, 0), model, 2)
+    assert ranking.places.shape == ranking.tied.shape == (0, 2)
+
+
+def test_missing_and_threshold_have_no_rank() -> None:
+    X, W = np.array([[1.0, np.nan, 2.0]]), np.array([[1.0, 2.0]])
+    blocks = block_features(list(X), 3)
+    scores = multiply_blocks(blocks, W)[:, :3]
+    scores = np.where(scores < 2, -np.inf, scores)
+    ranking = rank_categories(scores, blocks, Model(W, None, ("a", "b")), 2)
+    assert ranking.places.tolist() == [[1, -1], [-1, -1], [1, 0]]

@@ -81,13 +81,7 @@ def refuse_two_pipes(inputs: Sequence[str]) -> None:
         raise UsageError("standard input can be only one of the inputs", "give the other a name")
 
 
-def read_weights(
-    path: str,
-    read: ReadOptions,
-    *,
-    checksum: bool = False,
-    missing_hint: str = "every weight must be a number",
-) -> Weights:
+def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Weights:
     """Read a weights file whole.
 
     Raises
@@ -97,10 +91,8 @@ def read_weights(
     """
     table = open_table(path, read, checksum=checksum)
     with contextlib.closing(table):
-        matrix = read_matrix(
-            table, read, chunk_bytes=CHUNK_BYTES, is_model=True, missing_hint=missing_hint
-        )
-        return Weights(matrix, _side_of_matrix(matrix, table), table.source.facts())
+        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
+        return Weights(matrix, side_of_matrix(matrix, table), table.source.facts())
 
 
 def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOptions) -> Part:
@@ -114,7 +106,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     if not align.transpose_features:
         return Part(table, make_plan(side_of(table, read), weights.side, align), None)
     matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES)
-    plan = make_plan(_side_of_matrix(matrix, table), weights.side, align)
+    plan = make_plan(side_of_matrix(matrix, table), weights.side, align)
     return Part(table, plan, _turn(matrix, plan) if plan.ok else None)
 
 
@@ -251,7 +243,8 @@ def iter_pairs(
             row = chunk.row + chunk.n_records
 
 
-def _side_of_matrix(matrix: Matrix, table: Table) -> Side:
+def side_of_matrix(matrix: Matrix, table: Table) -> Side:
+    """Return what planning needs to know of a table that is read."""
     return Side(
         matrix.path,
         matrix.width,

@@ -12,10 +12,16 @@ from matscore.errors import UsageError
 from matscore.files.deliver import BinaryFile
 from matscore.files.encode import Format, OutputSpec
 from matscore.files.table import ReadOptions
-from matscore.items import hold_items, make_item_columns, read_seen, suggest_chunk
+from matscore.items import (
+    hold_items,
+    make_item_columns,
+    read_items,
+    read_seen,
+    suggest_chunk,
+)
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions
-from matscore.prepare import Weights, make_output_spec, read_weights
+from matscore.prepare import Weights, make_output_spec
 from matscore.retrieve import Metric, RecommendOptions
 from matscore.summary import Progress, Summary
 from matscore.work import Work
@@ -130,7 +136,7 @@ def recommend_file(
         run=run,
         on_plan=on_plan,
         on_progress=on_progress,
-        hold=partial(read_weights, missing_hint="every feature of an item must be a number"),
+        hold=read_items,
         suggest_chunk=partial(suggest_chunk, matrix=matrix),
     )
     seen = summary.tally.seen

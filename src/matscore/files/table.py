@@ -31,6 +31,7 @@ from matscore.files.source import Source, open_source
 from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
 from matscore.matrix import Matrix
 from matscore.plan import Side
+from matscore.product import Floats
 
 _SNIFFED_RECORDS = 10
 _FRAME_CELLS = 2**19
@@ -215,7 +216,6 @@ def read_matrix(
     *,
     chunk_bytes: int,
     is_model: bool = False,
-    missing_hint: str = "every weight must be a number",
 ) -> Matrix:
     """Read a whole table into memory: text in its first column, numbers in the others.
 
@@ -229,13 +229,45 @@ def read_matrix(
         Size of the pieces it is read in.
     is_model : bool
         Whether these are weights, of which none may be missing.
-    missing_hint : str
-        What is said where one is.
 
     Returns
     -------
     Matrix
         With the first column as text and, where all of it is numbers, as numbers.
+
+    Raises
+    ------
+    InputError
+        A bad cell or record.
+    """
+    hint = "every weight must be a number" if is_model else Layout.missing_hint
+    policy = "error" if is_model else options.missing
+    parts = list(iter_parts(table, options, policy, hint, chunk_bytes=chunk_bytes))
+    return join_parts(table, options, parts)
+
+
+def iter_parts(
+    table: Table, options: ReadOptions, missing: MissingPolicy, hint: str, *, chunk_bytes: int
+) -> Iterator[ParsedRows]:
+    """Yield a whole table in parts: text in its first column, numbers in the others.
+
+    Parameters
+    ----------
+    table : Table
+        Read to its end.
+    options : ReadOptions
+        How cells read.
+    missing : {"error", "skip", "zero", "keep"}
+        Whether a missing cell is refused (``error``) or kept.
+    hint : str
+        What is said where one is refused.
+    chunk_bytes : int
+        Size of the pieces it is read in.
+
+    Yields
+    ------
+    ParsedRows
+        In order.
 
     Raises
     ------
@@ -250,22 +282,31 @@ def read_matrix(
         tuple(range(1, table.width)),
         table.delimiter,
         options.decimal,
-        "error" if is_model or options.missing == "error" else "keep",
+        "error" if missing == "error" else "keep",
         options.missing_values,
-        missing_hint if is_model else Layout.missing_hint,
+        hint,
     )
-    parts = [
-        _parse_whole(layout, chunk)
-        for chunk in iter_table(table, layout, chunk_bytes=chunk_bytes)
-    ]  # fmt: skip
-    n_rows = sum(part.n_rows for part in parts)
-    rest = np.empty((n_rows, table.width - 1))
+    for chunk in iter_table(table, layout, chunk_bytes=chunk_bytes):
+        yield _parse_whole(layout, chunk)
+
+
+def join_parts(table: Table, options: ReadOptions, parts: list[ParsedRows]) -> Matrix:
+    """Return the matrix of all parts of a table, whose list is empty after that.
+
+    A part is freed as soon as it is copied, or the matrix would be held twice.
+    """
+    rest = np.empty((sum(part.n_rows for part in parts), table.width - 1))
     texts, start = [part.texts[0] for part in parts], 0
-    while parts:  # freed one by one, or the matrix would be held twice
+    while parts:
         part = parts.pop(0)
         for j, values in enumerate(part.features):
             rest[start : start + part.n_rows, j] = values
         start += part.n_rows
+    return make_matrix(table, options, texts, rest)
+
+
+def make_matrix(table: Table, options: ReadOptions, texts: list[pl.Series], rest: Floats) -> Matrix:
+    """Return the matrix of a table whose first column is given as text, in parts."""
     first = pl.concat(texts) if texts else pl.Series([], dtype=pl.String)
     numbers = parse_numbers(first, options.missing_values, options.decimal)
     numeric = len(first) > 0 and not (numbers.bad | numbers.missing).any()

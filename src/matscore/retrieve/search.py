@@ -128,25 +128,39 @@ def _find_pairs(catalog: Catalog, block: Block, k: int, *, screened: bool) -> tu
         screen_items(catalog, block, k, survivors)
         overflow = np.empty(0, dtype=np.int64)
     else:
-        overflow = _score_items(catalog, block, survivors)
+        overflow = _score_items(catalog, block, k, survivors)
     return survivors.thin_out(), overflow
 
 
-def _score_items(catalog: Catalog, block: Block, survivors: Survivors) -> Places:
+def _score_items(catalog: Catalog, block: Block, k: int, survivors: Survivors) -> Places:
     """Collect the pairs of all items; return the users whose scores overflow."""
     overflow = np.zeros(len(block.users), dtype=bool)
-    for _, items in catalog.iter_tiles():
+    everyone, thinning = np.arange(len(block.users)), 1
+    for tile, items in catalog.iter_tiles():
         scores = score_tile(catalog, block.users, items)
         if catalog.metric == "dot":
             overflow |= ~np.isfinite(scores).all(axis=1)
         scores[overflow] = -np.inf
         scores[:, catalog.find_unscored(items)] = -np.inf
         scores[block.excluded.find(items)[::-1]] = -np.inf
-        everyone = np.arange(len(scores))[:, None]
-        low, high = _enclose(catalog, block, everyone, scores)
-        user, place = np.nonzero((scores > -np.inf) & (high >= survivors.floor[:, None]))
-        survivors.add(Pairs(user, place + items.start, low[user, place], high[user, place]))
+        if k <= scores.shape[1]:
+            kth = np.partition(scores, scores.shape[1] - k, axis=1)[:, -k]
+            survivors.raise_floor(_enclose(catalog, block, everyone, kth)[0])
+        user, place = np.nonzero(scores >= _find_limits(catalog, block, survivors.floor)[:, None])
+        low, high = _enclose(catalog, block, user, scores[user, place])
+        survivors.add(Pairs(user, place + items.start, low, high))
+        if tile + 1 == thinning:
+            survivors.thin_out()
+            thinning *= 2
     return np.flatnonzero(overflow)
+
+
+def _find_limits(catalog: Catalog, block: Block, floor: Floats) -> Floats:
+    """Return what a score must reach at least, rounded down; more than minus infinity."""
+    with np.errstate(over="ignore"):
+        limits = np.ldexp(floor, block.users.exponents + catalog.top_exponent)
+    rounded: Floats = np.maximum(np.nextafter(limits, -np.inf), np.finfo(np.float64).min)
+    return rounded
 
 
 def _enclose(catalog: Catalog, block: Block, user: Places, scores: Floats) -> tuple[Floats, Floats]:

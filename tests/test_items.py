@@ -1,0 +1,90 @@
+"""The items of ``recommend``: held in memory or in temporary files, with the same result."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import random
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import matscore.api.recommend
+from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions
+from matscore.api.recommend import recommend_file
+from matscore.files.spill import SpilledRows
+from matscore.items import read_items
+from tests.helpers import read_csv, write_csv
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    rng = random.Random(1)
+
+    def write(name: str, n: int) -> Path:
+        rows = [[f"{name}{i}", *(rng.randint(-20, 20) / 10 for _ in range(5))] for i in range(n)]
+        return write_csv(tmp_path / f"{name}.csv", [[name, *"cabed"], *rows])
+
+    return write("user", 300), write("item", 2500)
+
+
+def spill(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
+    read = partial(read_items, most_bytes=most_bytes)
+    monkeypatch.setattr(matscore.api.recommend, "read_items", read)
+
+
+def recommend(users: Path, items: Path, **options: Any) -> bytes:
+    out = io.BytesIO()
+    recommend_file(users, items, out, recommend=RecommendOptions(4), **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("most_bytes", [0, 100_000])
+@pytest.mark.parametrize("options", [{}, {"metric": "cosine"}, {"run": RunOptions(2, 4000)}])
+def test_spilled_items_give_the_same_bytes(
+    files: tuple[Path, Path],
+    options: dict[str, Any],
+    most_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = recommend(*files, **options)
+    spill(monkeypatch, most_bytes)
+    assert read_items(str(files[1]), matscore.ReadOptions(), most_bytes=most_bytes).spilled
+    assert recommend(*files, **options) == held
+
+
+def test_spilled_items_without_labels_and_items_that_are_columns(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = read_csv(files[1])
+    bare = write_csv(tmp_path / "bare.csv", [row[1:] for row in rows])
+    turned = write_csv(tmp_path / "turned.csv", zip(*rows, strict=True))
+    held = recommend(files[0], bare), recommend(*files)
+    spill(monkeypatch, 0)
+    assert recommend(files[0], bare) == held[0]
+    found = recommend(files[0], turned, align=PlanOptions(transpose=True))
+    assert found.partition(b"\n")[2] == held[1].partition(b"\n")[2]
+
+
+def test_spilled_rows_are_those_written() -> None:
+    rows, values = SpilledRows(3, np.float32), np.arange(30, dtype=np.float32).reshape(10, 3)
+    rows[0:4] = values[:4]
+    rows[4:10] = values[4:]
+    assert rows.n_rows == 10
+    assert (rows[2:50] == values[2:]).all()
+    assert (rows[np.array([9, 0, 9])] == values[[9, 0, 9]]).all()
+    assert rows[3:3].shape == (0, 3)
+    assert rows[np.empty(0, dtype=np.int64)].shape == (0, 3)
+
+
+def test_no_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    with pytest.raises(OutputError, match="no space left on device, and the items need room"):
+        SpilledRows(2, np.float64)[0:1] = np.ones((1, 2))
