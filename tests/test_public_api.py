@@ -64,6 +64,7 @@ LAYERS = (
     "fit",
     "logistic",
     "learn",
+    "statistics",
     "files",
     "options",
     "work",
@@ -73,6 +74,7 @@ LAYERS = (
     "summary",
     "prepare",
     "items",
+    "pages",
     "api",
     "frames",
     "cli",
@@ -89,6 +91,9 @@ LIBRARIES = {
     "compression": {"files"},  # the standard library's from Python 3.14 on
     "typer": {"cli"},
     "rich": {"cli"},
+    "jinja2": {"pages"},
+    "markupsafe": {"pages"},  # Jinja's own
+    "matplotlib": {"pages"},
 }
 
 
