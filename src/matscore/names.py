@@ -89,6 +89,34 @@ def quote_names(names: Collection[str]) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
+def show(text: str, encoding: str = "utf-8") -> str:
+    r"""Make text safe to be shown: what is not printable is shown as an escape.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    encoding : str
+        What the screen reads; characters that it lacks are shown as escapes too.
+
+    Returns
+    -------
+    str
+        Text without control, format or line-end characters and without lone surrogates. Wide and
+        combining characters and the backslash stay as they are.
+
+    Examples
+    --------
+    >>> print(show("a\x1b[31mb\u202e\n"), show("[red]日本[/red]"), show("é", "ascii"))
+    a\x1b[31mb\u202e\n [red]日本[/red] \xe9
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else _escape(c) for c in text)
+    if encoding == "utf-8" or text.isascii():
+        return text
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def fold_name(name: str) -> str:
     r"""Reduce a name to what is left without case, blanks, Unicode form and invisible characters.
 
@@ -192,6 +220,10 @@ def _drop_invisible(name: str) -> str:
 
 def _compose(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 _DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (

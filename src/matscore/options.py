@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from matscore.files.encode import Format
+from matscore.files.parse import Reject
+from matscore.statistics.scores import Gather
 
 PathLike: TypeAlias = str | Path
 
@@ -54,12 +57,15 @@ class RejectOptions:
         More rejects than that end the run.
     max_share : float or None
         A larger share of rejects, from 0 to 1, ends the run.
+    on_rejects : callable or None
+        Takes an input's name and the rows set aside of each chunk that has any, in order.
     """
 
     on_error: Literal["fail", "reject"] = "fail"
     path: str | Path | None = None
     max_rows: int | None = None
     max_share: float | None = None
+    on_rejects: Callable[[str, list[Reject]], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,11 @@ class RunOptions:
         Size of a chunk; None suits the width of the file.
     checksum : bool
         Whether the inputs' sha256 is computed on the way.
+    gather : tuple of {"page", "plot"}
+        What statistics are gathered on the way: what a page shows, what a plot shows.
     """
 
     n_jobs: int | None = None
     chunk_bytes: int | None = None
     checksum: bool = False
+    gather: tuple[Gather, ...] = ()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from matscore.files.encode import OutputSpec, encode_frame, finish_frame
+from matscore.files.encode import SHOWN, OutputSpec, encode_frame, finish_frame
 from matscore.files.parse import Layout, ParsedRows, Reject
 from matscore.files.records import find_records
 from matscore.files.rows import FrameChunk, parse_rows
@@ -101,7 +101,7 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     if parsed.n_rows + len(parsed.rejects) != chunk.n_records:
         raise RuntimeError(f"{chunk.path}: rows are lost in the chunk at line {chunk.line}")
     data, preview = b"", None
-    if job.output is not None and job.output.format == "table":
+    if job.output is not None and job.output.format in SHOWN:
         if job.output.selects or chunk.row < job.output.max_rows:
             preview = _preview(job.output, outcome)
     elif job.output is not None and parsed.n_rows:

@@ -12,7 +12,7 @@ from matscore.files.source import SourceFacts
 from matscore.options import RejectOptions
 from matscore.pipeline import ChunkResult
 from matscore.plan import Plan
-from matscore.work import Preview, Tally
+from matscore.work import Preview, Tally, Work
 
 Counts = TypeVar("Counts", bound=Tally)
 
@@ -54,6 +54,8 @@ class Summary(Generic[Counts]):
         The command's own counts; of ``classify`` a `ScoreTally`.
     previews : tuple of Preview
         The first rows, where the format is ``table``.
+    works : tuple of Work
+        What was done with the rows of each features file.
     """
 
     plans: tuple[Plan, ...]
@@ -63,6 +65,7 @@ class Summary(Generic[Counts]):
     n_rejected: int
     tally: Counts
     previews: tuple[Preview, ...] = ()
+    works: tuple[Work, ...] = ()
 
 
 class Totals(Generic[Counts]):
@@ -99,8 +102,10 @@ class Totals(Generic[Counts]):
             self.tally = self.tally + result.tally
             if result.preview is not None:
                 self.previews.append(result.preview)
-            if result.rejects and self._first is None:
-                self._first = result.rejects[0].as_error(result.path)
+            if result.rejects:
+                self._first = self._first or result.rejects[0].as_error(result.path)
+                if self._limits.on_rejects is not None:
+                    self._limits.on_rejects(result.path, result.rejects)
             most = self._limits.max_rows
             if most is not None and self.n_rejected > most:
                 self._give_up(f"more than {_count_rows(most)} rejected")

@@ -92,11 +92,12 @@ def classify_file(
         return make_output_spec(plan, make(plan, score, write), write, form)
 
     def prepare_work(plan: Plan, held: Weights) -> Classify | ClassifyTop:
-        work = Classify(take_model(plan, held), score, make_columns(plan, score, write))
+        columns = make_columns(plan, score, write)
+        work = Classify(take_model(plan, held), score, columns, run.gather)
         if write.top_k is None:
             return work
-        columns = make_rank_columns(plan, score, write)
-        return ClassifyTop(work, write.top_k, columns, list_names(plan.categories))
+        ranks = make_rank_columns(plan, score, write)
+        return ClassifyTop(work, write.top_k, ranks, list_names(plan.categories))
 
     return run_files(
         features,

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import matscore
 from matscore.beside import Companion
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import UsageError
@@ -20,6 +21,8 @@ from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, open_table
 from matscore.files.write import refuse_same_file
 from matscore.options import PathLike, RejectOptions, RunOptions
+from matscore.pages.extra import require_extra
+from matscore.pages.scores import render_table
 from matscore.pipeline import ChunkResult, Job, run_chunk
 from matscore.plan import Plan, PlanOptions
 from matscore.prepare import (
@@ -42,6 +45,8 @@ _ENDINGS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".md": "markdown",
+    ".html": "html",
+    ".htm": "html",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".arrow": "arrow",
@@ -123,6 +128,8 @@ def run_files(
         plans = require_fits(parts)
         found = format_of(output) if isinstance(output, (str, Path)) else None
         spec = prepare_output(plans[0], found or "csv")
+        if spec is not None and spec.format == "html":
+            require_extra("an HTML table", "jinja2")
         works = [prepare_work(plan, held) for plan in plans]
         if on_plan is not None:
             on_plan(plans)
@@ -149,9 +156,13 @@ def run_files(
         if beside is not None:
             facts = (*facts, beside.table.source.facts())
         n_rows, n_rejected, previews = totals.n_rows, totals.n_rejected, tuple(totals.previews)
-        summary = Summary(plans, facts, spec, n_rows, n_rejected, totals.tally, previews)
+        summary = Summary(
+            plans, facts, spec, n_rows, n_rejected, totals.tally, previews, tuple(works)
+        )
         if check is not None:
             check(summary)
+        if out is not None and spec is not None and spec.format == "html":
+            out.write(render_table(summary, matscore.__version__).encode())
         return summary
 
 

@@ -11,7 +11,7 @@ from matscore.cli import options as o
 
 # fmt: off
 _FOREIGN = {
-    ".7z", ".avro", ".db", ".h5", ".htm", ".html", ".npy", ".npz", ".ods", ".orc", ".pdf", ".pkl",
+    ".7z", ".avro", ".db", ".h5", ".npy", ".npz", ".ods", ".orc", ".pdf", ".pkl",
     ".rar", ".sqlite", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip",
 }
 # fmt: on
@@ -54,11 +54,12 @@ def classify(
     max_rows: o.MaxRows = 20,
     heatmap: o.HeatMap = False,
     show_work: o.ShowWork = False,
+    plot: o.PlotFile = None,
     excel_safe: o.ExcelSafe = False,
     on_error: o.OnErrorPolicy = o.OnError.fail,
     rejects: o.RejectsFile = None,
     max_rejects: o.MaxRejects = None,
-    report: o.ReportFile = None,
+    report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
@@ -71,6 +72,7 @@ def classify(
     the category that scores highest. Features are matched by name; nothing is guessed.
     """
     from matscore.api.classify import classify_file
+    from matscore.cli.plot import open_plot
     from matscore.cli.progress import show_progress
     from matscore.cli.reading import (
         align_options,
@@ -93,7 +95,10 @@ def classify(
     render = screen.render if top_k is None else _render_top
     inputs = [*features, weights]
     with (
-        open_report(report, inputs, [output, rejects], ScoreTally.NAMES) as record,
+        open_report(
+            report or (), inputs, [output, rejects], ScoreTally.NAMES, others=[plot]
+        ) as record,
+        open_plot(plot, inputs) as draw_plot,
         show_progress(streams, quiet=quiet) as on_progress,
     ):
         run = partial(
@@ -109,8 +114,10 @@ def classify(
             write=output_options(
                 chosen, not no_scores, margin, precision, excel_safe, max_rows, top_k
             ),
-            rejects=reject_options(on_error, rejects, max_rejects, missing),
-            run=RunOptions(jobs, chunk_size, checksum=report is not None),
+            rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
+            run=RunOptions(
+                jobs, chunk_size, checksum=bool(report), gather=record.gather + draw_plot.gather
+            ),
             on_plan=screen.look_first(say_facts(streams, record, verbose=verbose, quiet=quiet)),
             on_progress=on_progress,
         )  # fmt: skip
@@ -121,6 +128,7 @@ def classify(
             record.summary = run()
         else:
             record.summary = write_table(run, output, inputs, render)
+        draw_plot(record.summary)
     if record.summary is not None and chosen == "table" and output is None:
         streams.print_out(partial(render, record.summary))
     say_rejects(streams, record.summary, rejects, quiet=quiet)

@@ -35,7 +35,7 @@ def explain(
     on_error: o.OnErrorPolicy = o.OnError.fail,
     rejects: o.RejectsFile = None,
     max_rejects: o.MaxRejects = None,
-    report: o.ReportFile = None,
+    report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
@@ -69,7 +69,7 @@ def explain(
     n_lines = _FEW_LINES if top_features is None and chosen == "table" else top_features
     inputs = [features, weights]
     with (
-        open_report(report, inputs, [output, rejects], ExplainTally.NAMES) as record,
+        open_report(report or (), inputs, [output, rejects], ExplainTally.NAMES) as record,
         show_progress(streams, quiet=quiet) as on_progress,
     ):
         run = partial(
@@ -85,8 +85,8 @@ def explain(
             write=OutputOptions(
                 chosen, precision=precision, excel_safe=excel_safe, max_rows=max_rows
             ),
-            rejects=reject_options(on_error, rejects, max_rejects, missing),
-            run=RunOptions(jobs, chunk_size, checksum=report is not None),
+            rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
+            run=RunOptions(jobs, chunk_size, checksum=bool(report)),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )  # fmt: skip

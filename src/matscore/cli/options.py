@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +29,7 @@ class Format(StrEnum):
     json = "json"
     jsonl = "jsonl"
     markdown = "markdown"
+    html = "html"
     parquet = "parquet"
     arrow = "arrow"
 
@@ -698,12 +700,22 @@ MaxRejects = Annotated[
         callback=check_limit,
     ),
 ]
-ReportFile = Annotated[
-    str | None,
+ReportFiles = Annotated[
+    list[Path] | None,
     _option(
         RUNNING,
-        "Write what was read, decided and counted, as JSON.",
+        "Write what was read, decided and counted, as JSON or as a page to look at; can be given "
+        "twice.",
         "--report",
-        metavar="FILE.json",
+        metavar="FILE.json|FILE.html",
+    ),
+]
+PlotFile = Annotated[
+    str | None,
+    _option(
+        OUTPUT,
+        "Draw the scores: a heat map, or of many rows the distributions.",
+        "--plot",
+        metavar="FILE.svg|FILE.png",
     ),
 ]

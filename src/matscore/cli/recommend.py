@@ -42,7 +42,7 @@ def recommend(
     on_error: o.OnErrorPolicy = o.OnError.fail,
     rejects: o.RejectsFile = None,
     max_rejects: o.MaxRejects = None,
-    report: o.ReportFile = None,
+    report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
@@ -74,7 +74,7 @@ def recommend(
     inputs = [users, items, *([] if exclude is None else [exclude])]
     roles = ["users", "items", "exclude"][: len(inputs)]
     with (
-        open_report(report, inputs, [output, rejects], RecommendTally.NAMES, roles) as record,
+        open_report(report or (), inputs, [output, rejects], RecommendTally.NAMES, roles) as record,
         show_progress(streams, quiet=quiet) as on_progress,
     ):
         run = partial(
@@ -90,8 +90,8 @@ def recommend(
                 id_col, keep_cols, strict, transpose_items, transpose_users, False, None, False
             ),
             write=OutputOptions(chosen, True, False, precision, excel_safe, max_rows),
-            rejects=reject_options(on_error, rejects, max_rejects, missing),
-            run=RunOptions(jobs, chunk_size, checksum=report is not None),
+            rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
+            run=RunOptions(jobs, chunk_size, checksum=bool(report)),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )

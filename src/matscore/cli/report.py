@@ -1,4 +1,4 @@
-"""``--report``: one JSON file that says what a run read, decided and counted."""
+"""``--report``: what a run read, decided and counted, as JSON or as a page."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import stat
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,11 @@ from matscore.api.run import refuse_same_outputs
 from matscore.errors import OutputError
 from matscore.files.compress import open_output
 from matscore.files.source import SourceFacts
+from matscore.options import RejectOptions
+from matscore.pages.extra import require_extra
 from matscore.plan import Plan
+from matscore.statistics.reasons import Reasons
+from matscore.statistics.scores import Gather
 from matscore.summary import Summary
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ class Record:
 
     Attributes
     ----------
+    started : datetime
+        When the run started, in UTC.
     plans : tuple of Plan
         Empty until they are made.
     summary : Summary, FitSummary or None
@@ -41,28 +47,40 @@ class Record:
         Names of the command's own counts, which are null until then.
     roles : sequence of str
         What each input is for; without them features and, last, weights.
+    gather : tuple of str
+        The statistics that the reports need.
+    reasons : Reasons
+        Rows set aside, counted as they come.
     """
 
+    started: datetime
     plans: tuple[Plan, ...] = ()
     summary: Summary[Any] | FitSummary | None = None
     counts: Sequence[str] = ()
     roles: Sequence[str] = ()
+    gather: tuple[Gather, ...] = ()
+    reasons: Reasons = field(default_factory=Reasons)
+
+    def watch(self, options: RejectOptions) -> RejectOptions:
+        """Return options by which rows set aside are counted here."""
+        return replace(options, on_rejects=self.reasons.add)
 
 
 @contextmanager
 def open_report(
-    path: str | None,
+    paths: Sequence[str | Path],
     inputs: Sequence[str],
     outputs: Sequence[str | None],
     counts: Sequence[str] = (),
     roles: Sequence[str] = (),
+    others: Sequence[str | None] = (),
 ) -> Iterator[Record]:
-    """Write a report at the end of a run, also of one that fails.
+    """Write reports at the end of a run, also of one that fails.
 
     Parameters
     ----------
-    path : str or None
-        Where it goes; with None nothing is written.
+    paths : sequence of str or Path
+        Where they go; one whose name ends as HTML's does is a page, every other is JSON.
     inputs : sequence of str
         Features files, then the weights.
     outputs : sequence of str or None
@@ -71,6 +89,8 @@ def open_report(
         Names of the command's own counts.
     roles : sequence of str
         What each input is for; without them features and, last, weights.
+    others : sequence of str or None
+        Files that the run writes and that reports do not name.
 
     Yields
     ------
@@ -79,24 +99,31 @@ def open_report(
 
     Raises
     ------
-    OutputError, UsageError
-        The report cannot be written there.
+    MissingExtraError, OutputError, UsageError
+        A report cannot be made, or not be written there.
     """
-    record, started = Record(counts=counts, roles=roles), time.monotonic()
-    if path is None:
+    names = list(map(str, paths))
+    gather: tuple[Gather, ...] = ("page",) if any(map(_is_page, names)) else ()
+    record = Record(datetime.now(UTC), counts=counts, roles=roles, gather=gather)
+    begun = time.monotonic()
+    refuse_same_outputs([*names, *(name for name in (*outputs, *others) if name is not None)])
+    if gather:
+        require_extra("a report as a page", "jinja2", "matplotlib")
+    if not names:
         yield record
         return
-    refuse_same_outputs([path, *(name for name in outputs if name is not None)])
     failure: BaseException | None = None
     try:
-        with open_output(path, inputs=inputs) as out:
+        with ExitStack() as stack:
+            outs = [stack.enter_context(open_output(name, inputs=inputs)) for name in names]
             try:
                 yield record
             except BaseException as error:
                 failure = error
-            facts = make_report(record, inputs, outputs, time.monotonic() - started, failure)
-            text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-            out.write(text.encode("utf-8", "backslashreplace"))  # of a path that is not UTF-8
+            facts = make_report(record, inputs, outputs, time.monotonic() - begun, failure)
+            for name, out in zip(names, outs, strict=True):
+                text = _write_page(record, facts) if _is_page(name) else _write_json(facts)
+                out.write(text.encode("utf-8", "backslashreplace"))  # of a path that is not UTF-8
     except OutputError:
         if failure is None:
             raise
@@ -150,10 +177,25 @@ def make_report(
         "rows_scored": summary and summary.n_rows,
         "rows_rejected": summary and summary.n_rejected,
         **(dict.fromkeys(record.counts) if summary is None else summary.tally.facts()),
+        "started": record.started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "exit": 0 if failure is None else int(exit_code_of(failure)),
         "error": None if failure is None else message_of(failure),
     }
+
+
+def _is_page(name: str) -> bool:
+    return name.lower().endswith((".html", ".htm"))
+
+
+def _write_json(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+
+
+def _write_page(record: Record, facts: dict[str, Any]) -> str:
+    from matscore.pages.report import Run, render_report
+
+    return render_report(Run(facts, record.summary, record.reasons))
 
 
 def _describe_inputs(inputs: Sequence[str], record: Record) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from rich.cells import cell_len
 if TYPE_CHECKING:
     from rich.console import Console
 
+from matscore.names import show as show  # noqa: PLC0414  # the terminal shows text so, too
+
 _MANY_TIMES_ITS_WIDTH = 8
 _NOT_A_NUMBER = "NaN"
 _CLOSE = 5.001e-4  # what rounding to four significant digits can lose, relatively
@@ -60,34 +62,6 @@ ASCII = Signs(
 def signs_for(console: Console) -> Signs:
     """Return the signs that a console can show."""
     return replace(ASCII, encoding=console.encoding) if console.options.ascii_only else UNICODE
-
-
-def show(text: str, encoding: str = "utf-8") -> str:
-    r"""Make text safe for a terminal: what is not printable is shown as an escape.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-    encoding : str
-        What the terminal reads; characters that it lacks are shown as escapes too.
-
-    Returns
-    -------
-    str
-        Text without control, format or line-end characters and without lone surrogates. Wide and
-        combining characters and the backslash stay as they are.
-
-    Examples
-    --------
-    >>> print(show("a\x1b[31mb\u202e\n"), show("[red]日本[/red]"), show("é", "ascii"))
-    a\x1b[31mb\u202e\n [red]日本[/red] \xe9
-    """
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else _escape(c) for c in text)
-    if encoding == "utf-8" or text.isascii():
-        return text
-    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def shorten(text: str, width: int, ellipsis: str = UNICODE.ellipsis) -> str:
@@ -236,10 +210,6 @@ def _cut(text: str, width: int) -> str:
         return text[: max(width, 0)]
     end = next((i for i in range(len(text)) if cell_len(text[: i + 1]) > width), len(text))
     return text[:end]
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _is_plain(value: float) -> bool:

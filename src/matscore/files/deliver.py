@@ -9,7 +9,7 @@ from typing import IO, Protocol, TypeAlias
 import polars as pl
 
 from matscore.errors import OutputError
-from matscore.files.encode import OutputSpec, encode_between, encode_end, encode_start
+from matscore.files.encode import SHOWN, OutputSpec, encode_between, encode_end, encode_start
 from matscore.files.parse import Reject
 from matscore.files.rejects import encode_rejects, encode_rejects_header
 from matscore.files.sink import write_frames
@@ -43,7 +43,7 @@ def deliver_results(
     results : iterable of Result
         In order.
     spec : OutputSpec or None
-        The format; a table writes nothing, and so does None.
+        The format; those of `SHOWN` write nothing, and so does None.
     out : binary file or None
         Where to write; with None the results are only drawn.
 
@@ -52,7 +52,7 @@ def deliver_results(
     OutputError
         The file cannot be written.
     """
-    if out is None or spec is None or spec.format == "table":
+    if out is None or spec is None or spec.format in SHOWN:
         for _ in results:
             pass
     elif spec.format in ("parquet", "arrow"):

@@ -14,10 +14,15 @@ import polars as pl
 from matscore.product import Floats
 
 DataFormat = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow"]
-Format = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow", "table"]
+Format = Literal[
+    "csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow", "table", "html"
+]  # fmt: skip
 FORMATS: tuple[Format, ...] = (
-    "table", "csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow",
+    "table", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow",
 )  # fmt: skip
+SHOWN: tuple[Format, ...] = ("table", "html")
+"""The formats that hold the first rows only, and are made when all rows are done."""
+
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 _BETWEEN = {"json": b",\n"}
 _END = {"json": b"\n]\n"}
@@ -42,7 +47,7 @@ class OutputSpec:
     Attributes
     ----------
     format : str
-        One of `FORMATS`; ``table`` keeps the first rows for the screen and writes no bytes.
+        One of `FORMATS`; those of `SHOWN` keep the first rows and encode no bytes.
     columns : Columns
         Names and types.
     precision : int or None

@@ -49,6 +49,12 @@ class Rows:
     start: int = 0
     n_records: int = 0
 
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Which records of all inputs these are, counted from 1; of shape (n_rows,)."""
+        places = np.arange(self.n_rows) if self.places is None else self.places
+        return places + (self.start + 1)
+
 
 @dataclass(frozen=True)
 class Fault:

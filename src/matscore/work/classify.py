@@ -15,6 +15,12 @@ from matscore.decide import count_categories
 from matscore.matrix import Model
 from matscore.product import Floats
 from matscore.score import Scored, ScoreOptions, score_rows
+from matscore.statistics.scores import (
+    Gather,
+    ScoreStatistics,
+    gather_nothing,
+    gather_scores,
+)
 from matscore.work import Fault, Preview, Rows
 
 OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
@@ -63,6 +69,11 @@ class ScoreColumns:
         """Names of the probability columns."""
         return tuple(f"probability_{c}" for c in self.categories) if self.probabilities else ()
 
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure; marks are of the first of them."""
+        return self.score_names, self.probability_names
+
     @cached_property
     def pairs(self) -> list[tuple[str, pl.DataType]]:
         """Names and types of the columns, in order."""
@@ -86,6 +97,8 @@ class ScoreTally:
         Rows that tie, that have a missing value, that have no prediction.
     won : ndarray of shape (n_categories,), int64
         Rows that each category won.
+    statistics : ScoreStatistics or None
+        Where they are asked for.
     """
 
     NAMES: ClassVar = ("rows_tied", "rows_missing", "rows_without_prediction", "rows_a_category")
@@ -95,14 +108,19 @@ class ScoreTally:
     n_missing: int
     n_empty: int
     won: NDArray[np.int64]
+    statistics: ScoreStatistics | None = None
 
     def __add__(self, other: ScoreTally) -> ScoreTally:
+        statistics = None
+        if self.statistics is not None and other.statistics is not None:
+            statistics = self.statistics + other.statistics
         return ScoreTally(
             self.categories,
             self.n_ties + other.n_ties,
             self.n_missing + other.n_missing,
             self.n_empty + other.n_empty,
             self.won + other.won,
+            statistics,
         )
 
     @property
@@ -128,16 +146,20 @@ class Classify:
         What to compute.
     columns : ScoreColumns
         What to write.
+    gather : tuple of {"page", "plot"}
+        What statistics to gather.
     """
 
     model: Model
     options: ScoreOptions
     columns: ScoreColumns
+    gather: tuple[Gather, ...] = ()
 
     def zero(self) -> ScoreTally:
         """Return the counts of no rows."""
         categories = self.model.categories
-        return ScoreTally(categories, 0, 0, 0, np.zeros(len(categories), dtype=np.int64))
+        statistics = gather_nothing(self.model, self.gather) if self.gather else None
+        return ScoreTally(categories, 0, 0, 0, np.zeros(len(categories), np.int64), statistics)
 
     def apply(self, rows: Rows) -> ScoredRows:
         """Score rows and name the best category of each."""
@@ -171,13 +193,19 @@ class ScoredRows:
     def tally(self) -> ScoreTally:
         """Count the rows."""
         decision, missing = self.scored.decision, self.rows.has_missing
-        categories = self.work.model.categories
+        categories, statistics = self.work.model.categories, None
+        if gather := self.work.gather:
+            rows = self.rows
+            statistics = gather_scores(
+                rows.features, self.scored, rows.numbers, rows.labels, gather
+            )
         return ScoreTally(
             categories,
             int(decision.tied.sum()),
             0 if missing is None else int(missing.sum()),
             int((decision.best < 0).sum()),
             count_categories(decision.best, len(categories)),
+            statistics,
         )
 
     def frame(self) -> pl.DataFrame:

@@ -1,0 +1,81 @@
+"""``--plot``: a picture of the scores, written when all rows are done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from matscore.errors import UsageError
+from matscore.files.compress import open_output
+from matscore.pages.extra import require_extra
+from matscore.pages.plot import render_plot
+
+if TYPE_CHECKING:
+    from matscore.files.deliver import BinaryFile
+    from matscore.statistics.scores import Gather
+    from matscore.summary import Summary
+    from matscore.work.classify import ScoreTally
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Where a picture goes; nowhere, where none is asked for.
+
+    Attributes
+    ----------
+    form : {"svg", "png"}
+        Its format.
+    out : binary file or None
+        Where it is written.
+    """
+
+    form: Literal["svg", "png"] = "svg"
+    out: BinaryFile | None = None
+
+    @property
+    def gather(self) -> tuple[Gather, ...]:
+        """The statistics that the picture needs."""
+        return () if self.out is None else ("plot",)
+
+    def __call__(self, summary: Summary[ScoreTally]) -> None:
+        """Draw a run."""
+        if self.out is not None:
+            self.out.write(render_plot(summary, self.form))
+
+
+@contextmanager
+def open_plot(path: str | None, inputs: Sequence[str]) -> Iterator[Plot]:
+    """Open the file of a picture, to be there whole or not at all.
+
+    Parameters
+    ----------
+    path : str or None
+        Where it goes.
+    inputs : sequence of str
+        The files that it must not be.
+
+    Yields
+    ------
+    Plot
+        To be called with the summary.
+
+    Raises
+    ------
+    MissingExtraError, OutputError, UsageError
+        It cannot be drawn, or not be written there; its ending names no format.
+    """
+    if path is None:
+        yield Plot()
+        return
+    form: Literal["svg", "png"]
+    if path.lower().endswith(".svg"):
+        form = "svg"
+    elif path.lower().endswith(".png"):
+        form = "png"
+    else:
+        raise UsageError(f'--plot cannot draw "{path}"', "name a .svg or a .png file")
+    require_extra("--plot", "matplotlib")
+    with open_output(path, inputs=inputs) as out:
+        yield Plot(form, out)

@@ -1,0 +1,280 @@
+"""The page of a run: what every command's page has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matscore.names import show
+from matscore.pages.falk import Shapes, draw_shapes
+from matscore.pages.parts import (
+    BARS,
+    Cell,
+    Column,
+    Notes,
+    Page,
+    Pair,
+    Part,
+    Section,
+    Table,
+    Tile,
+    column,
+    count_cell,
+    number_cell,
+    percent_cell,
+    text_cell,
+    write_size,
+)
+from matscore.pages.render import render_page
+from matscore.statistics.reasons import Reasons
+
+if TYPE_CHECKING:
+    from matscore.summary import Summary
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a page is made of.
+
+    Attributes
+    ----------
+    facts : dict
+        The JSON report of the run.
+    summary : Summary or None
+        What was done; None for a run that failed.
+    reasons : Reasons
+        The rows set aside.
+    """
+
+    facts: Facts
+    summary: Summary[Any] | None
+    reasons: Reasons
+
+
+def render_report(run: Run) -> str:
+    """Return the page of a run, also of one that failed.
+
+    Parameters
+    ----------
+    run : Run
+        What is known of it.
+
+    Returns
+    -------
+    str
+        One HTML file.
+    """
+    facts = run.facts
+    sections = [
+        *_line_up(run),
+        *_show_results(run),
+        *_show_rejects(run),
+        *_show_command_sections(run),
+        _show_inputs(facts),
+    ]
+    paths = [one["path"] for one in facts["inputs"]]
+    first = "standard input" if paths[0] == "-" else paths[0]
+    more = f" and {len(paths) - 2} more" if len(paths) > 2 else ""
+    ended = "done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}"
+    return render_page(
+        Page(
+            title=_safe(f"{_title_of(facts)} {first}{more}"),
+            subtitle=_safe(f"by {paths[-1]} · {_say_time(facts)}"),
+            status=ended,
+            is_good=facts["exit"] == 0,
+            alert=_safe(facts["error"] or ""),
+            tiles=_count_tiles(run),
+            sections=sections,
+            foot=f"matscore {facts['version']}",
+        )
+    )
+
+
+def _safe(text: str) -> str:
+    return show(text[:500])
+
+
+def _title_of(facts: Facts) -> str:
+    command = next(iter(facts["command"]), "")
+    return {"classify": "Scores of", "recommend": "Recommendations for"}.get(command, "Report on")
+
+
+def _say_time(facts: Facts) -> str:
+    started = facts["started"][:16].replace("T", " ")
+    return f"{started} UTC · {facts['seconds']:.3g} s"
+
+
+def _count_tiles(run: Run) -> list[Tile]:
+    facts = run.facts
+    if facts["rows_in"] is None:
+        rejected = run.reasons.n_rows
+        return [Tile(f"{rejected:,}", "rows rejected until then", "bad")] if rejected else []
+    tiles = [
+        Tile(f"{facts['rows_in']:,}", "rows read"),
+        Tile(f"{facts['rows_scored']:,}", "rows scored", "good"),
+        Tile(f"{facts['rows_rejected']:,}", "rows rejected", "bad" if run.reasons.n_rows else ""),
+    ]
+    counts = {
+        "rows_tied": ("tie", "ties"),
+        "rows_without_prediction": ("without prediction", "without prediction"),
+        "rows_missing": ("with missing values", "with missing values"),
+    }
+    for name, (one, many) in counts.items():
+        if name in facts and (facts[name] or name == "rows_tied"):
+            tone = "warn" if facts[name] else ""
+            tiles.append(Tile(f"{facts[name]:,}", one if facts[name] == 1 else many, tone))  # type: ignore[arg-type]
+    return tiles
+
+
+def _line_up(run: Run) -> list[Section]:
+    """Draw the shapes and say how they were brought together."""
+    facts = run.facts
+    if not facts["plans"]:
+        return []
+    plan = facts["plans"][0] if facts["exit"] == 0 else facts["plans"][-1]
+    fits = plan["verdict"] == "fits"
+    shapes = facts["shapes"] or {}
+    (n_rows, n_features), (n_weights, n_categories) = shapes["features"], shapes["weights"]
+    if fits:
+        n_features = n_weights
+    files = facts["inputs"]
+    many = f" and {len(files) - 2} more" if len(files) > 2 else ""
+    picture = draw_shapes(
+        Shapes(
+            n_rows,
+            n_features,
+            n_weights,
+            n_categories,
+            files[0]["path"] + many,
+            files[-1]["path"],
+            fits,
+        )
+    )
+    notes = Notes(_say_plan(plan), "" if fits else _safe(plan["command"]), "This works:")
+    parts: list[Part] = [Pair([picture, notes])]
+    return [Section("shapes", "How the two line up", parts)]
+
+
+def _say_plan(plan: Facts) -> list[str]:
+    matched = plan["matched"]
+    notes = []
+    if matched and plan["verdict"] == "fits":
+        notes.append(f"{len(matched):,} features matched by {plan['matched_by']}")
+    for missing in plan["missing"][:5]:
+        close = f"; did you mean {' or '.join(missing['close'])}?" if missing["close"] else ""
+        notes.append(f"missing: {missing['name']}{close}")
+    return [_safe(note) for note in (*notes, *plan["facts"])]
+
+
+def _show_results(run: Run) -> list[Section]:
+    from matscore.pages.classify import show_scores
+    from matscore.work.classify import ScoreTally
+
+    if run.summary is not None and isinstance(run.summary.tally, ScoreTally):
+        return show_scores(run.summary)
+    return []
+
+
+def _show_command_sections(run: Run) -> list[Section]:
+    from matscore.pages.classify import show_inputs_of_scores
+    from matscore.work.classify import ScoreTally
+
+    if run.summary is not None and isinstance(run.summary.tally, ScoreTally):
+        return show_inputs_of_scores(run.summary)
+    return []
+
+
+def _show_rejects(run: Run) -> list[Section]:
+    """Show the rejected rows by reason, and the first of them."""
+    reasons, n_all = run.reasons, run.reasons.n_rows
+    if not n_all:
+        return []
+    rows = [
+        [
+            text_cell(reason.what),
+            text_cell("" if reason.name is None else reason.name),
+            count_cell(n, of=n_all),
+            percent_cell(n, n_all),
+            text_cell(reason.hint),
+        ]
+        for reason, n in sorted(reasons.counts.items(), key=lambda item: -item[1])
+    ]
+    if reasons.n_other:
+        other = reasons.n_other
+        rows.append(
+            [Cell("other reasons"), Cell(""), count_cell(other, of=n_all),
+             percent_cell(other, n_all), Cell("")]
+        )  # fmt: skip
+    by_reason = Table(
+        "Rejected rows by reason",
+        [
+            Column("what is wrong"),
+            Column("column"),
+            BARS,
+            Column("share", is_number=True),
+            Column("what to do"),
+        ],
+        rows,
+    )
+    examples = [
+        [
+            text_cell(f"{one.path}:{one.line}"),
+            text_cell(one.name if one.name is not None else one.column or ""),
+            text_cell(one.error),
+            text_cell(one.text),
+        ]
+        for one in reasons.examples
+    ]
+    place = run.facts["rejects"]
+    shown = len(examples)
+    where = f"all are in {_safe(place)}" if place and run.facts["exit"] == 0 else ""
+    note = f"the first {shown:,} of {n_all:,}; {where}" if n_all > shown else where
+    each = Table(
+        "Rejected rows",
+        [Column("place"), Column("column"), Column("what is wrong"), Column("text")],
+        examples,
+        note.removesuffix("; "),
+    )
+    lead = f"{n_all:,} {'row was' if n_all == 1 else 'rows were'} set aside and not scored."
+    return [Section("rejects", "Rejected rows", [by_reason, each], lead)]
+
+
+def _show_inputs(facts: Facts) -> Section:
+    """List the files of the run and the command that made it."""
+    rows = [
+        [
+            text_cell("standard input" if one["path"] == "-" else one["path"]),
+            text_cell(one["role"]),
+            number_cell(None) if one["size"] is None else Cell(
+                write_size(one["size"]), value=float(one["size"])
+            ),
+            text_cell((one["mtime"] or "")[:16].replace("T", " ")),
+            text_cell(one["sha256"] or ""),
+        ]
+        for one in facts["inputs"]
+    ]  # fmt: skip
+    files = Table(
+        "Files read",
+        [
+            column("file"),
+            column("role"),
+            column("size", is_number=True),
+            column("changed (UTC)"),
+            column("SHA-256"),
+        ],
+        rows,
+    )
+    written = [
+        f"{what} in {facts[key]}"
+        for key, what in (("output", "scores"), ("rejects", "rejected rows"))
+        if facts[key]
+    ]
+    command = " ".join(["matscore", *facts["command"]])
+    return Section(
+        "inputs",
+        "Inputs",
+        [files, Notes([_safe(text) for text in written], _safe(command), "The command:")],
+    )

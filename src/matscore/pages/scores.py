@@ -1,0 +1,99 @@
+"""The table alone as a page: what ``-f html`` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from matscore.names import show
+from matscore.pages.parts import (
+    Cell,
+    Page,
+    Section,
+    Table,
+    column,
+    heat_cells,
+    number_cell,
+    text_cell,
+)
+from matscore.pages.render import render_page
+
+if TYPE_CHECKING:
+    from matscore.files.encode import OutputSpec
+    from matscore.summary import Summary
+
+
+def render_table(summary: Summary[Any], version: str) -> str:
+    """Return the first rows of an output as a page with a single table.
+
+    Parameters
+    ----------
+    summary : Summary
+        Of a run whose format is ``html``.
+    version : str
+        The program's.
+
+    Returns
+    -------
+    str
+        One HTML file.
+    """
+    spec = summary.output
+    if spec is None:
+        raise ValueError("the run has no output")
+    frames = [preview.frame for preview in summary.previews]
+    frame = pl.concat(frames) if frames else pl.DataFrame(schema=spec.schema)
+    frame = frame.head(spec.max_rows)
+    marks = [preview.marks for preview in summary.previews if preview.marks is not None]
+    found = np.hstack(marks)[:, : frame.height] if marks else None
+    table = _make_table(spec, frame, found, summary)
+    plan = summary.plans[0]
+    return render_page(
+        Page(
+            title=show(f"{plan.features.path[:200]} by {plan.weights.path[:200]}"),
+            subtitle=f"{summary.n_rows:,} {'row' if summary.n_rows == 1 else 'rows'}",
+            status="",
+            is_good=True,
+            alert="",
+            tiles=[],
+            sections=[Section("table", "", [table])],
+            foot=f"matscore {version}",
+        )
+    )
+
+
+def _make_table(
+    spec: OutputSpec, frame: pl.DataFrame, marks: np.ndarray | None, summary: Summary[Any]
+) -> Table:
+    shaded: Sequence[Sequence[str]] = getattr(spec.columns, "shaded", ())
+    cells: dict[str, list[Cell]] = {}
+    for names in filter(None, shaded):
+        by_row = heat_cells(frame.select(names).to_numpy(), spec.precision)
+        cells |= {name: [row[i] for row in by_row] for i, name in enumerate(names)}
+    first = next(filter(None, shaded), ())
+    if marks is not None and len(first) == len(marks):
+        for name, marked in zip(first, marks, strict=True):
+            cells[name] = _mark(cells[name], marked, marks)
+    columns = []
+    for name in frame.columns:
+        is_number = frame[name].dtype.is_numeric()
+        columns.append(column(name, is_number=is_number and name != frame.columns[0]))
+        if name not in cells:
+            make = number_cell if frame[name].dtype.is_float() else text_cell
+            cells[name] = [Cell("") if v is None else make(v) for v in frame[name]]
+    more = summary.n_rows - frame.height
+    note = f"and {more:,} more {'row' if more == 1 else 'rows'}" if more > 0 else ""
+    rows = list(zip(*(cells[name] for name in frame.columns), strict=True))
+    return Table("Scores", columns, rows, note, is_heat=bool(first) and frame.height > 0)
+
+
+def _mark(cells: list[Cell], marked: np.ndarray, marks: np.ndarray) -> list[Cell]:
+    tied = marks.sum(axis=0) > 1
+    return [
+        replace(cell, mark="tie" if tie else "best") if mark else cell
+        for cell, mark, tie in zip(cells, marked, tied, strict=True)
+    ]
