@@ -72,17 +72,15 @@ def render_report(run: Run) -> str:
         *_line_up(run),
         *_show_results(run),
         *_show_rejects(run),
-        *_show_command_sections(run),
+        *_show_sources(run),
         _show_inputs(facts),
     ]
-    paths = [one["path"] for one in facts["inputs"]]
-    first = "standard input" if paths[0] == "-" else paths[0]
-    more = f" and {len(paths) - 2} more" if len(paths) > 2 else ""
+    rows, held = name_inputs(facts)
     ended = "done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}"
     return render_page(
         Page(
-            title=_safe(f"{_title_of(facts)} {first}{more}"),
-            subtitle=_safe(f"by {paths[-1]} · {_say_time(facts)}"),
+            title=_safe(f"{_title_of(facts)} {rows}"),
+            subtitle=_safe(f"by {held} · {_say_time(facts)}"),
             status=ended,
             is_good=facts["exit"] == 0,
             alert=_safe(facts["error"] or ""),
@@ -91,6 +89,18 @@ def render_report(run: Run) -> str:
             foot=f"matscore {facts['version']}",
         )
     )
+
+
+def name_inputs(facts: Facts) -> tuple[str, str]:
+    """Return what the inputs are called: the rows, and what is held in memory."""
+    names = [
+        ("standard input" if one["path"] == "-" else one["path"], one["role"])
+        for one in facts["inputs"]
+    ]
+    rows = [name for name, role in names if role in ("features", "users")]
+    held = [name for name, role in names if role in ("weights", "items")]
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return rows[0] + more, held[0] if held else ""
 
 
 def _safe(text: str) -> str:
@@ -120,6 +130,7 @@ def _count_tiles(run: Run) -> list[Tile]:
     counts = {
         "rows_tied": ("tie", "ties"),
         "rows_without_prediction": ("without prediction", "without prediction"),
+        "rows_without_items": ("without items", "without items"),
         "rows_missing": ("with missing values", "with missing values"),
     }
     for name, (one, many) in counts.items():
@@ -140,17 +151,17 @@ def _line_up(run: Run) -> list[Section]:
     (n_rows, n_features), (n_weights, n_categories) = shapes["features"], shapes["weights"]
     if fits:
         n_features = n_weights
-    files = facts["inputs"]
-    many = f" and {len(files) - 2} more" if len(files) > 2 else ""
+    features, weights = name_inputs(facts)
     picture = draw_shapes(
         Shapes(
             n_rows,
             n_features,
             n_weights,
             n_categories,
-            files[0]["path"] + many,
-            files[-1]["path"],
+            features,
+            weights,
             fits,
+            is_recommend=next(iter(facts["command"]), "") == "recommend",
         )
     )
     notes = Notes(_say_plan(plan), "" if fits else _safe(plan["command"]), "This works:")
@@ -170,20 +181,34 @@ def _say_plan(plan: Facts) -> list[str]:
 
 
 def _show_results(run: Run) -> list[Section]:
+    """Return the sections of the command's own: what came of the rows."""
     from matscore.pages.classify import show_scores
+    from matscore.pages.recommend import show_ranks
     from matscore.work.classify import ScoreTally
+    from matscore.work.recommend import RecommendTally
 
-    if run.summary is not None and isinstance(run.summary.tally, ScoreTally):
+    if run.summary is None:
+        return []
+    if isinstance(run.summary.tally, ScoreTally):
         return show_scores(run.summary)
+    if isinstance(run.summary.tally, RecommendTally):
+        return show_ranks(run.summary)
     return []
 
 
-def _show_command_sections(run: Run) -> list[Section]:
-    from matscore.pages.classify import show_inputs_of_scores
+def _show_sources(run: Run) -> list[Section]:
+    """Return the sections of the command's own: what the rows and the model are like."""
+    from matscore.pages.classify import show_sources_of_scores
+    from matscore.pages.recommend import show_users
     from matscore.work.classify import ScoreTally
+    from matscore.work.recommend import RecommendTally
 
-    if run.summary is not None and isinstance(run.summary.tally, ScoreTally):
-        return show_inputs_of_scores(run.summary)
+    if run.summary is None:
+        return []
+    if isinstance(run.summary.tally, ScoreTally):
+        return show_sources_of_scores(run.summary)
+    if isinstance(run.summary.tally, RecommendTally):
+        return show_users(run.summary)
     return []
 
 

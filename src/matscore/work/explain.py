@@ -45,6 +45,11 @@ class ExplainColumns:
 
     nullable: ClassVar = ()
 
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure."""
+        return (("contribution",),)
+
     @cached_property
     def pairs(self) -> list[tuple[str, pl.DataType]]:
         """Names and types of the columns, in order."""
