@@ -28,7 +28,7 @@ def evaluate(
     on_error: o.OnErrorPolicy = o.OnError.fail,
     rejects: o.RejectsFile = None,
     max_rejects: o.MaxRejects = None,
-    report: o.ReportFile = None,
+    report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
@@ -62,7 +62,7 @@ def evaluate(
     inputs = [features, weights, *([] if truth_file is None else [truth_file])]
     roles = ["features", "weights", "truth"][: len(inputs)]
     with (
-        open_report(report, inputs, [output, rejects], EvaluateTally.NAMES, roles) as record,
+        open_report(report or (), inputs, [output, rejects], EvaluateTally.NAMES, roles) as record,
         show_progress(streams, quiet=quiet) as on_progress,
     ):
         align = align_options(
@@ -76,8 +76,8 @@ def evaluate(
             truth_file=truth_file,
             read=read_options(delimiter, encoding, headers, decimal, missing, missing_values),
             align=align,
-            rejects=reject_options(on_error, rejects, max_rejects, missing),
-            run=RunOptions(jobs, chunk_size, checksum=report is not None),
+            rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
+            run=RunOptions(jobs, chunk_size, checksum=bool(report)),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )

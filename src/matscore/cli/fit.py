@@ -29,7 +29,7 @@ def fit(
     on_error: o.OnErrorPolicy = o.OnError.fail,
     rejects: o.RejectsFile = None,
     max_rejects: o.MaxRejects = None,
-    report: o.ReportFile = None,
+    report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
@@ -63,7 +63,7 @@ def fit(
     say = partial(say_lines, streams, verbose=verbose, quiet=quiet)
     roles = ["features", "targets"][: len(inputs)]
     with (
-        open_report(report, inputs, [output, rejects], FitSummary.NAMES, roles) as record,
+        open_report(report or (), inputs, [output, rejects], FitSummary.NAMES, roles) as record,
         show_progress(streams, quiet=quiet) as on_progress,
     ):
         found = fit_file(
@@ -81,8 +81,8 @@ def fit(
             ),
             form=None if format_ is None or format_.value == "table" else format_.value,
             read=read_options(delimiter, encoding, headers, decimal, kept, missing_values),
-            rejects=reject_options(on_error, rejects, max_rejects, kept),
-            run=RunOptions(jobs, chunk_size, checksum=report is not None),
+            rejects=record.watch(reject_options(on_error, rejects, max_rejects, kept)),
+            run=RunOptions(jobs, chunk_size, checksum=bool(report)),
             on_facts=say,
             on_progress=on_progress,
         )

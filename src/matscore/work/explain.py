@@ -283,7 +283,7 @@ class ExplainedRows:
         """Return the first rows, each beside its rival."""
         shown = range(min(n_rows, len(self.chosen)))
         frame = self.frame().filter(pl.Series(self.found.rows < len(shown)))
-        return ExplainPreview(frame, None, tuple(map(self._show, shown)))
+        return ExplainPreview(frame, rows=tuple(map(self._show, shown)))
 
     def _show(self, row: int) -> ExplainedRow:
         work, found = self.work, self.found
