@@ -542,7 +542,7 @@ def test_every_option_has_its_environment_variable() -> None:
 
 
 def test_every_option_is_in_a_test() -> None:
-    text = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
+    text = "".join(file.read_text() for file in Path(__file__).parents[1].rglob("test_*.py"))
     words = set(re.findall(r'"(--?[a-z][-a-z]*)', text))
     group = typer.main.get_command(app)
     for command in group.commands.values():  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ from matscore.score import ScoreOptions
 from matscore.summary import Summary
 from matscore.work import Preview
 from matscore.work.classify import ScoreColumns, ScoreTally
+from tests.helpers import run
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 WIDTHS = (20, 40, 80, 200)
@@ -437,3 +438,11 @@ def test_heat_leaves_missing_scores_and_ascii_alone(tmp_path: Path) -> None:
     assert text.isascii() and re.search("# +5.9", text)
     assert table_of(heat(summary, None))[3].split() == ["b", "NaN", "NaN", "NaN", "–"]
     assert "NaN" in heat(summary, "truecolor")
+
+
+def test_heat_and_ranks_from_the_command_line() -> None:
+    done = run("classify", "movies.csv", "genres.csv", "-f", "table", "--heatmap").check(quiet=True)
+    assert "█ 6.1 ★" in done.out.decode()
+    ranked = run("classify", "movies.csv", "genres.csv", "--top-k", "1").check(quiet=True)
+    assert [row[2] for row in ranked.rows[1:]] == ["adventure", "romance", "adventure"]
+    assert run("classify", "movies.csv", "genres.csv", "--heatmap").check(2).out == b""

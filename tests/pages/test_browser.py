@@ -95,16 +95,28 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "hostile": (hostile, write_csv(folder / "w.csv", weights)),
         "misfit": ("users.csv", "films.csv"),
     }
+    commands = {name: ("classify", *argv) for name, argv in commands.items()}
+    users = write_csv(folder / "users.csv", [HEADING, *rng_rows])
+    items = write_csv(folder / "items.csv", [HEADING, *rng_rows[:40]])
+    commands |= {
+        "recommend": ("recommend", users, items),
+        "evaluate": ("evaluate", "digits.csv", "digits_weights.csv", "--truth", "digit"),
+        "fit": ("fit", "iris.csv", "--target", "species"),
+        "explain": ("explain", "iris.csv", "iris_weights.csv"),
+    }
     paths = {}
     for name, argv in commands.items():
         paths[name] = folder / f"{name}.html"
-        run("classify", *argv, "-o", folder / "o.csv", "--report", paths[name])
+        run(*argv, "-o", folder / "o.csv", "--report", paths[name])
     paths["table"] = folder / "table.html"
     run("classify", "iris.csv", "iris_weights.csv", "-o", paths["table"]).check()
     return paths
 
 
-NAMES = ["iris", "digits", "rejects", "empty", "hostile", "misfit", "table"]
+NAMES = [
+    "iris", "digits", "rejects", "empty", "hostile", "misfit", "recommend", "evaluate", "fit",
+    "explain", "table",
+]  # fmt: skip
 
 
 def visit(browser: Any, page: Path, *, scheme: str = "light", media: str = "screen") -> None:

@@ -122,7 +122,7 @@ def recommend_file(
             else read_seen(str(exclude), read, plan.categories, checksum=run.checksum)
         )
         labels = list_names(plan.categories)
-        return Recommend(catalog, labels, recommend, columns, seen)
+        return Recommend(catalog, labels, recommend, columns, seen, run.gather)
 
     summary: Summary[RecommendTally] = run_files(
         users,

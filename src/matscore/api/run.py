@@ -22,7 +22,6 @@ from matscore.files.table import ReadOptions, Table, open_table
 from matscore.files.write import refuse_same_file
 from matscore.options import PathLike, RejectOptions, RunOptions
 from matscore.pages.extra import require_extra
-from matscore.pages.scores import render_table
 from matscore.pipeline import ChunkResult, Job, run_chunk
 from matscore.plan import Plan, PlanOptions
 from matscore.prepare import (
@@ -162,6 +161,8 @@ def run_files(
         if check is not None:
             check(summary)
         if out is not None and spec is not None and spec.format == "html":
+            from matscore.pages.scores import render_table
+
             out.write(render_table(summary, matscore.__version__).encode())
         return summary
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from matscore.errors import UsageError
 from matscore.files.compress import open_output
 from matscore.pages.extra import require_extra
-from matscore.pages.plot import render_plot
 
 if TYPE_CHECKING:
     from matscore.files.deliver import BinaryFile
@@ -42,6 +41,8 @@ class Plot:
     def __call__(self, summary: Summary[ScoreTally]) -> None:
         """Draw a run."""
         if self.out is not None:
+            from matscore.pages.plot import render_plot
+
             self.out.write(render_plot(summary, self.form))
 
 

@@ -91,7 +91,7 @@ def recommend(
             ),
             write=OutputOptions(chosen, True, False, precision, excel_safe, max_rows),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
-            run=RunOptions(jobs, chunk_size, checksum=bool(report)),
+            run=RunOptions(jobs, chunk_size, checksum=bool(report), gather=record.gather),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 N_BARS = 40
+_ENLARGED = 1.5  # pixels a point
 # Colours that Matplotlib draws with and that become the page's own, which follow light and dark.
 INK, FAINT, LINE, BLUE, ORANGE = "#010101", "#020202", "#030303", "#040404", "#050505"
 _VARIABLES = {
@@ -172,10 +173,18 @@ def label_ticks(axis: Any, places: Sequence[float], labels: Sequence[str]) -> No
     axis.set_ticks(list(places), labels=list(labels), parse_math=False)
 
 
+def _resize(head: re.Match[str]) -> str:
+    width = float(head[1].split()[2])
+    return (
+        f'<svg class="chart" viewBox="{head[1]}" style="max-width:{_ENLARGED * width:.0f}px" '
+        'aria-hidden="true" focusable="false">'
+    )
+
+
 def _settle(svg: str, name: str) -> str:
     """Make what Matplotlib wrote a part of a page."""
     text = _OWN_ID.sub("", _LEFT_OUT.sub("", _HEAD.sub("", svg, count=1)))
-    text = _SIZE.sub(r'<svg class="chart" viewBox="\1" aria-hidden="true" focusable="false">', text)
+    text = _SIZE.sub(_resize, text)
     text = _FONT_SHORT.sub(r"font-size: \1", _FONT.sub("", text))
     text = re.sub(r"\s*\n\s*", " ", text)  # a path is a line, not one for each of its points
     for color, variable in _VARIABLES.items():

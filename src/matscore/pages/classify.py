@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MOST_WEIGHTS, MOST_SHADED = 200, 40
 _SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-_HEADINGS = ("lowest", "5%", "25%", "median", "75%", "95%", "highest")
+HEADINGS = ("lowest", "5%", "25%", "median", "75%", "95%", "highest")
 
 
 def show_scores(summary: Summary[ScoreTally]) -> list[Section]:
@@ -62,12 +62,12 @@ def show_scores(summary: Summary[ScoreTally]) -> list[Section]:
     ]
 
 
-def show_inputs_of_scores(summary: Summary[ScoreTally]) -> list[Section]:
+def show_sources_of_scores(summary: Summary[ScoreTally]) -> list[Section]:
     """Return the sections about the features and the weights."""
     found = cast("ScoreStatistics", summary.tally.statistics)
     names = summary.plans[0].feature_names
     return [
-        *_show_features(found.features, names),
+        *show_features(found.features, names),
         *show_weights(summary.works[0].model, names),  # type: ignore[attr-defined]
     ]
 
@@ -99,10 +99,10 @@ def _show_distributions(found: ScoreStatistics) -> list[Section]:
         if int(sketch.n_numbers[0]):
             figures.append(_draw(name, sketch, words, from_zero=from_zero))
             heading = "margin" if name == "margin" else "best score"
-            rows.append([Cell(heading), *_quantile_cells(sketch, 0)])
+            rows.append([Cell(heading), *quantile_cells(sketch, 0)])
     if not figures:
         return []
-    columns = [Column("what"), *(Column(name, True) for name in _HEADINGS)]
+    columns = [Column("what"), *(Column(name, True) for name in HEADINGS)]
     note = "The lowest and the highest are exact, the others at most 1.6% nearer to 0."
     parts = [Pair(figures), Table("In numbers", columns, rows, note)]
     lead = "The smaller a row's margin, the less it takes to change its category."
@@ -117,7 +117,8 @@ def _draw(name: str, sketch: Sketch, words: str, *, from_zero: bool) -> Figure:
     return Figure(chart, f"{caption}; the dashed line is the median", alt)
 
 
-def _quantile_cells(sketch: Sketch, place: int) -> list[Cell]:
+def quantile_cells(sketch: Sketch, place: int) -> list[Cell]:
+    """Return cells with the ranks of `HEADINGS` in a column of a sketch."""
     return [number_cell(value) for value in sketch.quantiles(place, _SHARES)]
 
 
@@ -195,13 +196,27 @@ def _show_first(found: ScoreStatistics, summary: Summary[ScoreTally]) -> list[Se
     return [Section("first", "First rows", [table])]
 
 
-def _show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
+def show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
+    """Return the section with the ranges of the features.
+
+    Parameters
+    ----------
+    sketch : Sketch
+        Of the first features.
+    names : sequence of str
+        Of all features, in canonical order.
+
+    Returns
+    -------
+    list of Section
+        One, or none where no row was scored.
+    """
     if not len(sketch.low) or not sketch.n_numbers.any():
         return []
     rows = [
         [
             text_cell(name),
-            *_quantile_cells(sketch, i),
+            *quantile_cells(sketch, i),
             count_cell(int(sketch.zero[i])),
             count_cell(int(sketch.missing[i])),
         ]
@@ -209,7 +224,7 @@ def _show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
     ]
     columns = [
         Column("feature"),
-        *(Column(name, True) for name in _HEADINGS),
+        *(Column(name, True) for name in HEADINGS),
         Column("zeros", True),
         Column("missing", True),
     ]

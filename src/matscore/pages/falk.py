@@ -37,8 +37,8 @@ class Shapes:
         Where they come from.
     fits : bool
         Whether there is a product.
-    words : tuple of str
-        What one row, one inner entry and one column are called, for many of them.
+    is_recommend : bool
+        Whether these are users and items, of which the items are transposed.
     """
 
     n_rows: int | None
@@ -48,7 +48,12 @@ class Shapes:
     features: str
     weights: str
     fits: bool
-    words: tuple[str, str, str] = ("rows", "features", "categories")
+    is_recommend: bool = False
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two matrices are called."""
+        return ("users", "items, transposed") if self.is_recommend else ("features", "weights")
 
 
 def draw_shapes(shapes: Shapes) -> Figure:
@@ -91,8 +96,9 @@ def describe_shapes(shapes: Shapes) -> str:
     'features of 3 by 2 times weights of 2 by 4 give scores of 3 by 4'
     """
     rows = "unknown" if shapes.n_rows is None else f"{shapes.n_rows:,}"
-    features = f"features of {rows} by {shapes.n_features:,}"
-    weights = f"weights of {shapes.n_weights:,} by {shapes.n_categories:,}"
+    left, top = shapes.names
+    features = f"{left} of {rows} by {shapes.n_features:,}"
+    weights = f"{top} of {shapes.n_weights:,} by {shapes.n_categories:,}"
     if shapes.fits:
         return f"{features} times {weights} give scores of {rows} by {shapes.n_categories:,}"
     return f"{features} and {weights} do not line up"
@@ -100,22 +106,23 @@ def describe_shapes(shapes: Shapes) -> str:
 
 def _label(shapes: Shapes, x: float, y: float, wide: float, rows: float) -> list[str]:
     """Name the matrices and their sides."""
-    n_rows, inner, n_out = shapes.words
-    same = f"the same {shapes.n_features:,} {inner}"
+    n_rows, n_out = ("users", "items") if shapes.is_recommend else ("rows", "categories")
+    left, top = shapes.names
+    same = f"the same {shapes.n_features:,} features"
     if not shapes.fits:
-        same = f"{shapes.n_features:,} against {shapes.n_weights:,}: not the same {inner}"
+        same = f"{shapes.n_features:,} against {shapes.n_weights:,}: not the same features"
     side = x + wide + 14
     made = "scores" if shapes.fits else ""
     count = "?" if shapes.n_rows is None else f"{shapes.n_rows:,}"
     return [
-        _text(side, _TOP + 16, "weights", "size"),
+        _text(side, _TOP + 16, top, "size"),
         _text(side, _TOP + 35, _name(shapes.weights), "faint"),
         _text(side, _TOP + 53, same, "fits"),
         _text(side, y + 16, made, "size"),
         _text(side, y + 35, f"{count} {n_rows} by {shapes.n_categories:,} {n_out}", "faint")
         if made
         else "",
-        _text(_LEFT, y + rows + 17, "features", "size"),
+        _text(_LEFT, y + rows + 17, left, "size"),
         _text(_LEFT, y + rows + 36, _name(shapes.features), "faint"),
     ]
 

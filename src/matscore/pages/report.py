@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matscore.names import show
 from matscore.pages.falk import Shapes, draw_shapes
@@ -12,10 +12,10 @@ from matscore.pages.parts import (
     BARS,
     Cell,
     Column,
+    Figure,
     Notes,
     Page,
     Pair,
-    Part,
     Section,
     Table,
     Tile,
@@ -29,9 +29,6 @@ from matscore.pages.parts import (
 from matscore.pages.render import render_page
 from matscore.statistics.reasons import Reasons
 
-if TYPE_CHECKING:
-    pass
-
 Facts = Mapping[str, Any]
 
 
@@ -43,7 +40,7 @@ class Run:
     ----------
     facts : dict
         The JSON report of the run.
-    summary : Summary or None
+    summary : Summary, FitSummary or None
         What was done; None for a run that failed.
     reasons : Reasons
         The rows set aside.
@@ -72,17 +69,15 @@ def render_report(run: Run) -> str:
         *_line_up(run),
         *_show_results(run),
         *_show_rejects(run),
-        *_show_command_sections(run),
+        *_show_sources(run),
         _show_inputs(facts),
     ]
-    paths = [one["path"] for one in facts["inputs"]]
-    first = "standard input" if paths[0] == "-" else paths[0]
-    more = f" and {len(paths) - 2} more" if len(paths) > 2 else ""
+    rows, held = name_inputs(facts)
     ended = "done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}"
     return render_page(
         Page(
-            title=_safe(f"{_title_of(facts)} {first}{more}"),
-            subtitle=_safe(f"by {paths[-1]} · {_say_time(facts)}"),
+            title=_safe(f"{_title_of(facts)} {rows}"),
+            subtitle=_safe(f"by {held} · {_say_time(facts)}" if held else _say_time(facts)),
             status=ended,
             is_good=facts["exit"] == 0,
             alert=_safe(facts["error"] or ""),
@@ -93,13 +88,31 @@ def render_report(run: Run) -> str:
     )
 
 
+def name_inputs(facts: Facts) -> tuple[str, str]:
+    """Return what the inputs are called: the rows, and what is held in memory."""
+    names = [
+        ("standard input" if one["path"] == "-" else one["path"], one["role"])
+        for one in facts["inputs"]
+    ]
+    rows = [name for name, role in names if role in ("features", "users")]
+    held = [name for name, role in names if role in ("weights", "items")]
+    more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return rows[0] + more, held[0] if held else ""
+
+
 def _safe(text: str) -> str:
     return show(text[:500])
 
 
 def _title_of(facts: Facts) -> str:
     command = next(iter(facts["command"]), "")
-    return {"classify": "Scores of", "recommend": "Recommendations for"}.get(command, "Report on")
+    return {
+        "classify": "Scores of",
+        "recommend": "Recommendations for",
+        "explain": "Explanation of",
+        "evaluate": "Evaluation on",
+        "fit": "Weights learned from",
+    }.get(command, "Report on")
 
 
 def _say_time(facts: Facts) -> str:
@@ -112,16 +125,21 @@ def _count_tiles(run: Run) -> list[Tile]:
     if facts["rows_in"] is None:
         rejected = run.reasons.n_rows
         return [Tile(f"{rejected:,}", "rows rejected until then", "bad")] if rejected else []
+    is_fit = "fit" in facts
     tiles = [
         Tile(f"{facts['rows_in']:,}", "rows read"),
-        Tile(f"{facts['rows_scored']:,}", "rows scored", "good"),
+        Tile(f"{facts['rows_scored']:,}", "learned from" if is_fit else "rows scored", "good"),
         Tile(f"{facts['rows_rejected']:,}", "rows rejected", "bad" if run.reasons.n_rows else ""),
     ]
     counts = {
         "rows_tied": ("tie", "ties"),
         "rows_without_prediction": ("without prediction", "without prediction"),
+        "rows_without_items": ("without items", "without items"),
         "rows_missing": ("with missing values", "with missing values"),
     }
+    if evaluation := facts.get("evaluation"):
+        share = evaluation["accuracy"]
+        tiles.insert(0, Tile("–" if share is None else f"{share:.1%}", "accuracy"))
     for name, (one, many) in counts.items():
         if name in facts and (facts[name] or name == "rows_tied"):
             tone = "warn" if facts[name] else ""
@@ -131,31 +149,32 @@ def _count_tiles(run: Run) -> list[Tile]:
 
 def _line_up(run: Run) -> list[Section]:
     """Draw the shapes and say how they were brought together."""
-    facts = run.facts
-    if not facts["plans"]:
+    facts, shapes = run.facts, run.facts["shapes"]
+    if not shapes:
         return []
-    plan = facts["plans"][0] if facts["exit"] == 0 else facts["plans"][-1]
-    fits = plan["verdict"] == "fits"
-    shapes = facts["shapes"] or {}
+    plan = (facts["plans"] or [None])[0 if facts["exit"] == 0 else -1]
+    fits = plan is None or plan["verdict"] == "fits"
     (n_rows, n_features), (n_weights, n_categories) = shapes["features"], shapes["weights"]
     if fits:
         n_features = n_weights
-    files = facts["inputs"]
-    many = f" and {len(files) - 2} more" if len(files) > 2 else ""
+    features, weights = name_inputs(facts)
     picture = draw_shapes(
         Shapes(
             n_rows,
             n_features,
             n_weights,
             n_categories,
-            files[0]["path"] + many,
-            files[-1]["path"],
+            features,
+            weights,
             fits,
+            is_recommend=next(iter(facts["command"]), "") == "recommend",
         )
     )
-    notes = Notes(_say_plan(plan), "" if fits else _safe(plan["command"]), "This works:")
-    parts: list[Part] = [Pair([picture, notes])]
-    return [Section("shapes", "How the two line up", parts)]
+    parts: list[Figure | Table | Notes] = [picture]
+    if plan is not None:
+        command = "" if fits else _safe(plan["command"])
+        parts.append(Notes(_say_plan(plan), command, "This works:"))
+    return [Section("shapes", "How the two line up", [Pair(parts)])]
 
 
 def _say_plan(plan: Facts) -> list[str]:
@@ -170,20 +189,42 @@ def _say_plan(plan: Facts) -> list[str]:
 
 
 def _show_results(run: Run) -> list[Section]:
+    """Return the sections of the command's own: what came of the rows."""
     from matscore.pages.classify import show_scores
+    from matscore.pages.evaluate import show_evaluation
+    from matscore.pages.fit import show_fit
+    from matscore.pages.recommend import show_ranks
     from matscore.work.classify import ScoreTally
+    from matscore.work.recommend import RecommendTally
 
-    if run.summary is not None and isinstance(run.summary.tally, ScoreTally):
-        return show_scores(run.summary)
-    return []
+    facts, summary = run.facts, run.summary
+    if summary is None:
+        return []
+    if isinstance(summary.tally, ScoreTally):
+        return show_scores(summary)
+    if isinstance(summary.tally, RecommendTally):
+        return show_ranks(summary)
+    if "evaluation" in facts:
+        return show_evaluation(facts["evaluation"])
+    return show_fit(facts["fit"], summary.learned, summary.warnings) if "fit" in facts else []
 
 
-def _show_command_sections(run: Run) -> list[Section]:
-    from matscore.pages.classify import show_inputs_of_scores
+def _show_sources(run: Run) -> list[Section]:
+    """Return the sections of the command's own: what the rows and the model are like."""
+    from matscore.pages.classify import show_sources_of_scores, show_weights
+    from matscore.pages.recommend import show_users
     from matscore.work.classify import ScoreTally
+    from matscore.work.recommend import RecommendTally
 
-    if run.summary is not None and isinstance(run.summary.tally, ScoreTally):
-        return show_inputs_of_scores(run.summary)
+    summary = run.summary
+    if summary is None:
+        return []
+    if isinstance(summary.tally, ScoreTally):
+        return show_sources_of_scores(summary)
+    if isinstance(summary.tally, RecommendTally):
+        return show_users(summary)
+    if "evaluation" in run.facts:
+        return show_weights(summary.works[0].model, summary.plans[0].feature_names)
     return []
 
 
@@ -269,7 +310,7 @@ def _show_inputs(facts: Facts) -> Section:
     )
     written = [
         f"{what} in {facts[key]}"
-        for key, what in (("output", "scores"), ("rejects", "rejected rows"))
+        for key, what in (("output", "the output"), ("rejects", "rejected rows"))
         if facts[key]
     ]
     command = " ".join(["matscore", *facts["command"]])

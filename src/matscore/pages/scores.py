@@ -21,6 +21,9 @@ from matscore.pages.parts import (
     text_cell,
 )
 from matscore.pages.render import render_page
+from matscore.work import Preview
+from matscore.work.explain import ExplainPreview
+from matscore.work.ranked import RankedPreview
 
 if TYPE_CHECKING:
     from matscore.files.encode import OutputSpec
@@ -45,12 +48,11 @@ def render_table(summary: Summary[Any], version: str) -> str:
     spec = summary.output
     if spec is None:
         raise ValueError("the run has no output")
-    frames = [preview.frame for preview in summary.previews]
+    frames, n_shown = _take_rows(summary.previews, spec.max_rows)
     frame = pl.concat(frames) if frames else pl.DataFrame(schema=spec.schema)
-    frame = frame.head(spec.max_rows)
     marks = [preview.marks for preview in summary.previews if preview.marks is not None]
     found = np.hstack(marks)[:, : frame.height] if marks else None
-    table = _make_table(spec, frame, found, summary)
+    table = _make_table(spec, frame, found, summary.n_rows - n_shown)
     plan = summary.plans[0]
     return render_page(
         Page(
@@ -66,14 +68,37 @@ def render_table(summary: Summary[Any], version: str) -> str:
     )
 
 
+def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[pl.DataFrame], int]:
+    """Return the lines of the first rows, and how many rows they are."""
+    frames, left = [], n_rows
+    for preview in previews:
+        if isinstance(preview, RankedPreview):
+            head = preview.head(left)
+            frames.append(head.frame)
+            left -= head.n_rows
+        elif isinstance(preview, ExplainPreview):
+            rows = preview.rows[:left]
+            frames.append(preview.frame.head(sum(len(row.entries) for row in rows)))
+            left -= len(rows)
+        else:
+            frames.append(preview.frame.head(left))
+            left -= frames[-1].height
+    return frames, n_rows - left
+
+
 def _make_table(
-    spec: OutputSpec, frame: pl.DataFrame, marks: np.ndarray | None, summary: Summary[Any]
+    spec: OutputSpec, frame: pl.DataFrame, marks: np.ndarray | None, more: int
 ) -> Table:
     shaded: Sequence[Sequence[str]] = getattr(spec.columns, "shaded", ())
     cells: dict[str, list[Cell]] = {}
     for names in filter(None, shaded):
         by_row = heat_cells(frame.select(names).to_numpy(), spec.precision)
-        cells |= {name: [row[i] for row in by_row] for i, name in enumerate(names)}
+        for i, name in enumerate(names):
+            nothing = frame[name].is_null().to_list()
+            cells[name] = [
+                Cell("") if is_none else row[i]
+                for row, is_none in zip(by_row, nothing, strict=True)
+            ]
     first = next(filter(None, shaded), ())
     if marks is not None and len(first) == len(marks):
         for name, marked in zip(first, marks, strict=True):
@@ -83,9 +108,8 @@ def _make_table(
         is_number = frame[name].dtype.is_numeric()
         columns.append(column(name, is_number=is_number and name != frame.columns[0]))
         if name not in cells:
-            make = number_cell if frame[name].dtype.is_float() else text_cell
+            make = number_cell if is_number and name != frame.columns[0] else text_cell
             cells[name] = [Cell("") if v is None else make(v) for v in frame[name]]
-    more = summary.n_rows - frame.height
     note = f"and {more:,} more {'row' if more == 1 else 'rows'}" if more > 0 else ""
     rows = list(zip(*(cells[name] for name in frame.columns), strict=True))
     return Table("Scores", columns, rows, note, is_heat=bool(first) and frame.height > 0)

@@ -177,7 +177,7 @@ def sketch_columns(columns: Sequence[Floats]) -> Sketch:
     Parameters
     ----------
     columns : sequence of ndarray of shape (n_rows,), float64
-        The columns, all of one length; NaN is counted apart.
+        The columns; NaN is counted apart.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def sketch_columns(columns: Sequence[Floats]) -> Sketch:
     >>> sketch.n_numbers.tolist(), sketch.missing.tolist(), sketch.low.tolist()
     ([3], [1], [-2.0])
     """
-    if not columns or not len(columns[0]):
+    if not any(map(len, columns)):
         return sketch_nothing(len(columns))
     found = [_count_bins(column) for column in columns]
     start, n_bins = _span((one.start, one.bins.shape[1]) for one in found)

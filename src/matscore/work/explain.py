@@ -45,6 +45,11 @@ class ExplainColumns:
 
     nullable: ClassVar = ()
 
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure."""
+        return (("contribution",),)
+
     @cached_property
     def pairs(self) -> list[tuple[str, pl.DataType]]:
         """Names and types of the columns, in order."""
@@ -278,7 +283,7 @@ class ExplainedRows:
         """Return the first rows, each beside its rival."""
         shown = range(min(n_rows, len(self.chosen)))
         frame = self.frame().filter(pl.Series(self.found.rows < len(shown)))
-        return ExplainPreview(frame, None, tuple(map(self._show, shown)))
+        return ExplainPreview(frame, rows=tuple(map(self._show, shown)))
 
     def _show(self, row: int) -> ExplainedRow:
         work, found = self.work, self.found

@@ -49,6 +49,11 @@ class RankColumns:
         """Names of the columns of scores and probabilities."""
         return ("score",) * self.scores + ("probability",) * self.probabilities
 
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure."""
+        return tuple((name,) for name in self.number_names)
+
     @cached_property
     def pairs(self) -> list[tuple[str, pl.DataType]]:
         """Names and types of the columns, in order."""

@@ -22,6 +22,8 @@ from matscore.retrieve import (
     recommend_rows,
     score_users,
 )
+from matscore.statistics.ranks import RankStatistics, gather_no_ranks, gather_ranks
+from matscore.statistics.scores import Gather
 from matscore.work import Fault, Preview, Rows
 from matscore.work.classify import OVERFLOW
 from matscore.work.ranked import RankColumns, RankedPreview, RankedRows, make_long_frame
@@ -84,6 +86,8 @@ class RecommendTally:
         The users of `seen` who were there.
     seen : Seen or None
         What was left out.
+    statistics : RankStatistics or None
+        Where they are asked for.
     """
 
     NAMES: ClassVar = (
@@ -97,8 +101,12 @@ class RecommendTally:
     n_pairs: int = 0
     met: NDArray[np.bool_] | None = None
     seen: Seen | None = None
+    statistics: RankStatistics | None = None
 
     def __add__(self, other: RecommendTally) -> RecommendTally:
+        statistics = None
+        if self.statistics is not None and other.statistics is not None:
+            statistics = self.statistics + other.statistics
         met = self.met
         if met is not None and other.met is not None:
             met = met | other.met
@@ -109,6 +117,7 @@ class RecommendTally:
             self.n_pairs + other.n_pairs,
             met,
             self.seen,
+            statistics,
         )
 
     @property
@@ -142,6 +151,8 @@ class Recommend:
         What to write.
     seen : Seen or None
         What not to recommend.
+    gather : tuple of {"page", "plot"}
+        What statistics to gather.
     """
 
     catalog: Catalog
@@ -149,11 +160,14 @@ class Recommend:
     options: RecommendOptions
     columns: RankColumns
     seen: Seen | None = None
+    gather: tuple[Gather, ...] = ()
 
     def zero(self) -> RecommendTally:
         """Return the counts of no users."""
         met = None if self.seen is None else np.zeros(len(self.seen.places), dtype=bool)
-        return RecommendTally(met=met, seen=self.seen)
+        n_items, n_features = self.catalog.shape
+        found = gather_no_ranks(n_features, n_items, self.options.k) if self.gather else None
+        return RecommendTally(met=met, seen=self.seen, statistics=found)
 
     def apply(self, rows: Rows) -> RecommendedRows:
         """Find the best items for each user."""
@@ -205,7 +219,12 @@ class RecommendedRows:
 
     def tally(self) -> RecommendTally:
         """Count the users."""
-        found, missing = self.found, self.rows.has_missing
+        found, missing, statistics = self.found, self.rows.has_missing, None
+        if self.work.gather:
+            n_items, k = self.work.catalog.shape[0], self.work.options.k
+            statistics = gather_ranks(
+                self.rows.features, found.ranks, found.items, found.scores, n_items, k
+            )
         row = np.repeat(np.arange(self.rows.n_rows), found.counts)
         return RecommendTally(
             len(np.unique(row[found.tied])),
@@ -214,6 +233,7 @@ class RecommendedRows:
             len(found.items),
             self.met,
             self.work.seen,
+            statistics,
         )
 
     def frame(self) -> pl.DataFrame:
@@ -263,6 +283,11 @@ class MatrixColumns:
     items: tuple[str, ...]
     numbered: bool = False
     nullable: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure."""
+        return (self.items,)
 
     @cached_property
     def pairs(self) -> list[tuple[str, pl.DataType]]:
