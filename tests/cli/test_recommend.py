@@ -258,6 +258,13 @@ class TestExclude:
         assert done.check(quiet=True).rows == [BEST[0], ["Amina", "1", *BEST[2][2:]], *BEST[3:]]
         assert recommend("-", FILMS, "--exclude", "-").check(2).out == b""
 
+    def test_is_never_overwritten(self, tmp_path: Path) -> None:
+        seen = self.write(tmp_path, ("Amina", "Orbit Nine"))
+        before = seen.read_bytes()
+        for option in (("-o", seen), ("--on-error", "reject", "--rejects", seen)):
+            recommend(USERS, FILMS, "--exclude", seen, *option).check(2)
+            assert seen.read_bytes() == before
+
     def test_one_column(self) -> None:
         done = recommend(USERS, FILMS, "--exclude", "-", stdin=b"user\nAmina\n").check(4)
         assert "pairs need two columns" in done.err and done.out == b""

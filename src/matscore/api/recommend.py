@@ -105,8 +105,6 @@ def recommend_file(
     recommend.check()
     if metric not in get_args(Metric):
         raise UsageError(f"metric cannot be {metric!r}", "say dot or cosine")
-    if exclude is not None and str(exclude) == "-" and "-" in (str(users), str(items)):
-        raise UsageError("standard input can be only one of the inputs", "give the other a name")
 
     def prepare_output(plan: Plan, form: Format) -> OutputSpec:
         return make_output_spec(plan, make_item_columns(plan, write, matrix=matrix), write, form)
@@ -138,6 +136,7 @@ def recommend_file(
         on_progress=on_progress,
         hold=read_items,
         suggest_chunk=partial(suggest_chunk, matrix=matrix),
+        others=() if exclude is None else (str(exclude),),
     )
     seen = summary.tally.seen
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
