@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 import typer
 
 from matscore.cli.main import app
+from tests.helpers import ENVIRONMENT
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,6 +42,7 @@ def iter_options() -> Iterator[tuple[str, str]]:
         pytest.param([".github/examples.py", "--check"], id="examples"),
         pytest.param(["-m", "cogapp", "--check", "README.md"], id="tables"),
         pytest.param([".github/pictures/make.py", "--check"], id="pictures"),
+        pytest.param([".github/man.py", "--check"], id="manual page"),
     ],
 )
 def test_what_the_program_wrote_is_current(command: list[str]) -> None:
@@ -76,10 +81,97 @@ def test_option_is_described(command: str, option: str) -> None:
     assert re.search(f"`(?:matscore )?{option}[` ]", part if command else README)
 
 
+def find_block(language: str, start: str) -> str:
+    """Return the README's block of code that starts so."""
+    return README.partition(f"```{language}\n{start}")[2].partition("```\n")[0]
+
+
+@pytest.fixture
+def nightly(tmp_path: Path) -> Path:
+    """The folder of the nightly job, with its script, files and programs."""
+    for program in ("jq", "flock"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed here")
+    (tmp_path / "bin").mkdir()
+    ours = tmp_path / "bin" / "matscore"
+    ours.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m matscore "$@"\n')
+    ours.chmod(0o755)
+    (tmp_path / "node_exporter").mkdir()
+    script = find_block("sh", "#!/bin/sh\n# nightly.sh")
+    for path in ("/srv/scores", "/var/lib"):
+        assert path in script
+        script = script.replace(path, str(tmp_path))
+    (tmp_path / "nightly.sh").write_text(script)
+    (tmp_path / "metrics.jq").write_text(find_block("jq", ""))
+    shutil.copy(ROOT / "sample_data" / "genres.csv", tmp_path / "weights.csv")
+    shutil.copy(ROOT / "sample_data" / "movies.csv", tmp_path / "today.csv")
+    return tmp_path
+
+
+def run_nightly(folder: Path) -> tuple[subprocess.CompletedProcess[str], dict[str, float]]:
+    """Run the nightly job; return what it said and the metrics that it left."""
+    env = ENVIRONMENT | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    ran = subprocess.run(
+        ["sh", folder / "nightly.sh"], env=env, capture_output=True, text=True, check=False
+    )
+    metrics = {}
+    for line in (folder / "node_exporter" / "matscore.prom").read_text().splitlines():
+        found = re.fullmatch(r'([a-z_]+(?:\{[a-z]+="(?:[^"\\\n]|\\.)*"\})?) (-?[0-9.]+)', line)
+        assert found, line
+        metrics[found[1]] = float(found[2])
+    return ran, metrics
+
+
+def test_the_nightly_job(nightly: Path) -> None:
+    ran, metrics = run_nightly(nightly)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert metrics["matscore_exit"] == 0
+    assert metrics['matscore_rows{kind="scored"}'] == 3
+    assert metrics['matscore_rows_a_category{category="adventure"}'] == 2
+    assert abs(metrics["matscore_started"] - time.time()) < 120
+    assert (nightly / "report.html").read_text().startswith("<!doctype html>")
+    assert (nightly / "scores.csv.gz").exists()
+
+
+def test_the_nightly_job_that_fails(nightly: Path) -> None:
+    (nightly / "today.csv").write_text("film,action,comedy\na,x,1\nb,1,2\n")
+    ran, metrics = run_nightly(nightly)
+    assert ran.returncode == 4 and ran.stderr.count("\n") == 1
+    assert metrics["matscore_exit"] == 4 and metrics['matscore_rows{kind="scored"}'] == 0
+    assert "failed, exit 4" in (nightly / "report.html").read_text()
+    assert not (nightly / "scores.csv.gz").exists()
+
+
+def test_metrics_of_hostile_categories(nightly: Path) -> None:
+    (nightly / "weights.csv").write_text('f,"a""b\\c",d\naction,1,2\ncomedy,1,1\n')
+    _, metrics = run_nightly(nightly)
+    assert r'matscore_rows_a_category{category="a\"b\\c"}' in metrics
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_for_all_users(shell: str) -> None:
+    env = ENVIRONMENT | {"_MATSCORE_COMPLETE": f"source_{shell}"}
+    command = [sys.executable, "-m", "matscore"]
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert "matscore" in ran.stdout and "_MATSCORE_COMPLETE=complete_" + shell in ran.stdout
+    assert "`_MATSCORE_COMPLETE=source_bash matscore`" in README
+
+
+def test_the_manual_page_is_good_roff() -> None:
+    page = (ROOT / "share" / "man" / "man1" / "matscore.1").read_text(encoding="utf-8")
+    for command, option in iter_options():
+        assert option.replace("-", r"\-") in page or not command or option == "--help"
+    if shutil.which("groff") is None:
+        pytest.skip("groff is not installed here")
+    reader = ["groff", "-man", "-Tutf8", "-ww", "-z"]
+    ran = subprocess.run(reader, input=page, capture_output=True, text=True, check=True)
+    assert ran.stderr == ""
+
+
 def test_links_lead_somewhere() -> None:
     headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-    links = re.findall(r'\]\(([^)]+)\)|src="([^"]+)"', README)
+    links = re.findall(r'\]\(([^)]+)\)|src="([^"]+)"|srcset="([^"]+)"', README)
     assert len(links) >= 5
     for link in map("".join, links):
         assert link[1:] in anchors if link[0] == "#" else (ROOT / link).is_file(), link

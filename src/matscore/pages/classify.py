@@ -76,13 +76,14 @@ def _show_categories(summary: Summary[ScoreTally]) -> list[Section]:
     tally, n_rows = summary.tally, summary.n_rows
     if not n_rows or not tally.won.any():
         return []
+    most = max(int(tally.won.max()), tally.n_empty)
     rows = [
-        [text_cell(name), count_cell(n, of=n_rows), percent_cell(n, n_rows)]
+        [text_cell(name), count_cell(n, of=most), percent_cell(n, n_rows)]
         for name, n in tally.counts.items()
     ]
     if tally.n_empty:
         rows.append(
-            [Cell("no prediction"), count_cell(tally.n_empty, of=n_rows),
+            [Cell("no prediction"), count_cell(tally.n_empty, of=most),
              percent_cell(tally.n_empty, n_rows)]
         )  # fmt: skip
     headings = [Column("category"), BARS, Column("share", True)]

@@ -118,7 +118,7 @@ def _show_calibration(found: Mapping[str, Any]) -> list[Section]:
     rows = [
         [
             Cell(f"{tenth['from']:.1f} to {tenth['to']:.1f}", value=tenth["from"]),
-            count_cell(tenth["rows"], of=found["rows"]),
+            count_cell(tenth["rows"], of=max(t["rows"] for t in tenths)),
             Cell(write_percent(tenth["confidence"]), value=tenth["confidence"]),
             Cell(write_percent(tenth["accuracy"]), value=tenth["accuracy"]),
         ]

@@ -189,7 +189,7 @@ def number_cell(value: float | None, *, level: int | None = None, digits: int = 
 
 
 def count_cell(n: int, *, of: int | None = None) -> Cell:
-    """Return a cell of a count, with a bar for its share of all."""
+    """Return a cell of a count, with a bar as long as its share of another."""
     return Cell(f"{n:,}", value=float(n), bar=None if not of else n / of)
 
 

@@ -120,7 +120,7 @@ def _show_items(found: RankStatistics, summary: Summary[RecommendTally]) -> Sect
     rows = [
         [
             text_cell(names[i]),
-            count_cell(int(chosen[i]), of=n_users),
+            count_cell(int(chosen[i]), of=int(chosen.max())),
             percent_cell(int(chosen[i]), n_users),
         ]
         for i in order.tolist()

@@ -233,11 +233,12 @@ def _show_rejects(run: Run) -> list[Section]:
     reasons, n_all = run.reasons, run.reasons.n_rows
     if not n_all:
         return []
+    most = max([*reasons.counts.values(), reasons.n_other])
     rows = [
         [
             text_cell(reason.what),
             text_cell("" if reason.name is None else reason.name),
-            count_cell(n, of=n_all),
+            count_cell(n, of=most),
             percent_cell(n, n_all),
             text_cell(reason.hint),
         ]
@@ -246,7 +247,7 @@ def _show_rejects(run: Run) -> list[Section]:
     if reasons.n_other:
         other = reasons.n_other
         rows.append(
-            [Cell("other reasons"), Cell(""), count_cell(other, of=n_all),
+            [Cell("other reasons"), Cell(""), count_cell(other, of=most),
              percent_cell(other, n_all), Cell("")]
         )  # fmt: skip
     by_reason = Table(
