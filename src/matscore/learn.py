@@ -169,10 +169,9 @@ class Learned:
         if self.intercept is None:
             found.append("no intercept is fitted")
         if self.constant:
-            count = (
-                "a feature does" if len(self.constant) == 1 else f"{len(self.constant)} features do"
-            )
-            found.append(f"{count} not vary and get weight 0: {quote_names(self.constant)}")
+            n = len(self.constant)
+            count = "a feature does" if n == 1 else f"{n} features do"
+            found.append(f"{count} not vary, weight 0: {quote_names(self.constant)}")
         return tuple(found)
 
     def stack(self, intercept_name: str) -> tuple[tuple[str, ...], Floats]:
