@@ -172,7 +172,6 @@ class LearnedRows:
         rows, Y = self.rows, self.Y
         if not self.work.reduces:
             return RowsTally(((self.X, Y),) if isinstance(Y, pl.Series) else ())
-        places = np.arange(rows.n_rows) if rows.places is None else rows.places
         stop = rows.start + rows.n_records
         targets, names = (Y, self.work.targets) if not isinstance(Y, pl.Series) else self._code(Y)
         return SegmentTally(
