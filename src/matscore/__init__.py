@@ -11,34 +11,59 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matscore.api.check import check_files
     from matscore.api.classify import classify_file
+    from matscore.api.evaluate import evaluate_file
+    from matscore.api.explain import explain_file
+    from matscore.api.fit import FitSummary, fit_file
     from matscore.api.recommend import recommend_file
+    from matscore.contributions import ExplainOptions
     from matscore.errors import (
         FileError,
         InputError,
         MatscoreError,
+        MisfitError,
         MissingExtraError,
         OutputError,
         PlanError,
+        QualityError,
         UsageError,
     )
     from matscore.files.table import ReadOptions
     from matscore.frames.check import check
     from matscore.frames.classify import classify
+    from matscore.frames.evaluate import Evaluation, evaluate
+    from matscore.frames.explain import explain
+    from matscore.frames.fit import FitResult, fit
     from matscore.frames.recommend import recommend
+    from matscore.learn import FitOptions, Learned
+    from matscore.metrics import Metrics
     from matscore.options import OutputOptions, RejectOptions, RunOptions
     from matscore.plan import Plan, PlanOptions
+    from matscore.plan.learning import ColumnOptions
     from matscore.retrieve import RecommendOptions
     from matscore.score import ScoreOptions
     from matscore.summary import Progress, Summary
     from matscore.work.classify import ScoreTally
+    from matscore.work.evaluate import EvaluateTally
+    from matscore.work.explain import ExplainTally
     from matscore.work.recommend import RecommendTally
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ColumnOptions",
+    "EvaluateTally",
+    "Evaluation",
+    "ExplainOptions",
+    "ExplainTally",
     "FileError",
+    "FitOptions",
+    "FitResult",
+    "FitSummary",
     "InputError",
+    "Learned",
     "MatscoreError",
+    "Metrics",
+    "MisfitError",
     "MissingExtraError",
     "OutputError",
     "OutputOptions",
@@ -46,6 +71,7 @@ __all__ = [
     "PlanError",
     "PlanOptions",
     "Progress",
+    "QualityError",
     "ReadOptions",
     "RecommendOptions",
     "RecommendTally",
@@ -59,6 +85,12 @@ __all__ = [
     "check_files",
     "classify",
     "classify_file",
+    "evaluate",
+    "evaluate_file",
+    "explain",
+    "explain_file",
+    "fit",
+    "fit_file",
     "recommend",
     "recommend_file",
 ]
@@ -66,21 +98,33 @@ __all__ = [
 _HOMES = {
     "matscore.api.check": ("check_files",),
     "matscore.api.classify": ("classify_file",),
+    "matscore.api.evaluate": ("evaluate_file",),
+    "matscore.api.explain": ("explain_file",),
+    "matscore.api.fit": ("FitSummary", "fit_file"),
     "matscore.api.recommend": ("recommend_file",),
+    "matscore.contributions": ("ExplainOptions",),
     "matscore.errors": (
-        "FileError", "InputError", "MatscoreError", "MissingExtraError", "OutputError",
-        "PlanError", "UsageError",
+        "FileError", "InputError", "MatscoreError", "MisfitError", "MissingExtraError",
+        "OutputError", "PlanError", "QualityError", "UsageError",
     ),
     "matscore.files.table": ("ReadOptions",),
     "matscore.frames.check": ("check",),
     "matscore.frames.classify": ("classify",),
+    "matscore.frames.evaluate": ("Evaluation", "evaluate"),
+    "matscore.frames.explain": ("explain",),
+    "matscore.frames.fit": ("FitResult", "fit"),
     "matscore.frames.recommend": ("recommend",),
+    "matscore.learn": ("FitOptions", "Learned"),
+    "matscore.metrics": ("Metrics",),
     "matscore.options": ("OutputOptions", "RejectOptions", "RunOptions"),
     "matscore.plan": ("Plan", "PlanOptions"),
+    "matscore.plan.learning": ("ColumnOptions",),
     "matscore.retrieve": ("RecommendOptions",),
     "matscore.score": ("ScoreOptions",),
     "matscore.summary": ("Progress", "Summary"),
     "matscore.work.classify": ("ScoreTally",),
+    "matscore.work.evaluate": ("EvaluateTally",),
+    "matscore.work.explain": ("ExplainTally",),
     "matscore.work.recommend": ("RecommendTally",),
 }  # fmt: skip
 

@@ -17,68 +17,11 @@ from matscore.files.rows import FrameChunk, parse_rows
 from matscore.files.sample import sample_table
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, open_table
-from matscore.names import quote_name
 from matscore.pipeline import Job
 from matscore.plan.learning import ColumnOptions, Sample, find_label
-from matscore.work import Fault, Rows
+from matscore.work.beside import ERROR, LABEL, LINE, SKIPPED, Beside
 
 CHUNK_BYTES = 2**20
-_LINE, _LABEL, _ERROR, _SKIPPED = "line", "label", "error", "skipped"
-
-
-@dataclass(frozen=True)
-class Beside:
-    """The records of a second table that belong to the records of a chunk.
-
-    Attributes
-    ----------
-    path : str
-        The table's input.
-    frame : DataFrame
-        One row a record: its line, its label, what is wrong with it, its columns by their index.
-    labelled : bool
-        Whether labels are to be compared with those of the features.
-    """
-
-    path: str
-    frame: pl.DataFrame
-    labelled: bool
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the table's columns in the frame."""
-        own = (_LINE, _LABEL, _ERROR, _SKIPPED)
-        return [name for name in self.frame.columns if name not in own]
-
-    def of(self, rows: Rows) -> pl.DataFrame:
-        """Return the records of some rows.
-
-        Raises
-        ------
-        InputError
-            A label is not that of the features' row.
-        """
-        frame = self.frame if rows.places is None else self.frame[rows.places]
-        if self.labelled and rows.labels.dtype == pl.String:
-            other = (
-                ~frame[_LABEL].eq_missing(rows.labels.fill_null("")) & frame[_LABEL].is_not_null()
-            )
-            if other.any():
-                self._refuse_label(frame, rows, int(other.arg_true()[0]))
-        return frame
-
-    def find_faults(self, frame: pl.DataFrame) -> list[Fault]:
-        """Return the rows whose record cannot be read."""
-        bad = frame[_ERROR].is_not_null().arg_true().to_list()
-        return [
-            Fault(row, frame[row, _ERROR], "", skipped=bool(frame[row, _SKIPPED])) for row in bad
-        ]
-
-    def _refuse_label(self, frame: pl.DataFrame, rows: Rows, row: int) -> NoReturn:
-        here, there = frame[row, _LABEL], rows.labels[row]
-        what = f"the label {quote_name(here)}, where the features have {quote_name(str(there))}"
-        hint = "both files must have the same rows in the same order"
-        raise InputError(self.path, what, hint, line=frame[row, _LINE])
 
 
 def open_companion(
@@ -186,7 +129,7 @@ class Companion:
             rest = self._read(following)
         if rest is not None:
             what, hint = "more rows than the features", "both files must have the same rows"
-            raise InputError(self.table.path, what, hint, line=rest[0, _LINE])
+            raise InputError(self.table.path, what, hint, line=rest[0, LINE])
 
     def _refuse_length(self, chunk: Chunk | FrameChunk, n_records: int) -> NoReturn:
         what = f"{chunk.row + n_records:,} rows, and the features have more"
@@ -204,13 +147,13 @@ class Companion:
         errors = pl.Series([str(r.as_error(chunk.path)) for r in parsed.rejects], dtype=pl.String)
         skipped = pl.Series([r.skipped for r in parsed.rejects], dtype=pl.Boolean)
         made = {
-            _LINE: pl.Series(_lines_of(chunk, self.layout)),
-            _ERROR: _spread(errors, bad, n_records),
-            _SKIPPED: _spread(skipped, bad, n_records),
+            LINE: pl.Series(_lines_of(chunk, self.layout)),
+            ERROR: _spread(errors, bad, n_records),
+            SKIPPED: _spread(skipped, bad, n_records),
         }
         label = self.layout.label_column
         if label is not None:
-            made[_LABEL] = _spread(parsed.texts[label].fill_null(""), good, n_records)
+            made[LABEL] = _spread(parsed.texts[label].fill_null(""), good, n_records)
         made |= {name: _spread(s, good, n_records) for name, s in _columns_of(self.layout, parsed)}
         return pl.DataFrame(made)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError, UsageError
-from matscore.fit import Triangle, solve
+from matscore.least_squares import Triangle, solve
 from matscore.logistic import fit_logistic, require_logistic
 from matscore.matrix import Model
 from matscore.metrics import Metrics, count_rows
@@ -112,7 +112,7 @@ class Learned:
     n_rows : int
         Rows learned from.
     rank, condition : int or None, float or None
-        Of the features, see `matscore.fit.Fit`; None for logistic regression.
+        Of the features, see `matscore.least_squares.Fit`; None for logistic regression.
     constant, collinear : tuple of str
         Features that do not vary; features that are combinations of others.
     r2 : ndarray of shape (n_targets,), float64, or None
@@ -169,11 +169,16 @@ class Learned:
         if self.intercept is None:
             found.append("no intercept is fitted")
         if self.constant:
-            count = (
-                "a feature does" if len(self.constant) == 1 else f"{len(self.constant)} features do"
-            )
-            found.append(f"{count} not vary and get weight 0: {quote_names(self.constant)}")
+            n = len(self.constant)
+            count = "a feature does" if n == 1 else f"{n} features do"
+            found.append(f"{count} not vary, weight 0: {quote_names(self.constant)}")
         return tuple(found)
+
+    def stack(self, intercept_name: str) -> tuple[tuple[str, ...], Floats]:
+        """Return the rows of a weights file, their names and numbers: the intercept comes last."""
+        if self.intercept is None:
+            return self.features, self.weights
+        return (*self.features, intercept_name), np.vstack([self.weights, self.intercept])
 
     def describe(self) -> dict[str, Any]:
         """Return all but the weights as plain values."""
@@ -204,6 +209,8 @@ def learn_linear(
     alpha: float,
     options: FitOptions,
     path: str,
+    *,
+    categories: bool,
 ) -> Learned:
     """Learn weights by least squares or ridge.
 
@@ -223,6 +230,8 @@ def learn_linear(
         What else was asked for.
     path : str
         The rows' input, for messages.
+    categories : bool
+        Whether the targets are the members of categories.
 
     Returns
     -------
@@ -236,6 +245,8 @@ def learn_linear(
     """
     if triangle is None:
         raise InputError(path, "there are no rows to learn from")
+    if categories:
+        check_categories(triangle.targets, path)
     found = solve(
         triangle, alpha=alpha, intercept=options.intercept, standardize=options.standardize
     )

@@ -56,7 +56,7 @@ def test_the_schema_is_one_and_says_everything() -> None:
             assert field["description"]
         if "properties" in part:
             assert part["additionalProperties"] is False
-            choices = [choice["required"] for choice in part.get("oneOf", ())]
+            choices = [rule["then"].get("required", ()) for rule in part.get("allOf", ())]
             assert set(part["required"]).union(*choices) == set(part["properties"])
         pending += part.get("$defs", {}).values()
         pending += [field for field in part.get("properties", {}).values() if "properties" in field]

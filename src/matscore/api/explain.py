@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from matscore.api.run import run_files
+from matscore.contributions import ExplainOptions
 from matscore.errors import InputError
-from matscore.explain import ExplainOptions
 from matscore.files.deliver import BinaryFile
 from matscore.files.encode import Format, OutputSpec
 from matscore.files.table import ReadOptions

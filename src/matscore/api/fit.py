@@ -8,31 +8,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
-import polars as pl
-
 from matscore.api.run import check_paths, enter_output, format_of, report_progress, run_pair
 from matscore.beside import Companion, open_companion
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import MisfitError, UsageError
 from matscore.files.deliver import BinaryFile, deliver_rejects, deliver_results
-from matscore.files.encode import Format, OutputSpec, encode_frame
+from matscore.files.encode import Format
 from matscore.files.parse import Layout
 from matscore.files.sample import sample_table
 from matscore.files.source import SourceFacts
 from matscore.files.table import ReadOptions, Table, iter_table, open_table
-from matscore.fit import finish, sort_names
-from matscore.learn import (
-    FitOptions,
-    Learned,
-    Method,
-    check_categories,
-    learn_linear,
-    learn_logistic,
-)
+from matscore.files.weights import write_weights
+from matscore.learn import FitOptions, Learned, Method
 from matscore.names import quote_names
 from matscore.options import PathLike, RejectOptions, RunOptions
-from matscore.pipeline import ChunkResult, Job
+from matscore.pipeline import Job
 from matscore.plan.learning import (
     ColumnOptions,
     FeatureColumns,
@@ -43,10 +33,9 @@ from matscore.plan.learning import (
 )
 from matscore.prepare import chunk_bytes_of
 from matscore.summary import Progress, Totals
-from matscore.work.fit import Learn, RowsTally, SegmentTally, encode_categories
+from matscore.work.fit import Learn, learn
 
 _FORMATS = ("csv", "tsv", "parquet", "arrow")
-_CORNERS = ("feature", "name", "term", "variable", "label", "index")
 
 
 @dataclass(frozen=True)
@@ -214,61 +203,24 @@ def fit_file(
         with contextlib.closing(results):
             counted = totals.count(results, partial(report_progress, [table], on_progress))
             deliver_results(deliver_rejects(counted, aside), None, None)
-        learned = _learn(totals.tally, sorted_, method, alpha, fit, inputs[0])
-        if target.is_categories:
-            check_categories(learned.targets, inputs[0])
+        names, order = sorted_.feature_names, sorted_.file_order
+        learned = learn(
+            totals.tally,
+            names,
+            order,
+            method,
+            alpha,
+            fit,
+            inputs[0],
+            categories=target.is_categories,
+        )
         if out is not None:
-            write_weights(learned, out, form)
+            rows, weights = learned.stack(name_intercept(names))
+            write_weights(rows, learned.targets, weights, out, form)
         tables = [table, *([] if beside is None else [beside.table])]
         facts = tuple(one.source.facts() for one in tables)
         warnings = (*([target.warning] if target.warning else []), *learned.warnings)
         return FitSummary(sorted_, facts, totals.n_rows, totals.n_rejected, learned, warnings)
-
-
-def write_weights(learned: Learned, out: BinaryFile, form: Format) -> None:
-    """Write weights so that they are read back to the last bit.
-
-    Parameters
-    ----------
-    learned : Learned
-        What was learned.
-    out : binary file
-        Where to write.
-    form : str
-        One of ``csv``, ``tsv``, ``parquet`` and ``arrow``.
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written.
-    """
-    frame = weights_frame(learned)
-    spec = OutputSpec(form, _WeightsColumns(frame))
-    result = ChunkResult("", encode_frame(spec, frame), frame.height, None)
-    deliver_results([result], spec, out)
-
-
-def weights_frame(learned: Learned) -> pl.DataFrame:
-    """Return the weights file as a table: names, then a column a target; the intercept last."""
-    rows, names = learned.weights, list(learned.features)
-    if learned.intercept is not None:
-        rows = np.vstack([rows, learned.intercept])
-        names.append(name_intercept(learned.features))
-    corner = next(name for name in (*_CORNERS, "") if name not in learned.targets)
-    columns = {corner: pl.Series(names, dtype=pl.String)}
-    columns |= {name: pl.Series(rows[:, j]) for j, name in enumerate(learned.targets)}
-    return pl.DataFrame(columns)
-
-
-@dataclass(frozen=True)
-class _WeightsColumns:
-    table: pl.DataFrame
-
-    nullable: ClassVar = ()
-
-    @property
-    def pairs(self) -> list[tuple[str, pl.DataType]]:
-        return list(self.table.schema.items())
 
 
 def _check_arguments(
@@ -381,25 +333,3 @@ def _make_layout(
         read.missing_values,
         "--missing skip leaves the row out, zero reads 0",
     )
-
-
-def _learn(
-    tally: SegmentTally | RowsTally,
-    columns: FeatureColumns,
-    method: Method,
-    alpha: float,
-    fit: FitOptions,
-    path: str,
-) -> Learned:
-    names, order = columns.feature_names, columns.file_order
-    if isinstance(tally, SegmentTally):
-        return learn_linear(finish(tally.segment), names, order, method, alpha, fit, path)
-    pieces = [(X, texts) for X, texts in tally.pieces if len(X)]
-    if not pieces:
-        check_categories((), path)
-    texts = pl.concat([texts for _, texts in pieces])
-    categories = sort_names(texts.unique().to_list())
-    check_categories(categories, path)
-    X = np.vstack([X for X, _ in pieces])
-    truth = encode_categories(texts, categories)
-    return learn_logistic(X, truth, categories, names, order, alpha, fit, path)

@@ -57,8 +57,8 @@ def explain(
     from matscore.cli.report import open_report
     from matscore.cli.say import say_facts, say_rejects, say_unexplained
     from matscore.cli.streams import open_streams
+    from matscore.contributions import ExplainOptions
     from matscore.errors import UsageError
-    from matscore.explain import ExplainOptions
     from matscore.options import OutputOptions, RunOptions
     from matscore.work.explain import ExplainTally
 

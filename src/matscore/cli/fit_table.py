@@ -76,7 +76,7 @@ def render_fit(found: FitSummary, console: Console, *, max_rows: int) -> None:
     equation = f"{features} {signs.dot} {weights} {signs.about} {scores}"
     console.print(Text(equation, style=HEAD), soft_wrap=True)
     for fact in list_quality(learned):
-        console.print(Text(signs.show(fact)), soft_wrap=True)
+        console.print(Text(signs.show(fact)))
     console.print("")
     heat = Heat(signs, has_many_colors(console))
     columns = _list_columns(learned, heat, max_rows)

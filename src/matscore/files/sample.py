@@ -68,7 +68,9 @@ def _kind_of(cells: Sequence[str], read: ReadOptions) -> Kind:
     n_numbers = sum(is_number(cell, read.decimal) for cell in there)
     if not there:
         return "empty"
-    return "number" if n_numbers == len(there) else "mixed" if n_numbers else "text"
+    if n_numbers == len(there):
+        return "number"
+    return "mostly number" if 2 * n_numbers >= len(there) else "mixed" if n_numbers else "text"
 
 
 def _are_codes(cells: Sequence[str]) -> bool:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 
-from matscore.errors import InputError, UsageError
+from matscore.errors import InputError
 from matscore.files.parse import MissingPolicy
-from matscore.frames.sides import feature_values, plan_frames, read_model, settle_missing
+from matscore.frames.sides import (
+    check_missing,
+    feature_values,
+    plan_frames,
+    read_model,
+    settle_missing,
+)
 from matscore.options import OutputOptions
 from matscore.plan import PlanOptions, require_fit
 from matscore.prepare import make_columns, make_output_spec
@@ -98,9 +104,7 @@ def classify(
         intercept=intercept,
         no_intercept=no_intercept,
     )
-    if missing not in get_args(MissingPolicy):
-        hint = f"say one of {', '.join(get_args(MissingPolicy))}"
-        raise UsageError(f"missing cannot be {missing!r}", hint)
+    check_missing(missing)
     settings = ScoreOptions(probabilities, threshold)
     plan = require_fit(plan_frames(features, weights, options))
     wanted = OutputOptions(scores=scores, margin=margin)

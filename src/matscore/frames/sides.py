@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import pandas as pd
 
-from matscore.errors import InputError
+from matscore.errors import InputError, MisfitError, UsageError
 from matscore.files.parse import MissingPolicy
 from matscore.matrix import Model
 from matscore.names import quote_name
 from matscore.plan import Plan, PlanOptions, Side, make_plan
+from matscore.plan.misfit import find_meant, suggest
 from matscore.product import Floats
 from matscore.score import make_model
 
@@ -80,6 +81,62 @@ def _find_places(columns: pd.Index[Any], names: Sequence[str]) -> tuple[str, ...
     """Turn the numbers of columns without names into the plan's, which count from 1."""
     places = {str(column): str(place) for place, column in enumerate(columns, start=1)}
     return tuple(places.get(name, quote_name(name)) for name in names)
+
+
+def check_missing(missing: str) -> None:
+    """Refuse a word for missing values that is none of the four.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    if missing not in get_args(MissingPolicy):
+        hint = f"say one of {', '.join(get_args(MissingPolicy))}"
+        raise UsageError(f"missing cannot be {missing!r}", hint)
+
+
+def check_index(features: pd.DataFrame, index: pd.Index[Any], what: str) -> None:
+    """Refuse a second table whose rows are not those of the features, in their order.
+
+    Raises
+    ------
+    InputError
+        They are not.
+    """
+    if len(index) != len(features):
+        raise InputError(what, f"{len(index):,} rows, and the features have {len(features):,}")
+    if not index.equals(features.index):
+        other = [one != two for one, two in zip(index, features.index, strict=True)]
+        row = other.index(True) if True in other else 0
+        wrong = f"the label {index[row]!r}, where the features have {features.index[row]!r}"
+        hint = "both must have the same rows in the same order"
+        raise InputError(what, wrong, hint, line=row + 1)
+
+
+def pick_column(
+    features: pd.DataFrame, column: str | pd.Series[Any], what: str
+) -> tuple[pd.Series[Any], pd.DataFrame]:
+    """Return a column that belongs to the features, and the features without it.
+
+    Raises
+    ------
+    MisfitError
+        The features have no such column, or more than one.
+    InputError
+        The column has another index.
+    """
+    if isinstance(column, pd.Series):
+        check_index(features, column.index, what)
+        return column, features
+    places = [i for i, name in enumerate(features.columns) if name == column]
+    if len(places) != 1:
+        names = [str(name) for name in features.columns]
+        how_many = "several columns are named" if places else "no column"
+        hint = "" if places else suggest(find_meant([str(column)], names))
+        raise MisfitError("features", f"{how_many} {quote_name(str(column))}", hint)
+    others = [i for i in range(features.shape[1]) if i != places[0]]
+    return features.iloc[:, places[0]], features.iloc[:, others]
 
 
 def feature_values(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:

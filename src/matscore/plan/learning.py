@@ -11,7 +11,7 @@ from matscore.names import is_intercept, quote_name, quote_names
 from matscore.plan.evidence import counts_up, is_label_header
 from matscore.plan.misfit import find_meant, suggest
 
-Kind = Literal["number", "text", "mixed", "empty"]
+Kind = Literal["number", "mostly number", "mixed", "text", "empty"]
 _CONSECUTIVE_IS_NO_ACCIDENT = 4
 _INTERCEPTS = ("(Intercept)", "intercept", "bias", "const", "constant")
 
@@ -27,7 +27,8 @@ class Sample:
     names : tuple of str or None
         The header's cells; None without a header.
     kinds : tuple of str
-        What the cells of each column are: numbers, text, both, or all missing.
+        What the cells of each column are: all of them numbers; at least half; some; none; or all
+        are missing.
     coded : tuple of bool
         Whether a column has few different values, all whole numbers: codes, perhaps.
     first : tuple of str
@@ -195,7 +196,7 @@ def find_label(sample: Sample, options: ColumnOptions, taken: Collection[int]) -
     if kind == "text" or (named and is_label_header(sample.name_of(0))):
         return 0
     counted = len(sample.first) >= _CONSECUTIVE_IS_NO_ACCIDENT and counts_up(sample.first)
-    if kind == "mixed" or (counted and sample.first[0] in ("0", "1")):
+    if kind in ("mostly number", "mixed") or (counted and sample.first[0] in ("0", "1")):
         what = (
             f"cannot tell whether the first column, {quote_name(sample.name_of(0))}, holds labels"
         )

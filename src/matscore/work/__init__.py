@@ -55,6 +55,38 @@ class Rows:
         places = np.arange(self.n_rows) if self.places is None else self.places
         return places + (self.start + 1)
 
+    @classmethod
+    def of_columns(
+        cls,
+        features: list[Floats],
+        n_rows: int,
+        has_missing: NDArray[np.bool_] | None = None,
+        *,
+        texts: Sequence[Sequence[str]] = (),
+        places: NDArray[np.int64] | None = None,
+        n_records: int | None = None,
+    ) -> Rows:
+        """Return rows that come from no file, numbered from 1.
+
+        Parameters
+        ----------
+        features, n_rows, has_missing, places
+            The fields of that name.
+        texts : sequence of sequences of str
+            The columns that are text.
+        n_records : int, optional
+            Rows there are, those left out counted; `n_rows` without it.
+
+        Returns
+        -------
+        Rows
+            All of one chunk.
+        """
+        series = tuple(pl.Series(column, dtype=pl.String) for column in texts)
+        labels = pl.Series(np.arange(1, n_rows + 1))
+        stop = n_rows if n_records is None else n_records
+        return cls(labels, series, features, n_rows, has_missing, places, 0, stop)
+
 
 @dataclass(frozen=True)
 class Fault:

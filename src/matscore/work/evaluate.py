@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matscore.beside import Beside
 from matscore.matrix import Model
 from matscore.metrics import Counts, Metrics, count_rows, no_counts
 from matscore.names import find_close, quote_name
 from matscore.score import Scored, ScoreOptions, score_rows
 from matscore.work import Fault, Preview, Rows
+from matscore.work.beside import Beside
 from matscore.work.classify import OVERFLOW
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matscore.explain import (
+from matscore.contributions import (
     INTERCEPT,
     OTHERS,
     Contributions,

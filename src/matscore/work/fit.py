@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from matscore.beside import Beside
 from matscore.errors import InputError
-from matscore.fit import Segment, cut_rows, no_rows, sort_names
-from matscore.learn import MOST_CATEGORIES
+from matscore.learn import (
+    MOST_CATEGORIES,
+    FitOptions,
+    Learned,
+    Method,
+    check_categories,
+    learn_linear,
+    learn_logistic,
+)
+from matscore.least_squares import Segment, cut_rows, finish, no_rows, sort_names
 from matscore.product import Floats
 from matscore.work import Fault, Preview, Rows
+from matscore.work.beside import Beside
 
 _HINT = "--missing skip leaves such rows out"
 
@@ -93,7 +102,7 @@ class Learn:
     fills: bool = False
     beside: Beside | None = None
 
-    def zero(self) -> SegmentTally | RowsTally:
+    def zero(self) -> Any:
         """Return what is known of no rows."""
         return SegmentTally(no_rows(self.n_features)) if self.reduces else RowsTally()
 
@@ -158,18 +167,15 @@ class LearnedRows:
     Y: Floats | pl.Series
     faults: list[Fault]
 
-    def tally(self) -> SegmentTally | RowsTally:
+    def tally(self) -> Any:
         """Reduce the rows, or keep them."""
         rows, Y = self.rows, self.Y
         if not self.work.reduces:
             return RowsTally(((self.X, Y),) if isinstance(Y, pl.Series) else ())
-        places = np.arange(rows.n_rows) if rows.places is None else rows.places
         stop = rows.start + rows.n_records
         targets, names = (Y, self.work.targets) if not isinstance(Y, pl.Series) else self._code(Y)
         return SegmentTally(
-            cut_rows(
-                self.X, targets, names, records=rows.start + places, start=rows.start, stop=stop
-            )
+            cut_rows(self.X, targets, names, records=rows.numbers - 1, start=rows.start, stop=stop)
         )
 
     def _code(self, categories: pl.Series) -> tuple[Any, tuple[str, ...]]:
@@ -196,3 +202,47 @@ def encode_categories(categories: pl.Series, names: tuple[str, ...]) -> Any:
     places = pl.Series(range(len(names)), dtype=pl.Int64)
     known = pl.Series(names, dtype=pl.String)
     return categories.replace_strict(known, places, return_dtype=pl.Int64).to_numpy()
+
+
+def learn(
+    tally: SegmentTally | RowsTally,
+    names: Sequence[str],
+    order: Sequence[int],
+    method: Method,
+    alpha: float,
+    options: FitOptions,
+    path: str,
+    *,
+    categories: bool,
+) -> Learned:
+    """Learn weights from all rows.
+
+    Parameters
+    ----------
+    tally : SegmentTally or RowsTally
+        What is known of them.
+    names, order, method, alpha, options, path, categories
+        As in `matscore.learn.learn_linear`.
+
+    Returns
+    -------
+    Learned
+        Finite weights.
+
+    Raises
+    ------
+    InputError
+        Nothing can be learned from these rows.
+    """
+    if isinstance(tally, SegmentTally):
+        triangle = finish(tally.segment)
+        return learn_linear(
+            triangle, names, order, method, alpha, options, path, categories=categories
+        )
+    pieces = [(X, texts) for X, texts in tally.pieces if len(X)]
+    texts = pl.concat([one for _, one in pieces]) if pieces else pl.Series([], dtype=pl.String)
+    found = sort_names(texts.unique().to_list())
+    check_categories(found, path)
+    X = np.vstack([one for one, _ in pieces])
+    truth = encode_categories(texts, found)
+    return learn_logistic(X, truth, found, names, order, alpha, options, path)

@@ -4,9 +4,9 @@
 has the same bits however they come, and `solve` makes weights of it.
 """
 
-from matscore.fit.reduce import Triangle, merge, reduce_rows, sort_names
-from matscore.fit.solve import Fit, solve
-from matscore.fit.stream import Segment, block_rows, cut_rows, finish, no_rows
+from matscore.least_squares.reduce import Triangle, merge, reduce_rows, sort_names
+from matscore.least_squares.solve import Fit, solve
+from matscore.least_squares.stream import Segment, block_rows, cut_rows, finish, no_rows
 
 __all__ = [
     "Fit",

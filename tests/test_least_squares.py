@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from matscore.errors import MissingExtraError
-from matscore.fit import (
+from matscore.least_squares import (
     Fit,
     Segment,
     Triangle,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.fit.reduce import Triangle, triangle_of
+from matscore.least_squares.reduce import Triangle, triangle_of
 from matscore.product import Floats
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -92,7 +92,7 @@ def solve(
 
     Examples
     --------
-    >>> from matscore.fit import reduce_rows
+    >>> from matscore.least_squares import reduce_rows
     >>> X = np.array([[5.0, 2.0], [1.0, 5.0]])
     >>> fit = solve(reduce_rows(X, np.array([[5.9], [2.1]]), ("adventure",)), intercept=None)
     >>> fit.weights.round(12).ravel().tolist(), fit.intercept

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.fit.reduce import Triangle, merge, reduce_rows, sort_names
+from matscore.least_squares.reduce import Triangle, merge, reduce_rows, sort_names
 from matscore.product import Floats
 
 _LEAST_ROWS = 2048

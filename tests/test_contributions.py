@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from matscore.explain import (
+from matscore.contributions import (
     INTERCEPT,
     OTHERS,
     Contributions,

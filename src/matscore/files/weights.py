@@ -1,0 +1,71 @@
+"""Learned weights as a file that the reader of weights reads back to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import polars as pl
+
+from matscore.files.deliver import BinaryFile, deliver_results
+from matscore.files.encode import Format, OutputSpec, encode_frame
+from matscore.files.parse import Reject
+from matscore.product import Floats
+
+_CORNERS = ("feature", "name", "term", "variable", "label", "index")
+
+
+@dataclass(frozen=True)
+class _Columns:
+    schema: dict[str, pl.DataType]
+
+    nullable: ClassVar = ()
+
+    @property
+    def pairs(self) -> list[tuple[str, pl.DataType]]:
+        return list(self.schema.items())
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """All of a file at once."""
+
+    data: bytes
+    path: str = ""
+    rejects: list[Reject] = field(default_factory=list)
+
+
+def write_weights(
+    names: Sequence[str],
+    columns: Sequence[str],
+    weights: Floats,
+    out: BinaryFile,
+    form: Format,
+) -> None:
+    """Write weights, with a header and in full precision.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the rows.
+    columns : sequence of str
+        Of the columns, all different.
+    weights : ndarray of shape (n_rows, n_columns), float64
+        The numbers.
+    out : binary file
+        Where to write.
+    form : str
+        One of ``csv``, ``tsv``, ``parquet`` and ``arrow``.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    corner = next(name for name in (*_CORNERS, "") if name not in columns)
+    made = {corner: pl.Series(names, dtype=pl.String)}
+    made |= {name: pl.Series(weights[:, j]) for j, name in enumerate(columns)}
+    frame = pl.DataFrame(made)
+    spec = OutputSpec(form, _Columns(dict(frame.schema)))
+    deliver_results([_Whole(encode_frame(spec, frame))], spec, out)
