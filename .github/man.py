@@ -1,7 +1,7 @@
 """The manual page, made from the program's own help and the README's exit codes.
 
-``python .github/man.py`` writes ``share/man/man1/matscore.1`` again, which the wheel installs; with
-``--check`` it only says whether it is current.
+``python .github/man.py`` writes ``.github/matscore.1`` again, which the wheel installs; with ``--check``
+it only says whether it is current.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import matscore
 from matscore.cli.main import app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "share" / "man" / "man1" / "matscore.1"
+PAGE = ROOT / ".github" / "matscore.1"
 PROGRAM: Any = typer.main.get_command(app)
 
 _EXAMPLES = (

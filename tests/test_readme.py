@@ -158,7 +158,7 @@ def test_completion_for_all_users(shell: str) -> None:
 
 
 def test_the_manual_page_is_good_roff() -> None:
-    page = (ROOT / "share" / "man" / "man1" / "matscore.1").read_text(encoding="utf-8")
+    page = (ROOT / ".github" / "matscore.1").read_text(encoding="utf-8")
     for command, option in iter_options():
         assert option.replace("-", r"\-") in page or not command or option == "--help"
     if shutil.which("groff") is None:
