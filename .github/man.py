@@ -1,7 +1,7 @@
 """The manual page, made from the program's own help and the README's exit codes.
 
-``python .github/man.py`` writes ``.github/matscore.1`` again, which the wheel installs; with ``--check``
-it only says whether it is current.
+``python .github/man.py`` writes ``.github/matscore.1`` again, which the wheel installs; with
+``--check`` it only says whether it is current.
 """
 
 from __future__ import annotations
