@@ -256,8 +256,9 @@ def _show_confusion(metrics: Metrics, heat: Heat, width: int) -> list[Text]:
         columns.append(Column(heading, texts, styles, is_numeric=True))
     if count_cells([column.width for column in columns]) > width:
         return _list_confusions(metrics, signs, width)
-    title = f"rows by truth (down) and prediction (across), {heat.legend()}"
-    return [Text(title, style=DIM), *render_columns(columns, width, signs)]
+    title = "rows by truth, down, and prediction, across"
+    lines = render_columns(columns, width, signs)
+    return [Text(title, style=DIM), *lines, Text(heat.legend(), style=DIM)]
 
 
 def _list_confusions(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
