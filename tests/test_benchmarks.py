@@ -11,6 +11,7 @@ from benchmarks.agree import DisagreementError, require_agreement
 from benchmarks.cases import CASES, installed_peers
 from benchmarks.chart import render_chart
 from benchmarks.data import Files, Shape, make_files
+from benchmarks.fit_tall import main as fit_tall
 from benchmarks.measure import RunFailedError, measure
 from benchmarks.recommend import OURS, PEERS, compare
 from benchmarks.recommend import DisagreementError as RecommendersDifferError
@@ -143,3 +144,9 @@ def test_other_items_are_found() -> None:
     for other in (ours.with_columns(score=pl.Series([2.0, 1.1])), ours.head(1)):
         with pytest.raises(RecommendersDifferError, match="peer has other"):
             compare(ours, other, "peer")
+
+
+def test_fit_agrees_with_scikit_learn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit_tall(["--small", "--runs", "1", "--out", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 2 * 2 and lines[2].startswith("| in columns | matscore | ")
