@@ -91,7 +91,9 @@ def find_error(catalog: Catalog, users: Users, tile: int) -> Floats:
     relative, absolute = screening_unit(n_features)
     relative += 2 * scoring_unit(n_features, cosine=catalog.metric == "cosine")
     lost = 2 * find_lost(catalog, users, int(catalog.exponents[tile]))
-    error: Floats = relative * (users.sizes * catalog.sizes[tile]) + (lost + absolute)
+    error: Floats = users.sizes * (relative * catalog.sizes[tile])
+    error += lost
+    error += absolute
     return error
 
 
