@@ -31,6 +31,7 @@ from matscore.cli.plan_text import render_plan
 from matscore.cli.report import Record, make_report
 from matscore.cli.table import render_scores
 from matscore.pages.report import Run, render_report
+from matscore.statistics.reasons import Reasons
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
@@ -132,7 +133,7 @@ def make_page() -> str:
     facts["command"] = f"classify {features} {weights} -o scores.csv --report r.html".split()
     for one in facts["inputs"]:
         one["mtime"] = started.isoformat()
-    return render_report(Run(facts, record.summary, record.reasons))
+    return render_report(Run(facts, record.summary, Reasons()))
 
 
 def digest_of(page: str) -> str:

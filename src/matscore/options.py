@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from matscore.files.encode import Format
 from matscore.files.parse import Reject
-from matscore.statistics.scores import Gather
+
+if TYPE_CHECKING:
+    from matscore.statistics.scores import Gather
 
 PathLike: TypeAlias = str | Path
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +21,12 @@ from matscore.files.source import SourceFacts
 from matscore.options import RejectOptions
 from matscore.pages.extra import require_extra
 from matscore.plan import Plan
-from matscore.statistics.reasons import Reasons
-from matscore.statistics.scores import Gather
 from matscore.summary import Summary
 
 if TYPE_CHECKING:
     from matscore.api.fit import FitSummary
+    from matscore.statistics.reasons import Reasons
+    from matscore.statistics.scores import Gather
 
 SCHEMA_VERSION = 1
 
@@ -49,8 +49,8 @@ class Record:
         What each input is for; without them features and, last, weights.
     gather : tuple of str
         The statistics that the reports need.
-    reasons : Reasons
-        Rows set aside, counted as they come.
+    reasons : Reasons or None
+        Rows set aside, counted as they come, where a page shows them.
     """
 
     started: datetime
@@ -59,11 +59,11 @@ class Record:
     counts: Sequence[str] = ()
     roles: Sequence[str] = ()
     gather: tuple[Gather, ...] = ()
-    reasons: Reasons = field(default_factory=Reasons)
+    reasons: Reasons | None = None
 
     def watch(self, options: RejectOptions) -> RejectOptions:
-        """Return options by which rows set aside are counted here."""
-        return replace(options, on_rejects=self.reasons.add)
+        """Return options by which rows set aside are counted here, where a page shows them."""
+        return options if self.reasons is None else replace(options, on_rejects=self.reasons.add)
 
 
 @contextmanager
@@ -109,6 +109,9 @@ def open_report(
     refuse_same_outputs([*names, *(name for name in (*outputs, *others) if name is not None)])
     if gather:
         require_extra("a report as a page", "jinja2", "matplotlib")
+        from matscore.statistics.reasons import Reasons
+
+        record.reasons = Reasons()
     if not names:
         yield record
         return
@@ -194,8 +197,9 @@ def _write_json(facts: dict[str, Any]) -> str:
 
 def _write_page(record: Record, facts: dict[str, Any]) -> str:
     from matscore.pages.report import Run, render_report
+    from matscore.statistics.reasons import Reasons
 
-    return render_report(Run(facts, record.summary, record.reasons))
+    return render_report(Run(facts, record.summary, record.reasons or Reasons()))
 
 
 def _describe_inputs(inputs: Sequence[str], record: Record) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -15,13 +15,10 @@ from matscore.decide import count_categories
 from matscore.matrix import Model
 from matscore.product import Floats
 from matscore.score import Scored, ScoreOptions, score_rows
-from matscore.statistics.scores import (
-    Gather,
-    ScoreStatistics,
-    gather_nothing,
-    gather_scores,
-)
 from matscore.work import Fault, Preview, Rows
+
+if TYPE_CHECKING:
+    from matscore.statistics.scores import Gather, ScoreStatistics
 
 OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
 """What is wrong with a row whose scores no float64 can hold, and what to do."""
@@ -157,8 +154,11 @@ class Classify:
 
     def zero(self) -> ScoreTally:
         """Return the counts of no rows."""
-        categories = self.model.categories
-        statistics = gather_nothing(self.model, self.gather) if self.gather else None
+        categories, statistics = self.model.categories, None
+        if self.gather:
+            from matscore.statistics.scores import gather_nothing
+
+            statistics = gather_nothing(self.model, self.gather)
         return ScoreTally(categories, 0, 0, 0, np.zeros(len(categories), np.int64), statistics)
 
     def apply(self, rows: Rows) -> ScoredRows:
@@ -195,6 +195,8 @@ class ScoredRows:
         decision, missing = self.scored.decision, self.rows.has_missing
         categories, statistics = self.work.model.categories, None
         if gather := self.work.gather:
+            from matscore.statistics.scores import gather_scores
+
             rows = self.rows
             statistics = gather_scores(
                 rows.features, self.scored, rows.numbers, rows.labels, gather

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -22,11 +22,13 @@ from matscore.retrieve import (
     recommend_rows,
     score_users,
 )
-from matscore.statistics.ranks import RankStatistics, gather_no_ranks, gather_ranks
-from matscore.statistics.scores import Gather
 from matscore.work import Fault, Preview, Rows
 from matscore.work.classify import OVERFLOW
 from matscore.work.ranked import RankColumns, RankedPreview, RankedRows, make_long_frame
+
+if TYPE_CHECKING:
+    from matscore.statistics.ranks import RankStatistics
+    from matscore.statistics.scores import Gather
 
 OVERFLOWING_ITEMS = (OVERFLOW[0], "the features of users or items are too large for float64")
 """What is wrong with a user whose scores no float64 can hold, and what to do."""
@@ -165,8 +167,12 @@ class Recommend:
     def zero(self) -> RecommendTally:
         """Return the counts of no users."""
         met = None if self.seen is None else np.zeros(len(self.seen.places), dtype=bool)
-        n_items, n_features = self.catalog.shape
-        found = gather_no_ranks(n_features, n_items, self.options.k) if self.gather else None
+        found = None
+        if self.gather:
+            from matscore.statistics.ranks import gather_no_ranks
+
+            n_items, n_features = self.catalog.shape
+            found = gather_no_ranks(n_features, n_items, self.options.k)
         return RecommendTally(met=met, seen=self.seen, statistics=found)
 
     def apply(self, rows: Rows) -> RecommendedRows:
@@ -221,6 +227,8 @@ class RecommendedRows:
         """Count the users."""
         found, missing, statistics = self.found, self.rows.has_missing, None
         if self.work.gather:
+            from matscore.statistics.ranks import gather_ranks
+
             n_items, k = self.work.catalog.shape[0], self.work.options.k
             statistics = gather_ranks(
                 self.rows.features, found.ranks, found.items, found.scores, n_items, k
