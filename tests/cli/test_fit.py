@@ -310,7 +310,7 @@ class TestRefused:
             (("iris.csv", "--target", "Species"), 3, 'did you mean "species"'),
             (("iris.csv", "--target", "petal_width"), 3, "--drop-cols species leaves it out"),
             (("iris.csv", "iris.csv"), 3, "--target species learns it"),
-            (("iris.csv", "--target", "species,petal_width"), 3, "several columns of categories"),
+            (("iris.csv", "--target", "species,petal_width"), 3, "text stands beside numbers"),
             (("iris.csv", "--target", "species", "--method", "ridge", "--alpha", "-1"), 2, "alpha"),
             ((*WIDTH, "--alpha", "1"), 2, "least squares has no penalty"),
             (("iris.csv", "--target", "species", "--alpha", "0"), 2, "needs a penalty"),
@@ -474,7 +474,7 @@ class TestPython:
             matscore.fit(features, targets.iloc[::-1])
         with pytest.raises(matscore.InputError, match="149 rows"):
             matscore.fit(features, targets.iloc[1:])
-        with pytest.raises(matscore.MisfitError, match="several columns of categories"):
+        with pytest.raises(matscore.MisfitError, match="text stands beside numbers"):
             matscore.fit(features, IRIS.iloc[:, 3:])
         with pytest.raises(matscore.MisfitError, match='did you mean "petal_width"'):
             matscore.fit(IRIS, "petal_widht")

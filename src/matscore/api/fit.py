@@ -275,6 +275,10 @@ def _settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) -
         raise MisfitError(sample.path, what, "say --numbers or --categories")
     if categories is None:
         categories = "text" in kinds
+    texts = [name for i, name in zip(columns, names, strict=True) if sample.kinds[i] == "text"]
+    if fit.categories is None and 0 < len(texts) < len(columns):
+        what = f"text stands beside numbers: {quote_names(texts)}"
+        raise MisfitError(sample.path, what, "learn numbers, or one column of categories")
     if categories and len(columns) > 1:
         what = f"several columns of categories: {quote_names(names)}"
         raise MisfitError(sample.path, what, "learn them one by one")
