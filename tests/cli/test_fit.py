@@ -474,7 +474,7 @@ class TestPython:
             matscore.fit(features, targets.iloc[::-1])
         with pytest.raises(matscore.InputError, match="149 rows"):
             matscore.fit(features, targets.iloc[1:])
-        with pytest.raises(matscore.MisfitError, match="text stands beside numbers"):
+        with pytest.raises(matscore.MisfitError, match="several columns of categories"):
             matscore.fit(features, IRIS.iloc[:, 3:])
         with pytest.raises(matscore.MisfitError, match='did you mean "petal_width"'):
             matscore.fit(IRIS, "petal_widht")
