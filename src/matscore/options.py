@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matscore.statistics.scores import Gather
 
 PathLike: TypeAlias = str | Path
+Engine: TypeAlias = Literal["local", "dask"]
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,18 @@ class RunOptions:
         Whether the inputs' sha256 is computed on the way.
     gather : tuple of {"page", "plot"}
         What statistics are gathered on the way: what a page shows, what a plot shows.
+    engine : {"local", "dask"}
+        What does it: threads, or the workers of a Dask cluster.
+    scheduler : str or None
+        Address of the cluster's scheduler; None starts workers of our own, `n_jobs` of them.
+    resume : bool
+        Whether parts of an output directory that are there and current are kept.
     """
 
     n_jobs: int | None = None
     chunk_bytes: int | None = None
     checksum: bool = False
     gather: tuple[Gather, ...] = ()
+    engine: Engine = "local"
+    scheduler: str | None = None
+    resume: bool = False

@@ -15,7 +15,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, Protocol, cast
 
@@ -28,6 +28,7 @@ else:
     from backports import zstd
 
 READ_BYTES = 2**20
+CHANGED = ("changed while it was read", "run again when it is complete")
 _HEAD_BYTES = 2**16
 _UTF8_NAMES = {"utf-8", "utf-8-sig"}
 
@@ -54,6 +55,17 @@ class SourceFacts:
     sha256: str | None
 
 
+@dataclass(frozen=True)
+class _Opening:
+    """How an input was opened."""
+
+    encoding: str | None = None
+    checksum: bool = False
+
+    def open(self, path: str) -> Source:
+        return open_source(path, encoding=self.encoding, checksum=self.checksum)
+
+
 @dataclass
 class Source:
     """One open input.
@@ -72,6 +84,8 @@ class Source:
         Bytes on disk; None for a pipe.
     n_mark : int
         Bytes of the byte-order mark before the head.
+    is_parked : bool
+        Whether it is closed, to be opened again.
     """
 
     path: str
@@ -84,6 +98,8 @@ class Source:
     _stamp: tuple[int, int] | None = None
     n_mark: int = 0
     _ended: bool = False
+    _opening: _Opening = field(repr=False, default_factory=_Opening)
+    is_parked: bool = False
 
     @property
     def n_read(self) -> int:
@@ -126,21 +142,47 @@ class Source:
         if digest is not None and self.kind != "csv" and self.size is not None:
             with Path(self.path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
-        return SourceFacts(
-            self.path,
-            self.size,
-            None if self._stamp is None else self._stamp[1] / 1e9,
-            None if digest is None else digest.hexdigest(),
-        )
+        return replace(self.look(), sha256=None if digest is None else digest.hexdigest())
+
+    def look(self) -> SourceFacts:
+        """Return what is known of the input before it is read."""
+        mtime = None if self._stamp is None else self._stamp[1] / 1e9
+        return SourceFacts(self.path, self.size, mtime, None)
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self.path != "-":
             self.raw.close()
 
+    def park(self) -> None:
+        """Close the file until `wake`; what cannot be opened again stays open."""
+        if self.size is not None:
+            self.is_parked = True
+            self._rest = iter(())
+            self.raw.close()
+
+    def wake(self) -> None:
+        """Open the file again where it is parked, as it was.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened, or has changed.
+        """
+        if not self.is_parked:
+            return
+        fresh = self._opening.open(self.path)
+        if fresh._stamp != self._stamp or fresh.kind != self.kind:
+            fresh.close()
+            raise FileError(self.path, *CHANGED)
+        while len(fresh.head) < len(self.head) and fresh.extend_head():
+            pass
+        self.raw, self.head, self._rest = fresh.raw, fresh.head, fresh._rest
+        self._meter, self.is_parked = fresh._meter, False
+
     def _check_unchanged(self) -> None:
         if self._stamp is not None and _stamp_of(self.raw) != self._stamp:
-            raise FileError(self.path, "changed while it was read", "run again when it is complete")
+            raise FileError(self.path, *CHANGED)
 
 
 def open_source(path: str, *, encoding: str | None = None, checksum: bool = False) -> Source:
@@ -185,6 +227,7 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
                 pass
             refuse_foreign(path, source.head)
         stack.pop_all()
+    source._opening = _Opening(encoding, checksum)
     return source
 
 

@@ -89,6 +89,9 @@ class Table:
         The file, where it is not text.
     first_record : tuple of str or None
         The first record's cells, where it was found to be no header by looking at it.
+    keys : tuple of (str, str)
+        Names and values of further columns, which are the same in every record: the folders in
+        which the file lies.
     """
 
     source: Source
@@ -101,6 +104,7 @@ class Table:
     line: int = 1
     columnar: ColumnarFile | None = None
     first_record: tuple[str, ...] | None = None
+    keys: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
@@ -113,8 +117,33 @@ class Table:
             self.columnar.close()
         self.source.close()
 
+    def park(self) -> None:
+        """Close the input until it is read, unless it cannot be opened again."""
+        if self.columnar is not None and self.source.size is not None:
+            self.columnar.close()
+        self.source.park()
 
-def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Table:
+    def wake(self) -> None:
+        """Open the input again where it is parked.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened, or has changed.
+        """
+        parked = self.source.is_parked
+        self.source.wake()
+        if parked and self.columnar is not None and self.source.kind != "csv":
+            self.columnar = open_columnar(self.path, None, self.source.kind)
+
+
+def open_table(
+    path: str,
+    options: ReadOptions,
+    *,
+    checksum: bool = False,
+    keys: tuple[tuple[str, str], ...] = (),
+) -> Table:
     """Open an input and read its header.
 
     Parameters
@@ -125,6 +154,8 @@ def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Ta
         How to read it.
     checksum : bool
         Whether to compute the sha256 of what is read.
+    keys : tuple of (str, str)
+        Further columns, for a file with a header; the file's own come first where a name is both.
 
     Returns
     -------
@@ -142,6 +173,8 @@ def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Ta
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         table = _look_at(source, options)
+        names = table.names
+        table.keys = tuple(key for key in keys if names is not None and key[0] not in names)
         stack.pop_all()
     return table
 
@@ -188,6 +221,7 @@ def iter_table(
     Chunk or FrameChunk
         In order.
     """
+    table.wake()
     if table.columnar is None:
         blocks = table.source.iter_blocks(table.start)
         yield from iter_chunks(
@@ -200,7 +234,7 @@ def iter_table(
             offset=table.source.n_mark + table.start,
         )
         return
-    used = sorted({*layout.text_columns, *layout.feature_columns})
+    used = sorted({*layout.own.text_columns, *layout.own.feature_columns}) or [0]
     n_rows = max(1, min(_FRAME_CELLS, chunk_bytes // 8) // max(len(used), 1))
     names = [table.columnar.names[i] for i in used]
     n_done = 0
@@ -394,10 +428,11 @@ def side_of(table: Table, options: ReadOptions) -> Side:
     first = None
     if table.columnar is None and table.source.is_whole:
         first = _peek_first_column(table)
+    names = None if table.names is None else (*table.names, *(name for name, _ in table.keys))
     return Side(
         table.path,
-        table.width,
-        table.names,
+        table.width + len(table.keys),
+        names,
         table.n_rows if first is None else len(first),
         first,
         first is not None and all(is_number(cell, options.decimal) for cell in first),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -134,6 +135,10 @@ class Explain:
     def zero(self) -> ExplainTally:
         """Return the counts of no rows."""
         return ExplainTally()
+
+    def read_tally(self, facts: Mapping[str, Any]) -> ExplainTally:
+        """Return the counts that gave these facts."""
+        return ExplainTally(*(facts[name] for name in ExplainTally.NAMES))
 
     def apply(self, rows: Rows) -> ExplainedRows:
         """Take the scores of rows apart."""

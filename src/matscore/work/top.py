@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -38,6 +40,10 @@ class ClassifyTop:
     def zero(self) -> ScoreTally:
         """Return the counts of no rows."""
         return self.classify.zero()
+
+    def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
+        """Return the counts that gave these facts."""
+        return self.classify.read_tally(facts)
 
     def apply(self, rows: Rows) -> TopRows:
         """Score rows and rank the categories of each."""
