@@ -112,6 +112,8 @@ LIBRARIES = {
     "jinja2": {"pages"},
     "markupsafe": {"pages"},  # Jinja's own
     "matplotlib": {"pages"},
+    "dask": {"engines"},
+    "distributed": {"engines"},
 }
 
 

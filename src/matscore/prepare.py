@@ -328,7 +328,6 @@ def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk
     return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
-
 def side_of_matrix(matrix: Matrix, table: Table) -> Side:
     """Return what planning needs to know of a table that is read."""
     return Side(

@@ -96,7 +96,13 @@ def recommend(
             write=OutputOptions(chosen, True, False, precision, excel_safe, max_rows),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
             run=run_options(
-                jobs, chunk_size, engine, scheduler, resume, checksum=bool(report), gather=record.gather
+                jobs,
+                chunk_size,
+                engine,
+                scheduler,
+                resume,
+                checksum=bool(report),
+                gather=record.gather,
             ),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,

@@ -56,14 +56,34 @@ class SourceFacts:
 
 
 @dataclass(frozen=True)
-class _Opening:
+class Opening:
     """How an input was opened."""
 
     encoding: str | None = None
     checksum: bool = False
 
     def open(self, path: str) -> Source:
+        """Open an input in this way."""
         return open_source(path, encoding=self.encoding, checksum=self.checksum)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells that a file is the one that was opened.
+
+    Attributes
+    ----------
+    path : str
+        Its name.
+    size : int
+        Bytes.
+    mtime_ns : int
+        Nanoseconds since the epoch at its last change.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
 
 
 @dataclass
@@ -98,8 +118,9 @@ class Source:
     _stamp: tuple[int, int] | None = None
     n_mark: int = 0
     _ended: bool = False
-    _opening: _Opening = field(repr=False, default_factory=_Opening)
+    opening: Opening = field(repr=False, default_factory=Opening)
     is_parked: bool = False
+    _is_plain: bool = False
 
     @property
     def n_read(self) -> int:
@@ -144,6 +165,16 @@ class Source:
                 digest = hashlib.file_digest(file, "sha256")
         return replace(self.look(), sha256=None if digest is None else digest.hexdigest())
 
+    @property
+    def stamp(self) -> Stamp | None:
+        """What tells the file from others; None for a pipe."""
+        return None if self._stamp is None else Stamp(self.path, *self._stamp)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its bytes are the text itself, neither compressed nor in another encoding."""
+        return self.kind == "csv" and self._is_plain and self._stamp is not None
+
     def look(self) -> SourceFacts:
         """Return what is known of the input before it is read."""
         mtime = None if self._stamp is None else self._stamp[1] / 1e9
@@ -171,7 +202,7 @@ class Source:
         """
         if not self.is_parked:
             return
-        fresh = self._opening.open(self.path)
+        fresh = self.opening.open(self.path)
         if fresh._stamp != self._stamp or fresh.kind != self.kind:
             fresh.close()
             raise FileError(self.path, *CHANGED)
@@ -221,14 +252,61 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
             source = Source(path, columnar, first, raw, size, _meter=meter, _stamp=stamp)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())
-            text, n_mark = _start_decoding(path, blocks, encoding)
+            text, n_mark, is_utf8 = _start_decoding(path, blocks, encoding)
             source = Source(path, "csv", b"", raw, size, text, meter, stamp, n_mark)
+            source._is_plain = is_utf8 and kind == "csv"
             while len(source.head) < _HEAD_BYTES and source.extend_head():
                 pass
             refuse_foreign(path, source.head)
         stack.pop_all()
-    source._opening = _Opening(encoding, checksum)
+    source.opening = Opening(encoding, checksum)
     return source
+
+
+def read_range(stamp: Stamp, start: int, stop: int) -> bytes:
+    """Read some bytes of a file; errors are those of `iter_range`."""
+    return b"".join(iter_range(stamp, start, stop))
+
+
+def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
+    """Yield some bytes of a file in blocks.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The file.
+    start, stop : int
+        The bytes.
+
+    Yields
+    ------
+    bytes
+        Blocks of about a megabyte.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read, or has changed.
+    """
+    raw, size, found = _open_raw(stamp.path)
+    with raw:
+        if size is None or found != (stamp.size, stamp.mtime_ns):
+            raise FileError(stamp.path, *CHANGED)
+        raw.seek(start)
+        n_left = stop - start
+        while n_left:
+            block = _read_raw(stamp.path, raw, min(n_left, READ_BYTES))
+            if not block:
+                raise FileError(stamp.path, *CHANGED)
+            n_left -= len(block)
+            yield block
+
+
+def _read_raw(path: str, raw: BinaryIO, size: int) -> bytes:
+    try:
+        return raw.read(size)
+    except OSError as error:
+        raise FileError(path, (error.strerror or str(error)).lower()) from error
 
 
 def _open_raw(path: str) -> tuple[BinaryIO, int | None, tuple[int, int] | None]:
@@ -374,19 +452,22 @@ def _make_decompressor(kind: str) -> _Decompressor:
 
 def _start_decoding(
     path: str, blocks: Iterator[bytes], encoding: str | None
-) -> tuple[Iterator[bytes], int]:
-    """Return the text as UTF-8 in pieces, none empty, and the length of its byte-order mark."""
+) -> tuple[Iterator[bytes], int, bool]:
+    """Return the text as UTF-8 in pieces, none empty, and the length of its byte-order mark.
+
+    And whether it was UTF-8 before.
+    """
     first = next(blocks, b"")
     while len(first) < 4 and (more := next(blocks, b"")):
         first += more
     found, n_mark = encoding_of(first)
     name = found if encoding is None or n_mark else encoding
     rest = itertools.chain([first[n_mark:]], blocks)
-    return filter(None, _decode(path, rest, name, n_mark)), n_mark
+    return filter(None, _decode(path, rest, name, n_mark)), n_mark, _is_utf8(name)
 
 
 def _decode(path: str, blocks: Iterator[bytes], encoding: str, n_mark: int) -> Iterator[bytes]:
-    if codecs.lookup(encoding).name in _UTF8_NAMES:
+    if _is_utf8(encoding):
         yield from blocks
         return
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -395,6 +476,10 @@ def _decode(path: str, blocks: Iterator[bytes], encoding: str, n_mark: int) -> I
         yield _recode(path, decoder, block, n_done, encoding)
         n_done += len(block)
     yield _recode(path, decoder, b"", n_done, encoding, final=True)
+
+
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name in _UTF8_NAMES
 
 
 def _recode(
