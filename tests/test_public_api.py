@@ -88,10 +88,10 @@ LAYERS = (
     "work",
     "pipeline",
     "beside",
-    "engines",
-    "budget",
     "summary",
     "prepare",
+    "engines",
+    "budget",
     "items",
     "pages",
     "api",
@@ -103,7 +103,7 @@ ABOVE_FILES = set(LAYERS[LAYERS.index("files") :])
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
     "numpy": set(LAYERS) - {"", "errors", "names", "__main__"},
-    "polars": ABOVE_FILES - {"engines", "budget", "api", "frames", "__main__"},
+    "polars": ABOVE_FILES - {"budget", "api", "frames", "__main__"},
     "pandas": {"frames"},
     "sklearn": {"logistic"},
     "backports": {"files"},
@@ -113,6 +113,8 @@ LIBRARIES = {
     "jinja2": {"pages"},
     "markupsafe": {"pages"},  # Jinja's own
     "matplotlib": {"pages"},
+    "dask": {"engines"},
+    "distributed": {"engines"},
 }
 
 

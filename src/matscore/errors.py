@@ -156,6 +156,14 @@ class OutputError(FileError):
     """A file that cannot be written."""
 
 
+class ClusterError(FileError):
+    """A cluster that cannot do the work; its path is the address of the one at fault."""
+
+
+class ClusterWarning(UserWarning):
+    """Something about a cluster that may change the last digits of its results."""
+
+
 class MissingExtraError(MatscoreError):
     """An optional package that is not installed.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matscore.statistics.scores import Gather
 
 PathLike: TypeAlias = str | Path
+Engine: TypeAlias = Literal["local", "dask"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ class RunOptions:
     memory_bytes : int or None
         Memory that the run aims to stay in, for chunks of fitting size in as many threads as it
         allows; None is 224 MiB.
+    engine : {"local", "dask"}
+        What does it: threads, or the workers of a Dask cluster.
+    scheduler : str or None
+        Address of the cluster's scheduler; None starts workers of our own, `n_jobs` of them.
+    resume : bool
+        Whether parts of an output directory that are there and current are kept.
     """
 
     n_jobs: int | None = None
@@ -94,3 +101,6 @@ class RunOptions:
     checksum: bool = False
     gather: tuple[Gather, ...] = ()
     memory_bytes: int | None = None
+    engine: Engine = "local"
+    scheduler: str | None = None
+    resume: bool = False

@@ -17,6 +17,7 @@ from matscore.files.encode import SHOWN, OutputSpec, encode_frame, finish_frame
 from matscore.files.parse import Layout, ParsedRows, Reject
 from matscore.files.records import find_records
 from matscore.files.rows import FrameChunk, parse_rows
+from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
 from matscore.work import Fault, Outcome, Preview, Rows, Work
 
@@ -35,12 +36,34 @@ class Job:
         What to write; None where only counts are wanted.
     on_error : {"fail", "reject"}
         Whether a bad row stops the run or is set aside.
+    part : int
+        Which of the inputs it is for.
     """
 
     layout: Layout
     work: Work
     output: OutputSpec | None
     on_error: Literal["fail", "reject"] = "fail"
+    part: int = 0
+
+
+@dataclass(frozen=True)
+class Written:
+    """An output that was written where its rows were made.
+
+    Attributes
+    ----------
+    source : SourceFacts
+        The input.
+    size : int
+        Bytes of the output.
+    sha256 : str
+        Of the output.
+    """
+
+    source: SourceFacts
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -61,6 +84,10 @@ class ChunkResult:
         Rows set aside.
     preview : Preview or None
         The first rows, where the output is a table.
+    part : int
+        Which of the inputs it comes from.
+    written : Written or None
+        The output of all of that input, where a worker wrote it itself.
     """
 
     path: str
@@ -69,6 +96,13 @@ class ChunkResult:
     tally: Any
     rejects: list[Reject] = field(default_factory=list)
     preview: Preview | None = None
+    part: int = 0
+    written: Written | None = None
+
+
+def run_pair(pair: tuple[Job, Chunk | FrameChunk]) -> ChunkResult:
+    """Do a job on a chunk."""
+    return run_chunk(*pair)
 
 
 def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
@@ -107,7 +141,8 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     elif job.output is not None and parsed.n_rows:
         frame = outcome.frame()
         data = encode_frame(job.output, finish_frame(job.output, frame)) if frame.height else b""
-    return ChunkResult(chunk.path, data, parsed.n_rows, outcome.tally(), parsed.rejects, preview)
+    tally, part = outcome.tally(), job.part
+    return ChunkResult(chunk.path, data, parsed.n_rows, tally, parsed.rejects, preview, part)
 
 
 def _take_rows(layout: Layout, chunk: Chunk | FrameChunk, parsed: ParsedRows) -> Rows:

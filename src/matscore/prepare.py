@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.files.encode import Columns, Format, OutputSpec
+from matscore.files.listing import Input
 from matscore.files.parse import Layout
 from matscore.files.rows import FrameChunk
 from matscore.files.source import SourceFacts
@@ -29,6 +30,8 @@ from matscore.work.ranked import RankColumns
 
 CHUNK_BYTES = 4 * 2**20
 _RECORDS_A_CHUNK = 16
+_WEIGHTS_COPIES = 4
+_OPEN_INPUTS = 64
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class Weights:
     matrix: Matrix
     side: Side
     facts: SourceFacts
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that it takes: as it is read, in canonical order, and in tiles that are padded."""
+        return _WEIGHTS_COPIES * self.matrix.rest.nbytes
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,52 @@ def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Wei
     with contextlib.closing(table):
         matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, side_of_matrix(matrix, table), table.source.facts())
+
+
+def plan_inputs(
+    stack: contextlib.ExitStack,
+    inputs: Sequence[Input],
+    weights: Weights,
+    read: ReadOptions,
+    align: PlanOptions,
+    *,
+    checksum: bool = False,
+) -> list[Part]:
+    """Open and plan all inputs, each by itself.
+
+    Parameters
+    ----------
+    stack : ExitStack
+        Closes them in the end.
+    inputs : sequence of Input
+        The inputs. Where they are many they are closed again until they are read, since an
+        operating system lets nobody have a thousand files open.
+    weights : Weights
+        The other side.
+    read, align : ReadOptions, PlanOptions
+        How they are read and lined up.
+    checksum : bool
+        Whether to compute the sha256 of what is read.
+
+    Returns
+    -------
+    list of Part
+        In the inputs' order.
+
+    Raises
+    ------
+    InputError, FileError
+        One cannot be read, or not with certainty.
+    """
+    parts = []
+    for one in inputs:
+        keys = () if align.transpose_features else one.keys
+        table = open_table(one.path, read, checksum=checksum, keys=keys)
+        stack.callback(table.close)
+        parts.append(plan_part(table, weights, read, align))
+        if len(inputs) > _OPEN_INPUTS:
+            table.park()
+    return parts
 
 
 def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOptions) -> Part:
@@ -210,15 +264,46 @@ def take_model(plan: Plan, weights: Weights) -> Model:
     return make_model(plan, weights.matrix.values(label_column=plan.weights_label_column))
 
 
+def make_jobs(
+    parts: Sequence[Part],
+    read: ReadOptions,
+    works: Sequence[Work],
+    output: OutputSpec | None,
+    on_error: Literal["fail", "reject"],
+) -> list[Job]:
+    """Return what to do with the chunks of each part."""
+    return [
+        make_job(part, read, work, output, on_error, number)
+        for number, (part, work) in enumerate(zip(parts, works, strict=True))
+    ]
+
+
 def make_job(
     part: Part,
     read: ReadOptions,
     work: Work,
     output: OutputSpec | None,
     on_error: Literal["fail", "reject"],
+    number: int = 0,
 ) -> Job:
-    """Return what to do with the chunks of one part."""
-    return Job(_layout_of(part, read), work, output, on_error)
+    """Return what to do with the chunks of one part, which is the input of that number."""
+    return Job(_layout_of(part, read), work, output, on_error, number)
+
+
+def share_works(plans: Sequence[Plan], prepare: Callable[[Plan], Work]) -> list[Work]:
+    """Return what to do by each plan, one object for all plans that differ in the file alone.
+
+    A thousand files with one header then hold the weights once.
+    """
+    works: dict[Plan, Work] = {}
+    found = []
+    for plan in plans:
+        side = replace(plan.features, path="", n_rows=None, first=None, first_record=None)
+        key = replace(plan, features=side, facts=())
+        if key not in works:
+            works[key] = prepare(plan)
+        found.append(works[key])
+    return found
 
 
 def chunk_bytes_of(table: Table, run: RunOptions) -> int:
@@ -227,20 +312,26 @@ def chunk_bytes_of(table: Table, run: RunOptions) -> int:
 
 
 def iter_pairs(
-    parts: Sequence[Part], jobs: Sequence[Job], run: RunOptions
+    parts: Sequence[Part], jobs: Sequence[Job], run: RunOptions, *, apart: bool = False
 ) -> Iterator[tuple[Job, Chunk | FrameChunk]]:
-    """Yield every chunk of every part, in order, with what is to be done with it."""
+    """Yield every chunk of every part, in order, with what is to be done with it.
+
+    Rows are counted over all parts, or in each anew where the parts stay apart.
+    """
     row = 0
     for part, job in zip(parts, jobs, strict=True):
-        chunks: Iterable[Chunk | FrameChunk]
-        if part.turned is not None:
-            chunks = [FrameChunk(part.table.path, part.turned, 1, row)]
-        else:
-            chunk_bytes = chunk_bytes_of(part.table, run)
-            chunks = iter_table(part.table, job.layout, chunk_bytes=chunk_bytes, row=row)
-        for chunk in chunks:
+        row = 0 if apart else row
+        for chunk in iter_part(part, job, run, row):
             yield job, chunk
             row = chunk.row + chunk.n_records
+        part.table.park()
+
+
+def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk | FrameChunk]:
+    """Return the chunks of one part."""
+    if part.turned is not None:
+        return [FrameChunk(part.table.path, part.turned, 1, row)]
+    return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
 def side_of_matrix(matrix: Matrix, table: Table) -> Side:
@@ -270,8 +361,10 @@ def _turn(matrix: Matrix, plan: Plan) -> pl.DataFrame:
 def _layout_of(part: Part, read: ReadOptions) -> Layout:
     table, plan = part.table, part.plan
     turned = part.turned is not None
+    keys = () if turned else table.keys
+    names = None if turned or table.names is None else (*table.names, *(name for name, _ in keys))
     return Layout(
-        None if turned else table.names,
+        names,
         part.turned.width if part.turned is not None else table.width,
         plan.label_column,
         plan.kept_columns,
@@ -280,4 +373,5 @@ def _layout_of(part: Part, read: ReadOptions) -> Layout:
         read.decimal,
         read.missing,
         read.missing_values,
+        constants=tuple(value for _, value in keys),
     )

@@ -117,6 +117,11 @@ class Totals(Generic[Counts]):
                 f"{self.n_rejected} of {_count_rows(n_in)} rejected, more than {100 * share:.6g}%"
             )
 
+    def add(self, n_rows: int, tally: Counts) -> None:
+        """Add rows that were scored before."""
+        self.n_rows += n_rows
+        self.tally = self.tally + tally
+
     def _give_up(self, what: str) -> None:
         if (first := self._first) is None:
             raise RuntimeError("rows are counted as rejected, but none is known")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from matscore.api.run import check_paths, enter_output, format_of, report_progress, run_pair
+from matscore.api.paths import check_paths, enter_output, format_of, report_progress
 from matscore.beside import Companion, open_companion
 from matscore.budget import fit_budget
 from matscore.engines.local import count_jobs, map_ordered
@@ -23,7 +23,7 @@ from matscore.files.weights import write_weights
 from matscore.learn import FitOptions, Learned, Method
 from matscore.names import quote_names
 from matscore.options import PathLike, RejectOptions, RunOptions
-from matscore.pipeline import Job
+from matscore.pipeline import Job, run_pair
 from matscore.plan.learning import (
     ColumnOptions,
     FeatureColumns,
@@ -203,7 +203,8 @@ def fit_file(
         totals = Totals(work.zero(), rejects)
         results = map_ordered(run_pair, pairs, run.n_jobs or count_jobs())
         with contextlib.closing(results):
-            counted = totals.count(results, partial(report_progress, [table], on_progress))
+            report = partial(report_progress, [table], lambda: table.source.n_read, on_progress)
+            counted = totals.count(results, report)
             deliver_results(deliver_rejects(counted, aside), None, None)
         names, order = sorted_.feature_names, sorted_.file_order
         learned = learn(

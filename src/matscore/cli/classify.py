@@ -61,6 +61,9 @@ def classify(
     max_rejects: o.MaxRejects = None,
     report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
+    resume: o.Resume = False,
+    engine: o.EngineChoice = o.Engine.local,
+    scheduler: o.Scheduler = None,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
     memory: o.Memory = None,
@@ -80,12 +83,12 @@ def classify(
         output_options,
         read_options,
         reject_options,
+        run_options,
         score_options,
     )
     from matscore.cli.report import open_report
     from matscore.cli.say import say_facts, say_rejects
     from matscore.cli.streams import open_streams
-    from matscore.options import RunOptions
     from matscore.work.classify import ScoreTally
 
     streams = open_streams(color.value)
@@ -116,8 +119,8 @@ def classify(
                 chosen, not no_scores, margin, precision, excel_safe, max_rows, top_k
             ),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
-            run=RunOptions(
-                jobs, chunk_size, memory_bytes=memory, checksum=bool(report),
+            run=run_options(
+                jobs, chunk_size, memory, engine, scheduler, resume, checksum=bool(report),
                 gather=record.gather + draw_plot.gather,
             ),
             on_plan=screen.look_first(say_facts(streams, record, verbose=verbose, quiet=quiet)),
@@ -126,8 +129,8 @@ def classify(
         if chosen != "table":
             record.summary = run(output=streams.out if output is None else output)
             streams.out.finish()
-        elif output is None:
-            record.summary = run()
+        elif output is None or output.endswith("/"):
+            record.summary = run(output=output)
         else:
             record.summary = write_table(run, output, inputs, render)
         draw_plot(record.summary)
@@ -161,9 +164,11 @@ def find_format(output: str) -> Format:
     """
     from pathlib import Path
 
-    from matscore.api.run import format_of
+    from matscore.api.paths import format_of
     from matscore.errors import UsageError
 
+    if output.endswith("/"):
+        return "csv"
     ending = Path(output).suffix.lower()
     if ending in _FOREIGN:
         hint = "name a .csv, .json, .parquet, ... file, or say --format"

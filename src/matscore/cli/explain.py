@@ -37,6 +37,9 @@ def explain(
     max_rejects: o.MaxRejects = None,
     report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
+    resume: o.Resume = False,
+    engine: o.EngineChoice = o.Engine.local,
+    scheduler: o.Scheduler = None,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
     memory: o.Memory = None,
@@ -54,13 +57,13 @@ def explain(
     from matscore.cli.classify import choose_format, write_table
     from matscore.cli.explain_table import render_explanation
     from matscore.cli.progress import show_progress
-    from matscore.cli.reading import align_options, read_options, reject_options
+    from matscore.cli.reading import align_options, read_options, reject_options, run_options
     from matscore.cli.report import open_report
     from matscore.cli.say import say_facts, say_rejects, say_unexplained
     from matscore.cli.streams import open_streams
     from matscore.contributions import ExplainOptions
     from matscore.errors import UsageError
-    from matscore.options import OutputOptions, RunOptions
+    from matscore.options import OutputOptions
     from matscore.work.explain import ExplainTally
 
     streams = open_streams(color.value)
@@ -87,15 +90,17 @@ def explain(
                 chosen, precision=precision, excel_safe=excel_safe, max_rows=max_rows
             ),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
-            run=RunOptions(jobs, chunk_size, memory_bytes=memory, checksum=bool(report)),
+            run=run_options(
+                jobs, chunk_size, memory, engine, scheduler, resume, checksum=bool(report)
+            ),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )  # fmt: skip
         if chosen != "table":
             record.summary = run(output=streams.out if output is None else output)
             streams.out.finish()
-        elif output is None:
-            record.summary = run()
+        elif output is None or output.endswith("/"):
+            record.summary = run(output=output)
         else:
             record.summary = write_table(run, output, inputs, render_explanation)
     if record.summary is not None and chosen == "table" and output is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from functools import partial
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -62,6 +63,7 @@ def main() -> NoReturn:
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
     guard_process()
     code = 0
+    warnings.showwarning = _show_warning
     try:
         app(prog_name="matscore")
     except SystemExit as ended:
@@ -72,6 +74,18 @@ def main() -> NoReturn:
 
         code = report_failure(find_stop(error), open_streams().err_console(), sys.argv[1:])
     _leave(code)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Say a warning of ours in a line; any other one as Python does."""
+    from matscore.cli.streams import open_streams
+    from matscore.cli.text import show
+    from matscore.errors import ClusterWarning
+
+    if issubclass(category, ClusterWarning):
+        open_streams().err_console().print(show(f"matscore: {message}"), soft_wrap=True)
+    else:
+        print(f"{category.__name__}: {message}", file=sys.stderr)
 
 
 def _leave(code: int) -> NoReturn:

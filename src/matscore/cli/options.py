@@ -107,6 +107,13 @@ class Metric(StrEnum):
     cosine = "cosine"
 
 
+class Engine(StrEnum):
+    """What runs the work."""
+
+    local = "local"
+    dask = "dask"
+
+
 class Decimal(StrEnum):
     """Decimal marks."""
 
@@ -170,7 +177,8 @@ FeaturesFiles = Annotated[
     list[str],
     typer.Argument(
         metavar="FEATURES...",
-        help="Files with one row an item and one column a feature; `-` is standard input.",
+        help="Files with one row an item and one column a feature, directories of them and quoted "
+        "patterns; `-` is standard input.",
         show_default=False,
     ),
 ]
@@ -596,7 +604,8 @@ OutputFile = Annotated[
     str | None,
     _option(
         OUTPUT,
-        "Write to FILE, whole or not at all; `.gz`, `.zst`, `.bz2`, `.xz` compress.",
+        "Write to FILE, whole or not at all; `.gz`, `.zst`, `.bz2`, `.xz` compress. `DIR/` gets "
+        "one file an input.",
         "--output",
         "-o",
         metavar="FILE",
@@ -618,11 +627,33 @@ ExcelSafe = Annotated[
     ),
 ]
 ColorWhen = Annotated[Color, _option(OUTPUT, "When to colour.", "--color")]
+Resume = Annotated[
+    bool,
+    _option(
+        RUNNING,
+        "Keep what an earlier run has written to `DIR/` from the same inputs, weights and options.",
+        "--resume",
+    ),
+]
+EngineChoice = Annotated[
+    Engine,
+    _option(RUNNING, "What does the work: threads, or the workers of a Dask cluster.", "--engine"),
+]
+Scheduler = Annotated[
+    str | None,
+    _option(
+        RUNNING,
+        "The cluster's scheduler, such as `tcp://10.0.0.1:8786`; without it workers are started "
+        "on this machine.",
+        "--scheduler",
+        metavar="ADDRESS",
+    ),
+]
 Jobs = Annotated[
     int | None,
     _option(
         RUNNING,
-        "Threads.",
+        "Threads, or workers that are started on this machine.",
         "--jobs",
         "-j",
         min=1,

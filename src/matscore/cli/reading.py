@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import math
+from typing import TYPE_CHECKING
 
 from matscore.cli import options as o
 from matscore.errors import UsageError
 from matscore.files.encode import Format
 from matscore.files.parse import MISSING_VALUES
 from matscore.files.table import ReadOptions
-from matscore.options import OutputOptions, RejectOptions
+from matscore.options import OutputOptions, RejectOptions, RunOptions
 from matscore.plan import PlanOptions
 from matscore.retrieve import RecommendOptions
 from matscore.score import ScoreOptions
+
+if TYPE_CHECKING:
+    from matscore.statistics.scores import Gather
 
 
 def read_options(
@@ -112,6 +116,31 @@ def recommend_options(
             what = f"{option} and --matrix contradict each other"
             raise UsageError(what, "a matrix has the score of every user and item")
     return RecommendOptions(10 if k is None else k, min_score)
+
+
+def run_options(
+    jobs: int | None,
+    chunk_size: int | None,
+    memory: int | None,
+    engine: o.Engine,
+    scheduler: str | None,
+    resume: bool,
+    *,
+    checksum: bool,
+    gather: tuple[Gather, ...] = (),
+) -> RunOptions:
+    """Return how the work is done.
+
+    Raises
+    ------
+    UsageError
+        Options that contradict each other.
+    """
+    if scheduler is not None and engine is not o.Engine.dask:
+        raise UsageError("--scheduler has no effect", "it goes with --engine dask")
+    if scheduler is not None and jobs is not None:
+        raise UsageError("--jobs has no effect", "the cluster at --scheduler has its own workers")
+    return RunOptions(jobs, chunk_size, checksum, gather, memory, engine.value, scheduler, resume)
 
 
 def align_options(

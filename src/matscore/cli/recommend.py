@@ -44,6 +44,9 @@ def recommend(
     max_rejects: o.MaxRejects = None,
     report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
+    resume: o.Resume = False,
+    engine: o.EngineChoice = o.Engine.local,
+    scheduler: o.Scheduler = None,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
     memory: o.Memory = None,
@@ -63,11 +66,12 @@ def recommend(
         read_options,
         recommend_options,
         reject_options,
+        run_options,
     )
     from matscore.cli.report import open_report
     from matscore.cli.say import say_excluded, say_facts, say_rejects
     from matscore.cli.streams import open_streams
-    from matscore.options import OutputOptions, RunOptions
+    from matscore.options import OutputOptions
     from matscore.work.recommend import RecommendTally
 
     streams = open_streams(color.value)
@@ -92,8 +96,15 @@ def recommend(
             ),
             write=OutputOptions(chosen, True, False, precision, excel_safe, max_rows),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
-            run=RunOptions(
-                jobs, chunk_size, memory_bytes=memory, checksum=bool(report), gather=record.gather
+            run=run_options(
+                jobs,
+                chunk_size,
+                memory,
+                engine,
+                scheduler,
+                resume,
+                checksum=bool(report),
+                gather=record.gather,
             ),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
@@ -102,8 +113,8 @@ def recommend(
         if chosen != "table":
             record.summary = run(output=streams.out if output is None else output)
             streams.out.finish()
-        elif output is None:
-            record.summary = run()
+        elif output is None or output.endswith("/"):
+            record.summary = run(output=output)
         else:
             record.summary = write_table(run, output, inputs, render)
     if record.summary is not None and chosen == "table" and output is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matscore
-from matscore.api.run import refuse_same_outputs
+from matscore.api.paths import refuse_same_outputs
 from matscore.errors import OutputError
 from matscore.files.compress import open_output
 from matscore.files.source import SourceFacts
@@ -205,7 +205,7 @@ def _write_page(record: Record, facts: dict[str, Any]) -> str:
 def _describe_inputs(inputs: Sequence[str], record: Record) -> list[dict[str, Any]]:
     summary = record.summary
     facts = summary.inputs if summary else tuple(_look(path) for path in inputs)
-    roles = record.roles or [*["features"] * (len(inputs) - 1), "weights"]
+    roles = record.roles or [*["features"] * (len(facts) - 1), "weights"]
     return [
         {
             "role": role,

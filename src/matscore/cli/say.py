@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matscore.cli.text import plural, show
+from matscore.errors import ClusterWarning
 
 if TYPE_CHECKING:
     from matscore.api.fit import FitSummary
@@ -36,6 +38,8 @@ def say_facts(
     callable
         Takes the plans.
     """
+    if quiet:
+        warnings.simplefilter("ignore", ClusterWarning)
 
     def say(plans: tuple[Plan, ...]) -> None:
         record.plans = plans

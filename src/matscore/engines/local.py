@@ -4,12 +4,59 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
+
+from matscore.engines import Results
+from matscore.files.rows import FrameChunk
+from matscore.files.source import SourceFacts
+from matscore.files.split import Chunk
+from matscore.options import RunOptions
+from matscore.pipeline import Job, run_pair
+from matscore.prepare import Part, iter_pairs
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Threads of this process.
+
+    Attributes
+    ----------
+    run : RunOptions
+        How many, and the chunks.
+    """
+
+    run: RunOptions
+
+    def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
+        """Do jobs on chunks that are read here."""
+        return map_ordered(run_pair, pairs, self.run.n_jobs or count_jobs())
+
+    def run_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
+    ) -> Results:
+        """Do a job on each part, chunk by chunk."""
+        return self.run_pairs(iter_pairs(parts, jobs, self.run, apart=apart))
+
+    def write_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
+    ) -> Results | None:
+        """Return None: nothing is written beside the one thread that writes."""
+        del parts, jobs, outputs
+        return None
+
+    def count_read(self, parts: Sequence[Part]) -> int:
+        """Return the bytes of the inputs that are read."""
+        return sum(part.table.source.n_read for part in parts)
+
+    def facts_of(self, part: Part) -> SourceFacts:
+        """Return what a report says of an input that is read."""
+        return part.table.source.facts()
 
 
 def count_jobs() -> int:

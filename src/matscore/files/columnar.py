@@ -176,6 +176,39 @@ def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) ->
         )
 
 
+def iter_parquet(
+    path: str, columns: Sequence[str], start: int, stop: int, n_rows_per_chunk: int
+) -> Iterator[pl.DataFrame]:
+    """Yield some rows of a Parquet file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    columns : sequence of str
+        At least one name; the frames have these columns, in this order.
+    start, stop : int
+        The rows.
+    n_rows_per_chunk : int
+        Rows of every frame but the last.
+
+    Yields
+    ------
+    DataFrame
+        One row or more.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read, or is damaged.
+    """
+    os.environ.setdefault("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")
+    with _open_file(path) as file, _tell_damage(path):
+        rows = pl.scan_parquet(_find_source(file), glob=False, hive_partitioning=False)
+        slices = _iter_slices(rows.select(columns), stop, n_rows_per_chunk, start)
+        yield from rebatch(slices, n_rows_per_chunk)
+
+
 def rebatch(frames: Iterable[pl.DataFrame], n_rows: int) -> Iterator[pl.DataFrame]:
     """Cut and join frames so that all have the same number of rows but the last.
 
@@ -285,10 +318,12 @@ def _open_parquet(path: str, source: Path) -> Content:
     return Content(schema, n_rows, iter_frames)
 
 
-def _iter_slices(rows: pl.LazyFrame, n_rows: int, chunk: int) -> Iterator[pl.DataFrame]:
-    start, size = 0, chunk
+def _iter_slices(
+    rows: pl.LazyFrame, n_rows: int, chunk: int, start: int = 0
+) -> Iterator[pl.DataFrame]:
+    size = chunk
     while start < n_rows:
-        frame = rows.slice(start, size).collect()
+        frame = rows.slice(start, min(size, n_rows - start)).collect()
         if frame.height != min(size, n_rows - start):
             raise DamageError(f"it does not have the {n_rows} rows that it claims")
         yield frame

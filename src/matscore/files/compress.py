@@ -26,7 +26,9 @@ _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bzip2", ".xz": "xz"}
 
 
 @contextmanager
-def open_output(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.BufferedIOBase]:
+def open_output(
+    path: str, *, inputs: Sequence[str] = (), digest: Digest | None = None
+) -> Iterator[io.BufferedIOBase]:
     r"""Open an output as `open_whole` does, compressing as the ending of its name says.
 
     The same bytes written give the same compressed bytes, however they are cut into writes.
@@ -37,6 +39,8 @@ def open_output(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.Buffere
         The output's name as it was given.
     inputs : sequence of str
         Names of the inputs; the output must be none of them.
+    digest : hash object, optional
+        Is given the bytes of the file.
 
     Yields
     ------
@@ -59,7 +63,8 @@ def open_output(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.Buffere
     b'film,drama\n'
     """
     compression = compression_of(path)
-    with open_whole(path, inputs=inputs) as out:
+    with open_whole(path, inputs=inputs) as file:
+        out = file if digest is None else _HashedWriter(file, digest)
         if compression is None:
             yield out
         else:
@@ -95,6 +100,25 @@ class _Encoder(Protocol):
     def compress(self, data: ReadableBuffer, /) -> bytes: ...
 
     def flush(self) -> bytes: ...
+
+
+class Digest(Protocol):
+    """A hash object of `hashlib`."""
+
+    def update(self, data: ReadableBuffer, /) -> None:
+        """Take in more bytes."""
+
+
+class _HashedWriter(io.BufferedIOBase):
+    """Passes bytes on and has them hashed."""
+
+    def __init__(self, out: io.BufferedIOBase, digest: Digest) -> None:
+        self._out = out
+        self._digest = digest
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        self._digest.update(data)
+        return self._out.write(data)
 
 
 class _CompressedWriter(io.BufferedIOBase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from typing import IO, Protocol, TypeAlias
+from typing import IO, Protocol, TypeAlias, TypeVar
 
 import polars as pl
 
@@ -31,6 +31,9 @@ class Result(Protocol):
     @property
     def rejects(self) -> list[Reject]:
         """Rows set aside."""
+
+
+AnyResult = TypeVar("AnyResult", bound=Result)
 
 
 def deliver_results(
@@ -62,7 +65,7 @@ def deliver_results(
         _write_text(results, spec, out)
 
 
-def deliver_rejects(results: Iterable[Result], out: BinaryFile | None) -> Iterator[Result]:
+def deliver_rejects(results: Iterable[AnyResult], out: BinaryFile | None) -> Iterator[AnyResult]:
     """Write the results' rejects and pass the results on.
 
     Parameters

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -71,6 +72,8 @@ class Layout:
         Cells that count as missing, besides empty ones.
     missing_hint : str
         What to do about a missing cell that is refused.
+    constants : tuple of str
+        Texts of further columns after the file's own, the same in every record.
     """
 
     names: tuple[str, ...] | None
@@ -83,6 +86,22 @@ class Layout:
     missing: MissingPolicy = "error"
     missing_values: tuple[str, ...] = MISSING_VALUES
     missing_hint: str = "--missing zero, keep or skip takes the row"
+    constants: tuple[str, ...] = ()
+
+    @cached_property
+    def own(self) -> Layout:
+        """The layout of the file alone, without constants."""
+        if not self.constants:
+            return self
+        label = self.label_column
+        return replace(
+            self,
+            names=None if self.names is None else self.names[: self.width],
+            label_column=None if label is None or label >= self.width else label,
+            kept_columns=tuple(i for i in self.kept_columns if i < self.width),
+            feature_columns=tuple(i for i in self.feature_columns if i < self.width),
+            constants=(),
+        )
 
     @property
     def text_columns(self) -> tuple[int, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from matscore.errors import InputError
+from matscore.files.numbers import is_number, parse_numbers
 from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
 from matscore.files.split import Chunk
 from matscore.files.typed import feature_column, label_text
@@ -58,9 +60,33 @@ def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
     Raises
     ------
     InputError
-        Damage that no row can be blamed for.
+        Damage that no row can be blamed for, or a constant feature that is no number.
     """
-    return parse_chunk(layout, chunk) if isinstance(chunk, Chunk) else parse_frame(layout, chunk)
+    own = layout.own
+    parsed = parse_chunk(own, chunk) if isinstance(chunk, Chunk) else parse_frame(own, chunk)
+    return _add_constants(layout, chunk.path, parsed) if layout.constants else parsed
+
+
+def _add_constants(layout: Layout, path: str, parsed: ParsedRows) -> ParsedRows:
+    """Put the constants among the columns of the file."""
+    of_file, texts = iter(parsed.features), dict(parsed.texts)
+    features = [
+        next(of_file) if i < layout.width else np.full(parsed.n_rows, _number_of(layout, path, i))
+        for i in layout.feature_columns
+    ]
+    for i in layout.text_columns:
+        if i >= layout.width:
+            value = layout.constants[i - layout.width]
+            texts[i] = pl.repeat(value, parsed.n_rows, dtype=pl.String, eager=True)
+    return replace(parsed, features=features, texts=texts)
+
+
+def _number_of(layout: Layout, path: str, column: int) -> float:
+    text = layout.constants[column - layout.width]
+    if not is_number(text, layout.decimal):
+        what, hint = f'the folder\'s value "{text}" is not a number', "it is used as a feature"
+        raise InputError(path, what, hint, name=layout.name_of(column))
+    return float(parse_numbers(pl.Series([text]), (), layout.decimal).values[0])
 
 
 def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:

@@ -15,7 +15,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, Protocol, cast
 
@@ -28,6 +28,7 @@ else:
     from backports import zstd
 
 READ_BYTES = 2**20
+CHANGED = ("changed while it was read", "run again when it is complete")
 _HEAD_BYTES = 2**16
 _UTF8_NAMES = {"utf-8", "utf-8-sig"}
 
@@ -54,6 +55,37 @@ class SourceFacts:
     sha256: str | None
 
 
+@dataclass(frozen=True)
+class Opening:
+    """How an input was opened."""
+
+    encoding: str | None = None
+    checksum: bool = False
+
+    def open(self, path: str) -> Source:
+        """Open an input in this way."""
+        return open_source(path, encoding=self.encoding, checksum=self.checksum)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells that a file is the one that was opened.
+
+    Attributes
+    ----------
+    path : str
+        Its name.
+    size : int
+        Bytes.
+    mtime_ns : int
+        Nanoseconds since the epoch at its last change.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
 @dataclass
 class Source:
     """One open input.
@@ -72,6 +104,8 @@ class Source:
         Bytes on disk; None for a pipe.
     n_mark : int
         Bytes of the byte-order mark before the head.
+    is_parked : bool
+        Whether it is closed, to be opened again.
     """
 
     path: str
@@ -84,6 +118,9 @@ class Source:
     _stamp: tuple[int, int] | None = None
     n_mark: int = 0
     _ended: bool = False
+    opening: Opening = field(repr=False, default_factory=Opening)
+    is_parked: bool = False
+    _is_plain: bool = False
 
     @property
     def n_read(self) -> int:
@@ -126,21 +163,57 @@ class Source:
         if digest is not None and self.kind != "csv" and self.size is not None:
             with Path(self.path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
-        return SourceFacts(
-            self.path,
-            self.size,
-            None if self._stamp is None else self._stamp[1] / 1e9,
-            None if digest is None else digest.hexdigest(),
-        )
+        return replace(self.look(), sha256=None if digest is None else digest.hexdigest())
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """What tells the file from others; None for a pipe."""
+        return None if self._stamp is None else Stamp(self.path, *self._stamp)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its bytes are the text itself, neither compressed nor in another encoding."""
+        return self.kind == "csv" and self._is_plain and self._stamp is not None
+
+    def look(self) -> SourceFacts:
+        """Return what is known of the input before it is read."""
+        mtime = None if self._stamp is None else self._stamp[1] / 1e9
+        return SourceFacts(self.path, self.size, mtime, None)
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self.path != "-":
             self.raw.close()
 
+    def park(self) -> None:
+        """Close the file until `wake`; what cannot be opened again stays open."""
+        if self.size is not None:
+            self.is_parked = True
+            self._rest = iter(())
+            self.raw.close()
+
+    def wake(self) -> None:
+        """Open the file again where it is parked, as it was.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened, or has changed.
+        """
+        if not self.is_parked:
+            return
+        fresh = self.opening.open(self.path)
+        if fresh._stamp != self._stamp or fresh.kind != self.kind:
+            fresh.close()
+            raise FileError(self.path, *CHANGED)
+        while len(fresh.head) < len(self.head) and fresh.extend_head():
+            pass
+        self.raw, self.head, self._rest = fresh.raw, fresh.head, fresh._rest
+        self._meter, self.is_parked = fresh._meter, False
+
     def _check_unchanged(self) -> None:
         if self._stamp is not None and _stamp_of(self.raw) != self._stamp:
-            raise FileError(self.path, "changed while it was read", "run again when it is complete")
+            raise FileError(self.path, *CHANGED)
 
 
 def open_source(path: str, *, encoding: str | None = None, checksum: bool = False) -> Source:
@@ -179,13 +252,61 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
             source = Source(path, columnar, first, raw, size, _meter=meter, _stamp=stamp)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())
-            text, n_mark = _start_decoding(path, blocks, encoding)
+            text, n_mark, is_utf8 = _start_decoding(path, blocks, encoding)
             source = Source(path, "csv", b"", raw, size, text, meter, stamp, n_mark)
+            source._is_plain = is_utf8 and kind == "csv"
             while len(source.head) < _HEAD_BYTES and source.extend_head():
                 pass
             refuse_foreign(path, source.head)
         stack.pop_all()
+    source.opening = Opening(encoding, checksum)
     return source
+
+
+def read_range(stamp: Stamp, start: int, stop: int) -> bytes:
+    """Read some bytes of a file; errors are those of `iter_range`."""
+    return b"".join(iter_range(stamp, start, stop))
+
+
+def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
+    """Yield some bytes of a file in blocks.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The file.
+    start, stop : int
+        The bytes.
+
+    Yields
+    ------
+    bytes
+        Blocks of about a megabyte.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read, or has changed.
+    """
+    raw, size, found = _open_raw(stamp.path)
+    with raw:
+        if size is None or found != (stamp.size, stamp.mtime_ns):
+            raise FileError(stamp.path, *CHANGED)
+        raw.seek(start)
+        n_left = stop - start
+        while n_left:
+            block = _read_raw(stamp.path, raw, min(n_left, READ_BYTES))
+            if not block:
+                raise FileError(stamp.path, *CHANGED)
+            n_left -= len(block)
+            yield block
+
+
+def _read_raw(path: str, raw: BinaryIO, size: int) -> bytes:
+    try:
+        return raw.read(size)
+    except OSError as error:
+        raise FileError(path, (error.strerror or str(error)).lower()) from error
 
 
 def _open_raw(path: str) -> tuple[BinaryIO, int | None, tuple[int, int] | None]:
@@ -331,19 +452,22 @@ def _make_decompressor(kind: str) -> _Decompressor:
 
 def _start_decoding(
     path: str, blocks: Iterator[bytes], encoding: str | None
-) -> tuple[Iterator[bytes], int]:
-    """Return the text as UTF-8 in pieces, none empty, and the length of its byte-order mark."""
+) -> tuple[Iterator[bytes], int, bool]:
+    """Return the text as UTF-8 in pieces, none empty, and the length of its byte-order mark.
+
+    And whether it was UTF-8 before.
+    """
     first = next(blocks, b"")
     while len(first) < 4 and (more := next(blocks, b"")):
         first += more
     found, n_mark = encoding_of(first)
     name = found if encoding is None or n_mark else encoding
     rest = itertools.chain([first[n_mark:]], blocks)
-    return filter(None, _decode(path, rest, name, n_mark)), n_mark
+    return filter(None, _decode(path, rest, name, n_mark)), n_mark, _is_utf8(name)
 
 
 def _decode(path: str, blocks: Iterator[bytes], encoding: str, n_mark: int) -> Iterator[bytes]:
-    if codecs.lookup(encoding).name in _UTF8_NAMES:
+    if _is_utf8(encoding):
         yield from blocks
         return
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -352,6 +476,10 @@ def _decode(path: str, blocks: Iterator[bytes], encoding: str, n_mark: int) -> I
         yield _recode(path, decoder, block, n_done, encoding)
         n_done += len(block)
     yield _recode(path, decoder, b"", n_done, encoding, final=True)
+
+
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name in _UTF8_NAMES
 
 
 def _recode(

@@ -11,12 +11,13 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from matscore.errors import InputError
-from matscore.files.columnar import ColumnarFile, open_columnar
+from matscore.errors import FileError, InputError
+from matscore.files.columnar import ColumnarFile, iter_parquet, open_columnar
 from matscore.files.numbers import is_number, parse_numbers
 from matscore.files.parse import MISSING_VALUES, Layout, MissingPolicy, ParsedRows
 from matscore.files.recognise import find_delimiter
@@ -27,7 +28,7 @@ from matscore.files.records import (
     split_cells,
 )
 from matscore.files.rows import FrameChunk, parse_rows
-from matscore.files.source import Source, open_source
+from matscore.files.source import CHANGED, Source, Stamp, open_source
 from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
 from matscore.matrix import Matrix
 from matscore.plan import Side
@@ -89,6 +90,9 @@ class Table:
         The file, where it is not text.
     first_record : tuple of str or None
         The first record's cells, where it was found to be no header by looking at it.
+    keys : tuple of (str, str)
+        Names and values of further columns, which are the same in every record: the folders in
+        which the file lies.
     """
 
     source: Source
@@ -101,6 +105,7 @@ class Table:
     line: int = 1
     columnar: ColumnarFile | None = None
     first_record: tuple[str, ...] | None = None
+    keys: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
@@ -113,8 +118,103 @@ class Table:
             self.columnar.close()
         self.source.close()
 
+    def park(self) -> None:
+        """Close the input until it is read, unless it cannot be opened again."""
+        if self.columnar is not None and self.source.size is not None:
+            self.columnar.close()
+        self.source.park()
 
-def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Table:
+    def find_place(self) -> Place | None:
+        """Return where another process finds the records; None for a pipe."""
+        source, stamp = self.source, self.source.stamp
+        if stamp is None:
+            return None
+        return Place(
+            replace(stamp, path=str(Path(stamp.path).absolute())),
+            source.opening.encoding,
+            source.opening.checksum,
+            self.start,
+            self.delimiter,
+            self.start,
+            self.line,
+            self.width,
+        )
+
+    def wake(self) -> None:
+        """Open the input again where it is parked.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened, or has changed.
+        """
+        parked = self.source.is_parked
+        self.source.wake()
+        if parked and self.columnar is not None and self.source.kind != "csv":
+            self.columnar = open_columnar(self.path, None, self.source.kind)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table's records are, for another process to read them.
+
+    Attributes
+    ----------
+    stamp : Stamp
+        The file, by a name that holds in every folder.
+    encoding : str or None
+        As in `ReadOptions`.
+    checksum : bool
+        Whether to compute the sha256 of what is read.
+    n_head : int
+        Bytes of text that hold the header.
+    delimiter, start, line
+        As in `Table`.
+    width : int
+        As in `Table`.
+    """
+
+    stamp: Stamp
+    encoding: str | None
+    checksum: bool
+    n_head: int
+    delimiter: str
+    start: int
+    line: int
+    width: int
+
+    def open(self) -> Table:
+        """Open the table.
+
+        Raises
+        ------
+        FileError
+            It cannot be opened, or has changed.
+        """
+        path = self.stamp.path
+        source = open_source(path, encoding=self.encoding, checksum=self.checksum)
+        with contextlib.ExitStack() as stack:
+            stack.callback(source.close)
+            if source.stamp != self.stamp:
+                raise FileError(path, *CHANGED)
+            while len(source.head) < self.n_head and source.extend_head():
+                pass
+            table = Table(
+                source, None, self.width, delimiter=self.delimiter, start=self.start, line=self.line
+            )
+            if source.kind != "csv":
+                table.columnar = open_columnar(path, None, source.kind)
+            stack.pop_all()
+        return table
+
+
+def open_table(
+    path: str,
+    options: ReadOptions,
+    *,
+    checksum: bool = False,
+    keys: tuple[tuple[str, str], ...] = (),
+) -> Table:
     """Open an input and read its header.
 
     Parameters
@@ -125,6 +225,8 @@ def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Ta
         How to read it.
     checksum : bool
         Whether to compute the sha256 of what is read.
+    keys : tuple of (str, str)
+        Further columns, for a file with a header; the file's own come first where a name is both.
 
     Returns
     -------
@@ -142,6 +244,8 @@ def open_table(path: str, options: ReadOptions, *, checksum: bool = False) -> Ta
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         table = _look_at(source, options)
+        names = table.names
+        table.keys = tuple(key for key in keys if names is not None and key[0] not in names)
         stack.pop_all()
     return table
 
@@ -188,6 +292,7 @@ def iter_table(
     Chunk or FrameChunk
         In order.
     """
+    table.wake()
     if table.columnar is None:
         blocks = table.source.iter_blocks(table.start)
         yield from iter_chunks(
@@ -200,13 +305,58 @@ def iter_table(
             offset=table.source.n_mark + table.start,
         )
         return
-    used = sorted({*layout.text_columns, *layout.feature_columns})
-    n_rows = max(1, min(_FRAME_CELLS, chunk_bytes // 8) // max(len(used), 1))
-    names = [table.columnar.names[i] for i in used]
-    n_done = 0
-    for frame in table.columnar.iter_frames(names, n_rows):
+    used = _used_columns(layout)
+    frames = table.columnar.iter_frames(
+        [table.columnar.names[i] for i in used], rows_a_frame(layout, chunk_bytes)
+    )
+    yield from _number_frames(table.path, frames, used, 0, row)
+
+
+def iter_parquet_rows(
+    path: str, layout: Layout, start: int, stop: int, *, chunk_bytes: int, row: int
+) -> Iterator[FrameChunk]:
+    """Yield some rows of a Parquet file in chunks.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    layout : Layout
+        The columns that are needed.
+    start, stop : int
+        The rows.
+    chunk_bytes : int
+        Size of a chunk aimed at.
+    row : int
+        Records of earlier inputs.
+
+    Yields
+    ------
+    FrameChunk
+        In order.
+    """
+    used, names = _used_columns(layout), layout.own.names or ()
+    frames = iter_parquet(
+        path, [names[i] for i in used], start, stop, rows_a_frame(layout, chunk_bytes)
+    )
+    yield from _number_frames(path, frames, used, start, row)
+
+
+def rows_a_frame(layout: Layout, chunk_bytes: int) -> int:
+    """Return the rows of a chunk of typed columns."""
+    return max(1, min(_FRAME_CELLS, chunk_bytes // 8) // len(_used_columns(layout)))
+
+
+def _used_columns(layout: Layout) -> list[int]:
+    return sorted({*layout.own.text_columns, *layout.own.feature_columns}) or [0]
+
+
+def _number_frames(
+    path: str, frames: Iterator[pl.DataFrame], used: list[int], n_done: int, row: int
+) -> Iterator[FrameChunk]:
+    for frame in frames:
         frame.columns = [str(i) for i in used]
-        yield FrameChunk(table.path, frame, n_done + 1, row + n_done)
+        yield FrameChunk(path, frame, n_done + 1, row + n_done)
         n_done += frame.height
 
 
@@ -394,10 +544,11 @@ def side_of(table: Table, options: ReadOptions) -> Side:
     first = None
     if table.columnar is None and table.source.is_whole:
         first = _peek_first_column(table)
+    names = None if table.names is None else (*table.names, *(name for name, _ in table.keys))
     return Side(
         table.path,
-        table.width,
-        table.names,
+        table.width + len(table.keys),
+        names,
         table.n_rows if first is None else len(first),
         first,
         first is not None and all(is_number(cell, options.decimal) for cell in first),

@@ -80,7 +80,7 @@ def open_whole(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.Buffered
     b'film,drama\n'
     """
     refuse_same_file(path, inputs)
-    with _named_errors(path):
+    with named_errors(path):
         file = _follow_links(path)
         old = _read_stat(file)
         special = _open_special(file, old)
@@ -129,19 +129,20 @@ class _OutputFile(io.FileIO):
         super().__init__(descriptor, "wb")
 
     def write(self, data: ReadableBuffer, /) -> int:
-        with _named_errors(self.output):
+        with named_errors(self.output):
             # None: somebody who shares the descriptor made it non-blocking, and it is full.
             while (n_bytes := super().write(data)) is None:
                 select.select([], [self], [])
             return n_bytes
 
     def close(self) -> None:
-        with _named_errors(self.output):
+        with named_errors(self.output):
             super().close()
 
 
 @contextmanager
-def _named_errors(output: str) -> Iterator[None]:
+def named_errors(output: str) -> Iterator[None]:
+    """Turn what the operating system says into an `OutputError`, with what to do."""
     try:
         yield
     except BrokenPipeError:
@@ -165,16 +166,16 @@ def _write_beside(
 ) -> Iterator[io.BufferedIOBase]:
     temporary = str(file.with_name(_make_temporary_name(file.name)))
     try:
-        with _named_errors(output):
+        with named_errors(output):
             descriptor = _create(temporary, old)
         # On an exception the raw file is closed under the buffer, which then writes no more.
         with _OutputFile(output, descriptor) as raw:
             out = io.BufferedWriter(raw, BUFFER_BYTES)
             yield out
             out.flush()
-            with _named_errors(output):
+            with named_errors(output):
                 os.fsync(raw.fileno())
-        with _named_errors(output):
+        with named_errors(output):
             Path(temporary).replace(file)
     except BaseException:
         # A second signal's handler can run at any call of Python code, so none comes first:

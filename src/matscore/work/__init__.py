@@ -7,9 +7,9 @@ any engine may cut the rows anywhere and run it anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -158,6 +158,14 @@ class Outcome(Protocol):
 
     def preview(self, n_rows: int) -> Preview:
         """Return what the screen shows of the first rows."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A work whose counts can be had again from what a manifest says."""
+
+    def read_tally(self, facts: Mapping[str, Any]) -> Any:
+        """Return the `Tally` that gave these facts; None where they do not tell."""
 
 
 class Work(Protocol):

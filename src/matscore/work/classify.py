@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -166,6 +166,12 @@ class Classify:
         n_categories = len(self.model.categories)
         n_held = n_categories * (3 if self.options.probabilities else 1)
         return n_held, len(self.columns.pairs)
+
+    def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
+        """Return the counts that gave these facts."""
+        n_ties, n_missing, n_empty, counts = (facts[name] for name in ScoreTally.NAMES)
+        won = np.array([counts[name] for name in self.model.categories], dtype=np.int64)
+        return ScoreTally(self.model.categories, n_ties, n_missing, n_empty, won)
 
     def apply(self, rows: Rows) -> ScoredRows:
         """Score rows and name the best category of each."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -140,6 +141,10 @@ class Explain:
         n_lines = len(self.feature_names) + 2
         n_held = len(self.model.categories) + 8 * len(self.feature_names)
         return n_held, n_lines * len(self.columns.pairs)
+
+    def read_tally(self, facts: Mapping[str, Any]) -> ExplainTally:
+        """Return the counts that gave these facts."""
+        return ExplainTally(*(facts[name] for name in ExplainTally.NAMES))
 
     def apply(self, rows: Rows) -> ExplainedRows:
         """Take the scores of rows apart."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -179,6 +179,10 @@ class Recommend:
         """Count the values of a row: held at a time besides its features, and written."""
         return self.catalog.shape[0], self.options.k * len(self.columns.pairs)
 
+    def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
+        """Return the counts that gave these facts; None where pairs were left out."""
+        return _read_tally(facts)
+
     def apply(self, rows: Rows) -> RecommendedRows:
         """Find the best items for each user."""
         exclusions, met = None, None
@@ -333,6 +337,10 @@ class ScoreItems:
         """Count the values of a row: held at a time besides its features, and written."""
         return 2 * self.catalog.shape[0], self.catalog.shape[0]
 
+    def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
+        """Return the counts that gave these facts; None where pairs were left out."""
+        return _read_tally(facts)
+
     def apply(self, rows: Rows) -> ScoredUsers:
         """Score all items for each user."""
         scores = score_users(self.catalog, rows.features, rows.n_rows, rows.has_missing)
@@ -387,3 +395,9 @@ class ScoredUsers:
         n_rows = min(n_rows, self.rows.n_rows)
         frame = self.frame().head(n_rows)
         return RankedPreview(frame, n_rows=n_rows, scores=self.scores[:n_rows])
+
+
+def _read_tally(facts: Mapping[str, Any]) -> RecommendTally | None:
+    """Which users of the pairs were there is not among the facts."""
+    counts = [facts[name] for name in RecommendTally.NAMES]
+    return RecommendTally(*counts[:4]) if counts[4] is None else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -43,6 +45,10 @@ class ClassifyTop:
         """Count the values of a row: held at a time besides its features, and written."""
         n_held, _ = self.classify.values_a_row()
         return 3 * n_held, self.k * len(self.columns.pairs)
+
+    def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
+        """Return the counts that gave these facts."""
+        return self.classify.read_tally(facts)
 
     def apply(self, rows: Rows) -> TopRows:
         """Score rows and rank the categories of each."""

@@ -1,0 +1,378 @@
+"""``--engine dask`` on a real cluster: the same bytes, the same messages, and what may break."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.cluster import Cluster, open_cluster
+from tests.helpers import Done, finish, list_names, run, start, write_csv
+
+pytest.importorskip("distributed")
+
+WEIGHTS: list[list[Any]] = [["feature", "p", "q"], ["x", 1, 0.5], ["y", -1, 2]]
+CHUNK = ("--chunk-size", "4k")  # so that a small file is many ranges
+N_ROWS = 4_000
+SLOW = int(os.environ.get("MATSCORE_TEST_ROWS", "400000"))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with open_cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+
+
+def make_text(n_rows: int = N_ROWS, *, seed: int = 1) -> str:
+    """Return a file whose labels have line ends, quotes and delimiters in them."""
+    rng = random.Random(seed)
+    labels = ['"a\nb"', '"say ""no""\r\n,"', "plain", '""', '"\n\n"']
+    rows = (
+        f"{rng.choice(labels)},{rng.random():.6f},{rng.randint(-9, 9)}\n" for _ in range(n_rows)
+    )
+    return "id,x,y\n" + "".join(rows)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_csv(tmp_path / "w.csv", WEIGHTS)
+    (tmp_path / "f.csv").write_text(make_text(), newline="")
+    return tmp_path
+
+
+def run_both(cluster: Cluster, folder: Path, *argv: str, code: int = 0) -> tuple[Done, Done]:
+    """Run with threads and on the cluster; both must end in the same way."""
+    local = run(*argv, *CHUNK, cwd=folder)
+    assert local.code == code, local.err
+    remote = run(*argv, *CHUNK, *dask(cluster), cwd=folder)
+    assert remote == local
+    return local, remote
+
+
+def dask(cluster: Cluster) -> tuple[str, ...]:
+    return ("--engine", "dask", "--scheduler", cluster.address)
+
+
+def snapshot(path: Path) -> dict[str, bytes]:
+    files = (file for file in sorted(path.rglob("*")) if file.is_file())
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--margin", "--probabilities"), ("-f", "json"), ("-f", "parquet")]
+)
+def test_quoted_line_ends(cluster: Cluster, folder: Path, options: tuple[str, ...]) -> None:
+    local, _ = run_both(cluster, folder, "classify", "f.csv", "w.csv", *options)
+    assert len(local.out) > 50_000
+
+
+def test_rows_are_numbered_through_all_ranges_and_files(cluster: Cluster, folder: Path) -> None:
+    write_csv(folder / "n.csv", [["p", "q"], [1, 0.5], [-1, 2]])
+    for name in "ab":
+        write_csv(folder / f"{name}.csv", [[i, i % 7] for i in range(5_000)])
+    (folder / "b.csv.gz").write_bytes(gzip.compress((folder / "b.csv").read_bytes()))
+    argv = ("classify", "a.csv", "b.csv.gz", "b.csv", "n.csv", "-n")
+    write_csv(folder / "n.csv", [[1, 0.5], [-1, 2]])
+    local, _ = run_both(cluster, folder, *argv)
+    assert local.rows[-1][0] == "15000"
+
+
+def test_kinds_of_files(cluster: Cluster, folder: Path) -> None:
+    """Gzip, another encoding, Parquet, Arrow, in one table."""
+    text = (folder / "f.csv").read_bytes()
+    (folder / "g.csv.gz").write_bytes(gzip.compress(text))
+    (folder / "h.csv").write_bytes(text.decode().encode("utf-16"))
+    frame = pl.DataFrame({"id": [str(i) for i in range(9_000)], "y": range(9_000), "x": 0.5})
+    frame.write_parquet(folder / "p.parquet", row_group_size=1_000)
+    frame.write_ipc(folder / "q.arrow")
+    files = ("f.csv", "g.csv.gz", "h.csv", "p.parquet", "q.arrow")
+    local, _ = run_both(cluster, folder, "classify", *files, "w.csv")
+    assert len(local.rows) == 1 + 3 * N_ROWS + 18_000
+
+
+def test_table_and_report(cluster: Cluster, folder: Path) -> None:
+    run_both(cluster, folder, "classify", "f.csv", "w.csv", "-f", "table", "--max-rows", "3000")
+    reports = []
+    for options in ((), dask(cluster)):
+        argv = ("classify", "f.csv", "w.csv", "-o", "out.csv", "--report", "r.json")
+        run(*argv, *CHUNK, *options, cwd=folder).check(quiet=True)
+        report = json.loads((folder / "r.json").read_bytes())
+        reports.append({**report, "command": None, "seconds": None, "plans": None})
+    assert reports[0] == reports[1]
+    assert reports[0]["inputs"][0]["sha256"]
+
+
+def test_standard_input(cluster: Cluster, folder: Path) -> None:
+    text = (folder / "f.csv").read_bytes()
+    argv = ("classify", "-", "w.csv", *CHUNK)
+    local = run(*argv, stdin=text, cwd=folder).check(quiet=True)
+    assert run(*argv, *dask(cluster), stdin=text, cwd=folder) == local
+
+
+BAD = {
+    "a word": (2_000, "a,one,1"),
+    "a quote in a cell": (2_000, 'a"b,1,2'),
+    "a quote after a quoted cell": (3_000, '"a"b,1,2'),
+    "a quote never closed": (1_500, '"a,1,2'),
+    "a blank line": (2_500, ""),
+    "a cell too few": (3_999, "a,1"),
+    "in the first range": (1, "a,one,1"),
+    "not UTF-8": (1_000, "a\udcff,1,2"),
+    "too large": (1_234, "a,1.7e308,-1.7e308"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_row_is_the_same_message(cluster: Cluster, folder: Path, name: str) -> None:
+    place, text = BAD[name]
+    lines = make_text().split("\n")
+    while not lines[place - 1].endswith(tuple("0123456789")):  # so that a record starts here
+        place += 1
+    lines.insert(place, text)
+    data = "\n".join(lines).encode("utf-8", "surrogateescape")
+    (folder / "f.csv").write_bytes(data)
+    argv = ("classify", "f.csv", "w.csv")
+    local, _ = run_both(cluster, folder, *argv, "-o", "out.csv", code=4)
+    assert local.err.startswith("f.csv:")
+    assert list_names(folder) == ["f.csv", "w.csv"]
+    if name == "not UTF-8":
+        return
+    local = run(*argv, *CHUNK, "--on-error", "reject", "--rejects", "r.csv", cwd=folder)
+    rejects = (folder / "r.csv").read_bytes() if local.code == 0 else b""
+    remote = run(
+        *argv, *CHUNK, *dask(cluster), "--on-error", "reject", "--rejects", "r.csv", cwd=folder
+    )
+    assert remote == local
+    if local.code == 0:
+        assert (folder / "r.csv").read_bytes() == rejects
+
+
+def make_folder(folder: Path, n_files: int = 6, n_rows: int = 500) -> None:
+    (folder / "data/k=1").mkdir(parents=True)
+    (folder / "data/k=2").mkdir()
+    for i in range(n_files):
+        text = make_text(n_rows, seed=i).encode()
+        name = f"data/k={1 + i % 2}/f{i}.csv"
+        if i % 3:
+            (folder / name).write_bytes(text)
+        else:
+            (folder / f"{name}.gz").write_bytes(gzip.compress(text, mtime=0))
+
+
+def test_a_directory_written_by_the_workers(cluster: Cluster, folder: Path) -> None:
+    """The same parts and the same manifest; and one engine resumes what the other began."""
+    make_folder(folder)
+    argv = ("classify", "data", "w.csv", "--keep-cols", "k", *CHUNK)
+    run(*argv, "-o", "local/", cwd=folder).check(quiet=True)
+    run(*argv, *dask(cluster), "-o", "remote/", cwd=folder).check(quiet=True)
+    expected = snapshot(folder / "local")
+    assert snapshot(folder / "remote") == expected
+    (folder / "remote/k=1/part-of-f2.csv").unlink()
+    run(*argv, *dask(cluster), "-o", "remote/", "--resume", cwd=folder).check(quiet=True)
+    (folder / "local/k=1/part-of-f2.csv").unlink()
+    run(*argv, *dask(cluster), "-o", "local/", "--resume", cwd=folder).check(quiet=True)
+    assert snapshot(folder / "remote") == snapshot(folder / "local") == expected
+
+
+def test_a_bad_row_in_a_directory(cluster: Cluster, folder: Path) -> None:
+    make_folder(folder)
+    bad = folder / "data/k=2/f1.csv"
+    bad.write_text(bad.read_text() + "a,one,1\n")
+    argv = ("classify", "data", "w.csv", *CHUNK)
+    local = run(*argv, "-o", "local/", cwd=folder).check(4)
+    remote = run(*argv, *dask(cluster), "-o", "remote/", cwd=folder).check(4)
+    assert remote.err == local.err
+    assert "k=2/part-of-f1.csv" not in snapshot(folder / "remote")
+    bad.write_text(make_text(seed=1))
+    run(*argv, "-o", "local/", "--resume", cwd=folder).check(quiet=True)
+    run(*argv, *dask(cluster), "-o", "remote/", "--resume", cwd=folder).check(quiet=True)
+    assert snapshot(folder / "remote") == snapshot(folder / "local")
+
+
+def test_a_file_that_the_workers_do_not_have(cluster: Cluster, folder: Path) -> None:
+    """A descriptor of ours, say: it is a file here, and none there."""
+    argv = ("classify", "/dev/fd/9", "w.csv", *CHUNK, *dask(cluster))
+    with (folder / "f.csv").open("rb") as file:
+
+        def inherit() -> None:
+            os.dup2(file.fileno(), 9)
+
+        done = finish(start(*argv, cwd=folder, preexec_fn=inherit, close_fds=False)).check(5)
+    assert "/dev/fd/9: cannot be read by the worker on" in done.err
+    assert done.err.rstrip().endswith("put it where every worker reads it under the same name")
+
+
+def test_the_model_is_sent_once(cluster: Cluster, folder: Path) -> None:
+    """What comes through the scheduler does not grow with the number of ranges."""
+    from distributed import Client
+
+    from matscore import OutputOptions, RunOptions, classify_file
+
+    features = [f"f{i}" for i in range(100)]
+    write_csv(folder / "wide.csv", [["feature", *(f"c{j}" for j in range(500))]] + [
+        [name, *(i % 7 for i in range(500))] for name in features
+    ])  # fmt: skip
+    rows = ([f"r{i}", *range(100)] for i in range(2_000))
+    write_csv(folder / "many.csv", [["id", *features], *rows])
+    sent = []
+    submit = Client.submit
+
+    def spy(self: Any, function: Any, *args: Any, **options: Any) -> Any:
+        sent.append((function.__name__, args))
+        return submit(self, function, *args, **options)
+
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr(Client, "submit", spy)
+        run_options = RunOptions(engine="dask", scheduler=cluster.address, chunk_bytes=2**14)
+        summary = classify_file(
+            folder / "many.csv", folder / "wide.csv", folder / "o.csv",
+            write=OutputOptions(scores=False), run=run_options,
+        )  # fmt: skip
+    assert summary.n_rows == 2_000
+    names = [name for name, _ in sent]
+    assert names.count("keep") == 2 and names.count("run_unit") > 5
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--scheduler", "tcp://127.0.0.1:9"), 5, "tcp://127.0.0.1:9: no scheduler answers"),
+        (("--scheduler", "nonsense://h:1"), 5, "nonsense://h:1: no scheduler answers"),
+        (("--scheduler", "tcp://127.0.0.1:9", "-j", "2"), 2, "--jobs has no effect"),
+    ],
+)
+def test_no_scheduler(folder: Path, options: tuple[str, ...], code: int, words: str) -> None:
+    argv = ("classify", "f.csv", "w.csv", "-o", "o.csv", "--engine", "dask")
+    done = run(*argv, *options, cwd=folder)
+    assert words in done.check(code).err
+    assert list_names(folder) == ["f.csv", "w.csv"]
+
+
+def test_without_dask(folder: Path) -> None:
+    (folder / "distributed").mkdir()
+    (folder / "distributed/__init__.py").write_text("raise ImportError\n")
+    env = {"PYTHONPATH": f"{folder}:{os.pathsep.join([str(Path(__file__).parents[2] / 'src')])}"}
+    process = start("classify", "f.csv", "w.csv", "--engine", "dask", cwd=folder, env=env)
+    done = finish(process).check(2)
+    assert done.err == (
+        "matscore: --engine dask needs an optional package; pip install 'matscore[dask]'\n"
+    )
+
+
+def test_a_cluster_of_its_own(folder: Path) -> None:
+    """Processes on this machine, none of which stays."""
+    expected = run("classify", "f.csv", "w.csv", cwd=folder).check(quiet=True).out
+    process = start("classify", "f.csv", "w.csv", "--engine", "dask", "-j", "2", *CHUNK, cwd=folder)
+    done = finish(process).check(quiet=True)
+    assert done.out == expected
+    assert not children_of(process.pid)
+
+
+def children_of(session: int) -> list[int]:
+    """Return the processes whose parent or group is gone with a run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if session in (int(fields[1]), int(fields[2])) and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def start_long(folder: Path, cluster: Cluster, n_rows: int, *argv: str) -> Any:
+    """Start a run that lasts, and return when it has begun to write."""
+    (folder / "long.csv").write_text(make_text(n_rows), newline="")
+    process = start("classify", "long.csv", "w.csv", "-o", "out.csv", "--chunk-size", "32k",
+                    *dask(cluster), *argv, cwd=folder)  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not any(file.stat().st_size > 2**20 for file in folder.glob(".out.csv.*")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.002)
+    return process
+
+
+def test_a_worker_is_killed(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
+    """Its pieces are done again by the other; nothing is doubled or missing."""
+    with open_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        process = start_long(folder, cluster, 200_000)
+        os.killpg(cluster.workers[0].pid, signal.SIGKILL)
+        finish(process).check(quiet=True)
+    expected = run("classify", "long.csv", "w.csv", cwd=folder).check(quiet=True).out
+    assert (folder / "out.csv").read_bytes() == expected
+
+
+def test_the_scheduler_is_killed(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
+    with open_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        process = start_long(folder, cluster, 200_000)
+        assert cluster.scheduler is not None
+        os.killpg(cluster.scheduler.pid, signal.SIGKILL)
+        began = time.monotonic()
+        done = finish(process).check(5)
+    assert done.err == (
+        f"matscore: {cluster.address}: the scheduler is gone; start it again, and run again\n"
+    )
+    assert time.monotonic() - began < 30
+    assert list_names(folder) == ["f.csv", "long.csv", "w.csv"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run(cluster: Cluster, folder: Path, number: signal.Signals) -> None:
+    process = start_long(folder, cluster, 200_000)
+    process.send_signal(number)
+    done = finish(process).check(128 + number)
+    assert done.err == f"matscore: stopped by {number.name}\n"
+    assert list_names(folder) == ["f.csv", "long.csv", "w.csv"]
+    run_both(cluster, folder, "classify", "f.csv", "w.csv")  # the cluster is as it was
+
+
+@pytest.mark.slow
+def test_workers_come_and_go(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
+    """Killed and replaced again and again, a directory and a file come out whole."""
+    make_folder(folder, n_files=24, n_rows=8_000)
+    argv = ("classify", "data", "w.csv")
+    run(*argv, "-o", "local/", cwd=folder).check(quiet=True)
+    expected = run(*argv, cwd=folder).check(quiet=True).out
+    rng = random.Random(5)
+    with open_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        for i, output in enumerate(("remote/", "out.csv", "again/")):
+            options = ("-o", output, *dask(cluster), "--chunk-size", "16k")
+            process = start(*argv, *options, cwd=folder)
+            time.sleep(2)
+            for _ in range(3):
+                time.sleep(rng.random())
+                os.killpg(cluster.workers[-1].pid, signal.SIGKILL)
+                cluster.workers[-1].wait()
+                cluster.start_worker()
+            assert finish(process).check(quiet=True).code == 0, i
+    assert snapshot(folder / "remote") == snapshot(folder / "local") == snapshot(folder / "again")
+    assert (folder / "out.csv").read_bytes() == expected
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(cluster: Cluster, folder: Path) -> None:
+    """Neither the client's with what waits on the workers."""
+    peaks = []
+    for n_rows in (SLOW, 4 * SLOW):
+        (folder / "long.csv").write_text(make_text(n_rows), newline="")
+        argv = ("classify", "long.csv", "w.csv", "-o", "out.csv", *dask(cluster))
+        process = start(*argv, cwd=folder)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
+        assert process.returncode == 0
+        peaks.append(usage.ru_maxrss)
+    assert peaks[1] < 1.15 * peaks[0]
