@@ -115,6 +115,24 @@ def test_a_budget_of_wide_files(tmp_path: Path, n_features: int, n_categories: i
     assert peaks[0] < peaks[1]
 
 
+@pytest.mark.parametrize("command", ["explain", "fit", "evaluate"])
+def test_a_long_pipe_of_other_commands(command: str, tmp_path: Path) -> None:
+    """The text in the last column is the truth."""
+    model = [["feature", "some more text", "x"], ["action", 1, 2], ["comedy", 1, 1]]
+    weights = write_csv(tmp_path / "w.csv", model)
+    options = {
+        "explain": ("-", weights, "-o", tmp_path / "out.parquet"),
+        "fit": ("-", "--target", "comedy", "--numbers", "--drop-cols", "kept", "-j", "2"),
+        "evaluate": ("-", weights, "--truth", "kept", "-f", "json"),
+    }
+    process = start(command, *options[command], stdin=subprocess.PIPE)
+    peak = feed(process, iter_rows(60 * 10**6))
+    done = finish(process).check(quiet=True)
+    assert 0 < peak < MOST
+    if command == "evaluate":
+        assert done.json["rows"] == 50_000 * (60 * 10**6 // len(BLOCK))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_2_gb_from_a_pipe(jobs: str) -> None:

@@ -18,6 +18,9 @@ from matscore.prepare import Weights, find_category, make_output_spec, take_mode
 from matscore.summary import Progress, Summary
 from matscore.work.explain import Explain, ExplainColumns, ExplainTally
 
+_CHUNK_BYTES = 2**18
+_RECORDS_A_CHUNK, _CELL_BYTES = 16, 8
+
 
 def explain_file(
     features: PathLike | Sequence[PathLike],
@@ -116,5 +119,11 @@ def explain_file(
         run=run,
         on_plan=on_plan,
         on_progress=on_progress,
+        suggest_chunk=None if explain.row is not None else _suggest_chunk,
         check=check,
     )
+
+
+def _suggest_chunk(plan: Plan) -> int:
+    """Return the bytes of a chunk: each cell becomes a line, which takes ten times the room."""
+    return max(_CHUNK_BYTES, _RECORDS_A_CHUNK * _CELL_BYTES * len(plan.feature_names))
