@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from matscore.api.run import check_paths, enter_output, format_of, report_progress, run_pair
+from matscore.api.paths import check_paths, enter_output, format_of, report_progress
 from matscore.beside import Companion, open_companion
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import MisfitError, UsageError
@@ -22,7 +22,7 @@ from matscore.files.weights import write_weights
 from matscore.learn import FitOptions, Learned, Method
 from matscore.names import quote_names
 from matscore.options import PathLike, RejectOptions, RunOptions
-from matscore.pipeline import Job
+from matscore.pipeline import Job, run_pair
 from matscore.plan.learning import (
     ColumnOptions,
     FeatureColumns,

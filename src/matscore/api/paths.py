@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from matscore.engines import Engine
 from matscore.errors import UsageError
 from matscore.files.compress import open_output
 from matscore.files.deliver import BinaryFile
 from matscore.files.encode import Format
+from matscore.files.table import Table
 from matscore.files.write import refuse_same_file
 from matscore.options import PathLike, RejectOptions
-from matscore.prepare import Part, refuse_two_pipes
+from matscore.prepare import refuse_two_pipes
 from matscore.summary import Progress
 
 _ENDINGS: dict[str, Format] = {
@@ -120,14 +120,16 @@ def enter_output(
 
 
 def report_progress(
-    engine: Engine,
-    parts: Sequence[Part],
+    tables: Sequence[Table],
     on_progress: Callable[[Progress], None] | None,
     n_rows: int,
+    *,
+    count_read: Callable[[], int] | None = None,
 ) -> None:
-    """Tell how far the reading of some inputs is."""
+    """Tell how far the reading of some tables is, by their own count or by an engine's."""
     if on_progress is None:
         return
-    sizes = [part.table.source.size for part in parts]
+    sizes = [table.source.size for table in tables]
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    on_progress(Progress(engine.count_read(parts), total, n_rows))
+    n_read = sum(table.source.n_read for table in tables) if count_read is None else count_read()
+    on_progress(Progress(n_read if total is None else min(n_read, total), total, n_rows))

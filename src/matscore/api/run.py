@@ -152,7 +152,9 @@ def run_files(
         else:
             results = engine.run_pairs(beside.attach(iter_pairs(parts, jobs, run)))
         with contextlib.closing(results):
-            counted = totals.count(results, partial(report_progress, engine, parts, on_progress))
+            tables, count = [part.table for part in parts], partial(engine.count_read, parts)
+            report = partial(report_progress, tables, on_progress, count_read=count)
+            counted = totals.count(results, report)
             deliver_results(deliver_rejects(counted, aside), spec, out)
         facts = (*(engine.facts_of(part) for part in parts), held.facts)
         if beside is not None:

@@ -119,7 +119,8 @@ def classify(
             ),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
             run=run_options(
-                jobs, chunk_size, engine, scheduler, resume, checksum=bool(report), gather=record.gather + draw_plot.gather
+                jobs, chunk_size, engine, scheduler, resume, checksum=bool(report),
+                gather=record.gather + draw_plot.gather,
             ),
             on_plan=screen.look_first(say_facts(streams, record, verbose=verbose, quiet=quiet)),
             on_progress=on_progress,
