@@ -96,6 +96,7 @@ LAYERS = (
     "pages",
     "api",
     "frames",
+    "dask",
     "cli",
     "__main__",
 )
@@ -103,7 +104,7 @@ ABOVE_FILES = set(LAYERS[LAYERS.index("files") :])
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
     "numpy": set(LAYERS) - {"", "errors", "names", "__main__"},
-    "polars": ABOVE_FILES - {"budget", "api", "frames", "__main__"},
+    "polars": ABOVE_FILES - {"budget", "api", "dask", "frames", "__main__"},
     "pandas": {"frames"},
     "sklearn": {"logistic"},
     "backports": {"files"},
@@ -113,7 +114,7 @@ LIBRARIES = {
     "jinja2": {"pages"},
     "markupsafe": {"pages"},  # Jinja's own
     "matplotlib": {"pages"},
-    "dask": {"engines"},
+    "dask": {"dask", "engines"},
     "distributed": {"engines"},
 }
 

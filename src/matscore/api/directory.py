@@ -181,8 +181,8 @@ def _run_tasks(
     written = engine.write_parts(parts, jobs, paths)
     results = engine.run_parts(parts, jobs, apart=True) if written is None else written
     with contextlib.closing(results):
-        tables = [part.table for part in parts]
-        report = partial(report_progress, tables, partial(engine.count_read, parts), on_progress)
+        tables, count = [part.table for part in parts], partial(engine.count_read, parts)
+        report = partial(report_progress, tables, on_progress, count_read=count)
         counted = deliver_rejects(totals.count(results, report), aside)
         if written is None:
             records = _write_parts(engine, tasks, folder, spec, counted)

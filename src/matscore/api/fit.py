@@ -203,7 +203,7 @@ def fit_file(
         totals = Totals(work.zero(), rejects)
         results = map_ordered(run_pair, pairs, run.n_jobs or count_jobs())
         with contextlib.closing(results):
-            report = partial(report_progress, [table], lambda: table.source.n_read, on_progress)
+            report = partial(report_progress, [table], on_progress)
             counted = totals.count(results, report)
             deliver_results(deliver_rejects(counted, aside), None, None)
         names, order = sorted_.feature_names, sorted_.file_order

@@ -121,13 +121,15 @@ def enter_output(
 
 def report_progress(
     tables: Sequence[Table],
-    count_read: Callable[[], int],
     on_progress: Callable[[Progress], None] | None,
     n_rows: int,
+    *,
+    count_read: Callable[[], int] | None = None,
 ) -> None:
-    """Tell how far the reading of some inputs is."""
+    """Tell how far the reading of some tables is, by their own count or by an engine's."""
     if on_progress is None:
         return
     sizes = [table.source.size for table in tables]
     total = None if None in sizes else sum(size or 0 for size in sizes)
-    on_progress(Progress(count_read(), total, n_rows))
+    n_read = sum(table.source.n_read for table in tables) if count_read is None else count_read()
+    on_progress(Progress(n_read if total is None else min(n_read, total), total, n_rows))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import get_args
 
 from matscore.api.run import run_files
-from matscore.errors import UsageError
+from matscore.errors import PlanError, UsageError
 from matscore.files.deliver import BinaryFile
 from matscore.files.encode import Format, OutputSpec
 from matscore.files.table import ReadOptions
@@ -22,7 +22,7 @@ from matscore.items import (
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions
 from matscore.prepare import Weights, make_output_spec
-from matscore.retrieve import Metric, RecommendOptions
+from matscore.retrieve import Catalog, Metric, RecommendOptions
 from matscore.summary import Progress, Summary
 from matscore.work import Work
 from matscore.work.ranked import list_names
@@ -109,9 +109,21 @@ def recommend_file(
     def prepare_output(plan: Plan, form: Format) -> OutputSpec:
         return make_output_spec(plan, make_item_columns(plan, write, matrix=matrix), write, form)
 
+    catalogs: dict[tuple[object, ...], Catalog] = {}
+
+    def find_catalog(plan: Plan, held: Weights) -> Catalog:
+        """Hold the items once for all files of users: they are put in order where they are."""
+        key = (plan.weights_index, plan.transpose, plan.weights_label_column)
+        if key not in catalogs and catalogs:
+            what = f"{plan.features.path} meets the items in another way than the files before it"
+            raise PlanError(replace(plan, problem=what, hint="do the files one by one"))
+        if key not in catalogs:
+            catalogs[key] = hold_items(plan, held, metric)
+        return catalogs[key]
+
     def prepare_work(plan: Plan, held: Weights) -> Work:
         columns = make_item_columns(plan, write, matrix=matrix)
-        catalog = hold_items(plan, held, metric)
+        catalog = find_catalog(plan, held)
         if isinstance(columns, MatrixColumns):
             return ScoreItems(catalog, columns)
         seen = (

@@ -153,9 +153,8 @@ def run_files(
         else:
             results = engine.run_pairs(beside.attach(iter_pairs(parts, jobs, run)))
         with contextlib.closing(results):
-            report = partial(
-                report_progress, tables, partial(engine.count_read, parts), on_progress
-            )
+            count = partial(engine.count_read, parts)
+            report = partial(report_progress, tables, on_progress, count_read=count)
             counted = totals.count(results, report)
             deliver_results(deliver_rejects(counted, aside), spec, out)
         facts = (*(engine.facts_of(part) for part in parts), held.facts)

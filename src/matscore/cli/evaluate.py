@@ -30,6 +30,8 @@ def evaluate(
     max_rejects: o.MaxRejects = None,
     report: o.ReportFiles = None,
     color: o.ColorWhen = o.Color.auto,
+    engine: o.EngineChoice = o.Engine.local,
+    scheduler: o.Scheduler = None,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
     memory: o.Memory = None,
@@ -51,11 +53,10 @@ def evaluate(
         write_metrics,
     )
     from matscore.cli.progress import show_progress
-    from matscore.cli.reading import align_options, read_options, reject_options
+    from matscore.cli.reading import align_options, read_options, reject_options, run_options
     from matscore.cli.report import open_report
     from matscore.cli.say import say_facts, say_rejects
     from matscore.cli.streams import open_streams
-    from matscore.options import RunOptions
     from matscore.work.evaluate import EvaluateTally
 
     streams = open_streams(color.value)
@@ -78,7 +79,9 @@ def evaluate(
             read=read_options(delimiter, encoding, headers, decimal, missing, missing_values),
             align=align,
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
-            run=RunOptions(jobs, chunk_size, memory_bytes=memory, checksum=bool(report)),
+            run=run_options(
+                jobs, chunk_size, memory, engine, scheduler, False, checksum=bool(report)
+            ),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )

@@ -1,0 +1,98 @@
+"""``classify`` for Dask DataFrames: nothing is computed until Dask is asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matscore.errors import MissingExtraError
+from matscore.files.parse import MissingPolicy
+
+if TYPE_CHECKING:
+    import dask.dataframe as dd
+    import pandas as pd
+
+
+def classify(
+    features: dd.DataFrame,
+    weights: pd.DataFrame,
+    *,
+    missing: MissingPolicy = "error",
+    probabilities: bool = False,
+    margin: bool = False,
+    scores: bool = True,
+    threshold: float | None = None,
+    transpose: bool = False,
+    auto_transpose: bool = False,
+    strict: bool = False,
+    keep_cols: Sequence[str] = (),
+    intercept: str | None = None,
+    no_intercept: bool = False,
+) -> dd.DataFrame:
+    """Score rows and name the best category of each, lazily.
+
+    Names and shapes are lined up at once, from the columns alone; a value that cannot be scored is
+    refused when its partition is computed.
+
+    Parameters
+    ----------
+    features : dask DataFrame of shape (n_rows, n_features)
+        One row an item; the index holds the labels. Partitions may be empty and divisions unknown.
+    weights : pandas DataFrame of shape (n_features, n_categories)
+        One row a feature and one column a category; sent once, not with each partition.
+    missing, probabilities, margin, scores, threshold, transpose, auto_transpose, strict
+        As in `matscore.classify`.
+    keep_cols, intercept, no_intercept
+        As in `matscore.classify`.
+
+    Returns
+    -------
+    dask DataFrame
+        Of the same partitions, divisions and index; each is what `matscore.classify` gives.
+
+    Raises
+    ------
+    PlanError, UsageError
+        As in `matscore.classify`.
+    InputError
+        When it is computed: a bad value; its line counts from the start of the partition.
+    MissingExtraError
+        Dask is not installed.
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd
+    >>> import pandas as pd
+    >>> films = pd.DataFrame({"action": [5, 1], "comedy": [2, 5]}, index=["Thunder", "Umbrella"])
+    >>> genres = pd.DataFrame({"adventure": [1.1, 0.2], "romance": [0.1, 1.2]},
+    ...                       index=["action", "comedy"])
+    >>> scored = classify(dd.from_pandas(films, npartitions=2), genres)
+    >>> list(scored.columns), scored.npartitions
+    (['adventure', 'romance', 'prediction'], 2)
+    >>> scored.compute()
+              adventure  romance prediction
+    Thunder         5.9      2.9  adventure
+    Umbrella        2.1      6.1    romance
+    """
+    try:
+        import dask.dataframe
+    except ImportError as error:
+        raise MissingExtraError("dask", "matscore.dask") from error
+    from matscore.frames.classify import classify as classify_frame
+
+    options = {
+        "missing": missing,
+        "probabilities": probabilities,
+        "margin": margin,
+        "scores": scores,
+        "threshold": threshold,
+        "transpose": transpose,
+        "auto_transpose": auto_transpose,
+        "strict": strict,
+        "keep_cols": tuple(keep_cols),
+        "intercept": intercept,
+        "no_intercept": no_intercept,
+    }
+    meta = classify_frame(features._meta, weights, **options)  # type: ignore[arg-type]
+    held = dask.delayed(weights, pure=True)
+    return features.map_partitions(classify_frame, held, meta=meta, **options)
