@@ -89,6 +89,7 @@ LAYERS = (
     "pipeline",
     "beside",
     "engines",
+    "budget",
     "summary",
     "prepare",
     "items",
@@ -102,7 +103,7 @@ ABOVE_FILES = set(LAYERS[LAYERS.index("files") :])
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
     "numpy": set(LAYERS) - {"", "errors", "names", "__main__"},
-    "polars": ABOVE_FILES - {"engines", "api", "frames", "__main__"},
+    "polars": ABOVE_FILES - {"engines", "budget", "api", "frames", "__main__"},
     "pandas": {"frames"},
     "sklearn": {"logistic"},
     "backports": {"files"},

@@ -77,14 +77,18 @@ class RunOptions:
     n_jobs : int or None
         Threads; None is one a processor.
     chunk_bytes : int or None
-        Size of a chunk; None suits the width of the file.
+        Size of a chunk; None suits the file and the memory.
     checksum : bool
         Whether the inputs' sha256 is computed on the way.
     gather : tuple of {"page", "plot"}
         What statistics are gathered on the way: what a page shows, what a plot shows.
+    memory_bytes : int or None
+        Memory that the run aims to stay in, for chunks of fitting size in as many threads as it
+        allows; None is 224 MiB.
     """
 
     n_jobs: int | None = None
     chunk_bytes: int | None = None
     checksum: bool = False
     gather: tuple[Gather, ...] = ()
+    memory_bytes: int | None = None

@@ -6,12 +6,13 @@ import contextlib
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import finish, start
+from tests.helpers import finish, start, write_csv
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -55,7 +56,7 @@ def iter_endless(head: bytes) -> Iterator[bytes]:
         yield b"x" * 2**20
 
 
-def score_much(n_bytes: int, *options: str) -> None:
+def score_much(n_bytes: int, *options: str, most: int = MOST) -> None:
     argv = ("classify", "-", "genres.csv", "--probabilities", *options)
     process = start(*argv, stdin=subprocess.PIPE)
     n_lines = 0
@@ -76,11 +77,42 @@ def score_much(n_bytes: int, *options: str) -> None:
     with process.stderr:
         assert process.stderr.read() == b""
     assert n_lines == 1 + 50_000 * (n_bytes // len(BLOCK))
-    assert 0 < peak < MOST
+    assert 0 < peak < most
 
 
 def test_a_long_pipe() -> None:
-    score_much(150 * 10**6, "--jobs", "2")
+    score_much(150 * 10**6, "--jobs", "2", most=250 * 10**6)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2", "8"])
+def test_a_budget_holds(jobs: str) -> None:
+    score_much(100 * 10**6, "--jobs", jobs, "--memory", "160M", most=190 * 2**20)
+
+
+@pytest.mark.parametrize(("n_features", "n_categories"), [(3_000, 3), (8, 1_500)])
+def test_a_budget_of_wide_files(tmp_path: Path, n_features: int, n_categories: int) -> None:
+    """The same bytes in less memory."""
+    names = [f"f{i}" for i in range(n_features)]
+    cells = [f"{i % 7}.25" for i in range(n_features)]
+    weights = [f"{j % 9}.5" for j in range(n_categories)]
+    header = [f"c{j}" for j in range(n_categories)]
+    write_csv(tmp_path / "w.csv", [["feature", *header], *([name, *weights] for name in names)])
+    n_rows = 40_000_000 // (5 * n_features + 20 * n_categories)
+    write_csv(tmp_path / "f.csv", [["id", *names], *([f"r{i}", *cells] for i in range(n_rows))])
+    written, peaks = [], []
+    for memory in ("180M", "1G"):
+        argv = ("classify", "f.csv", "w.csv", "-o", f"{memory}.csv", "--memory", memory)
+        process = start(*argv, "--jobs", "2", cwd=tmp_path)
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, peak_of(process))
+            time.sleep(0.01)
+        finish(process).check(quiet=True)
+        written.append((tmp_path / f"{memory}.csv").read_bytes())
+        peaks.append(peak)
+    assert written[0] == written[1]
+    assert 0 < peaks[0] < 230 * 2**20
+    assert peaks[0] < peaks[1]
 
 
 @pytest.mark.slow

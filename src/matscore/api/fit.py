@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from matscore.api.run import check_paths, enter_output, format_of, report_progress, run_pair
 from matscore.beside import Companion, open_companion
+from matscore.budget import fit_budget
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import MisfitError, UsageError
 from matscore.files.deliver import BinaryFile, deliver_rejects, deliver_results
@@ -194,6 +195,7 @@ def fit_file(
         work = _make_work(inputs[0], sorted_, target, method, read, inside=targets is None)
         layout = _make_layout(table, sorted_, target, read, inside=targets is None)
         job = Job(layout, work, None, rejects.on_error)
+        run = fit_budget(run, [table], [job])
         chunks = iter_table(table, layout, chunk_bytes=chunk_bytes_of(table, run))
         pairs: Iterator[tuple[Job, Any]] = ((job, chunk) for chunk in chunks)
         if beside is not None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import matscore
 from matscore.beside import Companion
+from matscore.budget import fit_budget
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import UsageError
 from matscore.files.compress import open_output
@@ -53,6 +53,7 @@ _ENDINGS: dict[str, Format] = {
     ".ipc": "arrow",
     ".txt": "table",
 }
+_WEIGHTS_COPIES = 4  # as they are read, in canonical order, and in tiles that are padded
 _COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
 
 
@@ -141,8 +142,9 @@ def run_files(
             make_job(part, read, work, spec, rejects.on_error)
             for part, work in zip(parts, works, strict=True)
         ]
-        if suggest_chunk is not None and run.chunk_bytes is None:
-            run = replace(run, chunk_bytes=suggest_chunk(plans[0]))
+        suggested = None if suggest_chunk is None else suggest_chunk(plans[0])
+        held_bytes = _WEIGHTS_COPIES * held.matrix.rest.nbytes
+        run = fit_budget(run, tables, jobs, held_bytes=held_bytes, suggested=suggested)
         totals = Totals(works[0].zero(), rejects)
         pairs = iter_pairs(parts, jobs, run)
         if beside is not None:

@@ -63,6 +63,7 @@ def classify(
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
+    memory: o.Memory = None,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -116,7 +117,8 @@ def classify(
             ),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
             run=RunOptions(
-                jobs, chunk_size, checksum=bool(report), gather=record.gather + draw_plot.gather
+                jobs, chunk_size, memory_bytes=memory, checksum=bool(report),
+                gather=record.gather + draw_plot.gather,
             ),
             on_plan=screen.look_first(say_facts(streams, record, verbose=verbose, quiet=quiet)),
             on_progress=on_progress,

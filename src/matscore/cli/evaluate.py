@@ -32,6 +32,7 @@ def evaluate(
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
+    memory: o.Memory = None,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -77,7 +78,7 @@ def evaluate(
             read=read_options(delimiter, encoding, headers, decimal, missing, missing_values),
             align=align,
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
-            run=RunOptions(jobs, chunk_size, checksum=bool(report)),
+            run=RunOptions(jobs, chunk_size, memory_bytes=memory, checksum=bool(report)),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )

@@ -39,6 +39,7 @@ def explain(
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
+    memory: o.Memory = None,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -86,7 +87,7 @@ def explain(
                 chosen, precision=precision, excel_safe=excel_safe, max_rows=max_rows
             ),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
-            run=RunOptions(jobs, chunk_size, checksum=bool(report)),
+            run=RunOptions(jobs, chunk_size, memory_bytes=memory, checksum=bool(report)),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )  # fmt: skip

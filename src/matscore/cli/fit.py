@@ -33,6 +33,7 @@ def fit(
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
+    memory: o.Memory = None,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -82,7 +83,7 @@ def fit(
             form=None if format_ is None or format_.value == "table" else format_.value,
             read=read_options(delimiter, encoding, headers, decimal, kept, missing_values),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, kept)),
-            run=RunOptions(jobs, chunk_size, checksum=bool(report)),
+            run=RunOptions(jobs, chunk_size, memory_bytes=memory, checksum=bool(report)),
             on_facts=say,
             on_progress=on_progress,
         )

@@ -638,7 +638,19 @@ ChunkSize = Annotated[
         "--chunk-size",
         parser=parse_size,
         metavar="SIZE",
-        show_default="4M, more for wide files",
+        show_default="what --memory allows, 8M at most",
+    ),
+]
+Memory = Annotated[
+    int | None,
+    _option(
+        RUNNING,
+        "Memory to stay in, such as 1G: it sets the size of chunks and, where they would be "
+        "small, how many threads work on them.",
+        "--memory",
+        parser=parse_size,
+        metavar="SIZE",
+        show_default="224M",
     ),
 ]
 Verbose = Annotated[

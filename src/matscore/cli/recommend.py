@@ -46,6 +46,7 @@ def recommend(
     color: o.ColorWhen = o.Color.auto,
     jobs: o.Jobs = None,
     chunk_size: o.ChunkSize = None,
+    memory: o.Memory = None,
     verbose: o.Verbose = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -91,7 +92,9 @@ def recommend(
             ),
             write=OutputOptions(chosen, True, False, precision, excel_safe, max_rows),
             rejects=record.watch(reject_options(on_error, rejects, max_rejects, missing)),
-            run=RunOptions(jobs, chunk_size, checksum=bool(report), gather=record.gather),
+            run=RunOptions(
+                jobs, chunk_size, memory_bytes=memory, checksum=bool(report), gather=record.gather
+            ),
             on_plan=say_facts(streams, record, verbose=verbose, quiet=quiet),
             on_progress=on_progress,
         )

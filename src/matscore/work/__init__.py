@@ -166,5 +166,8 @@ class Work(Protocol):
     def zero(self) -> Any:
         """Return the `Tally` of no rows."""
 
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+
     def apply(self, rows: Rows) -> Outcome:
         """Compute what there is to know of some rows."""

@@ -161,6 +161,12 @@ class Classify:
         statistics = gather_nothing(self.model, self.gather) if self.gather else None
         return ScoreTally(categories, 0, 0, 0, np.zeros(len(categories), np.int64), statistics)
 
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        n_categories = len(self.model.categories)
+        n_held = n_categories * (3 if self.options.probabilities else 1)
+        return n_held, len(self.columns.pairs)
+
     def apply(self, rows: Rows) -> ScoredRows:
         """Score rows and name the best category of each."""
         scored, overflow = score_rows(

@@ -82,6 +82,10 @@ class Evaluate:
         """Return the counts of no rows."""
         return EvaluateTally(no_counts(self.model.categories))
 
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        return len(self.model.categories), 0
+
     def apply(self, rows: Rows) -> EvaluatedRows:
         """Score rows and compare the predictions with the truth."""
         texts, faults = self._read_truth(rows)

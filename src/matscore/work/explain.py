@@ -135,6 +135,12 @@ class Explain:
         """Return the counts of no rows."""
         return ExplainTally()
 
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        n_lines = len(self.feature_names) + 2
+        n_held = len(self.model.categories) + 8 * len(self.feature_names)
+        return n_held, n_lines * len(self.columns.pairs)
+
     def apply(self, rows: Rows) -> ExplainedRows:
         """Take the scores of rows apart."""
         chosen = self._choose(rows)

@@ -106,6 +106,10 @@ class Learn:
         """Return what is known of no rows."""
         return SegmentTally(no_rows(self.n_features)) if self.reduces else RowsTally()
 
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        return 2 * self.n_features, 0
+
     def apply(self, rows: Rows) -> LearnedRows:
         """Set features and targets beside each other."""
         columns = rows.features[: self.n_features]

@@ -169,6 +169,10 @@ class Recommend:
         found = gather_no_ranks(n_features, n_items, self.options.k) if self.gather else None
         return RecommendTally(met=met, seen=self.seen, statistics=found)
 
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        return self.catalog.shape[0], self.options.k * len(self.columns.pairs)
+
     def apply(self, rows: Rows) -> RecommendedRows:
         """Find the best items for each user."""
         exclusions, met = None, None
@@ -316,6 +320,10 @@ class ScoreItems:
     def zero(self) -> RecommendTally:
         """Return the counts of no users."""
         return RecommendTally()
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        return 2 * self.catalog.shape[0], self.catalog.shape[0]
 
     def apply(self, rows: Rows) -> ScoredUsers:
         """Score all items for each user."""

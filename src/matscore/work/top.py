@@ -39,6 +39,11 @@ class ClassifyTop:
         """Return the counts of no rows."""
         return self.classify.zero()
 
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        n_held, _ = self.classify.values_a_row()
+        return 3 * n_held, self.k * len(self.columns.pairs)
+
     def apply(self, rows: Rows) -> TopRows:
         """Score rows and rank the categories of each."""
         outcome = self.classify.apply(rows)
