@@ -78,6 +78,8 @@ def fit_budget(
     costs = [estimate_cost(table, job) for table, job in zip(tables, jobs, strict=True)]
     names = sum(_NAME_BYTES * job.layout.width for job in jobs)
     room = (run.memory_bytes or MEMORY_BYTES) - _PROGRAM_BYTES - held_bytes - names
+    if run.memory_bytes is None:  # what is held must be, and comes on top where it is much
+        room = max(room, (MEMORY_BYTES - _PROGRAM_BYTES) // 2)
     asked = run.n_jobs or count_jobs()
     if run.chunk_bytes is not None:
         return replace(run, n_jobs=_count_affordable(run, costs, room, asked))

@@ -27,7 +27,8 @@ _BYTES_A_CELL = 12
 _BYTES_A_NUMBER = 12
 
 MOST_BYTES = 2 * 2**30
-"""Items that take more, in float64 and float32 together, are held in temporary files."""
+"""Items that take more, in float64 and float32 together, are held in temporary files, where no
+budget of memory is given."""
 
 _MOST_CHUNK_BYTES = 4 * 2**20
 _LEAST_BYTES = 2**14
@@ -46,6 +47,11 @@ class HeldItems(Weights):
     """
 
     spilled: SpilledRows | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that they take in memory: in float64, put in order in place, and in float32."""
+        return self.matrix.rest.nbytes * 3 // 2
 
 
 def read_items(

@@ -13,6 +13,7 @@ from matscore.files.deliver import BinaryFile
 from matscore.files.encode import Format, OutputSpec
 from matscore.files.table import ReadOptions
 from matscore.items import (
+    MOST_BYTES,
     hold_items,
     make_item_columns,
     read_items,
@@ -109,6 +110,7 @@ def recommend_file(
     def prepare_output(plan: Plan, form: Format) -> OutputSpec:
         return make_output_spec(plan, make_item_columns(plan, write, matrix=matrix), write, form)
 
+    most_bytes = MOST_BYTES if run.memory_bytes is None else run.memory_bytes // 2
     catalogs: dict[tuple[object, ...], Catalog] = {}
 
     def find_catalog(plan: Plan, held: Weights) -> Catalog:
@@ -146,7 +148,7 @@ def recommend_file(
         run=run,
         on_plan=on_plan,
         on_progress=on_progress,
-        hold=read_items,
+        hold=partial(read_items, most_bytes=most_bytes),
         suggest_chunk=partial(suggest_chunk, matrix=matrix),
         others=() if exclude is None else (str(exclude),),
     )

@@ -15,6 +15,7 @@ from matscore.decide import find_overflow
 from matscore.files.source import SourceFacts
 from matscore.product import Floats
 from matscore.retrieve import (
+    TILE,
     Catalog,
     Exclusions,
     Recommended,
@@ -177,7 +178,8 @@ class Recommend:
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
-        return self.catalog.shape[0], self.options.k * len(self.columns.pairs)
+        # A tile of items is screened at a time, and few of all pass.
+        return min(self.catalog.shape[0], 2 * TILE), self.options.k * len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
         """Return the counts that gave these facts; None where pairs were left out."""
