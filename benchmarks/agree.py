@@ -28,7 +28,8 @@ def require_agreement(expected: Path, found: Path, files: Files) -> int:
     Parameters
     ----------
     expected, found : Path
-        CSV: labels, numbers, and text in the column ``prediction``.
+        CSV: labels, numbers, and text in the column ``prediction``, or ``category`` with one line
+        a rank.
     files : Files
         What was scored, for the rounding bound.
 
@@ -49,14 +50,17 @@ def require_agreement(expected: Path, found: Path, files: Files) -> int:
     label = ours.columns[0]
     if not ours[label].equals(theirs[label]):
         raise DisagreementError(f"{found.name}: other labels")
-    numbers = [name for name in ours.columns[1:] if name != "prediction"]
-    other = (ours["prediction"] != theirs["prediction"]).to_numpy()
+    chosen = _chosen_column(ours.columns)
+    numbers = [name for name in ours.columns[1:] if name != chosen]
+    other = (ours[chosen] != theirs[chosen]).to_numpy()
     doubtful = other.copy()
     for name in numbers:
         doubtful |= ~np.isclose(ours[name], theirs[name], rtol=_RELATIVE, atol=0.0)
     rows = np.flatnonzero(doubtful)
     if len(rows):
-        scores, bounds = _score_again(files, rows)
+        n_ranks = int(ours["rank"].max() or 1) if "rank" in numbers else 1  # type: ignore[arg-type]
+        records, places = np.unique(rows // n_ranks, return_inverse=True)
+        scores, bounds = (part[places] for part in _score_again(files, records))
         _refuse_beyond(ours[rows], theirs[rows], numbers, bounds)
         _refuse_clear_winners(ours[rows], theirs[rows], files, scores, bounds)
     return len(rows)
@@ -64,9 +68,13 @@ def require_agreement(expected: Path, found: Path, files: Files) -> int:
 
 def _read(file: Path) -> pl.DataFrame:
     names = pl.scan_csv(file, infer_schema=False).collect_schema().names()
-    texts = {names[0], "prediction"}
+    texts = {names[0], _chosen_column(names)}
     types = {name: pl.String if name in texts else pl.Float64 for name in names}
     return pl.read_csv(file, schema=types)
+
+
+def _chosen_column(names: list[str]) -> str:
+    return "category" if "rank" in names else "prediction"
 
 
 def _score_again(
@@ -104,8 +112,9 @@ def _refuse_clear_winners(
     bounds: NDArray[np.float64],
 ) -> None:
     categories = pl.read_csv(files.weights, n_rows=0).columns[1:]
-    for i in np.flatnonzero((ours["prediction"] != theirs["prediction"]).to_numpy()):
-        one, other = ours[int(i), "prediction"], theirs[int(i), "prediction"]
+    chosen = _chosen_column(ours.columns)
+    for i in np.flatnonzero((ours[chosen] != theirs[chosen]).to_numpy()):
+        one, other = ours[int(i), chosen], theirs[int(i), chosen]
         apart = abs(scores[i, categories.index(one)] - scores[i, categories.index(other)])
         if apart > 2 * bounds[i]:
             raise DisagreementError(f'row "{ours[int(i), 0]}": {one} and {other}, no tie')

@@ -17,6 +17,9 @@ PEERS = {
 }
 """Names of the peers and their scripts in ``benchmarks/peers``."""
 
+SLOW = {"pandas", "pandas, chunks", "scikit-learn"}
+"""Peers whose rounds take so long that one is enough to see by how much."""
+
 _PACKAGES = {
     "pandas": ("pandas",),
     "pandas, chunks": ("pandas",),
@@ -50,6 +53,8 @@ class Case:
         Whether NumPy's product alone is measured beside it.
     commands : bool
         Whether the time to show the version and the help is measured too.
+    most_runs : int or None
+        Rounds at most, where each takes minutes.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Case:
     floor: bool = False
     product: bool = False
     commands: bool = False
+    most_runs: int | None = None
 
     def small(self) -> Case:
         """Return the same case with few rows, features and categories."""
@@ -86,6 +92,7 @@ CASES = {
         Case("QUOTED", replace(_TALL, quoted=True)),
         Case("GZ", _TALL, piped=True, peers=_PIPED),
         Case("PROBS", _TALL, ("--probabilities", "--margin")),
+        Case("TOPK", _TALL, ("--top-k", "2"), peers=("pandas", "Polars + NumPy")),
         Case("WIDE", Shape(40_000, 784, 10), floor=True),
         Case("INT", Shape(500_000, 64, 10, integers=True), floor=True),
         Case(
@@ -95,7 +102,13 @@ CASES = {
             peers=("Polars + NumPy",),
             product=True,
         ),
-        Case("BIG", replace(_TALL, n_rows=24_000_000), peers=("Polars lazy", "DuckDB"), floor=True),
+        Case(
+            "BIG",
+            replace(_TALL, n_rows=24_000_000),
+            peers=("Polars lazy", "DuckDB"),
+            floor=True,
+            most_runs=2,
+        ),
     )
 }
 """Every case by its name, in the order they run."""

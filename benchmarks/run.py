@@ -17,7 +17,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.agree import require_agreement
-from benchmarks.cases import CASES, Case
+from benchmarks.cases import CASES, SLOW, Case
 from benchmarks.chart import render_chart
 from benchmarks.data import Files, compress, make_files
 from benchmarks.measure import Usage, measure, middle
@@ -48,8 +48,8 @@ class Result:
     doubtful: dict[str, int] = field(default_factory=dict)
 
     def ratio(self, name: str) -> float:
-        """Return the median, over the rounds, of matscore's wall time by one's own."""
-        pairs = zip(self.runs[OURS], self.runs[name], strict=True)
+        """Return the median, over the rounds of both, of matscore's wall time by one's own."""
+        pairs = zip(self.runs[OURS], self.runs[name], strict=False)
         return median(ours.wall / theirs.wall for ours, theirs in pairs)
 
 
@@ -62,10 +62,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     results = []
     for name in given.case or CASES:
         case = CASES[name].small() if given.small else CASES[name]
-        result = run_case(case, given.out, n_runs=given.runs, floor=floor, peers=given.peer)
+        result = run_case(
+            case,
+            given.out,
+            n_runs=given.runs,
+            n_slow_runs=given.slow_runs,
+            floor=floor,
+            peers=given.peer,
+        )
         print("\n" + render_table(result), flush=True)
         results.append(result)
         write_results(results, given.out)
+    if given.readme:
+        write_section(given.readme, "results", render_results(results))
 
 
 def run_case(
@@ -73,6 +82,7 @@ def run_case(
     folder: Path,
     *,
     n_runs: int = 1,
+    n_slow_runs: int | None = None,
     floor: Path | None = None,
     peers: Sequence[str] | None = None,
 ) -> Result:
@@ -86,6 +96,8 @@ def run_case(
         Where data and outputs go.
     n_runs : int
         Rounds.
+    n_slow_runs : int, optional
+        Rounds of the slow peers, the first ones; as many as of all without it.
     floor : Path, optional
         The floor's program.
     peers : sequence of str, optional
@@ -112,8 +124,11 @@ def run_case(
     if peers is not None:
         tools = [tool for tool in tools if tool.name not in case.peers or tool.name in peers]
     result = Result(case.name, shape, {tool.name: [] for tool in tools})
-    for _ in range(n_runs):
+    n_most = dict.fromkeys(SLOW, n_runs if n_slow_runs is None else n_slow_runs)
+    for i in range(min(n_runs, case.most_runs or n_runs)):
         for tool in tools:
+            if case.shape is not None and i >= n_most.get(tool.name, n_runs):
+                continue
             result.runs[tool.name].append(_run(tool, piped))
     for tool in tools:
         if tool.output is not None and tools[0].output is not None and tool.name != OURS:
@@ -138,6 +153,23 @@ def render_table(result: Result) -> str:
     return "\n".join(lines)
 
 
+def render_results(results: Sequence[Result]) -> str:
+    """Return what was measured, on what and with which command, in Markdown."""
+    command = f"    python benchmarks/run.py {' '.join(sys.argv[1:])}".rstrip()
+    facts = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return "\n\n".join([command, facts, *map(render_table, results)])
+
+
+def write_section(file: Path, name: str, text: str) -> None:
+    """Write a text between the two markers of its name in a Markdown file."""
+    start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+    before, _, rest = file.read_text().partition(start)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"{file} has no markers for {name}")
+    file.write_text(f"{before}{start}\n{text}\n\n{end}{after}")
+
+
 def write_results(results: Sequence[Result], folder: Path) -> None:
     """Write ``results.json`` and ``chart.svg``."""
     facts = {"versions": versions(), "cases": [asdict(result) for result in results]}
@@ -157,6 +189,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--peer", nargs="+", help='these peers only ("DuckDB", say)')
     parser.add_argument("--small", action="store_true", help="few rows, to see whether all agree")
     parser.add_argument("--runs", type=int, default=5, help="rounds (%(default)s)")
+    parser.add_argument("--slow-runs", type=int, help="rounds of pandas and scikit-learn")
+    parser.add_argument("--readme", type=Path, help="file whose marked section is written again")
     parser.add_argument("--floor", type=Path, help="source of the C++ floor")
     folder = Path(tempfile.gettempdir()) / "matscore-benchmarks"
     text = "where data and results go (%(default)s); data there is used again"

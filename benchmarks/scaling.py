@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.cases import CASES
 from benchmarks.data import Files, Shape, make_files
 from benchmarks.measure import Usage, measure, middle
+from benchmarks.run import write_section
 from benchmarks.tools import child_environment, score_command
 
 _BASE = Shape(750_000, 8, 3)
@@ -60,27 +61,36 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=3, help="rounds (%(default)s)")
     folder = Path(tempfile.gettempdir()) / "matscore-benchmarks"
     parser.add_argument("--out", type=Path, default=folder, help="where data goes (%(default)s)")
+    parser.add_argument("--readme", type=Path, help="file whose marked section is written again")
     parser.add_argument("--profile", nargs=2, type=Path, metavar="FILE", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.profile:
         print(json.dumps(profile_stages(Files(*given.profile), given.out)))
         return
     given.out.mkdir(parents=True, exist_ok=True)
-    print("| rows × features → categories | in | out | 1 job | 2 jobs | CPU | peak memory |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    lines: list[str] = []
+
+    def show(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    show("| rows × features → categories | in | out | 1 job | 2 jobs | CPU | peak memory |")
+    show("|---|---:|---:|---:|---:|---:|---:|")
     for shapes in _AXES.values():
         for shape in shapes:
             sized = replace(shape, n_rows=shape.n_rows // 500) if given.small else shape
-            print(_render_point(sized, measure_shape(sized, given.out, given.runs)), flush=True)
-    print()
+            show(_render_point(sized, measure_shape(sized, given.out, given.runs)))
+    show("")
     for i, name in enumerate(_PROFILED):
         case = CASES[name].small() if given.small else CASES[name]
         if case.shape is not None:
             shares = _profile_apart(make_files(case.shape, given.out), given.out)
             if i == 0:
-                print(f"| CPU time | {' | '.join(shares)} |")
-                print(f"|---|{'---:|' * len(shares)}")
-            print(f"| {name} | {' | '.join(_render_shares(shares))} |", flush=True)
+                show(f"| CPU time | {' | '.join(shares)} |")
+                show(f"|---|{'---:|' * len(shares)}")
+            show(f"| {name} | {' | '.join(_render_shares(shares))} |")
+    if given.readme:
+        write_section(given.readme, "scaling", "\n".join(lines))
 
 
 def measure_shape(shape: Shape, folder: Path, n_runs: int) -> Point:
@@ -129,6 +139,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
     """
     clock = _Clock()
     with clock.stage("start"):
+        from matscore.budget import fit_budget
         from matscore.decide import decide
         from matscore.files.encode import encode_frame
         from matscore.files.parse import parse_chunk
@@ -158,7 +169,8 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         spec = make_output_spec(part.plan, columns, wanted, "csv")
         model = take_model(part.plan, held)
         job = make_job(part, read, Classify(model, options, columns), spec, "fail")
-        pairs = iter_pairs([part], [job], RunOptions())
+        run = fit_budget(RunOptions(n_jobs=2), [part.table], [job])
+        pairs = iter_pairs([part], [job], run)
     output = folder / "profile.csv"
     n_bytes = 0
     with output.open("wb") as out:
@@ -172,8 +184,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
                 parsed = parse_chunk(job.layout, chunk)
             with clock.stage("product"):
                 blocks = block_features(parsed.features, parsed.n_rows)
-                product = multiply_blocks(blocks, model.weights, model.intercept)
-                scores = product[:, : parsed.n_rows]
+                scores = multiply_blocks(blocks, model.tiles, model.intercept, parsed.n_rows)
             with clock.stage("decide"):
                 decision = decide(scores, blocks, model.weights, model.intercept)
             with clock.stage("encode"):

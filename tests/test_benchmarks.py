@@ -1,5 +1,6 @@
 """Small versions of the benchmarks: matscore and its peers agree. Nothing here is timed."""
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from benchmarks.measure import RunFailedError, measure
 from benchmarks.recommend import OURS, PEERS, compare
 from benchmarks.recommend import DisagreementError as RecommendersDifferError
 from benchmarks.recommend import main as recommend
-from benchmarks.run import main, render_table, run_case
+from benchmarks.run import main, render_table, run_case, write_section
 from benchmarks.scaling import main as scale
 
 
@@ -41,6 +42,31 @@ def test_one_command_writes_a_table_and_a_chart(
     assert "| pandas |" in capsys.readouterr().out
     assert '"peak"' in (tmp_path / "results.json").read_text()
     assert "TALL" in (tmp_path / "chart.svg").read_text()
+
+
+def test_slow_peers_run_less_often_and_the_table_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- results -->\nold\n<!-- end of results -->\nafter\n")
+    options = ["--small", "--case", "TALL", "--runs", "2", "--slow-runs", "1"]
+    peers = ["--peer", "pandas", "Polars + NumPy"]
+    main([*options, *peers, "--readme", str(readme), "--out", str(tmp_path)])
+    runs = json.loads((tmp_path / "results.json").read_text())["cases"][0]["runs"]
+    assert {name: len(taken) for name, taken in runs.items()} == {
+        "matscore": 2, "pandas": 1, "Polars + NumPy": 2,
+    }  # fmt: skip
+    text = readme.read_text()
+    assert text.startswith("before\n<!-- results -->\n")
+    assert text.endswith("<!-- end of results -->\nafter\n")
+    assert "| pandas |" in text and "old" not in text
+    assert "| pandas |" in capsys.readouterr().out
+
+
+def test_a_file_without_markers_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("no markers\n")
+    with pytest.raises(ValueError, match="no markers for results"):
+        write_section(tmp_path / "README.md", "results", "text")
 
 
 def test_scaling_prints_its_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

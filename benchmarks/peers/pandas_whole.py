@@ -21,4 +21,15 @@ if "--probabilities" in options:
     result = result.join(powers.div(powers.sum(axis=1), axis=0).add_prefix("probability_"))
     highest = np.sort(scores.to_numpy(), axis=1)
     result["margin"] = highest[:, -1] - highest[:, -2]
+if "--top-k" in options:
+    k = int(options[options.index("--top-k") + 1])
+    order = np.argsort(-scores.to_numpy(), axis=1, kind="stable")[:, :k]
+    result = pd.DataFrame(
+        {
+            "rank": np.tile(np.arange(1, k + 1), len(scores)),
+            "category": scores.columns.to_numpy()[order.ravel()],
+            "score": np.take_along_axis(scores.to_numpy(), order, axis=1).ravel(),
+        },
+        index=scores.index.repeat(k),
+    )
 result.to_csv(output)

@@ -23,4 +23,14 @@ if "--probabilities" in options:
     highest = np.sort(scores, axis=1)
     columns.append(pl.DataFrame(shares, schema=[f"probability_{c}" for c in categories]))
     columns.append(pl.DataFrame({"margin": highest[:, -1] - highest[:, -2]}))
+if "--top-k" in options:
+    k = int(options[options.index("--top-k") + 1])
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    ranked = {
+        "rank": np.tile(np.arange(1, k + 1), len(scores)),
+        "category": pl.Series(categories).gather(order.ravel()),
+        "score": np.take_along_axis(scores, order, axis=1).ravel(),
+    }
+    rows = np.repeat(np.arange(len(scores)), k)
+    columns = [columns[0][rows], pl.DataFrame(ranked)]
 pl.concat(columns, how="horizontal").write_csv(output)
