@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
@@ -16,7 +15,7 @@ from matscore.files.records import find_records
 from matscore.files.rows import FrameChunk, parse_rows
 from matscore.files.sample import sample_table
 from matscore.files.split import Chunk
-from matscore.files.table import ReadOptions, Table, iter_table, open_table
+from matscore.files.table import ReadOptions, Table, iter_table
 from matscore.pipeline import Job
 from matscore.plan.learning import ColumnOptions, Sample, find_label
 from matscore.work.beside import ERROR, LABEL, LINE, SKIPPED, Beside
@@ -24,21 +23,20 @@ from matscore.work.beside import ERROR, LABEL, LINE, SKIPPED, Beside
 CHUNK_BYTES = 2**20
 
 
-def open_companion(
-    path: str,
+def make_companion(
+    table: Table,
     read: ReadOptions,
     *,
     label_name: str | None,
     choose: Callable[[Sample, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
     stops: bool,
-    checksum: bool,
 ) -> Companion:
-    """Open a table that has the same rows as the features.
+    """Make a companion of a table that has the same rows as the features.
 
     Parameters
     ----------
-    path : str
-        A file, or ``-``.
+    table : Table
+        Open, its records unread.
     read : ReadOptions
         How it is read.
     label_name : str or None
@@ -48,8 +46,6 @@ def open_companion(
         those to read as numbers.
     stops : bool
         Whether a bad record stops the run.
-    checksum : bool
-        Whether to compute the sha256 of what is read.
 
     Returns
     -------
@@ -58,30 +54,25 @@ def open_companion(
 
     Raises
     ------
-    MisfitError, InputError, FileError
-        It cannot be read, or not with certainty.
+    MisfitError
+        Its columns do not serve what they are for.
     """
-    table = open_table(path, read, checksum=checksum)
-    with contextlib.ExitStack() as stack:
-        stack.callback(table.close)
-        sample = sample_table(table, read)
-        label = _find_label(sample, label_name)
-        texts, numbers = choose(sample, label)
-        layout = Layout(
-            table.names,
-            table.width,
-            label,
-            texts,
-            numbers,
-            table.delimiter,
-            read.decimal,
-            "skip" if read.missing == "skip" else "error",
-            read.missing_values,
-            "--missing skip leaves such rows out",
-        )
-        stack.pop_all()
-    labelled = label is not None and label_name is not None
-    return Companion(table, layout, labelled, stops)
+    sample = sample_table(table, read)
+    label = _find_label(sample, label_name)
+    texts, numbers = choose(sample, label)
+    layout = Layout(
+        table.names,
+        table.width,
+        label,
+        texts,
+        numbers,
+        table.delimiter,
+        read.decimal,
+        "skip" if read.missing == "skip" else "error",
+        read.missing_values,
+        "--missing skip leaves such rows out",
+    )
+    return Companion(table, layout, label is not None and label_name is not None, stops)
 
 
 @dataclass(frozen=True)

@@ -241,6 +241,19 @@ class TestTargetsFile:
         pd.read_csv(targets).to_parquet(tmp_path / "t.parquet")
         assert fit(features, tmp_path / "t.parquet").check().out == expected
 
+    def test_numbers_that_both_files_have_first_are_labels(self, tmp_path: Path) -> None:
+        rows: list[list[Any]] = [
+            ["customer", "a", "y"],
+            *([i * 37 % 101, i * i % 7, i % 5] for i in range(1, 40)),
+        ]
+        features = write_csv(tmp_path / "f.csv", [row[:2] for row in rows])
+        targets = write_csv(tmp_path / "t.csv", [[row[0], row[2]] for row in rows])
+        weights = weights_of(fit(features, targets, "--numbers"))
+        assert weights.index.tolist() == ["a", "(Intercept)"] and list(weights) == ["y"]
+        rows[3][0] = 1000
+        write_csv(targets, [[row[0], row[2]] for row in rows])
+        assert 't.csv:4: the label "1000"' in fit(features, targets, "--numbers").check(4).err
+
     @pytest.mark.parametrize("options", [(), ("--chunk-size", "2000")])
     def test_other_labels(
         self, pair: tuple[Path, list[list[str]]], options: tuple[str, ...], tmp_path: Path

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from matscore.api.run import run_files
-from matscore.beside import Companion, open_companion
+from matscore.beside import Companion, make_companion
 from matscore.errors import MisfitError, UsageError
 from matscore.files.encode import Format, OutputSpec
-from matscore.files.table import ReadOptions
+from matscore.files.table import ReadOptions, open_table
 from matscore.names import quote_names
 from matscore.options import PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions
@@ -94,14 +95,14 @@ def evaluate_file(
         return (_choose_truth(sample, label, truth),), ()
 
     def open_truth(plan: Plan) -> Companion:
-        return open_companion(
-            str(truth_file),
-            read,
-            label_name=None if plan.label_column is None else plan.label_name,
-            choose=choose,
-            stops=rejects.on_error == "fail",
-            checksum=run.checksum,
-        )
+        with contextlib.ExitStack() as stack:
+            table = open_table(str(truth_file), read, checksum=run.checksum)
+            stack.callback(table.close)
+            label_name = None if plan.label_column is None else plan.label_name
+            stops = rejects.on_error == "fail"
+            made = make_companion(table, read, label_name=label_name, choose=choose, stops=stops)
+            stack.pop_all()
+        return made
 
     return run_files(
         features,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
 from matscore.api.paths import check_paths, enter_output, format_of, report_progress
-from matscore.beside import Companion, open_companion
+from matscore.beside import Companion, make_companion
 from matscore.budget import fit_budget
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import MisfitError, UsageError
@@ -171,21 +171,24 @@ def fit_file(
         table = open_table(inputs[0], read, checksum=run.checksum)
         stack.callback(table.close)
         sample = sample_table(table, read)
+        other: Table | None = None
+        if targets is not None:
+            other = open_table(inputs[1], read, checksum=run.checksum)
+            stack.callback(other.close)
+            columns = _share_labels(sample, other, columns)
         sorted_ = sort_columns(sample, columns)
         asked: list[_Targets] = []
         beside: Companion | None = None
-        if targets is None:
+        if other is None:
             asked.append(_settle_targets(sample, sorted_.target_columns, fit))
         else:
-            beside = open_companion(
-                inputs[1],
+            beside = make_companion(
+                other,
                 read,
                 label_name=sorted_.label_name,
                 choose=partial(_choose_targets, fit, asked),
                 stops=rejects.on_error == "fail",
-                checksum=run.checksum,
             )
-            stack.callback(beside.table.close)
         target = asked[0]
         method, alpha = fit.settle(categories=target.is_categories)
         if on_facts is not None:
@@ -220,7 +223,7 @@ def fit_file(
         if out is not None:
             rows, weights = learned.stack(name_intercept(names))
             write_weights(rows, learned.targets, weights, out, form)
-        tables = [table, *([] if beside is None else [beside.table])]
+        tables = [table, *([] if other is None else [other])]
         facts = tuple(one.source.facts() for one in tables)
         warnings = (*([target.warning] if target.warning else []), *learned.warnings)
         return FitSummary(sorted_, facts, totals.n_rows, totals.n_rejected, learned, warnings)
@@ -238,6 +241,14 @@ def _check_arguments(
     if read.missing == "keep":
         hint = "say --missing skip or zero"
         raise UsageError("nothing can be learned from a missing value that is kept", hint)
+
+
+def _share_labels(sample: Sample, other: Table, columns: ColumnOptions) -> ColumnOptions:
+    """Take first columns of one name for the labels of both, unless something else is said."""
+    names, theirs = sample.names or (), other.names or ()
+    if columns.id_col is not None or columns.no_id_col or min(len(names), len(theirs)) < 2:
+        return columns
+    return replace(columns, id_col=names[0]) if names[0] == theirs[0] else columns
 
 
 def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
@@ -296,7 +307,7 @@ def _settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) -
 
 
 def _list_facts(columns: FeatureColumns, beside: Companion | None) -> tuple[str, ...]:
-    facts = [*columns.facts]
+    facts = [*columns.facts, f"the features: {quote_names(columns.named_in_file_order)}"]
     if beside is not None and not beside.labelled:
         path = beside.table.path
         facts.append(f"the rows of {path} are matched by position, as a file has no labels")

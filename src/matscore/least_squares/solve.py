@@ -111,11 +111,9 @@ def solve(
         scaled = np.where(flat, 0.0, X / units) if intercept else X / units
         space = _find_space(scaled, n_rows)
         weights = space.find_shortest(Y) if alpha == 0 else _shrink(scaled, Y, alpha)
-        constant = np.flatnonzero(_lengths(scaled) == 0)
         weights = weights / np.reshape(units, (-1, 1))
-        weights[constant] = np.where(
-            np.isnan(weights[constant]), np.nan, 0.0
-        )  # of which it is sure
+        constant = np.flatnonzero(_lengths(scaled) == 0)
+        weights[constant] *= 0.0  # rounding may have left something; NaN stays
         constants = mean[n_features:] - mean[:n_features] @ weights
         r2 = 1 - (_lengths(Y - X @ weights) / spread[n_features:]) ** 2
     return Fit(

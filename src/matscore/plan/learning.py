@@ -94,6 +94,11 @@ class FeatureColumns:
         """Places of the features in canonical order, put in the order of the file."""
         return sorted(range(len(self.feature_columns)), key=self.feature_columns.__getitem__)
 
+    @property
+    def named_in_file_order(self) -> list[str]:
+        """Names of the features in the order of the file."""
+        return [self.feature_names[i] for i in self.file_order]
+
 
 def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
     """Tell the features of a file from its labels, its targets and what is to be left out.
