@@ -114,6 +114,7 @@ LIBRARIES = {
     "jinja2": {"pages"},
     "markupsafe": {"pages"},  # Jinja's own
     "matplotlib": {"pages"},
+    "obstore": {"files"},
     "dask": {"dask", "engines"},
     "distributed": {"engines"},
 }

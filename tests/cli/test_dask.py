@@ -156,6 +156,51 @@ def test_a_bad_row_is_the_same_message(cluster: Cluster, folder: Path, name: str
         assert (folder / "r.csv").read_bytes() == rejects
 
 
+@pytest.fixture
+def labelled(folder: Path) -> Path:
+    """Rows with a truth in a column of the file and in a file of its own; users and items."""
+    rng = random.Random(4)
+    rows = [[f"r{i}", rng.random(), rng.randint(-9, 9), rng.choice("pq")] for i in range(3_000)]
+    write_csv(folder / "in.csv", [["id", "x", "y", "truth"], *rows])
+    write_csv(folder / "truth.csv", [["id", "truth"], *([row[0], row[3]] for row in rows)])
+    write_csv(folder / "users.csv", [["user", "x", "y"], *(row[:3] for row in rows)])
+    write_csv(folder / "items.csv", [["item", "y", "x"], *([f"i{i}", i % 7, i] for i in range(50))])
+    write_csv(folder / "seen.csv", [["user", "item"], ["r1", "i49"], ["r2", "i48"], ["r7", "i1"]])
+    return folder
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("explain", "f.csv", "w.csv"),
+        ("explain", "in.csv", "w.csv", "--row", "r2998"),
+        ("evaluate", "in.csv", "w.csv", "--truth", "truth"),
+        ("evaluate", "users.csv", "w.csv", "--truth-file", "truth.csv", "-f", "json"),
+        ("recommend", "users.csv", "items.csv", "-k", "3"),
+        ("recommend", "users.csv", "items.csv", "-k", "3", "--exclude", "seen.csv"),
+        ("recommend", "users.csv", "items.csv", "--matrix"),
+        ("classify", "f.csv", "w.csv", "--top-k", "2"),
+    ],
+)
+def test_other_commands(cluster: Cluster, labelled: Path, argv: tuple[str, ...]) -> None:
+    run_both(cluster, labelled, *argv)
+
+
+def test_recommend_into_a_directory(cluster: Cluster, labelled: Path) -> None:
+    (labelled / "users").mkdir()
+    lines = (labelled / "users.csv").read_text().splitlines(keepends=True)
+    for i in range(3):
+        part = [lines[0], *lines[1 + i :: 3]]
+        (labelled / f"users/u{i}.csv").write_text("".join(part))
+    argv = ("recommend", "users", "items.csv", "-k", "3", *CHUNK)
+    run(*argv, "-o", "local/", cwd=labelled).check(quiet=True)
+    run(*argv, *dask(cluster), "-o", "remote/", cwd=labelled).check(quiet=True)
+    assert snapshot(labelled / "remote") == snapshot(labelled / "local")
+    for i in range(3):
+        alone = run("recommend", f"users/u{i}.csv", "items.csv", "-k", "3", cwd=labelled)
+        assert (labelled / f"local/part-of-u{i}.csv").read_bytes() == alone.out
+
+
 def make_folder(folder: Path, n_files: int = 6, n_rows: int = 500) -> None:
     (folder / "data/k=1").mkdir(parents=True)
     (folder / "data/k=2").mkdir()

@@ -15,6 +15,7 @@ from matscore.api.paths import check_paths, ending_of, enter_output, report_prog
 from matscore.budget import fit_budget
 from matscore.engines import Engine, open_engine
 from matscore.errors import MatscoreError, UsageError
+from matscore.files.cloud import is_address
 from matscore.files.compress import open_output
 from matscore.files.deliver import deliver_rejects, deliver_results
 from matscore.files.encode import Format, OutputSpec
@@ -98,6 +99,9 @@ def run_directory(
         As in `matscore.classify_file`; parts before the one at fault are there, the manifest
         is not.
     """
+    if is_address(output):
+        what = "the parts of a directory are written to a disk"
+        raise UsageError(what, "name one object, or write to a disk and copy it")
     found = list_inputs(features)
     inputs = [one.path for one in found]
     every = [*inputs, weights, *others]

@@ -15,12 +15,12 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matscore.engines import Results, remote
 from matscore.engines.local import count_jobs
 from matscore.errors import ClusterError, ClusterWarning, MatscoreError, MissingExtraError
+from matscore.files.cloud import full_path, is_address
 from matscore.files.ranges import BlockScan, Range, find_end, iter_ranges
 from matscore.files.rows import FrameChunk
 from matscore.files.source import SourceFacts, Stamp, iter_range, read_range
@@ -214,7 +214,8 @@ class ClusterEngine:
         place = None if part.turned is not None else part.table.find_place()
         if place is not None and part.table.source.is_plain:
             return (yield from self._send_ranges(part, job, place, row))
-        if place is not None and part.table.source.kind == "parquet":
+        has_name = place is not None and not is_address(place.stamp.path)
+        if place is not None and has_name and part.table.source.kind == "parquet":
             return (yield from self._send_rows(part, job, place, row))
         if place is not None and place.stamp.size <= _SMALL_FILE_BYTES and not _is_numbered(job):
             self._ask_digest(part, place.stamp)
@@ -303,7 +304,7 @@ class ClusterEngine:
             part.table.path, job.part, chunk_bytes_of(part.table, self._run), place
         )
         shared, layout = self._share(job)
-        where = str(Path(output).absolute())
+        where = full_path(output)
         future = self._submit(remote.write_unit, shared, layout, unit, where)
         return _Sent(future, place.stamp.size)
 

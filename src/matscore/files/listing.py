@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from matscore.errors import FileError, UsageError
+from matscore.files.cloud import can_list, is_address, list_objects
 
 _WILD = re.compile(r"[*?[]")
 _KEY = re.compile(r"([^=/]+)=(.*)", re.DOTALL)
@@ -83,7 +84,7 @@ def list_inputs(arguments: Sequence[str]) -> list[Input]:
     for argument in arguments:
         found = _list_argument(argument)
         for one in found or [Input(argument, *os.path.split(argument))]:
-            name = os.path.normpath(one.path)
+            name = one.path if is_address(one.path) else os.path.normpath(one.path)
             if found and name in seen:
                 raise UsageError(f"{one.path} is given twice", "name it once")
             seen.add(name)
@@ -160,7 +161,13 @@ def _stem_of(name: str) -> str:
 
 def _list_argument(argument: str) -> list[Input]:
     """Return what a directory or a pattern stands for; nothing for a plain file."""
-    if Path(argument).is_dir():
+    if is_address(argument):
+        if not can_list(argument) or not (_WILD.search(argument) or argument.endswith("/")):
+            return []
+        root = _root_of(argument) if _WILD.search(argument) else argument.rstrip("/")
+        paths = [one for one in list_objects(f"{root}/") if _is_meant(one, argument, root)]
+        what, hint = "no object is found there", "look at what is there"
+    elif os.path.isdir(argument):  # noqa: PTH112 - which is False where it cannot be told
         root, paths = argument, list(_walk(argument))
         what, hint = "is a directory without files", "name its files, or another directory"
     elif _WILD.search(argument) and not os.path.lexists(argument):
@@ -170,8 +177,30 @@ def _list_argument(argument: str) -> list[Input]:
         return []
     if not paths:
         raise FileError(argument, what, hint)
-    found = [Input(path, root, os.path.relpath(path, root or ".")) for path in paths]
+    if is_address(root):
+        found = [Input(path, root, path.removeprefix(f"{root}/")) for path in paths]
+    else:
+        found = [Input(path, root, os.path.relpath(path, root or ".")) for path in paths]
     return sorted(found, key=lambda one: [os.fsencode(part) for part in one.place.split("/")])
+
+
+def _is_meant(path: str, argument: str, root: str) -> bool:
+    """Say whether an object is what an argument names: not hidden, and as the pattern says."""
+    place = path.removeprefix(f"{root}/")
+    if _is_hidden(place) or place.endswith("/"):
+        return False
+    pattern = argument.removeprefix(f"{root}/")
+    return argument.endswith("/") or re.fullmatch(_translate(pattern), place) is not None
+
+
+def _translate(pattern: str) -> str:
+    """Turn a pattern into a regular expression for the places of objects."""
+    parts = re.split(r"(\*\*/|\*|\?|\[[^\]]+\])", pattern)
+    turned = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    texts = (
+        turned.get(p) or (p if p[:1] == "[" and p[-1:] == "]" else re.escape(p)) for p in parts
+    )
+    return "".join(text.replace("[!", "[^") for text in texts)
 
 
 def _match(pattern: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Literal, Protocol, cast
 
 from matscore.errors import FileError, InputError
+from matscore.files.cloud import CloudFile, is_address
 from matscore.files.recognise import encoding_of, recognise, refuse_foreign
 
 if sys.version_info >= (3, 14):
@@ -152,7 +153,8 @@ class Source:
 
     def open_stream(self) -> BinaryIO | None:
         """Return all of a pipe as a binary file; None for a file, which has its name."""
-        if self.size is not None or self._meter is None:
+        has_name = self.size is not None and not is_address(self.path)
+        if has_name or self._meter is None:
             return None
         blocks = self._meter.iter_blocks()
         return cast(BinaryIO, io.BufferedReader(_BlockReader(blocks), READ_BYTES))
@@ -160,7 +162,8 @@ class Source:
     def facts(self) -> SourceFacts:
         """Return what a report says of the input, once it is read."""
         digest = self._meter.digest if self._meter else None
-        if digest is not None and self.kind != "csv" and self.size is not None:
+        has_name = self.size is not None and not is_address(self.path)
+        if digest is not None and self.kind != "csv" and has_name:
             with Path(self.path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
         return replace(self.look(), sha256=None if digest is None else digest.hexdigest())
@@ -288,6 +291,9 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
     FileError
         The file cannot be read, or has changed.
     """
+    if is_address(stamp.path):
+        yield from _iter_remote(stamp, start, stop)
+        return
     raw, size, found = _open_raw(stamp.path)
     with raw:
         if size is None or found != (stamp.size, stamp.mtime_ns):
@@ -300,6 +306,16 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
                 raise FileError(stamp.path, *CHANGED)
             n_left -= len(block)
             yield block
+
+
+def _iter_remote(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
+    if start == stop:
+        return
+    remote = CloudFile(stamp.path, start, stop)
+    if (remote.size, remote.mtime_ns) != (stamp.size, stamp.mtime_ns):
+        raise FileError(stamp.path, *CHANGED)
+    while block := remote.read(READ_BYTES):
+        yield block
 
 
 def _read_raw(path: str, raw: BinaryIO, size: int) -> bytes:
@@ -317,6 +333,9 @@ def _open_raw(path: str) -> tuple[BinaryIO, int | None, tuple[int, int] | None]:
         with contextlib.suppress(OSError):
             os.set_blocking(sys.stdin.buffer.fileno(), True)
         return sys.stdin.buffer, None, None
+    if is_address(path):
+        remote = CloudFile(path)
+        return cast(BinaryIO, remote), remote.size, (remote.size, remote.mtime_ns)
     try:
         raw = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the source closes it
         info = os.fstat(raw.fileno())
@@ -331,6 +350,8 @@ def _open_raw(path: str) -> tuple[BinaryIO, int | None, tuple[int, int] | None]:
 
 
 def _stamp_of(raw: BinaryIO) -> tuple[int, int]:
+    if isinstance(raw, CloudFile):  # one answer of the server is of one version
+        return raw.size, raw.mtime_ns
     info = os.fstat(raw.fileno())
     return info.st_size, info.st_mtime_ns
 

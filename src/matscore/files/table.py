@@ -11,12 +11,12 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from matscore.errors import FileError, InputError
+from matscore.files.cloud import full_path
 from matscore.files.columnar import ColumnarFile, iter_parquet, open_columnar
 from matscore.files.numbers import is_number, parse_numbers
 from matscore.files.parse import MISSING_VALUES, Layout, MissingPolicy, ParsedRows
@@ -130,7 +130,7 @@ class Table:
         if stamp is None:
             return None
         return Place(
-            replace(stamp, path=str(Path(stamp.path).absolute())),
+            replace(stamp, path=full_path(stamp.path)),
             source.opening.encoding,
             source.opening.checksum,
             self.start,
@@ -151,7 +151,8 @@ class Table:
         parked = self.source.is_parked
         self.source.wake()
         if parked and self.columnar is not None and self.source.kind != "csv":
-            self.columnar = open_columnar(self.path, None, self.source.kind)
+            stream = self.source.open_stream()
+            self.columnar = open_columnar(self.path, stream, self.source.kind)
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class Place:
                 source, None, self.width, delimiter=self.delimiter, start=self.start, line=self.line
             )
             if source.kind != "csv":
-                table.columnar = open_columnar(path, None, source.kind)
+                table.columnar = open_columnar(path, source.open_stream(), source.kind)
             stack.pop_all()
         return table
 

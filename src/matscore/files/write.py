@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from matscore.errors import OutputError, UsageError
+from matscore.files.cloud import is_address, open_upload
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -80,6 +81,10 @@ def open_whole(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.Buffered
     b'film,drama\n'
     """
     refuse_same_file(path, inputs)
+    if is_address(path):
+        with open_upload(path) as upload:
+            yield upload
+        return
     with named_errors(path):
         file = _follow_links(path)
         old = _read_stat(file)

@@ -1,0 +1,274 @@
+"""Object storage and web servers: inputs as streams, outputs as uploads, through obstore.
+
+Whatever goes wrong is a `FileError` or `OutputError` that names the address. Credentials are
+found where each cloud's own tools look for them in the environment.
+"""
+
+from __future__ import annotations
+
+import io
+import queue
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matscore.errors import FileError, MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+READ_BYTES = 2**20
+# An upload has 10,000 parts at most: 160 GB.
+_PART_BYTES = 16 * 2**20
+_PARTS_AT_ONCE = 2
+_ADDRESS = re.compile(r"(s3|gs|az|https?)://[^/]", re.IGNORECASE)
+_WRITABLE = re.compile(r"(s3|gs|az)://[^/]+/.", re.IGNORECASE)
+_RETRIES, _RETRY_SECONDS = 3, 30
+
+
+def is_address(path: str) -> bool:
+    """Say whether a path is in object storage or on a web server.
+
+    Examples
+    --------
+    >>> is_address("s3://bucket/scores.csv"), is_address("s3/bucket/scores.csv")
+    (True, False)
+    """
+    return _ADDRESS.match(path) is not None
+
+
+def full_path(path: str) -> str:
+    """Return a path that means the same in every folder; an address does already."""
+    return path if is_address(path) else str(Path(path).absolute())
+
+
+def can_list(path: str) -> bool:
+    """Say whether what lies under an address can be listed, as on no web server."""
+    return is_address(path) and not path.lower().startswith("http")
+
+
+class CloudFile(io.RawIOBase):
+    """An object as a file that is read forwards.
+
+    Parameters
+    ----------
+    path : str
+        Its address.
+    start, stop : int, optional
+        Bytes of it; all of them without.
+
+    Raises
+    ------
+    FileError
+        It cannot be read.
+    MissingExtraError
+        obstore is not installed.
+    """
+
+    def __init__(self, path: str, start: int = 0, stop: int | None = None) -> None:
+        super().__init__()
+        self._path = path
+        store, key = _open_store(path)
+        options = {} if stop is None else {"range": (start, stop)}
+        with _named_errors(path, FileError):
+            found = _obstore().get(store, key, options=options)
+            self.size = int(found.meta["size"])
+            self.mtime_ns = int(found.meta["last_modified"].timestamp() * 10**9)
+            self._stream = iter(found.stream(min_chunk_size=READ_BYTES))
+        self._n_left = (self.size if stop is None else stop) - start
+        self._held = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return some bytes, none at the end.
+
+        Raises
+        ------
+        FileError
+            The connection broke.
+        """
+        if not self._held:
+            with _named_errors(self._path, FileError):
+                self._held = memoryview(bytes(next(self._stream, b"")))
+            self._n_left -= len(self._held)
+            if not self._held and self._n_left:
+                raise FileError(self._path, "the connection ended too early", _AGAIN)
+        n = len(self._held) if size < 0 else min(size, len(self._held))
+        block, self._held = bytes(self._held[:n]), self._held[n:]
+        return block
+
+
+@contextmanager
+def open_upload(path: str) -> Iterator[io.BufferedIOBase]:
+    """Open an object to be written, which is there whole when the block ends, or not at all.
+
+    Parameters
+    ----------
+    path : str
+        Its address.
+
+    Yields
+    ------
+    io.BufferedIOBase
+        Where the block writes; the parts are sent while it does.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    MissingExtraError
+        obstore is not installed.
+    """
+    if not _WRITABLE.match(path):
+        what, hint = "only s3://, gs:// and az:// can be written", "name an object in one of them"
+        raise OutputError(path, what, hint)
+    upload = _Upload(path)
+    try:
+        yield upload
+        upload.finish()
+    except BaseException:
+        upload.abort()
+        raise
+
+
+def list_objects(folder: str) -> list[str]:
+    """Return the addresses of all objects under a folder, which ends with a slash.
+
+    Raises
+    ------
+    FileError
+        They cannot be listed.
+    """
+    store, _ = _open_store(folder)
+    with _named_errors(folder, FileError):
+        found = [one["path"] for batch in _obstore().list(store) for one in batch]
+        return [f"{folder}{path.removeprefix(_prefix_of(folder))}" for path in found]
+
+
+class _Upload(io.BufferedIOBase):
+    """Blocks into a thread that sends them; it fails where the next block is written."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._store, self._key = _open_store(path)
+        self._blocks: queue.Queue[bytes | None] = queue.Queue(_PARTS_AT_ONCE)
+        self._held = bytearray()
+        self._error: BaseException | None = None
+        self._is_aborted = False
+        self._thread = threading.Thread(target=self._send, name="upload", daemon=True)
+        self._thread.start()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        self._held += data
+        if len(self._held) >= _PART_BYTES:
+            self._put(bytes(self._held))
+            self._held.clear()
+        return memoryview(data).nbytes
+
+    def finish(self) -> None:
+        if self._held:
+            self._put(bytes(self._held))
+        self._put(None)
+        self._thread.join()
+        self._tell()
+
+    def abort(self) -> None:
+        self._is_aborted = True
+        with suppress(queue.Empty):
+            while True:
+                self._blocks.get_nowait()
+        with suppress(queue.Full):
+            self._blocks.put_nowait(None)
+        self._thread.join(_RETRY_SECONDS)
+
+    def _put(self, block: bytes | None) -> None:
+        while self._thread.is_alive():
+            with suppress(queue.Full):
+                self._blocks.put(block, timeout=0.1)
+                return
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._error is not None:
+            with _named_errors(self._path, OutputError):
+                raise self._error
+
+    def _iter_blocks(self) -> Iterator[bytes]:
+        while (block := self._blocks.get()) is not None:
+            yield block
+        if self._is_aborted:
+            raise _AbortedError
+
+    def _send(self) -> None:
+        try:
+            _obstore().put(
+                self._store,
+                self._key,
+                self._iter_blocks(),
+                use_multipart=True,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        except BaseException as error:
+            self._error = error
+
+
+class _AbortedError(Exception):
+    """Ends an upload that is not wanted any more."""
+
+
+_AGAIN = "run again; see whether the address and the credentials are right"
+
+
+def _open_store(path: str) -> tuple[Any, str]:
+    """Return the folder that an object is in, and the object's name."""
+    store = _obstore().store
+    folder, _, key = path.rpartition("/")
+    retry = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
+    with _named_errors(path, FileError):
+        options = {"allow_http": True}
+        return store.from_url(folder, client_options=options, retry_config=retry), key
+
+
+def _obstore() -> Any:
+    try:
+        import obstore
+        import obstore.store
+    except ImportError as error:
+        raise MissingExtraError("cloud", "object storage") from error
+    return obstore
+
+
+def _prefix_of(folder: str) -> str:
+    """Return the part of the objects' names that a folder's address has."""
+    return folder.partition("://")[2].partition("/")[2]
+
+
+@contextmanager
+def _named_errors(path: str, kind: type[FileError]) -> Iterator[None]:
+    """Turn what obstore says into an error of ours, in a line."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise kind(path, "no such object") from error
+    except FileError:
+        raise
+    except Exception as error:
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+        if not isinstance(error, (BaseError, OSError, ValueError)):
+            raise
+        denied = isinstance(error, (PermissionDeniedError, UnauthenticatedError))
+        text = " ".join(str(error).partition("\n")[0].split())[:200]
+        what = "permission denied" if denied else f"cannot be reached: {text}"
+        raise kind(path, what, _AGAIN) from error
