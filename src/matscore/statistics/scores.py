@@ -117,7 +117,10 @@ def gather_scores(
         sketch_columns([scores.max(axis=0)]),
         sketch,
         tuple(
-            FirstRow(int(numbers[i]), cut_label(labels[i]), int(decision.best[i]), scores[:, i])
+            # A copy: a view would hold the scores of all rows.
+            FirstRow(
+                int(numbers[i]), cut_label(labels[i]), int(decision.best[i]), scores[:, i].copy()
+            )
             for i in range(min(scores.shape[1], N_FIRST))
         ),
         close(_find_closest(sketch, decision.margin, predicted)),
