@@ -503,3 +503,11 @@ def test_nobody(tmp_path: Path) -> None:
 def test_no_items(tmp_path: Path) -> None:
     items = write_csv(tmp_path / "i.csv", [["film", *FEATURES]])
     assert "has no rows" in recommend(USERS, items).check(3).err
+
+
+def test_users_in_columns(tmp_path: Path) -> None:
+    users = read_csv(SAMPLES / USERS)
+    turned = write_csv(tmp_path / "turned.csv", zip(*users, strict=True))
+    refused = recommend(turned, FILMS).check(3)
+    assert "--transpose-users" in refused.err
+    assert recommend(turned, FILMS, "--transpose-users").check(quiet=True).rows[1:] == BEST[1:]

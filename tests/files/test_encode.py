@@ -139,4 +139,4 @@ def test_columns_can_be_left_out_and_doubles_are_found() -> None:
 
 
 def test_every_format_is_known() -> None:
-    assert set(TEXT_FORMATS) | {"table", "parquet", "arrow"} == set(FORMATS)
+    assert set(TEXT_FORMATS) | {"table", "html", "parquet", "arrow"} == set(FORMATS)
