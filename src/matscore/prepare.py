@@ -143,10 +143,17 @@ def plan_inputs(
         keys = () if align.transpose_features else one.keys
         table = open_table(one.path, read, checksum=checksum, keys=keys)
         stack.callback(table.close)
-        parts.append(plan_part(table, weights, read, align))
+        part = plan_part(table, weights, read, align)
         if len(inputs) > _OPEN_INPUTS:
             table.park()
+            part = replace(part, plan=_forget_labels(part.plan))
+        parts.append(part)
     return parts
+
+
+def _forget_labels(plan: Plan) -> Plan:
+    """Drop a plan's copy of the first column, which many small files would fill memory with."""
+    return replace(plan, features=replace(plan.features, first=None)) if plan.ok else plan
 
 
 def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOptions) -> Part:

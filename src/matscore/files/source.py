@@ -31,6 +31,7 @@ else:
 READ_BYTES = 2**20
 CHANGED = ("changed while it was read", "run again when it is complete")
 _HEAD_BYTES = 2**16
+_PARKED_BYTES = 2**12  # enough to know what a record costs
 _UTF8_NAMES = {"utf-8", "utf-8-sig"}
 
 
@@ -122,6 +123,7 @@ class Source:
     opening: Opening = field(repr=False, default_factory=Opening)
     is_parked: bool = False
     _is_plain: bool = False
+    _n_head: int = 0
 
     @property
     def n_read(self) -> int:
@@ -190,8 +192,10 @@ class Source:
 
     def park(self) -> None:
         """Close the file until `wake`; what cannot be opened again stays open."""
-        if self.size is not None:
+        if self.size is not None and not self.is_parked:
             self.is_parked = True
+            self._n_head = len(self.head)
+            self.head = self.head[:_PARKED_BYTES]
             self._rest = iter(())
             self.raw.close()
 
@@ -209,7 +213,7 @@ class Source:
         if fresh._stamp != self._stamp or fresh.kind != self.kind:
             fresh.close()
             raise FileError(self.path, *CHANGED)
-        while len(fresh.head) < len(self.head) and fresh.extend_head():
+        while len(fresh.head) < self._n_head and fresh.extend_head():
             pass
         self.raw, self.head, self._rest = fresh.raw, fresh.head, fresh._rest
         self._meter, self.is_parked = fresh._meter, False
