@@ -12,7 +12,7 @@ not, the ranges end, and the rest is for `iter_chunks`, which knows what a mispl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from matscore.files.source import Stamp, read_range
 from matscore.files.split import count_good_quotes
 
+_LOOK_BYTES = 2**12
 _EDGE = 2  # bytes beside a quote that tell whether it stands well
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
 
@@ -153,6 +154,10 @@ def scan_bytes(data: bytes, start: int, lead: int, tail: int, delimiter: str) ->
     (2, 3, 2, 8, 2)
     """
     codes = np.frombuffer(data, np.uint8)[lead : len(data) - tail]
+    if b'"' not in data:
+        n_lines = int(np.count_nonzero(codes == _NEWLINE))
+        outside = replace(_find_first(data, lead, tail), n_outer=n_lines)
+        return BlockScan(start, start + len(codes), 0, n_lines, outside, Edge(0, 0, 0, 0, True))
     newlines = np.flatnonzero(codes == _NEWLINE)
     quotes = np.flatnonzero(codes == _QUOTE)
     parity = np.searchsorted(quotes, newlines) & 1
@@ -244,6 +249,19 @@ def find_end(stamp: Stamp, start: int) -> int:
 def _find_newline(stamp: Stamp, at: int) -> int:
     data = read_range(stamp, at, min(stamp.size, at + _EDGE))
     return at + data.find(b"\n") + 1 if b"\n" in data else stamp.size
+
+
+def _find_first(data: bytes, lead: int, tail: int) -> Edge:
+    """Find the edge of a block without quotes, of which little is looked at."""
+    size = _LOOK_BYTES
+    while True:
+        codes = np.frombuffer(data, np.uint8)[lead : min(lead + size, len(data) - tail)]
+        newlines = np.flatnonzero(codes == _NEWLINE)
+        full = _end_text(data, newlines + lead)
+        edge = _find_edge(newlines, np.ones(len(newlines), dtype=np.bool_), full, True)
+        if edge.cut or lead + size >= len(data) - tail:
+            return edge
+        size *= 4
 
 
 def _find_edge(
