@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -15,8 +16,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from benchmarks.measure import measure
 from tests.cluster import Cluster, open_cluster
-from tests.helpers import Done, finish, list_names, run, start, write_csv
+from tests.helpers import ENVIRONMENT, PROGRAM, Done, finish, list_names, run, start, write_csv
 
 pytest.importorskip("distributed")
 
@@ -315,6 +317,73 @@ def test_without_dask(folder: Path) -> None:
     )
 
 
+def test_other_versions_are_said(
+    cluster: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of packages, and of the rounding of products."""
+    from matscore import RunOptions, classify_file
+    from matscore.engines import remote
+    from matscore.errors import ClusterWarning
+
+    here = remote.describe_environment()
+    assert set(here) >= {"Python", "matscore", "numpy", "polars"}
+    other = here | {"polars": "1.0", "the rounding of products": "none"}
+    monkeypatch.setattr(remote, "describe_environment", Describe(here, other))
+    run_options = RunOptions(engine="dask", scheduler=cluster.address)
+    with pytest.warns(ClusterWarning) as said:
+        classify_file(folder / "f.csv", folder / "w.csv", run=run_options)
+    texts = [str(one.message) for one in said]
+    assert len(texts) in (2, 4) and all(text.endswith("; results may differ") for text in texts)
+    assert f"polars is {here['polars']} on the worker tcp://" in texts[0]
+    assert "1.0 here" in texts[0]
+
+
+class Describe:
+    """Says one thing here and, once it was sent, another there."""
+
+    def __init__(self, there: dict[str, str], here: dict[str, str]) -> None:
+        self.there, self.here = there, here
+
+    def __call__(self) -> dict[str, str]:
+        return self.here
+
+    def __reduce__(self) -> Any:
+        return functools.partial, (dict, self.there)
+
+
+def test_no_worker(
+    tmp_path_factory: pytest.TempPathFactory, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matscore import RunOptions, classify_file
+    from matscore.engines import cluster as engine
+    from matscore.errors import ClusterError
+
+    monkeypatch.setattr(engine, "_WORKER_SECONDS", 1)
+    with open_cluster(tmp_path_factory.mktemp("cluster"), n_workers=0) as cluster:
+        run_options = RunOptions(engine="dask", scheduler=cluster.address)
+        with pytest.raises(ClusterError, match="the scheduler has no worker; start one with"):
+            classify_file(folder / "f.csv", folder / "w.csv", folder / "o.csv", run=run_options)
+    assert list_names(folder) == ["f.csv", "w.csv"]
+
+
+def test_a_piece_that_kills_its_workers() -> None:
+    """Dask gives it up, and that is said."""
+    from unittest.mock import Mock
+
+    from distributed import KilledWorker
+
+    from matscore import RunOptions
+    from matscore.engines.cluster import ClusterEngine
+    from matscore.errors import ClusterError
+
+    client = Mock()
+    client.submit.side_effect = KilledWorker("task", Mock(), 3)
+    client.scheduler.address = "tcp://h:1"
+    engine = ClusterEngine(client, RunOptions())
+    with pytest.raises(ClusterError, match="4 workers died one after another over one piece"):
+        engine._submit(abs, 1)
+
+
 def test_a_cluster_of_its_own(folder: Path) -> None:
     """Processes on this machine, none of which stays."""
     expected = run("classify", "f.csv", "w.csv", cwd=folder).check(quiet=True).out
@@ -412,13 +481,8 @@ def test_memory_does_not_grow_with_the_file(cluster: Cluster, folder: Path) -> N
     peaks = []
     for n_rows in (MANY_ROWS, 4 * MANY_ROWS):
         (folder / "long.csv").write_text(make_text(n_rows), newline="")
-        argv = ("classify", "long.csv", "w.csv", "-o", "out.csv", "--chunk-size", "256k")
-        process = start(*argv, *dask(cluster), cwd=folder)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        for stream in (process.stdout, process.stderr):
-            assert stream is not None
-            stream.close()
-        assert process.returncode == 0
-        peaks.append(usage.ru_maxrss)
+        paths = [str(folder / name) for name in ("long.csv", "w.csv", "out.csv")]
+        argv = ("classify", *paths[:2], "-o", paths[2], "--chunk-size", "256k")
+        used, _ = measure([*PROGRAM, *argv, *dask(cluster)], env=ENVIRONMENT)
+        peaks.append(used.peak)
     assert peaks[1] < 1.15 * peaks[0]

@@ -130,11 +130,14 @@ class ClusterEngine:
         self._kept: list[Any] = []
         self._digests: dict[str, Future[str]] = {}
         self._n_done = 0
-        self._n_threads, self._looked = 1, 0.0
+        self._n_threads, self._looked = 1, -_POLL_SECONDS
+        self._compared: set[str] = set()  # workers
         self._seen = time.monotonic()  # when there was a worker last
 
     def check_workers(self) -> None:
         """Wait for a worker, and compare what the workers are made of with what is here.
+
+        Workers that come later are compared when they are seen.
 
         Raises
         ------
@@ -146,9 +149,17 @@ class ClusterEngine:
                 self._client.wait_for_workers(1, timeout=_WORKER_SECONDS)
             except TimeoutError:
                 raise self._no_worker() from None
-            found = self._client.run(remote.describe_environment, on_error="return")
+            self._limit()
+
+    def _compare(self, workers: set[str]) -> None:
+        """Say what differs between some workers and here."""
+        found = self._client.run(
+            remote.describe_environment, workers=sorted(workers), on_error="return"
+        )
         here = remote.describe_environment()
         for worker, there in sorted(found.items()):
+            if isinstance(there, OSError):  # it has gone already
+                continue
             if isinstance(there, BaseException):
                 hint = "install matscore[dask] where the worker runs, in the version used here"
                 raise ClusterError(worker, f"the worker cannot run matscore: {there}", hint)
@@ -389,9 +400,13 @@ class ClusterEngine:
         now = time.monotonic()
         if now - self._looked > _POLL_SECONDS:
             self._looked = now
-            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
-            self._n_threads = sum(worker["nthreads"] for worker in workers) or self._n_threads
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            threads = sum(worker["nthreads"] for worker in workers.values())
+            self._n_threads = threads or self._n_threads
             self._seen = now if workers else self._seen
+            if news := set(workers) - self._compared:
+                self._compared |= news
+                self._compare(news)
         return 2 * self._n_threads + 1
 
     def _no_worker(self) -> ClusterError:
