@@ -62,9 +62,8 @@ class Cluster:
     def close(self) -> None:
         """End all processes."""
         for process in (*self.workers, self.scheduler):
-            if process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+            if process is not None and process.poll() is None:  # else its number may be another's
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait(_PATIENCE)
 
 

@@ -355,10 +355,10 @@ def test_no_worker(
     tmp_path_factory: pytest.TempPathFactory, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from matscore import RunOptions, classify_file
-    from matscore.engines import cluster as engine
+    from matscore.engines import connection
     from matscore.errors import ClusterError
 
-    monkeypatch.setattr(engine, "_WORKER_SECONDS", 1)
+    monkeypatch.setattr(connection, "_WORKER_SECONDS", 1)
     with open_cluster(tmp_path_factory.mktemp("cluster"), n_workers=0) as cluster:
         run_options = RunOptions(engine="dask", scheduler=cluster.address)
         with pytest.raises(ClusterError, match="the scheduler has no worker; start one with"):
@@ -372,16 +372,14 @@ def test_a_piece_that_kills_its_workers() -> None:
 
     from distributed import KilledWorker
 
-    from matscore import RunOptions
-    from matscore.engines.cluster import ClusterEngine
+    from matscore.engines.connection import Connection
     from matscore.errors import ClusterError
 
     client = Mock()
     client.submit.side_effect = KilledWorker("task", Mock(), 3)
     client.scheduler.address = "tcp://h:1"
-    engine = ClusterEngine(client, RunOptions())
     with pytest.raises(ClusterError, match="4 workers died one after another over one piece"):
-        engine._submit(abs, 1)
+        Connection(client).submit(abs, 1)
 
 
 def test_a_cluster_of_its_own(folder: Path) -> None:

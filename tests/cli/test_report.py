@@ -197,3 +197,15 @@ def test_a_report_that_cannot_be_written_stops_before_anything_is_read(tmp_path:
 def test_by_its_variable(path: Path) -> None:
     run("classify", *MOVIES, env={"MATSCORE_REPORT": str(path)}).check(quiet=True)
     assert validate(path)["command"] == ["classify", *MOVIES]
+
+
+@pytest.mark.parametrize("given", ["data", "data/*.csv"])
+def test_no_report_is_an_input_that_was_found(tmp_path: Path, given: str) -> None:
+    (tmp_path / "data").mkdir()
+    text = (SAMPLES / "movies.csv").read_bytes()
+    file = tmp_path / "data" / "movies.csv"
+    file.write_bytes(text)
+    argv = ("classify", given, SAMPLES / "genres.csv", "--report", "data/movies.csv")
+    done = run(*argv, cwd=tmp_path).check(2)
+    assert "the output is also an input" in done.err
+    assert file.read_bytes() == text

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import matscore
 from matscore.api.paths import refuse_same_outputs
-from matscore.errors import OutputError
+from matscore.errors import MatscoreError, OutputError
 from matscore.files.compress import open_output
+from matscore.files.listing import list_inputs
 from matscore.files.source import SourceFacts
 from matscore.options import RejectOptions
 from matscore.pages.extra import require_extra
@@ -118,7 +119,8 @@ def open_report(
     failure: BaseException | None = None
     try:
         with ExitStack() as stack:
-            outs = [stack.enter_context(open_output(name, inputs=inputs)) for name in names]
+            found = _find_inputs(inputs)
+            outs = [stack.enter_context(open_output(name, inputs=found)) for name in names]
             try:
                 yield record
             except BaseException as error:
@@ -185,6 +187,14 @@ def make_report(
         "exit": 0 if failure is None else int(exit_code_of(failure)),
         "error": None if failure is None else message_of(failure),
     }
+
+
+def _find_inputs(inputs: Sequence[str]) -> list[str]:
+    """Return the files that directories and patterns stand for, none of which a report may be."""
+    try:
+        return [one.path for one in list_inputs(inputs)]
+    except MatscoreError:  # which the run itself will tell
+        return list(inputs)
 
 
 def _is_page(name: str) -> bool:

@@ -9,17 +9,14 @@ Nothing of Dask's is needed to understand what is computed: that is `remote`, an
 from __future__ import annotations
 
 import contextlib
-import logging
-import time
-import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from matscore.engines import Results, remote
-from matscore.engines.local import count_jobs
-from matscore.errors import ClusterError, ClusterWarning, MatscoreError, MissingExtraError
+from matscore.engines.connection import Connection, open_connection
+from matscore.errors import MatscoreError
 from matscore.files.cloud import full_path, is_address
 from matscore.files.ranges import BlockScan, Range, find_end, iter_ranges
 from matscore.files.rows import FrameChunk
@@ -31,14 +28,11 @@ from matscore.pipeline import ChunkResult, Job
 from matscore.prepare import Part, chunk_bytes_of, iter_part
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Future
 
 _CHUNKS_A_RANGE = 4
 _FRAMES_A_RANGE = 8
 _SMALL_FILE_BYTES = 32 * 2**20
-_CONNECT_SECONDS = 10
-_WORKER_SECONDS = 60  # without any worker, before the run gives up
-_POLL_SECONDS = 1.0
 _SCANS_FIRST = 1  # of higher priority: the ranges wait for them
 
 
@@ -52,121 +46,34 @@ class _Sent:
 
 @contextlib.contextmanager
 def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
-    """Connect to a cluster, or start one of processes on this machine, and close it at the end.
-
-    Parameters
-    ----------
-    run : RunOptions
-        Where the scheduler is, or how many workers to start.
-
-    Yields
-    ------
-    ClusterEngine
-        With a worker at least.
+    """Connect to a cluster, or start one; it is closed at the end.
 
     Raises
     ------
-    MissingExtraError
-        Dask is not installed.
-    ClusterError
-        No scheduler or no worker answers, or a worker has no matscore.
+    MissingExtraError, ClusterError
+        As `open_connection`.
     """
-    try:
-        import dask
-        import distributed
-        from distributed.versions import VersionMismatchWarning
-    except ImportError as error:
-        raise MissingExtraError("dask", "--engine dask") from error
-    settings = {
-        "distributed.admin.large-graph-warning-threshold": "1 PiB",  # the weights, once
-        "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS} s",
-        "distributed.worker.daemon": True,
-    }
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_silence("distributed"))
-        stack.enter_context(dask.config.set(settings))
-        address: Any = run.scheduler
-        if address is None:
-            address = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=run.n_jobs or count_jobs(),
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
-                )
-            )
-        try:
-            with warnings.catch_warnings():
-                # What differs is said below, in our words.
-                warnings.simplefilter("ignore", VersionMismatchWarning)
-                client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as error:
-            what, hint = "no scheduler answers", "start one with: dask scheduler"
-            raise ClusterError(str(run.scheduler), what, hint) from error
-        stack.callback(_close, client)
-        engine = ClusterEngine(client, run)
-        engine.check_workers()
-        yield engine
+    with open_connection(run) as connection:
+        yield ClusterEngine(connection, run)
 
 
 class ClusterEngine:
-    """A cluster that is connected.
+    """The workers of a cluster.
 
     Parameters
     ----------
-    client : distributed.Client
-        The connection.
+    cluster : Connection
+        The cluster.
     run : RunOptions
         How the work is done.
     """
 
-    def __init__(self, client: Client, run: RunOptions) -> None:
-        self._client = client
+    def __init__(self, cluster: Connection, run: RunOptions) -> None:
+        self._cluster = cluster
         self._run = run
-        self._address = client.scheduler.address
         self._window: deque[_Sent] = deque()
-        self._held: dict[object, Future[Any]] = {}
-        self._kept: list[Any] = []
         self._digests: dict[str, Future[str]] = {}
         self._n_done = 0
-        self._n_threads, self._looked = 1, -_POLL_SECONDS
-        self._compared: set[str] = set()  # workers
-        self._seen = time.monotonic()  # when there was a worker last
-
-    def check_workers(self) -> None:
-        """Wait for a worker, and compare what the workers are made of with what is here.
-
-        Workers that come later are compared when they are seen.
-
-        Raises
-        ------
-        ClusterError
-            There is none, or matscore is missing there.
-        """
-        with self._named_errors():
-            try:
-                self._client.wait_for_workers(1, timeout=_WORKER_SECONDS)
-            except TimeoutError:
-                raise self._no_worker() from None
-            self._limit()
-
-    def _compare(self, workers: set[str]) -> None:
-        """Say what differs between some workers and here."""
-        found = self._client.run(
-            remote.describe_environment, workers=sorted(workers), on_error="return"
-        )
-        here = remote.describe_environment()
-        for worker, there in sorted(found.items()):
-            if isinstance(there, OSError):  # it has gone already
-                continue
-            if isinstance(there, BaseException):
-                hint = "install matscore[dask] where the worker runs, in the version used here"
-                raise ClusterError(worker, f"the worker cannot run matscore: {there}", hint)
-            for name in here:
-                if there.get(name) != here[name]:
-                    what = f"{name} is {there.get(name)} on the worker {worker}, {here[name]} here"
-                    warnings.warn(f"{what}; results may differ", ClusterWarning, stacklevel=2)
 
     def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
         """Do jobs on chunks that are read here and sent."""
@@ -210,7 +117,7 @@ class ClusterEngine:
         digest = self._digests.pop(source.path, None)
         if digest is None:
             return source.facts()
-        return replace(source.look(), sha256=self._wait(digest))
+        return replace(source.look(), sha256=self._cluster.wait(digest))
 
     def _send_parts(
         self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool
@@ -304,55 +211,34 @@ class ClusterEngine:
         ahead: deque[Future[BlockScan]] = deque()
         for begin in range(start, end, block):
             args = (path, stamp, begin, min(begin + block, end), start, mark)
-            ahead.append(self._submit(remote.scan_text, *args, priority=_SCANS_FIRST))
-            if len(ahead) > 2 * self._limit():
-                yield self._wait(ahead.popleft())
+            ahead.append(self._cluster.submit(remote.scan_text, *args, priority=_SCANS_FIRST))
+            if len(ahead) > 2 * self._cluster.count_ahead():
+                yield self._cluster.wait(ahead.popleft())
         while ahead:
-            yield self._wait(ahead.popleft())
+            yield self._cluster.wait(ahead.popleft())
 
     def _send_file(self, part: Part, job: Job, place: Place, output: str) -> _Sent:
         unit = remote.FileUnit(
             part.table.path, job.part, chunk_bytes_of(part.table, self._run), place
         )
-        shared, layout = self._share(job)
+        shared, layout = self._cluster.share(job)
         where = full_path(output)
-        future = self._submit(remote.write_unit, shared, layout, unit, where)
+        future = self._cluster.submit(remote.write_unit, shared, layout, unit, where)
         return _Sent(future, place.stamp.size)
 
     def _send_unit(self, job: Job, unit: remote.AnyUnit) -> Future[Any]:
-        return self._submit(remote.run_unit, *self._share(job), unit)
+        return self._cluster.submit(remote.run_unit, *self._cluster.share(job), unit)
 
     def _send_chunk(self, job: Job, chunk: Chunk | FrameChunk) -> Future[Any]:
         beside = getattr(job.work, "beside", None)
-        return self._submit(remote.run_sent, *self._share(job), job.part, chunk, beside)
-
-    def _share(self, job: Job) -> tuple[Future[Any], Future[Any]]:
-        """Send what chunks share, unless it is there: the work with its weights, and the layout.
-
-        Both are results of tasks, and not scattered: Dask makes them again from what the
-        scheduler has where the only worker that held them is gone.
-        """
-        if getattr(job.work, "beside", None) is None:
-            key: object = ("work", id(job.work))
-            kept: Any = job.work
-        else:  # a work a chunk, of which only the records beside differ
-            key, kept = ("part", job.part), replace(job.work, beside=None)  # type: ignore[type-var]
-        if key not in self._held:
-            shared = remote.Shared(kept, job.output, job.on_error)
-            self._held[key] = self._submit(remote.keep, shared)
-            self._kept.append(kept)  # so that its id stays its own
-        if job.layout not in self._held:
-            self._held[job.layout] = self._submit(remote.keep, job.layout)
-        return self._held[key], self._held[job.layout]
+        return self._cluster.submit(
+            remote.run_sent, *self._cluster.share(job), job.part, chunk, beside
+        )
 
     def _ask_digest(self, part: Part, stamp: Stamp) -> None:
         if self._run.checksum:
             path = part.table.path
-            self._digests[path] = self._submit(remote.hash_text, path, stamp)
-
-    def _submit(self, function: Callable[..., Any], *args: Any, priority: int = 0) -> Future[Any]:
-        with self._named_errors():
-            return self._client.submit(function, *args, pure=False, priority=priority)
+            self._digests[path] = self._cluster.submit(remote.hash_text, path, stamp)
 
     def _in_order(self, sent: Iterator[_Sent]) -> Results:
         """Yield the results of units in the order in which they are sent."""
@@ -366,90 +252,27 @@ class ClusterEngine:
                 if unit is None:
                     break
                 self._window.append(unit)
-                while len(self._window) > self._limit():
+                while len(self._window) > self._cluster.count_ahead():
                     yield from self._take()
             while self._window:
                 yield from self._take()
             if failure is not None:
                 raise failure
         finally:
-            self._client.cancel([sent.future for sent in self._window])
+            self._cluster.cancel([sent.future for sent in self._window])
             self._window.clear()
 
     def _take(self) -> list[ChunkResult]:
         """Return the results of the first unit under way."""
         first = self._window[0]
-        found: list[ChunkResult] = self._wait(first.future)
+        found: list[ChunkResult] = self._cluster.wait(first.future)
         self._window.popleft()
         self._n_done += first.n_bytes
         first.future.release()
         return found
-
-    def _wait(self, future: Future[Any]) -> Any:
-        with self._named_errors():
-            while True:
-                try:
-                    return future.result(timeout=_POLL_SECONDS)
-                except TimeoutError:
-                    self._limit()
-                    if time.monotonic() - self._seen > _WORKER_SECONDS:
-                        raise self._no_worker() from None
-
-    def _limit(self) -> int:
-        """Return how many units may be under way: two a thread of the cluster as it is now."""
-        now = time.monotonic()
-        if now - self._looked > _POLL_SECONDS:
-            self._looked = now
-            workers = self._client.scheduler_info(n_workers=-1)["workers"]
-            threads = sum(worker["nthreads"] for worker in workers.values())
-            self._n_threads = threads or self._n_threads
-            self._seen = now if workers else self._seen
-            if news := set(workers) - self._compared:
-                self._compared |= news
-                self._compare(news)
-        return 2 * self._n_threads + 1
-
-    def _no_worker(self) -> ClusterError:
-        hint = f"start one with: dask worker {self._address}"
-        return ClusterError(self._address, "the scheduler has no worker", hint)
-
-    @contextlib.contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        """Turn what Dask says of a cluster in trouble into a `ClusterError`."""
-        from distributed import CancelledError, KilledWorker
-        from distributed.comm import CommClosedError
-
-        try:
-            yield
-        except KilledWorker as error:
-            what = f"{error.allowed_failures + 1} workers died one after another over one piece"
-            hint = "give them more memory, or make the pieces smaller with --chunk-size"
-            raise ClusterError(self._address, what, hint) from error
-        except (CancelledError, CommClosedError) as error:
-            what, hint = "the scheduler is gone", "start it again, and run again"
-            raise ClusterError(self._address, what, hint) from error
 
 
 def _is_numbered(job: Job) -> bool:
     """Say whether the number of a row over all inputs matters."""
     numbered = job.layout.label_column is None
     return numbered or job.output is None or job.output.format in ("table", "html")
-
-
-def _close(client: Client) -> None:
-    with contextlib.suppress(Exception):  # it is of no use any more, whatever it says
-        client.close(timeout=_POLL_SECONDS)
-
-
-@contextlib.contextmanager
-def _silence(name: str) -> Iterator[None]:
-    """Keep a library from logging: what matters of it is raised."""
-    loggers = [logging.getLogger(n) for n in logging.root.manager.loggerDict if n.startswith(name)]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
