@@ -137,29 +137,6 @@ def explain_rows(
     )
 
 
-@_let_overflow
-def score_difference(
-    scores: Floats, categories: NDArray[np.int64], versus: NDArray[np.int64] | None = None
-) -> Floats:
-    """Return the scores that contributions add up to.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_categories, n_rows), float64
-        From `matscore.product.multiply_blocks`.
-    categories, versus : ndarray of shape (n_rows,), int64
-        As in `explain_rows`.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,), float64
-        The score, or the difference of two; NaN where there is no category.
-    """
-    rows = np.arange(scores.shape[1])
-    score = np.where(categories < 0, np.nan, scores[categories, rows])
-    return score if versus is None else score - scores[versus, rows]
-
-
 def find_runner_up(scores: Floats, categories: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the category with the highest score beside a given one.
 

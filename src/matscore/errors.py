@@ -89,7 +89,20 @@ class PlanError(MatscoreError):
         return join_sentence(self.plan.problem or "the matrices do not line up", self.plan.hint)
 
 
-class MisfitError(MatscoreError):
+class _AboutFileError(MatscoreError):
+    """What is wrong with a file as a whole."""
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__(path, what, hint)
+        self.path = path
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.path}: {join_sentence(self.what, self.hint)}"
+
+
+class MisfitError(_AboutFileError):
     """Names or shapes of a file that do not serve what it is given for.
 
     Parameters
@@ -101,15 +114,6 @@ class MisfitError(MatscoreError):
     hint : str
         What to do about it; may be empty.
     """
-
-    def __init__(self, path: str, what: str, hint: str = "") -> None:
-        super().__init__(path, what, hint)
-        self.path = path
-        self.what = what
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.path}: {join_sentence(self.what, self.hint)}"
 
 
 class QualityError(MatscoreError):
@@ -129,7 +133,7 @@ class QualityError(MatscoreError):
         return self.what
 
 
-class FileError(MatscoreError):
+class FileError(_AboutFileError):
     """A file that cannot be read.
 
     Parameters
@@ -141,15 +145,6 @@ class FileError(MatscoreError):
     hint : str
         What to do about it; may be empty.
     """
-
-    def __init__(self, path: str, what: str, hint: str = "") -> None:
-        super().__init__(path, what, hint)
-        self.path = path
-        self.what = what
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.path}: {join_sentence(self.what, self.hint)}"
 
 
 class OutputError(FileError):

@@ -67,32 +67,26 @@ def say_excluded(streams: Streams, summary: Summary[RecommendTally] | None, *, q
     counts = ((summary.tally.n_unknown_users, "user"), (seen.n_unknown_items, "item"))
     unknown = [plural(n, noun) for n, noun in counts if n]
     if unknown:
-        from rich.text import Text
-
         what = f"matscore: {show(seen.facts.path)} names {' and '.join(unknown)} not to be found"
-        streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
+        _print(streams, what, "yellow")
 
 
 def say_lines(streams: Streams, lines: Sequence[str], *, verbose: bool, quiet: bool) -> None:
     """Say facts, one a line, where `say_facts` would."""
     if quiet or not (verbose or streams.err_is_terminal):
         return
-    from rich.text import Text
 
     for line in dict.fromkeys(lines):
-        text = Text(f"matscore: {show(line)}", style="dim")
-        streams.err_console().print(text, soft_wrap=True)
+        _print(streams, f"matscore: {show(line)}", "dim")
 
 
 def say_warnings(streams: Streams, lines: Sequence[str], *, quiet: bool) -> None:
     """Say what a person should know, wherever the messages go."""
     if quiet or not lines:
         return
-    from rich.text import Text
 
     for line in lines:
-        text = Text(f"matscore: warning: {show(line)}", style="yellow")
-        streams.err_console().print(text, soft_wrap=True)
+        _print(streams, f"matscore: warning: {show(line)}", "yellow")
 
 
 def say_rejects(
@@ -113,10 +107,9 @@ def say_rejects(
     """
     if quiet or summary is None or not summary.n_rejected:
         return
-    from rich.text import Text
 
     what = f"matscore: {plural(summary.n_rejected, 'row')} rejected, see {show(path or '')}"
-    streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
+    _print(streams, what, "yellow")
 
 
 def say_unexplained(
@@ -135,9 +128,14 @@ def say_unexplained(
     """
     if quiet or summary is None or not summary.tally.n_empty:
         return
-    from rich.text import Text
 
     rows = plural(summary.tally.n_empty, "row")
     hint = "with --category C there is something to explain"
     what = f"matscore: {rows} without a prediction, as a value is missing; {hint}"
-    streams.err_console().print(Text(what, style="yellow"), soft_wrap=True)
+    _print(streams, what, "yellow")
+
+
+def _print(streams: Streams, line: str, style: str) -> None:
+    from rich.text import Text  # loaded when there is something to say
+
+    streams.err_console().print(Text(line, style=style), soft_wrap=True)

@@ -53,11 +53,6 @@ class Fit:
     collinear: tuple[int, ...]
     r2: Floats
 
-    @property
-    def is_unique(self) -> bool:
-        """Whether no other weights fit as well."""
-        return self.rank == len(self.weights)
-
 
 def solve(
     triangle: Triangle,

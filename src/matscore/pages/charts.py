@@ -6,7 +6,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -166,11 +166,6 @@ def count_axis(axis: Any) -> None:
 
     axis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
-def label_ticks(axis: Any, places: Sequence[float], labels: Sequence[str]) -> None:
-    """Put texts of users on an axis; they are shown as they are."""
-    axis.set_ticks(list(places), labels=list(labels), parse_math=False)
 
 
 def _resize(head: re.Match[str]) -> str:
