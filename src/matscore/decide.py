@@ -105,9 +105,9 @@ def decide(
             tied[rows] = cells.sum(axis=0) > 1
             best[rows] = cells.argmax(axis=0)
         margin[tied] = 0.0
-    gate = scores if probabilities is None else probabilities
-    chosen = np.take_along_axis(gate, best[None], axis=0)[0]
     if threshold is not None:
+        gate = scores if probabilities is None else probabilities
+        chosen = np.take_along_axis(gate, best[None], axis=0)[0]
         best[~(chosen >= threshold)] = NO_PREDICTION
     best[np.isnan(highest)] = NO_PREDICTION
     return Decision(best, margin, tied)
@@ -259,10 +259,10 @@ def widest_tie(blocks: Floats, weights: Floats, intercept: Floats | None) -> Flo
         Bounds.
     """
     n_blocks, n_features, height = blocks.shape
-    largest = np.zeros(n_blocks)
-    for i, block in enumerate(blocks):
-        size = max(block.max(), -block.min())
-        largest[i] = np.nanmax(np.abs(block), initial=0.0) if np.isnan(size) else size
+    cells = blocks.reshape(n_blocks, n_features * height)
+    largest = np.maximum(cells.max(axis=1, initial=0.0), -cells.min(axis=1, initial=0.0))
+    for i in np.flatnonzero(np.isnan(largest)):
+        largest[i] = np.nanmax(np.abs(cells[i]), initial=0.0)
     heaviest = max(weights.max(initial=0.0), -weights.min(initial=0.0))
     sizes = largest * (heaviest * n_features)
     if intercept is not None:

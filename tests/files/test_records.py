@@ -51,25 +51,27 @@ def check_plain(data: bytes, width: int) -> None:
     """Plain is sound and even; what is sound and even but not plain is rare and looks odd."""
     reading = read_text(data, ",")
     sound = not reading.stops and is_even(reading.records, width)
-    if is_plain(data, ",", width, counted=False):
+    if is_plain(data, ",", width, long_refused=False):
         assert sound
     elif sound:
         odd_blank = data in {b"", b"\n"} or data.endswith(b"\n\n")
         assert odd_blank or b"\r" in data or b'"' in data
 
 
-def check_counted(data: bytes, width: int) -> bool:
-    """What adds up and what the parser takes whole is even: no short record can hide.
+def check_counted(data: bytes, width: int, *, last_cell_is_there: bool = False) -> bool:
+    """What adds up, or has all its last cells, and what the parser takes is even: no record hides.
 
     Return whether the parser was asked.
     """
-    if not is_plain(data, ",", width, counted=True):
+    if not is_plain(data, ",", width, long_refused=True, short_refused=last_cell_is_there):
         return False
     schema = {str(i): pl.String() for i in range(width)}
     quote = '"' if b'"' in data else None
     try:
         frame = pl.read_csv(data, has_header=False, schema=schema, quote_char=quote)
     except pl.exceptions.PolarsError:
+        return True
+    if last_cell_is_there and frame.to_series(-1).null_count():
         return True
     reading = read_text(data, ",")
     assert not reading.stops and is_even(reading.records, width)
@@ -96,6 +98,18 @@ def test_every_short_text_that_adds_up_is_read_right() -> None:
     assert sum(check_counted(text.encode(), 2) for text in texts) > 100
 
 
+def test_every_short_text_with_all_its_last_cells_is_read_right() -> None:
+    texts = ("".join(characters) for n in range(1, 7) for characters in product('1,\n"', repeat=n))
+    asked = sum(check_counted(text.encode(), 2, last_cell_is_there=True) for text in texts)
+    assert asked > 500
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(TEXTS, SOUND), st.integers(1, 3))
+def test_longer_texts_with_all_their_last_cells_are_read_right(data: bytes, width: int) -> None:
+    check_counted(data, width, last_cell_is_there=True)
+
+
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(TEXTS, SOUND), st.integers(1, 3))
 @example(b"1,1\n1\n1,1,1\n", 2)
@@ -109,8 +123,8 @@ def test_longer_texts_that_add_up_are_read_right(data: bytes, width: int) -> Non
 
 @pytest.mark.parametrize("data", [b"a\0,1\n", b"a\xff,1\n", "\ufeffa,1\n".encode()])
 def test_odd_bytes_are_not_plain(data: bytes) -> None:
-    assert not is_plain(data, ",", 2, counted=True)
-    assert not is_plain(data, ",", 2, counted=False)
+    assert not is_plain(data, ",", 2, long_refused=True)
+    assert not is_plain(data, ",", 2, long_refused=False)
 
 
 @settings(max_examples=1000, deadline=None)

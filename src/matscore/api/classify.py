@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from matscore.api.run import run_files
 from matscore.files.deliver import BinaryFile
@@ -20,8 +21,9 @@ from matscore.prepare import (
 from matscore.score import ScoreOptions
 from matscore.summary import Progress, Summary
 from matscore.work.classify import Classify, ScoreTally
-from matscore.work.ranked import list_names
-from matscore.work.top import ClassifyTop
+
+if TYPE_CHECKING:
+    from matscore.work.top import ClassifyTop
 
 
 def classify_file(
@@ -96,6 +98,9 @@ def classify_file(
         work = Classify(take_model(plan, held), score, columns, run.gather)
         if write.top_k is None:
             return work
+        from matscore.work.ranked import list_names
+        from matscore.work.top import ClassifyTop
+
         ranks = make_rank_columns(plan, score, write)
         return ClassifyTop(work, write.top_k, ranks, list_names(plan.categories))
 

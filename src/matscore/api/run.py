@@ -6,10 +6,9 @@ import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matscore
-from matscore.api.directory import run_directory
 from matscore.api.paths import (
     check_paths,
     enter_output,
@@ -17,7 +16,6 @@ from matscore.api.paths import (
     is_directory,
     report_progress,
 )
-from matscore.beside import Companion
 from matscore.budget import fit_budget
 from matscore.engines import open_engine
 from matscore.errors import UsageError
@@ -39,6 +37,9 @@ from matscore.prepare import (
 )
 from matscore.summary import Progress, Summary, Totals
 from matscore.work import Work
+
+if TYPE_CHECKING:
+    from matscore.beside import Companion
 
 
 def run_files(
@@ -105,6 +106,8 @@ def run_files(
     if is_directory(output):
         if open_beside is not None:
             raise UsageError("a second table goes with one output", "name a file with --output")
+        from matscore.api.directory import run_directory
+
         return run_directory(
             _as_paths(features),
             str(weights),
@@ -157,9 +160,8 @@ def run_files(
             report = partial(report_progress, tables, on_progress, count_read=count)
             counted = totals.count(results, report)
             deliver_results(deliver_rejects(counted, aside), spec, out)
-        facts = (*(engine.facts_of(part) for part in parts), held.facts)
-        if beside is not None:
-            facts = (*facts, beside.table.source.facts())
+        last = () if beside is None else (beside.table.source.facts(),)
+        facts = (*(engine.facts_of(part) for part in parts), held.facts, *last)
         n_rows, n_rejected, previews = totals.n_rows, totals.n_rejected, tuple(totals.previews)
         summary = Summary(
             plans, facts, spec, n_rows, n_rejected, totals.tally, previews, tuple(works)

@@ -13,10 +13,10 @@ from matscore.files.parse import MISSING_VALUES
 from matscore.files.table import ReadOptions
 from matscore.options import OutputOptions, RejectOptions, RunOptions
 from matscore.plan import PlanOptions
-from matscore.retrieve import RecommendOptions
 from matscore.score import ScoreOptions
 
 if TYPE_CHECKING:
+    from matscore.retrieve import RecommendOptions
     from matscore.statistics.scores import Gather
 
 
@@ -109,6 +109,8 @@ def recommend_options(
     UsageError
         A least score that is no number, or options that a whole matrix leaves without effect.
     """
+    from matscore.retrieve import RecommendOptions
+
     if min_score is not None and not math.isfinite(min_score):
         raise UsageError("--min-score is not a finite number", "give it a number")
     for option, value in (("--top-k", k), ("--min-score", min_score), ("--exclude", exclude)):

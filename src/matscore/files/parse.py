@@ -1,8 +1,9 @@
 """A chunk's bytes into labels and numbers, strictly.
 
-The fast way trusts nothing that it has not counted: the parser refuses a record that is too long,
-so delimiters and line ends that add up prove that none is too short. Whatever does not add up, or
-does not parse, is looked at again, record by record and cell by cell, to say where and why.
+The fast way trusts nothing that it has not proved: the parser refuses a record that is too long,
+and gives one that is too short an empty last cell; where an empty cell is allowed, delimiters and
+line ends that add up prove that no record is too short. Whatever does not add up, or does not
+parse, is looked at again, record by record and cell by cell, to say where and why.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.files.hints import explain_number
 from matscore.files.numbers import is_number, parse_numbers
 from matscore.files.records import (
     Records,
@@ -218,13 +218,21 @@ def _parse_fast(layout: Layout, chunk: Chunk) -> ParsedRows | None:
 
 def _is_simple(layout: Layout, data: bytes) -> bool:
     """Say whether Polars reads a text as we do, but for short records and what is no number."""
-    n_used = len({*layout.text_columns, *layout.feature_columns})
+    reads_all = len({*layout.text_columns, *layout.feature_columns}) == layout.width
+    # The parser fills up a short record; where no cell may be missing, its last one tells.
+    last_tells = layout.missing in ("error", "skip") and layout.width - 1 in layout.feature_columns
     return (
         layout.decimal == "."
         and not any(map(is_number, layout.missing_values))
         and set(layout.text_columns).isdisjoint(layout.feature_columns)
         and not _may_hold_long_cell(data, layout.delimiter)
-        and is_plain(data, layout.delimiter, layout.width, counted=n_used == layout.width)
+        and is_plain(
+            data,
+            layout.delimiter,
+            layout.width,
+            long_refused=reads_all,
+            short_refused=last_tells,
+        )
     )
 
 
@@ -267,7 +275,7 @@ def _read_numbers(layout: Layout, data: bytes) -> pl.DataFrame | None:
             return None
     # The parser's list of missing words holds for text columns too, so that labels are read apart.
     # It refuses no record that is too long where it reads only some columns.
-    if not is_plain(data, layout.delimiter, layout.width, counted=False):
+    if not is_plain(data, layout.delimiter, layout.width, long_refused=False):
         return None
     try:
         frame = _read(layout, data, numbers, set(numbers), list(layout.missing_values))
@@ -430,6 +438,8 @@ def _reject_cell(
     layout: Layout, chunk: Chunk, records: Records, record: int, *, column: int, cell: str | None
 ) -> Reject:
     """Return the reject of a record for one of its cells; None is a missing one."""
+    from matscore.files.hints import explain_number
+
     skipped = False
     if _is_header(layout, chunk, records, record):
         what, hint = _HEADER_AGAIN

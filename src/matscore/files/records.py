@@ -38,7 +38,9 @@ class Records:
     lines: NDArray[np.int64]
 
 
-def is_plain(data: bytes, delimiter: str, width: int, *, counted: bool) -> bool:
+def is_plain(
+    data: bytes, delimiter: str, width: int, *, long_refused: bool, short_refused: bool = False
+) -> bool:
     """Say whether every record of a text is sound and `width` cells wide.
 
     Parameters
@@ -49,10 +51,12 @@ def is_plain(data: bytes, delimiter: str, width: int, *, counted: bool) -> bool:
         One character.
     width : int
         Cells that each record must have.
-    counted : bool
-        Whether it is enough that the delimiters and line ends add up, because the parser that
-        follows refuses every record that is too long. Polars does, but for one that ends in a
-        delimiter and has no line end, which is counted here all the same.
+    long_refused : bool
+        Whether the parser that follows refuses every record that is too long, so that it is enough
+        that the delimiters and line ends add up. Polars does, but for one that ends in a delimiter
+        and has no line end, which is counted here all the same.
+    short_refused : bool
+        Whether one that is too short is refused there, too, so that none needs to be counted.
 
     Returns
     -------
@@ -63,10 +67,13 @@ def is_plain(data: bytes, delimiter: str, width: int, *, counted: bool) -> bool:
         return False
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         return False
-    if b'"' in data:
-        if has_misplaced_quote(data, delimiter):
-            return False
-    elif counted and width > 1 and data.endswith(b"\n"):
+    is_quoted = b'"' in data
+    if is_quoted and has_misplaced_quote(data, delimiter):
+        return False
+    long_refused = long_refused and data.endswith(b"\n")
+    if long_refused and short_refused:
+        return True
+    if long_refused and width > 1 and not is_quoted:
         codes = np.frombuffer(data, np.uint8)
         n_records = int(np.count_nonzero(codes == _NEWLINE))
         return int(np.count_nonzero(codes == ord(delimiter))) == n_records * (width - 1)
