@@ -271,6 +271,63 @@ def test_synced_before_and_after_the_renaming(
     assert steps == ["file", f"{len(NEW)} bytes", "folder"]
 
 
+def test_a_large_file_is_synced_while_it_is_written(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    sync = os.fsync
+
+    def note_sync(descriptor: int) -> None:
+        threads.append((threading.current_thread(), os.fstat(descriptor).st_size))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(write, "_SYNCED_BYTES", 2 * MIB)
+    data = random.randbytes(5 * MIB)
+    with open_whole(str(target)) as out:
+        for i in range(5):
+            out.write(data[i * MIB : (i + 1) * MIB])
+    assert target.read_bytes() == data
+    here = threading.current_thread()
+    assert next(size for thread, size in threads if thread is here) == 5 * MIB
+    beside = [size for thread, size in threads if thread is not here]
+    assert beside and beside[0] >= 2 * MIB
+
+
+def test_a_failure_that_only_an_early_sync_is_told_of(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = threading.current_thread()
+
+    def fail(_: int) -> None:
+        if threading.current_thread() is not here:
+            raise OSError(errno.EIO, "broken disk")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(write, "_SYNCED_BYTES", MIB)
+    with pytest.raises(OutputError, match="broken disk"):
+        write_whole(target, random.randbytes(2 * MIB))
+    assert target.read_bytes() == OLD
+    assert list_names(target.parent) == ["scores.csv"]
+
+
+def test_who_gives_up_does_not_wait_for_the_disk(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed, here = threading.Event(), threading.current_thread()
+
+    def sync_slowly(_: int) -> None:
+        assert threading.current_thread() is here or freed.wait(60)
+
+    monkeypatch.setattr(os, "fsync", sync_slowly)
+    monkeypatch.setattr(write, "_SYNCED_BYTES", MIB)
+    with pytest.raises(ZeroDivisionError), open_whole(str(target)) as out:
+        out.write(random.randbytes(2 * MIB))
+        1 / 0  # noqa: B018
+    assert list_names(target.parent) == ["scores.csv"]
+    freed.set()
+
+
 def test_descriptor_closed_by_another(target: Path) -> None:
     with (
         pytest.raises(OutputError, match=os.strerror(errno.EBADF).lower()),

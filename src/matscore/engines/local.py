@@ -71,8 +71,9 @@ def map_ordered(
 ) -> Generator[Result, None, None]:
     """Apply a function to items in parallel and yield its results in the items' order.
 
-    At most ``n_jobs + 1`` items are held, so memory does not depend on how many there are. An
-    exception, of the function or of the items, comes in its place in that order.
+    At most ``n_jobs + 1`` items are held, so memory does not depend on how many there are. As many
+    threads work on them: one of them mostly waits for threads of a library. An exception, of the
+    function or of the items, comes in its place in that order.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def map_ordered(
     items : iterable
         Read one at a time, by the calling thread.
     n_jobs : int
-        Threads; with 1 everything runs in the calling thread.
+        Processors to keep busy; with 1 everything runs in the calling thread.
 
     Yields
     ------
@@ -98,7 +99,7 @@ def map_ordered(
             yield function(item)
         return
     source = iter(items)
-    pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="matscore")
+    pool = ThreadPoolExecutor(n_jobs + 1, thread_name_prefix="matscore")
     try:
         window: deque[Future[Result]] = deque()
         failure: Exception | None = None

@@ -8,7 +8,6 @@ parse, is looked at again, record by record and cell by cell, to say where and w
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -194,26 +193,35 @@ def _parse_fast(layout: Layout, chunk: Chunk) -> ParsedRows | None:
     frame = _read_numbers(layout, chunk.data) if _is_simple(layout, chunk.data) else None
     if frame is None or frame.height != chunk.n_records:
         return None
-    columns = [frame.get_column(str(i)) for i in layout.feature_columns]
-    absent = {i: c.is_null().to_numpy() for i, c in enumerate(columns) if c.null_count()}
+    texts = {i: frame.drop_in_place(str(i)) for i in layout.text_columns}
+    absent = {c.name: c.is_null().to_numpy() for c in frame.iter_columns() if c.null_count()}
     masks = list(absent.values())
     if masks and layout.missing in ("error", "skip"):
         return None
-    if columns and len(masks) == len(columns) and np.logical_and.reduce(masks).any():
+    if masks and len(masks) == frame.width and np.logical_and.reduce(masks).any():
         return None  # it may be a line of delimiters only
-    # The parser takes "inf" and "nan", which no number of ours is. A sum is finite only if all its
-    # terms are; that a sum may overflow only costs a second look.
-    if not all(math.isfinite(column.sum()) for column in columns):
+    values = frame.to_numpy(order="fortran")  # one array is made sooner than one a column
+    if not _are_finite(values, n_absent=sum(int(mask.sum()) for mask in masks)):
         return None
-    features = [column.to_numpy() for column in columns]
+    by_name = dict(zip(frame.columns, values.T, strict=True))
     if layout.missing == "zero":
-        for i, mask in absent.items():
-            features[i] = np.where(mask, 0.0, features[i])
+        by_name |= {name: np.where(mask, 0.0, by_name[name]) for name, mask in absent.items()}
+    features = [by_name[str(i)] for i in layout.feature_columns]
     if len(_find_header_numbers(layout, features)):
         return None
     has_missing = np.logical_or.reduce(masks) if masks and layout.missing == "keep" else None
-    texts = {i: frame.get_column(str(i)) for i in layout.text_columns}
-    return ParsedRows(texts, features, frame.height, has_missing)
+    return ParsedRows(texts, features, chunk.n_records, has_missing)
+
+
+def _are_finite(values: Floats, *, n_absent: int) -> bool:
+    """Say whether all numbers are finite: the parser takes "inf" and "nan", which none of ours is.
+
+    A sum is finite only if all its terms are; that a sum may overflow only costs a second look.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return True
+    return int(np.count_nonzero(np.isfinite(values))) == values.size - n_absent
 
 
 def _is_simple(layout: Layout, data: bytes) -> bool:

@@ -14,8 +14,10 @@ import secrets
 import select
 import stat
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from matscore.errors import OutputError, UsageError
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 BUFFER_BYTES = 1 << 20
+_SYNCED_BYTES = 1 << 25
 
 _MAX_LINKS = 40  # what Linux follows
 _HINTS = {
@@ -145,6 +148,50 @@ class _OutputFile(io.FileIO):
             super().close()
 
 
+class _SyncedFile(_OutputFile):
+    """One that is brought to the disk while it is written, by a thread of its own.
+
+    Otherwise most of it would be left for the end, where nothing else is done.
+    """
+
+    _n_unsynced = 0
+    _syncing: Future[None] | None = None
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        n_bytes = super().write(data)
+        self._n_unsynced += n_bytes
+        if self._n_unsynced >= _SYNCED_BYTES and (self._syncing is None or self._syncing.done()):
+            self._wait()
+            self._n_unsynced = 0
+            self._syncing = Future()
+            # A descriptor of its own: who gives up need not wait for the disk.
+            Thread(target=_sync, args=(os.dup(self.fileno()), self._syncing), daemon=True).start()
+        return n_bytes
+
+    def sync(self) -> None:
+        """Bring all of it to the disk."""
+        self._wait()
+        with named_errors(self.output):
+            os.fsync(self.fileno())
+
+    def _wait(self) -> None:
+        # The system tells a failure once, so that who asks last may not hear of it.
+        with named_errors(self.output):
+            if self._syncing is not None:
+                self._syncing.result()
+
+
+def _sync(descriptor: int, done: Future[None]) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def named_errors(output: str) -> Iterator[None]:
     """Turn what the operating system says into an `OutputError`, with what to do."""
@@ -174,12 +221,11 @@ def _write_beside(
         with named_errors(output):
             descriptor = _create(temporary, old)
         # On an exception the raw file is closed under the buffer, which then writes no more.
-        with _OutputFile(output, descriptor) as raw:
+        with _SyncedFile(output, descriptor) as raw:
             out = io.BufferedWriter(raw, BUFFER_BYTES)
             yield out
             out.flush()
-            with named_errors(output):
-                os.fsync(raw.fileno())
+            raw.sync()
         with named_errors(output):
             Path(temporary).replace(file)
     except BaseException:
