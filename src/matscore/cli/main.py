@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from functools import partial
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -19,6 +19,9 @@ from matscore.cli.explain import explain
 from matscore.cli.fit import fit
 from matscore.cli.help import PlainCommand, PlainGroup
 from matscore.cli.recommend import recommend
+
+if TYPE_CHECKING:
+    from typer.models import CommandInfo
 
 app = typer.Typer(
     name="matscore",
@@ -64,6 +67,9 @@ def main() -> NoReturn:
     guard_process()
     code = 0
     warnings.showwarning = _show_warning
+    # Typer looks at every option of every command, a tenth of the start; the one asked for will do.
+    every, asked = app.registered_commands, sys.argv[1:2]
+    app.registered_commands = [c for c in every if [_name_of(c)] == asked] or every
     try:
         app(prog_name="matscore")
     except SystemExit as ended:
@@ -74,6 +80,10 @@ def main() -> NoReturn:
 
         code = report_failure(find_stop(error), open_streams().err_console(), sys.argv[1:])
     _leave(code)
+
+
+def _name_of(command: CommandInfo) -> str | None:
+    return command.name or getattr(command.callback, "__name__", None)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
