@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from matscore.decide import (
     NO_PREDICTION,
     Decision,
+    _find_best,
     count_categories,
     decide,
     find_overflow,
@@ -43,6 +44,26 @@ def decide_scores(scores: list[list[float]], **options: object) -> Decision:
     X = np.array(scores).T.copy()
     blocks = block_features(list(X), X.shape[1])
     return decide(X, blocks, np.eye(len(X)), **options)  # type: ignore[arg-type]
+
+
+class TestBest:
+    @pytest.mark.parametrize("n_categories", [1, 2, 3, 31, 32, 33, 127, 128, 300])
+    def test_as_sorting_finds_it(self, n_categories: int) -> None:
+        drawn = np.random.default_rng(n_categories)
+        scores = drawn.integers(-50, 50, (n_categories, 10_000)).astype(float)
+        scores[:, ::13] = NAN
+        scores[0, 1::13] = scores[:, 1::13].max(axis=0)  # the first is among the best
+        scores[-1, 2::13] = scores[:, 2::13].max(axis=0)  # the last is
+        scores[:, 3::13] *= 3.5e306  # some differences overflow
+        with np.errstate(over="ignore", invalid="ignore"):
+            best, highest, margin = _find_best(scores)
+            order = np.sort(scores, axis=0)
+            expected = order[-1] - order[-2] if n_categories > 1 else np.full(10_000, NAN)
+        there = ~np.isnan(scores[0])
+        assert best.dtype == np.int64
+        np.testing.assert_array_equal(best[there], scores.argmax(axis=0)[there])
+        np.testing.assert_array_equal(highest, order[-1])
+        np.testing.assert_array_equal(margin, expected)
 
 
 class TestTies:
