@@ -124,7 +124,7 @@ def _record_bytes(table: Table) -> float:
 
 
 def _share(room: int, n_jobs: int) -> float:
-    """Return what one chunk may take: each thread has one, and one waits or is written."""
+    """Return what one chunk may take: each thread has one, and there is one more than jobs."""
     return room / (n_jobs + 1) - _JOB_BYTES
 
 

@@ -78,7 +78,7 @@ class RunOptions:
     Attributes
     ----------
     n_jobs : int or None
-        Threads; None is one a processor.
+        Processors to keep busy; None is all of them.
     chunk_bytes : int or None
         Size of a chunk; None suits the file and the memory.
     checksum : bool

@@ -653,12 +653,12 @@ Jobs = Annotated[
     int | None,
     _option(
         RUNNING,
-        "Threads, or workers that are started on this machine.",
+        "Processors to keep busy, or workers that are started on this machine.",
         "--jobs",
         "-j",
         min=1,
         metavar="N",
-        show_default="one a processor",
+        show_default="all",
     ),
 ]
 ChunkSize = Annotated[
