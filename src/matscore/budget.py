@@ -25,7 +25,8 @@ _LEAST_ROWS = 16
 _FLOOR_MEMORY = 2**20
 _NAME_BYTES = 128
 _COLUMN_BYTES = 2**11  # of a frame, however few its rows
-_TEXTS, _COPIES, _VALUE_BYTES, _WRITTEN_BYTES = 2, 3, 8, 100
+_TEXTS, _COPIES, _VALUE_BYTES, _WRITTEN_BYTES = 2, 4, 8, 100
+_NAMED_BYTES = 50  # more, where each value is written with its name
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,9 @@ def estimate_cost(table: Table, job: Job) -> Cost:
     n_used = n_features + len(layout.text_columns)
     record = _VALUE_BYTES * max(n_used, 1) if table.columnar is not None else _record_bytes(table)
     n_values, n_written = job.work.values_a_row()
-    values = _VALUE_BYTES * (_COPIES * n_features + n_values) + _WRITTEN_BYTES * n_written
+    named = job.output is not None and job.output.format in ("json", "jsonl")
+    written = _WRITTEN_BYTES + _NAMED_BYTES * named
+    values = _VALUE_BYTES * (_COPIES * n_features + n_values) + written * n_written
     return Cost(record, _TEXTS * record + values, _COLUMN_BYTES * (layout.width + n_written))
 
 

@@ -53,9 +53,11 @@ def test_window_is_bounded(n_jobs: int) -> None:
 
 @pytest.mark.parametrize("n_jobs", [2, 3])
 def test_items_run_at_the_same_time(n_jobs: int) -> None:
-    """Each waits until as many as there are jobs have come."""
-    barrier = threading.Barrier(n_jobs)
-    assert len(list(map_ordered(lambda _: barrier.wait(10), range(4 * n_jobs), n_jobs))) > 0
+    """Each waits until as many as there are threads have come: one more than jobs."""
+    n_threads = n_jobs + 1
+    barrier = threading.Barrier(n_threads)
+    results = map_ordered(lambda _: barrier.wait(10), range(4 * n_threads), n_jobs)
+    assert len(list(results)) == 4 * n_threads
 
 
 def test_one_job_runs_in_the_calling_thread() -> None:

@@ -84,7 +84,8 @@ class Evaluate:
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
-        return len(self.model.categories), 0
+        # Probabilities, losses and ranks; and truth, prediction, confidence and their like.
+        return 6 * len(self.model.categories) + 16, 0
 
     def apply(self, rows: Rows) -> EvaluatedRows:
         """Score rows and compare the predictions with the truth."""
