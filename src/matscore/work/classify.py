@@ -164,7 +164,7 @@ class Classify:
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_categories = len(self.model.categories)
-        n_held = n_categories * (4 if self.options.probabilities else 2)
+        n_held = n_categories * (8 if self.options.probabilities else 3) // 2
         return n_held, len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
