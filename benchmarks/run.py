@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -179,6 +180,7 @@ def write_results(results: Sequence[Result], folder: Path) -> None:
 
 
 def _run(tool: Tool, piped: Path | None) -> Usage:
+    os.sync()  # nobody waits for the disk because of what the one before has left to be written
     used, printed = measure(tool.command, piped=piped, env=child_environment())
     return Usage(float(printed), used.cpu, used.peak) if tool.prints_seconds else used
 
