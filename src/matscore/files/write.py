@@ -162,10 +162,10 @@ class _SyncedFile(_OutputFile):
         self._n_unsynced += n_bytes
         if self._n_unsynced >= _SYNCED_BYTES and (self._syncing is None or self._syncing.done()):
             self._wait()
-            self._n_unsynced = 0
-            self._syncing = Future()
-            # A descriptor of its own: who gives up need not wait for the disk.
-            Thread(target=_sync, args=(os.dup(self.fileno()), self._syncing), daemon=True).start()
+            with named_errors(self.output):
+                own = os.dup(self.fileno())  # who gives up need not wait for the disk
+            self._n_unsynced, self._syncing = 0, Future()
+            Thread(target=_sync, args=(own, self._syncing), daemon=True).start()
         return n_bytes
 
     def sync(self) -> None:
