@@ -63,7 +63,8 @@ def run_block(command: str, seeds: Sequence[int], shown: int = 5) -> Tally:
                 tally.failures.append(
                     f"--- {command} {seed}: {kind}, exit {done.code}\n{write_shell(case)}\n"
                     f"    expected: {why[:400]}\n"
-                    f"    came: {done.out[:300].decode(errors='replace')!r} {done.err[:300].strip()}"
+                    f"    came: {done.out[:300].decode(errors='replace')!r}"
+                    f" {done.err[:300].strip()}"
                 )
     finally:
         worker.close()
@@ -87,7 +88,7 @@ def _iter_simpler(case: Case) -> Iterator[tuple[str, object]]:
         if getattr(case.options, option.name) != option.default:
             yield "option", option.name
     for name, data in case.files.items():
-        for line in reversed(range(1, data.count(b"\n"))):
+        for line in reversed(range(2, data.count(b"\n"))):
             yield name, line
 
 

@@ -30,9 +30,11 @@ Where the contract leaves freedom, every outcome that it allows is listed. The f
     large as float64's largest may overflow on the way.
 15. `-d ,` with `--decimal ,`: read, or refused as usage.
 16. By position, a first column of words in a features file that is as wide as the weights are long:
-    refused at its cells or by shape. One column more than features, and an intercept: labels, or in
-    doubt. One column more than features, and as many columns as the turned weights have features:
-    labels, or in doubt. One column of words in weights: refused at its place or as names without numbers.
+    refused at its cells or by shape. One column more than features, and an intercept or as many
+    columns as the turned weights have features: labels, or in doubt. One column of words in
+    weights: refused at its place, or as names without numbers.
+    A column that the options name, in the first record of weights: a header or in doubt.
+    The first bad row of either file, where two are read side by side.
 17. `fit`: features without names may be called anything; the numbers are compared where the answer
     is unique, within 1e-6; a column of targets that mixes words and numbers is not compared.
 18. `evaluate` by position with the truth among the features is not compared.
@@ -204,6 +206,15 @@ def _settle(end: Outcome, options: Options) -> Iterator[Outcome]:
 def list_places(row: Row) -> list[Place]:
     here = [(row.file, row.line, column) for column in row.bad] if row.line else []
     return [*here, *row.also]
+
+
+def list_first_places(rows: Sequence[Row]) -> list[Place]:
+    """List where the first bad row may be told, of each file that is read beside."""
+    first = [
+        next((row for row in rows if row.bad and bool(row.also) == beside), None)
+        for beside in (False, True)
+    ]
+    return [place for row in first if row is not None for place in list_places(row)]
 
 
 def _exclude(end: Outcome, pairs: Table) -> list[Outcome]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from tests.oracle.contract import list_places
+from tests.oracle.contract import list_first_places
 from tests.oracle.decide import Other, judge_column, judge_record
 from tests.oracle.lineup import line_up
 from tests.oracle.outcome import Outcome, Refusal, Result, Row, refuse, resolve
@@ -105,6 +105,9 @@ def _compare(end: Result, table: Table, records: list[Record], column: int) -> l
             continue
         truth = record.cells[column]
         if is_missing(truth, options) or truth not in end.categories:
+            if table.name == row.file:
+                rows.append(replace(row, bad=frozenset({column + 1})))
+                continue
             there = frozenset({(table.name, record.line, column + 1)})
             rows.append(replace(row, bad=frozenset({None}), also=there))
             continue
@@ -117,7 +120,7 @@ def _compare(end: Result, table: Table, records: list[Record], column: int) -> l
         confusion[pair] = confusion.get(pair, 0) + 1
     bad = [row for row in rows if row.bad]
     if bad and not options.reject:
-        return [refuse(4, places=list_places(bad[0]), why="a bad row")]
+        return [refuse(4, places=list_first_places(rows), why="a bad row")]
     n_rows = len(rows) - len(bad)
     right = sum(count for (truth, guess), count in confusion.items() if truth == guess)
     more: dict[str, object] = {

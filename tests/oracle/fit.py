@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from tests.oracle.contract import list_places
+from tests.oracle.contract import list_first_places
 from tests.oracle.decide import Other, Verdicts, first_cells, judge_column, judge_record
 from tests.oracle.lineup import Side
 from tests.oracle.outcome import Number, Outcome, Place, Result, Row, refuse, resolve
@@ -154,7 +154,7 @@ def _solve(
     ]
     bad = [row for row in rows if row.bad]
     if bad and not options.reject:
-        return [refuse(4, places=list_places(bad[0]), why="a bad row")]
+        return [refuse(4, places=list_first_places(rows), why="a bad row")]
     good = [row for row in rows if not row.bad]
     if categories:
         found = sorted({row.kept[0] for row in good})
@@ -196,7 +196,7 @@ def _read_row(
     if record.fault:
         return replace(row, bad=frozenset({None}))
     if other.fault:
-        there = frozenset({(source.table.name, other.line, None)})
+        there = _list_there(source.table.name, other.line, [None])
         return replace(row, bad=frozenset({None}), also=there)
     bad: set[int | None] = set()
     values: list[Number] = []
@@ -218,10 +218,14 @@ def _read_row(
         if is_missing(cell, options) or (value is None and not categories)
     }
     if wrong:
-        there = frozenset[Place]((source.table.name, other.line, n) for n in wrong)
+        there = _list_there(source.table.name, other.line, wrong)
         row = replace(row, bad=frozenset({None}), also=there)
     scores = () if categories else tuple(numbers)
     return replace(row, values=tuple(values), kept=tuple(cells), scores=scores)
+
+
+def _list_there(name: str, line: int, columns: Iterable[int | None]) -> frozenset[Place]:
+    return frozenset((name, line, column) for column in columns)
 
 
 def solve_least_squares(

@@ -76,8 +76,9 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         return _read_weights(sides[0], sides[1])
 
     def read_w(f: bool) -> list[Outcome]:
+        bare = replace(options, id_col=None, keep_cols=(), truth=None)
         return resolve(
-            judge_record(weights, other_w),
+            judge_record(weights, other_w) | judge_record(replace(weights, options=bare), other_w),
             {"header": lambda: read(f, True), "data": lambda: read(f, False)},
             "first record of the weights",
         )
@@ -238,7 +239,7 @@ def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
     if "yes" in as_columns:
         allowed.append(refuse(3, why="the weights' columns are the features"))
     if options.auto_transpose:
-        misfit = [end for end in allowed if isinstance(end, Refusal) and end.codes == {3}]
+        misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
         if misfit:
             turned = _match(features, _turn_model(weights), shared, turned=True)
             allowed = [end for end in allowed if end not in misfit] + turned
