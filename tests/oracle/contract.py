@@ -33,6 +33,7 @@ Where the contract leaves freedom, every outcome that it allows is listed. The f
     refused at its cells or by shape. One column more than features, and an intercept or as many
     columns as the turned weights have features: labels, or in doubt. One column of words in
     weights: refused at its place, or as names without numbers.
+    A usual heading that the other file's first column has too, before numbers: a header or in doubt.
     A column that the options name, in the first record of weights: a header or in doubt.
     The first bad row of either file, where two are read side by side.
 17. `fit`: features without names may be called anything; the numbers are compared where the answer

@@ -23,6 +23,7 @@ class Other:
 
     names: tuple[str, ...] = ()  # without doubt, an intercept's aside
     lax: frozenset[str] = frozenset()  # all that may be a name of a feature
+    heading: str = ""  # of the first column, perhaps a feature's
     numbered: tuple[tuple[str, ...], ...] = ()  # names that are numbers, beside a sure header
     sizes: frozenset[int] = frozenset()  # how many features there may be
 
@@ -79,7 +80,8 @@ def judge_record(table: Table, other: Other) -> Verdicts:
         lax = all(map(_ANY_INTEGER.fullmatch, cells[1:]))
         taken = cells[0] in other.lax or speaks_for_intercept(cells[0], options)
         if lax and not taken and len(set(cells[1:])) == len(cells) - 1:
-            verdicts |= {"header"} if integers else {"header", "doubtful"}
+            shared = cells[0] and cells[0] == other.heading
+            verdicts |= {"header", "doubtful"} if shared or not integers else {"header"}
     counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
     if len(counted) > 3 and counts_up(counted, options) and tuple(counted) in other.numbered:
         verdicts |= {"header", "doubtful"} if len(counted) < len(cells) - 1 else {"header"}

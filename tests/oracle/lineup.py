@@ -99,7 +99,8 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
     rows = [not turn for turn in turns] if not as_features else list(turns)
     names: tuple[str, ...] = ()
     numbered, sizes = [], set()
-    lax = {*table.records[0].cells, *first_cells(table.records)}
+    lax = {*table.records[0].cells[1:], *first_cells(table.records[1:])}
+    heading = table.records[0].cells[0]
     body = table.records[1:] if alone == "header" else table.records
     cells = first_cells(body)
     texts = bool(cells) and table.width > 1 and all(table.kind(cell) == "word" for cell in cells)
@@ -119,7 +120,7 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
                 columns = tuple(header[1:] if skip and len(header) > 1 else header)
                 names = names or columns
                 numbered.append(columns)
-    return Other(names, frozenset(lax), tuple(numbered), frozenset(sizes))
+    return Other(names, frozenset(lax), heading, tuple(numbered), frozenset(sizes))
 
 
 def _read_weights(features: Side, weights: Side) -> list[Outcome]:
