@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
+import tempfile
 import time
+from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,30 +15,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.errors import PlanError
+from matscore.files.table import ReadOptions, open_table, side_of
 from matscore.frames.check import check
 from matscore.frames.classify import classify
-from matscore.names import is_number
+from matscore.grammar import POINT, Grammar
 from matscore.plan import Plan, PlanOptions, Side, make_plan, require_fit
-from matscore.plan.evidence import has_numbered_columns
+from matscore.plan.labels import OtherSide, judge_first_record
 
 SAMPLES = Path(__file__).parent.parent / "sample_data"
 
 
 def side(text: str, *, path: str = "", header: bool | None = None, stream: bool = False) -> Side:
-    """Make a side of CSV text the way a reader does; ``header`` None guesses."""
-    records = list(csv.reader(text.strip("\n").split("\n")))
-    guessed = header is None and not all(map(is_number, records[0]))
-    rows = records[1:] if guessed or header else records
-    first = tuple(row[0] for row in rows)
-    return Side(
-        path=path,
-        width=len(records[0]),
-        names=tuple(records[0]) if guessed or header else None,
-        n_rows=None if stream else len(rows),
-        first=None if stream else first,
-        first_numeric=not stream and all(map(is_number, first)),
-        guessed_header=guessed,
-    )
+    """Have the reader look at CSV text; ``header`` None guesses."""
+    read = ReadOptions(headers=header)
+    with tempfile.NamedTemporaryFile("w", suffix=".csv", encoding="utf-8", newline="") as file:
+        file.write(text.strip("\n") + "\n")
+        file.flush()
+        with contextlib.closing(open_table(file.name, read)) as table:
+            found = replace(side_of(table, read), path=path)
+    return replace(found, n_rows=None, first=None) if stream else found
 
 
 def features(text: str, *, header: bool | None = None, stream: bool = False) -> Side:
@@ -305,7 +302,7 @@ class TestWeightsLabels:
 
     @pytest.mark.parametrize(
         "column",
-        ["0.5,x", "1,5%", "1.5,NA", "1.5,", "x,1_000", "0x1A,b", "TRUE,b", "−3,b"],
+        ["0.5,x", "x,1_000", "0x1A,b", "TRUE,b", "−3,b", "x,", "NA,x"],
     )
     @pytest.mark.parametrize("known", [True, False])
     def test_mixture_is_not_guessed(self, column: str, *, known: bool) -> None:
@@ -315,14 +312,19 @@ class TestWeightsLabels:
         assert "cannot tell" in problem_of(plan)
         assert plan.hint
 
-    @pytest.mark.parametrize("column", [("1,5", "2,5"), ("NA", "NA"), ("5%", "7%")])
+    @pytest.mark.parametrize(
+        "column",
+        [("1,5", "2,5"), ("NA", "NA"), ("5%", "7%"), ("1", "5%"), ("1.5", "NA"), ("2", "")],
+    )
     def test_broken_numbers_are_no_names(self, column: tuple[str, str]) -> None:
+        """The reader refuses the cell, where it stands."""
         rows = "\n".join(f'"{cell}",1' for cell in column)
-        plan = plan_of(features("1,2\n3,4", header=False), weights(f"u,v\n{rows}"))
-        assert "cannot tell" in problem_of(plan)
+        F = features("1,2\n3,4", header=False)
+        assert not require_fit(plan_of(F, weights(f"u,v\n{rows}"))).weights_label_column
+        assert "cannot tell" in problem_of(plan_of(F, weights(f"id,v\n{rows}")))
 
     def test_decimal_commas_are_the_readers_affair(self) -> None:
-        W = replace(weights('u,v\n"1,5",1\n"2,5",1'), first_numeric=True)
+        W = replace(weights('u,v\n"1,5",1\n"2,5",1'), grammar=Grammar(decimal=","))
         plan = require_fit(plan_of(features("1,2\n3,4", header=False), W))
         assert not plan.weights_label_column
 
@@ -359,8 +361,11 @@ class TestWeightsLabels:
         assert plan.categories == ("u", "v")
 
     def test_repeated_numbers_are_weights(self) -> None:
-        plan = require_fit(plan_of("0,1,x\n3,4,5", "u,v\n0,1\n0,2\n0,3"))
-        assert not plan.weights_label_column
+        W = "u,v\n0,1\n0,2\n0,3"
+        assert not require_fit(
+            plan_of(features("0,1,x\n3,4,5", header=True), W)
+        ).weights_label_column
+        assert "may be a header" in problem_of(plan_of("0,1,x\n3,4,5", W))
 
     def test_without_header(self) -> None:
         W = weights("action,1.1,0.4\ncomedy,0.2,0.5", header=False)
@@ -412,12 +417,14 @@ class TestGuessedHeaders:
         assert not plan_of("img,0,1,1,0\nb,1,1,1,1", "feature,u,v\n0,.5,.5\n1,.5,.5").ok
 
     def test_category_numbers(self) -> None:
-        assert has_numbered_columns(["year", "2019", "2020"], {"x"})
-        assert not has_numbered_columns(["year", "2019", "2020"], set())
-        assert not has_numbered_columns(["year", "3", "1"], {"x"})
-        assert not has_numbered_columns(["feature", "1", "1"], {"x"})
-        assert not has_numbered_columns(["Action", "1", "2"], {"action"})
-        assert not has_numbered_columns(["feature", "1.5", "2"], set())
+        def judge(*cells: str, names: Set[str] = frozenset({"x"})) -> str:
+            return judge_first_record(cells, POINT, OtherSide(names))
+
+        assert judge("feature", "2019", "2020") == judge("", "3", "1") == "header"
+        assert judge("year", "2019", "2020") == judge("year", "3", "1") == "doubtful"
+        assert judge("feature", "1", "1") == judge("feature", "1.5", "2") == "doubtful"
+        assert judge("Id", "1", "2", names={"id"}) == "doubtful"
+        assert judge("(Intercept)", "1", "2") == judge("bias", "0", "1") == "doubtful"
 
 
 class TestTranspose:
@@ -780,7 +787,7 @@ class TestShapes:
         assert plan.feature_names == plan.categories == ("1",)
 
     def test_no_rows(self) -> None:
-        F = Side("F.csv", 3, ("film", "action", "comedy"), 0, (), first_numeric=True)
+        F = Side("F.csv", 3, ("film", "action", "comedy"), 0, ())
         assert plan_of(F, GENRES).scores_shape == (0, 3)
 
     def test_unknown_rows(self) -> None:
@@ -834,7 +841,7 @@ class TestKnownLabels:
         assert plan.feature_names == tuple(sorted(cells))
 
     def test_numbers_that_look_like_labels(self) -> None:
-        W = Side("W.csv", 2, ("u", "v"), 2, ("0", "1"), first_numeric=True, labelled=False)
+        W = Side("W.csv", 2, ("u", "v"), 2, ("0", "1"), labelled=False)
         plan = require_fit(make_plan(features("0,1\n3,4", header=True), W))
         assert not plan.weights_label_column
         assert plan.matched_by == "position"
@@ -883,7 +890,7 @@ class TestKnownLabels:
     def test_by_position(self, *, header: bool) -> None:
         text = "9,1,2\n8,3,4"
         F = replace(features(("x,y,z\n" if header else "") + text, header=header), labelled=True)
-        W = Side("W.csv", 2, ("u", "v"), 2, ("5", "6"), first_numeric=True, labelled=False)
+        W = Side("W.csv", 2, ("u", "v"), 2, ("5", "6"), labelled=False)
         plan = require_fit(make_plan(F, W))
         assert (plan.label_column, plan.feature_columns) == (0, (1, 2))
         assert plan.feature_names == (("y", "z") if header else ("1", "2"))
@@ -920,11 +927,11 @@ class TestKnownLabels:
 
     def test_way_out(self) -> None:
         assert make_plan(self.W, self.F).swap
-        W = Side("W.csv", 2, ("action", "comedy"), 3, ("1", "2", "3"), True, labelled=False)
+        W = Side("W.csv", 2, ("action", "comedy"), 3, ("1", "2", "3"), labelled=False)
         assert make_plan(self.F, W).add_options == ("--transpose",)
         turned = replace(features(TestTransposedFeatures.TURNED), labelled=True)
         assert make_plan(turned, self.W).add_options == ("--transpose-features",)
-        turned = Side("F.csv", 2, ("a", "b"), 2, ("1", "2"), True, labelled=False)
+        turned = Side("F.csv", 2, ("a", "b"), 2, ("1", "2"), labelled=False)
         plan = require_fit(plan_of(turned, self.W, transpose_features=True))
         assert not plan.features_name_column
 
@@ -1014,16 +1021,15 @@ def sides(draw: st.DrawFn) -> Side:
     n_rows = draw(st.integers(0, 4))
     names = draw(st.none() | st.tuples(*[CELLS] * width))
     first = draw(st.tuples(*[CELLS] * n_rows))
-    numeric = all(map(is_number, first))
     return Side(
         draw(st.sampled_from("FW")),
         width,
         names,
         n_rows,
         first,
-        numeric,
-        guessed_header=draw(st.booleans()),
+        guessed=draw(st.booleans()),
         labelled=draw(st.none() | st.booleans()),
+        first_record=names if names is not None else (*first[:1], *["1"] * width)[:width],
     )
 
 
@@ -1044,7 +1050,7 @@ OPTIONS = st.builds(
 @given(sides(), sides(), st.just(PlanOptions()) | OPTIONS, st.booleans())
 def test_any_two_sides(F: Side, W: Side, options: PlanOptions, stream: bool) -> None:
     if stream:
-        F = replace(F, first=None, n_rows=None, first_numeric=False)
+        F = replace(F, first=None, n_rows=None)
     plan = make_plan(F, W, options)
     if plan.ok:
         check_fit(plan)
@@ -1077,7 +1083,7 @@ def check_fit(plan: Plan) -> None:
 def test_a_stream_is_planned_like_a_file_or_refused(F: Side, W: Side) -> None:
     """Knowing the first column may settle a doubt, but never gives other scores."""
     known = make_plan(F, W)
-    unknown = make_plan(replace(F, first=None, n_rows=None, first_numeric=False), W)
+    unknown = make_plan(replace(F, first=None, n_rows=None), W)
     if known.ok and unknown.ok:
         assert known.feature_columns == unknown.feature_columns
         assert known.weights_index == unknown.weights_index

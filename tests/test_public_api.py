@@ -67,6 +67,7 @@ PUBLIC = [
 LAYERS = (
     "",
     "errors",
+    "grammar",
     "names",
     "product",
     "shades",
@@ -103,7 +104,7 @@ LAYERS = (
 ABOVE_FILES = set(LAYERS[LAYERS.index("files") :])
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
-    "numpy": set(LAYERS) - {"", "errors", "names", "__main__"},
+    "numpy": set(LAYERS) - {"", "errors", "grammar", "names", "__main__"},
     "polars": ABOVE_FILES - {"budget", "api", "dask", "frames", "__main__"},
     "pandas": {"frames"},
     "sklearn": {"logistic"},

@@ -17,7 +17,7 @@ from matscore.files.sample import sample_table
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table
 from matscore.pipeline import Job
-from matscore.plan.learning import ColumnOptions, Sample, find_label
+from matscore.plan.learning import ColumnOptions, Sample, check_header, find_label
 from matscore.work.beside import ERROR, LABEL, LINE, SKIPPED, Beside
 
 CHUNK_BYTES = 2**20
@@ -30,6 +30,7 @@ def make_companion(
     label_name: str | None,
     choose: Callable[[Sample, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
     stops: bool,
+    named: str | None = None,
 ) -> Companion:
     """Make a companion of a table that has the same rows as the features.
 
@@ -46,6 +47,8 @@ def make_companion(
         those to read as numbers.
     stops : bool
         Whether a bad record stops the run.
+    named : str or None
+        A column that an option names.
 
     Returns
     -------
@@ -58,6 +61,7 @@ def make_companion(
         Its columns do not serve what they are for.
     """
     sample = sample_table(table, read)
+    check_header(sample, (label_name, named))
     label = _find_label(sample, label_name)
     texts, numbers = choose(sample, label)
     layout = Layout(

@@ -85,9 +85,10 @@ def read_items(
     with contextlib.closing(table):
         parts: list[ParsedRows] = []
         texts: list[pl.Series] = []
-        spilled, n_rows = None, 0
+        spilled, n_rows, fault = None, 0, None
         for part in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
             parts.append(part)
+            fault = part.first_fault
             n_rows += part.n_rows
             if spilled is None and n_rows * table.width * _BYTES_A_NUMBER > most_bytes:
                 spilled = SpilledRows(table.width - 1, np.float64)
@@ -97,8 +98,8 @@ def read_items(
         if spilled is None:
             matrix = join_parts(table, read, parts)
         else:
-            matrix = make_matrix(table, read, texts, np.empty((0, table.width - 1)))
-        return HeldItems(matrix, side_of_matrix(matrix, table), table.source.facts(), spilled)
+            matrix = make_matrix(table, read, texts, np.empty((0, table.width - 1)), fault)
+        return HeldItems(matrix, side_of_matrix(matrix, table, read), table.source.facts(), spilled)
 
 
 def _spill(rows: SpilledRows, part: ParsedRows) -> None:
@@ -141,8 +142,8 @@ def hold_items(plan: Plan, held: Weights, metric: Metric) -> Catalog:
 
 def _hold_spilled(plan: Plan, matrix: Matrix, spilled: SpilledRows, metric: Metric) -> Catalog:
     index, first = list(plan.weights_index), None
-    if not (plan.weights_label_column or matrix.first_values is None):
-        first = matrix.first_values  # it is a column of numbers like the others
+    if not plan.weights_label_column:
+        first = matrix.first_numbers  # it is a column of numbers like the others
 
     def take(start: int, stop: int) -> Floats:
         values = spilled[start:stop]
@@ -182,8 +183,8 @@ def read_seen(
     InputError, FileError
         It cannot be read.
     """
-    who, what, facts = read_pairs(path, read, checksum=checksum)
     known = {label: place for place, label in enumerate(items)}
+    who, what, facts = read_pairs(path, read, known.keys(), checksum=checksum)
     labels = who.unique(maintain_order=True).to_list()
     places = {label: place for place, label in enumerate(labels)}
     user = np.array([places[label] for label in who.to_list()], dtype=np.int64)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from matscore.errors import InputError
 from matscore.product import Floats, TiledWeights, tile_weights
 
 
@@ -26,6 +27,8 @@ class Matrix:
         The first column's numbers; None when any cell of it is not a number.
     rest : ndarray of shape (n_rows, n_columns - 1), float64
         The other columns; NaN where a cell is missing.
+    fault : InputError or None
+        Why the first column is no numbers, at the first cell that is none.
     """
 
     path: str
@@ -33,11 +36,25 @@ class Matrix:
     first: tuple[str, ...]
     first_values: Floats | None
     rest: Floats
+    fault: InputError | None = None
 
     @property
     def width(self) -> int:
         """Number of columns, the first included."""
         return int(self.rest.shape[1]) + 1
+
+    @property
+    def first_numbers(self) -> Floats:
+        """The first column's numbers, of shape (n_rows,).
+
+        Raises
+        ------
+        InputError
+            One of its cells is no number.
+        """
+        if self.first_values is None:
+            raise self.fault or RuntimeError(f"{self.path}: a column would be lost")
+        return self.first_values
 
     def values(self, *, label_column: bool) -> Floats:
         """Return the numbers, without the first column where it holds labels.
@@ -51,10 +68,15 @@ class Matrix:
         -------
         ndarray of shape (n_rows, n_columns or n_columns - 1), float64
             NaN where a cell is missing.
+
+        Raises
+        ------
+        InputError
+            The first column does not hold labels, and one of its cells is no number.
         """
-        if label_column or self.first_values is None:
+        if label_column:
             return self.rest
-        return np.column_stack([self.first_values, self.rest])
+        return np.column_stack([self.first_numbers, self.rest])
 
 
 @dataclass(frozen=True)

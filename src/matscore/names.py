@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from itertools import combinations
@@ -11,47 +10,12 @@ from itertools import combinations
 MAX_SHOWN = 5
 """Names a sentence shows, and missing names that get close matches."""
 
-_INTERCEPTS = frozenset({"(intercept)", "intercept", "bias", "const", "constant"})
-_NOT_A_NUMBER_WORDS = frozenset({
-    "", "na", "n/a", "#n/a", "nan", "null", "none", "true", "false",
-    "inf", "+inf", "-inf", "infinity",
-})  # fmt: skip
-_NUMBER = re.compile(r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
-_HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
-_NUMBER_DRESS = {ord(sign): None for sign in " ,_%$€£'’()\u00a0\u202f"} | {ord("−"): "-"}
+INTERCEPTS = ("(Intercept)", "intercept", "bias", "const", "constant")
+"""Names that an intercept goes by, in any case."""
+_FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
 _MAX_QUOTED = 60
 _MAX_CANDIDATES = 1000
 _MAX_COMPARED = 100
-
-
-def is_number(cell: str) -> bool:
-    """Say whether a cell is a number as matscore reads numbers.
-
-    Examples
-    --------
-    >>> [is_number(cell) for cell in ("-1.5e3", " .5 ", "1,5", "inf", "１")]
-    [True, True, False, False, False]
-    """
-    return _NUMBER.fullmatch(cell) is not None
-
-
-def looks_like_number(cell: str) -> bool:
-    """Say whether a cell is a number, or was meant as one, or stands for a missing one.
-
-    Examples
-    --------
-    >>> [looks_like_number(cell) for cell in ("7", "1,5", "5%", "NA", "", "age", "1st")]
-    [True, True, True, True, True, False, False]
-    """
-    text = cell.strip()
-    if text[:1].isascii() and text[:1].isalpha():
-        return text.casefold() in _NOT_A_NUMBER_WORDS
-    plain = unicodedata.normalize("NFKC", text).translate(_NUMBER_DRESS)
-    return (
-        text.casefold() in _NOT_A_NUMBER_WORDS
-        or is_number(plain)
-        or _HEXADECIMAL.fullmatch(text) is not None
-    )
 
 
 def is_intercept(name: str) -> bool:
@@ -62,7 +26,7 @@ def is_intercept(name: str) -> bool:
     >>> [is_intercept(name) for name in ("(Intercept)", "BIAS", "age")]
     [True, True, False]
     """
-    return name.strip().casefold() in _INTERCEPTS
+    return name.strip().casefold() in _FOLDED_INTERCEPTS
 
 
 def quote_name(name: str) -> str:

@@ -100,7 +100,7 @@ def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Wei
     table = open_table(path, read, checksum=checksum)
     with contextlib.closing(table):
         matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
-        return Weights(matrix, side_of_matrix(matrix, table), table.source.facts())
+        return Weights(matrix, side_of_matrix(matrix, table, read), table.source.facts())
 
 
 def plan_inputs(
@@ -164,11 +164,16 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     InputError, FileError
         It cannot be read, or not with certainty.
     """
-    if not align.transpose_features:
-        return Part(table, make_plan(side_of(table, read), weights.side, align), None)
-    matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES)
-    plan = make_plan(side_of_matrix(matrix, table), weights.side, align)
-    return Part(table, plan, _turn(matrix, plan) if plan.ok else None)
+    matrix, side = None, side_of(table, read)
+    if align.transpose_features:
+        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES)
+        side = side_of_matrix(matrix, table, read)
+    plan = make_plan(side, weights.side, align)
+    if not plan.ok:
+        return Part(table, plan, None)
+    if not plan.weights_label_column and weights.matrix.fault is not None:
+        raise weights.matrix.fault
+    return Part(table, plan, None if matrix is None else _turn(matrix, plan))
 
 
 def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
@@ -182,11 +187,15 @@ def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
     plans = tuple(require_fit(part.plan) for part in parts)
     first = plans[0]
     for plan in plans[1:]:
-        same = plan.kept_names == first.kept_names
+        one, other, hint = plan.features.path, first.features.path, "score the files one by one"
+        same = plan.kept_names == first.kept_names and plan.label_name == first.label_name
         if not same or (plan.label_column is None) != (first.label_column is None):
-            one, other = plan.features.path, first.features.path
             what = f"{one} has other labels or kept columns than {other}"
-            raise PlanError(replace(plan, problem=what, hint="score the files one by one"))
+            raise PlanError(replace(plan, problem=what, hint=hint))
+        if (plan.features.names is None) != (first.features.names is None):
+            having, lacking = (one, other) if first.features.names is None else (other, one)
+            what, hint = f"{having} has a header and {lacking} has none", "give all of them one"
+            raise PlanError(replace(plan, problem=what, hint=hint))
     return plans
 
 
@@ -341,7 +350,7 @@ def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk
     return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
-def side_of_matrix(matrix: Matrix, table: Table) -> Side:
+def side_of_matrix(matrix: Matrix, table: Table, read: ReadOptions) -> Side:
     """Return what planning needs to know of a table that is read."""
     return Side(
         matrix.path,
@@ -349,8 +358,9 @@ def side_of_matrix(matrix: Matrix, table: Table) -> Side:
         matrix.names,
         len(matrix.first),
         matrix.first,
-        matrix.first_values is not None,
-        table.guessed_header,
+        read.grammar,
+        table.guessed,
+        first_record=table.first_record,
     )
 
 

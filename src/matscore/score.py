@@ -90,6 +90,8 @@ def make_model(plan: Plan, values: Floats) -> Model:
     oriented = values.T if plan.transpose else values
     intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
     weights = np.ascontiguousarray(oriented[list(plan.weights_index)])
+    if weights.shape != (len(plan.feature_names), len(plan.categories)):
+        raise RuntimeError(f"{plan.weights.path}: weights {weights.shape} do not fit their names")
     return Model(weights, intercept, plan.categories)
 
 

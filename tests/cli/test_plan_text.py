@@ -230,8 +230,8 @@ def test_intercept() -> None:
 
 
 def test_no_names() -> None:
-    features = Side("f.csv", 2, None, 3, ("1", "2", "3"), first_numeric=True)
-    weights = Side("w.csv", 3, None, 2, ("1", "2"), first_numeric=True)
+    features = Side("f.csv", 2, None, 3, ("1", "2", "3"))
+    weights = Side("w.csv", 3, None, 2, ("1", "2"))
     plan = make_plan(features, weights)
     text = render(plan)
     assert "2 features by position" in text

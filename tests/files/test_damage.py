@@ -35,7 +35,7 @@ from matscore.work.classify import Classify
 from tests.files.oracle import Columns, Reading, Row, Unsound, judge, read_text
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
-PIXELS = "image,0,1,2\nfirst,5,0,16\nsecond,1,16,3\nthird,0,0,1"
+PIXELS = "id,0,1,2\nfirst,5,0,16\nsecond,1,16,3\nthird,0,0,1"
 PIXEL_WEIGHTS = "pixel,light,dark\n0,0.5,-0.25\n1,0.125,1\n2,-1,0.75\n"
 # All numbers, so that nothing but the count of its cells betrays a record that has shifted.
 NUMBERS = "id,a,b\n101,1,2.5\n102,3,4.5\n103,5,6.5\n104,7,8.5\n105,9,1.5"

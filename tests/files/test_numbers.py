@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.files.hints import explain_number, show_text
-from matscore.files.numbers import is_number, parse_numbers
+from matscore.files.numbers import parse_numbers
+from matscore.grammar import is_number
 
 MISSING = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 

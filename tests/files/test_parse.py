@@ -17,6 +17,7 @@ from matscore.errors import InputError
 from matscore.files import parse
 from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
 from matscore.files.split import Chunk, iter_chunks
+from matscore.grammar import MISSING_VALUES
 from tests.files.oracle import Columns, Reading, Row, Unsound, judge, read_text
 
 NUMBERS = st.one_of(
@@ -32,7 +33,7 @@ LABELS = st.one_of(
     st.sampled_from(["00012", "NA", "9" * 20, "", " a ", "é", "nan", "\t", "1", "c0", "a,b;c"]),
     st.sampled_from(["x^2", "x\x01", "#no", 'say "hi"', "two\nlines", "two\r\nlines", "a\rb"]),
 )
-WORDS = st.sampled_from([parse.MISSING_VALUES, ("NA", "-999"), (" null ",), ()])
+WORDS = st.sampled_from([MISSING_VALUES, ("NA", "-999"), (" null ",), ()])
 
 
 @dataclass(frozen=True)

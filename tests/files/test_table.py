@@ -17,6 +17,7 @@ from matscore.files import table as table_module
 from matscore.files.parse import Layout, parse_chunk
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, open_table, read_matrix, side_of
+from matscore.grammar import POINT, Grammar
 from matscore.matrix import Matrix
 from matscore.plan import Side
 from tests.files.oracle import read_text
@@ -88,7 +89,7 @@ def test_the_first_record_is_the_header_unless_it_is_all_numbers(
 ) -> None:
     table = open_text(file, text)
     assert table.names == names
-    assert table.guessed_header == (names is not None)
+    assert table.guessed
     if names is not None:
         assert table.width == len(names)
     bare = text.removeprefix("\ufeff")
@@ -105,7 +106,7 @@ def test_headers_are_there_or_not_where_that_is_said(text: str, file: Path) -> N
     with_header = open_text(file, text, ReadOptions(headers=True))
     assert with_header.names == cells
     assert (with_header.line, with_header.start) == (2, 4)
-    assert not with_header.guessed_header
+    assert not with_header.guessed
     without = open_text(file, text, ReadOptions(headers=False))
     assert (without.names, without.width, without.line, without.start) == (None, 2, 1, 0)
 
@@ -241,7 +242,7 @@ def test_offsets_count_the_byte_order_mark(file: Path) -> None:
 def test_a_header_only_has_no_rows(file: Path) -> None:
     for text in ("id,a\n", "id,a", "id,a\n\n\r\n"):
         matrix = read_rows(file, text)
-        assert (matrix.names, matrix.first, matrix.first_values) == (("id", "a"), (), None)
+        assert (matrix.names, matrix.first, matrix.fault) == (("id", "a"), (), None)
         assert matrix.rest.shape == (0, 1)
 
 
@@ -339,20 +340,22 @@ def test_a_matrix_that_is_written_is_read(
 
 def test_what_planning_is_told_of_a_small_file(file: Path) -> None:
     side = look(file, 'id,a\n"x\ny",1\n00012,2\n\n')
-    assert side == Side(str(file), 2, ("id", "a"), 2, ("x\ny", "00012"), False, True)
-    numbers = Side(str(file), 2, None, 2, ("1", "3"), True, first_record=("1", "2"))
+    assert side == Side(
+        str(file), 2, ("id", "a"), 2, ("x\ny", "00012"), POINT, True, None, ("id", "a")
+    )
+    numbers = Side(str(file), 2, None, 2, ("1", "3"), POINT, True, None, ("1", "2"))
     assert look(file, "1,2\n3,4\n") == numbers
     assert look(file, "id,a\n").first == ()
 
 
 def test_what_planning_is_told_of_a_large_file(file: Path) -> None:
     side = look(file, "id,a\n" + "x,1\n" * 20_000)
-    assert (side.n_rows, side.first, side.first_numeric) == (None, None, False)
+    assert (side.n_rows, side.first) == (None, None)
 
 
 def test_what_planning_is_told_with_decimal_commas(file: Path) -> None:
-    assert look(file, "id;a\n1,5;2\n", ReadOptions(decimal=",")).first_numeric
-    assert not look(file, "id;a\n1,5;2\n").first_numeric
+    side = look(file, "id;a\n1,5;2\n", ReadOptions(decimal=",", missing_values=("?",)))
+    assert side.grammar == Grammar(",", ("?",)) and side.first == ("1,5",)
 
 
 def test_what_planning_is_told_of_a_damaged_file(file: Path) -> None:

@@ -100,7 +100,9 @@ def evaluate_file(
             stack.callback(table.close)
             label_name = None if plan.label_column is None else plan.label_name
             stops = rejects.on_error == "fail"
-            made = make_companion(table, read, label_name=label_name, choose=choose, stops=stops)
+            made = make_companion(
+                table, read, label_name=label_name, choose=choose, stops=stops, named=truth
+            )
             stack.pop_all()
         return made
 

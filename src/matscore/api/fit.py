@@ -28,6 +28,7 @@ from matscore.plan.learning import (
     ColumnOptions,
     FeatureColumns,
     Sample,
+    check_header,
     name_columns,
     name_intercept,
     sort_columns,
@@ -171,6 +172,7 @@ def fit_file(
         table = open_table(inputs[0], read, checksum=run.checksum)
         stack.callback(table.close)
         sample = sample_table(table, read)
+        check_header(sample, (columns.id_col, *columns.target, *columns.drop_cols))
         other: Table | None = None
         if targets is not None:
             other = open_table(inputs[1], read, checksum=run.checksum)

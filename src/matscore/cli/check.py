@@ -14,7 +14,9 @@ def check(
     encoding: o.Encoding = None,
     headers: o.Headers = None,
     decimal: o.DecimalMark = o.Decimal.point,
+    missing_values: o.MissingValues = None,
     id_col: o.IdCol = None,
+    no_id_col: o.NoLabels = False,
     keep_cols: o.KeepCols = None,
     strict: o.Strict = False,
     transpose: o.Transpose = False,
@@ -42,9 +44,9 @@ def check(
     from matscore.cli.streams import open_streams
 
     streams = open_streams(color.value)
-    read = read_options(delimiter, encoding, headers, decimal, o.Missing.error, None)
+    read = read_options(delimiter, encoding, headers, decimal, o.Missing.error, missing_values)
     align = align_options(
-        id_col, keep_cols, strict, transpose, transpose_features, auto_transpose,
+        id_col, no_id_col, keep_cols, strict, transpose, transpose_features, auto_transpose,
         intercept, no_intercept,
     )  # fmt: skip
     plan = check_files(features, weights, read=read, align=align)

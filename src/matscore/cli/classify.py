@@ -36,6 +36,7 @@ def classify(
     missing: o.MissingPolicy = o.Missing.error,
     missing_values: o.MissingValues = None,
     id_col: o.IdCol = None,
+    no_id_col: o.NoLabels = False,
     keep_cols: o.KeepCols = None,
     strict: o.Strict = False,
     transpose: o.Transpose = False,
@@ -111,7 +112,7 @@ def classify(
             weights,
             read=read_options(delimiter, encoding, headers, decimal, missing, missing_values),
             align=align_options(
-                id_col, keep_cols, strict, transpose, transpose_features, auto_transpose,
+                id_col, no_id_col, keep_cols, strict, transpose, transpose_features, auto_transpose,
                 intercept, no_intercept,
             ),
             score=score_options(probabilities, threshold),

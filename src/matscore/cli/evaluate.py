@@ -17,6 +17,7 @@ def evaluate(
     missing: o.MissingPolicy = o.Missing.error,
     missing_values: o.MissingValues = None,
     id_col: o.IdCol = None,
+    no_id_col: o.NoLabels = False,
     strict: o.Strict = False,
     transpose: o.Transpose = False,
     auto_transpose: o.AutoTranspose = False,
@@ -68,7 +69,15 @@ def evaluate(
         show_progress(streams, quiet=quiet) as on_progress,
     ):
         align = align_options(
-            id_col, None, strict, transpose, False, auto_transpose, intercept, no_intercept
+            id_col,
+            no_id_col,
+            None,
+            strict,
+            transpose,
+            False,
+            auto_transpose,
+            intercept,
+            no_intercept,
         )
         run = partial(
             evaluate_file,

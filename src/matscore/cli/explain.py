@@ -17,6 +17,7 @@ def explain(
     missing: o.MissingPolicy = o.Missing.error,
     missing_values: o.MissingValues = None,
     id_col: o.IdCol = None,
+    no_id_col: o.NoLabels = False,
     strict: o.Strict = False,
     transpose: o.Transpose = False,
     transpose_features: o.TransposeFeatures = False,
@@ -83,7 +84,7 @@ def explain(
             explain=ExplainOptions(category, versus, n_lines, row),
             read=read_options(delimiter, encoding, headers, decimal, missing, missing_values),
             align=align_options(
-                id_col, None, strict, transpose, transpose_features, auto_transpose,
+                id_col, no_id_col, None, strict, transpose, transpose_features, auto_transpose,
                 intercept, no_intercept,
             ),
             write=OutputOptions(

@@ -271,6 +271,10 @@ IdCol = Annotated[
     str | None,
     _option(LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"),
 ]
+NoLabels = Annotated[
+    bool,
+    _option(LINING_UP, "No first column of numbers holds labels, in any file.", "--no-id-col"),
+]
 KeepCols = Annotated[
     str | None,
     _option(

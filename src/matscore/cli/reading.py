@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from matscore.cli import options as o
 from matscore.errors import UsageError
 from matscore.files.encode import Format
-from matscore.files.parse import MISSING_VALUES
 from matscore.files.table import ReadOptions
+from matscore.grammar import MISSING_VALUES
 from matscore.options import OutputOptions, RejectOptions, RunOptions
 from matscore.plan import PlanOptions
 from matscore.score import ScoreOptions
@@ -147,6 +147,7 @@ def run_options(
 
 def align_options(
     id_col: str | None,
+    no_id_col: bool,
     keep_cols: str | None,
     strict: bool,
     transpose: bool,
@@ -162,12 +163,15 @@ def align_options(
     UsageError
         Options that contradict each other.
     """
+    if id_col is not None and no_id_col:
+        raise UsageError("--id-col and --no-id-col contradict each other", "give one of them")
     if intercept is not None and no_intercept:
         raise UsageError("--intercept and --no-intercept contradict each other", "give one of them")
     keep_all = keep_cols == "all"
     kept = () if keep_cols is None or keep_all else split_list(keep_cols)
     return PlanOptions(
         id_col,
+        no_id_col,
         transpose,
         transpose_features,
         auto_transpose,

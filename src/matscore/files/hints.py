@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from matscore.files.numbers import BLANKS, is_number, read_number, with_point
+from matscore.grammar import BLANKS, is_number, read_number, with_point
 
 SHOWN_WIDTH = 40
 

@@ -1,9 +1,7 @@
-"""The number grammar: what is a number, and cells to float64."""
+"""Columns of cells to float64."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-BLANKS = " \t"
-
-_GRAMMAR = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+from matscore.grammar import BLANKS, is_number, read_number
 
 # Polars rounds as Python does, but reads no exponent past about ±655,360: "0.", a million zeros
 # and "1e1000001" would come out as 0.0 instead of 1.0. Only a very long text can show that.
@@ -37,28 +33,6 @@ class ParsedNumbers:
     values: npt.NDArray[np.float64]
     missing: npt.NDArray[np.bool_]
     bad: npt.NDArray[np.bool_]
-
-
-def is_number(text: str, decimal: str = ".") -> bool:
-    """Tell whether a cell is a finite number; blanks around it are ignored.
-
-    Parameters
-    ----------
-    text : str
-        The cell.
-    decimal : str
-        The decimal sign, "." or ",". The other one is refused.
-
-    Examples
-    --------
-    >>> [is_number(text) for text in ("+1", " .5 ", "5.", "1E5")]
-    [True, True, True, True]
-    >>> [is_number(text) for text in ("1_000", "0x1A", "inf", "1e400", "1,5")]
-    [False, False, False, False, False]
-    >>> is_number("1,5", decimal=",")
-    True
-    """
-    return math.isfinite(read_number(with_point(text.strip(BLANKS), decimal)))
 
 
 def parse_numbers(
@@ -103,16 +77,6 @@ def parse_numbers(
     bad = ~missing & ~np.isfinite(values)
     values[missing | bad] = np.nan
     return ParsedNumbers(values, missing, bad)
-
-
-def with_point(text: str, decimal: str) -> str:
-    """Write the decimal sign as a point, and a point as what no number has."""
-    return text if decimal == "." else text.replace(".", "x").replace(decimal, ".")
-
-
-def read_number(text: str) -> float:
-    """Read a stripped number; infinity where it is too large, NaN where it is none."""
-    return float(text) if _GRAMMAR.fullmatch(text) else math.nan
 
 
 def _cast(text: pl.Series, decimal: str) -> npt.NDArray[np.float64]:

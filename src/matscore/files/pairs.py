@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Set
 
 import polars as pl
 
@@ -16,7 +17,7 @@ _CHUNK_BYTES = 4 * 2**20
 
 
 def read_pairs(
-    path: str, read: ReadOptions, *, checksum: bool = False
+    path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
 ) -> tuple[pl.Series, pl.Series, SourceFacts]:
     """Read the first two columns of a file, whole.
 
@@ -26,6 +27,8 @@ def read_pairs(
         A file of any format that matrices are read from.
     read : ReadOptions
         How it is read.
+    items : set of str
+        What the second column may hold.
     checksum : bool
         Whether its sha256 is computed on the way.
 
@@ -43,7 +46,7 @@ def read_pairs(
     InputError, FileError
         It cannot be read, is damaged or has one column only.
     """
-    table = open_table(path, read, checksum=checksum)
+    table = open_table(path, read, checksum=checksum, values=items)
     with contextlib.closing(table):
         if table.width < 2:
             what, hint = "pairs need two columns", "give it a column of users and one of items"
@@ -67,5 +70,5 @@ def read_pairs(
             parts.append((parsed.texts[0], parsed.texts[1]))
         facts = table.source.facts()
     empty = pl.Series([], dtype=pl.String)
-    users, items = zip(*parts, strict=True) if parts else ((empty,), (empty,))
-    return pl.concat(users).fill_null(""), pl.concat(items).fill_null(""), facts
+    whos, whats = zip(*parts, strict=True) if parts else ((empty,), (empty,))
+    return pl.concat(whos).fill_null(""), pl.concat(whats).fill_null(""), facts

@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.files.numbers import is_number, parse_numbers
+from matscore.files.numbers import parse_numbers
 from matscore.files.records import (
     Records,
     explain_quote,
@@ -32,9 +32,9 @@ from matscore.files.records import (
     leaves_quote_open,
 )
 from matscore.files.split import Chunk
+from matscore.grammar import MISSING_VALUES, is_number
 from matscore.product import Floats
 
-MISSING_VALUES = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 MissingPolicy = Literal["error", "skip", "zero", "keep"]
 _BOM = "\ufeff".encode()
 # Polars would unpack text that starts like this (polars pull request 24013);
@@ -153,6 +153,8 @@ class ParsedRows:
         Their records' places in the chunk; None when all are good.
     rejects : list of Reject
         The others, in order.
+    first_fault : InputError or None
+        Of a matrix whose first column is read as text: why that is no column of numbers.
     """
 
     texts: dict[int, pl.Series]
@@ -161,6 +163,7 @@ class ParsedRows:
     has_missing: NDArray[np.bool_] | None = None
     rows: NDArray[np.int64] | None = None
     rejects: list[Reject] = field(default_factory=list)
+    first_fault: InputError | None = None
 
 
 def parse_chunk(layout: Layout, chunk: Chunk) -> ParsedRows:

@@ -147,7 +147,7 @@ def refuse_foreign(path: str, head: bytes) -> None:
     _refuse_lone_cr(path, text)
 
 
-def find_delimiter(path: str, records: Sequence[str]) -> str:
+def find_delimiter(path: str, records: Sequence[str], decimal: str = ".") -> str:
     r"""Find the character between the cells from the first records, where it is plain.
 
     Parameters
@@ -156,11 +156,14 @@ def find_delimiter(path: str, records: Sequence[str]) -> str:
         The file's name, for the message.
     records : sequence of str
         The header record and up to nine that follow, without their line ends.
+    decimal : str
+        The decimal mark, which is no delimiter.
 
     Returns
     -------
     str
-        A comma, semicolon, tab or bar; a comma where the header has none of them.
+        A comma, semicolon, tab or bar; where the header has none of them, a comma, or a semicolon
+        when the comma is the decimal mark.
 
     Raises
     ------
@@ -174,9 +177,9 @@ def find_delimiter(path: str, records: Sequence[str]) -> str:
     """
     bare = [_QUOTED.sub("", record) for record in records]
     header = bare[0] if bare else ""
-    present = [mark for mark in DELIMITERS if mark in header]
+    present = [mark for mark in DELIMITERS if mark in header and mark != decimal]
     if len(present) <= 1:
-        return present[0] if present else ","
+        return present[0] if present else ";" if decimal == "," else ","
     steady = [mark for mark in present if len({record.count(mark) for record in bare}) == 1]
     if len(steady) == 1 and len(bare) > 1:
         return steady[0]

@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 
 from matscore.errors import InputError
-from matscore.files.numbers import is_number, parse_numbers
+from matscore.files.numbers import parse_numbers
 from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
 from matscore.files.split import Chunk
 from matscore.files.typed import feature_column, label_text
+from matscore.grammar import is_number
 from matscore.product import Floats
 
 

@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Sequence
 
-from matscore.files.numbers import is_number
 from matscore.files.records import first_record_end
 from matscore.files.table import ReadOptions, Table
+from matscore.grammar import Grammar
 from matscore.plan.learning import Kind, Sample
 
 _SAMPLED_RECORDS = 1000
@@ -40,9 +40,11 @@ def sample_table(table: Table, read: ReadOptions) -> Sample:
     return Sample(
         table.path,
         table.names,
-        tuple(_kind_of(cells, read) for cells in columns),
+        tuple(_kind_of(cells, read.grammar) for cells in columns),
         tuple(_are_codes(cells) for cells in columns),
         tuple(columns[0]) if columns else (),
+        read.grammar,
+        table.first_record if table.guessed and table.names is not None else None,
     )
 
 
@@ -62,10 +64,9 @@ def _first_columns(table: Table) -> list[list[str]]:
     return [list(cells) for cells in zip(*sound, strict=True)] or [[] for _ in range(table.width)]
 
 
-def _kind_of(cells: Sequence[str], read: ReadOptions) -> Kind:
-    missing = {"", *read.missing_values}
-    there = [cell for cell in cells if cell.strip() not in missing]
-    n_numbers = sum(is_number(cell, read.decimal) for cell in there)
+def _kind_of(cells: Sequence[str], grammar: Grammar) -> Kind:
+    there = [cell for cell in cells if not grammar.is_missing(cell)]
+    n_numbers = sum(map(grammar.is_number, there))
     if not there:
         return "empty"
     if n_numbers == len(there):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,11 +18,12 @@ import polars as pl
 from matscore.errors import FileError, InputError
 from matscore.files.cloud import full_path
 from matscore.files.columnar import ColumnarFile, iter_parquet, open_columnar
-from matscore.files.numbers import is_number, parse_numbers
-from matscore.files.parse import MISSING_VALUES, Layout, MissingPolicy, ParsedRows
+from matscore.files.numbers import parse_numbers
+from matscore.files.parse import Layout, MissingPolicy, ParsedRows, Reject
 from matscore.files.recognise import find_delimiter
 from matscore.files.records import (
     find_lone_returns,
+    find_records,
     first_record_end,
     has_misplaced_quote,
     split_cells,
@@ -30,8 +31,10 @@ from matscore.files.records import (
 from matscore.files.rows import FrameChunk, parse_rows
 from matscore.files.source import CHANGED, Source, Stamp, open_source
 from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
+from matscore.grammar import MISSING_VALUES, Grammar
 from matscore.matrix import Matrix
 from matscore.plan import Side
+from matscore.plan.labels import judge_first_record
 from matscore.product import Floats
 
 _SNIFFED_RECORDS = 10
@@ -65,6 +68,11 @@ class ReadOptions:
     missing: MissingPolicy = "error"
     missing_values: tuple[str, ...] = MISSING_VALUES
 
+    @property
+    def grammar(self) -> Grammar:
+        """What a cell is."""
+        return Grammar(self.decimal, self.missing_values)
+
 
 @dataclass
 class Table:
@@ -80,8 +88,8 @@ class Table:
         Columns.
     n_rows : int or None
         Records after the header, where that is known without reading them.
-    guessed_header : bool
-        Whether the header was found by looking at it.
+    guessed : bool
+        Whether there is a header was found by looking at it.
     delimiter : str
         Between the cells of a text.
     start, line : int
@@ -89,7 +97,7 @@ class Table:
     columnar : ColumnarFile or None
         The file, where it is not text.
     first_record : tuple of str or None
-        The first record's cells, where it was found to be no header by looking at it.
+        The cells of the first record of a text, whether it is a header or data.
     keys : tuple of (str, str)
         Names and values of further columns, which are the same in every record: the folders in
         which the file lies.
@@ -99,7 +107,7 @@ class Table:
     names: tuple[str, ...] | None
     width: int
     n_rows: int | None = None
-    guessed_header: bool = False
+    guessed: bool = False
     delimiter: str = ","
     start: int = 0
     line: int = 1
@@ -215,6 +223,7 @@ def open_table(
     *,
     checksum: bool = False,
     keys: tuple[tuple[str, str], ...] = (),
+    values: Set[str] = frozenset(),
 ) -> Table:
     """Open an input and read its header.
 
@@ -228,6 +237,8 @@ def open_table(
         Whether to compute the sha256 of what is read.
     keys : tuple of (str, str)
         Further columns, for a file with a header; the file's own come first where a name is both.
+    values : set of str
+        Of a file of pairs, what its second column may hold, so that a header can be told.
 
     Returns
     -------
@@ -244,32 +255,32 @@ def open_table(
     source = open_source(path, encoding=options.encoding, checksum=checksum)
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        table = _look_at(source, options)
+        table = _look_at(source, options, values)
         names = table.names
         table.keys = tuple(key for key in keys if names is not None and key[0] not in names)
         stack.pop_all()
     return table
 
 
-def _look_at(source: Source, options: ReadOptions) -> Table:
+def _look_at(source: Source, options: ReadOptions, values: Set[str]) -> Table:
     path = source.path
     if source.kind != "csv":
         file = open_columnar(path, source.open_stream(), source.kind)
         return Table(source, file.names, len(file.names), file.n_rows, columnar=file)
     end = _first_record_end(source)
-    delimiter = options.delimiter or _sniff_delimiter(source)
+    delimiter = options.delimiter or _sniff_delimiter(source, options.decimal)
     record = source.head[:end]
     cells = _header_cells(source, record, delimiter)
     headers = options.headers
-    if headers is None:
-        headers = not all(is_number(cell, options.decimal) for cell in cells)
+    if headers is None:  # a doubtful one is read as a header, until the plan has the other side
+        headers = judge_first_record(cells, options.grammar, values=values) != "data"
+    names, guessed = tuple(cells), options.headers is None
     if not headers:
-        record_seen = tuple(cells) if options.headers is None else None
-        return Table(source, None, len(cells), delimiter=delimiter, first_record=record_seen)
+        return Table(
+            source, None, len(names), None, guessed, delimiter=delimiter, first_record=names
+        )
     line = 1 + record.count(b"\n")
-    guessed = options.headers is None
-    names = tuple(cells)
-    return Table(source, names, len(names), None, guessed, delimiter, end, line)
+    return Table(source, names, len(names), None, guessed, delimiter, end, line, first_record=names)
 
 
 def iter_table(
@@ -437,8 +448,36 @@ def iter_parts(
         options.missing_values,
         hint,
     )
+    fault = None
     for chunk in iter_table(table, layout, chunk_bytes=chunk_bytes):
-        yield _parse_whole(layout, chunk)
+        parsed = _parse_whole(layout, chunk)
+        fault = fault or _find_fault(layout, chunk, parsed.texts[0])
+        yield replace(parsed, first_fault=fault)
+
+
+def _find_fault(layout: Layout, chunk: Chunk | FrameChunk, cells: pl.Series) -> InputError | None:
+    """Return why the first column is no column of numbers; None where it is one so far."""
+    numbers = parse_numbers(cells, layout.missing_values, layout.decimal)
+    bad = numbers.bad | (numbers.missing if layout.missing == "error" else False)
+    if not bad.any():
+        return None
+    from matscore.files.hints import explain_number
+
+    i = int(bad.argmax())
+    if isinstance(chunk, FrameChunk):
+        what, hint = "a missing value", layout.missing_hint
+        if not numbers.missing[i]:
+            what, hint = explain_number(cells[i], layout.decimal)
+        name = layout.name_of(0)
+        return InputError(chunk.path, what, hint, line=chunk.line + i, column=1, name=name)
+    records = find_records(chunk.data, layout.delimiter)
+    record = chunk.data[records.starts[i] : records.nexts[i]]
+    alone = replace(chunk, data=record, line=chunk.line + int(records.lines[i]), n_records=1)
+    return _explain_reject(layout, parse_rows(_read_first(layout), alone).rejects[0], chunk.path)
+
+
+def _read_first(layout: Layout) -> Layout:
+    return replace(layout, label_column=None, feature_columns=(0,))
 
 
 def join_parts(table: Table, options: ReadOptions, parts: list[ParsedRows]) -> Matrix:
@@ -448,36 +487,41 @@ def join_parts(table: Table, options: ReadOptions, parts: list[ParsedRows]) -> M
     """
     rest = np.empty((sum(part.n_rows for part in parts), table.width - 1))
     texts, start = [part.texts[0] for part in parts], 0
+    fault = parts[-1].first_fault if parts else None
     while parts:
         part = parts.pop(0)
         for j, values in enumerate(part.features):
             rest[start : start + part.n_rows, j] = values
         start += part.n_rows
-    return make_matrix(table, options, texts, rest)
+    return make_matrix(table, options, texts, rest, fault)
 
 
-def make_matrix(table: Table, options: ReadOptions, texts: list[pl.Series], rest: Floats) -> Matrix:
+def make_matrix(
+    table: Table,
+    options: ReadOptions,
+    texts: list[pl.Series],
+    rest: Floats,
+    fault: InputError | None,
+) -> Matrix:
     """Return the matrix of a table whose first column is given as text, in parts."""
     first = pl.concat(texts) if texts else pl.Series([], dtype=pl.String)
-    numbers = parse_numbers(first, options.missing_values, options.decimal)
-    numeric = len(first) > 0 and not (numbers.bad | numbers.missing).any()
-    return Matrix(
-        table.path,
-        table.names,
-        tuple(first.fill_null("")),
-        numbers.values if numeric else None,
-        rest,
-    )
+    values = None
+    if fault is None:
+        values = parse_numbers(first, options.missing_values, options.decimal).values
+    return Matrix(table.path, table.names, tuple(first.fill_null("")), values, rest, fault)
 
 
 def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
     parsed = parse_rows(layout, chunk)
     if not parsed.rejects:
         return parsed
-    reject = parsed.rejects[0]
+    raise _explain_reject(layout, parsed.rejects[0], chunk.path)
+
+
+def _explain_reject(layout: Layout, reject: Reject, path: str) -> InputError:
     if layout.names is None and reject.line == 1 and reject.column is not None:
         reject = replace(reject, hint="--no-headers makes data of every file's first line")
-    raise reject.as_error(chunk.path)
+    return reject.as_error(path)
 
 
 def _first_record_end(source: Source) -> int:
@@ -493,7 +537,7 @@ def _first_record_end(source: Source) -> int:
     return end
 
 
-def _sniff_delimiter(source: Source) -> str:
+def _sniff_delimiter(source: Source, decimal: str) -> str:
     records: list[str] = []
     rest = source.head
     while len(records) < _SNIFFED_RECORDS and rest:
@@ -504,7 +548,7 @@ def _sniff_delimiter(source: Source) -> str:
         if record or not records:
             records.append(record.decode("utf-8", "replace"))
         rest = rest[end or len(rest) :]
-    return find_delimiter(source.path, records)
+    return find_delimiter(source.path, records, decimal)
 
 
 def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
@@ -552,8 +596,8 @@ def side_of(table: Table, options: ReadOptions) -> Side:
         names,
         table.n_rows if first is None else len(first),
         first,
-        first is not None and all(is_number(cell, options.decimal) for cell in first),
-        table.guessed_header,
+        options.grammar,
+        table.guessed,
         first_record=table.first_record,
     )
 

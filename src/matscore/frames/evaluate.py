@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from matscore.errors import InputError, MisfitError
-from matscore.files.parse import MISSING_VALUES, MissingPolicy
+from matscore.files.parse import MissingPolicy
 from matscore.frames.sides import (
     check_missing,
     feature_values,
@@ -18,6 +18,7 @@ from matscore.frames.sides import (
     read_model,
     settle_missing,
 )
+from matscore.grammar import MISSING_VALUES
 from matscore.metrics import Metrics
 from matscore.plan import PlanOptions, require_fit
 from matscore.work import Rows

@@ -52,7 +52,7 @@ def _weights_side(
 ) -> Side:
     if labels is None:
         first = tuple(str(i) for i in range(len(frame)))
-        return Side("weights", frame.shape[1], columns, len(frame), first, True, labelled=False)
+        return Side("weights", frame.shape[1], columns, len(frame), first, labelled=False)
     header = None if columns is None else ("", *columns)
     return Side("weights", frame.shape[1] + 1, header, len(frame), labels, labelled=True)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matscore.names import is_number
+from matscore.grammar import is_number
 from matscore.product import Floats
 
 

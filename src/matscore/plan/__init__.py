@@ -4,18 +4,19 @@ A reading (`line_up`) turns the two sides into axes, finds the axis of the weigh
 features, and matches by name or by position. What does not fit ends the reading with a `Misfit`;
 `way_out` then looks whether the files swapped, or one of them transposed, would fit.
 
-From the bottom up, each importing only those before it: `words`; `types`; `evidence`, `misfit`;
-`axis`; `sides`, `shared`; `by_name`, `by_position`; `line_up`; `way_out`.
+From the bottom up, each importing only those before it: `words`, `labels`; `types`; `misfit`;
+`axis`; `sides`, `doubts`; `by_name`, `by_position`; `line_up`; `way_out`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from matscore.errors import PlanError
+from matscore.plan.doubts import blank_shared_heading, check_first_columns, check_first_records
 from matscore.plan.line_up import line_up
 from matscore.plan.misfit import Misfit
-from matscore.plan.shared import blank_shared_label, refuse_doubtful_label
 from matscore.plan.types import MissingFeature, Plan, PlanOptions, Side
 from matscore.plan.way_out import explain_misfit
 
@@ -58,11 +59,14 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -
     >>> plan.feature_names, plan.feature_columns, plan.weights_index
     (('action', 'comedy'), (1, 2), (1, 0))
     """
-    if not options.items:
-        return _make_plan(features, weights, options)
-    told = blank_shared_label(features, weights, options)
-    plan = _make_plan(features, told, options)
-    return refuse_doubtful_label(replace(plan, weights=weights))
+    told = blank_shared_heading(features, weights, options)
+    try:
+        plan = line_up(Plan(features, told, options))
+        check_first_records(plan, partial(_fits, options))
+        check_first_columns(plan)
+    except Misfit as misfit:
+        plan = _explain(misfit, options)
+    return replace(plan, weights=weights)
 
 
 def require_fit(plan: Plan) -> Plan:
@@ -75,7 +79,7 @@ def require_fit(plan: Plan) -> Plan:
 
     Examples
     --------
-    >>> side = Side("a.csv", 1, ("x",), 1, ("2",), first_numeric=True)
+    >>> side = Side("a.csv", 1, ("x",), 1, ("2",))
     >>> require_fit(make_plan(side, side))
     Traceback (most recent call last):
         ...
@@ -86,8 +90,18 @@ def require_fit(plan: Plan) -> Plan:
     return plan
 
 
-def _make_plan(features: Side, weights: Side, options: PlanOptions) -> Plan:
+def _explain(misfit: Misfit, options: PlanOptions) -> Plan:
+    """Return the plan of files that do not fit; a doubt about a header comes before the rest."""
     try:
-        return line_up(Plan(features, weights, options))
-    except Misfit as misfit:
-        return explain_misfit(misfit)
+        check_first_records(misfit.plan, partial(_fits, options))
+    except Misfit as doubt:
+        return explain_misfit(doubt)
+    return explain_misfit(misfit)
+
+
+def _fits(options: PlanOptions, features: Side, weights: Side) -> bool:
+    try:
+        line_up(Plan(features, weights, options))
+    except Misfit:
+        return False
+    return True

@@ -6,15 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from matscore.names import (
-    fold_name,
-    is_intercept,
-    looks_like_number,
-    quote_name,
-    quote_names,
-)
+from matscore.names import fold_name, is_intercept, quote_name, quote_names
 from matscore.plan.axis import Axis, carries_features, check_named, check_once, set_intercept
-from matscore.plan.evidence import find_long_form
+from matscore.plan.long_form import find_long_form
 from matscore.plan.misfit import Misfit
 from matscore.plan.sides import label_features
 from matscore.plan.types import Plan
@@ -110,18 +104,20 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
     raise Misfit(
         plan,
         f"{table.path} lacks {count} of {axis.path}: {quote_names(missing)}",
-        _hint_at_header(table) or f"add to {table.path} what the {plan.options.words.weights} need",
+        _hint_at_header(plan, table)
+        or f"add to {table.path} what the {plan.options.words.weights} need",
         turnable="by name" if mostly else None,
         missing=missing,
         unused=[name for name in table.places if name not in axis.places],
     )
 
 
-def _hint_at_header(table: Axis) -> str:
+def _hint_at_header(plan: Plan, table: Axis) -> str:
     """Return what may be wrong with a header that names none of the features."""
     names = table.names or ()
     if len(names) == 1:
         return f"if the first line of {table.path} is a title, remove it; see -d too"
-    if sum(map(looks_like_number, names)) > len(names) // 2:
+    grammar = plan.features.grammar
+    if sum(grammar.kind_of(name) != "word" for name in names) > len(names) // 2:
         return f"if {table.path} has no header, add one, or say --no-headers"
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, NoReturn
 
-from matscore.names import looks_like_number, quote_name
+from matscore.names import quote_name
 from matscore.plan.axis import Axis, check_named, check_once, list_intercepts, set_intercept
 from matscore.plan.misfit import Misfit, compare_counts, show_shapes
 from matscore.plan.sides import label_features, set_label
@@ -16,9 +16,8 @@ _Fit = Literal["exactly", "with a label", ""]
 
 def match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Plan:
     """Match the features to the axis of the weights that is as long; the asked one, if both are."""
-    cells = plan.features.first or ()
-    is_text = bool(cells) and not any(map(looks_like_number, cells))
-    plan = label_features(plan, table, guess=is_text)
+    kinds = {plan.features.grammar.kind_of(cell) for cell in plan.features.first or ()}
+    plan = label_features(plan, table, guess=kinds == {"word"})
     axes = {False: rows, True: columns}
     fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
     asked = plan.options.transpose
@@ -40,7 +39,7 @@ def _fit(plan: Plan, table: Axis, axis: Axis) -> _Fit:
     spare = len(_unlabelled(plan, table)) - n_features
     if n_features and spare == 0:
         return "exactly"
-    guessing = plan.label_column is None and table.labelled is None
+    guessing = plan.label_column is None and table.labelled is None and not plan.options.no_id_col
     return "with a label" if n_features and spare == 1 and guessing else ""
 
 

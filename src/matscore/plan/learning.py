@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
 from matscore.errors import MisfitError
-from matscore.names import is_intercept, quote_name, quote_names
-from matscore.plan.evidence import counts_up, is_label_header
+from matscore.grammar import POINT, Grammar
+from matscore.names import INTERCEPTS, is_intercept, quote_name, quote_names
+from matscore.plan.labels import Column, FirstColumn, judge_first_column, judge_first_record
 from matscore.plan.misfit import find_meant, suggest
 
 Kind = Literal["number", "mostly number", "mixed", "text", "empty"]
-_CONSECUTIVE_IS_NO_ACCIDENT = 4
-_INTERCEPTS = ("(Intercept)", "intercept", "bias", "const", "constant")
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,10 @@ class Sample:
         Whether a column has few different values, all whole numbers: codes, perhaps.
     first : tuple of str
         The first column's cells; may be empty.
+    grammar : Grammar
+        How cells are read.
+    first_record : tuple of str or None
+        The cells of the first record of a text where nothing but them says whether it is a header.
     """
 
     path: str
@@ -40,6 +43,8 @@ class Sample:
     kinds: tuple[Kind, ...]
     coded: tuple[bool, ...]
     first: tuple[str, ...] = ()
+    grammar: Grammar = POINT
+    first_record: tuple[str, ...] | None = None
 
     @property
     def width(self) -> int:
@@ -157,6 +162,30 @@ def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
     )
 
 
+def check_header(sample: Sample, named: Iterable[str | None] = ()) -> None:
+    """Refuse a first record that may be a header or data.
+
+    Parameters
+    ----------
+    sample : Sample
+        A look at the file.
+    named : iterable of str
+        Columns that are known to be named; None is nothing.
+
+    Raises
+    ------
+    MisfitError
+        It cannot be told.
+    """
+    record = sample.first_record
+    if record is None:
+        return
+    known = [name for name in named if name is not None]
+    if judge_first_record(record, sample.grammar, named=known) == "doubtful":
+        what = f"the first record may be a header or data: {quote_names(record)}"
+        raise MisfitError(sample.path, what, "say --headers or --no-headers")
+
+
 def find_name(sample: Sample, name: str, option: str) -> int:
     """Return the column that an option names; without a header it is numbered from 1.
 
@@ -197,18 +226,18 @@ def find_label(sample: Sample, options: ColumnOptions, taken: Collection[int]) -
         return column
     if options.no_id_col or 0 in taken or sample.width == 1:
         return None
-    kind, named = sample.kinds[0], sample.names is not None
-    if kind == "text" or (named and is_label_header(sample.name_of(0))):
-        return 0
-    counted = len(sample.first) >= _CONSECUTIVE_IS_NO_ACCIDENT and counts_up(sample.first)
-    if kind in ("mostly number", "mixed") or (counted and sample.first[0] in ("0", "1")):
+    heading = None if sample.names is None else sample.names[0]
+    found: FirstColumn = "labels"  # text in a columnar file
+    if sample.first or sample.kinds[0] != "text":
+        found = judge_first_column(Column(sample.first, heading), sample.grammar, None)
+    if found == "doubtful":
         what = (
             f"cannot tell whether the first column, {quote_name(sample.name_of(0))}, holds labels"
         )
         raise MisfitError(
             sample.path, what, f"say --id-col {sample.name_of(0)}, or --no-id-col for a feature"
         )
-    return None
+    return 0 if found == "labels" else None
 
 
 def name_columns(sample: Sample, columns: Sequence[int], letter: str) -> tuple[str, ...]:
@@ -232,7 +261,7 @@ def name_intercept(feature_names: Collection[str]) -> str:
     ('(Intercept)', 'intercept')
     """
     taken = {name.strip().casefold() for name in feature_names if is_intercept(name)}
-    free = [name for name in _INTERCEPTS if name.casefold() not in taken]
+    free = [name for name in INTERCEPTS if name.casefold() not in taken]
     if not free:
         raise MisfitError("features", "every name for the intercept is a feature", "rename one")
     return free[0]

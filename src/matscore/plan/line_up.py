@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from matscore.names import is_intercept, quote_name, quote_names
+from matscore.names import quote_name, quote_names
 from matscore.plan.axis import Axis, check_named, check_once
 from matscore.plan.by_name import check_long_form, find_carrier, match_by_name
 from matscore.plan.by_position import match_by_position
 from matscore.plan.misfit import Misfit, compare_counts, other_turn
-from matscore.plan.sides import check_headers, find_column, orient_features, read_weights
+from matscore.plan.sides import find_column, orient_features, read_weights
 from matscore.plan.types import Plan
 
 
@@ -23,8 +23,6 @@ def line_up(plan: Plan) -> Plan:
     """
     _check_request(plan)
     plan, table = orient_features(plan)
-    check_headers(plan, table)
-    _check_first_record(plan)
     plan, rows, columns = read_weights(plan, table)
     turned = find_carrier(plan, table, rows, columns)
     if turned is None:
@@ -61,23 +59,6 @@ def _name_categories(plan: Plan, other: Axis) -> Plan:
     check_named(plan, other, other.entries, plan.options.words.category)
     check_once(plan, other, other.names, plan.options.words.category)
     return replace(plan, categories=other.names)
-
-
-def _check_first_record(plan: Plan) -> None:
-    """Refuse a header of numbers that was taken for data: the weights have the same names."""
-    record, side = {cell.strip() for cell in plan.features.first_record or ()}, plan.weights
-    if not record or side.names is None or side.width == 1:
-        return
-    for axis in (side.first or (), side.names[1:]):
-        names = [name.strip() for name in axis if not is_intercept(name)]
-        # All of the record, but for a label column's name.
-        if record.issuperset(names) and len(record) - len(set(names)) <= 1:
-            raise Misfit(
-                plan,
-                f"the first record of {plan.features.path} has the names in {side.path}:"
-                f" {quote_names(names)}",
-                "say --headers if it is a header, --no-headers if it is not",
-            )
 
 
 def _sort_out_rest(plan: Plan, table: Axis) -> Plan:

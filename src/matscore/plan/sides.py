@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
 from dataclasses import replace
 
-from matscore.names import is_number, looks_like_number, quote_name, quote_names
-from matscore.plan.axis import Axis, carries_features, check_once
-from matscore.plan.evidence import has_numbered_columns, holds_labels, looks_like_data
+from matscore.names import quote_name, quote_names
+from matscore.plan.axis import Axis, check_once
+from matscore.plan.labels import OtherSide, judge_first_column
 from matscore.plan.misfit import Misfit, unknown_name
 from matscore.plan.types import Plan, Side
 
@@ -46,7 +45,7 @@ def _is_first_named(plan: Plan) -> bool:
     side, asked = plan.features, plan.options.id_col
     if asked is None:
         known = {*(plan.weights.first or ()), *(plan.weights.names or ())}
-        return _has_names(plan, side, known, "say --id-col when it holds names")
+        return _holds_labels(plan, side, known, "say --id-col when it holds names")
     allowed = "1" if side.names is None else side.names[0]
     if asked != allowed:
         raise Misfit(
@@ -60,8 +59,7 @@ def _is_first_named(plan: Plan) -> bool:
 def read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
     """Return the weights' rows and columns, a label column not counted."""
     side = plan.weights
-    known = table.places.keys() | {plan.options.intercept or ""}
-    labelled = _has_names(plan, side, known, _hint_at_names(plan, table))
+    labelled = _holds_labels(plan, side, set(table.places), _hint_at_names(plan, table))
     plan = replace(plan, weights_label_column=labelled)
     header = None if side.names is None else side.names[labelled:]
     offset = 2 if labelled and not side.labelled else 1
@@ -82,59 +80,40 @@ def _hint_at_names(plan: Plan, table: Axis) -> str:
             f"say --headers when {table.path} has a header, or give every row of the weights a name"
             " that is no number"
         )
-    numbers_only = all(map(looks_like_number, plan.weights.first or ()))
-    otherwise = "leave the column out" if numbers_only else "correct what should be a number"
+    side = plan.weights
+    is_word = any(side.grammar.kind_of(cell) == "word" for cell in side.first or ())
+    otherwise = "correct what should be a number" if is_word else "leave the column out"
     return f"name every row after a column of {table.path}, or {otherwise}"
 
 
-def _has_names(plan: Plan, side: Side, known: Set[str], hint: str) -> bool:
-    """Say whether a first column holds names; refuse when it cannot be told."""
-    named = holds_labels(side, known)
-    if named is not None:
-        return named
-    cells = side.first or ()
-    names = [cell for cell in cells if not looks_like_number(cell)]
-    numbers = [cell for cell in cells if looks_like_number(cell)]
-    shown = quote_names([*numbers[:1], *names[:1]] if names else numbers)
-    raise Misfit(
-        plan,
-        f"cannot tell whether the first column of {side.path} holds names or numbers: {shown}",
-        hint,
-        turnable="by name",
-    )
+def _holds_labels(plan: Plan, side: Side, known: set[str], hint: str) -> bool:
+    """Say whether a first column holds labels; refuse when it cannot be told."""
+    if side.labelled is not None:
+        return side.labelled
+    if _asks_for_labels(plan, side):
+        return True
+    asked = plan.options.intercept
+    other = OtherSide(known if asked is None else {*known, asked}, asked)
+    is_alone, cells = side.width == 1, side.first or ()
+    found = judge_first_column(side.first_column, side.grammar, other, is_alone=is_alone)
+    numbers = [cell for cell in cells if side.grammar.kind_of(cell) != "word"]
+    if found == "doubtful" and not (plan.options.no_id_col and len(numbers) == len(cells)):
+        words = [cell for cell in cells if side.grammar.kind_of(cell) == "word"]
+        shown = quote_names([*numbers[:1], *words[:1]] if words else numbers)
+        raise Misfit(
+            plan,
+            f"cannot tell whether the first column of {side.path} holds names or numbers: {shown}",
+            hint if words else f"{hint}; say --no-id-col for numbers",
+            turnable="by name",
+        )
+    return found == "labels"
 
 
-def check_headers(plan: Plan, table: Axis) -> None:
-    """Refuse a header that was guessed, may as well be data, and is confirmed by no names."""
-    for side, confirms in ((plan.features, _confirms_features), (plan.weights, _confirms_weights)):
-        header = side.names or ()
-        if not side.guessed_header or side.labelled is not None or not looks_like_data(header):
-            continue
-        if not confirms(plan, table, header):
-            raise Misfit(
-                plan,
-                f"the first record of {side.path} may be a header or data: {quote_names(header)}",
-                "say --headers or --no-headers",
-                turnable="by name",
-            )
-
-
-def _confirms_features(plan: Plan, table: Axis, header: Sequence[str]) -> bool:
-    rows, columns = plan.weights.first or (), plan.weights.names or ()
-    if plan.transpose_features:
-        return has_numbered_columns(header, {*rows, *columns})
-    numbers = [cell for cell in header if is_number(cell)]
-    if len(set(numbers)) < len(numbers):
-        return False
-    return any(carries_features(plan, names, table) for names in (rows, columns, columns[1:]))
-
-
-def _confirms_weights(plan: Plan, table: Axis, header: Sequence[str]) -> bool:
-    return (
-        carries_features(plan, header, table)
-        or carries_features(plan, header[1:], table)
-        or has_numbered_columns(header, table.places.keys())
-    )
+def _asks_for_labels(plan: Plan, side: Side) -> bool:
+    """Say whether the first column of features without names, which is asked for, is shared."""
+    features, options = plan.features, plan.options
+    alike = side is not features and features.names is None and side.names is None
+    return alike and options.transpose and options.id_col == "1" and features.width == side.width
 
 
 def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
@@ -165,7 +144,8 @@ def label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:
         return plan
     if asked is not None:
         return set_label(plan, table, find_column(plan, table, asked, "--id-col"))
-    return set_label(plan, table, 0) if guess and table.labelled is None else plan
+    may_guess = guess and table.labelled is None and not plan.options.no_id_col
+    return set_label(plan, table, 0) if may_guess else plan
 
 
 def set_label(plan: Plan, table: Axis, index: int) -> Plan:

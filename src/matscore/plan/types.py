@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from matscore.grammar import POINT, Grammar
+from matscore.plan.labels import Column
 from matscore.plan.words import ITEMS, SCORING, Words
 
 
@@ -25,16 +27,16 @@ class Side:
     first : tuple of str or None
         The first column's cells as text; always known for weights, for features only when the
         file is small.
-    first_numeric : bool
-        `first` is known and every cell of it is a number.
-    guessed_header : bool
-        That there is a header was decided from content, not by an option.
+    grammar : Grammar
+        How its cells are read.
+    guessed : bool
+        Whether there is a header was decided from content, not by an option.
     labelled : bool or None
         The first column is known to hold labels, as the index of a DataFrame does (True), or
         numbers (False); None when its content is to tell. A column known to hold labels is never a
         feature, whatever its name, and columns are counted from the next one in messages.
     first_record : tuple of str or None
-        The first record's cells, where it was found to be no header by looking at it.
+        The cells of the first record of a text, whether it is a header or data.
     """
 
     path: str
@@ -42,10 +44,23 @@ class Side:
     names: tuple[str, ...] | None
     n_rows: int | None
     first: tuple[str, ...] | None
-    first_numeric: bool = False
-    guessed_header: bool = False
+    grammar: Grammar = POINT
+    guessed: bool = False
     labelled: bool | None = None
     first_record: tuple[str, ...] | None = None
+
+    @property
+    def first_column(self) -> Column:
+        """Its first column, as far as it is known."""
+        names = self.names or ()
+        return Column(self.first or (), names[0] if names else None, names[1:])
+
+    def as_data(self) -> Side:
+        """Return the same file with its header read as a record."""
+        record = self.first_record or ()
+        first = None if self.first is None else (record[0], *self.first)
+        n_rows = None if self.n_rows is None else self.n_rows + 1
+        return replace(self, width=len(record), names=None, n_rows=n_rows, first=first)
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,7 @@ class PlanOptions:
     """
 
     id_col: str | None = None
+    no_id_col: bool = False
     transpose: bool = False
     transpose_features: bool = False
     auto_transpose: bool = False

@@ -1,0 +1,178 @@
+"""Doubts about two files that fit: a first record, a first column that may be something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+
+from matscore.names import is_intercept, quote_name, quote_names
+from matscore.plan.labels import (
+    OtherSide,
+    counts_up,
+    is_integer,
+    is_label_heading,
+    judge_first_record,
+    numbers_things,
+)
+from matscore.plan.misfit import Misfit
+from matscore.plan.types import Plan, PlanOptions, Side
+
+Fits = Callable[[Side, Side], bool]
+
+
+def check_first_records(plan: Plan, fits: Fits) -> None:
+    """Refuse a guessed first record that may be a header as well as data.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the two files as they are read; it need not fit.
+    fits : callable
+        Says whether two files, one of them read in another way, fit.
+
+    Raises
+    ------
+    Misfit
+        It cannot be told what a first record is.
+    """
+    for side in (plan.features, plan.weights):
+        if not side.guessed or side.labelled is not None:
+            continue
+        if side.names is None:
+            _check_data(plan, side)
+        else:
+            _check_header(plan, side, fits)
+
+
+def _check_header(plan: Plan, side: Side, fits: Fits) -> None:
+    header = side.first_record or ()
+    is_features, options = side is plan.features, plan.options
+    facing = plan.weights if is_features else plan.features
+    other = OtherSide({*(facing.names or ()), *(facing.first or ())}, options.intercept)
+    asked = (options.id_col, options.truth, *options.keep_cols) if is_features else ()
+    named = [name for name in asked if name is not None]
+    if judge_first_record(header, side.grammar, other, named=named) == "header":
+        return
+    used = plan.ok and _is_confirmed(plan, side) and not _fits_as_data(plan, side, fits)
+    if judge_first_record(header, side.grammar, other, named=named, used=used) == "doubtful":
+        raise Misfit(
+            plan,
+            f"the first record of {side.path} may be a header or data: {quote_names(header)}",
+            "say --headers or --no-headers",
+        )
+
+
+def _is_confirmed(plan: Plan, side: Side) -> bool:
+    """Say whether a header has the names that features are found by, or numbers that count up."""
+    numbers = (side.first_record or ())[1:]
+    if counts_up(numbers):
+        return True
+    if numbers == ("0", "1") and plan.matched_by == "name" and not plan.left_out:
+        return side is plan.weights and len(plan.feature_names) > 1  # two numbered categories
+    carries = plan.transpose if side is plan.weights else not plan.transpose_features
+    words = any(side.grammar.kind_of(name) == "word" for name in plan.feature_names)
+    return carries and words and plan.matched_by == "name"
+
+
+def _fits_as_data(plan: Plan, side: Side, fits: Fits) -> bool:
+    """Say whether the files fit, too, when a header is data, whatever the other one's is."""
+    readings = [
+        [one.as_data()] if one is side else [one, *([one.as_data()] if _may_be_data(one) else [])]
+        for one in (plan.features, plan.weights)
+    ]
+    return any(fits(features, weights) for features, weights in product(*readings))
+
+
+def _may_be_data(side: Side) -> bool:
+    if not side.guessed or side.names is None:
+        return False
+    return judge_first_record(side.first_record or (), side.grammar) == "doubtful"
+
+
+def _check_data(plan: Plan, side: Side) -> None:
+    """Refuse a header of numbers that was taken for data: the other side has the same names."""
+    record = {cell.strip() for cell in side.first_record or ()}
+    facing = plan.weights if side is plan.features else plan.features
+    if facing.names is None or facing.width == 1:
+        return
+    for axis in (facing.first or (), facing.names[1:], facing.names):
+        names = {name.strip() for name in axis if not is_intercept(name)}
+        # All of the record, but for a label column's name.
+        if names and record.issuperset(names) and len(record) - len(names) <= 1:
+            raise Misfit(
+                plan,
+                f"the first record of {side.path} has the names in {facing.path}:"
+                f" {quote_names(names)}",
+                "say --headers if it is a header, --no-headers if it is not",
+            )
+
+
+def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) -> Side:
+    """Return the weights with the heading of their first column blank, where it is of labels.
+
+    The first column of both files may have one heading, ``id`` say, and would be taken for a
+    feature. It holds labels in both where it is called as labels usually are, where `options` say
+    so, where it has words, and where it counts up.
+
+    Parameters
+    ----------
+    features, weights : Side
+        What is known of the two files.
+    options : PlanOptions
+        What was asked for.
+
+    Returns
+    -------
+    Side
+        The weights, as they are to be planned with.
+    """
+    heading = _shared_heading(features, weights)
+    if heading is None or weights.names is None or options.no_id_col:
+        return weights
+    cells = weights.first or ()
+    sure = options.id_col == heading or is_label_heading(heading) or counts_up(cells)
+    if sure or any(weights.grammar.kind_of(cell) == "word" for cell in cells):
+        return replace(weights, names=("", *weights.names[1:]))
+    return weights
+
+
+def check_first_columns(plan: Plan) -> None:
+    """Refuse first columns of both files that may hold numbers of things, or a feature.
+
+    Raises
+    ------
+    Misfit
+        It cannot be told.
+    """
+    features, weights, options = plan.features, plan.weights, plan.options
+    asked = options.id_col is not None or options.no_id_col or plan.transpose_features
+    if asked or not plan.transpose or plan.weights_label_column or features.labelled is not None:
+        return
+    if plan.label_column is not None or not numbers_things(weights.first or ()):
+        return
+    heading = _shared_heading(features, weights)
+    if heading is None and not (_begins_with_number(features) and _begins_with_number(weights)):
+        return
+    if heading is not None and heading not in plan.feature_names:
+        return
+    shown = "" if heading is None else f": {quote_name(heading)}"
+    raise Misfit(
+        plan,
+        f"cannot tell whether the first column of {features.path} and {weights.path} holds labels"
+        f" or a feature{shown}",
+        f"say --id-col {heading or 1} if these are labels, --no-id-col if they are not",
+    )
+
+
+def _shared_heading(features: Side, weights: Side) -> str | None:
+    """Return the heading of the first column of both; None where they differ."""
+    if not features.names or not weights.names or features.labelled or weights.labelled:
+        return None
+    return features.names[0] if features.names[0] == weights.names[0] else None
+
+
+def _begins_with_number(side: Side) -> bool:
+    """Say whether the first record, which is no header, has a whole number before others."""
+    first, *others = side.first_record or ("",)
+    return side.names is None and is_integer(first) and not all(map(is_integer, others))
