@@ -9,7 +9,11 @@ Where the contract leaves freedom, every outcome that it allows is listed. The f
     column of numbers: a header or in doubt.
 4.  A first record of numbers, among them all of the other side's names: data or in doubt.
 5.  A first record with numbers that count up between several other cells: a header or in doubt.
-6.  Weights without a header whose first column's cells are the other side's names by number, or
+    A record that has text in a column of numbers, so that nothing can be read when it is data:
+    a header or in doubt. (The rules say: in doubt.)
+6.  A first column of numbers that are names of the other side: labels, or in doubt where they are
+    fewer than two or not all of these. So too in a transposed features file, if both have a usual
+    heading. Weights without a header whose first column's cells are the other side's names by number, or
     exactly half of whose mixed cells are: labels or in doubt.
 7.  Ids, perhaps (no names, first columns of whole numbers, as many columns): in doubt or as read,
     where other columns hold distinct whole numbers too, a file has one row, or the weights are not
@@ -20,6 +24,7 @@ Where the contract leaves freedom, every outcome that it allows is listed. The f
 10. Names that are empty or twice, an intercept or column that is not there, output columns of one
     name: refused with 2, 3 or 4. Columns of one name that are no features: refused or left out. An
     empty category or item: refused or taken.
+    A record that is the header again: a bad row, or not.
 11. Of several faults any may be told; of a bad row any of its bad cells, also in another column
     that is read as text by no one.
     By position, names that are empty or twice: refused or not looked at.
@@ -75,14 +80,15 @@ def list_outcomes(case: Case) -> list[Outcome] | None:
             allowed.append(refuse(3, 4, why="delimiter"))
     for delimiters in product(*choices.values()):
         by_name = dict(zip(choices, delimiters, strict=True))
-        try:
-            tables = {
-                name: read_table(name, data, effective_options(case), by_name[name])
-                for name, data in case.files.items()
-            }
-        except RefusedError as error:
-            place = [] if error.line is None else [(error.name, error.line, None)]
-            allowed.append(refuse(3, 4, places=place, why="the file itself"))
+        tables, places = {}, list[Place]()
+        for name, data in case.files.items():
+            try:
+                tables[name] = read_table(name, data, effective_options(case), by_name[name])
+                places += [(name, r.line, None) for r in tables[name].records if r.fault]
+            except RefusedError as error:
+                places.append((error.name, error.line or 1, None))
+        if len(tables) < len(case.files):
+            allowed.append(refuse(3, 4, places=places, why="the file itself"))
             continue
         found = _run(case, tables)
         if found is None:
@@ -211,19 +217,21 @@ def list_places(row: Row) -> list[Place]:
 
 def list_first_places(rows: Sequence[Row]) -> list[Place]:
     """List where the first bad row may be told, of each file that is read beside."""
+    nowhere = frozenset({None})
     first = [
-        next((row for row in rows if row.bad and bool(row.also) == beside), None)
-        for beside in (False, True)
+        next((row for row in rows if row.bad and not (row.also and row.bad == nowhere)), None),
+        next((row for row in rows if row.also), None),
     ]
     return [place for row in first if row is not None for place in list_places(row)]
 
 
 def _exclude(end: Outcome, pairs: Table) -> list[Outcome]:
     """Give a result the pairs that are not recommended."""
+    faults = any(record.fault for record in pairs.records) or pairs.width != 2
+    if faults:
+        return [refuse(2, 3, 4, why="pairs"), *([end] if isinstance(end, Refusal) else [])]
     if isinstance(end, Refusal):
         return [end]
-    if any(record.fault for record in pairs.records) or pairs.width != 2:
-        return [refuse(2, 3, 4, why="pairs")]
 
     def take(skip: int) -> list[Outcome]:
         found = [(r.cells[0], r.cells[1]) for r in pairs.records[skip:]]

@@ -14,6 +14,7 @@ from tests.oracle.reading import HEADINGS, INTERCEPTS, Options, Record, Table, r
 
 Verdicts = set[str]  # of "header", "data", "doubtful"; or of "labels", "numbers", "doubtful"
 _INTEGER = re.compile(r"0|[1-9][0-9]*")
+_INTEGER_LIST = re.compile(r"[0-9]+(,[0-9]+)*")
 _ANY_INTEGER = re.compile(r"[ \t]*[+-]?[0-9]+[ \t]*")
 
 
@@ -26,6 +27,7 @@ class Other:
     heading: str = ""  # of the first column, perhaps a feature's
     numbered: tuple[tuple[str, ...], ...] = ()  # names that are numbers, beside a sure header
     sizes: frozenset[int] = frozenset()  # how many features there may be
+    columns: tuple[str, ...] = ()  # of features with a sure header
 
 
 def is_intercept(name: str, options: Options) -> bool:
@@ -83,6 +85,9 @@ def judge_record(table: Table, other: Other) -> Verdicts:
             shared = cells[0] and cells[0] == other.heading
             verdicts |= {"header", "doubtful"} if shared or not integers else {"header"}
     counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
+    rest = tuple(cells[1:])
+    if other.columns and _INTEGER_LIST.fullmatch(",".join(rest)) and kinds[cells[0]] == "word":
+        verdicts |= _judge_numbered(table, other)
     if len(counted) > 3 and counts_up(counted, options) and tuple(counted) in other.numbered:
         verdicts |= {"header", "doubtful"} if len(counted) < len(cells) - 1 else {"header"}
     return verdicts or {"doubtful"}
@@ -96,6 +101,21 @@ def _judge_fit(table: Table, other: Other) -> Verdicts:
     words = [n for n, cell in enumerate(table.records[0].cells) if table.kind(cell) != "number"]
     readable = labels and set(words) <= {0}
     return {"doubtful"} if readable else {"header", "doubtful"}
+
+
+def _judge_numbered(table: Table, other: Other) -> Verdicts:
+    """Judge a header of weights such as `film,0,1` by the rows below it."""
+    rest = table.records[0].cells[1:]
+    fits = len(table.records) in other.sizes
+    if len(rest) > 3 and counts_up(rest, table.options):
+        return {"doubtful"} if fits else {"header", "doubtful"}
+    below = set(first_cells(table.records[1:]))
+    plain = {cell for cell in below if not is_intercept(cell, table.options)}
+    columns = set(other.columns)
+    matched = len(plain & columns) > 1 and len(columns - plain) <= 1 and plain <= columns
+    if rest == ["0", "1"] and matched and not fits:
+        return {"header", "doubtful"} if table.records[0].cells[0] in columns else {"header"}
+    return set()
 
 
 def counts_up(cells: Sequence[str], options: Options) -> bool:
@@ -126,45 +146,62 @@ def judge_column(
     *,
     carried: bool,
     fit: bool = False,
-    counted: bool = True,
 ) -> Verdicts:
     """Say what a first column whose cells are all known may be: "labels", "numbers", "doubtful".
 
     `names` are the other side's features; `carried` is whether the columns after the first are
-    these. `counted` is whether a column that counts up is in doubt.
+    these.
     """
-    options = table.options
     cells = first_cells(table.records[1:] if header is not None else table.records)
-    kinds = [table.kind(cell) for cell in cells]
+    kinds = {table.kind(cell) for cell in cells}
     if table.width == 1:
         return {"numbers", "doubtful"} if "word" in kinds else {"numbers"}
-    if options.no_id_col or not cells:
+    if not cells:
         return {"numbers"}
-    if set(kinds) == {"word"}:
-        return {"labels"}
+    verdicts = _judge_cells(table, header, names, cells, carried=carried, fit=fit)
+    if table.options.no_id_col and "word" not in kinds:
+        return {"numbers"} | (verdicts & {"labels"})
+    return verdicts
+
+
+def _judge_cells(
+    table: Table,
+    header: Sequence[str] | None,
+    names: Sequence[str] | None,
+    cells: Sequence[str],
+    *,
+    carried: bool,
+    fit: bool,
+) -> Verdicts:
+    options = table.options
+    kinds = [table.kind(cell) for cell in cells]
     heading = header[0] if header is not None else None
-    usual = heading is not None and heading.lower() in HEADINGS
     known = set(names or ())
-    usual = usual and heading not in known
-    named = [cell in known for cell in cells]
-    others = [cell for cell in cells if not is_intercept(cell, options)]
-    if others and set(others) <= known and len(set(cells)) == len(cells):
-        return {"labels"} if header is not None else {"labels", "doubtful"}
-    constant = heading is not None and heading not in known and is_intercept(heading, options)
-    if carried and heading not in known and not constant:
-        return {"labels"}
-    if carried and constant and set(kinds) == {"number"}:
-        return {"numbers", "doubtful"}
-    if set(kinds) == {"number"}:
-        up = len(cells) > 3 and counts_up(cells, options)
+    free = heading is not None and heading not in known
+    usual = free and heading is not None and heading.lower() in HEADINGS
+    constant = free and heading is not None and is_intercept(heading, options)
+    plain = {cell for cell in cells if not is_intercept(cell, options)}
+    most = 2 * sum(cell in known for cell in cells)
+    verdicts: Verdicts
+    if set(kinds) == {"word"}:
+        verdicts = {"labels"}
+    elif plain and plain <= known and len(set(cells)) == len(cells):
+        sure = header is not None and len(plain) > 1 and len(known - plain) < 2
+        verdicts = {"labels"} if sure else {"labels", "doubtful"}
+    elif carried and free and not constant:
+        odd = not usual and "number" in kinds and not is_distinct_whole(cells, options)
+        verdicts = {"labels", "numbers"} if odd else {"labels"}
+    elif carried and constant and set(kinds) == {"number"}:
+        verdicts = {"numbers", "doubtful"}
+    elif set(kinds) == {"number"}:
         start = read_number(cells[0], options.decimal)
-        up = up and (start in {0, 1} or (fit and header is None)) and counted
-        if usual or up or 2 * sum(named) >= len(cells):
-            return {"doubtful"}
-        return {"numbers"}
-    if "word" not in kinds:
-        return {"doubtful"} if usual else {"numbers"}
-    most = 2 * sum(named)
-    if most == len(cells):
-        return {"labels", "doubtful"}
-    return {"labels"} if most > len(cells) else {"doubtful"}
+        up = len(cells) > 3 and counts_up(cells, options)
+        up = up and (start in {0, 1} or (fit and header is None))
+        verdicts = {"doubtful"} if usual or up or most >= len(cells) else {"numbers"}
+    elif "word" not in kinds:
+        verdicts = {"doubtful"} if usual else {"numbers"}
+    elif most == len(cells):
+        verdicts = {"labels", "doubtful"}
+    else:
+        verdicts = {"labels"} if most > len(cells) else {"doubtful"}
+    return verdicts

@@ -21,6 +21,8 @@ def evaluate(features: Table, weights: Table, truth: Table | None) -> list[Outco
     for end in line_up(features, weights):
         if isinstance(end, Refusal):
             allowed.append(end)
+            if truth is not None and len(truth.records) != len(features.records):
+                allowed.append(refuse(3, 4, why="rows of the truths, perhaps"))
             continue
         if len(end.categories) < 2:
             allowed.append(refuse(3, 4, why="a single category"))

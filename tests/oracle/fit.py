@@ -154,7 +154,10 @@ def _solve(
     ]
     bad = [row for row in rows if row.bad]
     if bad and not options.reject:
-        return [refuse(4, places=list_first_places(rows), why="a bad row")]
+        ends: list[Outcome] = [refuse(4, places=list_first_places(rows), why="a bad row")]
+        texts = [features.records[0].cells[n] for n in columns]
+        numbers = [read_number(cell, options.decimal) for cell in texts]
+        return ends + ([refuse(3, why="a column of text")] if None in numbers else [])
     good = [row for row in rows if not row.bad]
     if categories:
         found = sorted({row.kept[0] for row in good})
@@ -166,6 +169,8 @@ def _solve(
     if intercept is None:
         intercept = len(good) > len(columns)
     matrix = [[n for n in row.values if n is not None] + [Fraction(1)] * intercept for row in good]
+    if any(abs(number) > 10**100 for row in [*matrix, *targets] for number in row):
+        return [Result((), (), more={"free": True}), refuse(4, why="numbers too large")]
     solved = solve_least_squares(matrix, targets)
     result = Result(
         names[1],
@@ -208,8 +213,6 @@ def _read_row(
         if value is None:
             bad.add(n + 1)
         values.append(value)
-    if bad:
-        return replace(row, bad=frozenset(bad))
     cells = [other.cells[n] for n in chosen]
     numbers = [read_number(cell, options.decimal) for cell in cells]
     wrong = {
@@ -220,6 +223,8 @@ def _read_row(
     if wrong:
         there = _list_there(source.table.name, other.line, wrong)
         row = replace(row, bad=frozenset({None}), also=there)
+    if bad:
+        return replace(row, bad=frozenset(bad))
     scores = () if categories else tuple(numbers)
     return replace(row, values=tuple(values), kept=tuple(cells), scores=scores)
 

@@ -68,26 +68,59 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
     if True not in turns:  # the features' names are no column of the weights
         other_w = replace(other_w, names=(), numbered=())
 
-    def read(f: bool, w: bool) -> list[Outcome]:
-        sides = [
-            Side(table, tuple(table.records[0].cells) if headed else None)
-            for table, headed in ((features, f), (weights, w))
-        ]
-        return _read_weights(sides[0], sides[1])
+    def read(f: bool, w: bool, table: Table = features) -> list[Outcome]:
+        side = Side(table, tuple(table.records[0].cells) if f else None)
+        other = Side(weights, tuple(weights.records[0].cells) if w else None)
+        ends = _read_weights(side, other)
+        return ends if is_readable(ends) else ends + _list_early(features, f)
 
-    def read_w(f: bool) -> list[Outcome]:
+    def read_w(f: bool, table: Table = features) -> list[Outcome]:
         bare = replace(options, id_col=None, keep_cols=(), truth=None)
+        verdicts = judge_record(weights, other_w)
+        verdicts = verdicts | judge_record(replace(weights, options=bare), other_w)
+        if has_text(weights) and not is_readable(read(f, False, table)):
+            verdicts = verdicts | {"header"}
         return resolve(
-            judge_record(weights, other_w) | judge_record(replace(weights, options=bare), other_w),
-            {"header": lambda: read(f, True), "data": lambda: read(f, False)},
+            verdicts,
+            {"header": lambda: read(f, True, table), "data": lambda: read(f, False, table)},
             "first record of the weights",
         )
 
+    verdicts = judge_record(features, other_f)
+    if has_text(features) and len(features.records) > 1:
+        rest = replace(features, records=features.records[1:])
+        if not is_readable(read_w(False)) and not is_readable(read_w(False, rest)):
+            verdicts = verdicts | {"header"}
     return resolve(
-        judge_record(features, other_f),
+        verdicts,
         {"header": lambda: read_w(True), "data": lambda: read_w(False)},
         "first record of the features",
     )
+
+
+def has_text(table: Table) -> bool:
+    """Say whether a first record in doubt has text that no row of numbers can have."""
+    if judge_alone(table) != "maybe":
+        return False
+    return any(table.kind(cell) == "word" for cell in table.records[0].cells[1:])
+
+
+def is_readable(ends: Sequence[Outcome]) -> bool:
+    """Say whether a reading ends in a result."""
+    return any(isinstance(end, Result) and not end.stops for end in ends)
+
+
+def _list_early(features: Table, headed: bool) -> list[Outcome]:
+    """List the bad cells of a transposed features file, which is read before it is lined up."""
+    if not features.options.transpose_features:
+        return []
+    places = [
+        (features.name, record.line, column)
+        for record in features.records[headed:]
+        for column, cell in enumerate(record.cells, 1)
+        if record.fault or features.kind(cell) != "number"
+    ]
+    return [refuse(4, places=places, why="a bad cell, told early")] if places else []
 
 
 def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
@@ -119,8 +152,10 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
                 skip = texts or not as_features
                 columns = tuple(header[1:] if skip and len(header) > 1 else header)
                 names = names or columns
-                numbered.append(columns)
-    return Other(names, frozenset(lax), heading, tuple(numbered), frozenset(sizes))
+                numbered += [columns, columns[1:]] if as_features else [columns]
+    known = tuple(table.records[0].cells) if as_features and alone == "header" else ()
+    columns = known if True not in rows else ()
+    return Other(names, frozenset(lax), heading, tuple(numbered), frozenset(sizes), columns)
 
 
 def _read_weights(features: Side, weights: Side) -> list[Outcome]:
@@ -143,6 +178,8 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
         verdicts = {"labels"}
     elif _may_be_ids(features, weights):
         verdicts = _judge_ids(features, weights, verdicts)
+    elif options.transpose_features and _number_alike(features, weights):
+        verdicts = {"labels", "doubtful"}
 
     def go(labelled: bool) -> list[Outcome]:
         side = replace(weights, labelled=labelled)
@@ -165,16 +202,23 @@ def _feature_names(features: Side) -> tuple[str, ...] | None:
     return tuple(cells) if cells and texts and features.table.width > 1 else None
 
 
+def _number_alike(features: Side, weights: Side) -> bool:
+    """Say whether transposed features and weights number their rows alike, under usual headings."""
+    heads = {side.header[0].lower() if side.header else None for side in (features, weights)}
+    cells = [first_cells(side.records) for side in (features, weights)]
+    return heads <= HEADINGS and bool(cells[1]) and set(cells[1]) <= set(cells[0])
+
+
 def _judge_shared(weights: Side, options: Options) -> Verdicts:
     """Judge first columns that both files call by one name, labels or a feature."""
     cells = first_cells(weights.records)
     kinds = {weights.table.kind(cell) for cell in cells}
     assert weights.header is not None
-    if options.no_id_col:
+    if kinds == {"word"}:
+        return {"labels"}
+    if options.no_id_col and "word" not in kinds:
         return {"numbers"}
     if options.id_col == weights.header[0] or weights.header[0].lower() in HEADINGS:
-        return {"labels"}
-    if kinds == {"word"}:
         return {"labels"}
     if kinds == {"number"}:
         up = len(cells) > 3 and counts_up(cells, options)
@@ -234,14 +278,18 @@ def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
     if options.transpose:
         return _match(features, _turn_model(weights), shared, turned=True)
     allowed: list[Outcome] = []
+    model = _make_model(weights)
     as_columns = _names_are_columns(features, weights)
     if "no" in as_columns:
-        allowed += _match(features, _make_model(weights), shared, turned=False)
+        allowed += _match(features, model, shared, turned=False)
     if "yes" in as_columns:
         allowed.append(refuse(3, why="the weights' columns are the features"))
+        if model.places:
+            allowed.append(refuse(4, places=model.places, why="a bad weight"))
     if options.auto_transpose:
         misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
-        if misfit:
+        named = set(weights.labels or ()) & set(features.header or ())
+        if misfit and (weights.header is not None or not named):
             turned = _match(features, _turn_model(weights), shared, turned=True)
             allowed = [end for end in allowed if end not in misfit] + turned
     return allowed
@@ -308,7 +356,8 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
     intercept = [
         n
         for n, name in enumerate(model.names or ())
-        if is_intercept(name, options) and not (columns and name in columns)
+        if is_intercept(name, options)
+        and (options.intercept is not None or not (columns and name in columns))
     ]
     plain = [n for n in range(len(model.numbers)) if n not in intercept]
     bad: list[Outcome] = []
@@ -327,6 +376,9 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
             return [refuse(2, 3, 4, why="no such column"), *bad]
     wanted = [model.names[n] for n in plain] if model.names is not None else []
     doubts: list[Outcome] = []
+    lines = [record.cells for record in model.table.records]
+    if lines.count(lines[0]) > 1:
+        doubts.append(refuse(4, why="the header again"))
     if named:
         assert columns is not None
         where = [[n for n, c in enumerate(columns) if c == name and n != label] for name in wanted]
@@ -341,7 +393,7 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
         order = [n for n in range(n_columns) if n != label]
         if len(order) != len(plain):
             return misfit
-        doubts = _doubt_position(features, wanted, columns, label, model.n_categories)
+        doubts += _doubt_position(features, wanted, columns, label, model.n_categories)
     if model.places:
         return bad + doubts
     kept = columns or [str(n + 1) for n in range(n_columns)]

@@ -17,7 +17,7 @@ INTERCEPTS = ("(intercept)", "intercept", "bias", "const", "constant")
 HEADINGS = {
     *("", "unnamed: 0", "id", "index", "name", "names", "label", "labels", "row", "feature"),
     *("features", "term", "terms", "variable", "variables", "category", "categories", "class"),
-    "classes",
+    *("classes", "item", "items", "user", "users"),
 }
 _POINT = re.compile(r"[ \t]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
 _COMMA = re.compile(r"[ \t]*[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")

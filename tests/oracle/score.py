@@ -90,9 +90,11 @@ def _read_row(features: Side, record: Record, order: Sequence[int], label: int |
         return replace(row, bad=frozenset({None}))
     cells = record.cells
     values, bad = _read_cells([cells[n] for n in order], features)
+    again = features.header is not None and tuple(cells) == features.header
     header = features.header or tuple(str(n + 1) for n in range(len(cells)))
     return replace(
         row,
+        unsure=again,
         label=cells[label] if label is not None else None,
         kept=tuple(cells[header.index(name)] for name in table.options.keep_cols),
         values=tuple(values),
@@ -154,7 +156,7 @@ def _score(row: Row, result: Result) -> Row:
         scores.append(None if None in row.values else sum(terms, Fraction(0)))
         if size >= _LARGEST / 2:
             over = scores[-1] is not None and abs(scores[-1]) >= _LARGEST
-            row = replace(row, unsure=not over, bad=frozenset({None} if over else ()))
+            row = replace(row, unsure=row.unsure or not over, bad=frozenset({None} if over else ()))
     return replace(row, scores=tuple(scores), errors=tuple(errors))
 
 
