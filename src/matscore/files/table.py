@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ from matscore.errors import FileError, InputError
 from matscore.files.cloud import full_path
 from matscore.files.columnar import ColumnarFile, iter_parquet, open_columnar
 from matscore.files.numbers import is_number, parse_numbers
-from matscore.files.parse import MISSING_VALUES, Layout, MissingPolicy, ParsedRows
+from matscore.files.parse import MISSING_VALUES, Layout, MissingPolicy, ParsedRows, Reject
 from matscore.files.recognise import find_delimiter
 from matscore.files.records import (
     find_lone_returns,
@@ -27,7 +28,7 @@ from matscore.files.records import (
     has_misplaced_quote,
     split_cells,
 )
-from matscore.files.rows import FrameChunk, parse_rows
+from matscore.files.rows import FrameChunk, parse_sound
 from matscore.files.source import CHANGED, Source, Stamp, open_source
 from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
 from matscore.matrix import Matrix
@@ -471,13 +472,12 @@ def make_matrix(table: Table, options: ReadOptions, texts: list[pl.Series], rest
 
 
 def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
-    parsed = parse_rows(layout, chunk)
-    if not parsed.rejects:
-        return parsed
-    reject = parsed.rejects[0]
-    if layout.names is None and reject.line == 1 and reject.column is not None:
-        reject = replace(reject, hint="--no-headers makes data of every file's first line")
-    raise reject.as_error(chunk.path)
+    def refuse(reject: Reject) -> NoReturn:
+        if layout.names is None and reject.line == 1 and reject.column is not None:
+            reject = replace(reject, hint="--no-headers makes data of every file's first line")
+        raise reject.as_error(chunk.path)
+
+    return parse_sound(layout, chunk, refuse)
 
 
 def _first_record_end(source: Source) -> int:
