@@ -294,6 +294,12 @@ REFUSED = {
     "empty file": Bad("", "the file is empty"),
     "one line end only": Bad("\n", "the file is empty"),
     "blanks only": Bad(" \n\r\n\t\n", "the file is empty"),
+    "blank first line": Bad(f"\n{GOOD}", "the first line is blank; remove it", 1),
+    "blank lines first": Bad(f" \r\n\n{GOOD}", "the first line is blank; remove it", 1),
+    "blank first line of one column": Bad("\n1\n2\n", "the first line is blank; remove it", 1),
+    "blank first line, no header": Bad(
+        "\nx,1,2\n", "the first line is blank; remove it", 1, options=("-n",)
+    ),
     "byte-order mark only": Bad("\ufeff", "the file is empty"),
     "NUL byte": Bad("id,a,b\nx,1\0,2\ny,3,4\n", "NUL byte", 2),
     "latin-1 byte": Bad("id,a,b\nx,1,2\n\udce9,3,4\n", "0xe9 at offset 13; .*--encoding", 3),

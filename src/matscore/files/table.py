@@ -258,6 +258,8 @@ def _look_at(source: Source, options: ReadOptions) -> Table:
         file = open_columnar(path, source.open_stream(), source.kind)
         return Table(source, file.names, len(file.names), file.n_rows, columnar=file)
     end = _first_record_end(source)
+    if not source.head[:end].strip(b" \r\n"):
+        raise InputError(path, "the first line is blank", "remove it", line=1)
     delimiter = options.delimiter or _sniff_delimiter(source)
     record = source.head[:end]
     cells = _header_cells(source, record, delimiter)
