@@ -32,8 +32,11 @@ import matscore
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 PROGRAM = (sys.executable, "-m", "matscore")
+# What makes libraries compute as on another processor; see .github/processors.
+_PROCESSOR = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES", "GLIBC_TUNABLES")
 # Nothing of the developer's own: a NO_COLOR or MATSCORE_… of theirs would change the outcome.
 ENVIRONMENT = {
+    **{name: os.environ[name] for name in _PROCESSOR if name in os.environ},
     "PATH": os.environ["PATH"],
     "PYTHONPATH": str(Path(matscore.__file__).parents[1]),
     "TERM": "xterm",

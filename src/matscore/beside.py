@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from matscore.errors import InputError
-from matscore.files.parse import Layout, ParsedRows
+from matscore.files.parse import Layout, ParsedRows, Reject
 from matscore.files.records import find_records
-from matscore.files.rows import FrameChunk, parse_rows
+from matscore.files.rows import FrameChunk, parse_sound
 from matscore.files.sample import sample_table
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table
@@ -130,12 +130,13 @@ class Companion:
         what = f"{chunk.row + n_records:,} rows, and the features have more"
         raise InputError(self.table.path, what, "both files must have the same rows")
 
+    def _refuse(self, reject: Reject) -> None:
+        if self.stops and not reject.skipped:
+            raise reject.as_error(self.table.path)
+
     def _read(self, chunk: Chunk | FrameChunk) -> pl.DataFrame:
         """Return one row a record."""
-        parsed = parse_rows(self.layout, chunk)
-        fatal = [reject for reject in parsed.rejects if self.stops and not reject.skipped]
-        if fatal:
-            raise fatal[0].as_error(chunk.path)
+        parsed = parse_sound(self.layout, chunk, self._refuse)
         n_records = chunk.n_records
         good = np.arange(n_records) if parsed.rows is None else parsed.rows
         bad = np.setdiff1d(np.arange(n_records), good)

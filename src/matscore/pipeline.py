@@ -13,10 +13,11 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from matscore.errors import InputError
 from matscore.files.encode import SHOWN, OutputSpec, encode_frame, finish_frame
 from matscore.files.parse import Layout, ParsedRows, Reject
 from matscore.files.records import find_records
-from matscore.files.rows import FrameChunk, parse_rows
+from matscore.files.rows import FrameChunk, find_first_error, parse_rows
 from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
 from matscore.work import Fault, Outcome, Preview, Rows, Work
@@ -123,8 +124,29 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     Raises
     ------
     InputError
-        A bad row where `on_error` is ``fail``, or damage that no row can be blamed for.
+        A bad row where `on_error` is ``fail``, or damage that no row can be blamed for; of several
+        the first in the chunk.
     """
+    try:
+        return _run_whole(job, chunk)
+    except InputError as error:
+
+        def run(part: Chunk | FrameChunk, n_before: int) -> ChunkResult:
+            return _run_whole(_take_beside(job, n_before, part.n_records), part)
+
+        raise find_first_error(run, chunk, job.layout.delimiter, error) from None
+
+
+def _take_beside(job: Job, start: int, n_records: int) -> Job:
+    """Return the job with what belongs to some of the chunk's records beside them."""
+    beside = getattr(job.work, "beside", None)
+    if beside is None:
+        return job
+    work: Any = job.work
+    return replace(job, work=replace(work, beside=beside.take(start, n_records)))
+
+
+def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     parsed = parse_rows(job.layout, chunk)
     _stop_at_first(job, chunk, parsed.rejects)
     outcome = job.work.apply(_take_rows(job.layout, chunk, parsed))

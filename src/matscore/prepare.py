@@ -260,6 +260,32 @@ def make_output_spec(
     return spec
 
 
+def check_names(plan: Plan, *, labelled: bool = True) -> Plan:
+    """Return a plan that fits with what ``classify`` would refuse of its output's names.
+
+    Parameters
+    ----------
+    plan : Plan
+        Any; one that does not fit comes back as it is.
+    labelled : bool
+        Whether the output has a column of labels.
+
+    Returns
+    -------
+    Plan
+        With a problem where two columns of the output would have one name.
+    """
+    if not plan.ok:
+        return plan
+    named = plan if labelled else replace(plan, label_name="")
+    write = OutputOptions()
+    try:
+        make_output_spec(named, make_columns(named, ScoreOptions(), write), write, "csv")
+    except PlanError as error:
+        return replace(plan, problem=error.plan.problem, hint=error.plan.hint)
+    return plan
+
+
 def find_category(plan: Plan, name: str | None, option: str) -> int | None:
     """Return the index of a category that an option names; None where it names none.
 

@@ -280,6 +280,41 @@ def test_keep_cols_with_commas_in_their_names(tmp_path: Path) -> None:
     assert [row[1:3] for row in rows] == [["a, b", 'say "x"'], ["0012", "NA"]]
 
 
+LISTS = {
+    "--keep-cols": ("classify", "f.csv", "w.csv"),
+    "--missing-values": ("classify", "f.csv", "w.csv"),
+    "--target": ("fit", "f.csv"),
+    "--drop-cols": ("fit", "f.csv", "--target", "b"),
+}
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\n", "a,\r\n", '"a', 'b,"a"c'])
+@pytest.mark.parametrize("option", LISTS)
+def test_lists_that_are_none(option: str, text: str, tmp_path: Path) -> None:
+    rows = [["id", "a", "b"], ["x", 1, 2], ["y", 1, 3], ["z", 2, 4]]
+    write_csv(tmp_path / "f.csv", rows)
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["a", 1, 0], ["b", 0, 1]])
+    done = run(*LISTS[option], option, text, cwd=tmp_path).check(2)
+    assert f"{option} is not a comma-separated list; quote a name" in done.err
+    assert done.out == b""
+
+
+def test_lists_with_line_ends_and_quotes_in_their_names(tmp_path: Path) -> None:
+    names = ["two\nlines", "a\r\n", 'say "x"', "\n"]
+    quoted = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+    features = write_csv(tmp_path / "f.csv", [["id", "action", "comedy", *names], "x12abcd"])
+    rows = run("classify", features, "genres.csv", "--keep-cols", quoted).check(quiet=True).rows
+    assert [row[1:5] for row in rows] == [names, list("abcd")]
+    learned = run("fit", features, "--drop-cols", quoted, "--target", "comedy")
+    assert [row[0] for row in learned.check().rows] == ["feature", "action"]
+    words = [["id", "action", "comedy"], *(["x", 1, name] for name in names)]
+    cells = write_csv(tmp_path / "m.csv", words)
+    option = ("--missing-values", quoted, "--missing", "zero")
+    scored = run("classify", cells, "genres.csv", *option).check(quiet=True).rows
+    zeros = write_csv(tmp_path / "z.csv", [words[0], *(["x", 1, 0] for _ in names)])
+    assert scored == run("classify", zeros, "genres.csv").check(quiet=True).rows
+
+
 def test_id_col() -> None:
     rows = run("classify", *IRIS, "--id-col", "species").check(quiet=True).rows
     assert rows[0][0] == "species" and rows[1][0] == "setosa"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 from matscore.errors import InputError
 from matscore.files.numbers import parse_numbers
 from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
+from matscore.files.records import find_records, has_misplaced_quote
 from matscore.files.split import Chunk
 from matscore.files.typed import feature_column, label_text
 from matscore.grammar import is_number
@@ -68,6 +70,102 @@ def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
     return _add_constants(layout, chunk.path, parsed) if layout.constants else parsed
 
 
+def parse_sound(
+    layout: Layout, chunk: Chunk | FrameChunk, refuse: Callable[[Reject], None]
+) -> ParsedRows:
+    """Parse a chunk of which rejects may be refused.
+
+    Parameters
+    ----------
+    layout : Layout
+        The columns.
+    chunk : Chunk or FrameChunk
+        Whole records.
+    refuse : callable
+        Takes a reject; raises an `InputError` where it stops the run.
+
+    Returns
+    -------
+    ParsedRows
+        Good rows, and rejects that may stand.
+
+    Raises
+    ------
+    InputError
+        That of the first record that is refused, or damaged.
+    """
+
+    def parse(part: Chunk | FrameChunk, n_before: int = 0) -> ParsedRows:
+        del n_before
+        parsed = parse_rows(layout, part)
+        for reject in parsed.rejects:
+            refuse(reject)
+        return parsed
+
+    try:
+        return parse(chunk)
+    except InputError as error:
+        raise find_first_error(parse, chunk, layout.delimiter, error) from None
+
+
+def find_first_error(
+    check: Callable[[Chunk | FrameChunk, int], object],
+    chunk: Chunk | FrameChunk,
+    delimiter: str,
+    error: InputError,
+) -> InputError:
+    """Find the error that a chunk would give if each of its records were a chunk of its own.
+
+    Damage is seen before a bad cell is, and a bad cell before scores that overflow, wherever each
+    of them stands. Half of the records are looked at, and half of the half that has the error.
+
+    Parameters
+    ----------
+    check : callable
+        Takes a part of the chunk and the number of records before it; raises what is wrong.
+    chunk : Chunk or FrameChunk
+        Whole records.
+    delimiter : str
+        Between the cells of a text.
+    error : InputError
+        What `check` raises for the whole chunk.
+
+    Returns
+    -------
+    InputError
+        That of the first record; `error` where none has one by itself.
+    """
+    n_before = 0
+    while halves := _halve(chunk, delimiter):
+        for n_records, half in halves:
+            try:
+                check(half, n_before + n_records)
+            except InputError as found:
+                error, chunk, n_before = found, half, n_before + n_records
+                break
+        else:
+            break
+    return error
+
+
+def _halve(chunk: Chunk | FrameChunk, delimiter: str) -> tuple[tuple[int, Chunk | FrameChunk], ...]:
+    """Cut a chunk in two; return both with the records before them, or nothing if it is one."""
+    half = chunk.n_records // 2
+    if half == 0:
+        return ()
+    line, row = chunk.line + half, chunk.row + half
+    if isinstance(chunk, FrameChunk):
+        rest = replace(chunk, frame=chunk.frame[half:], line=line, row=row)
+        return (0, replace(chunk, frame=chunk.frame[:half])), (half, rest)
+    if has_misplaced_quote(chunk.data, delimiter):
+        return ()
+    records = find_records(chunk.data, delimiter)
+    at, line = int(records.starts[half]), chunk.line + int(records.lines[half])
+    n_rest, offset = chunk.n_records - half, chunk.offset + at
+    last = Chunk(chunk.path, chunk.data[at:], line, row, n_rest, offset)
+    return (0, replace(chunk, data=chunk.data[:at], n_records=half)), (half, last)
+
+
 def _add_constants(layout: Layout, path: str, parsed: ParsedRows) -> ParsedRows:
     """Put the constants among the columns of the file."""
     of_file, texts = iter(parsed.features), dict(parsed.texts)
@@ -111,10 +209,10 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
         A feature whose type is not a number's.
     """
     n_rows = chunk.frame.height
-    values: list[Floats] = []
+    values: dict[int, Floats] = {}
     absent = np.zeros(n_rows, dtype=bool)
     rejects: dict[int, Reject] = {}
-    for i in layout.feature_columns:
+    for i in sorted(layout.feature_columns):  # of a row the first bad cell is named
         column = feature_column(
             chunk.frame[str(i)], path=chunk.path, column=i + 1, name=layout.name_of(i)
         )
@@ -132,20 +230,21 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
             column = np.where(missing, 0.0, column)
         else:
             absent |= missing
-        values.append(column)
+        values[i] = column
     texts = {
         i: label_text(chunk.frame[str(i)], path=chunk.path, column=i + 1, name=layout.name_of(i))
         for i in layout.text_columns
     }
     if not rejects:
         has_missing = absent if layout.missing == "keep" and absent.any() else None
-        return ParsedRows(texts, values, n_rows, has_missing)
+        features = [values[i] for i in layout.feature_columns]
+        return ParsedRows(texts, features, n_rows, has_missing)
     good = np.ones(n_rows, dtype=bool)
     good[list(rejects)] = False
     has_missing = absent[good] if layout.missing == "keep" and absent[good].any() else None
     return ParsedRows(
         {i: series.filter(pl.Series(good)) for i, series in texts.items()},
-        [column[good] for column in values],
+        [values[i][good] for i in layout.feature_columns],
         int(good.sum()),
         has_missing,
         np.flatnonzero(good),
