@@ -10,7 +10,8 @@ Where the contract leaves freedom, every outcome that it allows is listed. The f
 4.  A first record of numbers, among them all of the other side's names: data or in doubt.
 5.  A first record with numbers that count up between several other cells: a header or in doubt.
     A record that has text in a column of numbers, so that nothing can be read when it is data:
-    a header or in doubt. (The rules say: in doubt.)
+    a header or in doubt. So too, text that names a feature of the other side, which is then used.
+    (The rules say: in doubt.)
 6.  A first column of numbers that are names of the other side: labels, or in doubt where they are
     fewer than two or not all of these. So too in a transposed features file, if both have a usual
     heading. Weights without a header whose first column's cells are the other side's names by number, or
@@ -43,7 +44,8 @@ Where the contract leaves freedom, every outcome that it allows is listed. The f
     The first bad row of either file, where two are read side by side.
 17. `fit`: features without names may be called anything; the numbers are compared where the answer
     is unique, within 1e-6; a column of targets that mixes words and numbers is not compared.
-18. `evaluate` by position with the truth among the features is not compared.
+    Features or targets that have as many rows only when their first record is a header may be so.
+18. A truth that is a word for missing and a category: either. `evaluate` by position with the truth among the features is not compared.
 19. Truths and targets with labels that are numbers under a usual heading: labels or in doubt.
 """
 

@@ -86,8 +86,14 @@ def judge_record(table: Table, other: Other) -> Verdicts:
             verdicts |= {"header", "doubtful"} if shared or not integers else {"header"}
     counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
     rest = tuple(cells[1:])
-    if other.columns and _INTEGER_LIST.fullmatch(",".join(rest)) and kinds[cells[0]] == "word":
+    if other.columns and _INTEGER_LIST.fullmatch(",".join(rest)) and kinds[cells[0]] != "number":
         verdicts |= _judge_numbered(table, other)
+    if (
+        len(counted) > 3
+        and counts_up(counted, options)
+        and any(names and set(names) < set(counted) for names in other.numbered)
+    ):
+        verdicts |= {"header", "doubtful"}
     if len(counted) > 3 and counts_up(counted, options) and tuple(counted) in other.numbered:
         verdicts |= {"header", "doubtful"} if len(counted) < len(cells) - 1 else {"header"}
     return verdicts or {"doubtful"}

@@ -53,8 +53,8 @@ def _read_file(end: Result, truth: Table) -> list[Outcome]:
     def read(headed: bool) -> list[Outcome]:
         header = tuple(truth.records[0].cells) if headed else None
         verdicts = judge_column(truth, header, None, carried=False)
-        if verdicts == {"doubtful"} and headed:
-            verdicts = {"doubtful", "labels"}
+        if (verdicts == {"doubtful"} and headed) or len(truth.records) == headed:
+            verdicts = verdicts | {"labels"}
         return resolve(
             verdicts,
             {
@@ -98,6 +98,9 @@ def _choose(
 def _compare(end: Result, table: Table, records: list[Record], column: int) -> list[Outcome]:
     """Count each pair of truth and prediction; a truth that is none makes a bad row."""
     options = table.options
+    shown = [r.cells[column] for r in records if not r.fault]
+    if any(is_missing(cell, options) and cell in end.categories for cell in shown):
+        return [replace(end, more=end.more | {"free": True}), refuse(4, why="a truth or none")]
     rows: list[Row] = []
     confusion: dict[tuple[str, str], int] = {}
     unpredicted = 0

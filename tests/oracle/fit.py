@@ -7,8 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from tests.oracle.contract import list_first_places
-from tests.oracle.decide import Other, Verdicts, first_cells, judge_column, judge_record
-from tests.oracle.lineup import Side
+from tests.oracle.decide import Other, Verdicts, judge_column, judge_record
+from tests.oracle.lineup import Side, has_text, is_readable
 from tests.oracle.outcome import Number, Outcome, Place, Result, Row, refuse, resolve
 from tests.oracle.reading import HEADINGS, Table, is_missing, read_number
 
@@ -28,14 +28,20 @@ def fit(tables: list[Table]) -> list[Outcome]:
     def read_targets(f: bool) -> list[Outcome]:
         if targets is None:
             return read(f, False)
+        verdicts = judge_record(targets, Other())
+        if has_text(targets) and not is_readable(read(f, False)):
+            verdicts = verdicts | {"header"}
         return resolve(
-            judge_record(targets, Other()),
+            verdicts,
             {"header": lambda: read(f, True), "data": lambda: read(f, False)},
             "first record of the targets",
         )
 
+    verdicts = judge_record(features, Other())
+    if targets is not None and has_text(features) and not is_readable(read_targets(False)):
+        verdicts = verdicts | {"header"}
     return resolve(
-        judge_record(features, Other()),
+        verdicts,
         {"header": lambda: read_targets(True), "data": lambda: read_targets(False)},
         "first record of the features",
     )
@@ -116,8 +122,8 @@ def _learn(features: Side, targets: Side | None) -> list[Outcome]:
     if len(set(names)) < len(names) or "" in names:
         return [refuse(3, 4, why="names of targets")]
     if targets is not None and label is not None and targets.labelled:
-        mine = [r.cells[label] for r in features.records if not r.fault]
-        if mine != first_cells(targets.records):
+        both = zip(features.records, targets.records, strict=True)
+        if any(a.cells[label] != b.cells[0] for a, b in both if not a.fault and not b.fault):
             return [refuse(3, 4, why="labels differ")]
     return _solve(features, source, columns, chosen, (tuple(plain), names))
 

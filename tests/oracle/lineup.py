@@ -17,7 +17,7 @@ from tests.oracle.decide import (
     judge_column,
     judge_record,
 )
-from tests.oracle.outcome import Outcome, Place, Refusal, refuse, resolve
+from tests.oracle.outcome import Outcome, Place, Refusal, Result, refuse, resolve
 from tests.oracle.reading import HEADINGS, Options, Record, Table, read_number
 from tests.oracle.score import score_rows
 
@@ -91,6 +91,8 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         rest = replace(features, records=features.records[1:])
         if not is_readable(read_w(False)) and not is_readable(read_w(False, rest)):
             verdicts = verdicts | {"header"}
+        if _uses_text(features, read(True, True)):
+            verdicts = verdicts | {"header"}
     return resolve(
         verdicts,
         {"header": lambda: read_w(True), "data": lambda: read_w(False)},
@@ -103,6 +105,14 @@ def has_text(table: Table) -> bool:
     if judge_alone(table) != "maybe":
         return False
     return any(table.kind(cell) == "word" for cell in table.records[0].cells[1:])
+
+
+def _uses_text(table: Table, ends: Sequence[Outcome]) -> bool:
+    """Say whether the text of a first record names a feature that is found on the other side."""
+    texts = {cell for cell in table.records[0].cells[1:] if table.kind(cell) == "word"}
+    return any(
+        isinstance(end, Result) and end.more["named"] and texts <= set(end.features) for end in ends
+    )
 
 
 def is_readable(ends: Sequence[Outcome]) -> bool:
@@ -167,15 +177,20 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
     else:
         rest = weights.header[1:]
         plain = [name for name in rest if not is_intercept(name, options) or name in (names or ())]
-        carried = bool(plain) and set(plain) <= set(names or ())
+        if names is None and features.table.options.transpose_features:
+            names_there = set(first_cells(features.records))
+        else:
+            names_there = set(names or ())
+        carried = bool(plain) and set(plain) <= names_there
     verdicts = judge_column(weights.table, weights.header, names, carried=carried)
     f_verdicts: Verdicts | None = None
     heads = [side.header[0] if side.header else None for side in (features, weights)]
-    if heads[0] is not None and heads[0] == heads[1] and carried and weights.table.width > 1:
+    again = weights.header is not None and heads[0] in weights.header[1:]
+    if heads[0] is not None and heads[0] == heads[1] and carried and not again:
         verdicts = _judge_shared(weights, options)
         f_verdicts = verdicts
     elif options.id_col is not None and options.transpose and heads[0] is None and heads[1] is None:
-        verdicts = {"labels"}
+        verdicts = {"labels"} if options.id_col == "1" else verdicts | {"labels"}
     elif _may_be_ids(features, weights):
         verdicts = _judge_ids(features, weights, verdicts)
     elif options.transpose_features and _number_alike(features, weights):
@@ -206,7 +221,7 @@ def _number_alike(features: Side, weights: Side) -> bool:
     """Say whether transposed features and weights number their rows alike, under usual headings."""
     heads = {side.header[0].lower() if side.header else None for side in (features, weights)}
     cells = [first_cells(side.records) for side in (features, weights)]
-    return heads <= HEADINGS and bool(cells[1]) and set(cells[1]) <= set(cells[0])
+    return bool(heads & HEADINGS) and bool(cells[1]) and set(cells[1]) <= set(cells[0])
 
 
 def _judge_shared(weights: Side, options: Options) -> Verdicts:
@@ -225,7 +240,7 @@ def _judge_shared(weights: Side, options: Options) -> Verdicts:
         if up:
             return {"labels"}
         return {"doubtful"} if is_distinct_whole(cells, options) else {"numbers"}
-    return {"doubtful", "numbers"} if "word" not in kinds else {"doubtful"}
+    return {"doubtful", "numbers"} if "word" not in kinds else {"doubtful", "labels"}
 
 
 def _may_be_ids(features: Side, weights: Side) -> bool:

@@ -90,7 +90,8 @@ class Table:
 
     @property
     def width(self) -> int:
-        return len(self.records[0].cells)
+        whole = (record for record in self.records if not record.fault)
+        return len(next(whole, self.records[0]).cells)
 
     def kind(self, cell: str) -> str:
         return kind(cell, self.options)

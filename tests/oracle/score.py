@@ -57,7 +57,12 @@ def score_rows(
         intercept_name=model.names[intercept[0]] if intercept and model.names else None,
         kept=options.keep_cols,
         reject=options.reject,
-        more={"item": model.heading, "places": order, "label": label},
+        more={
+            "item": model.heading,
+            "places": order,
+            "label": label,
+            "named": bool(columns and model.names),
+        },
     )
     if options.transpose_features:
         rows = _read_flipped(features, order)
