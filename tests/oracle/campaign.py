@@ -96,7 +96,7 @@ def _merge(case: Case, simpler: tuple[str, object]) -> Case | None:
     what, which = simpler
     if what == "option":
         name = str(which)
-        if name in {"decimal", "truth_file", "exclude", "target", "transpose"}:
+        if name in {"decimal", "truth", "truth_file", "exclude", "target", "transpose"}:
             return None
         default = next(option.default for option in fields(Options) if option.name == name)
         return replace(case, options=replace(case.options, **{name: default}))  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ class Other:
     numbered: tuple[tuple[str, ...], ...] = ()  # names that are numbers, beside a sure header
     sizes: frozenset[int] = frozenset()  # how many features there may be
     columns: tuple[str, ...] = ()  # of features with a sure header
+    features: bool = False  # whether it is the features that tell
 
 
 def is_intercept(name: str, options: Options) -> bool:
@@ -86,7 +87,7 @@ def judge_record(table: Table, other: Other) -> Verdicts:
             verdicts |= {"header", "doubtful"} if shared or not integers else {"header"}
     counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
     rest = tuple(cells[1:])
-    if other.columns and _INTEGER_LIST.fullmatch(",".join(rest)) and kinds[cells[0]] != "number":
+    if other.features and _INTEGER_LIST.fullmatch(",".join(rest)) and kinds[cells[0]] != "number":
         verdicts |= _judge_numbered(table, other)
     if (
         len(counted) > 3
@@ -112,15 +113,18 @@ def _judge_fit(table: Table, other: Other) -> Verdicts:
 def _judge_numbered(table: Table, other: Other) -> Verdicts:
     """Judge a header of weights such as `film,0,1` by the rows below it."""
     rest = table.records[0].cells[1:]
-    fits = len(table.records) in other.sizes
-    if len(rest) > 3 and counts_up(rest, table.options):
+    options, columns = table.options, set(other.columns) - table.options.named
+    cells = first_cells(table.records)
+    plain = {cell for cell in cells[1:] if not is_intercept(cell, options)}
+    if columns and all(table.kind(cell) == "word" for cell in cells):
+        fits = plain | ({cells[0]} - {c for c in cells if is_intercept(c, options)}) <= columns
+    else:
+        fits = len(table.records) in other.sizes
+    if len(rest) > 3 and counts_up(rest, options):
         return {"doubtful"} if fits else {"header", "doubtful"}
-    below = set(first_cells(table.records[1:]))
-    plain = {cell for cell in below if not is_intercept(cell, table.options)}
-    columns = set(other.columns)
     matched = len(plain & columns) > 1 and len(columns - plain) <= 1 and plain <= columns
     if rest == ["0", "1"] and matched and not fits:
-        return {"header", "doubtful"} if table.records[0].cells[0] in columns else {"header"}
+        return {"header"} if table.kind(cells[0]) == "word" else {"header", "doubtful"}
     return set()
 
 
@@ -203,7 +207,9 @@ def _judge_cells(
         start = read_number(cells[0], options.decimal)
         up = len(cells) > 3 and counts_up(cells, options)
         up = up and (start in {0, 1} or (fit and header is None))
-        verdicts = {"doubtful"} if usual or up or most >= len(cells) else {"numbers"}
+        some = {"numbers"} if len(set(cells)) < len(cells) else set()
+        verdicts = {"doubtful"} if usual or up else {"numbers"}
+        verdicts = {"doubtful"} | some if most >= len(cells) else verdicts
     elif "word" not in kinds:
         verdicts = {"doubtful"} if usual else {"numbers"}
     elif most == len(cells):

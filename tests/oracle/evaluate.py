@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from tests.oracle.contract import list_first_places
 from tests.oracle.decide import Other, judge_column, judge_record
-from tests.oracle.lineup import line_up
+from tests.oracle.lineup import is_readable, line_up
 from tests.oracle.outcome import Outcome, Refusal, Result, Row, refuse, resolve
 from tests.oracle.reading import Record, Table, is_missing
 from tests.oracle.score import rank
@@ -64,8 +64,11 @@ def _read_file(end: Result, truth: Table) -> list[Outcome]:
             "first column of the truths",
         )
 
+    verdicts = judge_record(truth, Other())
+    if not is_readable(read(False)):
+        verdicts = verdicts | {"header"}
     return resolve(
-        judge_record(truth, Other()),
+        verdicts,
         {"header": lambda: read(True), "data": lambda: read(False)},
         "first record of the truths",
     )

@@ -29,7 +29,7 @@ def fit(tables: list[Table]) -> list[Outcome]:
         if targets is None:
             return read(f, False)
         verdicts = judge_record(targets, Other())
-        if has_text(targets) and not is_readable(read(f, False)):
+        if has_text(targets):
             verdicts = verdicts | {"header"}
         return resolve(
             verdicts,
@@ -55,7 +55,7 @@ def _read_columns(features: Side, targets: Side | None) -> list[Outcome]:
         if targets is None:
             return _learn(side, None)
         return resolve(
-            _judge(targets, side),
+            _judge(targets, side, is_target=True),
             {
                 "labels": lambda: _learn(side, replace(targets, labelled=True)),
                 "numbers": lambda: _learn(side, targets),
@@ -70,11 +70,12 @@ def _read_columns(features: Side, targets: Side | None) -> list[Outcome]:
     )
 
 
-def _judge(side: Side, other: Side | None) -> Verdicts:
+def _judge(side: Side, other: Side | None, *, is_target: bool = False) -> Verdicts:
     """Judge a first column where there are no names of features to compare with."""
     options = side.table.options
     target = options.target
-    is_targets = side is not None and other is not None and other.labelled
+    if options.no_id_col and not is_target:
+        return {"numbers"}
     heading = side.header[0] if side.header else None
     if options.id_col is not None and heading is not None:
         if heading == options.id_col:
@@ -88,7 +89,7 @@ def _judge(side: Side, other: Side | None) -> Verdicts:
             other_is_wide = other.table.width > 1
             return {"labels"} if other_is_wide else {"labels", "numbers", "doubtful"}
         if heading.lower() in HEADINGS:
-            return {"labels", "doubtful"} if is_targets or other is not None else {"labels"}
+            return {"labels", "doubtful"} if other is not None else {"labels"}
     return judge_column(side.table, side.header, None, carried=False, fit=True)
 
 
@@ -161,7 +162,8 @@ def _solve(
     bad = [row for row in rows if row.bad]
     if bad and not options.reject:
         ends: list[Outcome] = [refuse(4, places=list_first_places(rows), why="a bad row")]
-        texts = [features.records[0].cells[n] for n in columns]
+        whole = next((r for r in features.records if not r.fault), features.table.records[0])
+        texts = [whole.cells[n] for n in columns]
         numbers = [read_number(cell, options.decimal) for cell in texts]
         return ends + ([refuse(3, why="a column of text")] if None in numbers else [])
     good = [row for row in rows if not row.bad]

@@ -91,7 +91,8 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         rest = replace(features, records=features.records[1:])
         if not is_readable(read_w(False)) and not is_readable(read_w(False, rest)):
             verdicts = verdicts | {"header"}
-        if _uses_text(features, read(True, True)):
+    if "doubtful" in verdicts and not is_readable(read_w(False)):
+        if _uses_text(features, [*read(True, True), *read(True, False)]):
             verdicts = verdicts | {"header"}
     return resolve(
         verdicts,
@@ -109,9 +110,9 @@ def has_text(table: Table) -> bool:
 
 def _uses_text(table: Table, ends: Sequence[Outcome]) -> bool:
     """Say whether the text of a first record names a feature that is found on the other side."""
-    texts = {cell for cell in table.records[0].cells[1:] if table.kind(cell) == "word"}
+    texts = {cell for cell in table.records[0].cells if table.kind(cell) == "word"}
     return any(
-        isinstance(end, Result) and end.more["named"] and texts <= set(end.features) for end in ends
+        isinstance(end, Result) and end.more["named"] and texts & set(end.features) for end in ends
     )
 
 
@@ -165,7 +166,11 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
                 numbered += [columns, columns[1:]] if as_features else [columns]
     known = tuple(table.records[0].cells) if as_features and alone == "header" else ()
     columns = known if True not in rows else ()
-    return Other(names, frozenset(lax), heading, tuple(numbered), frozenset(sizes), columns)
+    if not as_features and judge_alone(table) == "header":
+        numbered.append(tuple(table.records[0].cells[1:]))
+    return Other(
+        names, frozenset(lax), heading, tuple(numbered), frozenset(sizes), columns, as_features
+    )
 
 
 def _read_weights(features: Side, weights: Side) -> list[Outcome]:
@@ -218,10 +223,10 @@ def _feature_names(features: Side) -> tuple[str, ...] | None:
 
 
 def _number_alike(features: Side, weights: Side) -> bool:
-    """Say whether transposed features and weights number their rows alike, under usual headings."""
-    heads = {side.header[0].lower() if side.header else None for side in (features, weights)}
+    """Say whether transposed features and weights number their rows alike."""
     cells = [first_cells(side.records) for side in (features, weights)]
-    return bool(heads & HEADINGS) and bool(cells[1]) and set(cells[1]) <= set(cells[0])
+    plain = {cell for cell in cells[1] if not is_intercept(cell, features.table.options)}
+    return bool(plain) and plain <= set(cells[0])
 
 
 def _judge_shared(weights: Side, options: Options) -> Verdicts:
@@ -232,7 +237,8 @@ def _judge_shared(weights: Side, options: Options) -> Verdicts:
     if kinds == {"word"}:
         return {"labels"}
     if options.no_id_col and "word" not in kinds:
-        return {"numbers"}
+        usual = weights.header[0].lower() in HEADINGS
+        return {"labels", "numbers"} if usual else {"numbers"}
     if options.id_col == weights.header[0] or weights.header[0].lower() in HEADINGS:
         return {"labels"}
     if kinds == {"number"}:
@@ -409,11 +415,11 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
         if len(order) != len(plain):
             return misfit
         doubts += _doubt_position(features, wanted, columns, label, model.n_categories)
-    if model.places:
-        return bad + doubts
     kept = columns or [str(n + 1) for n in range(n_columns)]
     if any(name not in kept for name in options.keep_cols):
-        return [refuse(2, 3, 4, why="no such column to keep")]
+        return [refuse(2, 3, 4, why="no such column to keep"), *bad]
+    if model.places:
+        return bad + doubts
     allowed = score_rows(features, model, order, label, intercept, turned=turned)
     if intercept and not named and n_columns == len(model.numbers):
         allowed.append(refuse(3, why="labels, or the intercept's column?"))

@@ -161,7 +161,8 @@ def _score(row: Row, result: Result) -> Row:
         scores.append(None if None in row.values else sum(terms, Fraction(0)))
         if size >= _LARGEST / 2:
             over = scores[-1] is not None and abs(scores[-1]) >= _LARGEST
-            row = replace(row, unsure=row.unsure or not over, bad=frozenset({None} if over else ()))
+            bad = row.bad | ({None} if over else set())
+            row = replace(row, unsure=row.unsure or not over, bad=bad)
     return replace(row, scores=tuple(scores), errors=tuple(errors))
 
 
