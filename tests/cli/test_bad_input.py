@@ -142,7 +142,8 @@ READ = {
     "number with a tab": number("\t3"),
     "number quoted": number('"3"'),
     "number of 400 digits": number("3." + "0" * 400),
-    "decimal comma": number('"3,0"', "--decimal", ","),
+    "decimal comma": number('"3,0"', "--decimal", ",", "-d", ","),
+    "no decimal comma": number("3", "--decimal", ",", "-d", ","),
 }
 LABELS = {
     "leading zeros": "00012",

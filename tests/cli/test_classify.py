@@ -692,7 +692,6 @@ USAGE = {
     "not a text encoding": (("--encoding", "base64"), "latin-1"),
     "no size": (("--chunk-size", "0"), "4M"),
     "unknown policy": (("--missing", "drop"), "skip"),
-    "comma for both": (("-d", ",", "--decimal", ","), "same character"),
     "both intercepts": (("--intercept", "a", "--no-intercept"), "contradict"),
     "reject to nowhere": (("--on-error", "reject"), "--rejects"),
     "rejects of none": (("--rejects", "r.csv"), "--on-error reject"),

@@ -35,8 +35,6 @@ def read_options(
     UsageError
         Options that contradict each other.
     """
-    if delimiter is not None and delimiter == decimal.value:
-        raise UsageError("--delimiter and --decimal are the same character", "change one of them")
     words = split_list("--missing-values", missing_values, MISSING_VALUES)
     return ReadOptions(delimiter, encoding, headers, decimal.value, missing.value, words)
 
