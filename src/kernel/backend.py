@@ -53,13 +53,15 @@ def get_requires_for_build_editable(settings: Settings = None) -> list[str]:
 def build_wheel(folder: str, settings: Settings = None, metadata: str | None = None) -> str:
     """Build a wheel into a folder and return its name."""
     with _tools():
-        return _core.build_wheel(folder, settings, metadata)
+        wheel: str = _core.build_wheel(folder, settings, metadata)
+    return wheel
 
 
 def build_editable(folder: str, settings: Settings = None, metadata: str | None = None) -> str:
     """Build an editable wheel into a folder and return its name."""
     with _tools():
-        return _core.build_editable(folder, settings, metadata)
+        wheel: str = _core.build_editable(folder, settings, metadata)
+    return wheel
 
 
 def _compiler() -> list[str]:
