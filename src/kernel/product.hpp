@@ -121,6 +121,18 @@ MATSCORE_INLINE void pack_tiles(const double* x, size_t step, size_t depth, size
     }
 }
 
+// Raises the sizes of n rows from `row` on to those of `depth` features from f on; NaN has none.
+MATSCORE_INLINE void measure_rows(Matrix features, size_t row, size_t n, size_t f, size_t depth,
+                                  double* sizes) {
+    for (size_t stop = f + depth; f < stop; ++f) {
+        const double* x = features.row(f) + row;
+        for (size_t i = 0; i < n; ++i) {
+            const double size = std::fabs(x[i]);
+            sizes[row + i] = size > sizes[row + i] ? size : sizes[row + i];
+        }
+    }
+}
+
 // The product of features (n_features, n_rows) and weights: rows `start` up to `stop` of scores
 // (n_categories, n_rows). One thread's work, with room of its own.
 struct Product {
@@ -129,9 +141,17 @@ struct Product {
     const std::vector<double>& intercept;  // 0 where there is none
     double* scores;
     size_t start, stop;
+    double* sizes = nullptr;  // (n_rows,): the largest size of each row's features, where wanted
 
     template <int L>
     MATSCORE_INLINE void run() const {
+        run<L>([](size_t, size_t, size_t, size_t) MATSCORE_INLINE_LAMBDA {});
+    }
+
+    // Calls after(first category, categories, first row, rows) for scores that are done and still
+    // in the first cache.
+    template <int L, class After>
+    MATSCORE_INLINE void run(const After& after) const {
         // A tile that is used once is read in place. Its features lie on a page each, of which the
         // processor finds few at once; copied, they lie together.
         const bool in_place = panels.count() == 1;
@@ -143,38 +163,51 @@ struct Product {
             for (size_t f = 0; f == 0 || f < features.n_rows; f += depth) {
                 const size_t n = std::min(block_rows, stop - row);
                 const size_t some = std::min(depth, features.n_rows - f);
-                run_block<L>(row, n, f, some, in_place, block.data());
+                run_block<L>(row, n, f, some, in_place, block.data(), after);
             }
     }
 
   private:
-    template <int L>
+    template <int L, class After>
     MATSCORE_INLINE void run_block(size_t row, size_t n, size_t f, size_t depth, bool in_place,
-                                   double* block) const {
+                                   double* block, const After& after) const {
         const size_t n_rows = features.n_columns;
         const double* x = features.row(f) + row;
+        if (sizes != nullptr) measure_rows(features, row, n, f, depth, sizes);
         if (!in_place) pack_tiles(x, n_rows, depth, n, block);
-        for (size_t panel = 0; panel < panels.count(); ++panel)
+        const bool last = f + depth == features.n_rows;
+        for (size_t panel = 0; panel < panels.count(); ++panel) {
+            const size_t category = panel * tile_width, width = panels.width(panel);
+            const double* add = last ? intercept.data() + category : nullptr;
             for (size_t r = 0; r < n; r += tile_rows) {
-                const size_t height = std::min(tile_rows, n - r), width = panels.width(panel);
-                const bool last = f + depth == features.n_rows;
-                double* place = scores + panel * tile_width * n_rows + row + r;
-                Chains t{x + r, n_rows, panels.at(panel, f), panels.step(), depth, place, n_rows,
-                         f == 0, last ? intercept.data() + panel * tile_width : nullptr};
+                double* place = scores + category * n_rows + row + r;
+                Chains t{x + r, n_rows, panels.at(panel, f), panels.step(), depth, place, n_rows, f == 0, add};
                 if (!in_place) t.x = block + r * depth, t.x_step = tile_rows;
-                if (height == tile_rows) {
+                if (n - r >= tile_rows)
                     run_tile<L>(t, width);
-                    continue;
-                }
-                double edge[tile_rows * tile_width] = {};
-                if (in_place) pack_tiles(x + r, n_rows, depth, height, block), t.x = block, t.x_step = tile_rows;
-                for (size_t c = 0; c < width && !t.first; ++c)
-                    std::memcpy(edge + c * tile_rows, place + c * n_rows, height * sizeof(double));
-                t.scores = edge, t.scores_step = tile_rows;
-                run_tile<L>(t, width);
-                for (size_t c = 0; c < width; ++c)
-                    std::memcpy(place + c * n_rows, edge + c * tile_rows, height * sizeof(double));
+                else
+                    run_edge<L>(t, width, n - r, in_place ? block : nullptr);
             }
+            if (last) after(category, width, row, n);
+        }
+    }
+
+    // A tile of fewer rows: on copies, the features' too unless they are one.
+    template <int L>
+    MATSCORE_INLINE void run_edge(Chains t, size_t width, size_t n, double* copy) const {
+        double edge[tile_rows * tile_width] = {};
+        double* scores_there = t.scores;
+        const size_t step = t.scores_step;
+        if (copy != nullptr) {
+            pack_tiles(t.x, t.x_step, t.depth, n, copy);
+            t.x = copy, t.x_step = tile_rows;
+        }
+        for (size_t c = 0; c < width && !t.first; ++c)
+            std::copy_n(scores_there + c * step, n, edge + c * tile_rows);
+        t.scores = edge, t.scores_step = tile_rows;
+        run_tile<L>(t, width);
+        for (size_t c = 0; c < width; ++c)
+            std::copy_n(edge + c * tile_rows, n, scores_there + c * step);
     }
 };
 
