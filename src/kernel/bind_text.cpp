@@ -13,6 +13,7 @@
 #include "numbers.hpp"
 #include "records.hpp"
 #include "shortest.hpp"
+#include "writing.hpp"
 
 namespace nb = nanobind;
 using namespace matscore;
@@ -114,6 +115,99 @@ nb::tuple bind_count_lines(nb::bytes data) {
     return nb::make_tuple(counts.n_lines, counts.n_quoted);
 }
 
+template <typename T>
+using Vector = nb::ndarray<const T, nb::ndim<1>, nb::device::cpu>;
+
+// A column's memory, which its array keeps alive; `n` is its length, and must be that of all.
+template <typename T>
+const T* take(nb::handle object, std::size_t& n, std::ptrdiff_t* stride = nullptr) {
+    const auto array = nb::cast<Vector<T>>(object);
+    if (n != static_cast<std::size_t>(-1) && array.shape(0) != n) {
+        throw nb::value_error("columns differ in length");
+    }
+    n = array.shape(0);
+    if (stride != nullptr) {
+        *stride = array.stride(0);
+    } else if (n > 1 && array.stride(0) != 1) {
+        throw nb::value_error("a column is not contiguous");
+    }
+    return array.data();
+}
+
+TextsView take_texts(nb::handle offsets, nb::handle bytes, nb::handle absent, std::size_t& n) {
+    std::size_t n_offsets = n == static_cast<std::size_t>(-1) ? n : n + 1;
+    std::size_t n_bytes = static_cast<std::size_t>(-1);
+    TextsView view;
+    view.offsets = take<std::uint64_t>(offsets, n_offsets);
+    view.bytes = reinterpret_cast<const char*>(take<std::uint8_t>(bytes, n_bytes));
+    if (n_offsets == 0) throw nb::value_error("texts have one offset more than there are texts");
+    n = n_offsets - 1;
+    std::uint64_t before = 0;
+    for (std::size_t i = 0; i < n_offsets; ++i) {
+        if (view.offsets[i] < before || view.offsets[i] > n_bytes) {
+            throw nb::value_error("offsets of texts are out of order or out of range");
+        }
+        before = view.offsets[i];
+    }
+    if (!absent.is_none()) view.absent = take<bool>(absent, n);
+    return view;
+}
+
+// (numbers, absent), or (offsets, bytes, absent, codes, is_nullable)
+OutputColumn take_column(nb::handle object, std::size_t& n_rows) {
+    const auto parts = nb::cast<nb::tuple>(object);
+    OutputColumn column;
+    if (parts.size() == 2) {
+        if (nb::isinstance<nb::ndarray<const double, nb::ndim<1>>>(parts[0])) {
+            column.numbers = take<double>(parts[0], n_rows, &column.stride);
+        } else {
+            column.wholes = take<std::int64_t>(parts[0], n_rows);
+        }
+        if (!parts[1].is_none()) column.absent = take<bool>(parts[1], n_rows);
+        return column;
+    }
+    column.is_nullable = nb::cast<bool>(parts[4]);
+    if (parts[3].is_none()) {
+        column.texts = take_texts(parts[0], parts[1], parts[2], n_rows);
+        return column;
+    }
+    std::size_t n_texts = static_cast<std::size_t>(-1);
+    column.texts = take_texts(parts[0], parts[1], parts[2], n_texts);
+    column.codes = take<std::int32_t>(parts[3], n_rows);
+    for (std::size_t i = 0; i < n_rows; ++i) {
+        if (column.codes[i] >= 0 && static_cast<std::size_t>(column.codes[i]) >= n_texts) {
+            throw nb::value_error("a code is out of range");
+        }
+    }
+    return column;
+}
+
+nb::object bind_write_rows(int format, int precision, bool excel_safe,
+                           std::vector<std::string> names, nb::list columns) {
+    if (names.size() != columns.size()) throw nb::value_error("names are not as many as columns");
+    if (precision > 22) throw nb::value_error("too many decimals");
+    std::size_t n_rows = static_cast<std::size_t>(-1);
+    std::vector<OutputColumn> taken;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        taken.push_back(take_column(columns[i], n_rows));
+        taken.back().key = names[i];
+    }
+    if (columns.size() == 0) n_rows = 0;
+    const Writer writer({static_cast<Format>(format), precision, excel_safe}, std::move(taken),
+                        n_rows);
+    const std::size_t bound = writer.bound();
+    PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(bound));
+    if (bytes == nullptr) throw nb::python_error();
+    char* const start = PyBytes_AsString(bytes);
+    Py_ssize_t size = 0;
+    {
+        nb::gil_scoped_release release;
+        size = writer.write(start) - start;
+    }
+    if (_PyBytes_Resize(&bytes, size) != 0) throw nb::python_error();
+    return nb::steal(bytes);
+}
+
 }  // namespace
 
 void bind_text(nb::module_& m) {
@@ -123,5 +217,7 @@ void bind_text(nb::module_& m) {
           nb::arg("width"), nb::arg("features"), nb::arg("texts"), nb::arg("missing"),
           nb::arg("missing_values"), nb::arg("names"), nb::arg("has_labels"));
     m.def("find_cut", bind_find_cut, nb::arg("data"), nb::arg("delimiter"), nb::arg("is_last"));
+    m.def("write_rows", bind_write_rows, nb::arg("format"), nb::arg("precision"),
+          nb::arg("excel_safe"), nb::arg("names"), nb::arg("columns"));
     m.def("count_lines", bind_count_lines, nb::arg("data"));
 }
