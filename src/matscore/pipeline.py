@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-import polars as pl
 
 from matscore.files.encode import SHOWN, OutputSpec, encode_frame, finish_frame
 from matscore.files.parse import Layout, ParsedRows, Reject
-from matscore.files.records import find_records
+from matscore.files.records import cut_record, find_starts
 from matscore.files.rows import FrameChunk, parse_rows
 from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
+from matscore.frame import Labels
 from matscore.work import Fault, Outcome, Preview, Rows, Work
 
 
@@ -140,15 +140,16 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
             preview = _preview(job.output, outcome)
     elif job.output is not None and parsed.n_rows:
         frame = outcome.frame()
-        data = encode_frame(job.output, finish_frame(job.output, frame)) if frame.height else b""
+        data = encode_frame(job.output, frame) if frame.height else b""
     tally, part = outcome.tally(), job.part
     return ChunkResult(chunk.path, data, parsed.n_rows, tally, parsed.rejects, preview, part)
 
 
 def _take_rows(layout: Layout, chunk: Chunk | FrameChunk, parsed: ParsedRows) -> Rows:
+    labels: Labels
     if layout.label_column is None:
         places = np.arange(parsed.n_rows) if parsed.rows is None else parsed.rows
-        labels = pl.Series(places + (chunk.row + 1))
+        labels = places + (chunk.row + 1)
     else:
         labels = parsed.texts[layout.label_column]
     texts = tuple(parsed.texts[i] for i in layout.kept_columns)
@@ -179,14 +180,15 @@ def _reject_faults(
     layout: Layout, chunk: Chunk | FrameChunk, parsed: ParsedRows, faults: Sequence[Fault]
 ) -> dict[int, Reject]:
     """Return the rejects of rows at fault, by their places among the parsed rows."""
-    records = find_records(chunk.data, layout.delimiter) if isinstance(chunk, Chunk) else None
+    found = find_starts(chunk.data) if isinstance(chunk, Chunk) else None
     rejects = {}
     for fault in faults:
         record = fault.row if parsed.rows is None else int(parsed.rows[fault.row])
         line, text = chunk.line + record, ""
-        if isinstance(chunk, Chunk) and records is not None:
-            line = chunk.line + int(records.lines[record])
-            text = chunk.data[records.starts[record] : records.ends[record]].decode()
+        if isinstance(chunk, Chunk) and found is not None:
+            starts, lines = found
+            line = chunk.line + int(lines[record])
+            text = cut_record(chunk.data, starts, record).decode()
         column = None if fault.column is None else fault.column + 1
         name = None if fault.column is None else layout.name_of(fault.column)
         rejects[fault.row] = Reject(line, column, name, fault.what, fault.hint, text, fault.skipped)
@@ -194,15 +196,13 @@ def _reject_faults(
 
 
 def _drop_rows(parsed: ParsedRows, dropped: dict[int, Reject]) -> ParsedRows:
-    good = np.ones(parsed.n_rows, dtype=bool)
-    good[list(dropped)] = False
-    rows = np.arange(parsed.n_rows) if parsed.rows is None else parsed.rows
+    left = np.setdiff1d(np.arange(parsed.n_rows), list(dropped))
     return replace(
         parsed,
-        texts={i: series.filter(pl.Series(good)) for i, series in parsed.texts.items()},
-        features=[values[good] for values in parsed.features],
-        n_rows=int(good.sum()),
-        has_missing=None if parsed.has_missing is None else parsed.has_missing[good],
-        rows=rows[good],
+        texts={i: texts.take(left) for i, texts in parsed.texts.items()},
+        features=[values[left] for values in parsed.features],
+        n_rows=len(left),
+        has_missing=None if parsed.has_missing is None else parsed.has_missing[left],
+        rows=left if parsed.rows is None else parsed.rows[left],
         rejects=sorted([*parsed.rejects, *dropped.values()], key=lambda reject: reject.line),
     )

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import polars as pl
-
 from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.files.encode import Columns, Format, OutputSpec
 from matscore.files.listing import Input
@@ -17,6 +15,7 @@ from matscore.files.rows import FrameChunk
 from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, open_table, read_matrix, side_of
+from matscore.kernel import Column, Texts
 from matscore.matrix import Matrix, Model
 from matscore.names import quote_name, quote_names
 from matscore.options import OutputOptions, RunOptions
@@ -68,13 +67,13 @@ class Part:
         Open; its records unread, unless they had to be transposed.
     plan : Plan
         How it meets the weights.
-    turned : DataFrame or None
+    turned : FrameChunk or None
         Its rows, where the file had to be transposed.
     """
 
     table: Table
     plan: Plan
-    turned: pl.DataFrame | None
+    turned: FrameChunk | None
 
 
 def refuse_two_pipes(inputs: Sequence[str]) -> None:
@@ -346,7 +345,7 @@ def iter_pairs(
 def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk | FrameChunk]:
     """Return the chunks of one part."""
     if part.turned is not None:
-        return [FrameChunk(part.table.path, part.turned, 1, row)]
+        return [replace(part.turned, row=row)]
     return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
@@ -364,15 +363,15 @@ def side_of_matrix(matrix: Matrix, table: Table, read: ReadOptions) -> Side:
     )
 
 
-def _turn(matrix: Matrix, plan: Plan) -> pl.DataFrame:
+def _turn(matrix: Matrix, plan: Plan) -> FrameChunk:
     """Make rows of a features matrix that was read the other way round."""
     named = plan.features_name_column
     values = matrix.values(label_column=named)
     labelled = plan.label_column is not None
-    columns = {str(i + labelled): pl.Series(column) for i, column in enumerate(values)}
+    columns: dict[int, Column] = {i + labelled: column for i, column in enumerate(values)}
     if labelled:
-        columns["0"] = pl.Series((matrix.names or ())[named:], dtype=pl.String)
-    return pl.DataFrame(columns)
+        columns[0] = Texts.from_strings((matrix.names or ())[named:])
+    return FrameChunk(matrix.path, columns, 1, 0, values.shape[1])
 
 
 def _layout_of(part: Part, read: ReadOptions) -> Layout:
@@ -382,7 +381,7 @@ def _layout_of(part: Part, read: ReadOptions) -> Layout:
     names = None if turned or table.names is None else (*table.names, *(name for name, _ in keys))
     return Layout(
         names,
-        part.turned.width if part.turned is not None else table.width,
+        len(part.turned.columns) if part.turned is not None else table.width,
         plan.label_column,
         plan.kept_columns,
         plan.feature_columns,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import polars as pl
 
 from matscore.errors import InputError
-from matscore.files.numbers import parse_numbers
 from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
 from matscore.files.split import Chunk
-from matscore.files.typed import feature_column, label_text
-from matscore.grammar import is_number
+from matscore.grammar import Grammar
+from matscore.kernel import Texts, write_number
 from matscore.product import Floats
 
 
@@ -24,23 +24,21 @@ class FrameChunk:
     ----------
     path : str
         The input they come from.
-    frame : DataFrame
-        Its columns are named by their index in the input.
+    columns : mapping of int to Texts, ndarray of float64 or pyarrow.Array
+        By their index in the input.
     line : int
         Row of the input, from 1, at which it starts.
     row : int
         Records before it, over all inputs.
+    n_records : int
+        Records in it.
     """
 
     path: str
-    frame: pl.DataFrame
+    columns: Mapping[int, Any]
     line: int
     row: int
-
-    @property
-    def n_records(self) -> int:
-        """Records in it."""
-        return self.frame.height
+    n_records: int
 
 
 def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
@@ -77,17 +75,18 @@ def _add_constants(layout: Layout, path: str, parsed: ParsedRows) -> ParsedRows:
     ]
     for i in layout.text_columns:
         if i >= layout.width:
-            value = layout.constants[i - layout.width]
-            texts[i] = pl.repeat(value, parsed.n_rows, dtype=pl.String, eager=True)
+            value = Texts.from_strings([layout.constants[i - layout.width]])
+            texts[i] = value.take(np.zeros(parsed.n_rows, np.int64))
     return replace(parsed, features=features, texts=texts)
 
 
 def _number_of(layout: Layout, path: str, column: int) -> float:
     text = layout.constants[column - layout.width]
-    if not is_number(text, layout.decimal):
+    value = Grammar(layout.decimal).read(text)
+    if np.isnan(value):
         what, hint = f'the folder\'s value "{text}" is not a number', "it is used as a feature"
         raise InputError(path, what, hint, name=layout.name_of(column))
-    return float(parse_numbers(pl.Series([text]), (), layout.decimal).values[0])
+    return value
 
 
 def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
@@ -110,14 +109,11 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
     InputError
         A feature whose type is not a number's.
     """
-    n_rows = chunk.frame.height
     values: list[Floats] = []
-    absent = np.zeros(n_rows, dtype=bool)
+    absent = np.zeros(chunk.n_records, dtype=bool)
     rejects: dict[int, Reject] = {}
     for i in layout.feature_columns:
-        column = feature_column(
-            chunk.frame[str(i)], path=chunk.path, column=i + 1, name=layout.name_of(i)
-        )
+        column = _read_numbers(layout, chunk, i)
         missing = np.isnan(column)
         if layout.missing in ("error", "skip"):
             for at in np.flatnonzero(missing):
@@ -133,24 +129,40 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
         else:
             absent |= missing
         values.append(column)
-    texts = {
-        i: label_text(chunk.frame[str(i)], path=chunk.path, column=i + 1, name=layout.name_of(i))
-        for i in layout.text_columns
-    }
-    if not rejects:
-        has_missing = absent if layout.missing == "keep" and absent.any() else None
-        return ParsedRows(texts, values, n_rows, has_missing)
-    good = np.ones(n_rows, dtype=bool)
-    good[list(rejects)] = False
-    has_missing = absent[good] if layout.missing == "keep" and absent[good].any() else None
+    texts = {i: _read_text(layout, chunk, i) for i in layout.text_columns}
+    rows = None
+    if rejects:
+        rows = np.setdiff1d(np.arange(chunk.n_records), list(rejects))
+        texts = {i: column.take(rows) for i, column in texts.items()}
+        values, absent = [column[rows] for column in values], absent[rows]
     return ParsedRows(
-        {i: series.filter(pl.Series(good)) for i, series in texts.items()},
-        [column[good] for column in values],
-        int(good.sum()),
-        has_missing,
-        np.flatnonzero(good),
+        texts,
+        values,
+        chunk.n_records - len(rejects),
+        absent if layout.missing == "keep" and absent.any() else None,
+        rows,
         [rejects[i] for i in sorted(rejects)],
     )
+
+
+def _read_numbers(layout: Layout, chunk: FrameChunk, i: int) -> Floats:
+    column = chunk.columns[i]
+    if isinstance(column, np.ndarray):
+        return column
+    from matscore.files.typed import feature_column
+
+    return feature_column(column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
+
+
+def _read_text(layout: Layout, chunk: FrameChunk, i: int) -> Texts:
+    column = chunk.columns[i]
+    if isinstance(column, Texts):
+        return column
+    if isinstance(column, np.ndarray):
+        return Texts.from_strings(map(write_number, column.tolist()))
+    from matscore.files.typed import label_text
+
+    return label_text(column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
 
 
 def _reject(
