@@ -20,13 +20,13 @@ from matscore.items import (
     read_seen,
     suggest_chunk,
 )
+from matscore.kernel import Texts
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions
 from matscore.prepare import Weights, make_output_spec
 from matscore.retrieve import Catalog, Metric, RecommendOptions
 from matscore.summary import Progress, Summary
 from matscore.work import Work
-from matscore.kernel import Texts
 from matscore.work.recommend import MatrixColumns, Recommend, RecommendTally, ScoreItems
 
 

@@ -1,4 +1,4 @@
-"""Records beyond what the kernel reads of them: where they start, and what may be wrong with one."""
+"""Where records start, what is wrong with one, and its cells; for the few that are looked at."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, Literal
 
-import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 

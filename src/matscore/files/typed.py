@@ -211,7 +211,7 @@ def _write_floats(array: Any) -> Texts:
 def _write_dates(array: Any) -> Texts:
     days = array.cast(pa.date32())
     numbers = days.cast(pa.int32()).drop_null().to_numpy()
-    if len(numbers) and not (_FIRST_DAY <= numbers.min() and numbers.max() <= _LAST_DAY):
+    if len(numbers) and not (numbers.min() >= _FIRST_DAY and numbers.max() <= _LAST_DAY):
         raise ValueError("a year has four digits")
     return _cast(days.cast(pa.string()))
 

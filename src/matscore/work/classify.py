@@ -14,7 +14,6 @@ from matscore.decide import count_categories
 from matscore.frame import Frame, Kind, Labels
 from matscore.kernel import Choices, Column, Texts
 from matscore.matrix import Model
-from matscore.product import Floats
 from matscore.score import Scored, ScoreOptions, score_rows
 from matscore.work import Fault, Preview, Rows
 
