@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import IO, Any, Literal
 
+import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
@@ -68,7 +69,7 @@ def write_batches(
         writer = pyarrow.ipc.new_file(held, schema)
     try:
         for group in rebatch(_check_batches(batches, schema), n_rows):
-            writer.write_table(group.combine_chunks(), n_rows)
+            writer.write_batch(_copy_rows(group))
             held.move_into(out)
     finally:
         writer.close()
@@ -105,6 +106,12 @@ class _Pieces(io.RawIOBase):
         rest, self._held = memoryview(self._held), bytearray()
         while rest:
             rest = rest[out.write(rest) or 0 :]
+
+
+def _copy_rows(group: Any) -> Any:
+    """Put rows into memory of their own: how a slice was cut shows in what Arrow writes of it."""
+    columns = [pa.concat_arrays([*column.chunks, column.chunk(0)[:0]]) for column in group.columns]
+    return pa.record_batch(columns, schema=group.schema)
 
 
 def _check_batches(batches: Iterable[Any], schema: Any) -> Iterable[Any]:

@@ -75,7 +75,10 @@ def label_text(
     except (pa.ArrowException, ValueError, OverflowError) as error:
         what = f"holds a {_name_of(column.type)} that cannot be written as text"
         raise InputError(path, what, column=column_number, name=name) from error
-    return join(texts) if len(texts) != 1 else texts[0]
+    if len(texts) == 1:
+        return texts[0]
+    found: Texts = join([Texts.from_strings([]), *texts])
+    return found
 
 
 def feature_column(
@@ -139,7 +142,7 @@ def _make_array(column: Any) -> Any:
             places = pa.array(np.maximum(codes, 0), mask=codes < 0)
             return _make_array(texts).take(places)
         case Masked(values, absent):
-            return pa.array(values, mask=absent)
+            return pa.array(np.where(absent, values.dtype.type(0), values), mask=absent)
         case Texts(offsets, data, absent):
             valid = None
             if absent is not None:
