@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -334,6 +336,34 @@ def test_odd_types_are_no_matter_where_they_are_not_used(kind: Kind) -> None:
             label_text(table["odd"])
         with pytest.raises(InputError, match="not a number"):
             feature_column(table["odd"])
+
+
+@pytest.mark.parametrize("name", ["f.parquet", "f.arrow"])
+def test_without_pyarrow_the_extra_is_named(tmp_path: Path, name: str) -> None:
+    """Where such a file is read, and before anything is read where one is to be written."""
+    table = pa.table({"id": ["a"], "x": [1.0]})
+    (tmp_path / name).write_bytes(encode(table, "parquet" if "q" in name else "file"))
+    (tmp_path / "f.csv").write_text("id,x\na,1\n")
+    (tmp_path / "w.csv").write_text("feature,k,l\nx,1,2\n")
+    code = """
+import sys
+sys.modules["pyarrow"] = None  # as if it was not installed
+from matscore.__main__ import main
+sys.argv[1:] = {argv!r}
+main()
+"""
+    for argv in (
+        ["classify", name, "w.csv"],
+        ["classify", "f.csv", "w.csv", "-o", f"out-{name}"],
+        ["fit", "f.csv", "-o", f"out-{name}", "--target", "x"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(argv=argv)],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "pip install 'matscore[parquet]'" in done.stderr
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 # Labels
