@@ -16,20 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore import _kernel
+from matscore._kernel import Items, decide, error_bound, multiply, rank, score, tied_cells
 
 __all__ = [
     "BadRecord",
     "Choices",
     "Column",
     "Fault",
+    "Items",
     "Masked",
     "Stop",
     "Table",
     "Texts",
     "count_records",
+    "decide",
+    "error_bound",
     "find_cut",
+    "multiply",
     "parse",
+    "rank",
     "read_number",
+    "score",
+    "tied_cells",
     "write_number",
     "write_rows",
 ]
