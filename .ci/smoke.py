@@ -18,7 +18,7 @@ EXPECTED = {
     "The Wrong Umbrella": ([2.1, 2.9, 6.1], "romance"),
     "Two Left Boots": ([5.2, 3.6, 5.2], "adventure"),
 }
-HEAVY = {"pandas", "polars"}
+HEAVY = {"pandas", "pyarrow"}
 
 
 def main() -> None:

@@ -66,9 +66,12 @@ PUBLIC = [
 # stands on the ground, as it loads the rest only when a name is used.
 LAYERS = (
     "",
+    "_kernel",
     "errors",
     "grammar",
     "names",
+    "kernel",
+    "frame",
     "product",
     "shades",
     "matrix",
@@ -101,11 +104,10 @@ LAYERS = (
     "cli",
     "__main__",
 )
-ABOVE_FILES = set(LAYERS[LAYERS.index("files") :])
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
     "numpy": set(LAYERS) - {"", "errors", "grammar", "names", "__main__"},
-    "polars": ABOVE_FILES - {"budget", "api", "dask", "frames", "__main__"},
+    "pyarrow": {"files"},
     "pandas": {"frames"},
     "sklearn": {"logistic"},
     "backports": {"files"},
@@ -263,13 +265,13 @@ if TYPE_CHECKING:
 else:
     import rich.text
 def late():
-    from polars import col
+    from pyarrow import table
     from matscore import errors
 """
     assert list(iter_imports(ast.parse(code))) == [
         "numpy",
         "rich.text",
-        "polars",
+        "pyarrow",
         "matscore.errors",
     ]
     edges = {(layer, name) for _, layer, name in import_edges()}

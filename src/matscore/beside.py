@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
-import polars as pl
+from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.files.parse import Layout, ParsedRows, Reject
-from matscore.files.records import find_records
+from matscore.files.records import find_starts
 from matscore.files.rows import FrameChunk, parse_sound
 from matscore.files.sample import sample_table
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table
+from matscore.frame import Frame, join, join_frames, take
+from matscore.kernel import Column, Texts
 from matscore.pipeline import Job
 from matscore.plan.learning import ColumnOptions, Sample, check_header, find_label
 from matscore.work.beside import ERROR, LABEL, LINE, SKIPPED, Beside
@@ -112,14 +114,15 @@ class Companion:
             A bad record that stops the run; one of the two tables is longer.
         """
         chunks = iter_table(self.table, self.layout, chunk_bytes=CHUNK_BYTES)
-        held = pl.DataFrame()
+        held = Frame({})
         for job, chunk in pairs:
             while held.height < chunk.n_records:
                 if (following := next(chunks, None)) is None:
                     self._refuse_length(chunk, held.height)
                 read = self._read(following)
-                held = pl.concat([held, read]) if held.height else read
-            part, held = held[: chunk.n_records], held[chunk.n_records :]
+                held = join_frames([held, read], {}) if held.height else read
+            part = held.head(chunk.n_records)
+            held = held.take(np.arange(chunk.n_records, held.height))
             beside = Beside(self.table.path, part, self.labelled)
             yield replace(job, work=replace(job.work, beside=beside)), chunk  # type: ignore[type-var]
         rest = held if held.height else None
@@ -127,7 +130,7 @@ class Companion:
             rest = self._read(following)
         if rest is not None:
             what, hint = "more rows than the features", "both files must have the same rows"
-            raise InputError(self.table.path, what, hint, line=rest[0, LINE])
+            raise InputError(self.table.path, what, hint, line=rest.values(LINE)[0])
 
     def _refuse_length(self, chunk: Chunk | FrameChunk, n_records: int) -> NoReturn:
         what = f"{chunk.row + n_records:,} rows, and the features have more"
@@ -137,24 +140,26 @@ class Companion:
         if self.stops and not reject.skipped:
             raise reject.as_error(self.table.path)
 
-    def _read(self, chunk: Chunk | FrameChunk) -> pl.DataFrame:
+    def _read(self, chunk: Chunk | FrameChunk) -> Frame:
         """Return one row a record."""
         parsed = parse_sound(self.layout, chunk, self._refuse)
         n_records = chunk.n_records
         good = np.arange(n_records) if parsed.rows is None else parsed.rows
         bad = np.setdiff1d(np.arange(n_records), good)
-        errors = pl.Series([str(r.as_error(chunk.path)) for r in parsed.rejects], dtype=pl.String)
-        skipped = pl.Series([r.skipped for r in parsed.rejects], dtype=pl.Boolean)
-        made = {
-            LINE: pl.Series(_lines_of(chunk, self.layout)),
+        errors = Texts.from_strings([str(r.as_error(chunk.path)) for r in parsed.rejects])
+        skipped = np.array([float(r.skipped) for r in parsed.rejects])
+        made: dict[str, Column] = {
+            LINE: _lines_of(chunk),
             ERROR: _spread(errors, bad, n_records),
             SKIPPED: _spread(skipped, bad, n_records),
         }
         label = self.layout.label_column
         if label is not None:
-            made[LABEL] = _spread(parsed.texts[label].fill_null(""), good, n_records)
-        made |= {name: _spread(s, good, n_records) for name, s in _columns_of(self.layout, parsed)}
-        return pl.DataFrame(made)
+            labels = parsed.texts[label]
+            filled = Texts(labels.offsets, labels.data)  # a label that is empty is one, too
+            made[LABEL] = _spread(filled, good, n_records)
+        made |= {name: _spread(c, good, n_records) for name, c in _columns_of(self.layout, parsed)}
+        return Frame(made)
 
 
 def _find_label(sample: Sample, label_name: str | None, *, no_id_col: bool) -> int | None:
@@ -166,23 +171,24 @@ def _find_label(sample: Sample, label_name: str | None, *, no_id_col: bool) -> i
     return find_label(sample, ColumnOptions(no_id_col=no_id_col), ())
 
 
-def _columns_of(layout: Layout, parsed: ParsedRows) -> Iterator[tuple[str, pl.Series]]:
+def _columns_of(layout: Layout, parsed: ParsedRows) -> Iterator[tuple[str, Column]]:
     for column in layout.kept_columns:
         yield str(column), parsed.texts[column]
     for column, values in zip(layout.feature_columns, parsed.features, strict=True):
-        yield str(column), pl.Series(values)
+        yield str(column), values
 
 
-def _spread(series: pl.Series, places: np.ndarray[Any, Any], n: int) -> pl.Series:
+def _spread(column: Column, places: NDArray[np.int64], n: int) -> Column:
     """Put values into their places among n, nothing into the others."""
     if len(places) == n:
-        return series
-    index = np.full(n, len(series))
-    index[places] = np.arange(len(series))
-    return series.extend_constant(None, 1).gather(index)
+        return column
+    nothing = Texts.from_strings([None]) if isinstance(column, Texts) else np.array([np.nan])
+    index = np.full(n, len(places))
+    index[places] = np.arange(len(places))
+    return take(join([column, nothing]), index)  # type: ignore[no-any-return]
 
 
-def _lines_of(chunk: Chunk | FrameChunk, layout: Layout) -> np.ndarray[Any, Any]:
+def _lines_of(chunk: Chunk | FrameChunk) -> NDArray[np.int64]:
     if isinstance(chunk, Chunk) and chunk.n_records > 1 and b'"' in chunk.data:
-        return chunk.line + find_records(chunk.data, layout.delimiter).lines
+        return chunk.line + find_starts(chunk.data)[1]
     return chunk.line + np.arange(chunk.n_records)

@@ -1,4 +1,4 @@
-"""What a cell is: a number, something meant as one, or a word. The one definition of a number."""
+"""What a cell is: a number, which the kernel defines, something meant as one, or a word."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from matscore import _kernel
+
 BLANKS = " \t"
 MISSING_VALUES = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 Kind = Literal["number", "meant", "word"]
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_PLAIN = re.compile(r"[-+.eE0-9]+")  # what Python's float and the kernel read alike
 _NO_VALUE = frozenset({
     "", "na", "n/a", "#n/a", "nan", "null", "none", "true", "false",
     "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity",
@@ -52,8 +54,8 @@ class Grammar:
 
     def read(self, cell: str) -> float:
         """Read a cell; NaN where it is no finite number."""
-        value = read_number(with_point(cell.strip(BLANKS), self.decimal))
-        return value if math.isfinite(value) else math.nan
+        value = _kernel.read_number(cell.encode(errors="replace"), self.decimal)
+        return math.nan if value is None else value
 
     def kind_of(self, cell: str) -> Kind:
         """Say whether a cell is a number, was meant as one or stands for one, or is a word.
@@ -75,8 +77,21 @@ class Grammar:
         plain = unicodedata.normalize("NFKC", text).translate(_DRESS).replace("..", "x")
         if not plain.isascii():
             plain = "".join(str(unicodedata.decimal(c, c)) for c in plain)
-        is_dressed = _NUMBER.fullmatch(plain) or _NUMBER.fullmatch(plain.replace(".", ""))
+        is_dressed = _has_form(plain) or _has_form(plain.replace(".", ""))
         return "meant" if is_dressed or _HEXADECIMAL.fullmatch(text) else "word"
+
+    def is_too_large(self, cell: str) -> bool:
+        """Say whether a cell has the form of a number that no float64 holds.
+
+        Examples
+        --------
+        >>> [Grammar().is_too_large(cell) for cell in ("1e400", "1e300", "inf")]
+        [True, False, False]
+        """
+        text = cell.strip(BLANKS)
+        if self.decimal != ".":
+            text = text.replace(".", "x").replace(self.decimal, ".")
+        return _has_form(text) and not POINT.is_number(text)
 
     def is_missing(self, cell: str) -> bool:
         """Say whether a cell stands for a missing one."""
@@ -97,11 +112,9 @@ def is_number(cell: str, decimal: str = ".") -> bool:
     return Grammar(decimal).is_number(cell)
 
 
-def with_point(text: str, decimal: str) -> str:
-    """Write the decimal mark as a point, and a point as what no number has."""
-    return text if decimal == "." else text.replace(".", "x").replace(decimal, ".")
-
-
-def read_number(text: str) -> float:
-    """Read a stripped number; infinity where it is too large, NaN where it is none."""
-    return float(text) if _NUMBER.fullmatch(text) else math.nan
+def _has_form(text: str) -> bool:
+    """Say whether a text has the form of a number, of whatever size."""
+    try:
+        return _PLAIN.fullmatch(text) is not None and not math.isnan(float(text))
+    except ValueError:
+        return False

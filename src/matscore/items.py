@@ -6,12 +6,12 @@ import contextlib
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from matscore.files.pairs import read_pairs
 from matscore.files.parse import ParsedRows
 from matscore.files.spill import SpilledRows
 from matscore.files.table import ReadOptions, iter_parts, join_parts, make_matrix, open_table
+from matscore.kernel import Texts
 from matscore.matrix import Matrix
 from matscore.options import OutputOptions
 from matscore.plan import Plan
@@ -84,7 +84,7 @@ def read_items(
     hint = "every feature of an item must be a number"
     with contextlib.closing(table):
         parts: list[ParsedRows] = []
-        texts: list[pl.Series] = []
+        texts: list[Texts] = []
         spilled, n_rows, fault = None, 0, None
         for part in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
             parts.append(part)
@@ -185,14 +185,13 @@ def read_seen(
     """
     known = {label: place for place, label in enumerate(items)}
     who, what, facts = read_pairs(path, read, known.keys(), checksum=checksum)
-    labels = who.unique(maintain_order=True).to_list()
-    places = {label: place for place, label in enumerate(labels)}
-    user = np.array([places[label] for label in who.to_list()], dtype=np.int64)
-    item = np.array([known.get(label, -1) for label in what.to_list()], dtype=np.int64)
-    n_unknown = what.filter(pl.Series(item < 0)).n_unique() if (item < 0).any() else 0
+    places: dict[str, int] = {}
+    user = np.array([places.setdefault(label, len(places)) for label in who], dtype=np.int64)
+    item = np.array([known.get(label, -1) for label in what], dtype=np.int64)
+    n_unknown = len(set(what.take(np.flatnonzero(item < 0))))
     user, item = user[item >= 0], item[item >= 0]
     order = np.argsort(user, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(labels)))])
+    starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(places)))])
     return Seen(facts, places, starts, item[order], len(who), n_unknown)
 
 

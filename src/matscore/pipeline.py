@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-import polars as pl
 
 from matscore.errors import InputError
 from matscore.files.encode import SHOWN, OutputSpec, encode_frame, finish_frame
 from matscore.files.parse import Layout, ParsedRows, Reject
-from matscore.files.records import find_records
+from matscore.files.records import cut_record, find_starts
 from matscore.files.rows import FrameChunk, find_first_error, parse_rows
 from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
+from matscore.frame import Labels
 from matscore.work import Fault, Outcome, Preview, Rows, Work
 
 
@@ -134,7 +134,7 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
         def run(part: Chunk | FrameChunk, n_before: int) -> ChunkResult:
             return _run_whole(_take_beside(job, n_before, part.n_records), part)
 
-        raise find_first_error(run, chunk, job.layout.delimiter, error) from None
+        raise find_first_error(run, chunk, error) from None
 
 
 def _take_beside(job: Job, start: int, n_records: int) -> Job:
@@ -162,15 +162,16 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
             preview = _preview(job.output, outcome)
     elif job.output is not None and parsed.n_rows:
         frame = outcome.frame()
-        data = encode_frame(job.output, finish_frame(job.output, frame)) if frame.height else b""
+        data = encode_frame(job.output, frame) if frame.height else b""
     tally, part = outcome.tally(), job.part
     return ChunkResult(chunk.path, data, parsed.n_rows, tally, parsed.rejects, preview, part)
 
 
 def _take_rows(layout: Layout, chunk: Chunk | FrameChunk, parsed: ParsedRows) -> Rows:
+    labels: Labels
     if layout.label_column is None:
         places = np.arange(parsed.n_rows) if parsed.rows is None else parsed.rows
-        labels = pl.Series(places + (chunk.row + 1))
+        labels = places + (chunk.row + 1)
     else:
         labels = parsed.texts[layout.label_column]
     texts = tuple(parsed.texts[i] for i in layout.kept_columns)
@@ -216,11 +217,11 @@ def _find_places(
     """Return what gives line, column, name and text of a record, or of one of its cells."""
     if isinstance(chunk, FrameChunk):
         return lambda record, column: (*chunk.locate(layout, record, column), "")
-    records = find_records(chunk.data, layout.delimiter)
+    starts, lines = find_starts(chunk.data)
 
     def locate(record: int, column: int | None) -> tuple[int, int | None, str | None, str]:
-        line = chunk.line + int(records.lines[record])
-        text = chunk.data[records.starts[record] : records.ends[record]].decode()
+        line = chunk.line + int(lines[record])
+        text = cut_record(chunk.data, starts, record).decode()
         return (
             (line, None, None, text)
             if column is None
@@ -231,15 +232,13 @@ def _find_places(
 
 
 def _drop_rows(parsed: ParsedRows, dropped: dict[int, Reject]) -> ParsedRows:
-    good = np.ones(parsed.n_rows, dtype=bool)
-    good[list(dropped)] = False
-    rows = np.arange(parsed.n_rows) if parsed.rows is None else parsed.rows
+    left = np.setdiff1d(np.arange(parsed.n_rows), list(dropped))
     return replace(
         parsed,
-        texts={i: series.filter(pl.Series(good)) for i, series in parsed.texts.items()},
-        features=[values[good] for values in parsed.features],
-        n_rows=int(good.sum()),
-        has_missing=None if parsed.has_missing is None else parsed.has_missing[good],
-        rows=rows[good],
+        texts={i: texts.take(left) for i, texts in parsed.texts.items()},
+        features=[values[left] for values in parsed.features],
+        n_rows=len(left),
+        has_missing=None if parsed.has_missing is None else parsed.has_missing[left],
+        rows=left if parsed.rows is None else parsed.rows[left],
         rejects=sorted([*parsed.rejects, *dropped.values()], key=lambda reject: reject.line),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from matscore.errors import MisfitError, PlanError, UsageError
+from matscore.files.columnar import require_pyarrow
 from matscore.files.encode import Columns, Format, OutputSpec
 from matscore.files.listing import Input
 from matscore.files.parse import Layout
@@ -27,7 +28,7 @@ from matscore.work import Work
 from matscore.work.classify import ScoreColumns
 from matscore.work.ranked import RankColumns
 
-CHUNK_BYTES = 4 * 2**20
+CHUNK_BYTES = 2**20
 _RECORDS_A_CHUNK = 16
 _WEIGHTS_COPIES = 4
 _OPEN_INPUTS = 64
@@ -249,7 +250,11 @@ def make_output_spec(
     ------
     PlanError
         Two of them would.
+    MissingExtraError
+        The format needs PyArrow, which is not installed.
     """
+    if (write.format or form) in ("parquet", "arrow"):
+        require_pyarrow()
     spec = OutputSpec(
         write.format or form, columns, write.precision, write.excel_safe, write.max_rows
     )

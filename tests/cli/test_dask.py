@@ -326,15 +326,15 @@ def test_other_versions_are_said(
     from matscore.errors import ClusterWarning
 
     here = remote.describe_environment()
-    assert set(here) >= {"Python", "matscore", "numpy", "polars"}
-    other = here | {"polars": "1.0", "the rounding of products": "none"}
+    assert set(here) >= {"Python", "matscore", "numpy", "pyarrow"}
+    other = here | {"pyarrow": "1.0", "the rounding of products": "none"}
     monkeypatch.setattr(remote, "describe_environment", Describe(here, other))
     run_options = RunOptions(engine="dask", scheduler=cluster.address)
     with pytest.warns(ClusterWarning) as said:
         classify_file(folder / "f.csv", folder / "w.csv", run=run_options)
     texts = [str(one.message) for one in said]
     assert len(texts) in (2, 4) and all(text.endswith("; results may differ") for text in texts)
-    assert f"polars is {here['polars']} on the worker tcp://" in texts[0]
+    assert f"pyarrow is {here['pyarrow']} on the worker tcp://" in texts[0]
     assert "1.0 here" in texts[0]
 
 

@@ -391,7 +391,7 @@ else:
     )
     loaded = set(done.stderr.decode().split())
     assert "matscore" in loaded
-    assert not {"pandas", "polars", "dask"} & loaded
+    assert not {"pandas", "pyarrow", "dask"} & loaded
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["--version"], ["classify", "--help"], list(MOVIES)])
@@ -412,7 +412,7 @@ main()
     assert not {"rich.console", "rich.markdown"} & loaded
 
 
-@pytest.mark.parametrize("module", ["typer", "numpy", "polars", "matscore.cli.streams"])
+@pytest.mark.parametrize("module", ["typer", "numpy", "matscore._kernel", "matscore.cli.streams"])
 def test_an_interrupt_while_loading_ends_quietly(module: str) -> None:
     code = f"""
 import os, signal, sys

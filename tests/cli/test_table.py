@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,6 +17,8 @@ from matscore.cli.heat import has_many_colors
 from matscore.cli.table import render_scores
 from matscore.files.encode import OutputSpec
 from matscore.files.table import ReadOptions
+from matscore.frame import Frame
+from matscore.kernel import Column, Texts
 from matscore.options import OutputOptions
 from matscore.plan import Plan, PlanOptions, Side
 from matscore.score import ScoreOptions
@@ -199,7 +200,7 @@ def test_no_number_is_cut(files: tuple[str, str], width: int, precision: int | N
     rows = table_of(render(summary, width))[2:]
     assert len(rows) == frame.height
     for row, best in zip(
-        rows, frame.select(summary.tally.categories).max_horizontal(), strict=True
+        rows, frame.numbers(summary.tally.categories).max(axis=1).tolist(), strict=True
     ):
         assert not re.search(r"\d…|…\d", row.partition(" ")[2])
         assert any(
@@ -337,12 +338,11 @@ def test_kept_columns_give_way_after_scores() -> None:
     plan = Plan(Side("x", 2, None, 1, None), Side("w", 1, None, 1, None), PlanOptions())
     names = tuple(f"kept{i}" for i in range(40))
     spec = OutputSpec("table", ScoreColumns("film", names, ("a", "b")))
-    frame = pl.DataFrame(
-        {"film": ["x" * 50]} | {name: ["1999"] for name in names} | {"a": [1.5], "b": [0.5]}
-        | {"prediction": ["a"]},
-        schema=spec.schema,
-    )  # fmt: skip
-    preview = Preview(frame, np.array([[True], [False]]))
+    columns: dict[str, Column] = {"film": Texts.from_strings(["x" * 50])}
+    columns |= {name: Texts.from_strings(["1999"]) for name in names}
+    columns |= {"a": np.array([1.5]), "b": np.array([0.5])}
+    columns |= {"prediction": Texts.from_strings(["a"])}
+    preview = Preview(Frame(columns), np.array([[True], [False]]))
     tally = ScoreTally(("a", "b"), 0, 0, 0, np.array([1, 0]))
     summary = Summary((plan,), (), spec, 1, 0, tally, (preview,))
     text = render(summary, 60)

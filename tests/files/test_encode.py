@@ -5,7 +5,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +18,8 @@ from matscore.files.encode import (
     finish_frame,
     round_to,
 )
+from matscore.frame import Frame
+from matscore.kernel import Texts
 from matscore.matrix import Model
 from matscore.pipeline import ChunkResult
 from matscore.score import Scored, ScoreOptions, score_rows
@@ -38,12 +39,12 @@ def score(values: list[float]) -> Scored:
     return score_rows(model, [column], len(values), options, missing if missing.any() else None)[0]
 
 
-def frame_of(spec: OutputSpec, labels: list[str], values: list[float]) -> pl.DataFrame:
-    texts = pl.Series(labels, dtype=pl.String)
+def frame_of(spec: OutputSpec, labels: list[str], values: list[float]) -> Frame:
+    texts = Texts.from_strings(labels)
     return finish_frame(spec, make_frame(COLUMNS, texts, [texts], score(values)))
 
 
-def encode(spec: OutputSpec, frames: list[pl.DataFrame]) -> bytes:
+def encode(spec: OutputSpec, frames: list[Frame]) -> bytes:
     chunks = [
         ChunkResult("f", encode_frame(spec, f) if f.height else b"", f.height, None) for f in frames
     ]
@@ -56,10 +57,10 @@ def test_csv_reads_back_to_the_same_labels_and_bits() -> None:
     frame = frame_of(SPEC, LABELS, [0.1 * i for i in range(8)])
     header, *rows = csv.reader(io.StringIO(encode(SPEC, [frame]).decode(), newline=""))
     names = ["id", "kept", "a", "b", "prediction", "probability_a", "probability_b", "margin"]
-    assert header == names == list(SPEC.schema)
+    assert header == names == list(SPEC.kinds)
     assert [row[0] for row in rows] == LABELS
     for name in ("a", "b", "probability_a", "margin"):
-        assert [float(row[names.index(name)]) for row in rows] == frame[name].to_list()
+        assert [float(row[names.index(name)]) for row in rows] == frame.values(name)
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl"])
@@ -80,7 +81,7 @@ def test_the_same_bytes_however_the_rows_are_cut(form: Format, cuts: list[int]) 
     spec = replace(SPEC, format=form)
     frame = frame_of(spec, LABELS, [float(i) for i in range(8)])
     edges = [0, *sorted(cuts), 8]
-    parts = [frame.slice(start, stop - start) for start, stop in pairwise(edges)]
+    parts = [frame.take(np.arange(start, stop)) for start, stop in pairwise(edges)]
     assert encode(spec, parts) == encode(spec, [frame])
 
 
@@ -135,9 +136,9 @@ def test_an_empty_label_alone_makes_no_blank_line(form: Format) -> None:
 def test_a_spreadsheet_runs_nothing() -> None:
     spec = replace(SPEC, excel_safe=True)
     frame = frame_of(spec, ["=1+1", "+1", "-1", "@x", "ok", "'=1"], [-1.0] * 6)
-    assert frame["id"].to_list() == ["'=1+1", "'+1", "'-1", "'@x", "ok", "'=1"]
-    assert frame["kept"].to_list() == frame["id"].to_list()
-    assert frame["a"].to_list() == [-0.75] * 6
+    assert frame.values("id") == ["'=1+1", "'+1", "'-1", "'@x", "ok", "'=1"]
+    assert frame.values("kept") == frame.values("id")
+    assert frame.values("a") == [-0.75] * 6
 
 
 def test_missing_scores_stay_in_their_row() -> None:

@@ -8,13 +8,11 @@ import struct
 from dataclasses import dataclass, replace
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matscore.errors import InputError
-from matscore.files import parse
 from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
 from matscore.files.split import Chunk, iter_chunks
 from matscore.grammar import MISSING_VALUES
@@ -135,7 +133,7 @@ def check_rows(layout: Layout, parsed: ParsedRows, chunk: Chunk, reading: Readin
     features = np.array(parsed.features).T.reshape(parsed.n_rows, len(layout.feature_columns))
     assert [bits(tuple(row)) for row in features.tolist()] == [bits(r.features) for _, r in good]
     for column in layout.text_columns:
-        texts = parsed.texts[column].fill_null("").to_list()
+        texts = list(parsed.texts[column])
         assert texts == [records[i].cells[column] for i, _ in good]
     missing = [any(math.isnan(x) for x in row.features) for _, row in good]
     assert (parsed.has_missing is not None) == any(missing)
@@ -318,34 +316,9 @@ def test_quoted_text_far_past_the_parsers_own_pieces() -> None:
     data = "".join(f'{i},"{label}",{i}\r\n' for i, label in enumerate(labels)).encode()
     layout = Layout(None, 3, 1, (), (2, 0))
     parsed = parse_chunk(layout, Chunk("x", data, 1, 0, len(labels), 0))
-    assert parsed.texts[1].to_list() == [label.replace('""', '"') for label in labels]
+    assert list(parsed.texts[1]) == [label.replace('""', '"') for label in labels]
     assert parsed.features[0].tolist() == list(range(len(labels)))
     assert parsed.rejects == []
-
-
-def is_fast(layout: Layout, data: bytes) -> bool:
-    """Say whether a text is read without a second look."""
-    chunk = next(iter_chunks("x", [data], delimiter=layout.delimiter, chunk_bytes=10**9))
-    return parse._parse_fast(layout, chunk) is not None
-
-
-@pytest.mark.parametrize(
-    ("layout", "data"),
-    [
-        (PLAIN, b"x,1,2\ny,3,4\n"),
-        (PLAIN, b"x,1,2\ny,3,4"),
-        (PLAIN, b"x,1,2\r\ny,3,4\r\n"),
-        (PLAIN, b'"x,\n""",1,2\r\n"y",3,"4"\r\n'),
-        (PROJECTED, b"x,1,q,2\n"),
-        (ZERO, b"x,,2\ny,NA,4\n"),
-        (KEPT, b"NA,NA,2\ny,NaN,4\n"),
-        (PIXELS, b"x,0,2\ny,1,1\n"),
-        (PLAIN, b"x^2,1,2\n"),
-        (Layout(None, 1, 0, (), ()), b"x\n"),
-    ],
-)
-def test_good_data_is_read_fast(layout: Layout, data: bytes) -> None:
-    assert is_fast(layout, data)
 
 
 def reject_of(layout: Layout, data: bytes) -> Reject:
@@ -373,6 +346,10 @@ def reject_of(layout: Layout, data: bytes) -> Reject:
         (PLAIN, b'"x\nx",1,2\n"y\ny",3,a\n', 3, 3, '"a" is not a number', ""),
         (PLAIN, b'x,1,2\n5" y,3,4\n', 2, 1, "a quote inside an unquoted cell", "quote the whole"),
         (PLAIN, b'x,1,2\ny,"3"x,4\n', 2, 2, "text after a closing quote", "double a quote"),
+        (PLAIN, b'x,1,2\n"a,b",c"d\n', 2, 2, "a quote inside an unquoted cell", "quote the whole"),
+        (PLAIN, b'x,1,2\n1,"a" ,1\n', 2, 2, "text after a closing quote", "double a quote"),
+        (PLAIN, b'x,1,2\n"a\\"b",1,2\n', 2, 1, "a quote escaped by a backslash", "double it"),
+        (PLAIN, b'x,1,2\na,b\\"c,2\n', 2, 2, "a quote escaped by a backslash", "double it"),
     ],
 )
 def test_a_bad_record_is_named(
@@ -425,4 +402,4 @@ def test_a_row_of_100_000_columns() -> None:
     data = "".join(f"r{j}," + ",".join(map(str, range(n))) + "\n" for j in range(3)).encode()
     parsed = parse_chunk(layout, Chunk("x", data, 1, 0, 3, 0))
     assert parsed.features[-1].tolist() == [n - 1] * 3
-    assert isinstance(parsed.texts[0], pl.Series)
+    assert list(parsed.texts[0]) == ["r0", "r1", "r2"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from matscore.errors import InputError
 from matscore.files import split
-from matscore.files.split import Chunk, find_cut, iter_chunks
+from matscore.files.split import Chunk, iter_chunks
+from matscore.kernel import find_cut
 from tests.files.oracle import read_text
 
 CELLS = st.one_of(

@@ -98,11 +98,11 @@ def classify_file(
         work = Classify(take_model(plan, held), score, columns, run.gather)
         if write.top_k is None:
             return work
-        from matscore.work.ranked import list_names
+        from matscore.kernel import Texts
         from matscore.work.top import ClassifyTop
 
         ranks = make_rank_columns(plan, score, write)
-        return ClassifyTop(work, write.top_k, ranks, list_names(plan.categories))
+        return ClassifyTop(work, write.top_k, ranks, Texts.from_strings(plan.categories))
 
     return run_files(
         features,

@@ -13,6 +13,7 @@ from matscore.beside import Companion, make_companion
 from matscore.budget import fit_budget
 from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import MisfitError, UsageError
+from matscore.files.columnar import require_pyarrow
 from matscore.files.deliver import BinaryFile, deliver_rejects, deliver_results
 from matscore.files.encode import Format
 from matscore.files.parse import Layout
@@ -259,6 +260,8 @@ def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> 
     form = asked or named or "csv"
     if form not in _FORMATS:
         raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(_FORMATS)}")
+    if form in ("parquet", "arrow"):
+        require_pyarrow()
     return form
 
 

@@ -20,13 +20,13 @@ from matscore.items import (
     read_seen,
     suggest_chunk,
 )
+from matscore.kernel import Texts
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions
 from matscore.prepare import Weights, make_output_spec
 from matscore.retrieve import Catalog, Metric, RecommendOptions
 from matscore.summary import Progress, Summary
 from matscore.work import Work
-from matscore.work.ranked import list_names
 from matscore.work.recommend import MatrixColumns, Recommend, RecommendTally, ScoreItems
 
 
@@ -133,7 +133,7 @@ def recommend_file(
             if exclude is None
             else read_seen(str(exclude), read, plan.categories, checksum=run.checksum)
         )
-        labels = list_names(plan.categories)
+        labels = Texts.from_strings(plan.categories)
         return Recommend(catalog, labels, recommend, columns, seen, run.gather)
 
     summary: Summary[RecommendTally] = run_files(

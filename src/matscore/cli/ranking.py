@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
@@ -32,6 +31,7 @@ from matscore.cli.text import (
     show_similarity,
     signs_for,
 )
+from matscore.frame import Frame, join_frames, read_numbers
 from matscore.work.ranked import RankColumns, RankedPreview
 from matscore.work.recommend import MatrixColumns, RecommendTally
 
@@ -134,21 +134,20 @@ def render_ranks(
         Lines.
     """
     spec = cast("OutputSpec", summary.output)
-    frames = [preview.frame for preview in previews]
-    frame = pl.concat(frames) if frames else pl.DataFrame(schema=spec.schema)
+    frame = join_frames([preview.frame for preview in previews], spec.kinds)
     tied = np.concatenate([np.zeros(0, dtype=bool), *(preview.tied for preview in previews)])
-    first = frame["rank"].fill_null(1).to_numpy() == 1
+    first = np.array([rank in (1, None) for rank in frame.values("rank")], dtype=bool)
     made = [_text(frame, columns.label_name, signs, first, is_label=True)]
     made += [_text(frame, name, signs, first) for name in columns.kept_names]
-    ranks = ["" if rank is None else str(rank) for rank in frame["rank"]]
-    styles = _style_ranks(frame["rank"], tied)
+    ranks = ["" if rank is None else str(rank) for rank in frame.values("rank")]
+    styles = _style_ranks(frame.values("rank"), tied)
     made.append(Column("rank", ranks, [DIM] * len(ranks), is_numeric=True))
     made.append(_text(frame, columns.chosen_name, signs, None, styles))
     for name in columns.number_names:
         made.append(_number(frame, name, spec.precision, signs, tied, styles))
     left = width - count_cells([c.least(ROOMY) for c in made]) - GAP
     if columns.scores and left >= _LEAST_BAR:
-        made.append(_bars(frame["score"], min(left, _BAR), signs))
+        made.append(_bars(read_numbers(frame["score"]), min(left, _BAR), signs))
     return list(render_columns(made, width, signs))
 
 
@@ -183,7 +182,7 @@ def render_matrix(
         return []
     scores: NDArray[np.float64] = np.concatenate(found)
     spec = cast("OutputSpec", summary.output)
-    labels = pl.concat([_first_lines(preview.frame) for preview in previews])
+    labels = join_frames([_first_lines(preview.frame) for preview in previews], spec.kinds)
     made = [_text(labels, columns.label_name, signs, None, is_label=True)]
     best = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
     shown = 0
@@ -213,12 +212,15 @@ def _take_previews(summary: Summary[Any]) -> list[RankedPreview]:
     return taken
 
 
-def _first_lines(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.filter(pl.col("rank").fill_null(1) == 1) if "rank" in frame.columns else frame
+def _first_lines(frame: Frame) -> Frame:
+    if "rank" not in frame.columns:
+        return frame
+    first = [i for i, rank in enumerate(frame.values("rank")) if rank in (1, None)]
+    return frame.take(np.array(first, dtype=np.int64))
 
 
 def _text(
-    frame: pl.DataFrame,
+    frame: Frame,
     name: str,
     signs: Signs,
     shown: NDArray[np.bool_] | None,
@@ -228,7 +230,7 @@ def _text(
 ) -> Column:
     """Return a column of text, or of row numbers; blank where it says what the line above says."""
     cells = []
-    for place, value in enumerate(frame[name].to_list()):
+    for place, value in enumerate(frame.values(name)):
         if shown is not None and not shown[place]:
             cells.append("")
         elif value is None:
@@ -239,26 +241,25 @@ def _text(
     return Column(signs.show(name), cells, styles or [""] * len(cells), is_label)
 
 
-def _style_ranks(ranks: pl.Series, tied: NDArray[np.bool_]) -> list[str]:
+def _style_ranks(ranks: Sequence[int | None], tied: NDArray[np.bool_]) -> list[str]:
     styles = []
-    for rank, tie in zip(ranks.to_list(), tied.tolist(), strict=True):
+    for rank, tie in zip(ranks, tied.tolist(), strict=True):
         styles.append(DIM if rank is None else TIED if tie else BEST if rank == 1 else "")
     return styles
 
 
 def _number(
-    frame: pl.DataFrame,
+    frame: Frame,
     name: str,
     precision: int | None,
     signs: Signs,
     tied: NDArray[np.bool_],
     styles: Sequence[str],
 ) -> Column:
-    values = frame[name]
-    numbers = format_numbers(values.fill_null(np.nan).to_list(), precision)
+    numbers = format_numbers(read_numbers(frame[name]).tolist(), precision)
     slot = 2 * bool(tied.any())
     cells = []
-    for number, value, tie in zip(numbers, values.to_list(), tied.tolist(), strict=True):
+    for number, value, tie in zip(numbers, frame.values(name), tied.tolist(), strict=True):
         shown = number if value is not None else ""
         cells.append(shown + (f" {signs.tie}" if tie else " " * slot))
     return Column(name, cells, styles, is_numeric=True)
@@ -280,9 +281,9 @@ def _marked(
     return Column(signs.show(name), cells, styles, is_numeric=True)
 
 
-def _bars(scores: pl.Series, longest: int, signs: Signs) -> Column:
+def _bars(scores: NDArray[np.float64], longest: int, signs: Signs) -> Column:
     """Return bars as long as the scores, the highest of all the longest; none under zero."""
-    values = scores.fill_null(np.nan).fill_nan(0.0).to_numpy()
+    values = np.nan_to_num(scores)
     highest = max(values.max(initial=0.0), np.finfo(np.float64).tiny)
     lengths = np.ceil(np.clip(values / highest, 0.0, 1.0) * longest).astype(int)
     return Column("", [signs.bar * n for n in lengths], ["cyan"] * len(values))

@@ -87,7 +87,7 @@ def _explain_row(
     names += ["intercept"] * (model.intercept is not None)
     heads = [signs.shorten(signs.show(name), _LONGEST) for name in model.categories]
     sums = [_add_up(model, values, j, signs) for j in range(len(heads))]
-    label = str(preview.frame[row, 0])
+    label = str(preview.frame.values(next(iter(preview.frame.columns)))[row])
     yield Text(signs.shorten(signs.show(label[:1000]), width), style=_HEAD)
     lines = list(_write_across(names, heads, sums, marks, signs))
     if max(line.cell_len for line in lines) > width:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.console import Console
@@ -33,6 +32,7 @@ from matscore.cli.columns import (
 )
 from matscore.cli.heat import Heat, has_many_colors
 from matscore.cli.text import Signs, format_numbers, plural, show_product, signs_for
+from matscore.frame import Frame, join_frames, read_numbers
 from matscore.grammar import is_number
 from matscore.product import Floats
 
@@ -59,7 +59,7 @@ class _Rows:
     """The first rows of an output, with the signs and styles of their best cells."""
 
     spec: ScoreColumns
-    frame: pl.DataFrame
+    frame: Frame
     marks: NDArray[np.bool_]
     signs: Signs
     precision: int | None = None
@@ -78,7 +78,7 @@ class _Rows:
     def label(self) -> Column:
         spec = self.spec
         if spec.numbered:
-            cells = [str(row) for row in self.frame[spec.label_name]]
+            cells = [str(row) for row in self.frame.values(spec.label_name)]
             return Column(self.signs.show(spec.label_name), cells, [""] * len(cells), True, True)
         return replace(self._text(spec.label_name), is_label=True)
 
@@ -88,7 +88,7 @@ class _Rows:
     def scores(self, n: int) -> list[Column]:
         places = self._places(self.spec.score_names[:n])
         return [
-            self._marked(name, self.frame[name], self.marks[i], places.get(name))
+            self._marked(name, self._numbers(name), self.marks[i], places.get(name))
             for i, name in enumerate(self.spec.score_names[:n])
         ]
 
@@ -100,7 +100,7 @@ class _Rows:
         places = {} if spec.scores else self._places(shown)
         return [
             replace(
-                self._marked(name, self.frame[name], mark, places.get(name)),
+                self._marked(name, self._numbers(name), mark, places.get(name)),
                 short=self.signs.show(f"p({category})"),
             )
             for category, name, mark in names
@@ -121,7 +121,7 @@ class _Rows:
             return []
         alone = not (self.spec.scores or self.spec.probabilities)
         cells, styles = [], []
-        for name, tied in zip(self.frame["prediction"], self.tied, strict=True):
+        for name, tied in zip(self.frame.values("prediction"), self.tied, strict=True):
             cell = self.signs.dash if name is None else self.signs.show(name)
             cells.append(f"{cell} {self.signs.tie}" if tied and alone else cell)
             styles.append(DIM if name is None else TIED if tied else BEST)
@@ -131,10 +131,10 @@ class _Rows:
         if not self.spec.margin:
             return []
         unmarked: NDArray[np.bool_] = np.zeros_like(self.tied)
-        return [self._marked("margin", self.frame["margin"], unmarked)]
+        return [self._marked("margin", self._numbers("margin"), unmarked)]
 
     def _text(self, name: str) -> Column:
-        texts = self.frame[name].fill_null("").to_list()
+        texts = [text or "" for text in self.frame.values(name)]
         cells = [
             self.signs.show(text[:_LONGEST]) + self.signs.ellipsis * (len(text) > _LONGEST)
             for text in texts
@@ -144,21 +144,24 @@ class _Rows:
         styles = [""] * len(cells)
         return Column(self.signs.show(name), cells, styles, is_numeric=bool(filled) and numeric)
 
+    def _numbers(self, name: str) -> Floats:
+        return read_numbers(self.frame[name])
+
     def _places(self, names: Sequence[str]) -> dict[str, Floats]:
         """Return where the numbers of some columns stand on the scale of colours, if any is."""
         if self.heat is None or not names:
             return {}
-        scaled = self.heat.place(self.frame.select(names).to_numpy())
+        scaled = self.heat.place(self.frame.numbers(names))
         return dict(zip(names, scaled.T, strict=True))
 
     def _marked(
         self,
         name: str,
-        values: pl.Series | Floats,
+        values: Floats,
         marks: NDArray[np.bool_],
         places: Floats | None = None,
     ) -> Column:
-        numbers = format_numbers(list(values), self.precision)
+        numbers = format_numbers(values.tolist(), self.precision)
         cells, styles = [], []
         slot = 2 * bool(marks.any())
         for row, (number, mark, tied) in enumerate(zip(numbers, marks, self.tied, strict=True)):
@@ -173,7 +176,7 @@ class _Rows:
         return Column(self.signs.show(name), cells, styles, is_numeric=True)
 
     def _best_of(self, names: Sequence[str]) -> NDArray[np.float64]:
-        values = self.frame.select(names).to_numpy()
+        values = self.frame.numbers(names)
         chosen = np.where(self.decided, self.marks.argmax(axis=0), values.argmax(axis=1))
         best: NDArray[np.float64] = np.take_along_axis(values, chosen[:, None], axis=1)[:, 0]
         return best
@@ -214,7 +217,7 @@ def _take_rows(summary: Summary[ScoreTally], signs: Signs) -> _Rows:
     n_categories = len(columns.categories)
     frames = [preview.frame for preview in summary.previews]
     marks = [preview.marks for preview in summary.previews if preview.marks is not None]
-    frame = pl.concat(frames) if frames else pl.DataFrame(schema=output.schema)
+    frame = join_frames(frames, output.kinds)
     found = np.hstack([np.zeros((n_categories, 0), dtype=bool), *marks])[:, : output.max_rows]
     return _Rows(columns, frame.head(output.max_rows), found, signs, output.precision)
 

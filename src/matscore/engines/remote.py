@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import platform
 import socket
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-import polars as pl
 
 import matscore
 from matscore.errors import FileError, MatscoreError, OutputError
@@ -231,9 +231,17 @@ def describe_environment() -> dict[str, str]:
         "Python": platform.python_version(),
         "matscore": matscore.__version__,
         "numpy": np.__version__,
-        "polars": pl.__version__,
+        "pyarrow": _find_pyarrow(),
         "the rounding of products": digest[:8],
     }
+
+
+def _find_pyarrow() -> str:
+    """Return the version of PyArrow, which Parquet and Arrow come from; nothing without it."""
+    try:
+        return importlib.metadata.version("pyarrow")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _keep_rejects(results: Iterable[ChunkResult], rejects: list[Reject]) -> Iterator[ChunkResult]:

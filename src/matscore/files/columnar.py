@@ -1,6 +1,7 @@
-"""Read Parquet and Arrow IPC with Polars alone, a bounded number of rows at a time.
+"""Read Parquet and Arrow IPC with PyArrow, a bounded number of rows at a time.
 
-Parquet is read in slices: ``collect_batches`` ends early, without an error, when its thread panics.
+An Arrow file is read block by block, after a look at whether its blocks fill it, which PyArrow does
+not tell; of a stream it is looked at whether its end is there.
 """
 
 from __future__ import annotations
@@ -8,36 +9,31 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, TypeAlias, cast
+from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
-import polars as pl
-
-from matscore.errors import FileError, InputError
-from matscore.files.arrow import (
-    FILE_MAGIC,
-    Content,
-    DamageError,
-    Reader,
-    open_arrow_file,
-    open_arrow_stream,
-)
+from matscore.errors import FileError, InputError, MissingExtraError
 
 ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
 
-# A slice decodes the row groups that it touches, so it had better not be small.
-_SLICE_BYTES = 32 << 20
+COPY_BYTES = 1 << 20
 _DESCRIPTORS = Path("/proc/self/fd")
 
-# Polars panics with a BaseException.
-_DAMAGE = (
-    DamageError, struct.error, UnicodeDecodeError, OSError,
-    pl.exceptions.PolarsError, pl.exceptions.PanicException,
-)  # fmt: skip
+# Arrow Columnar Format, "Serialization and Interprocess Communication".
+_MAGIC = b"ARROW1"
+_END_MARK = b"\xff\xff\xff\xff" + bytes(4)
+
+Batches: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
+"""Takes names of columns and about how many rows; gives record batches."""
+
+
+class DamageError(Exception):
+    """Damage that is found here."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class ColumnarFile:
         The input's name as it was given.
     names : tuple of str
         Column names in file order, all different.
-    dtypes : tuple of polars.DataType
+    types : tuple of pyarrow.DataType
         Their types.
     n_rows : int or None
         Number of rows; None for an Arrow stream from a pipe.
@@ -58,27 +54,26 @@ class ColumnarFile:
 
     path: str
     names: tuple[str, ...]
-    dtypes: tuple[pl.DataType, ...]
+    types: tuple[Any, ...]
     n_rows: int | None
-    _content: Content = field(repr=False)
-    _source: Path | None = field(repr=False)
-    _stamp: tuple[int, ...] | None = field(repr=False)
+    _batches: Batches = field(repr=False)
+    _file: BinaryIO | None = field(repr=False)
     _resources: ExitStack = field(repr=False)
 
-    def iter_frames(self, columns: Sequence[str], n_rows_per_chunk: int) -> Iterator[pl.DataFrame]:
+    def iter_tables(self, columns: Sequence[str], n_rows_per_chunk: int) -> Iterator[Any]:
         """Yield the rows in file order; only once where an Arrow stream is a pipe.
 
         Parameters
         ----------
         columns : sequence of str
-            At least one name; the frames have these columns, in this order.
+            At least one name; the tables have these columns, in this order.
         n_rows_per_chunk : int
-            Rows of every frame but the last. Memory grows with it, and with the size of the
+            Rows of every table but the last. Memory grows with it, and with the size of the
             file's row groups or record batches, but not with their number.
 
         Yields
         ------
-        DataFrame
+        pyarrow.Table
             One row or more.
 
         Raises
@@ -103,13 +98,15 @@ class ColumnarFile:
     ) -> None:
         self.close()
 
-    def _iter_checked(self, columns: Sequence[str], n_rows: int) -> Iterator[pl.DataFrame]:
+    def _iter_checked(self, columns: Sequence[str], n_rows: int) -> Iterator[Any]:
+        stamp = _stamp_of(self._file)
         with _tell_damage(self.path):
-            for frame in self._content.iter_frames(columns, n_rows):
-                if _stamp_of(self._source) != self._stamp:
+            for batch in self._batches(columns, n_rows):
+                if _stamp_of(self._file) != stamp:
                     what, hint = "changed while it was read", "run again when it is complete"
                     raise FileError(self.path, what, hint)
-                yield frame
+                batch.validate(full=True)
+                yield batch
 
 
 def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) -> ColumnarFile:
@@ -135,50 +132,57 @@ def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) ->
     FileError
         The file cannot be opened, or is damaged.
     InputError
-        Two columns have one name, or a column's type cannot be read.
+        Two columns have one name.
+    MissingExtraError
+        PyArrow is not installed.
 
     Examples
     --------
-    >>> from io import BytesIO
-    >>> pipe = BytesIO()
-    >>> pl.DataFrame({"id": ["a", "b", "c"], "x": [1, 2, 3]}).write_parquet(pipe)
+    >>> import io, pyarrow, pyarrow.parquet
+    >>> pipe = io.BytesIO()
+    >>> table = pyarrow.table({"id": ["a", "b", "c"], "x": [1, 2, 3]})
+    >>> pyarrow.parquet.write_table(table, pipe)
     >>> _ = pipe.seek(0)
     >>> with open_columnar("-", pipe, "parquet") as file:
-    ...     print(file.names, [frame["x"].to_list() for frame in file.iter_frames(["x"], 2)])
+    ...     print(file.names, [table["x"].to_pylist() for table in file.iter_tables(["x"], 2)])
     ('id', 'x') [[1, 2], [3]]
     """
-    # Else one column whose time zone is an offset, as pandas writes, makes the file unreadable.
-    os.environ.setdefault("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")
+    require_pyarrow()
     with ExitStack() as resources:
         file = resources.enter_context(_open_file(path)) if stream is None else stream
         with _tell_damage(path):
-            reader = Reader(file)
-            is_stream = format == "arrow" and reader.peek(len(FILE_MAGIC)) != FILE_MAGIC
+            reader = _Reader(file)
+            is_stream = format == "arrow" and reader.peek(len(_MAGIC)) != _MAGIC
             if stream is not None and not is_stream:
                 file = resources.enter_context(_copy_pipe(path, reader))
-            source = None if file is stream else _find_source(file)
-            stamp = _stamp_of(source)
             if is_stream:
-                content = open_arrow_stream(path, reader, is_pipe=source is None)
-            elif format == "arrow":
-                content = open_arrow_file(path, Reader(file))
+                schema, n_rows, batches = _open_stream(reader, is_pipe=stream is not None)
             else:
-                content = _open_parquet(path, cast(Path, source))
-        return ColumnarFile(
-            path,
-            tuple(content.schema.names()),
-            tuple(content.schema.dtypes()),
-            content.n_rows,
-            content,
-            source,
-            stamp,
-            resources.pop_all(),
-        )
+                open_format = _open_arrow if format == "arrow" else _open_parquet
+                schema, n_rows, batches = open_format(file)
+        _refuse_doubles(path, schema.names)
+        own = None if file is stream else file
+        names, types = tuple(schema.names), tuple(schema.types)
+        return ColumnarFile(path, names, types, n_rows, batches, own, resources.pop_all())
+
+
+def require_pyarrow() -> None:
+    """Check that PyArrow is there.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not.
+    """
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("parquet", "Parquet and Arrow") from error
 
 
 def iter_parquet(
     path: str, columns: Sequence[str], start: int, stop: int, n_rows_per_chunk: int
-) -> Iterator[pl.DataFrame]:
+) -> Iterator[Any]:
     """Yield some rows of a Parquet file.
 
     Parameters
@@ -186,15 +190,15 @@ def iter_parquet(
     path : str
         The file.
     columns : sequence of str
-        At least one name; the frames have these columns, in this order.
+        At least one name; the tables have these columns, in this order.
     start, stop : int
         The rows.
     n_rows_per_chunk : int
-        Rows of every frame but the last.
+        Rows of every table but the last.
 
     Yields
     ------
-    DataFrame
+    pyarrow.Table
         One row or more.
 
     Raises
@@ -202,68 +206,124 @@ def iter_parquet(
     FileError
         The file cannot be read, or is damaged.
     """
-    os.environ.setdefault("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")
+    require_pyarrow()
     with _open_file(path) as file, _tell_damage(path):
-        rows = pl.scan_parquet(_find_source(file), glob=False, hive_partitioning=False)
-        slices = _iter_slices(rows.select(columns), stop, n_rows_per_chunk, start)
-        yield from rebatch(slices, n_rows_per_chunk)
+        opened = _open_parquet_file(file)
+        batches = _iter_parquet(opened, columns, n_rows_per_chunk, start, stop)
+        yield from rebatch(batches, n_rows_per_chunk)
 
 
-def rebatch(frames: Iterable[pl.DataFrame], n_rows: int) -> Iterator[pl.DataFrame]:
-    """Cut and join frames so that all have the same number of rows but the last.
+def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
+    """Cut and join record batches so that all have the same number of rows but the last.
 
     Parameters
     ----------
-    frames : iterable of DataFrame
-        Frames of one schema, of any height.
+    batches : iterable of pyarrow.RecordBatch
+        Of one schema, of any length.
     n_rows : int
-        Rows of each frame to come.
+        Rows of each table to come.
 
     Yields
     ------
-    DataFrame
-        Rows in the same order; no frame is empty.
+    pyarrow.Table
+        Rows in the same order; none is empty.
 
     Examples
     --------
-    >>> frames = [pl.DataFrame({"x": x}) for x in ([1], [2, 3, 4, 5], [])]
-    >>> [frame["x"].to_list() for frame in rebatch(frames, 2)]
+    >>> import pyarrow
+    >>> batches = [pyarrow.record_batch({"x": x}) for x in ([1], [2, 3, 4, 5])]
+    >>> [table["x"].to_pylist() for table in rebatch(batches, 2)]
     [[1, 2], [3, 4], [5]]
     """
-    held: list[pl.DataFrame] = []
+    import pyarrow as pa
+
+    held: list[Any] = []
     n_held = 0
-    for frame in frames:
+    for batch in batches:
         start = 0
-        while start < frame.height:
-            piece = frame.slice(start, n_rows - n_held)
+        while start < batch.num_rows:
+            piece = batch.slice(start, n_rows - n_held)
             held.append(piece)
-            n_held += piece.height
-            start += piece.height
+            n_held += piece.num_rows
+            start += piece.num_rows
             if n_held == n_rows:
-                yield pl.concat(held) if len(held) > 1 else piece
+                yield pa.Table.from_batches(held)
                 held, n_held = [], 0
     if held:
-        yield pl.concat(held)
+        yield pa.Table.from_batches(held)
+
+
+class _Reader:
+    """Reads a file or pipe exactly as far as it is asked to, as PyArrow wants a file to be."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._peeked = b""
+        self.last = b""  # what was read at last, eight bytes at most
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes, fewer where it ends; they will be read again."""
+        while len(self._peeked) < size and (piece := self._stream.read(size - len(self._peeked))):
+            self._peeked += piece
+        return self._peeked[:size]
+
+    def read(self, size: int) -> bytes:
+        """Return the next `size` bytes, fewer where it ends."""
+        pieces = []
+        while size > 0 and (piece := self._read_some(min(size, COPY_BYTES))):
+            pieces.append(piece)
+            size -= len(piece)
+        data = b"".join(pieces)
+        self.last = (self.last + data[-8:])[-8:]
+        return data
+
+    def _read_some(self, size: int) -> bytes:
+        piece, self._peeked = self._peeked[:size], self._peeked[size:]
+        return piece or self._stream.read(size)
+
+    def iter_rest(self) -> Iterator[bytes]:
+        """Yield all that is left."""
+        while piece := self._read_some(COPY_BYTES):
+            yield piece
+
+    def rewind(self) -> None:
+        """Go back to the start of a file."""
+        self._peeked = self.last = b""
+        self._stream.seek(0)
+
+    def readable(self) -> bool:
+        """Say yes, for PyArrow."""
+        return True
+
+    def close(self) -> None:
+        """Leave the file open, which is another's."""
 
 
 @contextmanager
 def _tell_damage(path: str) -> Iterator[None]:
+    import pyarrow as pa
+
     try:
         yield
-    except _DAMAGE as error:
+    except (
+        DamageError, struct.error, UnicodeDecodeError, OSError, MemoryError, OverflowError,
+        pa.ArrowException,
+    ) as error:  # fmt: skip
+        if isinstance(error, FileError):
+            raise
         what, hint = f"cannot be read: {_reason_of(error)}", "it may be cut off or damaged"
         raise FileError(path, what, hint) from error
 
 
 def _reason_of(error: BaseException) -> str:
-    if isinstance(error, pl.exceptions.PanicException):
-        return "it holds something that Polars cannot read"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     if isinstance(error, struct.error | UnicodeDecodeError):
         return "its structure is broken"
     line = (str(error).splitlines() or [type(error).__name__])[0]
-    return line.removeprefix("parquet: ").removeprefix("File out of specification: ")[:120]
+    return line[:1].lower() + line[1:120]
 
 
 def _open_file(path: str) -> BinaryIO:
@@ -273,13 +333,14 @@ def _open_file(path: str) -> BinaryIO:
         raise FileError(path, (getattr(error, "strerror", None) or str(error)).lower()) from error
 
 
-def _copy_pipe(path: str, reader: Reader) -> BinaryIO:
+def _copy_pipe(path: str, reader: _Reader) -> BinaryIO:
     make = tempfile.TemporaryFile if _DESCRIPTORS.is_dir() else tempfile.NamedTemporaryFile
     try:
         with ExitStack() as on_error:
             copy = cast(BinaryIO, on_error.enter_context(make(prefix="matscore-")))
             copy.writelines(reader.iter_rest())
             copy.flush()
+            copy.seek(0)
             on_error.pop_all()
             return copy
     except OSError as error:
@@ -287,47 +348,130 @@ def _copy_pipe(path: str, reader: Reader) -> BinaryIO:
         raise FileError(path, what, "store it in a file and name that") from error
 
 
-def _find_source(file: BinaryIO) -> Path:
-    """Name an open file for Polars, by its descriptor where descriptors have names.
-
-    So it stays the same file when another one takes its path, and Polars sees no pattern and no
-    address in the path.
-    """
-    source = _DESCRIPTORS / str(file.fileno())
-    return source if source.exists() else Path(file.name).absolute()
-
-
-def _stamp_of(source: Path | None) -> tuple[int, ...] | None:
-    if source is None:
+def _stamp_of(file: BinaryIO | None) -> tuple[int, ...] | None:
+    if file is None:
         return None
-    info = source.stat()
+    info = os.fstat(file.fileno())
     return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
-def _open_parquet(path: str, source: Path) -> Content:
-    rows = pl.scan_parquet(source, glob=False, hive_partitioning=False)
-    try:
-        schema = rows.collect_schema()
-    except pl.exceptions.DuplicateError as error:
-        raise InputError(path, str(error), "rename one of them") from error
-    n_rows: int = rows.select(pl.len()).collect().item()
-
-    def iter_frames(columns: Sequence[str], size: int) -> Iterator[pl.DataFrame]:
-        return _iter_slices(rows.select(columns), n_rows, size)
-
-    return Content(schema, n_rows, iter_frames)
+def _refuse_doubles(path: str, names: Sequence[str]) -> None:
+    for column, name in enumerate(names):
+        if name in names[:column]:
+            what, hint = "an earlier column has the same name", "rename one of them"
+            raise InputError(path, what, hint, column=column + 1, name=name)
 
 
-def _iter_slices(
-    rows: pl.LazyFrame, n_rows: int, chunk: int, start: int = 0
-) -> Iterator[pl.DataFrame]:
-    size = chunk
-    while start < n_rows:
-        frame = rows.slice(start, min(size, n_rows - start)).collect()
-        if frame.height != min(size, n_rows - start):
-            raise DamageError(f"it does not have the {n_rows} rows that it claims")
-        yield frame
-        start += size
-        # As many rows as make a slice of the size aimed at; less, since the next may be longer.
-        fitting = frame.height * _SLICE_BYTES // max(int(frame.estimated_size()), 1)
-        size = max(min(fitting, 4 * size) // chunk, 1) * chunk
+def _open_parquet_file(file: BinaryIO) -> Any:
+    import pyarrow.parquet
+
+    return pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
+
+
+def _open_parquet(file: BinaryIO) -> tuple[Any, int, Batches]:
+    opened = _open_parquet_file(file)
+    n_rows = opened.metadata.num_rows
+
+    def iter_batches(columns: Sequence[str], size: int) -> Iterator[Any]:
+        return _iter_parquet(opened, columns, size, 0, n_rows)
+
+    return opened.schema_arrow, n_rows, iter_batches
+
+
+def _iter_parquet(
+    opened: Any, columns: Sequence[str], size: int, start: int, stop: int
+) -> Iterator[Any]:
+    sizes = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    groups = [i for i, end in enumerate(ends) if end > start and end - sizes[i] < stop]
+    at = ends[groups[0]] - sizes[groups[0]] if groups else stop
+    for batch in opened.iter_batches(size, groups, list(columns)) if groups else ():
+        first, last = max(start - at, 0), min(stop - at, batch.num_rows)
+        if first < last:
+            yield batch.select(list(columns)).slice(first, last - first)
+        at += batch.num_rows
+    if at < stop:
+        raise DamageError(f"it does not have the {stop} rows that it claims")
+
+
+def _open_stream(reader: _Reader, *, is_pipe: bool) -> tuple[Any, int | None, Batches]:
+    import pyarrow.ipc
+
+    opened = [pyarrow.ipc.open_stream(reader)]
+    schema, n_rows = opened[0].schema, None
+
+    def iter_all() -> Iterator[Any]:
+        if not opened:
+            reader.rewind()
+            opened.append(pyarrow.ipc.open_stream(reader))
+        yield from opened.pop()
+        if reader.last != _END_MARK:
+            raise DamageError("it ends too early")
+        if reader.peek(1):
+            raise DamageError("something follows its end")
+
+    if not is_pipe:
+        n_rows = sum(batch.num_rows for batch in iter_all())
+
+    def iter_batches(columns: Sequence[str], _: int) -> Iterator[Any]:
+        return (batch.select(list(columns)) for batch in iter_all())
+
+    return schema, n_rows, iter_batches
+
+
+def _open_arrow(file: BinaryIO) -> tuple[Any, int, Batches]:
+    import pyarrow.ipc
+
+    _check_blocks(file)
+    opened = pyarrow.ipc.open_file(file)
+    few = pyarrow.ipc.IpcReadOptions(included_fields=[0])
+    counted = pyarrow.ipc.open_file(file, options=few)
+    n_rows = sum(counted.get_batch(i).num_rows for i in range(counted.num_record_batches))
+
+    def iter_batches(columns: Sequence[str], _: int) -> Iterator[Any]:
+        for i in range(opened.num_record_batches):
+            yield opened.get_batch(i).select(list(columns))
+
+    return opened.schema, n_rows, iter_batches
+
+
+def _check_blocks(file: BinaryIO) -> None:
+    """Refuse a file whose blocks do not fill it: bytes were put in, or are missing."""
+    end = file.seek(-10, os.SEEK_END)
+    size, magic = struct.unpack("<I6s", file.read(10))
+    if magic != _MAGIC:
+        raise DamageError("its end is missing")
+    end = file.seek(end - size)
+    footer = _Table(file.read(size), 0).follow(0)
+    blocks = sorted(footer.unpack("<qi4xq", at) for i in (2, 3) for at in footer.items(i, 24))
+    stops = [(at, at + sum(sizes)) for at, *sizes in blocks]
+    gaps = [end - stops[-1][1]] if stops else []
+    if any(stop != start for (_, stop), (start, _) in pairwise(stops)) or not all(
+        0 <= gap <= len(_END_MARK) for gap in gaps
+    ):
+        raise DamageError("its parts do not fill it")
+    file.seek(0)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table in a flatbuffer."""
+
+    data: bytes
+    at: int
+
+    def unpack(self, code: str, at: int) -> tuple[int, ...]:
+        return struct.unpack_from(code, self.data, at)
+
+    def follow(self, at: int) -> _Table:
+        return _Table(self.data, at + self.unpack("<I", at)[0])
+
+    def items(self, i: int, size: int) -> Iterator[int]:
+        """Yield where the items of the vector in the i-th field are, each of `size` bytes."""
+        slots = self.at - self.unpack("<i", self.at)[0]
+        has_slot = 4 + 2 * i < self.unpack("<H", slots)[0]
+        offset = self.unpack("<H", slots + 4 + 2 * i)[0] if has_slot else 0
+        if offset:
+            start = self.follow(self.at + offset).at + 4
+            for k in range(self.unpack("<I", start - 4)[0]):
+                yield start + size * k

@@ -6,13 +6,10 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import IO, Protocol, TypeAlias, TypeVar
 
-import polars as pl
-
 from matscore.errors import OutputError
 from matscore.files.encode import SHOWN, OutputSpec, encode_between, encode_end, encode_start
 from matscore.files.parse import Reject
 from matscore.files.rejects import encode_rejects, encode_rejects_header
-from matscore.files.sink import write_frames
 
 BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
 
@@ -59,8 +56,10 @@ def deliver_results(
         for _ in results:
             pass
     elif spec.format in ("parquet", "arrow"):
-        frames = (pl.read_ipc_stream(result.data) for result in results if result.data)
-        write_frames(frames, spec.schema, out, spec.format)
+        from matscore.files.sink import decode_batch, write_batches
+
+        batches = (decode_batch(result.data) for result in results if result.data)
+        write_batches(batches, spec.kinds, out, spec.format)
     else:
         _write_text(results, spec, out)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
+import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
-import polars as pl
 
+from matscore.frame import Frame, Kind, list_cells
+from matscore.kernel import Choices, Column, Masked, Texts, write_rows
 from matscore.product import Floats
 
 DataFormat = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow"]
@@ -23,7 +25,6 @@ FORMATS: tuple[Format, ...] = (
 SHOWN: tuple[Format, ...] = ("table", "html")
 """The formats that hold the first rows only, and are made when all rows are done."""
 
-_DELIMITERS = {"csv": ",", "tsv": "\t"}
 _BETWEEN = {"json": b",\n"}
 _END = {"json": b"\n]\n"}
 
@@ -32,12 +33,8 @@ class Columns(Protocol):
     """The columns of an output."""
 
     @property
-    def pairs(self) -> list[tuple[str, pl.DataType]]:
-        """Names and types, in order; a name that is there twice is to be refused."""
-
-    @property
-    def nullable(self) -> tuple[str, ...]:
-        """Text columns where nothing is not the same as an empty text."""
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds, in order; a name that is there twice is to be refused."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class OutputSpec:
     format : str
         One of `FORMATS`; those of `SHOWN` keep the first rows and encode no bytes.
     columns : Columns
-        Names and types.
+        Names and kinds.
     precision : int or None
         Decimals to round to.
     excel_safe : bool
@@ -68,8 +65,8 @@ class OutputSpec:
     selects: bool = False
 
     @property
-    def schema(self) -> dict[str, pl.DataType]:
-        """Names and types of the columns, in order."""
+    def kinds(self) -> dict[str, Kind]:
+        """Names and kinds of the columns, in order."""
         return dict(self.columns.pairs)
 
     def find_duplicates(self) -> list[str]:
@@ -79,76 +76,61 @@ class OutputSpec:
         ]
 
 
-def finish_frame(spec: OutputSpec, frame: pl.DataFrame) -> pl.DataFrame:
+def finish_frame(spec: OutputSpec, frame: Frame) -> Frame:
     """Round numbers and guard text as the options of the output say.
 
     Parameters
     ----------
     spec : OutputSpec
         The options.
-    frame : DataFrame
+    frame : Frame
         Rows with the columns of ``spec.columns``.
 
     Returns
     -------
-    DataFrame
+    Frame
         Rows as they are written.
     """
-    if spec.precision is not None:
-        numbers = [c for c in frame.iter_columns() if c.dtype == pl.Float64]
-        frame = frame.with_columns(_round_column(c, spec.precision) for c in numbers)
-    if spec.excel_safe:
-        texts = [c for c in frame.iter_columns() if c.dtype == pl.String]
-        frame = frame.with_columns(_guard_formulas(c).alias(c.name) for c in texts)
-    return frame
+    return Frame({name: _finish(spec, column) for name, column in frame.columns.items()})
 
 
-def encode_frame(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
+def encode_frame(spec: OutputSpec, frame: Frame) -> bytes:
     """Encode rows, without what stands once at the start and the end of the output.
 
     Parameters
     ----------
     spec : OutputSpec
         The format.
-    frame : DataFrame
-        From `finish_frame`.
+    frame : Frame
+        Rows with the columns of ``spec.columns``.
 
     Returns
     -------
     bytes
         Text in UTF-8; an Arrow stream for the formats that are not text.
     """
-    out = io.BytesIO()
-    if spec.format in _DELIMITERS:
-        if frame.width == 1:  # nothing would be a blank line, an empty text is written as ""
-            frame = frame.with_columns(c.fill_null("") for c in frame if c.dtype == pl.String)
-        frame.write_csv(out, include_header=False, separator=_DELIMITERS[spec.format])
-    elif spec.format in ("json", "jsonl"):
-        texts = [c for c in frame.iter_columns() if c.dtype == pl.String]
-        filled = [c.fill_null("") for c in texts if c.name not in spec.columns.nullable]
-        frame.with_columns(filled).write_ndjson(out)
-        if spec.format == "json":
-            return out.getvalue()[:-1].replace(b"\n", b",\n")
-    elif spec.format == "markdown":
-        return _encode_markdown(frame)
-    else:
-        frame.write_ipc_stream(out)
-    return out.getvalue()
+    form = spec.format
+    if form in ("csv", "tsv", "json", "jsonl"):
+        return write_rows(form, frame.columns, precision=spec.precision, excel_safe=spec.excel_safe)
+    finished = finish_frame(spec, frame)
+    if form == "markdown":
+        return _encode_markdown(finished, spec.kinds)
+    from matscore.files.sink import encode_batch
+
+    return encode_batch(finished)
 
 
 def encode_start(spec: OutputSpec) -> bytes:
     """Return what stands at the start of the output: the header."""
-    names = list(spec.schema)
-    if spec.excel_safe:
-        names = _guard_formulas(pl.Series(names, dtype=pl.String)).to_list()
-    if spec.format in _DELIMITERS:
-        empty = pl.DataFrame({name: [] for name in names}, schema=dict.fromkeys(names, pl.String))
-        return empty.write_csv(separator=_DELIMITERS[spec.format]).encode()
+    names = list(spec.kinds)
+    if spec.format in ("csv", "tsv"):
+        header = {name: Texts.from_strings([name]) for name in names}
+        return write_rows(spec.format, header, excel_safe=spec.excel_safe)
     if spec.format == "json":
         return b"[\n"
     if spec.format == "markdown":
-        rule = ["---:" if t.is_numeric() else "---" for t in spec.schema.values()]
-        cells = [escape_markdown(name) for name in names]
+        rule = ["---" if kind == "text" else "---:" for kind in spec.kinds.values()]
+        cells = [escape_markdown(_guard(name) if spec.excel_safe else name) for name in names]
         return f"| {' | '.join(cells)} |\n| {' | '.join(rule)} |\n".encode()
     return b""
 
@@ -190,27 +172,43 @@ def round_to(values: Floats, precision: int | None) -> Floats:
     return rounded
 
 
-def _round_column(series: pl.Series, precision: int) -> pl.Series:
-    rounded = pl.Series(series.name, round_to(series.to_numpy(), precision))
-    return rounded.set(series.is_null(), None) if series.null_count() else rounded
+def _finish(spec: OutputSpec, column: Column) -> Column:
+    if isinstance(column, Texts):
+        return column if not spec.excel_safe else _guard_texts(column)
+    if isinstance(column, Choices):
+        texts = _guard_texts(column.texts) if spec.excel_safe else column.texts
+        return Choices(column.codes, texts)
+    if isinstance(column, Masked):
+        return Masked(_round(column.values, spec.precision), column.absent)
+    rounded: Column = _round(column, spec.precision)
+    return rounded
 
 
-def _guard_formulas(series: pl.Series) -> pl.Series:
-    if series.dtype != pl.String:
-        return series
-    risky = series.str.contains(r"^[=+\-@\t\r]")
-    return pl.select(pl.when(risky).then(pl.lit("'") + series).otherwise(series)).to_series()
+def _guard_texts(texts: Texts) -> Texts:
+    cells = texts.to_strings()
+    return Texts.from_strings(None if cell is None else _guard(cell) for cell in cells)
 
 
-def _encode_markdown(frame: pl.DataFrame) -> bytes:
+def _round(values: Any, precision: int | None) -> Any:
+    return round_to(values, precision) if values.dtype == np.float64 else values
+
+
+def _guard(text: str) -> str:
+    return f"'{text}" if re.match(r"[=+\-@\t\r]", text) else text
+
+
+def _encode_markdown(frame: Frame, kinds: Mapping[str, Kind]) -> bytes:
     cells = []
-    for column in frame.iter_columns():
-        if column.dtype == pl.String:
-            texts = [escape_markdown(text or "") for text in column]
-        else:
-            texts = ["" if value is None else json.dumps(value) for value in column]
-        cells.append(texts)
+    for name, kind in kinds.items():
+        values = list_cells(frame[name])
+        cells.append([_write_markdown(value, kind) for value in values])
     return "".join(f"| {' | '.join(row)} |\n" for row in zip(*cells, strict=True)).encode()
+
+
+def _write_markdown(value: Any, kind: Kind) -> str:
+    if value is None:
+        return ""
+    return escape_markdown(value) if kind == "text" else json.dumps(value)
 
 
 def escape_markdown(text: str) -> str:

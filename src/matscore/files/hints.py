@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Callable
 
-from matscore.grammar import BLANKS, is_number, read_number, with_point
+from matscore.grammar import BLANKS, Grammar, is_number
 
 SHOWN_WIDTH = 40
 
@@ -185,7 +184,7 @@ def explain_number(text: str, decimal: str = ".") -> tuple[str, str]:
     if not core:
         return "the cell is empty", "--missing skip, zero or keep says what to do with it"
     shown = f'"{show_text(text)}"'
-    if math.isinf(read_number(with_point(core, decimal))):
+    if Grammar(decimal).is_too_large(core):
         return f"{shown} is too large for float64", "the largest number is about 1.8e308"
     if _INFINITY.fullmatch(core):
         return f"{shown} is not a finite number", "write a finite number or leave the cell empty"

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 import matscore
 from matscore.errors import OutputError, UsageError
@@ -252,8 +251,6 @@ def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
     if isinstance(value, np.ndarray):
         yield f"{value.dtype}{value.shape}".encode()
         yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
-    elif isinstance(value, pl.Series):
-        yield from _iter_pieces(value.to_list())
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield field.name.encode()

@@ -6,20 +6,20 @@ import contextlib
 from collections.abc import Set
 from typing import NoReturn
 
-import polars as pl
-
 from matscore.errors import InputError
 from matscore.files.parse import Layout, Reject
 from matscore.files.rows import parse_sound
 from matscore.files.source import SourceFacts
 from matscore.files.table import ReadOptions, iter_table, open_table
+from matscore.frame import join
+from matscore.kernel import Texts
 
 _CHUNK_BYTES = 4 * 2**20
 
 
 def read_pairs(
     path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
-) -> tuple[pl.Series, pl.Series, SourceFacts]:
+) -> tuple[Texts, Texts, SourceFacts]:
     """Read the first two columns of a file, whole.
 
     Parameters
@@ -35,9 +35,9 @@ def read_pairs(
 
     Returns
     -------
-    Series of str
+    Texts
         The first column, byte for byte.
-    Series of str
+    Texts
         The second.
     SourceFacts
         The file itself.
@@ -72,6 +72,6 @@ def read_pairs(
             parsed = parse_sound(layout, chunk, refuse)
             parts.append((parsed.texts[0], parsed.texts[1]))
         facts = table.source.facts()
-    empty = pl.Series([], dtype=pl.String)
-    whos, whats = zip(*parts, strict=True) if parts else ((empty,), (empty,))
-    return pl.concat(whos).fill_null(""), pl.concat(whats).fill_null(""), facts
+    none = Texts.from_strings([])
+    whos, whats = zip((none, none), *parts, strict=True)
+    return join(whos), join(whats), facts

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.files.source import Stamp, read_range
-from matscore.files.split import count_good_quotes
 
 _LOOK_BYTES = 2**12
 _EDGE = 2  # bytes beside a quote that tell whether it stands well
@@ -288,10 +287,19 @@ def _end_text(data: bytes, newlines: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _stand_well(data: bytes, quotes: NDArray[np.int64], way: int, delimiter: str) -> bool:
-    """Say whether all quotes stand where they may, the first one closing where `way` is 1."""
+    """Say whether all quotes stand where they may, the first one closing where `way` is 1.
+
+    The quotes of a well-formed text alternate between opening and closing, a doubled quote being a
+    close and an open side by side. So an opening quote stands after a delimiter, a line end or a
+    quote, and a closing one before a delimiter, a line end, a quote or the end.
+    """
     if not len(quotes):
         return True
-    if way:
-        # An opening quote before the first, which stands well by itself, keeps the alternation.
-        quotes, data = np.concatenate([[0], quotes + 1]), b'"' + data
-    return count_good_quotes(data, quotes, delimiter) == len(quotes)
+    codes, mark, last = np.frombuffer(data, np.uint8), ord(delimiter), len(data) - 1
+    opening, closing = quotes[way::2], quotes[1 - way :: 2]
+    before = codes[opening - 1]  # for a quote at 0 this is the last byte; mended below
+    opens = (before == mark) | (before == _NEWLINE) | (before == _QUOTE) | (opening == 0)
+    after, second = (codes[np.minimum(closing + i, last)] for i in (1, 2))
+    closes = (after == mark) | (after == _NEWLINE) | (after == _QUOTE) | (closing == last)
+    closes |= (after == _RETURN) & ((second == _NEWLINE) | (closing == last - 1))
+    return bool(opens.all() and closes.all())

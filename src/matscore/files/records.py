@@ -1,138 +1,48 @@
-"""The structure of records: how wide each is, where it stands, what is wrong with it."""
+"""Where records start, what is wrong with one, and its cells; for the few that are looked at."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.files.split import count_good_quotes
-
-_NEWLINE, _RETURN, _QUOTE = 10, 13, 34
-_BOM = "\ufeff".encode()
+_NEWLINE, _QUOTE = 10, 34
 _DELIMITERS = ",;\t|"
 
 
-@dataclass(frozen=True)
-class Records:
-    """Where the records of a chunk are.
-
-    Attributes
-    ----------
-    starts, ends : ndarray of shape (n_records,), int64
-        Byte positions in the chunk; `ends` are before the line end.
-    nexts : ndarray of shape (n_records,), int64
-        Where the next record starts.
-    widths : ndarray of shape (n_records,), int64
-        Cells in each.
-    lines : ndarray of shape (n_records,), int64
-        Physical lines before each, in the chunk.
-    """
-
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    nexts: NDArray[np.int64]
-    widths: NDArray[np.int64]
-    lines: NDArray[np.int64]
-
-
-def is_plain(
-    data: bytes, delimiter: str, width: int, *, long_refused: bool, short_refused: bool = False
-) -> bool:
-    """Say whether every record of a text is sound and `width` cells wide.
+def find_starts(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    r"""Find the records of a text whose quotes are sound.
 
     Parameters
     ----------
     data : bytes
         Whole records.
-    delimiter : str
-        One character.
-    width : int
-        Cells that each record must have.
-    long_refused : bool
-        Whether the parser that follows refuses every record that is too long, so that it is enough
-        that the delimiters and line ends add up. Polars does, but for one that ends in a delimiter
-        and has no line end, which is counted here all the same.
-    short_refused : bool
-        Whether one that is too short is refused there, too, so that none needs to be counted.
 
     Returns
     -------
-    bool
-        False where anything is wrong or has to be looked at with care.
-    """
-    if b"\0" in data or not _is_clean_utf8(data):
-        return False
-    if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
-        return False
-    is_quoted = b'"' in data
-    if is_quoted and has_misplaced_quote(data, delimiter):
-        return False
-    long_refused = long_refused and data.endswith(b"\n")
-    if long_refused and short_refused:
-        return True
-    if long_refused and width > 1 and not is_quoted:
-        codes = np.frombuffer(data, np.uint8)
-        n_records = int(np.count_nonzero(codes == _NEWLINE))
-        return int(np.count_nonzero(codes == ord(delimiter))) == n_records * (width - 1)
-    return _is_even(data, delimiter, width)
+    ndarray of shape (n_records,), int64
+        Where each starts.
+    ndarray of shape (n_records,), int64
+        Physical lines before each.
 
-
-def find_records(data: bytes, delimiter: str) -> Records:
-    """Find every record of a text whose quotes are sound.
-
-    Parameters
-    ----------
-    data : bytes
-        Whole records.
-    delimiter : str
-        One character.
-
-    Returns
-    -------
-    Records
-        In order.
+    Examples
+    --------
+    >>> starts, lines = find_starts(b'a\n"b\nc"\nd')
+    >>> starts.tolist(), lines.tolist()
+    ([0, 2, 8], [0, 1, 3])
     """
     codes = np.frombuffer(data, np.uint8)
     newlines = np.flatnonzero(codes == _NEWLINE)
     quotes = np.flatnonzero(codes == _QUOTE)
-    outer = _outside(newlines, quotes)
-    marks = _outside(np.flatnonzero(codes == ord(delimiter)), quotes)
-    nexts = outer + 1
-    if data and (len(outer) == 0 or nexts[-1] < len(data)):
-        nexts = np.append(nexts, len(data))
-    starts = np.concatenate([[0], nexts[:-1]]).astype(np.int64)
-    ends = nexts - (codes[nexts - 1] == _NEWLINE)
-    ends = ends - ((ends > starts) & (codes[ends - 1] == _RETURN))
-    widths = np.searchsorted(marks, nexts) - np.searchsorted(marks, starts) + 1
-    return Records(starts, ends, nexts, widths, np.searchsorted(newlines, starts))
+    outer = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
+    starts = np.concatenate([[0], outer + 1])
+    starts = starts[starts < len(data)]
+    return starts, np.searchsorted(newlines, starts)
 
 
-def has_misplaced_quote(data: bytes, delimiter: str) -> bool:
-    """Say whether a quote stands where RFC 4180 allows none, or is never closed."""
-    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == _QUOTE)
-    return len(quotes) % 2 == 1 or count_good_quotes(data, quotes, delimiter) < len(quotes)
-
-
-def find_lone_returns(data: bytes) -> NDArray[np.int64]:
-    """Find the carriage returns outside quotes that belong to no line end.
-
-    Parameters
-    ----------
-    data : bytes
-        Whole records whose quotes are sound. A return at the very end is half a line end.
-
-    Returns
-    -------
-    ndarray of int64
-        Their positions.
-    """
-    codes = np.frombuffer(data, np.uint8)
-    returns = np.flatnonzero(codes[:-1] == _RETURN)
-    lone = returns[codes[returns + 1] != _NEWLINE]
-    return _outside(lone, np.flatnonzero(codes == _QUOTE))
+def cut_record(data: bytes, starts: NDArray[np.int64], i: int) -> bytes:
+    """Return a record's bytes without its line end."""
+    end = int(starts[i + 1]) if i + 1 < len(starts) else len(data)
+    return data[int(starts[i]) : end].removesuffix(b"\n").removesuffix(b"\r")
 
 
 def leaves_quote_open(record: bytes, delimiter: str) -> bool:
@@ -156,38 +66,6 @@ def leaves_quote_open(record: bytes, delimiter: str) -> bool:
             body = piece if is_open else piece[1:]
             is_open = b'"' not in body.replace(b'""', b"")
     return is_open
-
-
-def explain_quote(data: bytes, delimiter: str) -> tuple[int, str, str]:
-    """Say where and how the first misplaced quote of one record is wrong.
-
-    Parameters
-    ----------
-    data : bytes
-        One record.
-    delimiter : str
-        One character.
-
-    Returns
-    -------
-    tuple of int, str, str
-        The cell's index from 0, what is wrong, and what to do.
-    """
-    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == _QUOTE)
-    n_good = count_good_quotes(data, quotes, delimiter)
-    marks = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(delimiter))
-    if n_good == len(quotes):
-        at = int(quotes[-1])
-        what, hint = "a quote is never closed", "close it, or double it if it is meant"
-    else:
-        at = int(quotes[n_good])
-        what, hint = "a quote inside an unquoted cell", "quote the whole cell and double the quote"
-        if n_good % 2:
-            what, hint = "text after a closing quote", "double a quote that is part of the text"
-        if data[at - 1 : at] == b"\\" or data[max(at - 2, 0) : at] == b'\\"':
-            what, hint = "a quote escaped by a backslash", 'double it instead: ""'
-    cell = int(np.searchsorted(_outside(marks, quotes[:n_good]), at))
-    return cell, what, hint
 
 
 def explain_width(
@@ -265,48 +143,6 @@ def split_cells(record: str, delimiter: str) -> list[str]:
             cells.append(_unquote(delimiter.join(held)))
             held = []
     return cells
-
-
-def header_again(record: str, names: Sequence[str] | None, delimiter: str) -> bool:
-    """Say whether a record repeats the header."""
-    return names is not None and tuple(split_cells(record, delimiter)) == tuple(names)
-
-
-def _is_clean_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    if _BOM in data:
-        return False
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_even(data: bytes, delimiter: str, width: int) -> bool:
-    """Say whether each record of a text whose quotes are sound is `width` cells wide."""
-    if width == 1 and _has_blank_line(data):
-        return False
-    others = bytes({*range(256)} - {ord(delimiter), _NEWLINE, _QUOTE})
-    marks = np.frombuffer(data.translate(None, others), np.uint8)
-    quotes = marks == _QUOTE
-    if quotes.any():
-        inside = np.cumsum(quotes, dtype=np.uint8) % 2 == 1  # parity outlives the overflow
-        marks = marks[~(inside | quotes)]
-    found = marks.tobytes() + b"\n" * (not data.endswith(b"\n"))
-    return found == (delimiter.encode() * (width - 1) + b"\n") * (len(found) // width)
-
-
-def _has_blank_line(data: bytes) -> bool:
-    return data[:1] == b"\n" or data[:2] == b"\r\n" or b"\n\n" in data or b"\n\r\n" in data
-
-
-def _outside(marks: NDArray[np.int64], quotes: NDArray[np.int64]) -> NDArray[np.int64]:
-    if not len(quotes):
-        return marks
-    outside: NDArray[np.int64] = marks[np.searchsorted(quotes, marks) % 2 == 0]
-    return outside
 
 
 def _unquote(cell: str) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import nan
+from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.files.numbers import parse_numbers
-from matscore.files.parse import Layout, ParsedRows, Reject, parse_cells, parse_chunk
-from matscore.files.records import find_records, has_misplaced_quote
+from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
+from matscore.files.records import find_starts
 from matscore.files.split import Chunk
-from matscore.files.typed import feature_column, label_text
-from matscore.grammar import is_number
+from matscore.grammar import Grammar
+from matscore.kernel import Texts, write_number
 from matscore.product import Floats
 
 
@@ -61,27 +60,25 @@ class FrameChunk:
     ----------
     path : str
         The input they come from.
-    frame : DataFrame
-        Its columns are named by their index in the input.
+    columns : mapping of int to Texts, ndarray of float64 or pyarrow.Array
+        By their index in the input.
     line : int
         Row of the input, from 1, at which it starts.
     row : int
         Records before it, over all inputs.
+    n_records : int
+        Records in it.
     turned : Turned or None
-        Where the cells stand in the file, when its columns are the rows; they then are text, or
-        numbers where the file has types.
+        Where the cells stand in the file, when its columns are the rows; those of a record that
+        has others than numbers are text.
     """
 
     path: str
-    frame: pl.DataFrame
+    columns: Mapping[int, Any]
     line: int
     row: int
+    n_records: int
     turned: Turned | None = None
-
-    @property
-    def n_records(self) -> int:
-        """Records in it."""
-        return self.frame.height
 
     def locate(
         self, layout: Layout, row: int, column: int | None
@@ -115,10 +112,7 @@ def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
         Damage that no row can be blamed for, or a constant feature that is no number.
     """
     own = layout.own
-    if isinstance(chunk, Chunk):
-        parsed = parse_chunk(own, chunk)
-    else:
-        parsed = _parse_turned(own, chunk) if _holds_text(own, chunk) else parse_frame(own, chunk)
+    parsed = parse_chunk(own, chunk) if isinstance(chunk, Chunk) else parse_frame(own, chunk)
     return _add_constants(layout, chunk.path, parsed) if layout.constants else parsed
 
 
@@ -157,13 +151,12 @@ def parse_sound(
     try:
         return parse(chunk)
     except InputError as error:
-        raise find_first_error(parse, chunk, layout.delimiter, error) from None
+        raise find_first_error(parse, chunk, error) from None
 
 
 def find_first_error(
     check: Callable[[Chunk | FrameChunk, int], object],
     chunk: Chunk | FrameChunk,
-    delimiter: str,
     error: InputError,
 ) -> InputError:
     """Find the error that a chunk would give if each of its records were a chunk of its own.
@@ -177,8 +170,6 @@ def find_first_error(
         Takes a part of the chunk and the number of records before it; raises what is wrong.
     chunk : Chunk or FrameChunk
         Whole records.
-    delimiter : str
-        Between the cells of a text.
     error : InputError
         What `check` raises for the whole chunk.
 
@@ -188,7 +179,7 @@ def find_first_error(
         That of the first record; `error` where none has one by itself.
     """
     n_before = 0
-    while halves := _halve(chunk, delimiter):
+    while halves := _halve(chunk):
         for n_records, half in halves:
             try:
                 check(half, n_before + n_records)
@@ -200,22 +191,33 @@ def find_first_error(
     return error
 
 
-def _halve(chunk: Chunk | FrameChunk, delimiter: str) -> tuple[tuple[int, Chunk | FrameChunk], ...]:
+def _halve(chunk: Chunk | FrameChunk) -> tuple[tuple[int, Chunk | FrameChunk], ...]:
     """Cut a chunk in two; return both with the records before them, or nothing if it is one."""
     half = chunk.n_records // 2
     if half == 0:
         return ()
     line, row = chunk.line + half, chunk.row + half
     if isinstance(chunk, FrameChunk):
-        rest = replace(chunk, frame=chunk.frame[half:], line=line, row=row)
-        return (0, replace(chunk, frame=chunk.frame[:half])), (half, rest)
-    if has_misplaced_quote(chunk.data, delimiter):
+        first = replace(chunk, columns=_slice(chunk, 0, half), n_records=half)
+        n_rest = chunk.n_records - half
+        columns = _slice(chunk, half, chunk.n_records)
+        rest = replace(chunk, columns=columns, line=line, row=row, n_records=n_rest)
+        return (0, first), (half, rest)
+    starts, lines = find_starts(chunk.data)
+    if len(starts) != chunk.n_records:  # a misplaced quote, and nobody knows what follows
         return ()
-    records = find_records(chunk.data, delimiter)
-    at, line = int(records.starts[half]), chunk.line + int(records.lines[half])
+    at, line = int(starts[half]), chunk.line + int(lines[half])
     n_rest, offset = chunk.n_records - half, chunk.offset + at
     last = Chunk(chunk.path, chunk.data[at:], line, row, n_rest, offset)
     return (0, replace(chunk, data=chunk.data[:at], n_records=half)), (half, last)
+
+
+def _slice(chunk: FrameChunk, start: int, stop: int) -> dict[int, Any]:
+    rows = np.arange(start, stop)
+    return {
+        i: column.take(rows) if isinstance(column, Texts) else column[start:stop]
+        for i, column in chunk.columns.items()
+    }
 
 
 def _add_constants(layout: Layout, path: str, parsed: ParsedRows) -> ParsedRows:
@@ -227,17 +229,18 @@ def _add_constants(layout: Layout, path: str, parsed: ParsedRows) -> ParsedRows:
     ]
     for i in layout.text_columns:
         if i >= layout.width:
-            value = layout.constants[i - layout.width]
-            texts[i] = pl.repeat(value, parsed.n_rows, dtype=pl.String, eager=True)
+            value = Texts.from_strings([layout.constants[i - layout.width]])
+            texts[i] = value.take(np.zeros(parsed.n_rows, np.int64))
     return replace(parsed, features=features, texts=texts)
 
 
 def _number_of(layout: Layout, path: str, column: int) -> float:
     text = layout.constants[column - layout.width]
-    if not is_number(text, layout.decimal):
+    value = Grammar(layout.decimal).read(text)
+    if np.isnan(value):
         what, hint = f'the folder\'s value "{text}" is not a number', "it is used as a feature"
         raise InputError(path, what, hint, name=layout.name_of(column))
-    return float(parse_numbers(pl.Series([text]), (), layout.decimal).values[0])
+    return value
 
 
 def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
@@ -260,14 +263,11 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
     InputError
         A feature whose type is not a number's.
     """
-    n_rows = chunk.frame.height
     values: dict[int, Floats] = {}
-    absent = np.zeros(n_rows, dtype=bool)
+    absent = np.zeros(chunk.n_records, dtype=bool)
     rejects: dict[int, Reject] = {}
     for i in sorted(layout.feature_columns):  # of a row the first bad cell is named
-        column = feature_column(
-            chunk.frame[str(i)], path=chunk.path, column=i + 1, name=layout.name_of(i)
-        )
+        column = _read_numbers(layout, chunk, i, rejects)
         missing = np.isnan(column)
         if layout.missing in ("error", "skip"):
             for at in np.flatnonzero(missing):
@@ -283,63 +283,52 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
         else:
             absent |= missing
         values[i] = column
-    texts = {
-        i: label_text(chunk.frame[str(i)], path=chunk.path, column=i + 1, name=layout.name_of(i))
-        for i in layout.text_columns
-    }
-    if not rejects:
-        has_missing = absent if layout.missing == "keep" and absent.any() else None
-        features = [values[i] for i in layout.feature_columns]
-        return ParsedRows(texts, features, n_rows, has_missing)
-    good = np.ones(n_rows, dtype=bool)
-    good[list(rejects)] = False
-    has_missing = absent[good] if layout.missing == "keep" and absent[good].any() else None
+    texts = {i: _read_text(layout, chunk, i) for i in layout.text_columns}
+    features, rows = [values[i] for i in layout.feature_columns], None
+    if rejects:
+        rows = np.setdiff1d(np.arange(chunk.n_records), list(rejects))
+        texts = {i: column.take(rows) for i, column in texts.items()}
+        features, absent = [column[rows] for column in features], absent[rows]
     return ParsedRows(
-        {i: series.filter(pl.Series(good)) for i, series in texts.items()},
-        [values[i][good] for i in layout.feature_columns],
-        int(good.sum()),
-        has_missing,
-        np.flatnonzero(good),
+        texts,
+        features,
+        chunk.n_records - len(rejects),
+        absent if layout.missing == "keep" and absent.any() else None,
+        rows,
         [rejects[i] for i in sorted(rejects)],
     )
 
 
-def _holds_text(layout: Layout, chunk: FrameChunk) -> bool:
-    """Say whether the rows are columns of a text file, whose numbers are not read yet."""
-    columns = layout.feature_columns
-    return chunk.turned is not None and chunk.frame[str(columns[0])].dtype == pl.String
+def _read_numbers(layout: Layout, chunk: FrameChunk, i: int, rejects: dict[int, Reject]) -> Floats:
+    """Return a column of numbers, NaN where a cell is missing; what is none is a reject."""
+    column = chunk.columns[i]
+    if isinstance(column, np.ndarray):
+        return column
+    if not isinstance(column, Texts):
+        from matscore.files.typed import feature_column
 
-
-def _parse_turned(layout: Layout, chunk: FrameChunk) -> ParsedRows:
-    """Turn rows of text into labels and numbers."""
+        return feature_column(column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
     from matscore.files.hints import explain_number
 
-    frame, rejects = chunk.frame, []
-    values, missing, bad = parse_cells(layout, frame)
-    if layout.missing in ("error", "skip"):
-        bad |= missing
-    good: NDArray[np.bool_] = ~np.any(bad, axis=0)
-    in_file_order = np.argsort(layout.feature_columns)
-    for at in np.flatnonzero(~good).tolist():
-        feature = in_file_order[bad[in_file_order, at].argmax()]
-        column = layout.feature_columns[feature]
-        text, skipped = frame[at, str(column)], bool(missing[feature, at])
-        error, hint = explain_number(text, layout.decimal)
-        if skipped:
-            error, hint = "a missing value", layout.missing_hint
-        reject = _reject(layout, chunk, at, column, error, hint, text)
-        rejects.append(replace(reject, skipped=skipped and layout.missing == "skip"))
-    if layout.missing == "zero":
-        values[missing] = 0.0
-    absent: NDArray[np.bool_] = np.any(missing[:, good], axis=0)
-    return ParsedRows(
-        {i: frame[str(i)].filter(pl.Series(good)) for i in layout.text_columns},
-        list(values[:, good]),
-        int(good.sum()),
-        absent if layout.missing == "keep" and absent.any() else None,
-        np.flatnonzero(good),
-        rejects,
-    )
+    grammar = Grammar(layout.decimal, layout.missing_values)
+    values = np.array([nan if grammar.is_missing(c) else grammar.read(c) for c in column])
+    for at in np.flatnonzero(np.isnan(values)).tolist():
+        if not grammar.is_missing(text := column[at]):
+            error, hint = explain_number(text, layout.decimal)
+            rejects.setdefault(at, _reject(layout, chunk, at, i, error, hint, text))
+            values[at] = 0.0  # it is not missing
+    return values
+
+
+def _read_text(layout: Layout, chunk: FrameChunk, i: int) -> Texts:
+    column = chunk.columns[i]
+    if isinstance(column, Texts):
+        return column
+    if isinstance(column, np.ndarray):
+        return Texts.from_strings(map(write_number, column.tolist()))
+    from matscore.files.typed import label_text
+
+    return label_text(column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
 
 
 def _reject(

@@ -33,8 +33,10 @@ def sample_table(table: Table, read: ReadOptions) -> Sample:
         Of a columnar file what its types tell.
     """
     if table.columnar is not None:
+        from matscore.files.typed import is_numeric
+
         kinds: list[Kind] = [
-            "number" if dtype.is_numeric() else "text" for dtype in table.columnar.dtypes
+            "number" if is_numeric(dtype) else "text" for dtype in table.columnar.types
         ]
         return Sample(table.path, table.names, tuple(kinds), (False,) * table.width)
     columns = _first_columns(table)

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matscore.errors import InputError
+from matscore.kernel import count_records, find_cut
 
 MAX_RECORD_BYTES = 64 * 2**20
 _REACH_BYTES = 2**12
-_NEWLINE, _RETURN, _QUOTE = 10, 13, 34
+_QUOTE = 34
 
 
 @dataclass(frozen=True)
@@ -141,78 +141,6 @@ def _iter_pieces(data: bytes, delimiter: str, *, at_end: bool) -> Iterator[bytes
             reach *= 2
 
 
-def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
-    """Find where a buffer that starts at a record boundary can be cut.
-
-    Parameters
-    ----------
-    data : bytes
-        The buffer.
-    delimiter : str
-        One character.
-    at_end : bool
-        Whether the input ends with this buffer, so that its last record needs no line end.
-
-    Returns
-    -------
-    int
-        Bytes to cut off; 0 when the buffer holds no whole record. The cut is after the last record
-        that is not blank; before the first misplaced quote's line; or after that line alone, where
-        it is the first.
-    """
-    if b'"' not in data:
-        return _trim_blank(data, len(data) if at_end else data.rfind(b"\n") + 1)
-    quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == _QUOTE)
-    n_good = count_good_quotes(data, quotes, delimiter)
-    if n_good < len(quotes):
-        bad = int(quotes[n_good])
-        start = _outer_newline(data, quotes[:n_good], bad) + 1
-        if start > 0:
-            return start
-        end = data.find(b"\n", bad) + 1
-        return end or (len(data) if at_end else 0)
-    if at_end and len(quotes) % 2 == 0:
-        return _trim_blank(data, len(data))
-    return _trim_blank(data, _outer_newline(data, quotes, len(data)) + 1)
-
-
-def count_good_quotes(data: bytes, quotes: NDArray[np.int64], delimiter: str) -> int:
-    """Count the quotes that stand where RFC 4180 lets them stand, up to the first that does not.
-
-    The quotes of a well-formed text alternate between opening and closing, a doubled quote being a
-    close and an open side by side. So an opening quote stands after a delimiter, a line end or a
-    quote, and a closing one before a delimiter, a line end, a quote or the end.
-
-    Parameters
-    ----------
-    data : bytes
-        Text that starts at a record boundary; a closing quote at its very end is good.
-    quotes : ndarray of shape (n_quotes,), int64
-        Positions of its quotes.
-    delimiter : str
-        One character.
-
-    Returns
-    -------
-    int
-        Number of quotes before the first misplaced one.
-    """
-    codes = np.frombuffer(data, np.uint8)
-    mark = ord(delimiter)
-    opening, closing = quotes[0::2], quotes[1::2]
-    before = codes[opening - 1]  # for a quote at 0 this is the last byte; mended below
-    opens = (before == mark) | (before == _NEWLINE) | (before == _QUOTE)
-    opens |= opening == 0
-    after = codes[np.minimum(closing + 1, len(codes) - 1)]
-    closes = (after == mark) | (after == _NEWLINE) | (after == _QUOTE)
-    closes |= closing == len(codes) - 1
-    second = codes[np.minimum(closing + 2, len(codes) - 1)]
-    closes |= (after == _RETURN) & ((second == _NEWLINE) | (closing == len(codes) - 2))
-    n_open = _count_leading(opens)
-    n_close = _count_leading(closes)
-    return min(2 * n_open if n_open < len(opens) else len(quotes), 2 * n_close + 1, len(quotes))
-
-
 @dataclass
 class _Position:
     path: str
@@ -221,9 +149,7 @@ class _Position:
     offset: int
 
     def take(self, data: bytes) -> Chunk:
-        n_lines = int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
-        n_records = n_lines - count_quoted_newlines(data) + (not data.endswith(b"\n"))
-        n_records = max(n_records, 1)  # the line of a misplaced quote counts as one record
+        n_lines, n_records = count_records(data)
         chunk = Chunk(self.path, data, self.line, self.row, n_records, self.offset)
         self.line += n_lines
         self.row += n_records
@@ -231,49 +157,11 @@ class _Position:
         return chunk
 
 
-def count_quoted_newlines(data: bytes) -> int:
-    """Count the line ends inside quotes of a text that starts at a record boundary."""
-    if b'"' not in data:
-        return 0
-    codes = np.frombuffer(data, np.uint8)
-    quotes = np.flatnonzero(codes == _QUOTE)
-    newlines = np.flatnonzero(codes == _NEWLINE)
-    return int((np.searchsorted(quotes, newlines) & 1).sum())
-
-
 def _split_large(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
     """Split blocks larger than `size` and leave empty ones out."""
     for block in blocks:
         for start in range(0, len(block), size):
             yield block if len(block) <= size else block[start : start + size]
-
-
-def _outer_newline(data: bytes, quotes: NDArray[np.int64], end: int) -> int:
-    """Return the position of the last line end before `end` that is outside quotes, or -1."""
-    newline = data.rfind(b"\n", 0, end)
-    while newline >= 0:
-        n_before = int(np.searchsorted(quotes, newline))
-        if n_before % 2 == 0:
-            return newline
-        newline = data.rfind(b"\n", 0, int(quotes[n_before - 1]))
-    return -1
-
-
-def _trim_blank(data: bytes, cut: int) -> int:
-    """Leave blank lines before the cut for the next chunk: they may be the last of the file."""
-    n_seen = 64
-    while n_seen < cut and not data[cut - n_seen : cut].rstrip(b"\r\n"):
-        n_seen *= 2
-    start = max(cut - n_seen, 0)
-    end = start + len(data[start:cut].rstrip(b"\r\n"))
-    if end == 0:
-        return 0
-    newline = data.find(b"\n", end, cut)
-    return cut if newline < 0 else newline + 1
-
-
-def _count_leading(flags: NDArray[np.bool_]) -> int:
-    return len(flags) if flags.all() else int(flags.argmin())
 
 
 def _endless(rest: bytes, position: _Position, what: str) -> InputError:

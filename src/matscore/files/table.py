@@ -11,28 +11,22 @@ import csv
 import io
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
-import polars as pl
 
 from matscore.errors import FileError, InputError
 from matscore.files.cloud import full_path
 from matscore.files.columnar import ColumnarFile, iter_parquet, open_columnar
-from matscore.files.numbers import parse_numbers
 from matscore.files.parse import Layout, MissingPolicy, ParsedRows, Reject
 from matscore.files.recognise import find_delimiter
-from matscore.files.records import (
-    find_lone_returns,
-    find_records,
-    first_record_end,
-    has_misplaced_quote,
-    split_cells,
-)
+from matscore.files.records import cut_record, find_starts, first_record_end, split_cells
 from matscore.files.rows import FrameChunk, parse_rows, parse_sound
 from matscore.files.source import CHANGED, Source, Stamp, open_source
 from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
+from matscore.frame import join
 from matscore.grammar import MISSING_VALUES, Grammar
+from matscore.kernel import Fault, Texts, parse
 from matscore.matrix import Matrix
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
@@ -321,10 +315,10 @@ def iter_table(
         )
         return
     used = _used_columns(layout)
-    frames = table.columnar.iter_frames(
+    tables = table.columnar.iter_tables(
         [table.columnar.names[i] for i in used], rows_a_frame(layout, chunk_bytes)
     )
-    yield from _number_frames(table.path, frames, used, 0, row)
+    yield from _number_tables(table.path, tables, used, 0, row)
 
 
 def iter_parquet_rows(
@@ -351,10 +345,10 @@ def iter_parquet_rows(
         In order.
     """
     used, names = _used_columns(layout), layout.own.names or ()
-    frames = iter_parquet(
+    tables = iter_parquet(
         path, [names[i] for i in used], start, stop, rows_a_frame(layout, chunk_bytes)
     )
-    yield from _number_frames(path, frames, used, start, row)
+    yield from _number_tables(path, tables, used, start, row)
 
 
 def rows_a_frame(layout: Layout, chunk_bytes: int) -> int:
@@ -366,13 +360,13 @@ def _used_columns(layout: Layout) -> list[int]:
     return sorted({*layout.own.text_columns, *layout.own.feature_columns}) or [0]
 
 
-def _number_frames(
-    path: str, frames: Iterator[pl.DataFrame], used: list[int], n_done: int, row: int
+def _number_tables(
+    path: str, tables: Iterator[Any], used: list[int], n_done: int, row: int
 ) -> Iterator[FrameChunk]:
-    for frame in frames:
-        frame.columns = [str(i) for i in used]
-        yield FrameChunk(path, frame, n_done + 1, row + n_done)
-        n_done += frame.height
+    for table in tables:
+        columns = dict(zip(used, table.columns, strict=True))
+        yield FrameChunk(path, columns, n_done + 1, row + n_done, table.num_rows)
+        n_done += table.num_rows
 
 
 def read_matrix(
@@ -458,24 +452,30 @@ def iter_parts(
         yield replace(parsed, first_fault=fault)
 
 
-def _find_fault(layout: Layout, chunk: Chunk | FrameChunk, cells: pl.Series) -> InputError | None:
+def _find_fault(layout: Layout, chunk: Chunk | FrameChunk, cells: Texts) -> InputError | None:
     """Return why the first column is no column of numbers; None where it is one so far."""
-    numbers = parse_numbers(cells, layout.missing_values, layout.decimal)
-    bad = numbers.bad | (numbers.missing if layout.missing == "error" else False)
-    if not bad.any():
-        return None
+    grammar = Grammar(layout.decimal, layout.missing_values)
+    for i, cell in enumerate(cells):
+        is_missing = grammar.is_missing(cell)
+        if layout.missing == "error" if is_missing else not grammar.is_number(cell):
+            return _explain_fault(layout, chunk, i, cell, is_missing=is_missing)
+    return None
+
+
+def _explain_fault(
+    layout: Layout, chunk: Chunk | FrameChunk, i: int, cell: str, *, is_missing: bool
+) -> InputError:
     from matscore.files.hints import explain_number
 
-    i = int(bad.argmax())
     if isinstance(chunk, FrameChunk):
         what, hint = "a missing value", layout.missing_hint
-        if not numbers.missing[i]:
-            what, hint = explain_number(cells[i], layout.decimal)
+        if not is_missing:
+            what, hint = explain_number(cell, layout.decimal)
         name = layout.name_of(0)
         return InputError(chunk.path, what, hint, line=chunk.line + i, column=1, name=name)
-    records = find_records(chunk.data, layout.delimiter)
-    record = chunk.data[records.starts[i] : records.nexts[i]]
-    alone = replace(chunk, data=record, line=chunk.line + int(records.lines[i]), n_records=1)
+    starts, lines = find_starts(chunk.data)
+    record = cut_record(chunk.data, starts, i)
+    alone = replace(chunk, data=record, line=chunk.line + int(lines[i]), n_records=1)
     return _explain_reject(layout, parse_rows(_read_first(layout), alone).rejects[0], chunk.path)
 
 
@@ -502,16 +502,16 @@ def join_parts(table: Table, options: ReadOptions, parts: list[ParsedRows]) -> M
 def make_matrix(
     table: Table,
     options: ReadOptions,
-    texts: list[pl.Series],
+    texts: list[Texts],
     rest: Floats,
     fault: InputError | None,
 ) -> Matrix:
     """Return the matrix of a table whose first column is given as text, in parts."""
-    first = pl.concat(texts) if texts else pl.Series([], dtype=pl.String)
-    values = None
+    first = tuple(join([Texts.from_strings([]), *texts]))
+    values, grammar = None, options.grammar
     if fault is None:
-        values = parse_numbers(first, options.missing_values, options.decimal).values
-    return Matrix(table.path, table.names, tuple(first.fill_null("")), values, rest, fault)
+        values = np.array([np.nan if grammar.is_missing(t) else grammar.read(t) for t in first])
+    return Matrix(table.path, table.names, first, values, rest, fault)
 
 
 def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
@@ -557,11 +557,12 @@ def _sniff_delimiter(source: Source, decimal: str) -> str:
 def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
     path = source.path
     body = record.removesuffix(b"\n").removesuffix(b"\r")
-    if has_misplaced_quote(body, delimiter):
+    fault = _find_header_fault(record, delimiter)
+    if fault in (Fault.QUOTE_INSIDE, Fault.TEXT_AFTER_QUOTE, Fault.QUOTE_OPEN):
         hint = "double a quote that is part of a name, and close every quote"
         raise InputError(path, "a misplaced quote in the header", hint, line=1)
-    if b"\0" in body or len(find_lone_returns(record)):
-        what = "a NUL byte" if b"\0" in body else "a carriage return"
+    if fault in (Fault.NUL, Fault.RETURN):
+        what = "a NUL byte" if fault == Fault.NUL else "a carriage return"
         raise InputError(path, f"{what} in the header", "the file is damaged", line=1)
     try:
         text = body.decode()
@@ -571,6 +572,13 @@ def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
         hint = "name its encoding with --encoding, latin-1 say"
         raise InputError(path, what, hint, line=1) from error
     return split_cells(text, delimiter)
+
+
+def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
+    table = parse(record, width=1, delimiter=delimiter)
+    if table.stop is None and table.bad and table.bad[0].n_cells > 1:
+        table = parse(record, width=table.bad[0].n_cells, delimiter=delimiter)
+    return table.stop.fault if table.stop else table.bad[0].fault if table.bad else None
 
 
 def side_of(table: Table, options: ReadOptions) -> Side:

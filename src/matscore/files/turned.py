@@ -1,30 +1,28 @@
 """A features file that is read the other way round: its columns are the rows.
 
-Its cells stay text until the plan says which of its records are features, since the others may
-hold anything.
+Its records stay bytes until the plan says which of them are features, since the others may hold
+anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import polars as pl
-
-from matscore.files.numbers import parse_numbers
 from matscore.files.parse import Layout, Reject
-from matscore.files.records import find_records
+from matscore.files.records import cut_record, find_starts
 from matscore.files.rows import FrameChunk, Turned, parse_sound
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, read_matrix
+from matscore.kernel import Texts, parse
 from matscore.plan import Plan
 from matscore.product import Floats
 
 
 @dataclass(frozen=True)
 class WideTable:
-    """A whole features file before anything is decided about it, column by column.
+    """A whole features file before anything is decided about it.
 
     Attributes
     ----------
@@ -32,27 +30,25 @@ class WideTable:
         Where it comes from.
     names : tuple of str, or None
         The header's cells, one a column; None without a header.
+    width : int
+        Number of columns.
     first : tuple of str
         The first column's cells as text.
-    first_values : ndarray of shape (n_records,), float64, or None
-        Its numbers; None when any cell of it is not a number.
-    columns : list of Series
-        All columns: text, or numbers where the file has types.
+    records : list of bytes, or ndarray of shape (n_records, n_columns), float64
+        The records of a text; the numbers of a file with types.
     lines : tuple of int
         The physical line of each record.
+    layout : Layout
+        How the records of a text are read.
     """
 
     path: str
     names: tuple[str, ...] | None
+    width: int
     first: tuple[str, ...]
-    first_values: Floats | None
-    columns: list[pl.Series]
+    records: list[bytes] | Floats
     lines: tuple[int, ...]
-
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        return len(self.columns)
+    layout: Layout
 
 
 def read_wide(table: Table, read: ReadOptions, *, chunk_bytes: int) -> WideTable:
@@ -63,57 +59,70 @@ def read_wide(table: Table, read: ReadOptions, *, chunk_bytes: int) -> WideTable
     InputError
         A bad record; in a file of typed columns also one that holds no numbers.
     """
-    if table.columnar is not None:
-        kept = replace(read, missing="keep")  # of features alone they are to be refused
-        matrix = read_matrix(table, kept, chunk_bytes=chunk_bytes)
-        labels = pl.Series(matrix.first, dtype=pl.String)
-        first = labels if matrix.first_values is None else pl.Series(matrix.first_values)
-        columns = [first, *(pl.Series(values) for values in matrix.rest.T)]
-        lines = tuple(range(1, len(first) + 1))
-        return WideTable(
-            matrix.path, matrix.names, matrix.first, matrix.first_values, columns, lines
-        )
-    parts: list[list[pl.Series]] = [[] for _ in range(table.width)]
-    numbers: list[int] = []
     layout = Layout(
         table.names,
         table.width,
         None,
-        tuple(range(table.width)),
+        (0,),
         (),
         table.delimiter,
         read.decimal,
         "keep",
         read.missing_values,
     )
+    if table.columnar is not None:
+        kept = replace(read, missing="keep")  # of features alone they are to be refused
+        matrix = read_matrix(table, kept, chunk_bytes=chunk_bytes)
+        values = matrix.values(label_column=matrix.first_values is None)
+        lines = tuple(range(1, len(matrix.first) + 1))
+        return WideTable(table.path, table.names, table.width, matrix.first, values, lines, layout)
+    first: list[str] = []
+    records: list[bytes] = []
+    numbers: list[int] = []
     for chunk in iter_table(table, layout, chunk_bytes=chunk_bytes):
-        texts = parse_sound(layout, chunk, _refuse(chunk.path)).texts
-        for i, part in enumerate(parts):
-            part.append(texts[i].fill_null(""))
-        numbers += _lines_of(chunk, table.delimiter)
-    columns = [pl.concat(part) if part else pl.Series([], dtype=pl.String) for part in parts]
-    found = parse_numbers(columns[0], read.missing_values, read.decimal)
-    numeric = len(columns[0]) > 0 and not (found.bad | found.missing).any()
-    values = found.values if numeric else None
-    return WideTable(table.path, table.names, tuple(columns[0]), values, columns, tuple(numbers))
+        first += parse_sound(layout, chunk, _refuse(chunk.path)).texts[0]
+        assert isinstance(chunk, Chunk)  # no typed columns, so it is text
+        starts, before = find_starts(chunk.data)
+        records += [cut_record(chunk.data, starts, i) for i in range(len(starts))]
+        numbers += (chunk.line + before).tolist()
+    return WideTable(
+        table.path, table.names, table.width, tuple(first), records, tuple(numbers), layout
+    )
 
 
 def turn(wide: WideTable, plan: Plan) -> FrameChunk:
     """Make rows of the columns, as the plan lays them out; only what it uses is kept."""
     named, labelled = int(plan.features_name_column), int(plan.label_column is not None)
-    used = sorted({*plan.feature_columns, *plan.kept_columns} - set(range(labelled)))
-    records = pl.Series([i - labelled for i in used], dtype=pl.UInt32)
-    rows = wide.columns[named:]
-    names = [str(i) for i in used]
-    if rows:
-        picked = {str(j): column.gather(records) for j, column in enumerate(rows)}
-        frame = pl.DataFrame(picked).transpose(column_names=names)
-    else:
-        frame = pl.DataFrame(schema=dict.fromkeys(names, pl.String()))
+    columns: dict[int, Any] = {}
+    for i in {*plan.feature_columns, *plan.kept_columns} - set(range(labelled)):
+        columns[i] = _read_record(wide, i - labelled, named, as_text=i in plan.kept_columns)
     if labelled:
-        labels = pl.Series("0", (wide.names or ())[named:], dtype=pl.String)
-        frame = frame.insert_column(0, labels)
-    return FrameChunk(wide.path, frame, 1, 0, Turned(wide.lines, wide.names, named, labelled))
+        columns[0] = Texts.from_strings((wide.names or ())[named:])
+    turned = Turned(wide.lines, wide.names, named, labelled)
+    return FrameChunk(wide.path, columns, 1, 0, wide.width - named, turned)
+
+
+def _read_record(wide: WideTable, i: int, first: int, *, as_text: bool) -> Floats | Texts:
+    """Return a record's cells from a column on: as text where asked, or where one is no number."""
+    if not isinstance(wide.records, list):
+        row: Floats = wide.records[i, first - wide.width :]
+        return row
+    layout, columns = wide.layout, range(first, wide.width)
+    if not as_text:
+        table = parse(
+            wide.records[i],
+            width=wide.width,
+            features=columns,
+            delimiter=layout.delimiter,
+            decimal=layout.decimal,
+            missing="keep",
+            missing_values=layout.missing_values,
+        )
+        if not table.bad:
+            numbers: Floats = table.features[:, 0]
+            return numbers
+    cells = parse(wide.records[i], width=wide.width, texts=columns, delimiter=layout.delimiter)
+    return Texts.from_strings(texts[0] for texts in cells.texts)
 
 
 def _refuse(path: str) -> Callable[[Reject], NoReturn]:
@@ -121,10 +130,3 @@ def _refuse(path: str) -> Callable[[Reject], NoReturn]:
         raise reject.as_error(path)
 
     return refuse
-
-
-def _lines_of(chunk: Chunk | FrameChunk, delimiter: str) -> list[int]:
-    if isinstance(chunk, Chunk) and b'"' in chunk.data:
-        found: list[int] = (chunk.line + find_records(chunk.data, delimiter).lines).tolist()
-        return found
-    return list(range(chunk.line, chunk.line + chunk.n_records))

@@ -1,17 +1,43 @@
-"""Typed columns into labels and numbers."""
+"""Typed columns of PyArrow into labels and numbers, and columns of an output into typed ones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from matscore.errors import InputError
+from matscore.frame import Frame, Kind, join
+from matscore.kernel import Choices, Masked, Texts, write_rows
+
+_NAMES: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (pa.types.is_dictionary, "Categorical"),
+    (pa.types.is_boolean, "Boolean"),
+    (pa.types.is_date, "Date"),
+    (pa.types.is_timestamp, "Datetime"),
+    (pa.types.is_time, "Time"),
+    (pa.types.is_duration, "Duration"),
+    (pa.types.is_decimal, "Decimal"),
+    (pa.types.is_struct, "Struct"),
+)
+_SUFFIXES = {"string": "String", "utf8": "String", "binary": "Binary", "list": "List"}
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # of the years 1 and 9999
+
+
+def is_numeric(dtype: Any) -> bool:
+    """Say whether a type is a number's."""
+    types = pa.types
+    return bool(types.is_integer(dtype) or types.is_floating(dtype) or types.is_decimal(dtype))
 
 
 def label_text(
-    series: pl.Series, *, path: str = "", column: int | None = None, name: str | None = None
-) -> pl.Series:
+    column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
+) -> Texts:
     """Turn a column into text.
 
     Integers become their digits, floats the shortest form that reads back, decimals keep all
@@ -19,15 +45,15 @@ def label_text(
 
     Parameters
     ----------
-    series : Series
+    column : pyarrow.Array or pyarrow.ChunkedArray
         The column.
-    path, column, name : str, int or None, str or None
+    path, column_number, name : str, int or None, str or None
         Where it stands, for the error.
 
     Returns
     -------
-    Series
-        Of type String, without nulls.
+    Texts
+        None of them absent.
 
     Raises
     ------
@@ -36,30 +62,35 @@ def label_text(
 
     Examples
     --------
-    >>> label_text(pl.Series([12, None])).to_list()
+    >>> label_text(pa.array([12, None])).to_strings()
     ['12', '']
     """
+    pieces = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    write = _find_writer(column.type)
+    if write is None:
+        what = f"is of type {_name_of(column.type)}, which cannot be a label"
+        raise InputError(path, what, "store it as text", column=column_number, name=name)
     try:
-        text = _cast_to_text(series)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        what = f"holds a {_name_of(series.dtype)} that cannot be written as text"
-        raise InputError(path, what, column=column, name=name) from error
-    if text is None:
-        what = f"is of type {_name_of(series.dtype)}, which cannot be a label"
-        raise InputError(path, what, "store it as text", column=column, name=name)
-    return text.fill_null("")
+        texts = [write(piece) for piece in pieces]
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        what = f"holds a {_name_of(column.type)} that cannot be written as text"
+        raise InputError(path, what, column=column_number, name=name) from error
+    if len(texts) == 1:
+        return texts[0]
+    found: Texts = join([Texts.from_strings([]), *texts])
+    return found
 
 
 def feature_column(
-    series: pl.Series, *, path: str = "", column: int | None = None, name: str | None = None
+    column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
 ) -> npt.NDArray[np.float64]:
     """Turn a column into numbers.
 
     Parameters
     ----------
-    series : Series
+    column : pyarrow.Array or pyarrow.ChunkedArray
         The column.
-    path, column, name : str, int or None, str or None
+    path, column_number, name : str, int or None, str or None
         Where it stands, for the error.
 
     Returns
@@ -75,32 +106,184 @@ def feature_column(
 
     Examples
     --------
-    >>> feature_column(pl.Series([1, None, 3]))
+    >>> feature_column(pa.array([1, None, 3]))
     array([ 1., nan,  3.])
     """
-    dtype = series.dtype
-    if not (dtype.is_numeric() or isinstance(dtype, pl.Null)):
+    dtype = column.type
+    if not (is_numeric(dtype) or pa.types.is_null(dtype)):
         what = f"is of type {_name_of(dtype)}, not a number"
-        hint = "store it as 0 and 1" if isinstance(dtype, pl.Boolean) else "store it as numbers"
-        raise InputError(path, what, hint, column=column, name=name)
-    return series.cast(pl.Float64).to_numpy()
+        hint = "store it as 0 and 1" if pa.types.is_boolean(dtype) else "store it as numbers"
+        raise InputError(path, what, hint, column=column_number, name=name)
+    if pa.types.is_decimal(dtype):  # Arrow's own cast does not round to the nearest
+        values = [np.nan if value is None else float(value) for value in column.to_pylist()]
+        return np.array(values, dtype=np.float64)
+    numbers = column.cast(pa.float64(), safe=False)
+    if isinstance(numbers, pa.ChunkedArray):
+        found: npt.NDArray[np.float64] = numbers.to_numpy()
+        return found
+    return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def _cast_to_text(series: pl.Series) -> pl.Series | None:
-    """Return None for a type that has no text form."""
-    dtype = series.dtype
-    if isinstance(dtype, pl.Datetime):
-        if dtype.time_zone and dtype.time_zone[0] in "+-":
-            # Polars cannot format a zone that is an offset; the instant stays the same.
-            series = series.dt.convert_time_zone("UTC")
-        return series.dt.to_string("%Y-%m-%dT%H:%M:%S%.f" + ("%:z" if dtype.time_zone else ""))
-    if isinstance(dtype, pl.Time):  # a cast would cut the fraction off
-        return series.dt.to_string("%H:%M:%S%.f")
-    if isinstance(dtype, pl.Duration):
-        return series.dt.to_string("iso")
-    plain = (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Date, pl.Null)
-    return series.cast(pl.String) if dtype.is_numeric() or isinstance(dtype, plain) else None
+def make_schema(kinds: Mapping[str, Kind]) -> Any:
+    """Return the types of an output's columns."""
+    types = {"text": pa.large_string(), "whole": pa.int64(), "number": pa.float64()}
+    return pa.schema([(name, types[kind]) for name, kind in kinds.items()])
 
 
-def _name_of(dtype: pl.DataType) -> str:
-    return dtype.base_type().__name__
+def make_batch(frame: Frame) -> Any:
+    """Return an output's rows; memory is shared where it can be."""
+    arrays = [_make_array(column) for column in frame.columns.values()]
+    return pa.record_batch(arrays, names=list(frame.columns))
+
+
+def _make_array(column: Any) -> Any:
+    match column:
+        case Choices(codes, texts):
+            places = pa.array(np.maximum(codes, 0), mask=codes < 0)
+            return _make_array(texts).take(places)
+        case Masked(values, absent):
+            return pa.array(np.where(absent, values.dtype.type(0), values), mask=absent)
+        case Texts(offsets, data, absent):
+            valid = None
+            if absent is not None:
+                valid = pa.py_buffer(np.packbits(~absent, bitorder="little"))
+            buffers = [valid, pa.py_buffer(offsets.view(np.int64)), pa.py_buffer(data)]
+            return pa.Array.from_buffers(pa.large_string(), len(column), buffers)
+        case _:
+            return pa.array(np.ascontiguousarray(column))
+
+
+def _find_writer(dtype: Any) -> Callable[[Any], Texts] | None:
+    """Return what writes values as text; None for a type that has no text form."""
+    types = pa.types
+    if types.is_dictionary(dtype):
+        inner = _find_writer(dtype.value_type)
+        return None if inner is None else lambda array: inner(array.dictionary_decode())
+    if _is_text(dtype) or types.is_integer(dtype) or types.is_boolean(dtype):
+        return _cast
+    if types.is_null(dtype):
+        return _cast
+    if types.is_float64(dtype):
+        return _write_floats
+    for is_one, write in (
+        (types.is_floating, lambda array: _spell(array.to_numpy(zero_copy_only=False), str, array)),
+        (types.is_decimal, lambda array: _spell(array.to_pylist(), "{:f}".format, array)),
+        (types.is_date, _write_dates),
+        (types.is_timestamp, _write_instants),
+        (types.is_time, _write_times),
+        (types.is_duration, _write_durations),
+    ):
+        if is_one(dtype):
+            return write
+    return None
+
+
+def _is_text(dtype: Any) -> bool:
+    return str(dtype) in ("string", "large_string", "string_view")
+
+
+def _cast(array: Any) -> Texts:
+    if array.type != pa.large_string():
+        array = array.cast(pa.large_string())
+    if array.null_count:
+        array = pc.fill_null(array, "")
+    _, offsets, data = array.buffers()
+    if len(array) == 0 or offsets is None:
+        return Texts(np.zeros(len(array) + 1, np.uint64), np.empty(0, np.uint8))
+    ends = np.frombuffer(offsets, np.uint64)[array.offset : array.offset + len(array) + 1]
+    return Texts(ends, np.frombuffer(data or b"", np.uint8))
+
+
+def _spell(values: Any, write: Callable[[Any], str], array: Any) -> Texts:
+    there = array.is_valid().to_numpy(zero_copy_only=False)
+    cells = zip(values, there.tolist(), strict=True)
+    return Texts.from_strings([write(value) if is_there else "" for value, is_there in cells])
+
+
+def _write_floats(array: Any) -> Texts:
+    values = array.to_numpy(zero_copy_only=False)
+    absent = array.is_null().to_numpy(zero_copy_only=False)
+    data = np.frombuffer(write_rows("csv", {"x": Masked(values, absent)}), np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    lengths = np.diff(ends, prepend=-1) - 1
+    offsets = np.zeros(len(ends) + 1, np.uint64)
+    np.cumsum(lengths, out=offsets[1:])
+    return Texts(offsets, data[data != ord("\n")])
+
+
+def _write_dates(array: Any) -> Texts:
+    days = array.cast(pa.date32())
+    numbers = days.cast(pa.int32()).drop_null().to_numpy()
+    if len(numbers) and not (numbers.min() >= _FIRST_DAY and numbers.max() <= _LAST_DAY):
+        raise ValueError("a year has four digits")
+    return _cast(days.cast(pa.string()))
+
+
+def _write_instants(array: Any) -> Texts:
+    zone, offset = array.type.tz, None
+    if zone is not None and zone[:1] in "+-":  # the instant stays the same
+        array, zone = array.cast(pa.timestamp(array.type.unit, "UTC")), "UTC"
+    if zone is not None:
+        local = pc.local_timestamp(array)
+        plain = array.cast(pa.timestamp(array.type.unit, "UTC")).cast(local.type)
+        offset = pc.seconds_between(plain, local).to_pylist()
+        array = local
+    values = _count(array)
+    _write_dates(pc.floor_temporal(array, unit="day").cast(pa.date32()))
+    days = np.datetime_as_string(values.astype(f"datetime64[{array.type.unit}]"))
+    texts = [_trim(day) for day in days.tolist()]
+    if offset is not None:
+        texts = [f"{text}{_write_offset(s)}" for text, s in zip(texts, offset, strict=True)]
+    return _spell(texts, str, array)
+
+
+def _write_offset(seconds: int | None) -> str:
+    minutes = abs(seconds or 0) // 60
+    return f"{'-' if (seconds or 0) < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
+
+
+def _write_times(array: Any) -> Texts:
+    unit = array.type.unit
+    instants = _count(array).astype(f"datetime64[{unit}]")
+    texts = [_trim(text.partition("T")[2]) for text in np.datetime_as_string(instants).tolist()]
+    return _spell(texts, str, array)
+
+
+def _write_durations(array: Any) -> Texts:
+    return _spell(array.cast(pa.duration("us")).to_pylist(), _write_duration, array)
+
+
+def _write_duration(value: timedelta) -> str:
+    sign, value = ("-", -value) if value < timedelta(0) else ("", value)
+    hours, rest = divmod(value.seconds, 3600)
+    parts = [f"{hours}H" if hours else "", f"{rest // 60}M" if rest // 60 else ""]
+    if rest % 60 or value.microseconds or not (value.days or value.seconds):
+        parts.append(f"{rest % 60}{f'.{value.microseconds:06}'.rstrip('0').rstrip('.')}S")
+    time = "".join(parts)
+    return f"{sign}P{f'{value.days}D' if value.days else ''}{f'T{time}' if time else ''}"
+
+
+def _trim(text: str) -> str:
+    """Write a fraction of a second with three, six or nine digits, or none."""
+    whole, _, fraction = text.partition(".")
+    while fraction and fraction.endswith("000"):
+        fraction = fraction[:-3]
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def _count(array: Any) -> npt.NDArray[np.int64]:
+    """Return times as they are counted in their unit, 0 for null."""
+    width = pa.int32() if pa.types.is_time32(array.type) else pa.int64()
+    numbers = pc.fill_null(array.cast(width).cast(pa.int64()), 0)
+    return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+
+def _name_of(dtype: Any) -> str:
+    for is_one, name in _NAMES:
+        if is_one(dtype):
+            return name
+    plain = str(dtype).partition("<")[0].partition("[")[0]
+    for suffix, name in _SUFFIXES.items():
+        if suffix in plain:
+            return name
+    return plain.capitalize()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
-
-import polars as pl
 
 from matscore.files.deliver import BinaryFile, deliver_results
 from matscore.files.encode import Format, OutputSpec, encode_frame
 from matscore.files.parse import Reject
+from matscore.frame import Frame, Kind
+from matscore.kernel import Column, Texts
 from matscore.product import Floats
 
 _CORNERS = ("feature", "name", "term", "variable", "label", "index")
@@ -18,13 +17,7 @@ _CORNERS = ("feature", "name", "term", "variable", "label", "index")
 
 @dataclass(frozen=True)
 class _Columns:
-    schema: dict[str, pl.DataType]
-
-    nullable: ClassVar = ()
-
-    @property
-    def pairs(self) -> list[tuple[str, pl.DataType]]:
-        return list(self.schema.items())
+    pairs: list[tuple[str, Kind]]
 
 
 @dataclass(frozen=True)
@@ -64,8 +57,8 @@ def write_weights(
         The file cannot be written.
     """
     corner = next(name for name in (*_CORNERS, "") if name not in columns)
-    made = {corner: pl.Series(names, dtype=pl.String)}
-    made |= {name: pl.Series(weights[:, j]) for j, name in enumerate(columns)}
-    frame = pl.DataFrame(made)
-    spec = OutputSpec(form, _Columns(dict(frame.schema)))
-    deliver_results([_Whole(encode_frame(spec, frame))], spec, out)
+    made: dict[str, Column] = {corner: Texts.from_strings(names)}
+    made |= {name: weights[:, j] for j, name in enumerate(columns)}
+    pairs: list[tuple[str, Kind]] = [(corner, "text"), *((name, "number") for name in columns)]
+    spec = OutputSpec(form, _Columns(pairs))
+    deliver_results([_Whole(encode_frame(spec, Frame(made)))], spec, out)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
+from matscore.frame import Frame, find_absent, join_frames
 from matscore.names import show
 from matscore.pages.parts import (
     Cell,
@@ -49,7 +49,7 @@ def render_table(summary: Summary[Any], version: str) -> str:
     if spec is None:
         raise ValueError("the run has no output")
     frames, n_shown = _take_rows(summary.previews, spec.max_rows)
-    frame = pl.concat(frames) if frames else pl.DataFrame(schema=spec.schema)
+    frame = join_frames(frames, spec.kinds)
     marks = [preview.marks for preview in summary.previews if preview.marks is not None]
     found = np.hstack(marks)[:, : frame.height] if marks else None
     table = _make_table(spec, frame, found, summary.n_rows - n_shown)
@@ -68,7 +68,7 @@ def render_table(summary: Summary[Any], version: str) -> str:
     )
 
 
-def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[pl.DataFrame], int]:
+def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[Frame], int]:
     """Return the lines of the first rows, and how many rows they are."""
     frames, left = [], n_rows
     for preview in previews:
@@ -86,15 +86,13 @@ def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[pl.DataFr
     return frames, n_rows - left
 
 
-def _make_table(
-    spec: OutputSpec, frame: pl.DataFrame, marks: np.ndarray | None, more: int
-) -> Table:
+def _make_table(spec: OutputSpec, frame: Frame, marks: np.ndarray | None, more: int) -> Table:
     shaded: Sequence[Sequence[str]] = getattr(spec.columns, "shaded", ())
     cells: dict[str, list[Cell]] = {}
     for names in filter(None, shaded):
-        by_row = heat_cells(frame.select(names).to_numpy(), spec.precision)
+        by_row = heat_cells(frame.numbers(names), spec.precision)
         for i, name in enumerate(names):
-            nothing = frame[name].is_null().to_list()
+            nothing = find_absent(frame[name]).tolist()
             cells[name] = [
                 Cell("") if is_none else row[i]
                 for row, is_none in zip(by_row, nothing, strict=True)
@@ -104,14 +102,14 @@ def _make_table(
         for name, marked in zip(first, marks, strict=True):
             cells[name] = _mark(cells[name], marked, marks)
     columns = []
-    for name in frame.columns:
-        is_number = frame[name].dtype.is_numeric()
-        columns.append(column(name, is_number=is_number and name != frame.columns[0]))
+    for i, (name, kind) in enumerate(spec.kinds.items()):
+        is_number = kind != "text" and i > 0
+        columns.append(column(name, is_number=is_number))
         if name not in cells:
-            make = number_cell if is_number and name != frame.columns[0] else text_cell
-            cells[name] = [Cell("") if v is None else make(v) for v in frame[name]]
+            make = number_cell if is_number else text_cell
+            cells[name] = [Cell("") if v is None else make(v) for v in frame.values(name)]
     note = f"and {more:,} more {'row' if more == 1 else 'rows'}" if more > 0 else ""
-    rows = list(zip(*(cells[name] for name in frame.columns), strict=True))
+    rows = list(zip(*(cells[name] for name in spec.kinds), strict=True))
     return Table("Scores", columns, rows, note, is_heat=bool(first) and frame.height > 0)
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from matscore.frame import Frame, Labels
+from matscore.kernel import Texts
 from matscore.product import Floats
 
 
@@ -24,9 +25,9 @@ class Rows:
 
     Attributes
     ----------
-    labels : Series of str or int64
+    labels : Texts or ndarray of int64
         Labels, or row numbers from 1.
-    texts : tuple of Series of str
+    texts : tuple of Texts
         The other columns that are read as text, in the order of `Layout.kept_columns`.
     features : list of ndarray of shape (n_rows,), float64
         In the order of `Layout.feature_columns`; finite, or NaN where `has_missing`.
@@ -40,8 +41,8 @@ class Rows:
         Records before the chunk, over all inputs; records of the chunk.
     """
 
-    labels: pl.Series
-    texts: tuple[pl.Series, ...]
+    labels: Labels
+    texts: tuple[Texts, ...]
     features: list[Floats]
     n_rows: int
     has_missing: NDArray[np.bool_] | None = None
@@ -82,10 +83,10 @@ class Rows:
         Rows
             All of one chunk.
         """
-        series = tuple(pl.Series(column, dtype=pl.String) for column in texts)
-        labels = pl.Series(np.arange(1, n_rows + 1))
+        columns = tuple(map(Texts.from_strings, texts))
+        labels = np.arange(1, n_rows + 1)
         stop = n_rows if n_records is None else n_records
-        return cls(labels, series, features, n_rows, has_missing, places, 0, stop)
+        return cls(labels, columns, features, n_rows, has_missing, places, 0, stop)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Preview:
 
     Attributes
     ----------
-    frame : DataFrame
+    frame : Frame
         The output's columns, as they are written.
     marks : ndarray of shape (n_categories, n_rows), bool, or None
         Cells to stand out.
@@ -127,7 +128,7 @@ class Preview:
         What it made them of, in canonical order.
     """
 
-    frame: pl.DataFrame
+    frame: Frame
     marks: NDArray[np.bool_] | None = None
     work: Any = None
     features: Floats | None = None
@@ -153,7 +154,7 @@ class Outcome(Protocol):
     def tally(self) -> Any:
         """Return the `Tally`."""
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> Frame:
         """Return the output's rows, one or several a row, or none."""
 
     def preview(self, n_rows: int) -> Preview:

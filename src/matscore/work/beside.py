@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-import polars as pl
+import numpy as np
 
 from matscore.errors import InputError
+from matscore.frame import Frame, find_absent, same
+from matscore.kernel import Texts
 from matscore.names import quote_name
 from matscore.work import Fault, Rows
 
@@ -22,14 +24,14 @@ class Beside:
     ----------
     path : str
         The table's input.
-    frame : DataFrame
+    frame : Frame
         One row a record: its line, its label, what is wrong with it, its columns by their index.
     labelled : bool
         Whether labels are to be compared with those of the features.
     """
 
     path: str
-    frame: pl.DataFrame
+    frame: Frame
     labelled: bool
 
     @property
@@ -40,9 +42,9 @@ class Beside:
 
     def take(self, start: int, n_records: int) -> Beside:
         """Return those that belong to some of the chunk's records."""
-        return replace(self, frame=self.frame[start : start + n_records])
+        return replace(self, frame=self.frame.take(np.arange(start, start + n_records)))
 
-    def of(self, rows: Rows) -> pl.DataFrame:
+    def of(self, rows: Rows) -> Frame:
         """Return the records of some rows.
 
         Raises
@@ -50,20 +52,30 @@ class Beside:
         InputError
             A label is not that of the features' row.
         """
-        frame = self.frame if rows.places is None else self.frame[rows.places]
-        if self.labelled and rows.labels.dtype == pl.String:
-            other = ~frame[LABEL].eq_missing(rows.labels.fill_null("")) & frame[LABEL].is_not_null()
-            if other.any():
-                self._refuse_label(frame, rows, int(other.arg_true()[0]))
+        frame = self.frame if rows.places is None else self.frame.take(rows.places)
+        labels = frame[LABEL] if self.labelled else None
+        if labels is not None and isinstance(rows.labels, Texts) and not same(labels, rows.labels):
+            pairs = zip(frame.values(LABEL), rows.labels, strict=True)
+            for row, (here, there) in enumerate(pairs):
+                if here is not None and here != there:
+                    self._refuse_label(frame, here, there, row)
         return frame
 
-    def find_faults(self, frame: pl.DataFrame) -> list[Fault]:
-        """Return the rows whose record cannot be read."""
-        bad = frame[ERROR].is_not_null().arg_true().to_list()
-        return [Fault(row, frame[row, ERROR], "", skipped=bool(frame[row, SKIPPED])) for row in bad]
+    def texts_of(self, frame: Frame) -> Texts:
+        """Return the first of the table's columns, which is text, of some records."""
+        column = frame[self.columns[0]]
+        if not isinstance(column, Texts):
+            raise TypeError("the column was read as numbers")
+        return column
 
-    def _refuse_label(self, frame: pl.DataFrame, rows: Rows, row: int) -> NoReturn:
-        here, there = frame[row, LABEL], rows.labels[row]
-        what = f"the label {quote_name(here)}, where the features have {quote_name(str(there))}"
+    def find_faults(self, frame: Frame) -> list[Fault]:
+        """Return the rows whose record cannot be read."""
+        bad = np.flatnonzero(~find_absent(frame[ERROR]))
+        errors = frame.take(bad)
+        found = zip(bad.tolist(), errors.values(ERROR), errors.values(SKIPPED), strict=True)
+        return [Fault(row, error, "", skipped=bool(skipped)) for row, error, skipped in found]
+
+    def _refuse_label(self, frame: Frame, here: str, there: str, row: int) -> NoReturn:
+        what = f"the label {quote_name(here)}, where the features have {quote_name(there)}"
         hint = "both files must have the same rows in the same order"
-        raise InputError(self.path, what, hint, line=frame[row, LINE])
+        raise InputError(self.path, what, hint, line=frame.values(LINE)[row])

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from matscore.decide import count_categories
+from matscore.frame import Frame, Kind, Labels
+from matscore.kernel import Choices, Column, Texts
 from matscore.matrix import Model
-from matscore.product import Floats
 from matscore.score import Scored, ScoreOptions, score_rows
 from matscore.work import Fault, Preview, Rows
 
@@ -52,11 +52,6 @@ class ScoreColumns:
     margin: bool = False
 
     @property
-    def nullable(self) -> tuple[str, ...]:
-        """Text columns where nothing is not the same as an empty text."""
-        return ("prediction",) * self.prediction
-
-    @property
     def score_names(self) -> tuple[str, ...]:
         """Names of the score columns; none when they are left out."""
         return self.categories if self.scores else ()
@@ -72,14 +67,15 @@ class ScoreColumns:
         return self.score_names, self.probability_names
 
     @cached_property
-    def pairs(self) -> list[tuple[str, pl.DataType]]:
-        """Names and types of the columns, in order."""
-        label: pl.DataType = pl.Int64() if self.numbered else pl.String()
-        texts = [(name, pl.String()) for name in self.kept_names]
-        predicted = [("prediction", pl.String())] * self.prediction
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
+        texts = ("prediction",) * self.prediction
         last = [*self.probability_names, *("margin",) * self.margin]
-        numbers = [[(name, pl.Float64()) for name in names] for names in (self.score_names, last)]
-        return [(self.label_name, label), *texts, *numbers[0], *predicted, *numbers[1]]
+        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
+        found += [(name, "text") for name in self.kept_names]
+        found += [(name, "number") for name in self.score_names]
+        found += [(name, "text") for name in texts]
+        return [*found, *((name, "number") for name in last)]
 
 
 @dataclass(frozen=True)
@@ -222,7 +218,7 @@ class ScoredRows:
             statistics,
         )
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> Frame:
         """Return the score table."""
         return make_frame(self.work.columns, self.rows.labels, self.rows.texts, self.scored)
 
@@ -234,40 +230,35 @@ class ScoredRows:
 
 
 def make_frame(
-    columns: ScoreColumns, labels: pl.Series, kept: Iterable[pl.Series], scored: Scored
-) -> pl.DataFrame:
+    columns: ScoreColumns, labels: Labels, kept: Iterable[Texts], scored: Scored
+) -> Frame:
     """Put scored rows into the columns of a score table.
 
     Parameters
     ----------
     columns : ScoreColumns
         The columns.
-    labels : Series
+    labels : Texts or ndarray of int64
         Labels, or row numbers.
-    kept : iterable of Series of str
+    kept : iterable of Texts
         Columns carried through.
     scored : Scored
         The rows' scores.
 
     Returns
     -------
-    DataFrame
+    Frame
         With the columns of ``columns.pairs``.
     """
-    made: dict[str, pl.Series] = {columns.label_name: labels}
+    made: dict[str, Column] = {columns.label_name: labels}
     made |= dict(zip(columns.kept_names, kept, strict=True))
     if columns.scores:
-        made |= _number_columns(columns.score_names, scored.scores)
+        made |= zip(columns.score_names, scored.scores, strict=True)
     if columns.prediction:
-        names = pl.Series([*columns.categories, None], dtype=pl.String)
-        best = scored.decision.best
-        made["prediction"] = names.gather(np.where(best < 0, len(columns.categories), best))
+        best = scored.decision.best.astype(np.int32)
+        made["prediction"] = Choices(best, Texts.from_strings(columns.categories))
     if scored.probabilities is not None:
-        made |= _number_columns(columns.probability_names, scored.probabilities)
+        made |= zip(columns.probability_names, scored.probabilities, strict=True)
     if columns.margin:
-        made["margin"] = pl.Series(scored.decision.margin)
-    return pl.DataFrame(made)
-
-
-def _number_columns(names: tuple[str, ...], values: Floats) -> dict[str, pl.Series]:
-    return {name: pl.Series(column) for name, column in zip(names, values, strict=True)}
+        made["margin"] = scored.decision.margin
+    return Frame(made)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from matscore.frame import Frame, find_places
+from matscore.kernel import Texts
 from matscore.matrix import Model
 from matscore.metrics import Counts, Metrics, count_rows, no_counts
 from matscore.names import find_close, quote_name
@@ -98,23 +99,19 @@ class Evaluate:
         found |= {row: Fault(row, *OVERFLOW) for row in overflow.tolist()}
         return EvaluatedRows(self.model.categories, truth, scored, list(found.values()))
 
-    def _read_truth(self, rows: Rows) -> tuple[pl.Series, list[Fault]]:
+    def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:
         if self.beside is None:
-            return rows.texts[0].fill_null(""), []
+            return rows.texts[0], []
         frame = self.beside.of(rows)
-        return frame[self.beside.columns[0]].fill_null(""), self.beside.find_faults(frame)
+        return self.beside.texts_of(frame), self.beside.find_faults(frame)
 
     def _find_categories(
-        self, texts: pl.Series, known: set[int]
+        self, texts: Texts, known: set[int]
     ) -> tuple[NDArray[np.int64], list[Fault]]:
         """Return the index of each truth, and the rows whose truth is no category."""
-        categories = self.model.categories
-        places = pl.Series(range(len(categories)), dtype=pl.Int64)
-        truth = texts.replace_strict(
-            pl.Series(categories, dtype=pl.String), places, default=-1, return_dtype=pl.Int64
-        ).to_numpy()
+        truth = find_places(texts, self.model.categories)
         rows = [row for row in np.flatnonzero(truth < 0).tolist() if row not in known]
-        whats = {text: self._explain(text) for text in set(texts.gather(rows).to_list())}
+        whats = {text: self._explain(text) for text in {texts[row] for row in rows}}
         found = [self._fault(row, *whats[texts[row]]) for row in rows]
         return np.maximum(truth, 0), found
 
@@ -159,11 +156,11 @@ class EvaluatedRows:
         counts = count_rows(self.categories, self.scored.scores, decision.best, self.truth)
         return EvaluateTally(counts, int(decision.tied.sum()))
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> Frame:
         """Return no rows: what is written comes at the end."""
-        return pl.DataFrame()
+        return Frame({})
 
     def preview(self, n_rows: int) -> Preview:
         """Return nothing, as there are no rows."""
         del n_rows
-        return Preview(pl.DataFrame())
+        return Preview(Frame({}))

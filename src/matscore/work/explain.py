@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from matscore.contributions import (
@@ -19,6 +18,8 @@ from matscore.contributions import (
     explain_rows,
     find_runner_up,
 )
+from matscore.frame import Frame, Kind, find_text, take
+from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.matrix import Model
 from matscore.product import Floats
 from matscore.score import Scored, ScoreOptions, score_rows
@@ -44,24 +45,18 @@ class ExplainColumns:
     numbered: bool = False
     versus: bool = False
 
-    nullable: ClassVar = ()
-
     @property
     def shaded(self) -> tuple[tuple[str, ...], ...]:
         """Columns whose numbers are shaded by one measure."""
         return (("contribution",),)
 
     @cached_property
-    def pairs(self) -> list[tuple[str, pl.DataType]]:
-        """Names and types of the columns, in order."""
-        label: pl.DataType = pl.Int64() if self.numbered else pl.String()
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
         texts = ["category", *("versus",) * self.versus, "feature"]
-        numbers = ["value", "weight", "contribution"]
-        return [
-            (self.label_name, label),
-            *((name, pl.String()) for name in texts),
-            *((name, pl.Float64()) for name in numbers),
-        ]
+        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
+        found += [(name, "text") for name in texts]
+        return [*found, *((name, "number") for name in ("value", "weight", "contribution"))]
 
 
 @dataclass(frozen=True)
@@ -165,7 +160,10 @@ class Explain:
     def _choose(self, rows: Rows) -> NDArray[np.int64]:
         if self.row is None:
             return np.arange(rows.n_rows)
-        return np.flatnonzero((rows.labels.cast(pl.String) == self.row).fill_null(False).to_numpy())
+        if isinstance(rows.labels, Texts):
+            return np.flatnonzero(find_text(rows.labels, self.row))
+        is_number = self.row.isascii() and self.row.isdigit() and self.row[0] != "0"
+        return np.flatnonzero(rows.labels == (int(self.row) if is_number else 0))
 
     def _categories_of(
         self, scored: Scored, missing: NDArray[np.bool_] | None
@@ -267,33 +265,36 @@ class ExplainedRows:
     def _find_near(self) -> str | None:
         if self.work.row is None or len(self.chosen):
             return None
-        labels = self.rows.labels.cast(pl.String)
-        near = labels.filter(
-            labels.str.strip_chars().str.to_lowercase() == self.work.row.strip().lower()
-        )
-        return str(near[0]) if len(near) else None
+        labels, wanted = self.rows.labels, self.work.row.strip().lower()
+        texts = labels if isinstance(labels, Texts) else map(str, labels.tolist())
+        return next((text for text in texts if text.strip().lower() == wanted), None)
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> Frame:
         """Return the lines of all rows."""
         work, found = self.work, self.found
-        labels = self.rows.labels.gather(self.chosen).gather(found.rows)
-        categories = pl.Series(work.model.categories, dtype=pl.String)
-        made = {work.columns.label_name: labels}
-        made["category"] = categories.gather(self.categories[found.rows])
+        categories = Texts.from_strings(work.model.categories)
+        names, summed = work.line_names, found.entries == OTHERS
+
+        def choose(places: NDArray[np.int64]) -> Choices:
+            return Choices(places.astype(np.int32), categories)
+
+        made: dict[str, Column] = {
+            work.columns.label_name: take(self.rows.labels, self.chosen[found.rows]),
+            "category": choose(self.categories[found.rows]),
+        }
         if work.versus is not None:
-            made["versus"] = categories.gather(np.full(len(found.rows), work.versus))
-        names = pl.Series(work.line_names, dtype=pl.String)
-        made["feature"] = names.gather(found.entries % len(names))
-        summed = pl.Series(found.entries == OTHERS)
-        made["value"] = pl.Series(found.values).set(summed, None)
-        made["weight"] = pl.Series(found.weights).set(summed, None)
-        made["contribution"] = pl.Series(found.contributions)
-        return pl.DataFrame(made)
+            made["versus"] = choose(np.full(len(found.rows), work.versus))
+        features = (found.entries % len(names)).astype(np.int32)
+        made["feature"] = Choices(features, Texts.from_strings(names))
+        made["value"] = Masked(found.values, summed)
+        made["weight"] = Masked(found.weights, summed)
+        made["contribution"] = found.contributions
+        return Frame(made)
 
     def preview(self, n_rows: int) -> ExplainPreview:
         """Return the first rows, each beside its rival."""
         shown = range(min(n_rows, len(self.chosen)))
-        frame = self.frame().filter(pl.Series(self.found.rows < len(shown)))
+        frame = self.frame().take(np.flatnonzero(self.found.rows < len(shown)))
         return ExplainPreview(frame, rows=tuple(map(self._show, shown)))
 
     def _show(self, row: int) -> ExplainedRow:
@@ -304,8 +305,9 @@ class ExplainedRows:
         category, rival = int(self.categories[row]), self._rival_of(row)
         scores = self.scored.scores[:, row]
         categories = work.model.categories
+        label = self.rows.labels[int(self.chosen[row])]
         return ExplainedRow(
-            self.rows.labels[int(self.chosen[row])],
+            label if isinstance(label, str) else int(label),
             None if category < 0 else categories[category],
             float(scores[category]) if category >= 0 else math.nan,
             None if rival is None else categories[rival],

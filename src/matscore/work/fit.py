@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from matscore.errors import InputError
+from matscore.frame import Frame, find_places, join, read_numbers
+from matscore.kernel import Texts
 from matscore.learn import (
     MOST_CATEGORIES,
     FitOptions,
@@ -53,11 +54,11 @@ class RowsTally:
 
     Attributes
     ----------
-    pieces : tuple of (ndarray of shape (n_rows, n_features), Series of str)
+    pieces : tuple of (ndarray of shape (n_rows, n_features), Texts)
         Features and categories.
     """
 
-    pieces: tuple[tuple[Floats, pl.Series], ...] = ()
+    pieces: tuple[tuple[Floats, Texts], ...] = ()
 
     def __add__(self, other: RowsTally) -> RowsTally:
         return RowsTally((*self.pieces, *other.pieces))
@@ -119,13 +120,13 @@ class Learn:
         frame = None if self.beside is None else self.beside.of(rows)
         faults = [] if self.beside is None or frame is None else self.beside.find_faults(frame)
         known = {fault.row for fault in faults}
-        Y: Floats | pl.Series
+        Y: Floats | Texts
         if self.targets:
             Y = numbers = self._read_numbers(rows, frame)
             gone = np.isnan(numbers).any(axis=1)
         else:
             Y = texts = self._read_categories(rows, frame)
-            gone = texts.is_in(["", *self.missing_values]).to_numpy()
+            gone = find_places(texts, ["", *self.missing_values]) >= 0
         column = self.target_columns[0] if self.target_columns else None
         faults += [
             Fault(row, "a missing target", _HINT, column, self.skips)
@@ -134,17 +135,17 @@ class Learn:
         ]
         return LearnedRows(self, rows, X, Y, faults)
 
-    def _read_numbers(self, rows: Rows, frame: pl.DataFrame | None) -> Floats:
+    def _read_numbers(self, rows: Rows, frame: Frame | None) -> Floats:
         if frame is None or self.beside is None:
             columns = rows.features[self.n_features :]
         else:
-            columns = [frame[name].to_numpy() for name in self.beside.columns]
+            columns = [read_numbers(frame[name]) for name in self.beside.columns]
         return np.column_stack(columns).astype(np.float64, copy=False)
 
-    def _read_categories(self, rows: Rows, frame: pl.DataFrame | None) -> pl.Series:
+    def _read_categories(self, rows: Rows, frame: Frame | None) -> Texts:
         if frame is None or self.beside is None:
-            return rows.texts[0].fill_null("")
-        return frame[self.beside.columns[0]].fill_null("")
+            return rows.texts[0]
+        return self.beside.texts_of(frame)
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ class LearnedRows:
         To what.
     X : ndarray of shape (n_rows, n_features), float64
         Features.
-    Y : ndarray of shape (n_rows, n_targets), float64, or Series of str
+    Y : ndarray of shape (n_rows, n_targets), float64, or Texts
         Targets.
     faults : list of Fault
         Rows without a target.
@@ -168,44 +169,37 @@ class LearnedRows:
     work: Learn
     rows: Rows
     X: Floats
-    Y: Floats | pl.Series
+    Y: Floats | Texts
     faults: list[Fault]
 
     def tally(self) -> Any:
         """Reduce the rows, or keep them."""
         rows, Y = self.rows, self.Y
         if not self.work.reduces:
-            return RowsTally(((self.X, Y),) if isinstance(Y, pl.Series) else ())
+            return RowsTally(((self.X, Y),) if isinstance(Y, Texts) else ())
         stop = rows.start + rows.n_records
-        targets, names = (Y, self.work.targets) if not isinstance(Y, pl.Series) else self._code(Y)
+        targets, names = (Y, self.work.targets) if not isinstance(Y, Texts) else self._code(Y)
         return SegmentTally(
             cut_rows(self.X, targets, names, records=rows.numbers - 1, start=rows.start, stop=stop)
         )
 
-    def _code(self, categories: pl.Series) -> tuple[Any, tuple[str, ...]]:
+    def _code(self, categories: Texts) -> tuple[Any, tuple[str, ...]]:
         """Return the members of each category, (n_rows, n_categories), and their names."""
-        names = sort_names(categories.unique().to_list())
+        names = sort_names(list(set(categories)))
         if len(names) > MOST_CATEGORIES:
             what = f"more than {MOST_CATEGORIES:,} categories"
             hint = "labels or numbers may have been taken for categories"
             raise InputError(self.work.path, what, hint)
-        return encode_categories(categories, names)[:, None] == np.arange(len(names)), names
+        return find_places(categories, names)[:, None] == np.arange(len(names)), names
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> Frame:
         """Return no rows: what is written comes at the end."""
-        return pl.DataFrame()
+        return Frame({})
 
     def preview(self, n_rows: int) -> Preview:
         """Return nothing, as there are no rows."""
         del n_rows
-        return Preview(pl.DataFrame())
-
-
-def encode_categories(categories: pl.Series, names: tuple[str, ...]) -> Any:
-    """Return the place of each category among some names, (n_rows,), int64."""
-    places = pl.Series(range(len(names)), dtype=pl.Int64)
-    known = pl.Series(names, dtype=pl.String)
-    return categories.replace_strict(known, places, return_dtype=pl.Int64).to_numpy()
+        return Preview(Frame({}))
 
 
 def learn(
@@ -244,9 +238,9 @@ def learn(
             triangle, names, order, method, alpha, options, path, categories=categories
         )
     pieces = [(X, texts) for X, texts in tally.pieces if len(X)]
-    texts = pl.concat([one for _, one in pieces]) if pieces else pl.Series([], dtype=pl.String)
-    found = sort_names(texts.unique().to_list())
+    texts = join([Texts.from_strings([]), *(one for _, one in pieces)])
+    found = sort_names(list(set(texts)))
     check_categories(found, path)
     X = np.vstack([one for one, _ in pieces])
-    truth = encode_categories(texts, found)
+    truth = find_places(texts, found)
     return learn_logistic(X, truth, found, names, order, alpha, options, path)

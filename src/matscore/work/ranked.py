@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from matscore.frame import Frame, Kind, list_cells, take
+from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.product import Floats
 from matscore.work import Preview, Rows
 
@@ -40,11 +40,6 @@ class RankColumns:
     probabilities: bool = False
 
     @property
-    def nullable(self) -> tuple[str, ...]:
-        """Text columns where nothing is not the same as an empty text."""
-        return (self.chosen_name,)
-
-    @property
     def number_names(self) -> tuple[str, ...]:
         """Names of the columns of scores and probabilities."""
         return ("score",) * self.scores + ("probability",) * self.probabilities
@@ -55,13 +50,12 @@ class RankColumns:
         return tuple((name,) for name in self.number_names)
 
     @cached_property
-    def pairs(self) -> list[tuple[str, pl.DataType]]:
-        """Names and types of the columns, in order."""
-        label: pl.DataType = pl.Int64() if self.numbered else pl.String()
-        texts = [(name, pl.String()) for name in self.kept_names]
-        ranked = [("rank", pl.Int64()), (self.chosen_name, pl.String())]
-        numbers = [(name, pl.Float64()) for name in self.number_names]
-        return [(self.label_name, label), *texts, *ranked, *numbers]
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
+        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
+        found += [(name, "text") for name in self.kept_names]
+        found += [("rank", "whole"), (self.chosen_name, "text")]
+        return [*found, *((name, "number") for name in self.number_names)]
 
 
 @dataclass(frozen=True)
@@ -118,18 +112,10 @@ class RankedPreview(Preview):
         """Mark the lines that are the first of a row."""
         if "rank" not in self.frame.columns:
             return np.ones(self.frame.height, dtype=bool)
-        begins: NDArray[np.bool_] = self.frame["rank"].fill_null(1).to_numpy() == 1
-        return begins
+        return np.array([rank in (1, None) for rank in list_cells(self.frame["rank"])])
 
 
-def list_names(names: Sequence[str]) -> pl.Series:
-    """Return names to choose from by their indices, and nothing after the last."""
-    return pl.Series([*names, None], dtype=pl.String)
-
-
-def make_long_frame(
-    columns: RankColumns, rows: Rows, names: pl.Series, ranked: RankedRows
-) -> pl.DataFrame:
+def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: RankedRows) -> Frame:
     """Write what has which rank, a line a rank.
 
     A row of which nothing has a rank still has a line: nothing disappears. Its rank is empty, and
@@ -141,41 +127,34 @@ def make_long_frame(
         The columns.
     rows : Rows
         The rows.
-    names : Series of str
-        What the indices stand for, and nothing after the last.
+    names : Texts
+        What the indices stand for.
     ranked : RankedRows
         The ranks.
 
     Returns
     -------
-    DataFrame
+    Frame
         With the columns of ``columns.pairs``.
     """
     lines = np.maximum(ranked.counts, 1)
     starts = np.cumsum(lines) - lines
     row = np.repeat(np.arange(rows.n_rows), lines)
     there = (ranked.counts > 0)[row]
-    chosen = np.full(len(row), len(names) - 1)
+    chosen = np.full(len(row), -1, np.int32)
     chosen[there] = ranked.chosen
-    made: dict[str, pl.Series] = {columns.label_name: _gather(rows.labels, row)}
-    kept: Iterable[tuple[str, pl.Series]] = zip(columns.kept_names, rows.texts, strict=True)
-    made |= {name: _gather(texts, row) for name, texts in kept}
+    made: dict[str, Column] = {columns.label_name: take(rows.labels, row)}
+    kept = zip(columns.kept_names, rows.texts, strict=True)
+    made |= {name: texts.take(row) for name, texts in kept}
     made["rank"] = _blank(np.arange(1, len(row) + 1) - starts[row], there)
-    made[columns.chosen_name] = _gather(names, chosen)
+    made[columns.chosen_name] = Choices(chosen, names)
     for name, values in zip(columns.number_names, ranked.numbers, strict=True):
         numbers = np.full(len(row), np.nan)
         numbers[there] = values
         made[name] = _blank(numbers, there | ranked.undefined[row])
-    return pl.DataFrame(made)
+    return Frame(made)
 
 
-def _gather(series: pl.Series, places: NDArray[np.int64]) -> pl.Series:
-    return series.gather(pl.Series(places))
-
-
-def _blank(values: NDArray[np.int64] | Floats, there: NDArray[np.bool_]) -> pl.Series:
+def _blank(values: NDArray[np.int64] | Floats, there: NDArray[np.bool_]) -> Column:
     """Return values with nothing where none is."""
-    series = pl.Series(values)
-    if there.all():
-        return series
-    return pl.select(pl.when(pl.Series(there)).then(series)).to_series()
+    return values if there.all() else Masked(values, ~there)

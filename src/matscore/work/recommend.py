@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from matscore.decide import find_overflow
 from matscore.files.source import SourceFacts
+from matscore.frame import Frame, Kind, Labels
+from matscore.kernel import Column, Texts
 from matscore.product import Floats
 from matscore.retrieve import (
     TILE,
@@ -63,9 +64,9 @@ class Seen:
     n_pairs: int
     n_unknown_items: int
 
-    def find(self, labels: pl.Series) -> tuple[Exclusions, NDArray[np.int64]]:
+    def find(self, labels: Labels) -> tuple[Exclusions, NDArray[np.int64]]:
         """Return what users of these labels are not to get, and the users' numbers."""
-        texts = labels.cast(pl.String).to_list()
+        texts = labels if isinstance(labels, Texts) else map(str, labels.tolist())
         places = np.array([self.places.get(text, -1) for text in texts], dtype=np.int64)
         known = places >= 0
         first = np.where(known, self.starts[places], 0)
@@ -146,8 +147,8 @@ class Recommend:
     ----------
     catalog : Catalog
         The items.
-    labels : Series of str
-        Their labels, and nothing after the last.
+    labels : Texts
+        Their labels.
     options : RecommendOptions
         What is recommended.
     columns : RankColumns
@@ -159,7 +160,7 @@ class Recommend:
     """
 
     catalog: Catalog
-    labels: pl.Series
+    labels: Texts
     options: RecommendOptions
     columns: RankColumns
     seen: Seen | None = None
@@ -254,7 +255,7 @@ class RecommendedRows:
             statistics,
         )
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> Frame:
         """Return the long table."""
         found = self.found
         ranked = RankedRows(found.counts, found.items, (found.scores,), self.undefined)
@@ -300,7 +301,6 @@ class MatrixColumns:
     kept_names: tuple[str, ...]
     items: tuple[str, ...]
     numbered: bool = False
-    nullable: ClassVar[tuple[str, ...]] = ()
 
     @property
     def shaded(self) -> tuple[tuple[str, ...], ...]:
@@ -308,12 +308,11 @@ class MatrixColumns:
         return (self.items,)
 
     @cached_property
-    def pairs(self) -> list[tuple[str, pl.DataType]]:
-        """Names and types of the columns, in order."""
-        label: pl.DataType = pl.Int64() if self.numbered else pl.String()
-        texts = [(name, pl.String()) for name in self.kept_names]
-        numbers = [(name, pl.Float64()) for name in self.items]
-        return [(self.label_name, label), *texts, *numbers]
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
+        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
+        found += [(name, "text") for name in self.kept_names]
+        return [*found, *((name, "number") for name in self.items)]
 
 
 @dataclass(frozen=True)
@@ -383,14 +382,13 @@ class ScoredUsers:
             n_pairs=int((~np.isnan(self.scores)).sum()),
         )
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> Frame:
         """Return the matrix."""
         columns = self.work.columns
-        made: dict[str, pl.Series] = {columns.label_name: self.rows.labels}
+        made: dict[str, Column] = {columns.label_name: self.rows.labels}
         made |= dict(zip(columns.kept_names, self.rows.texts, strict=True))
-        values = np.ascontiguousarray(self.scores.T)
-        made |= {name: pl.Series(v) for name, v in zip(columns.items, values, strict=True)}
-        return pl.DataFrame(made)
+        made |= zip(columns.items, self.scores.T, strict=True)
+        return Frame(made)
 
     def preview(self, n_rows: int) -> Preview:
         """Return the first users."""

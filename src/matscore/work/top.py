@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+from matscore.frame import Frame
+from matscore.kernel import Texts
 from matscore.product import Floats
 from matscore.rank import NO_PLACE, Ranking, rank_categories
 from matscore.work import Fault, Preview, Rows
@@ -28,14 +29,14 @@ class ClassifyTop:
         Categories a row.
     columns : RankColumns
         What to write.
-    names : Series of str
-        The categories, and nothing after the last.
+    names : Texts
+        The categories.
     """
 
     classify: Classify
     k: int
     columns: RankColumns
-    names: pl.Series
+    names: Texts
 
     def zero(self) -> ScoreTally:
         """Return the counts of no rows."""
@@ -92,7 +93,7 @@ class TopRows:
         """Count the rows."""
         return self.outcome.tally()
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> Frame:
         """Return the long table."""
         there = self.ranking.places != NO_PLACE
         row, _ = np.nonzero(there)

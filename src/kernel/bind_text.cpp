@@ -1,0 +1,228 @@
+// Python's view of numbers, records, cutting and writing.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "cutting.hpp"
+#include "numbers.hpp"
+#include "records.hpp"
+#include "shortest.hpp"
+#include "writing.hpp"
+
+namespace nb = nanobind;
+using namespace matscore;
+
+namespace {
+
+// Hand memory over to an array; characters become bytes.
+template <typename T>
+nb::object make_array(Buffer<T>& buffer, std::vector<std::size_t> shape) {
+    using Item = std::conditional_t<std::is_same_v<T, char>, std::uint8_t, T>;
+    T* data = buffer.release();
+    nb::capsule owner(data, [](void* memory) noexcept { std::free(memory); });
+    return nb::cast(nb::ndarray<nb::numpy, Item>(data, shape.size(), shape.data(), owner));
+}
+
+template <typename T>
+nb::object make_array(Buffer<T>& buffer) {
+    const std::size_t n = buffer.size();
+    return make_array(buffer, {n});
+}
+
+template <typename T>
+nb::object make_array_or_none(Buffer<T>& buffer) {
+    return buffer.size() > 0 ? make_array(buffer) : nb::none();
+}
+
+std::optional<double> bind_read_number(nb::bytes text, char mark) {
+    const char* p = text.c_str();
+    const char* end = p + text.size();
+    while (p != end && is_blank(*p)) ++p;
+    while (end != p && is_blank(end[-1])) --end;
+    double value = 0;
+    if (read_number(p, end, mark, value) != end) return std::nullopt;
+    return value;
+}
+
+nb::bytes bind_write_number(double number) {
+    char text[kLongestNumber];
+    return nb::bytes(text, static_cast<std::size_t>(write_number(number, text) - text));
+}
+
+void check_columns(const std::vector<std::size_t>& columns, std::size_t width) {
+    std::vector<bool> is_taken(width);
+    for (const std::size_t column : columns) {
+        if (column >= width || is_taken[column]) throw nb::value_error("columns are out of range");
+        is_taken[column] = true;
+    }
+}
+
+nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, std::size_t width,
+                     std::vector<std::size_t> features, std::vector<std::size_t> texts,
+                     int missing, std::vector<std::string> words, std::vector<std::string> names,
+                     bool has_labels) {
+    if (width == 0) throw nb::value_error("the width is zero");
+    if (delimiter == '\0' || delimiter == '"' || delimiter == '\n' || delimiter == '\r') {
+        throw nb::value_error("this character cannot be the delimiter");
+    }
+    if (!names.empty() && names.size() != width) throw nb::value_error("names are not the width");
+    check_columns(features, width);
+    check_columns(texts, width);
+    const Layout layout{delimiter,        mark,  width,           static_cast<Missing>(missing),
+                        std::move(features), std::move(texts), std::move(words),
+                        std::move(names), has_labels};
+    Table table;
+    {
+        nb::gil_scoped_release release;
+        table = Parser(layout, data.c_str(), data.size()).parse();
+    }
+    nb::list text_columns;
+    for (TextColumn& text : table.texts) {
+        text_columns.append(nb::make_tuple(make_array(text.offsets), make_array(text.bytes),
+                                           make_array_or_none(text.absent)));
+    }
+    Buffer<std::int64_t> bad(table.bad.size() * 7);
+    for (const BadRecord& record : table.bad) {
+        for (const std::int64_t value : {record.record, record.line, record.start, record.end,
+                                         record.column, record.fault, record.n_cells}) {
+            bad.push(value);
+        }
+    }
+    return nb::make_tuple(
+        make_array(table.values, {layout.features.size(), table.n_rows}), text_columns,
+        table.n_records, table.bad.empty() ? nb::none() : make_array(table.rows),
+        make_array_or_none(table.has_missing), make_array(bad, {table.bad.size(), 7}),
+        nb::make_tuple(static_cast<int>(table.stop.fault), table.stop.at, table.stop.column));
+}
+
+std::size_t bind_find_cut(nb::bytes data, char delimiter, bool is_last) {
+    const char* p = data.c_str();
+    nb::gil_scoped_release release;
+    return static_cast<std::size_t>(find_cut(p, p + data.size(), delimiter, is_last) - p);
+}
+
+nb::tuple bind_count_lines(nb::bytes data) {
+    Counts counts{};
+    {
+        nb::gil_scoped_release release;
+        counts = count_lines(data.c_str(), data.c_str() + data.size());
+    }
+    return nb::make_tuple(counts.n_lines, counts.n_quoted);
+}
+
+template <typename T>
+using Vector = nb::ndarray<const T, nb::ndim<1>, nb::device::cpu>;
+
+// A column's memory, which its array keeps alive; `n` is its length, and must be that of all. An
+// array of another type is refused: a converted copy would not outlive this function.
+template <typename T>
+const T* take(nb::handle object, std::size_t& n, std::ptrdiff_t* stride = nullptr) {
+    Vector<T> array;
+    if (!nb::try_cast(object, array, false)) throw nb::type_error("a column of another type");
+    if (n != static_cast<std::size_t>(-1) && array.shape(0) != n) {
+        throw nb::value_error("columns differ in length");
+    }
+    n = array.shape(0);
+    if (stride != nullptr) {
+        *stride = array.stride(0);
+    } else if (n > 1 && array.stride(0) != 1) {
+        throw nb::value_error("a column is not contiguous");
+    }
+    return array.data();
+}
+
+TextsView take_texts(nb::handle offsets, nb::handle bytes, nb::handle absent, std::size_t& n) {
+    std::size_t n_offsets = n == static_cast<std::size_t>(-1) ? n : n + 1;
+    std::size_t n_bytes = static_cast<std::size_t>(-1);
+    TextsView view;
+    view.offsets = take<std::uint64_t>(offsets, n_offsets);
+    view.bytes = reinterpret_cast<const char*>(take<std::uint8_t>(bytes, n_bytes));
+    if (n_offsets == 0) throw nb::value_error("texts have one offset more than there are texts");
+    n = n_offsets - 1;
+    std::uint64_t before = 0;
+    for (std::size_t i = 0; i < n_offsets; ++i) {
+        if (view.offsets[i] < before || view.offsets[i] > n_bytes) {
+            throw nb::value_error("offsets of texts are out of order or out of range");
+        }
+        before = view.offsets[i];
+    }
+    if (!absent.is_none()) view.absent = take<bool>(absent, n);
+    return view;
+}
+
+// (numbers, absent), or (offsets, bytes, absent, codes, is_nullable)
+OutputColumn take_column(nb::handle object, std::size_t& n_rows) {
+    const auto parts = nb::cast<nb::tuple>(object);
+    OutputColumn column;
+    if (parts.size() == 2) {
+        Vector<double> numbers;
+        if (nb::try_cast(parts[0], numbers, false)) {
+            column.numbers = take<double>(parts[0], n_rows, &column.stride);
+        } else {
+            column.wholes = take<std::int64_t>(parts[0], n_rows);
+        }
+        if (!parts[1].is_none()) column.absent = take<bool>(parts[1], n_rows);
+        return column;
+    }
+    column.is_nullable = nb::cast<bool>(parts[4]);
+    if (parts[3].is_none()) {
+        column.texts = take_texts(parts[0], parts[1], parts[2], n_rows);
+        return column;
+    }
+    std::size_t n_texts = static_cast<std::size_t>(-1);
+    column.texts = take_texts(parts[0], parts[1], parts[2], n_texts);
+    column.codes = take<std::int32_t>(parts[3], n_rows);
+    for (std::size_t i = 0; i < n_rows; ++i) {
+        if (column.codes[i] >= 0 && static_cast<std::size_t>(column.codes[i]) >= n_texts) {
+            throw nb::value_error("a code is out of range");
+        }
+    }
+    return column;
+}
+
+nb::object bind_write_rows(int format, int precision, bool excel_safe,
+                           std::vector<std::string> names, nb::list columns) {
+    if (names.size() != columns.size()) throw nb::value_error("names are not as many as columns");
+    if (precision > 22) throw nb::value_error("too many decimals");
+    std::size_t n_rows = static_cast<std::size_t>(-1);
+    std::vector<OutputColumn> taken;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        taken.push_back(take_column(columns[i], n_rows));
+        taken.back().key = names[i];
+    }
+    if (columns.size() == 0) n_rows = 0;
+    const Writer writer({static_cast<Format>(format), precision, excel_safe}, std::move(taken),
+                        n_rows);
+    const std::size_t bound = writer.bound();
+    PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(bound));
+    if (bytes == nullptr) throw nb::python_error();
+    char* const start = PyBytes_AsString(bytes);
+    Py_ssize_t size = 0;
+    {
+        nb::gil_scoped_release release;
+        size = writer.write(start) - start;
+    }
+    if (_PyBytes_Resize(&bytes, size) != 0) throw nb::python_error();
+    return nb::steal(bytes);
+}
+
+}  // namespace
+
+void bind_text(nb::module_& m) {
+    m.def("read_number", bind_read_number, nb::arg("text"), nb::arg("decimal"));
+    m.def("write_number", bind_write_number, nb::arg("number"));
+    m.def("parse", bind_parse, nb::arg("data"), nb::arg("delimiter"), nb::arg("decimal"),
+          nb::arg("width"), nb::arg("features"), nb::arg("texts"), nb::arg("missing"),
+          nb::arg("missing_values"), nb::arg("names"), nb::arg("has_labels"));
+    m.def("find_cut", bind_find_cut, nb::arg("data"), nb::arg("delimiter"), nb::arg("is_last"));
+    m.def("write_rows", bind_write_rows, nb::arg("format"), nb::arg("precision"),
+          nb::arg("excel_safe"), nb::arg("names"), nb::arg("columns"));
+    m.def("count_lines", bind_count_lines, nb::arg("data"));
+}

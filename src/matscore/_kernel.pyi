@@ -1,0 +1,83 @@
+# What src/kernel/bind_*.cpp binds. The rest of the program imports matscore.kernel.
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+# bind_text.cpp
+
+def read_number(text: bytes, decimal: str) -> float | None: ...
+def write_number(number: float) -> bytes: ...
+def find_cut(data: bytes, delimiter: str, is_last: bool) -> int: ...
+def count_lines(data: bytes) -> tuple[int, int]: ...
+def write_rows(
+    format: int,
+    precision: int,
+    excel_safe: bool,
+    names: Sequence[str],
+    columns: Sequence[tuple[object, ...]],
+) -> bytes: ...
+def parse(
+    data: bytes,
+    delimiter: str,
+    decimal: str,
+    width: int,
+    features: Sequence[int],
+    texts: Sequence[int],
+    missing: int,
+    missing_values: Sequence[str],
+    names: Sequence[str],
+    has_labels: bool,
+) -> tuple[
+    NDArray[np.float64],
+    list[tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.bool_] | None]],
+    int,
+    NDArray[np.int64] | None,
+    NDArray[np.bool_] | None,
+    NDArray[np.int64],
+    tuple[int, int, int],
+]: ...
+
+# bind_arithmetic.cpp. Features (n_features, n_rows), weights (n_features, n_categories), an
+# intercept (n_categories,), scores (n_categories, n_rows).
+
+_Floats = NDArray[np.float64]
+_Places = NDArray[np.int64]
+_Marks = NDArray[np.bool_]
+
+def multiply(features: _Floats, weights: _Floats, intercept: _Floats | None = None) -> _Floats: ...
+def error_bound(
+    features: _Floats, weights: _Floats, intercept: _Floats | None = None
+) -> _Floats: ...
+def score(
+    features: _Floats, weights: _Floats, intercept: _Floats | None = None
+) -> tuple[_Floats, _Places, _Floats, _Marks, _Marks]: ...
+def decide(
+    scores: _Floats, features: _Floats, weights: _Floats, intercept: _Floats | None = None
+) -> tuple[_Places, _Floats, _Marks, _Marks]: ...
+def tied_cells(
+    scores: _Floats, features: _Floats, weights: _Floats, intercept: _Floats | None = None
+) -> _Marks: ...
+def rank(
+    scores: _Floats, features: _Floats, weights: _Floats, intercept: _Floats | None, k: int
+) -> tuple[_Places, _Marks]: ...
+def rounding_unit(n_features: int) -> float: ...
+def instruction_sets() -> list[str]: ...
+def use(instruction_set: str) -> None: ...
+
+class Items:
+    def __init__(self, n_features: int, *, cosine: bool = False) -> None: ...
+    def __len__(self) -> int: ...
+    def add(self, rows: _Floats) -> None: ...
+    def recommend(
+        self,
+        users: _Floats,
+        k: int,
+        *,
+        min_score: float | None = None,
+        starts: _Places | None = None,
+        excluded: _Places | None = None,
+        most_pairs: int = 4194304,
+    ) -> tuple[_Places, _Places, _Floats, _Marks, _Places]: ...
+    def score(self, users: _Floats) -> _Floats: ...

@@ -1,0 +1,185 @@
+"""Columns of an output or of a second table, by name: just what is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.kernel import Choices, Column, Masked, Texts
+
+Kind: TypeAlias = Literal["text", "whole", "number"]
+"""What a column holds: text, int64 or float64."""
+
+Labels: TypeAlias = Texts | NDArray[np.int64]
+"""Labels of rows, or their numbers."""
+
+_EMPTY: dict[Kind, Column] = {
+    "text": Texts.from_strings([]),
+    "whole": np.empty(0, np.int64),
+    "number": np.empty(0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Columns of one length.
+
+    Attributes
+    ----------
+    columns : mapping of str to column
+        Names and cells, in order.
+    """
+
+    columns: Mapping[str, Column]
+
+    @classmethod
+    def empty(cls, kinds: Mapping[str, Kind]) -> Frame:
+        """Return columns without rows."""
+        return cls({name: _EMPTY[kind] for name, kind in kinds.items()})
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name]
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return next((count_cells(column) for column in self.columns.values()), 0)
+
+    def head(self, n_rows: int) -> Frame:
+        """Return the first rows."""
+        return self if n_rows >= self.height else self.take(np.arange(n_rows))
+
+    def take(self, rows: NDArray[np.int64]) -> Frame:
+        """Return some rows, in the order of `rows`."""
+        return Frame({name: take(column, rows) for name, column in self.columns.items()})
+
+    def values(self, name: str) -> list[Any]:
+        """Return a column's cells, None where there is nothing."""
+        return list_cells(self.columns[name])
+
+    def numbers(self, names: Iterable[str]) -> NDArray[np.float64]:
+        """Return columns of numbers, of shape (n_rows, n_columns); NaN where there is none."""
+        return np.array([read_numbers(self.columns[name]) for name in names]).T
+
+
+def join_frames(frames: Sequence[Frame], kinds: Mapping[str, Kind]) -> Frame:
+    """Put frames of the same columns below each other; `kinds` tells the columns of none."""
+    if not frames:
+        return Frame.empty(kinds)
+    return Frame({name: join([frame[name] for frame in frames]) for name in frames[0].columns})
+
+
+def count_cells(column: Column) -> int:
+    """Count a column's cells."""
+    match column:
+        case Choices(codes):
+            return len(codes)
+        case Masked(values):
+            return len(values)
+        case _:
+            return len(column)
+
+
+def take(column: Any, rows: NDArray[np.int64]) -> Any:
+    """Return some cells of a column, in the order of `rows`."""
+    match column:
+        case Choices(codes, texts):
+            return Choices(codes[rows], texts)
+        case Masked(values, absent):
+            return Masked(values[rows], absent[rows])
+        case Texts():
+            return column.take(rows)
+        case _:
+            return column[rows]
+
+
+def join(columns: Sequence[Any]) -> Any:
+    """Put columns of one kind below each other; there is at least one."""
+    match first := columns[0]:
+        case Choices():
+            return Choices(np.concatenate([column.codes for column in columns]), first.texts)
+        case Texts():
+            lengths = np.concatenate([np.diff(column.offsets) for column in columns])
+            offsets = np.zeros(len(lengths) + 1, np.uint64)
+            np.cumsum(lengths, out=offsets[1:])
+            absent = np.concatenate([find_absent(column) for column in columns])
+            data = np.concatenate([_data_of(column) for column in columns])
+            return Texts(offsets, data, absent if absent.any() else None)
+        case _ if any(isinstance(column, Masked) for column in columns):
+            values = [c.values if isinstance(c, Masked) else c for c in columns]
+            absent = np.concatenate([find_absent(column) for column in columns])
+            return Masked(np.concatenate(values), absent)
+        case _:
+            return np.concatenate(columns)
+
+
+def find_absent(column: Column) -> NDArray[np.bool_]:
+    """Mark the cells where there is nothing."""
+    match column:
+        case Choices(codes):
+            return codes < 0
+        case Texts(absent=absent) | Masked(absent=absent) if absent is not None:
+            return absent
+        case _:
+            return np.zeros(count_cells(column), np.bool_)
+
+
+def list_cells(column: Column) -> list[Any]:
+    """Return a column's cells, None where there is nothing."""
+    match column:
+        case Texts():
+            return column.to_strings()
+        case Choices(codes, texts):
+            choices = [*texts, None]
+            return [choices[code if code >= 0 else -1] for code in codes.tolist()]
+        case Masked(values, absent):
+            cells = zip(values.tolist(), absent.tolist(), strict=True)
+            return [None if is_absent else value for value, is_absent in cells]
+        case _:
+            return list(column.tolist())
+
+
+def read_numbers(column: Column) -> NDArray[np.float64]:
+    """Return a column of numbers as float64, NaN where there is nothing."""
+    if isinstance(column, Masked):
+        return np.where(column.absent, np.nan, column.values)
+    if isinstance(column, (Texts, Choices)):
+        raise TypeError("text is no column of numbers")
+    return column.astype(np.float64, copy=False)
+
+
+def find_places(texts: Texts, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return each text's place among some names, -1 for one that is none of them."""
+    places = {name.encode(): place for place, name in enumerate(names)}
+    data, ends = texts.data.tobytes(), texts.offsets.tolist()
+    found = [places.get(data[start:end], -1) for start, end in pairwise(ends)]
+    return np.array(found, dtype=np.int64)
+
+
+def same(one: Column, other: Texts) -> bool:
+    """Say whether two columns are the same texts, of which none is absent in the first."""
+    return (
+        isinstance(one, Texts)
+        and one.absent is None
+        and np.array_equal(one.offsets - one.offsets[0], other.offsets - other.offsets[0])
+        and np.array_equal(_data_of(one), _data_of(other))
+    )
+
+
+def _data_of(texts: Texts) -> NDArray[np.uint8]:
+    return texts.data[int(texts.offsets[0]) : int(texts.offsets[-1])]
+
+
+def find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
+    """Mark the texts that are the one wanted."""
+    encoded = np.frombuffer(wanted.encode(), np.uint8)
+    found: NDArray[np.bool_] = np.diff(texts.offsets) == len(encoded)
+    found &= ~find_absent(texts)
+    starts = texts.offsets[:-1][found].astype(np.int64)
+    found[found] = (texts.data[starts[:, None] + np.arange(len(encoded))] == encoded).all(axis=1)
+    return found

@@ -1,0 +1,441 @@
+"""The compiled kernel: text to numbers and numbers to text, with one definition of each.
+
+This is all that the rest of the program imports of it. Faults come back as data; the sentences are
+made by the callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore import _kernel
+from matscore._kernel import Items, decide, error_bound, multiply, rank, score, tied_cells
+
+__all__ = [
+    "BadRecord",
+    "Choices",
+    "Column",
+    "Fault",
+    "Items",
+    "Masked",
+    "Stop",
+    "Table",
+    "Texts",
+    "count_records",
+    "decide",
+    "error_bound",
+    "find_cut",
+    "multiply",
+    "parse",
+    "rank",
+    "read_number",
+    "score",
+    "tied_cells",
+    "write_number",
+    "write_rows",
+]
+
+_FORMATS = {"csv": 0, "tsv": 1, "jsonl": 2, "json": 3}
+_MISSING = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
+
+
+class Fault(IntEnum):
+    """What is wrong with a record or, from `NUL` on, with a whole chunk."""
+
+    WIDTH = 1
+    DELIMITERS_ONLY = 2
+    BYTE_ORDER_MARK = 3
+    RETURN = 4
+    NUMBER = 5
+    MISSING = 6
+    HEADER_AGAIN = 7
+    NUL = 8
+    NOT_UTF8 = 9
+    QUOTE_INSIDE = 10
+    TEXT_AFTER_QUOTE = 11
+    QUOTE_OPEN = 12
+
+
+class BadRecord(NamedTuple):
+    """A record that cannot be used.
+
+    Attributes
+    ----------
+    record, line : int
+        Records and physical lines before it, in its chunk.
+    start, end : int
+        Its bytes in the chunk, without the line end.
+    column : int
+        The first cell at fault, from 0; -1 where none alone is.
+    fault : Fault
+        What is wrong.
+    n_cells : int
+        Cells it has.
+    """
+
+    record: int
+    line: int
+    start: int
+    end: int
+    column: int
+    fault: Fault
+    n_cells: int
+
+
+class Stop(NamedTuple):
+    """Damage that makes the rest of a chunk unreadable.
+
+    Attributes
+    ----------
+    fault : Fault
+        From `Fault.NUL` on.
+    at : int
+        The byte in the chunk; of a quote that is never closed, the last one there is.
+    column : int
+        The cell of a misplaced quote, from 0; else 0.
+    """
+
+    fault: Fault
+    at: int
+    column: int
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Cells of text.
+
+    Attributes
+    ----------
+    offsets : ndarray of shape (n + 1,), uint64
+        Where each text starts and the last one ends.
+    data : ndarray of uint8
+        The texts in UTF-8, one after the other.
+    absent : ndarray of shape (n,), bool, or None
+        Cells where nothing stood, not even quotes: CSV has nothing there again, JSON null or "".
+        Their text is empty. None when there are none.
+    """
+
+    offsets: NDArray[np.uint64]
+    data: NDArray[np.uint8]
+    absent: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def from_strings(cls, texts: Iterable[str | None]) -> Texts:
+        """Make texts of strings; None is absent.
+
+        Examples
+        --------
+        >>> Texts.from_strings(["a", None, "é"]).to_strings()
+        ['a', None, 'é']
+        """
+        held = list(texts)
+        encoded = [(text or "").encode() for text in held]
+        offsets = np.zeros(len(held) + 1, np.uint64)
+        np.cumsum([len(text) for text in encoded], out=offsets[1:])
+        absent = np.array([text is None for text in held], np.bool_)
+        data = np.frombuffer(b"".join(encoded), np.uint8)
+        return cls(offsets, data, absent if absent.any() else None)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, i: int) -> str:
+        start, end = self.offsets[i], self.offsets[i + 1]
+        return self.data[int(start) : int(end)].tobytes().decode()
+
+    def __iter__(self) -> Iterator[str]:
+        data, ends = self.data.tobytes(), self.offsets.tolist()
+        for start, end in pairwise(ends):
+            yield data[start:end].decode()
+
+    def to_strings(self) -> list[str | None]:
+        """Return the texts, None for those that are absent."""
+        texts: list[str | None] = list(self)
+        for i in np.flatnonzero(self.absent if self.absent is not None else ()).tolist():
+            texts[i] = None
+        return texts
+
+    def take(self, rows: NDArray[np.int64]) -> Texts:
+        """Return some of the texts, in the order of `rows`."""
+        lengths = np.diff(self.offsets)[rows]
+        offsets = np.zeros(len(rows) + 1, np.uint64)
+        np.cumsum(lengths, out=offsets[1:])
+        # Each byte of the result is as far from its text's start as it was.
+        shift = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths.astype(np.int64))
+        data = self.data[np.arange(len(shift), dtype=np.uint64) + shift]
+        return Texts(offsets, data, None if self.absent is None else self.absent[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """Cells that are each one of a few texts, or nothing, which JSON writes as null.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n,), int32
+        Which of the texts; negative for nothing.
+    texts : Texts
+        What they stand for.
+    """
+
+    codes: NDArray[np.int32]
+    texts: Texts
+
+
+@dataclass(frozen=True, eq=False)
+class Masked:
+    """Numbers of which some are absent.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n,), float64 or int64
+        The numbers.
+    absent : ndarray of shape (n,), bool
+        Where there is none: CSV has nothing there, JSON null.
+    """
+
+    values: NDArray[np.float64] | NDArray[np.int64]
+    absent: NDArray[np.bool_]
+
+
+Column = NDArray[np.float64] | NDArray[np.int64] | Masked | Texts | Choices
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The good rows of a chunk, and what is wrong with the others.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n_features, n_rows), float64
+        C-contiguous; NaN where a missing cell is kept, else finite.
+    texts : tuple of Texts
+        The text columns, each of n_rows.
+    n_records : int
+        Good and bad ones.
+    rows : ndarray of shape (n_rows,), int64, or None
+        The good records' places in the chunk; None when all are good.
+    has_missing : ndarray of shape (n_rows,), bool, or None
+        Rows with a kept missing cell; None when there are none.
+    bad : list of BadRecord
+        In order.
+    stop : Stop or None
+        Why the rest could not be read; the rows before it are of no use then.
+    """
+
+    features: NDArray[np.float64]
+    texts: tuple[Texts, ...]
+    n_records: int
+    rows: NDArray[np.int64] | None
+    has_missing: NDArray[np.bool_] | None
+    bad: list[BadRecord]
+    stop: Stop | None
+
+    @property
+    def n_rows(self) -> int:
+        """Good rows."""
+        return int(self.features.shape[1])
+
+
+def parse(
+    data: bytes,
+    *,
+    width: int,
+    features: Sequence[int] = (),
+    texts: Sequence[int] = (),
+    delimiter: str = ",",
+    decimal: str = ".",
+    missing: Literal["error", "skip", "zero", "keep"] = "error",
+    missing_values: Sequence[str] = (),
+    names: Sequence[str] | None = None,
+    has_labels: bool = False,
+) -> Table:
+    r"""Read whole records, strictly.
+
+    Parameters
+    ----------
+    data : bytes
+        The records; the last may lack its line end.
+    width : int
+        Cells that each must have.
+    features, texts : sequence of int
+        Columns read as numbers, in the order of the result, and as text. A column may be both.
+    delimiter, decimal : str
+        One character each.
+    missing : {"error", "skip", "zero", "keep"}
+        What a missing cell of the features is: a fault, with "error" and "skip"; 0; or NaN.
+    missing_values : sequence of str
+        Words for a missing cell, besides nothing at all; blanks around them do not count.
+    names : sequence of str, or None
+        The header's cells, to name a record that repeats them.
+    has_labels : bool
+        Whether a column of labels tells such a record from a good one where all its features'
+        cells are numbers.
+
+    Returns
+    -------
+    Table
+        Good rows, bad records, and where it stopped.
+
+    Examples
+    --------
+    >>> table = parse(b"x,1,2\ny,3\nz,5,6\n", width=3, features=[2, 1], texts=[0])
+    >>> table.features.tolist(), table.texts[0].to_strings()
+    ([[2.0, 6.0], [1.0, 5.0]], ['x', 'z'])
+    >>> [(bad.line, bad.fault.name, bad.n_cells) for bad in table.bad]
+    [(1, 'WIDTH', 2)]
+    """
+    words = sorted({word.strip(" \t") for word in missing_values} - {""})
+    values, columns, n_records, rows, has_missing, bad, stop = _kernel.parse(
+        data,
+        delimiter,
+        decimal,
+        width,
+        list(features),
+        list(texts),
+        _MISSING[missing],
+        words,
+        list(names or ()),
+        has_labels,
+    )
+    return Table(
+        values,
+        tuple(Texts(*column) for column in columns),
+        n_records,
+        rows,
+        has_missing,
+        [_make_bad(*row) for row in bad.tolist()],
+        Stop(Fault(stop[0]), *stop[1:]) if stop[0] else None,
+    )
+
+
+def _make_bad(
+    record: int, line: int, start: int, end: int, column: int, fault: int, n_cells: int
+) -> BadRecord:
+    return BadRecord(record, line, start, end, column, Fault(fault), n_cells)
+
+
+def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
+    r"""Find where a buffer that starts at a record boundary can be cut.
+
+    Parameters
+    ----------
+    data : bytes
+        The buffer.
+    delimiter : str
+        One character.
+    at_end : bool
+        Whether the input ends with this buffer, so that its last record needs no line end.
+
+    Returns
+    -------
+    int
+        Bytes to cut off; 0 when the buffer holds no whole record. The cut is after the last record
+        that is not blank; before the first misplaced quote's line; or after that line alone, where
+        it is the first.
+
+    Examples
+    --------
+    >>> find_cut(b'a,b\n"c\nd', ",")
+    4
+    """
+    return _kernel.find_cut(data, delimiter, at_end)
+
+
+def count_records(data: bytes) -> tuple[int, int]:
+    r"""Count the line ends of a run of whole records, and the records.
+
+    Examples
+    --------
+    >>> count_records(b'a\n"b\nc"\nd')
+    (3, 3)
+    """
+    n_lines, n_quoted = _kernel.count_lines(data)
+    n_records = n_lines - n_quoted + (not data.endswith(b"\n"))
+    return n_lines, max(n_records, 1)  # the line of a misplaced quote counts as one record
+
+
+def read_number(text: str, decimal: str = ".") -> float | None:
+    """Read a cell as a number, rounded right; None where it is none or no float64 holds it.
+
+    Examples
+    --------
+    >>> [read_number(text) for text in ("+1", " .5 ", "1E5", "1_000", "inf", "1e400", "1,5")]
+    [1.0, 0.5, 100000.0, None, None, None, None]
+    >>> read_number("1,5", decimal=",")
+    1.5
+    """
+    return _kernel.read_number(text.encode(errors="replace"), decimal)
+
+
+def write_number(number: float) -> str:
+    """Write a number in the shortest form that reads back to the same float64.
+
+    Examples
+    --------
+    >>> [write_number(x) for x in (1.0, 0.1, 1e16, 1.5e-7)]
+    ['1.0', '0.1', '1e+16', '1.5e-7']
+    """
+    return _kernel.write_number(number).decode()
+
+
+def write_rows(
+    form: Literal["csv", "tsv", "json", "jsonl"],
+    columns: Mapping[str, Column],
+    *,
+    precision: int | None = None,
+    excel_safe: bool = False,
+) -> bytes:
+    r"""Write rows, without what stands once at the start and the end of an output.
+
+    Parameters
+    ----------
+    form : {"csv", "tsv", "json", "jsonl"}
+        With "json" a comma stands between rows and not after them.
+    columns : mapping of str to column
+        Names and cells, in order: float64 (any stride) or int64 of shape (n_rows,), or an object
+        of this module. In JSON a number that is not finite is null, an absent text "".
+    precision : int or None
+        Decimals, at most 22, that floats are rounded to as by `numpy.round`.
+    excel_safe : bool
+        Whether a text that a spreadsheet takes for a formula gets a leading apostrophe.
+
+    Returns
+    -------
+    bytes
+        Text in UTF-8.
+
+    Examples
+    --------
+    >>> columns = {"id": Texts.from_strings(["a,b", "c"]), "x": np.array([1.25, np.nan])}
+    >>> write_rows("csv", columns)
+    b'"a,b",1.25\nc,NaN\n'
+    >>> write_rows("jsonl", columns, precision=1)
+    b'{"id":"a,b","x":1.2}\n{"id":"c","x":null}\n'
+    """
+    return _kernel.write_rows(
+        _FORMATS[form],
+        -1 if precision is None else precision,
+        excel_safe,
+        list(columns),
+        [_take_apart(column) for column in columns.values()],
+    )
+
+
+def _take_apart(column: Column) -> tuple[object, ...]:
+    match column:
+        case Masked(values, absent):
+            return values, absent
+        case Texts(offsets, data, absent):
+            return offsets, data, absent, None, False
+        case Choices(codes, Texts(offsets, data, absent)):
+            return offsets, data, absent, codes, True
+        case _:
+            return column, None
