@@ -34,7 +34,7 @@ from matscore.least_squares import (
     sort_names,
 )
 from matscore.logistic import fit_logistic
-from matscore.product import Floats
+from matscore.kernel import Floats
 from tests.nist import (
     FILIP_R2,
     FILIP_WEIGHTS,

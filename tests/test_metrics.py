@@ -13,7 +13,7 @@ from sklearn.calibration import calibration_curve
 
 from matscore.decide import softmax
 from matscore.metrics import Counts, Metrics, count_rows, no_counts
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 NAMES = ("a", "b", "c", "d", "e")
 Ints = NDArray[np.int64]

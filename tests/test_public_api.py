@@ -69,14 +69,11 @@ LAYERS = (
     "errors",
     "grammar",
     "names",
-    "product",
+    "kernel",
     "shades",
     "matrix",
     "plan",
-    "decide",
-    "rank",
     "score",
-    "retrieve",
     "exact",
     "contributions",
     "metrics",
@@ -248,6 +245,6 @@ def late():
         "matscore.errors",
     ]
     edges = {(layer, name) for _, layer, name in import_edges()}
-    assert ("score", "matscore.decide") in edges
+    assert ("score", "matscore.kernel") in edges
     assert ("cli", "typer") in edges
     assert ("errors", "matscore.plan") not in edges

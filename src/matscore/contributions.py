@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.matrix import Model
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 INTERCEPT = -1
 OTHERS = -2

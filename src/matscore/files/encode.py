@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 import polars as pl
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 DataFormat = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow"]
 Format = Literal[

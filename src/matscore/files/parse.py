@@ -33,7 +33,7 @@ from matscore.files.records import (
 )
 from matscore.files.split import Chunk
 from matscore.grammar import MISSING_VALUES, is_number
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 MissingPolicy = Literal["error", "skip", "zero", "keep"]
 _BOM = "\ufeff".encode()

@@ -13,7 +13,7 @@ from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
 from matscore.files.split import Chunk
 from matscore.files.typed import feature_column, label_text
 from matscore.grammar import is_number
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from matscore.grammar import MISSING_VALUES, Grammar
 from matscore.matrix import Matrix
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 _SNIFFED_RECORDS = 10
 _FRAME_CELLS = 2**19

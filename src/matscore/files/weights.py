@@ -11,7 +11,7 @@ import polars as pl
 from matscore.files.deliver import BinaryFile, deliver_results
 from matscore.files.encode import Format, OutputSpec, encode_frame
 from matscore.files.parse import Reject
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 _CORNERS = ("feature", "name", "term", "variable", "label", "index")
 

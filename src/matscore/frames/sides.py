@@ -15,7 +15,7 @@ from matscore.matrix import Model
 from matscore.names import quote_name
 from matscore.plan import Plan, PlanOptions, Side, make_plan
 from matscore.plan.misfit import find_meant, suggest
-from matscore.product import Floats
+from matscore.kernel import Floats
 from matscore.score import make_model
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.least_squares.reduce import Triangle, merge, reduce_rows, sort_names
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 _LEAST_ROWS = 2048
 

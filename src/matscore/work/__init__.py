@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 
 @dataclass(frozen=True)

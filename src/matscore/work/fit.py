@@ -20,7 +20,7 @@ from matscore.learn import (
     learn_logistic,
 )
 from matscore.least_squares import Segment, cut_rows, finish, no_rows, sort_names
-from matscore.product import Floats
+from matscore.kernel import Floats
 from matscore.work import Fault, Preview, Rows
 from matscore.work.beside import Beside
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 from matscore.work import Preview, Rows
 
 

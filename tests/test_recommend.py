@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,24 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from matscore import _kernel
 from matscore.engines.local import map_ordered
-from matscore.product import Floats, block_features, error_bound, multiply_blocks
-from matscore.rank import NO_PLACE, rank_one_by_one
-from matscore.retrieve import (
-    Catalog,
-    Exclusions,
-    Metric,
-    Recommended,
-    RecommendOptions,
-    make_catalog,
-    recommend_rows,
-    search,
-)
-from matscore.retrieve.block import Block, Excluded, find_reach
-from matscore.retrieve.catalog import TILE, make_users
-from matscore.retrieve.exact import bound_pairs, score_pairs
-from matscore.retrieve.scale import find_exponents, scale_rows, scoring_unit
-from matscore.retrieve.screen import find_error
+from matscore.kernel import Exclusions, Floats, Items, Recommended, error_bound, multiply
+from matscore.score import Metric
 
 NAN = float("nan")
 METRICS: tuple[Metric, ...] = ("dot", "cosine")
@@ -36,29 +23,32 @@ Kept = list[list[tuple[int, float]]]
 rng_of = np.random.default_rng
 
 
+def hold(V: Floats, metric: Metric = "dot", *, spill: bool = False) -> Items:
+    items = Items(V.shape[1], cosine=metric == "cosine", spill=spill)
+    items.add(V)
+    return items
+
+
 def recommend(
     U: Floats, V: Floats, k: int = 10, metric: Metric = "dot", *, min_score: float | None = None,
     excluded: Sequence[Sequence[int]] | None = None,
 ) -> tuple[Recommended, list[int]]:  # fmt: skip
     """Recommend; users and items in rows."""
-    catalog = make_catalog(list(V.T), len(V), metric)
-    return recommend_from(catalog, U, k, min_score=min_score, excluded=excluded)
+    return recommend_from(hold(V, metric), U, k, min_score=min_score, excluded=excluded)
 
 
 def recommend_from(
-    catalog: Catalog, U: Floats, k: int = 10, *, min_score: float | None = None,
+    items: Items, U: Floats, k: int = 10, *, min_score: float | None = None,
     excluded: Sequence[Sequence[int]] | None = None,
 ) -> tuple[Recommended, list[int]]:  # fmt: skip
-    missing: NDArray[np.bool_] = np.any(np.isnan(U), axis=1)
     exclusions = None
     if excluded is not None:
         starts = np.cumsum([0, *map(len, excluded)])
         flat = [item for items in excluded for item in items]
         exclusions = Exclusions(starts, np.array(flat, dtype=np.int64))
-    found, overflow = recommend_rows(
-        catalog, list(U.T), len(U), RecommendOptions(k, min_score), missing, exclusions
-    )
-    return found, overflow.tolist()
+    users = np.ascontiguousarray(U.T)
+    found = items.recommend(users, k, min_score=min_score, exclusions=exclusions)
+    return found, found.overflow.tolist()
 
 
 def by_user(found: Recommended) -> Kept:
@@ -67,17 +57,45 @@ def by_user(found: Recommended) -> Kept:
     return [pairs[end - n : end] for n, end in zip(found.counts, ends, strict=True)]
 
 
+def scale(rows: Floats) -> Floats:
+    """Divide each row by the power of two just above its largest number."""
+    return np.ldexp(rows, -np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1])
+
+
+def measure(rows: Floats) -> Floats:
+    """Return the roots of chains of squares."""
+    return np.sqrt([multiply(row[:, None], row[:, None])[0, 0] for row in rows])
+
+
 def score_all(U: Floats, V: Floats, metric: Metric) -> tuple[Floats, Floats]:
     """Return all scores and their rounding errors, users in rows, by the plain formulas."""
+    n_features = U.shape[1]
+    if metric == "cosine":
+        U, V = scale(U), scale(V)
+    X, W = np.ascontiguousarray(U.T), np.ascontiguousarray(V.T)
     if metric == "dot":
-        scores = multiply_blocks(block_features(list(U.T), len(U)), V.T)[:, : len(U)]
-        return scores.T, error_bound(np.ascontiguousarray(U.T), V.T).T
-    U, V = (scale_rows(M, find_exponents(M)) for M in (U, V))
-    norms = np.outer(*(np.sqrt(sum(column * column for column in M.T)) for M in (U, V)))
+        return multiply(X, W).T, error_bound(X, W).T
+    norms = np.outer(measure(U), measure(V))
     with np.errstate(invalid="ignore"):
-        scores = multiply_blocks(block_features(list(U.T), len(U)), V.T)[:, : len(U)].T / norms
-        unit = scoring_unit(U.shape[1], cosine=True)
-        return np.clip(scores, -1, 1), unit * (np.abs(U) @ np.abs(V).T) / norms
+        scores = multiply(X, W).T / norms
+        n_u = (2 * n_features + 8) * 2.0**-53
+        bounds = multiply(np.abs(X), np.abs(W)).T / norms * (n_u / (1 - n_u))
+        return np.clip(scores, -1, 1), bounds + n_features * 8 * 5e-324
+
+
+def rank_all(scores: Floats, bounds: Floats, k: int) -> NDArray[np.int64]:
+    """Rank by the rule itself, a rank at a time; -1 where nothing is left."""
+    left, rows = scores.copy(), np.arange(len(scores))
+    places = np.full((len(left), k), -1)
+    for rank in range(k):
+        top = left.argmax(axis=1)
+        highest = left[rows, top]
+        with np.errstate(invalid="ignore"):
+            within = highest[:, None] - left <= bounds + bounds[rows, top][:, None]
+        chosen, there = within.argmax(axis=1), highest > -np.inf
+        places[there, rank] = chosen[there]
+        left[rows, chosen] = -np.inf
+    return places
 
 
 def search_all(
@@ -94,9 +112,9 @@ def search_all(
     if min_score is not None:
         scores[scores < min_score] = -np.inf
     bounds = np.where(scores > -np.inf, bounds, 0.0)
-    places = rank_one_by_one(scores, bounds, min(k, len(V))).places.tolist()
+    places = rank_all(scores, bounds, min(k, len(V))).tolist()
     return [
-        [(i, float(scores[user, i])) for i in row if i != NO_PLACE]
+        [(i, float(scores[user, i])) for i in row if i >= 0]
         for user, row in enumerate(places)
     ]
 
@@ -173,7 +191,7 @@ class TestAgainstAllScores:
         U, V = rng.normal(size=(20, 9)), rng.normal(size=(9000, 9))
         assert by_user(recommend(U, V, k)[0]) == search_all(U, V, k)
 
-    @pytest.mark.parametrize("n_items", [1, 2, 31, 1000, TILE, TILE + 1, 2049, 3 * TILE - 1])
+    @pytest.mark.parametrize("n_items", [1, 2, 23, 24, 25, 1000, 1024, 1025, 2049])
     def test_any_number_of_items(self, n_items: int) -> None:
         rng = rng_of(4)
         U, V = rng.normal(size=(9, 5)), rng.normal(size=(n_items, 5))
@@ -220,8 +238,8 @@ class TestTies:
     def test_k_is_a_prefix_of_more(self, kind: str, metric: Metric) -> None:
         rng = rng_of(7)
         U, V = draw_matrix(rng, kind, 25, 6), draw_matrix(rng, kind, 3000, 6)
-        catalog = make_catalog(list(V.T), 3000, metric)
-        results = [recommend_from(catalog, U, k)[0] for k in (1, 2, 3, 10, 11, 40, 3000)]
+        items = hold(V, metric)
+        results = [recommend_from(items, U, k)[0] for k in (1, 2, 3, 10, 11, 40, 3000)]
         for few, many in pairwise(results):
             for one, other in zip(by_user(few), by_user(many), strict=True):
                 assert other[: len(one)] == one
@@ -249,86 +267,63 @@ class TestBits:
     def test_scores_are_those_of_classify(self, d: int) -> None:
         rng = rng_of(d)
         U, V = rng.normal(size=(70, d)) * 10.0 ** rng.integers(-3, 3, d), rng.normal(size=(300, d))
-        catalog, users = (
-            make_catalog(list(V.T), 300),
-            make_users(list(U.T), "dot", np.zeros(70) > 0),
-        )
-        scores, bounds = score_all(U, V, "dot")
-        user = np.sort(rng.integers(0, 70, 4000))
-        item = rng.integers(0, 300, 4000)
-        assert (score_pairs(catalog, users, user, item) == scores[user, item]).all()
-        assert (bound_pairs(catalog, users, user, item) == bounds[user, item]).all()
+        scores = multiply(np.ascontiguousarray(U.T), np.ascontiguousarray(V.T)).T
+        assert (hold(V).score(np.ascontiguousarray(U.T)) == scores).all()
+        found = recommend(U, V, 300)[0]
+        user = np.repeat(np.arange(70), 300)
+        assert (found.scores == scores[user, found.items]).all()
 
-    def test_of_terms_whose_sizes_overflow(self) -> None:
-        rng = rng_of(0)
-        U, V = rng.normal(size=(20, 4)) * 1e300, rng.normal(size=(50, 4)) * 1e7
-        V[:, 3] = 5e-324
-        catalog, users = make_catalog(list(V.T), 50), make_users(list(U.T), "dot", np.zeros(20) > 0)
-        user, item = np.divmod(np.arange(1000), 50)
-        bounds = error_bound(np.ascontiguousarray(U.T), V.T).T
-        assert (bound_pairs(catalog, users, user, item) == bounds.ravel()).all()
+    @pytest.mark.parametrize("spill", [False, True])
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_wherever_the_items_are_held(self, metric: Metric, spill: bool) -> None:
+        rng = rng_of(21)
+        U, V = draw_matrix(rng, "tenths", 600, 7), draw_matrix(rng, "holes", 3000, 7)
+        V[700:900] = V[:200]
+        items, users = Items(7, cosine=metric == "cosine", spill=spill), np.ascontiguousarray(U.T)
+        for start, stop in ((0, 1), (1, 1), (1, 1500), (1500, 3000)):
+            items.add(V[start:stop])
+        whole = hold(V, metric)
+        for other in (items, pickle.loads(pickle.dumps(items))):
+            assert len(other) == 3000
+            assert by_user(other.recommend(users, 9)) == by_user(whole.recommend(users, 9))
+            assert other.score(users).tobytes() == whole.score(users).tobytes()
 
     @pytest.mark.parametrize("metric", METRICS)
     def test_blocks_of_users_do_not_matter(self, metric: Metric) -> None:
         rng = rng_of(9)
         U, V = draw_matrix(rng, "tenths", 1100, 7), draw_matrix(rng, "tenths", 3000, 7)
         U[[3, 600]] = NAN
-        catalog = make_catalog(list(V.T), 3000, metric)
-        whole = by_user(recommend_from(catalog, U)[0])
+        items = hold(V, metric)
+        whole = by_user(recommend_from(items, U)[0])
         for size in (1, 100, 512, 1099):
             stop = min(1100, 30 * size)
             parts = [U[i : min(i + size, stop)] for i in range(0, stop, size)]
-            found = map_ordered(lambda part: by_user(recommend_from(catalog, part)[0]), parts, 2)
-            assert [items for part in found for items in part] == whole[:stop]
+            found = map_ordered(lambda part: by_user(recommend_from(items, part)[0]), parts, 2)
+            assert [pairs for part in found for pairs in part] == whole[:stop]
 
 
 class TestSplitting:
-    """Blocks whose survivors are too many are served by halves."""
+    """Blocks of users whose survivors are too many are served by halves."""
+
+    @staticmethod
+    def recommend(U: Floats, V: Floats, k: int, metric: Metric, most_pairs: int) -> Kept:
+        items = _kernel.Items(V.shape[1], cosine=metric == "cosine")
+        items.add(V)
+        found = items.recommend(np.ascontiguousarray(U.T), k, most_pairs=most_pairs)
+        return by_user(Recommended(*found))
 
     @pytest.mark.parametrize("metric", METRICS)
     @pytest.mark.parametrize("kind", KINDS)
-    def test_the_result_is_the_same(
-        self, kind: str, metric: Metric, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_result_is_the_same(self, kind: str, metric: Metric) -> None:
         rng = rng_of(10)
         U, V = draw_matrix(rng, kind, 30, 6), draw_matrix(rng, kind, 3000, 6)
         expected = by_user(recommend(U, V, 10, metric)[0])
-        monkeypatch.setattr(search, "MOST_PAIRS", 300)
-        assert by_user(recommend(U, V, 10, metric)[0]) == expected
+        assert self.recommend(U, V, 10, metric, 300) == expected
 
-    def test_a_tie_of_which_each_has_another_bound(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_tie_of_which_each_has_another_bound(self) -> None:
         """Scores are equal, their terms ever larger: nothing can be dropped."""
-        V = np.arange(1.0, 3001)[:, None] * [1.0, -1.0]
-        U = np.ones((9, 2))
-        monkeypatch.setattr(search, "MOST_PAIRS", 1000)
-        found, _ = recommend(U, V, 5)
-        assert by_user(found) == search_all(U, V, 5)
-        monkeypatch.setattr(search, "_CELLS", 1)
-        assert by_user(recommend(U, V, 5)[0]) == by_user(found)
-
-
-class TestBounds:
-    @pytest.mark.parametrize("metric", METRICS)
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_screening_error(self, kind: str, metric: Metric) -> None:
-        """A float32 score is as near to the float64 score as is claimed; and a tie as narrow."""
-        rng = rng_of(11)
-        U, V = draw_matrix(rng, kind, 50, 33), draw_matrix(rng, kind, 3000, 33)
-        catalog = make_catalog(list(V.T), 3000, metric)
-        users = make_users(list(U.T), metric, np.zeros(50) > 0)
-        scores, bounds = score_all(U, V, metric)
-        reach = find_reach(catalog, users)
-        for tile, items in catalog.iter_tiles():
-            small = (catalog.screen[items] @ users.screen.T).T.astype(np.float64)
-            exponents = users.exponents + catalog.exponents[tile]
-            exact = np.ldexp(scores[:, items], -exponents[:, None])
-            error = find_error(catalog, users, tile)
-            there = np.isfinite(scores[:, items])
-            assert (np.abs(small - exact) <= error[:, None])[there].all()
-            unit = -(users.exponents + catalog.top_exponent)
-            width = 2 * np.ldexp(bounds[:, items], unit[:, None])
-            assert (width <= reach[:, None])[there].all()
-            assert (error <= 1e-5 * users.sizes * catalog.sizes[tile] + 1e-15).all()
+        V, U = np.arange(1.0, 3001)[:, None] * [1.0, -1.0], np.ones((9, 2))
+        assert self.recommend(U, V, 5, "dot", 1000) == search_all(U, V, 5)
 
 
 class TestWhoGetsNothing:
@@ -430,12 +425,3 @@ class TestOtherLibraries:
         ).fit(V)
         found, _ = recommend(U, V, 10, metric)
         assert (found.items.reshape(100, 10) == search.kneighbors(U)[1]).all()
-
-
-def test_excluded_pairs_are_numbered_anew() -> None:
-    excluded = Excluded(np.array([4, 1, 3, 1]), np.array([0, 2, 2, 9]))
-    users = make_users([np.arange(5.0)], "dot", np.zeros(5) > 0)
-    block = Block(users, excluded, np.arange(5.0)).take(np.array([1, 4]))
-    assert block.excluded.user.tolist() == [1, 0, 0]
-    assert block.excluded.item.tolist() == [0, 2, 9]
-    assert block.users.rows.ravel().tolist() == block.floor.tolist() == [1.0, 4.0]
