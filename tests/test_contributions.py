@@ -16,8 +16,8 @@ from matscore.contributions import (
     explain_rows,
     find_runner_up,
 )
-from matscore.matrix import Model
 from matscore.kernel import Floats, error_bound, multiply
+from matscore.matrix import Model
 
 RNG = np.random.default_rng(5)
 FILMS = np.array([[5.0, 1.0, 4.0], [2.0, 5.0, 4.0]])

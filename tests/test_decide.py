@@ -144,7 +144,10 @@ def test_as_sorting_finds_it(n_categories: int) -> None:
     """Against NumPy's argmax and sort, of scores that are exact."""
     rng = np.random.default_rng(n_categories)
     n_rows = 7 if n_categories > 300 else 1_000
-    x, W = np.arange(1.0, n_rows + 1)[None], rng.integers(-(2**30), 2**30, (1, n_categories)) * 1.0
+    x, W = (
+        np.arange(1.0, n_rows + 1)[None],
+        rng.integers(-(2**30), 2**30, (1, n_categories)).astype(np.float64),
+    )
     x[0, 3] = NAN
     scores, decision = score(x, W)
     there = np.arange(n_rows) != 3

@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from matscore.errors import MissingExtraError
+from matscore.kernel import Floats
 from matscore.least_squares import (
     Fit,
     Segment,
@@ -34,7 +35,6 @@ from matscore.least_squares import (
     sort_names,
 )
 from matscore.logistic import fit_logistic
-from matscore.kernel import Floats
 from tests.nist import (
     FILIP_R2,
     FILIP_WEIGHTS,

@@ -31,7 +31,7 @@ def rank_exactly(scores: Floats, k: int) -> Ranking:
 
 @given(st.data())
 def test_the_rule_is_followed(data: st.DataObject) -> None:
-    """Scores of a few units in the last place, and bounds of other sizes: what ties is a thicket."""
+    """Scores of a few units in the last place, and bounds of other sizes: not all ties meet."""
     n = data.draw(st.integers(1, 9))
     unit = 2.0**-52
     steps = np.array(data.draw(st.lists(st.integers(-6, 6), min_size=n, max_size=n)))

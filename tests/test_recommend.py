@@ -59,7 +59,8 @@ def by_user(found: Recommended) -> Kept:
 
 def scale(rows: Floats) -> Floats:
     """Divide each row by the power of two just above its largest number."""
-    return np.ldexp(rows, -np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1])
+    scaled: Floats = np.ldexp(rows, -np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1])
+    return scaled
 
 
 def measure(rows: Floats) -> Floats:
@@ -113,10 +114,7 @@ def search_all(
         scores[scores < min_score] = -np.inf
     bounds = np.where(scores > -np.inf, bounds, 0.0)
     places = rank_all(scores, bounds, min(k, len(V))).tolist()
-    return [
-        [(i, float(scores[user, i])) for i in row if i >= 0]
-        for user, row in enumerate(places)
-    ]
+    return [[(i, float(scores[user, i])) for i in row if i >= 0] for user, row in enumerate(places)]
 
 
 def draw_matrix(rng: np.random.Generator, kind: str, n: int, d: int) -> Floats:

@@ -535,8 +535,8 @@ def score(
     >>> decision.best.tolist(), decision.tied.tolist(), decision.margin.tolist()
     ([0], [True], [0.0])
     """
-    scores, *decision = _kernel.score(features, weights, intercept)
-    return scores, Decision(*decision)
+    scores, best, margin, tied, overflow = _kernel.score(features, weights, intercept)
+    return scores, Decision(best, margin, tied, overflow)
 
 
 def error_bound(features: Floats, weights: Floats, intercept: Floats | None = None) -> Floats:
@@ -690,12 +690,15 @@ class Items:
         return len(self._items)
 
     def __getstate__(self) -> dict[str, Any]:
-        blocks = [self._items.unpack(i) for i in range(self._items.n_blocks())]
-        spill = self._file is not None
-        return {"n_features": self.n_features, "cosine": self.cosine, "spill": spill, "rows": blocks}
+        return {
+            "n_features": self.n_features,
+            "cosine": self.cosine,
+            "spill": self._file is not None,
+            "blocks": [self._items.unpack(i) for i in range(self._items.n_blocks())],
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        blocks = state.pop("rows")
+        blocks = state.pop("blocks")
         Items.__init__(self, **state)
         for rows in blocks:
             self.add(rows)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError, UsageError
+from matscore.kernel import Floats
 from matscore.least_squares import Triangle, solve
 from matscore.logistic import fit_logistic, require_logistic
 from matscore.matrix import Model
 from matscore.metrics import Metrics, count_rows
 from matscore.names import quote_names
-from matscore.kernel import Floats
 from matscore.score import ScoreOptions, score_rows
 
 Method = Literal["least-squares", "ridge", "logistic"]

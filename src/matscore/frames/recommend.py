@@ -12,8 +12,8 @@ from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import InputError, UsageError
 from matscore.files.parse import MissingPolicy
 from matscore.frames.sides import feature_values, plan_frames, read_model, settle_missing
-from matscore.plan import PlanOptions, require_fit
 from matscore.kernel import Exclusions, Floats, Items, Recommended
+from matscore.plan import PlanOptions, require_fit
 from matscore.score import Metric, RecommendOptions, stack_features
 from matscore.work.recommend import OVERFLOWING_ITEMS
 

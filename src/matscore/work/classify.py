@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from matscore.matrix import Model
 from matscore.kernel import Floats
+from matscore.matrix import Model
 from matscore.score import Scored, ScoreOptions, score_rows
 from matscore.work import Fault, Preview, Rows
 

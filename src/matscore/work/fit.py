@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from matscore.errors import InputError
+from matscore.kernel import Floats
 from matscore.learn import (
     MOST_CATEGORIES,
     FitOptions,
@@ -20,7 +21,6 @@ from matscore.learn import (
     learn_logistic,
 )
 from matscore.least_squares import Segment, cut_rows, finish, no_rows, sort_names
-from matscore.kernel import Floats
 from matscore.work import Fault, Preview, Rows
 from matscore.work.beside import Beside
 
