@@ -69,6 +69,7 @@ LAYERS = (
     "errors",
     "grammar",
     "names",
+    "_kernel",
     "kernel",
     "shades",
     "matrix",

@@ -57,9 +57,9 @@ def test_the_rule_is_followed(data: st.DataObject) -> None:
 def test_what_ties_with_one_need_not_tie_with_the_next() -> None:
     """3 ties with 2, 2 with 1, but not 3 with 1: the first of those that tie with the highest."""
     X, unit = np.ones((2, 1)), 2.0**-52
-    W = np.array([[-1.0] * 3, [1.0, 1 + 3 * unit, 1 + 6 * unit]])
+    W = np.array([[-1.0] * 3, [1.0, 1 + 4 * unit, 1 + 8 * unit]])
     scores = multiply(X, W)
-    assert 3 * unit <= 2 * error_bound(X, W).min() < 6 * unit
+    assert 4 * unit <= 2 * error_bound(X, W).min() < 8 * unit
     ranking = rank(scores, X, W, None, 3)
     assert ranking.places.tolist() == [[1, 2, 0]]
     assert ranking.tied.tolist() == [[True, True, False]]

@@ -6,7 +6,9 @@ made by the callers.
 
 from __future__ import annotations
 
+import os
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -38,6 +40,7 @@ __all__ = [
     "find_cut",
     "mark_ties",
     "multiply",
+    "open_unnamed",
     "parse",
     "rank",
     "read_number",
@@ -655,6 +658,14 @@ class Recommended(NamedTuple):
         return np.arange(1, len(self.items) + 1) - np.repeat(ends - self.counts, self.counts)
 
 
+def open_unnamed(owner: object) -> int:
+    """Open a temporary file that goes with its owner, and with a kill; return its descriptor."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        fd = os.dup(file.fileno())
+    weakref.finalize(owner, os.close, fd)
+    return fd
+
+
 class Items:
     """Items to recommend, held as they are multiplied: each once, however many copies it has.
 
@@ -681,9 +692,8 @@ class Items:
     def __init__(self, n_features: int, *, cosine: bool = False, spill: bool = False) -> None:
         self.n_features = n_features
         self.cosine = cosine
-        # It has no name, so that a kill leaves nothing.
-        self._file = tempfile.TemporaryFile(buffering=0) if spill else None  # noqa: SIM115
-        fd = -1 if self._file is None else self._file.fileno()
+        self.spill = spill
+        fd = open_unnamed(self) if spill else -1
         self._items = _kernel.Items(n_features, cosine=cosine, spill=fd)
 
     def __len__(self) -> int:
@@ -693,7 +703,7 @@ class Items:
         return {
             "n_features": self.n_features,
             "cosine": self.cosine,
-            "spill": self._file is not None,
+            "spill": self.spill,
             "blocks": [self._items.unpack(i) for i in range(self._items.n_blocks())],
         }
 

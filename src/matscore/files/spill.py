@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-import weakref
 
 import numpy as np
 
 from matscore.errors import OutputError
-from matscore.kernel import Floats
+from matscore.kernel import Floats, open_unnamed
 
 
 class SpilledRows:
@@ -26,9 +25,7 @@ class SpilledRows:
     def __init__(self, width: int) -> None:
         self.width = width
         self.n_rows = 0
-        with tempfile.TemporaryFile(buffering=0) as file:  # no name, so a kill leaves nothing
-            self._fd = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._fd)
+        self._fd = open_unnamed(self)
 
     def __getitem__(self, key: slice, /) -> Floats:
         """Return the rows of a slice, in order."""
