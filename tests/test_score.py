@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.kernel import Floats
+from matscore.kernel import Floats, Ranking, error_bound
 from matscore.matrix import Model
 from matscore.plan import Plan, PlanOptions, Side, make_plan
 from matscore.score import Scored, ScoreOptions, make_model, score_rows, softmax
@@ -151,6 +151,42 @@ class TestThreshold:
         scored = self.decide(rows, ScoreOptions(True))
         assert scored.rank(self.MODEL, 2, 0.5).places.tolist() == [[0, -1], [0, -1], [-1, -1]]
         assert scored.rank(self.MODEL, 1, None).places.tolist() == [[0], [0], [-1]]
+
+
+class TestRank:
+    @staticmethod
+    def rank(model: Model, X: Floats, k: int) -> Ranking:
+        return score(model, X)[0].rank(model, k, None)
+
+    def test_what_ties_with_one_need_not_tie_with_the_next(self) -> None:
+        """3 ties with 2, 2 with 1, but not 3 with 1: the first of those that tie with the highest."""
+        X, unit = np.ones((2, 1)), 2.0**-52
+        W = np.array([[-1.0] * 3, [1.0, 1 + 4 * unit, 1 + 8 * unit]])
+        assert 4 * unit <= 2 * error_bound(X, W).min() < 8 * unit
+        ranking = self.rank(Model(W, None, ("a", "b", "c")), X, 3)
+        assert ranking.places.tolist() == [[1, 2, 0]]
+        assert ranking.tied.tolist() == [[True, True, False]]
+
+    def test_a_tie_that_a_rank_below_has_is_marked_on_both(self) -> None:
+        model, X = Model(np.array([[7.0, 5.0, 9.0, 5.0]]), None, tuple("abcd")), np.ones((1, 1))
+        ranking = self.rank(model, X, 4)
+        assert ranking.places.tolist() == [[2, 0, 1, 3]]
+        assert ranking.tied.tolist() == [[False, False, True, True]]
+        assert self.rank(model, X, 3).tied[0, 2]
+
+    def test_the_highest_float_ties(self) -> None:
+        model = Model(np.array([[-1.7e308, 1.7e308, 1.7e308]]), None, ("a", "b", "c"))
+        assert self.rank(model, np.ones((1, 1)), 3).places.tolist() == [[1, 2, 0]]
+
+    def test_the_first_rank_is_the_prediction(self) -> None:
+        rng = np.random.default_rng(4)
+        X, W = rng.integers(-9, 10, (4, 900)) / 10, rng.integers(-9, 10, (4, 5)) / 10
+        model = Model(W, rng.integers(-9, 10, 5) / 10, tuple("abcde"))
+        scored, _ = score(model, X)
+        ranking = scored.rank(model, 3, None)
+        assert (ranking.places[:, 0] == scored.decision.best).all()
+        assert (ranking.tied[:, 0] == scored.decision.tied).all()
+        assert ranking.tied[:, 0].any() and ranking.places.shape == (900, 3)
 
 
 class TestMarkTies:

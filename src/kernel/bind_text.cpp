@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "cutting.hpp"
@@ -20,12 +21,13 @@ using namespace matscore;
 
 namespace {
 
-// Hand memory over to an array.
+// Hand memory over to an array; characters become bytes.
 template <typename T>
 nb::object make_array(Buffer<T>& buffer, std::vector<std::size_t> shape) {
+    using Item = std::conditional_t<std::is_same_v<T, char>, std::uint8_t, T>;
     T* data = buffer.release();
     nb::capsule owner(data, [](void* memory) noexcept { std::free(memory); });
-    return nb::cast(nb::ndarray<nb::numpy, T>(data, shape.size(), shape.data(), owner));
+    return nb::cast(nb::ndarray<nb::numpy, Item>(data, shape.size(), shape.data(), owner));
 }
 
 template <typename T>
@@ -118,10 +120,12 @@ nb::tuple bind_count_lines(nb::bytes data) {
 template <typename T>
 using Vector = nb::ndarray<const T, nb::ndim<1>, nb::device::cpu>;
 
-// A column's memory, which its array keeps alive; `n` is its length, and must be that of all.
+// A column's memory, which its array keeps alive; `n` is its length, and must be that of all. An
+// array of another type is refused: a converted copy would not outlive this function.
 template <typename T>
 const T* take(nb::handle object, std::size_t& n, std::ptrdiff_t* stride = nullptr) {
-    const auto array = nb::cast<Vector<T>>(object);
+    Vector<T> array;
+    if (!nb::try_cast(object, array, false)) throw nb::type_error("a column of another type");
     if (n != static_cast<std::size_t>(-1) && array.shape(0) != n) {
         throw nb::value_error("columns differ in length");
     }
@@ -158,7 +162,8 @@ OutputColumn take_column(nb::handle object, std::size_t& n_rows) {
     const auto parts = nb::cast<nb::tuple>(object);
     OutputColumn column;
     if (parts.size() == 2) {
-        if (nb::isinstance<nb::ndarray<const double, nb::ndim<1>>>(parts[0])) {
+        Vector<double> numbers;
+        if (nb::try_cast(parts[0], numbers, false)) {
             column.numbers = take<double>(parts[0], n_rows, &column.stride);
         } else {
             column.wholes = take<std::int64_t>(parts[0], n_rows);

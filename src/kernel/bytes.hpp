@@ -1,11 +1,29 @@
 // Questions about all the bytes of a chunk.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
 namespace matscore {
+
+inline constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+inline constexpr std::uint64_t kHighs = 0x8080'8080'8080'8080;
+
+// Eight bytes, the first one in the lowest place.
+inline std::uint64_t load_8(const char* p) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, p, 8);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    return word;
+}
+
+// 1 in each of eight bytes that is `byte`, 0 in the others.
+inline std::uint64_t find_in_word(std::uint64_t word, char byte) {
+    const std::uint64_t other = word ^ (kOnes * static_cast<unsigned char>(byte));
+    return (~(((other & ~kHighs) + ~kHighs) | other) & kHighs) >> 7;
+}
 
 inline std::size_t count_byte(const char* p, const char* end, char byte) {
     std::size_t n = 0;
@@ -36,10 +54,7 @@ inline const char* find_last_byte(const char* p, const char* end, char byte) {
 // table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF).
 inline const char* find_bad_utf8(const char* p, const char* end) {
     while (p != end) {
-        for (std::uint64_t word = 0; end - p >= 8; p += 8) {
-            std::memcpy(&word, p, 8);
-            if ((word & 0x8080808080808080U) != 0) break;
-        }
+        while (end - p >= 8 && (load_8(p) & kHighs) == 0) p += 8;
         if (p == end) break;
         const auto lead = static_cast<unsigned char>(*p);
         if (lead < 0x80) {

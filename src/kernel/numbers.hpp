@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "bytes.hpp"
 #include "powers.hpp"
 
 namespace matscore {
@@ -150,6 +151,30 @@ inline std::uint64_t round_digits(const char* first, const char* last, std::int6
     return round_exactly(first, last, exponent, rounded.bits);
 }
 
+// Add the digits at p to `w`, which wraps, and return where they end.
+inline const char* read_digits(const char* p, const char* end, std::uint64_t& w) {
+    static constexpr std::uint64_t kTo[] = {1,         10,         100,         1'000,      10'000,
+                                            100'000,   1'000'000,  10'000'000,  100'000'000};
+    while (end - p >= 8) {
+        // Bytes less '0': above 9 where no digit stands (the sum reaches the high bit).
+        const std::uint64_t digits = load_8(p) ^ 0x3030'3030'3030'3030;
+        const std::uint64_t others = (((digits & ~kHighs) + 0x7676'7676'7676'7676) | digits) & kHighs;
+        const int n = others != 0 ? std::countr_zero(others) >> 3 : 8;
+        if (n == 0) return p;
+        // Eight digits with zeros in front; then pairs, fours and all of them are summed up in all
+        // lanes at once (Lemire 2021, section 3).
+        std::uint64_t v = digits << (64 - 8 * n);
+        v = v * 10 + (v >> 8);
+        v = ((v & 0x0000'00ff'0000'00ff) * (100 + (std::uint64_t{1'000'000} << 32)) +
+             ((v >> 16) & 0x0000'00ff'0000'00ff) * (1 + (std::uint64_t{10'000} << 32))) >> 32;
+        w = w * kTo[n] + v;
+        p += n;
+        if (n < 8) return p;
+    }
+    for (; p != end && is_digit(*p); ++p) w = w * 10 + static_cast<std::uint64_t>(*p - '0');
+    return p;
+}
+
 // Read a number at p: sign, digits with a decimal mark, exponent. Returns where it ends, or null
 // where none stands there or it is too large for a double. Blanks are the caller's.
 inline const char* read_number(const char* p, const char* end, char mark, double& value) {
@@ -162,7 +187,7 @@ inline const char* read_number(const char* p, const char* end, char mark, double
     std::int64_t exponent = 0;
     if (p != end && *p == mark) {
         const char* const fraction = ++p;
-        for (; p != end && is_digit(*p); ++p) w = w * 10 + static_cast<std::uint64_t>(*p - '0');
+        p = read_digits(p, end, w);
         exponent = fraction - p;
         n_digits -= exponent;
     }

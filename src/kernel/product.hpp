@@ -157,7 +157,7 @@ struct Product {
         const bool in_place = panels.count() == 1;
         const size_t most = in_place ? 64 : 256;
         const size_t n_parts = std::max<size_t>(1, (features.n_rows + most - 1) / most);
-        const size_t depth = (features.n_rows + n_parts - 1) / n_parts;
+        const size_t depth = std::max<size_t>(1, (features.n_rows + n_parts - 1) / n_parts);
         std::vector<double> block((in_place ? tile_rows : block_rows) * depth);
         for (size_t row = start; row < stop; row += block_rows)
             for (size_t f = 0; f == 0 || f < features.n_rows; f += depth) {

@@ -98,14 +98,34 @@ inline constexpr auto kPairs = [] {
     return pairs;
 }();
 
-// Write the last n_digits digits of a number, with zeros in front where it has fewer.
+// The eight digits of a number below 10^8 as characters, the first one in the lowest byte: halves,
+// quarters and digits are split off in all lanes at once (the divisions are exact for such numbers).
+inline std::uint64_t make_8_digits(std::uint32_t number) {
+    std::uint64_t v = number / 10'000 | static_cast<std::uint64_t>(number % 10'000) << 32;
+    const std::uint64_t hundreds = ((v * 10'486) >> 20) & 0x0000'007f'0000'007f;
+    v = hundreds | (v - hundreds * 100) << 16;
+    const std::uint64_t tens = ((v * 103) >> 10) & 0x000f'000f'000f'000f;
+    return (tens | (v - tens * 10) << 8) + 0x3030'3030'3030'3030;
+}
+
+inline void store_8(std::uint64_t characters, char* out) {
+    if constexpr (std::endian::native == std::endian::big) characters = __builtin_bswap64(characters);
+    std::memcpy(out, &characters, 8);
+}
+
+// Write a number of n_digits digits.
 inline void write_digits(std::uint64_t number, int n_digits, char* out) {
     char* p = out + n_digits;
-    for (; n_digits >= 2; n_digits -= 2, number /= 100) {
-        p -= 2;
-        std::memcpy(p, &kPairs[2 * (number % 100)], 2);
+    for (; n_digits >= 8; n_digits -= 8, number /= 100'000'000) {
+        p -= 8;
+        store_8(make_8_digits(static_cast<std::uint32_t>(number % 100'000'000)), p);
     }
-    if (n_digits == 1) *--p = static_cast<char>('0' + number % 10);
+    auto rest = static_cast<std::uint32_t>(number);
+    for (; n_digits >= 2; n_digits -= 2, rest /= 100) {
+        p -= 2;
+        std::memcpy(p, &kPairs[2 * (rest % 100)], 2);
+    }
+    if (n_digits == 1) *--p = static_cast<char>('0' + rest % 10);
 }
 
 inline char* write_whole(std::int64_t number, char* out) {
@@ -119,14 +139,16 @@ inline char* write_whole(std::int64_t number, char* out) {
     return out + n_digits;
 }
 
+inline void drop_zeros(std::uint64_t& digits, int& exponent) {
+    for (; digits % 100'000'000 == 0; exponent += 8) digits /= 100'000'000;
+    for (; digits % 10 == 0; exponent += 1) digits /= 10;
+}
+
 // Write a finite number above 0 given by its digits: 0.00001 to 9999999999999999.0 with a point and
 // at least one digit after it, others as 1.5e-7 or 1e+16. Polars writes so, and so did we with it.
 inline char* write_decimal(Decimal decimal, char* out) {
     auto [digits, k] = decimal;
-    while (digits % 10 == 0) {
-        digits /= 10;
-        ++k;
-    }
+    if (digits % 10 == 0) drop_zeros(digits, k);
     const int n_digits = count_digits(digits);
     const int scale = k + n_digits - 1;  // floor(log10(value))
     if (scale >= -5 && scale <= 15) {
@@ -173,7 +195,11 @@ inline char* write_number(double number, char* out) {
 inline double round_decimals(double number, int decimals) {
     if (!(std::fabs(number) < 0x1p52)) return number;
     const double scale = kTens[decimals];
-    return std::nearbyint(number * scale) / scale;
+    const double scaled = number * scale;
+    const double magnitude = std::fabs(scaled);
+    if (!(magnitude < 0x1p52)) return scaled / scale;
+    // From 2^52 on doubles are whole, so that the sum rounds.
+    return std::copysign((magnitude + 0x1p52) - 0x1p52, scaled) / scale;
 }
 
 }  // namespace matscore

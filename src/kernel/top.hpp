@@ -335,6 +335,7 @@ class Search {
     }
 
     void take_pair(const ItemBlock& block, size_t distinct, size_t user, double score, double sum) {
+        score += 0.0;  // no score is -0
         double bound = sum * unit_ + lost_;
         if (items_.metric() == Metric::cosine) {
             score = divide_by_norms(score, users_.norm(user), block.norms[distinct]);

@@ -53,14 +53,11 @@ class Writer {
             if (is_json_) needs_quotes_[c] = c < 0x20 || c == '"' || c == '\\';
         }
         for (std::size_t i = 0; i < columns_.size(); ++i) {
-            std::string key(1, i > 0 ? delimiter_ : '{');
             if (is_json_) {
                 std::string name(6 * columns_[i].key.size() + 3, '\0');
                 name.resize(static_cast<std::size_t>(
                     write_json_text(columns_[i].key, false, name.data()) - name.data()));
-                columns_[i].key = key + name + ':';
-            } else {
-                columns_[i].key = i > 0 ? key : "";
+                columns_[i].key = (i > 0 ? ',' : '{') + name + ':';
             }
         }
     }
@@ -81,7 +78,11 @@ class Writer {
                                                                           : "}\n";
         for (std::size_t row = 0; row < n_rows_; ++row) {
             for (const OutputColumn& column : columns_) {
-                out = copy(column.key, out);
+                if (is_json_) {
+                    out = copy(column.key, out);
+                } else if (&column != columns_.data()) {
+                    *out++ = delimiter_;
+                }
                 out = write_cell(column, row, out);
             }
             out = copy(row_end, out);

@@ -1,0 +1,200 @@
+// A fuzzer of the kernel's text half: any bytes are cut, counted and parsed, and what was read is
+// written and parsed again. Build and run it with tests/kernel/fuzz.sh.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "../../src/kernel/cutting.hpp"
+#include "../../src/kernel/numbers.hpp"
+#include "../../src/kernel/records.hpp"
+#include "../../src/kernel/shortest.hpp"
+#include "../../src/kernel/writing.hpp"
+
+using namespace matscore;
+
+namespace {
+
+void require(bool holds, const char* what) {
+    if (holds) return;
+    std::fprintf(stderr, "broken: %s\n", what);
+    std::abort();
+}
+
+// A text in memory of just its size and a NUL byte, so that any step past it is seen.
+struct Text {
+    explicit Text(const std::string& from) : size(from.size()), bytes(new char[from.size() + 1]) {
+        std::memcpy(bytes, from.c_str(), size + 1);
+    }
+    Text(const Text&) = delete;
+    Text& operator=(const Text&) = delete;
+    ~Text() { delete[] bytes; }
+    std::size_t size;
+    char* bytes;
+};
+
+Layout make_layout(unsigned a, unsigned b) {
+    Layout layout;
+    layout.delimiter = ",;\t|. 1e"[a & 7];
+    layout.mark = (a & 8) != 0 ? ',' : '.';
+    layout.missing = static_cast<Missing>((a >> 4) % 3);
+    layout.width = 1 + b % 5;
+    layout.has_labels = (b & 64) != 0;
+    for (std::size_t i = layout.width; i-- > 0;) {
+        if ((b >> (3 + i % 3) & 1) != 0) layout.texts.push_back(i);
+        if ((b >> (5 + i % 2) & 1) != 0 || i % 2 == 1) layout.features.push_back(i);
+        if ((a & 128) != 0) layout.names.push_back(std::to_string(layout.width - 1 - i));
+    }
+    if ((a & 64) != 0) layout.words = {"NA", "-999", "n\"a"};
+    return layout;
+}
+
+std::string write(const Table& table, Format format, int precision, bool excel_safe) {
+    std::vector<OutputColumn> columns;
+    for (const TextColumn& text : table.texts) {
+        OutputColumn column;
+        column.key = "k\"ey";
+        column.texts = {text.offsets.data(), text.bytes.data(),
+                        text.absent.size() > 0 ? text.absent.data() : nullptr};
+        columns.push_back(column);
+    }
+    const std::size_t n_features =
+        table.n_rows > 0 ? table.values.size() / table.n_rows : std::size_t{0};
+    for (std::size_t i = 0; i < n_features; ++i) {
+        OutputColumn column;
+        column.key = "x";
+        column.numbers = table.values.data() + i * table.n_rows;
+        columns.push_back(column);
+    }
+    const Writer writer({format, precision, excel_safe}, columns, table.n_rows);
+    const std::size_t bound = writer.bound();
+    char* memory = new char[bound];
+    std::string written(memory, static_cast<std::size_t>(writer.write(memory) - memory));
+    delete[] memory;
+    require(written.size() + 32 <= bound, "the bound leaves room");
+    return written;
+}
+
+bool same(double a, double b) { return std::isnan(a) ? std::isnan(b) : a == b; }
+
+void check_numbers(const std::string& text) {
+    const Text held(text);
+    for (const char mark : {'.', ','}) {
+        double value = 0;
+        const char* const end = held.bytes + held.size;
+        const char* stop = read_number(held.bytes, end, mark, value);
+        require(stop == nullptr || (stop > held.bytes && stop <= end), "a number ends in the text");
+        if (stop == nullptr) continue;
+        require(std::isfinite(value), "a number is finite");
+        std::string plain(static_cast<const char*>(held.bytes), stop);
+        std::replace(plain.begin(), plain.end(), ',', '.');
+        require(std::strtod(plain.c_str(), nullptr) == value, "strtod reads the same");
+    }
+    double bits = 0;
+    if (text.size() < sizeof bits) return;
+    std::memcpy(&bits, text.data(), sizeof bits);
+    char written[kLongestNumber];
+    const char* const end = write_number(bits, written);
+    require(end <= written + 25, "a number is short");
+    double again = 0;
+    if (!std::isfinite(bits)) return;
+    require(read_number(written, end, '.', again) == end && bits == again, "it reads back");
+}
+
+void check_records(const Layout& layout, const std::string& text) {
+    const Text held(text);
+    const char* const end = held.bytes + held.size;
+    for (const bool is_last : {false, true}) {
+        const char* const cut = find_cut(held.bytes, end, layout.delimiter, is_last);
+        require(cut >= held.bytes && cut <= end, "a cut is in the text");
+    }
+    const Counts counts = count_lines(held.bytes, end);
+    require(counts.n_quoted <= counts.n_lines && counts.n_lines <= held.size, "lines add up");
+    const Table table = Parser(layout, held.bytes, held.size).parse();
+    require(table.values.size() == layout.features.size() * table.n_rows, "the shape");
+    if (table.stop.fault != kNoFault) return;
+    require(table.n_rows + table.bad.size() == table.n_records, "no record is lost");
+    require(table.rows.size() == (table.bad.empty() ? 0 : table.n_rows), "places");
+    std::int64_t before = 0;
+    for (const BadRecord& bad : table.bad) {
+        require(bad.start >= before && bad.end >= bad.start &&
+                    bad.end <= static_cast<std::int64_t>(held.size),
+                "bad records are in order");
+        require(bad.line < static_cast<std::int64_t>(counts.n_lines) + 1, "a line there is");
+        before = bad.end;
+    }
+    for (std::size_t i = 0; i < table.values.size(); ++i) {
+        require(layout.missing == Missing::kKeep || std::isfinite(table.values[i]), "finite");
+    }
+    for (const Format format : {Format::kCsv, Format::kTsv, Format::kJson, Format::kJsonLines}) {
+        write(table, format, static_cast<int>(held.size % 20) - 1, held.size % 3 == 0);
+    }
+    if (table.texts.empty() && layout.features.empty()) return;
+    // What is written without options is read back.
+    Layout plain;
+    plain.missing = Missing::kKeep;
+    plain.words = {"NaN"};
+    plain.width = table.texts.size() + layout.features.size();
+    for (std::size_t i = 0; i < plain.width; ++i) {
+        (i < table.texts.size() ? plain.texts : plain.features).push_back(i);
+    }
+    const Text written(write(table, Format::kCsv, -1, false));
+    const Table again = Parser(plain, written.bytes, written.size).parse();
+    require(again.stop.fault == kNoFault, "what is written can be read");
+    for (const BadRecord& bad : again.bad) {
+        require(bad.fault == kDelimitersOnly || bad.fault == kByteOrderMark, "rows are good");
+    }
+    require(again.n_records == table.n_rows, "as many rows");
+    if (!again.bad.empty()) return;
+    for (std::size_t i = 0; i < table.values.size(); ++i) {
+        require(same(table.values[i], again.values[i]), "the same numbers");
+    }
+    for (std::size_t i = 0; i < table.texts.size(); ++i) {
+        const TextColumn& a = table.texts[i];
+        const TextColumn& b = again.texts[i];
+        require(std::string(a.bytes.data(), a.bytes.size()) ==
+                    std::string(b.bytes.data(), b.bytes.size()),
+                "the same texts");
+        for (std::size_t row = 0; row < table.n_rows; ++row) {
+            const bool was = a.absent.size() > 0 && a.absent[row];
+            require(was == (b.absent.size() > 0 && b.absent[row]), "absent cells");
+        }
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size < 2) return 0;
+    const std::string text(reinterpret_cast<const char*>(data) + 2, size - 2);
+    check_numbers(text);
+    check_records(make_layout(data[0], data[1]), text);
+    return 0;
+}
+
+#ifdef STANDALONE
+// Without libFuzzer: so many random texts, from a seed.
+int main(int argc, char** argv) {
+    std::uint64_t state = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
+    const long n = argc > 1 ? std::atol(argv[1]) : 100'000;
+    const auto draw = [&state](std::uint64_t below) {
+        state = state * 6364136223846793005U + 1442695040888963407U;
+        return (state >> 33) % below;
+    };
+    static const char* const pieces[] = {",", ",", "\n", "\n", "\r\n", "\r", "\"", "\"\"", "1", "-999",
+                                         "2.5", "1e400", "NA", "", " ", "a", "\xc3\xa9", "\xef\xbb\xbf",
+                                         "\xff", "0", "12345678901234567890123", "e", ".", ";", "\t",
+                                         "\"a\nb\"", "=1", "0.0000001", "9007199254740993"};
+    for (long i = 0; i < n; ++i) {
+        std::string text;
+        for (int k = 0; k < 2; ++k) text += static_cast<char>(draw(256));
+        for (std::uint64_t k = draw(30); k > 0; --k) text += pieces[draw(std::size(pieces))];
+        LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
+    }
+    std::printf("%ld texts\n", n);
+}
+#endif
