@@ -159,7 +159,7 @@ class TestRank:
         return score(model, X)[0].rank(model, k, None)
 
     def test_what_ties_with_one_need_not_tie_with_the_next(self) -> None:
-        """3 ties with 2, 2 with 1, but not 3 with 1: the first of those that tie with the highest."""
+        """3 ties with 2, 2 with 1, but not 3 with 1: of those that tie with 3, the first."""
         X, unit = np.ones((2, 1)), 2.0**-52
         W = np.array([[-1.0] * 3, [1.0, 1 + 4 * unit, 1 + 8 * unit]])
         assert 4 * unit <= 2 * error_bound(X, W).min() < 8 * unit

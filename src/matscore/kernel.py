@@ -607,8 +607,9 @@ def rank(
 
     Examples
     --------
-    >>> rank(np.array([[0.8], [1.4]]), np.array([[2.0]]), np.array([[0.4, 0.7]]), None, 1).places
-    array([[1]])
+    >>> scores, features = np.array([[0.8], [1.4]]), np.array([[2.0]])
+    >>> rank(scores, features, np.array([[0.4, 0.7]]), None, 1).places.tolist()
+    [[1]]
     """
     return Ranking(*_kernel.rank(scores, features, weights, intercept, k))
 

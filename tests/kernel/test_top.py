@@ -214,11 +214,7 @@ class TestSameResult:
             stop = min(1100, 9 * size)
             parts = [U[i : min(i + size, stop)] for i in range(0, stop, size)]
             with ThreadPoolExecutor(2) as pool:
-                found = [
-                    one
-                    for part in pool.map(lambda p: recommend(items, p)[0], parts)
-                    for one in part
-                ]
+                found = [one for part in pool.map(lambda p: recommend(items, p)[0], parts) for one in part]
             assert found == whole[:stop]
 
 
