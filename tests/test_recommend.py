@@ -116,7 +116,7 @@ class TestBits:
 def test_missing_features(n_items: int) -> None:
     rng = rng_of(12)
     U, V = rng.normal(size=(5, 4)), rng.normal(size=(n_items, 4))
-    U[2, 1] = NAN
+    U[2, 1] = np.nan
     found = recommend(U, V, 2)
     assert found.counts.tolist() == [2, 2, 0, 2, 2] and len(found.overflow) == 0
     assert found.ranks.tolist() == [1, 2] * 4
