@@ -56,14 +56,15 @@ MATSCORE_INLINE void store(double* to, const V& from) {
     std::memcpy(to, &from, sizeof from);
 }
 
-// sum = x * w + sum, rounded once. Where a compiler has no word for it, the instruction is named:
-// contraction would leave it to the optimiser whether there are one or two roundings.
+// sum = x * w + sum, rounded once. GCC has no word for that, so that the instruction is named:
+// contraction would leave it to the optimiser whether there are one or two roundings. Clang has one
+// from version 17 on; before it, and where there is no instruction, lane after lane: slow and right.
 template <class V>
 MATSCORE_INLINE void add_product(V& sum, const V& x, const V& w) {
 #if __has_builtin(__builtin_elementwise_fma)
     sum = __builtin_elementwise_fma(x, w, sum);
 #else
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)
     if constexpr (sizeof(V) > 16) {  // only the functions for AVX2 and AVX-512 have such vectors
         asm("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
         return;

@@ -64,9 +64,9 @@ class Writer {
 
     // Bytes that `write` may touch, at most.
     std::size_t bound() const {
-        std::size_t n = 64;  // what is written ahead and taken back
+        std::size_t n = 64 + 3 * n_rows_;  // what is written ahead, and the ends of rows
         for (const OutputColumn& column : columns_) {
-            n += n_rows_ * (column.key.size() + 3);
+            n += n_rows_ * (column.key.size() + 1);
             n += column.texts.offsets == nullptr ? n_rows_ * kLongestNumber : bound_texts(column);
         }
         return n;

@@ -39,7 +39,7 @@ class TestBest:
     def test_as_sorting_finds_it(
         self, instruction_set: str, n_categories: int, n_rows: int
     ) -> None:
-        """Scores are exact: features are one, weights the scores of a row; then all rows at once."""
+        """The features are so small that nothing ties but what is equal."""
         rng = np.random.default_rng([n_categories, n_rows])
         scores = rng.integers(-(10**9), 10**9, (n_categories, n_rows)).astype(float)
         scores[:, ::5] = rng.integers(0, 2, scores[:, ::5].shape)

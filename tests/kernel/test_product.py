@@ -1,4 +1,4 @@
-"""Scores are what their definition says, to the bit, wherever and with whatever they are computed."""
+"""Scores are what their definition says, to the bit, wherever they are computed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def make(n_features: int, n_categories: int, n_rows: int) -> tuple[Floats, Float
 class TestDefinition:
     @pytest.mark.parametrize("weights", KINDS)
     @pytest.mark.parametrize("features", KINDS)
-    def test_chains_of_exact_fractions(self, instruction_set: str, features: str, weights: str) -> None:
+    def test_chains_of_exact_fractions(
+        self, instruction_set: str, features: str, weights: str
+    ) -> None:
         rng = np.random.default_rng([len(features), len(weights)])
         X = draw_values(rng, features, 7, 9)
         W = draw_values(rng, weights, 7, 2)
@@ -95,7 +97,8 @@ class TestDefinition:
 
     def test_no_features_and_no_rows(self) -> None:
         b = np.array([1.5, -0.0])
-        assert kernel.multiply(np.empty((0, 2)), np.empty((0, 2)), b).tolist() == [[1.5, 1.5], [0.0, 0.0]]
+        found = kernel.multiply(np.empty((0, 2)), np.empty((0, 2)), b)
+        assert found.tolist() == [[1.5, 1.5], [0.0, 0.0]]
         assert kernel.multiply(np.empty((3, 0)), np.ones((3, 2))).shape == (2, 0)
 
     def test_shapes_that_do_not_fit(self) -> None:
@@ -158,7 +161,9 @@ class TestZeros:
         values = st.lists(number | tiny, min_size=n_features, max_size=n_features)
         x, w = np.array(data.draw(values)), np.array(data.draw(values))
         b = np.array([data.draw(number | tiny)])
-        zero = np.array(data.draw(st.lists(st.booleans(), min_size=n_features, max_size=n_features)))
+        zero = np.array(
+            data.draw(st.lists(st.booleans(), min_size=n_features, max_size=n_features))
+        )
         x[zero] = data.draw(st.sampled_from([0.0, -0.0]))
         dense = kernel.multiply(x[:, None], w[:, None], b)
         kept = x[~zero][:, None], w[~zero][:, None]
@@ -167,7 +172,9 @@ class TestZeros:
 
     @pytest.mark.parametrize("n_rows", [1, 3, 40])
     @pytest.mark.parametrize("n_categories", [1, 9, 20])
-    def test_no_score_is_minus_zero(self, instruction_set: str, n_rows: int, n_categories: int) -> None:
+    def test_no_score_is_minus_zero(
+        self, instruction_set: str, n_rows: int, n_categories: int
+    ) -> None:
         X = np.full((1, n_rows), -1e-200)
         W = np.full((1, n_categories), 1e-200)
         for b in (None, np.full(n_categories, -0.0)):

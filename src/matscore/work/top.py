@@ -43,7 +43,7 @@ class ClassifyTop:
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_held, _ = self.classify.values_a_row()
-        return 3 * n_held, self.k * len(self.columns.pairs)
+        return 2 * n_held, self.k * len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
         """Return the counts that gave these facts."""

@@ -1,0 +1,122 @@
+// Writes the bytes of a fixed set of products, decisions, best items, parses and prints: the same on
+// every processor and with every compiler. processors.sh builds it and compares the checksums.
+//
+//   checksum [instruction set] | sha256sum
+#include <bit>
+#include <cstdio>
+
+#include "best.hpp"
+#include "numbers.hpp"
+#include "shortest.hpp"
+#include "top.hpp"
+
+namespace {
+
+// What is written.
+class Output {
+  public:
+    void add(const void* data, size_t n) { std::fwrite(data, 1, n, stdout); }
+    template <class T>
+    void add(const std::vector<T>& values) {
+        add(values.data(), values.size() * sizeof(T));
+    }
+    // All NaN are one: which of them a processor makes is its own affair.
+    void add_numbers(std::vector<double> values) {
+        for (double& value : values)
+            if (value != value) value = std::bit_cast<double>(std::uint64_t{0x7ff8} << 48);
+        add(values);
+    }
+};
+
+// SplitMix64 (Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014).
+class Random {
+  public:
+    std::uint64_t next() {
+        std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        return z ^ (z >> 31);
+    }
+    // kind 0: from -1 to 1; 1: tenths; 2: any exponent of a quarter of the range; 3: any finite bits.
+    double number(unsigned kind) {
+        const auto bits = next();
+        if (kind == 0) return static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-63;
+        if (kind == 1) return static_cast<double>(static_cast<std::int64_t>(bits % 61) - 30) / 10.0;
+        if (kind == 2) return std::ldexp(static_cast<double>(static_cast<std::int64_t>(bits)), static_cast<int>(next() % 512) - 319);
+        const double any = std::bit_cast<double>(bits);
+        return std::isfinite(any) ? any : 0.0;
+    }
+    std::vector<double> numbers(unsigned kind, size_t n) {
+        std::vector<double> values(n);
+        for (double& value : values) value = number(kind);
+        return values;
+    }
+
+  private:
+    std::uint64_t state_ = 0;
+};
+
+void add_scores(Output& out, Random& random, unsigned kind, size_t n_rows, size_t n_features, size_t n_categories) {
+    using namespace matscore;
+    const auto x = random.numbers(kind, n_features * n_rows), w = random.numbers(kind, n_features * n_categories);
+    const auto b = random.numbers(kind, n_categories);
+    std::vector<double> scores(n_rows * n_categories), margin(n_rows), bounds(scores);
+    std::vector<int64_t> best(n_rows);
+    const auto flags = std::make_unique<bool[]>(2 * n_rows);
+    const Matrix features{x.data(), n_features, n_rows}, weights{w.data(), n_features, n_categories};
+    decide(features, weights, b.data(), scores.data(), false, {best.data(), margin.data(), flags.get(), flags.get() + n_rows});
+    bound_errors(features, weights, b.data(), bounds.data());
+    out.add_numbers(scores);
+    out.add_numbers(margin);
+    out.add_numbers(bounds);
+    out.add(best);
+    out.add(flags.get(), 2 * n_rows);
+}
+
+void add_items(Output& out, Random& random, unsigned kind, matscore::Metric metric) {
+    using namespace matscore;
+    const size_t n_features = 9, n_items = 1100, n_users = 21;
+    const auto rows = random.numbers(kind, n_items * n_features), users = random.numbers(kind, n_users * n_features);
+    Items items(n_features, metric);
+    items.add({rows.data(), n_items, n_features});
+    Recommended found;
+    recommend(items, {users.data(), n_features, n_users}, 0, n_users, 10, {}, {}, size_t{1} << 20, found);
+    out.add(found.counts);
+    out.add(found.items);
+    out.add_numbers(found.scores);
+    out.add(found.tied);
+    out.add(found.overflow);
+}
+
+// A number's shortest text, and what is read from it and from digits that none was made of.
+void add_texts(Output& out, Random& random, bool is_long) {
+    char text[64];
+    const double number = random.number(3);
+    char* end = matscore::write_number(number, text);
+    out.add(text, static_cast<size_t>(end - text));
+    double value = 0.0;
+    matscore::read_number(text, end, '.', value);
+    out.add(&value, sizeof value);
+    end = text;
+    for (int digits = is_long ? 40 : 15; digits > 0; --digits) {
+        *end++ = static_cast<char>('0' + random.next() % 10);
+        if (digits == 7) *end++ = '.';
+    }
+    end += std::snprintf(end, 8, "e%d", static_cast<int>(random.next() % 600) - 320);
+    if (matscore::read_number(text, end, '.', value) == nullptr) value = -1.0;
+    out.add(&value, sizeof value);
+}
+
+}  // namespace
+
+int main(int n, char** arguments) {
+    if (n > 1) matscore::chosen_isa = matscore::find_isa(arguments[1]);
+    Output out;
+    Random random;
+    constexpr size_t shapes[][3] = {{50, 8, 3}, {25, 130, 10}, {3, 70, 41}, {241, 3, 9}, {24, 300, 17}};
+    for (unsigned kind = 0; kind < 4; ++kind)
+        for (const auto& shape : shapes) add_scores(out, random, kind, shape[0], shape[1], shape[2]);
+    for (unsigned kind = 0; kind < 3; ++kind)
+        for (const auto metric : {matscore::Metric::dot, matscore::Metric::cosine}) add_items(out, random, kind, metric);
+    for (int i = 0; i < 30000; ++i) add_texts(out, random, i % 3 == 0);
+}
