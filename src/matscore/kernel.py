@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore import _kernel
-from matscore._kernel import Items, decide, error_bound, multiply, rank, score, tied_cells
 
 __all__ = [
     "BadRecord",
@@ -28,10 +27,7 @@ __all__ = [
     "Decision",
     "Exclusions",
     "Fault",
-<<<<<<< HEAD
     "Floats",
-=======
->>>>>>> kernel
     "Items",
     "Masked",
     "Ranking",
@@ -40,26 +36,15 @@ __all__ = [
     "Table",
     "Texts",
     "count_records",
-<<<<<<< HEAD
     "error_bound",
     "find_cut",
     "mark_ties",
     "multiply",
     "open_unnamed",
-=======
-    "decide",
-    "error_bound",
-    "find_cut",
-    "multiply",
->>>>>>> kernel
     "parse",
     "rank",
     "read_number",
     "score",
-<<<<<<< HEAD
-=======
-    "tied_cells",
->>>>>>> kernel
     "write_number",
     "write_rows",
 ]
