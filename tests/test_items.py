@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import random
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 import matscore.api.recommend
-from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions
+from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, kernel
 from matscore.api.recommend import recommend_file
 from matscore.files.spill import SpilledRows
 from matscore.items import read_items
@@ -33,8 +32,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def spill(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
-    read = partial(read_items, most_bytes=most_bytes)
-    monkeypatch.setattr(matscore.api.recommend, "read_items", read)
+    monkeypatch.setattr(matscore.api.recommend, "MOST_BYTES", most_bytes)
 
 
 def recommend(users: Path, items: Path, **options: Any) -> bytes:
@@ -86,3 +84,22 @@ def test_no_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "pwrite", fail)
     with pytest.raises(OutputError, match="no space left on device, and the items need room"):
         SpilledRows(2).append(np.ones((1, 2)))
+
+
+def test_no_room_for_them_as_they_are_multiplied(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open() as file:  # which cannot be written
+        monkeypatch.setattr(kernel, "open_unnamed", lambda owner: file.fileno())
+        spill(monkeypatch, 0)
+        with pytest.raises(OutputError, match="bad file descriptor, and the items need room"):
+            recommend(*files)
+
+
+def test_what_was_read_is_not_held_twice(files: tuple[Path, Path]) -> None:
+    held = read_items(str(files[1]), matscore.ReadOptions())
+    assert [len(block) for block in held.blocks] == [2048, 452]
+    assert held.n_bytes == 2500 * 6 * 8
+    rows = list(held.iter_rows())
+    assert [len(block) for block in rows] == [2048, 452] and not held.blocks
+    assert held.n_bytes == 2500 * 6 * 8
