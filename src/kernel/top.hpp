@@ -112,7 +112,7 @@ class Items {
             block.offset = n_spilled_;
             write_numbers(spill_, block.tiles, n_spilled_);
             n_spilled_ += block.tiles.size() * sizeof(double);
-            block.tiles = {};
+            std::vector<double>().swap(block.tiles);  // assigning {} would keep its memory
         }
         firsts_.push_back(n_items_);
         n_items_ += rows.n_rows;

@@ -112,7 +112,7 @@ def recommend_file(
     def prepare_output(plan: Plan, form: Format) -> OutputSpec:
         return make_output_spec(plan, make_item_columns(plan, write, matrix=matrix), write, form)
 
-    most_bytes = MOST_BYTES if run.memory_bytes is None else run.memory_bytes // 2
+    most_bytes = MOST_BYTES if run.memory_bytes is None else run.memory_bytes // 3
     all_items: dict[tuple[object, ...], Items] = {}
 
     def find_items(plan: Plan, held: Weights) -> Items:
