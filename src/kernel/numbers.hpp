@@ -127,7 +127,7 @@ inline std::uint64_t round_exactly(const char* first, const char* last, std::int
 
 // The rest of read_number: any count of digits, any exponent. The digits stand in [first, last)
 // with or without a mark; the value is these digits as an integer, times 10^exponent.
-inline std::uint64_t round_digits(const char* first, const char* last, std::int64_t exponent) {
+[[gnu::noinline]] inline std::uint64_t round_digits(const char* first, const char* last, std::int64_t exponent) {
     while (first != last && (*first == '0' || !is_digit(*first))) ++first;
     std::uint64_t w = 0;
     int n_taken = 0;
@@ -178,8 +178,10 @@ inline const char* read_digits(const char* p, const char* end, std::uint64_t& w)
 // Read a number at p: sign, digits with a decimal mark, exponent. Returns where it ends, or null
 // where none stands there or it is too large for a double. Blanks are the caller's.
 inline const char* read_number(const char* p, const char* end, char mark, double& value) {
-    const bool is_negative = p != end && *p == '-';
-    if (p != end && (*p == '-' || *p == '+')) ++p;
+    if (p == end) return nullptr;
+    // Without branches: nobody can guess the sign of the next number.
+    const std::uint64_t sign = std::uint64_t{*p == '-'} << 63;
+    p += (*p == '-') | (*p == '+');
     const char* const first = p;
     std::uint64_t w = 0;  // wraps where there are more than 19 digits, and is not used then
     for (; p != end && is_digit(*p); ++p) w = w * 10 + static_cast<std::uint64_t>(*p - '0');
@@ -206,18 +208,18 @@ inline const char* read_number(const char* p, const char* end, char mark, double
         if (p == start) return nullptr;
         exponent += is_down ? -written : written;
     }
-    double magnitude = 0;
+    std::uint64_t bits = 0;
     if (n_digits <= 19 && w <= std::uint64_t{1} << 53 && exponent >= -22 && exponent <= 22) {
         // Both are doubles, so that one operation rounds once (Clinger, "How to Read Floating
         // Point Numbers Accurately", 1990, section 2).
-        magnitude = exponent < 0 ? static_cast<double>(w) / kTens[-exponent]
-                                 : static_cast<double>(w) * kTens[exponent];
+        bits = std::bit_cast<std::uint64_t>(exponent < 0
+                                                ? static_cast<double>(w) / kTens[-exponent]
+                                                : static_cast<double>(w) * kTens[exponent]);
     } else {
-        const std::uint64_t bits = round_digits(first, last, exponent);
+        bits = round_digits(first, last, exponent);
         if (bits == kInfinityBits) return nullptr;
-        magnitude = std::bit_cast<double>(bits);
     }
-    value = is_negative ? -magnitude : magnitude;
+    value = std::bit_cast<double>(bits | sign);
     return p;
 }
 

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -122,10 +121,6 @@ class Parser {
         double* numbers;  // where its numbers go, or null
         TextColumn* text;
     };
-    struct Span {
-        const char *first, *last;
-    };
-
     void check_bytes() {
         const char* at = find_byte(data_, end_, '\0');
         if (at != end_) {
@@ -158,40 +153,39 @@ class Parser {
         for (const char c : {layout_.delimiter, '\n', '\r', '"', '\0'}) {
             ends_scan_[static_cast<unsigned char>(c)] = true;
         }
-        bool is_word_number = false;
+        // A plain number can be read without knowing where its cell ends, unless the delimiter
+        // could be a part of it or a word for a missing cell is a number.
+        numbers_are_plain_ = !is_digit(layout_.delimiter) && layout_.delimiter != layout_.mark &&
+                             std::string_view("+-eE").find(layout_.delimiter) == std::string::npos;
+        double number = 0;
         for (const std::string& word : layout_.words) {
-            is_word_number = is_word_number || parse_whole(word).has_value();
+            numbers_are_plain_ = numbers_are_plain_ && !read_whole(word, number);
         }
-        const bool is_delimiter_plain =
-            !is_digit(layout_.delimiter) && layout_.delimiter != layout_.mark &&
-            std::string_view("+-eE").find(layout_.delimiter) == std::string_view::npos;
-        numbers_are_plain_ = is_delimiter_plain && !is_word_number;
         if (layout_.has_labels && !layout_.names.empty()) prepare_header_numbers();
     }
 
     // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
     void prepare_header_numbers() {
+        double number = 0;
         for (const std::size_t column : layout_.features) {
-            const std::optional<double> number = parse_whole(layout_.names[column]);
-            if (!number) {
-                header_numbers_.clear();
-                return;
-            }
-            header_numbers_.push_back(*number);
+            if (!read_whole(strip(layout_.names[column]), number)) return header_numbers_.clear();
+            header_numbers_.push_back(number);
         }
     }
 
-    std::optional<double> parse_whole(std::string_view text) const {
-        const Span core = strip({text.data(), text.data() + text.size()});
-        double value = 0;
-        if (read_number(core.first, core.last, layout_.mark, value) != core.last) return {};
-        return value;
+    bool read_whole(std::string_view text, double& value) const {
+        const char* const end = text.data() + text.size();
+        return read_number(text.data(), end, layout_.mark, value) == end;
     }
 
-    static Span strip(Span cell) {
-        while (cell.first != cell.last && is_blank(*cell.first)) ++cell.first;
-        while (cell.last != cell.first && is_blank(cell.last[-1])) --cell.last;
-        return cell;
+    static std::string_view strip(std::string_view text) {
+        while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+        while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+        return text;
+    }
+
+    static std::string_view span(const char* first, const char* last) {
+        return {first, static_cast<std::size_t>(last - first)};
     }
 
     // Read a good record at p and return where the next one starts; null where it is not good, and
@@ -227,8 +221,8 @@ class Parser {
         const auto length = static_cast<std::size_t>(p - start);
         const char* const next = skip_line_end(p);
         if (next == nullptr || length == last) return nullptr;
-        if (!header_numbers_.empty() && repeats_header_numbers(row) && repeats_header(start)) {
-            return nullptr;
+        if (!header_numbers_.empty() && repeats_header_numbers(row)) {
+            if (find_cells(start) == kNoFault && repeats_header()) return nullptr;
         }
         keep_row(row, has_missing);
         return next;
@@ -291,29 +285,26 @@ class Parser {
     const char* read_text(const char* p, TextColumn& column, std::size_t row) {
         const char* const cell_end = skip_cell(p);
         if (cell_end == nullptr) return nullptr;
-        const bool is_quoted = *p == '"';
         column.bytes.set_size(column.offsets[row]);
-        copy_text(is_quoted ? Span{p + 1, cell_end - 1} : Span{p, cell_end}, is_quoted,
-                  column.bytes);
+        copy_text(span(p, cell_end), column.bytes);
         column.mark_absent(row, capacity_, cell_end == p);
         return cell_end;
     }
 
-    // Add a cell's text, a doubled quote as one.
-    static void copy_text(Span cell, bool is_quoted, Buffer<char>& to) {
-        const auto n = static_cast<std::size_t>(cell.last - cell.first);
-        char* out = to.extend(n);
-        if (!is_quoted) {
-            std::memcpy(out, cell.first, n);
-            to.set_size(to.size() + n);
-            return;
+    // Add a cell's text, without its quotes and a doubled one as one.
+    static void copy_text(std::string_view cell, Buffer<char>& to) {
+        char* out = to.extend(cell.size());
+        if (cell.empty() || cell.front() != '"') {
+            std::memcpy(out, cell.data(), cell.size());
+            return to.set_size(to.size() + cell.size());
         }
-        for (const char* p = cell.first; p != cell.last;) {
-            const char* quote = find_byte(p, cell.last, '"');
-            if (quote != cell.last) ++quote;  // the first of two
+        const char* const last = cell.data() + cell.size() - 1;
+        for (const char* p = cell.data() + 1; p != last;) {
+            const char* quote = find_byte(p, last, '"');
+            if (quote != last) ++quote;  // the first of two
             std::memcpy(out, p, static_cast<std::size_t>(quote - p));
             out += quote - p;
-            p = quote != cell.last ? quote + 1 : quote;
+            p = quote != last ? quote + 1 : quote;
         }
         to.set_size(static_cast<std::size_t>(out - to.data()));
     }
@@ -323,44 +314,31 @@ class Parser {
     const char* read_odd_number(const char* p, double& value, bool& has_missing) {
         const char* const cell_end = skip_cell(p);
         if (cell_end == nullptr) return nullptr;
-        switch (judge_cell({p, cell_end}, value)) {
-            case kNoFault:
-                return cell_end;
-            case kMissing:
-                if (layout_.missing == Missing::kRefuse) return nullptr;
-                has_missing = layout_.missing == Missing::kKeep;
-                value = has_missing ? std::numeric_limits<double>::quiet_NaN() : 0.0;
-                return cell_end;
-            default:
-                return nullptr;
+        const Fault fault = judge_cell(span(p, cell_end), value);
+        if (fault == kMissing && layout_.missing != Missing::kRefuse) {
+            has_missing = layout_.missing == Missing::kKeep;
+            value = has_missing ? std::numeric_limits<double>::quiet_NaN() : 0.0;
+            return cell_end;
         }
+        return fault == kNoFault ? cell_end : nullptr;
     }
 
-    Fault judge_cell(Span cell, double& value) {
-        if (cell.first != cell.last && *cell.first == '"') cell = unquote(cell);
-        const Span core = strip(cell);
-        if (is_missing({core.first, static_cast<std::size_t>(core.last - core.first)})) {
-            return kMissing;
-        }
-        return read_number(core.first, core.last, layout_.mark, value) == core.last ? kNoFault
-                                                                                    : kNumber;
+    Fault judge_cell(std::string_view cell, double& value) {
+        const std::string_view core = strip(unquote(cell));
+        bool is_missing = core.empty();
+        for (const std::string& word : layout_.words) is_missing = is_missing || core == word;
+        if (is_missing) return kMissing;
+        return read_whole(core, value) ? kNoFault : kNumber;
     }
 
-    bool is_missing(std::string_view core) const {
-        if (core.empty()) return true;
-        for (const std::string& word : layout_.words) {
-            if (core == word) return true;
-        }
-        return false;
-    }
-
-    // The text of a quoted cell; in `scratch_` where quotes are doubled in it.
-    Span unquote(Span cell) {
-        const Span inside{cell.first + 1, cell.last - 1};
-        if (find_byte(inside.first, inside.last, '"') == inside.last) return inside;
+    // A cell's text; in `scratch_` where quotes are doubled in it.
+    std::string_view unquote(std::string_view cell) {
+        if (cell.empty() || cell.front() != '"') return cell;
+        const std::string_view inside = cell.substr(1, cell.size() - 2);
+        if (inside.find('"') == std::string_view::npos) return inside;
         scratch_.set_size(0);
-        copy_text(inside, true, scratch_);
-        return {scratch_.data(), scratch_.data() + scratch_.size()};
+        copy_text(cell, scratch_);
+        return {scratch_.data(), scratch_.size()};
     }
 
     bool repeats_header_numbers(std::size_t row) const {
@@ -370,19 +348,11 @@ class Parser {
         return true;
     }
 
-    bool repeats_header(const char* start) {
-        return find_cells(start) == kNoFault && repeats_header_cells();
-    }
-
-    bool repeats_header_cells() {
+    // Whether the cells that were found are the header's.
+    bool repeats_header() {
         if (layout_.names.size() != cells_.size()) return false;
         for (std::size_t i = 0; i < cells_.size(); ++i) {
-            const Span cell = cells_[i];
-            const bool is_quoted = cell.first != cell.last && *cell.first == '"';
-            const Span text = is_quoted ? unquote(cell) : cell;
-            const std::string_view name = layout_.names[i];
-            if (name != std::string_view(text.first, static_cast<std::size_t>(text.last - text.first)))
-                return false;
+            if (unquote(cells_[i]) != layout_.names[i]) return false;
         }
         return true;
     }
@@ -413,7 +383,7 @@ class Parser {
                 stop_at_ = p;
                 if (*p == '"') return kQuoteInside;
             }
-            if (cells_.size() < layout_.width) cells_.push_back({first, p});
+            if (cells_.size() < layout_.width) cells_.push_back(span(first, p));
             ++n_cells_;
             if (p == end_ || *p != layout_.delimiter) break;
             ++p;
@@ -466,7 +436,7 @@ class Parser {
                 bad.fault = fault;
                 bad.column = static_cast<std::int64_t>(i);
             }
-            if (repeats_header_cells()) bad.fault = kHeaderAgain;
+            if (repeats_header()) bad.fault = kHeaderAgain;
             if (bad.fault == kNoFault) throw std::logic_error("a good record was not read");
         }
     }
@@ -501,7 +471,7 @@ class Parser {
     std::vector<Column> columns_;
     std::vector<double> header_numbers_;
     Buffer<char> scratch_;
-    std::vector<Span> cells_;  // of the record that is looked at
+    std::vector<std::string_view> cells_;  // of the record that is looked at
     std::size_t n_cells_ = 0;
     const char* record_end_ = nullptr;
     const char* stop_at_ = nullptr;

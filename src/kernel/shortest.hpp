@@ -64,29 +64,16 @@ inline Decimal find_shortest(std::uint64_t bits) {
     return {s + (rounds_up ? 1 : 0), k};
 }
 
+inline constexpr auto kWholeTens = [] {
+    std::array<std::uint64_t, 20> tens{1};
+    for (std::size_t i = 1; i < tens.size(); ++i) tens[i] = tens[i - 1] * 10;
+    return tens;
+}();
+
 inline int count_digits(std::uint64_t n) {
-    static constexpr std::uint64_t tens[] = {0,
-                                             10,
-                                             100,
-                                             1'000,
-                                             10'000,
-                                             100'000,
-                                             1'000'000,
-                                             10'000'000,
-                                             100'000'000,
-                                             1'000'000'000,
-                                             10'000'000'000,
-                                             100'000'000'000,
-                                             1'000'000'000'000,
-                                             10'000'000'000'000,
-                                             100'000'000'000'000,
-                                             1'000'000'000'000'000,
-                                             10'000'000'000'000'000,
-                                             100'000'000'000'000'000,
-                                             1'000'000'000'000'000'000,
-                                             10'000'000'000'000'000'000U};
-    const int guess = static_cast<int>(std::bit_width(n | 1)) * 1233 >> 12;  // floor(width * log10(2))
-    return guess + (n >= tens[guess] ? 1 : 0);
+    n |= 1;
+    const int guess = static_cast<int>(std::bit_width(n)) * 1233 >> 12;  // floor(width * log10(2))
+    return guess + (n >= kWholeTens[static_cast<std::size_t>(guess)] ? 1 : 0);
 }
 
 inline constexpr auto kPairs = [] {

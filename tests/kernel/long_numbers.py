@@ -65,7 +65,8 @@ def main(what: str, wanted: str, processes: str = "2", seed: str = "0") -> None:
                     subprocess.Popen([program, share, str(first + i)])
                     for i in range(int(processes))
                 ]
-                if any([run.wait() for run in runs]):
+                codes = [run.wait() for run in runs]
+                if any(codes):
                     raise SystemExit(1)
             n_lots = -(-n_wanted // 10_000_000)
             n_done = n_wanted + sum(pool.map(compare_with_repr, range(first, first + n_lots)))

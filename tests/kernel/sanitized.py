@@ -1,4 +1,4 @@
-"""A pytest plugin: test the kernel that tests/kernel/sanitize.sh has built, not the installed one."""
+"""A pytest plugin: test the kernel that tests/kernel/sanitize.sh has built."""
 
 from __future__ import annotations
 

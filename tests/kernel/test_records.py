@@ -218,5 +218,5 @@ def test_odd_bytes_take_little_memory(data: bytes) -> None:
     ],
 )
 def test_layouts_without_sense_are_refused(options: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="the width|range|delimiter|names"):
+    with pytest.raises(ValueError, match=r"the width|range|delimiter|names"):
         parse(b"1\n", **options)  # type: ignore[arg-type]
