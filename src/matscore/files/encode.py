@@ -120,6 +120,8 @@ def encode_frame(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
     """
     out = io.BytesIO()
     if spec.format in _DELIMITERS:
+        if frame.width == 1:  # nothing would be a blank line, an empty text is written as ""
+            frame = frame.with_columns(c.fill_null("") for c in frame if c.dtype == pl.String)
         frame.write_csv(out, include_header=False, separator=_DELIMITERS[spec.format])
     elif spec.format in ("json", "jsonl"):
         texts = [c for c in frame.iter_columns() if c.dtype == pl.String]
@@ -128,7 +130,7 @@ def encode_frame(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
         if spec.format == "json":
             return out.getvalue()[:-1].replace(b"\n", b",\n")
     elif spec.format == "markdown":
-        return _encode_markdown(spec, frame)
+        return _encode_markdown(frame)
     else:
         frame.write_ipc_stream(out)
     return out.getvalue()
@@ -200,13 +202,11 @@ def _guard_formulas(series: pl.Series) -> pl.Series:
     return pl.select(pl.when(risky).then(pl.lit("'") + series).otherwise(series)).to_series()
 
 
-def _encode_markdown(spec: OutputSpec, frame: pl.DataFrame) -> bytes:
+def _encode_markdown(frame: pl.DataFrame) -> bytes:
     cells = []
     for column in frame.iter_columns():
         if column.dtype == pl.String:
             texts = [escape_markdown(text or "") for text in column]
-        elif spec.precision is not None and column.dtype == pl.Float64:
-            texts = ["" if value is None else f"{value:.{spec.precision}f}" for value in column]
         else:
             texts = ["" if value is None else json.dumps(value) for value in column]
         cells.append(texts)

@@ -258,7 +258,8 @@ def make_frame(
     """
     made: dict[str, pl.Series] = {columns.label_name: labels}
     made |= dict(zip(columns.kept_names, kept, strict=True))
-    made |= _number_columns(columns.score_names, scored.scores)
+    if columns.scores:
+        made |= _number_columns(columns.score_names, scored.scores)
     if columns.prediction:
         names = pl.Series([*columns.categories, None], dtype=pl.String)
         best = scored.decision.best
@@ -271,4 +272,4 @@ def make_frame(
 
 
 def _number_columns(names: tuple[str, ...], values: Floats) -> dict[str, pl.Series]:
-    return {name: pl.Series(column) for name, column in zip(names, values, strict=False)}
+    return {name: pl.Series(column) for name, column in zip(names, values, strict=True)}
