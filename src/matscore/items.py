@@ -113,9 +113,9 @@ def read_items(
             texts.append(part.texts[0])
             fault = part.first_fault
             n_rows += part.n_rows
-            rows = np.concatenate([rest, _stack_rows(part)])
+            rows = _stack_rows(rest, part)
             n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
-            blocks.append(rows[:n_whole].copy())
+            blocks.append(rows[:n_whole])
             rest = rows[n_whole:].copy()
             if spilled is None and n_rows * table.width * _BYTES_A_NUMBER > most_bytes:
                 spilled = SpilledRows(table.width - 1)
@@ -130,10 +130,12 @@ def read_items(
         return HeldItems(matrix, side, facts, n_rows, blocks, spilled)
 
 
-def _stack_rows(part: ParsedRows) -> Floats:
-    rows = np.empty((part.n_rows, len(part.features)))
+def _stack_rows(rest: Floats, part: ParsedRows) -> Floats:
+    """Return the rows that were left over and those of a part."""
+    rows = np.empty((len(rest) + part.n_rows, rest.shape[1]))
+    rows[: len(rest)] = rest
     for j, values in enumerate(part.features):
-        rows[:, j] = values
+        rows[len(rest) :, j] = values
     return rows
 
 
