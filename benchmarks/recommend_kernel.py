@@ -29,9 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.engines.local import map_ordered
-from matscore.product import Floats, block_features, error_bound, multiply_blocks
-from matscore.rank import rank_rows
-from matscore.retrieve import Recommended, RecommendOptions, make_catalog, recommend_rows
+from matscore.kernel import Floats, Items, Recommended, multiply, rank
 
 
 class Taken(NamedTuple):
@@ -87,12 +85,12 @@ def partition(users: Floats, items: Floats, k: int) -> Callable[[], object]:
 
 def recommend(users: Floats, items: Floats, k: int) -> Callable[[], list[Recommended]]:
     """Return what matscore does, once the items are held."""
-    catalog = make_catalog(list(items.T), len(items))
+    held = Items(items.shape[1])
+    held.add(items)
     columns = np.ascontiguousarray(users.T)
 
     def work(block: slice) -> Recommended:
-        few = columns[:, block]
-        return recommend_rows(catalog, list(few), few.shape[1], RecommendOptions(k))[0]
+        return held.recommend(columns[:, block], k)
 
     return lambda: list(map_ordered(work, iter_blocks(len(users), BLOCK), N_THREADS))
 
@@ -163,21 +161,16 @@ def measure(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, lis
 def agree(users: Floats, items: Floats, k: int, found: list[Recommended]) -> str:
     """Compare with the ranking of all scores in float64."""
     same_items = same_scores = total = 0
+    weights = np.ascontiguousarray(items.T)
     blocks = zip(iter_blocks(len(users), BLOCK), found, strict=True)
     for block, part in blocks:
         for some in iter_blocks(len(part.counts), 128):
             few = np.ascontiguousarray(users[block][some].T)
-            n_users = few.shape[1]
-            scores = multiply_blocks(block_features(list(few), n_users), items.T)[:, :n_users].T
-            bounds = 1.01 * error_bound(few, np.abs(items).max(axis=0)[:, None])[0]
-
-            def find_bounds(rows: NDArray[np.int64], few: Floats = few) -> Floats:
-                return error_bound(np.ascontiguousarray(few[:, rows]), items.T).T
-
-            places = rank_rows(scores, k, 2 * bounds, find_bounds).places
+            scores = multiply(few, weights)
+            places = rank(scores, few, weights, None, k).places
             ours = slice(some.start * k, some.stop * k)
             same_items += int((part.items[ours].reshape(-1, k) == places).sum())
-            best = np.take_along_axis(scores, places, axis=1)
+            best = np.take_along_axis(scores.T, places, axis=1)
             same_scores += int((part.scores[ours].reshape(-1, k) == best).sum())
             total += places.size
     return f"items equal: {same_items:,} of {total:,}; float64 scores equal: {same_scores:,}"

@@ -140,7 +140,6 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
     clock = _Clock()
     with clock.stage("start"):
         from matscore.budget import fit_budget
-        from matscore.decide import decide
         from matscore.files.encode import encode_frame
         from matscore.files.parse import parse_chunk
         from matscore.files.split import Chunk
@@ -156,8 +155,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             read_weights,
             take_model,
         )
-        from matscore.product import block_features, multiply_blocks
-        from matscore.score import Scored, ScoreOptions
+        from matscore.score import ScoreOptions, score_rows
         from matscore.work.classify import Classify, make_frame
 
         read, options = ReadOptions(), ScoreOptions()
@@ -182,14 +180,11 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             n_bytes += len(chunk.data)
             with clock.stage("parse"):
                 parsed = parse_chunk(job.layout, chunk)
-            with clock.stage("product"):
-                blocks = block_features(parsed.features, parsed.n_rows)
-                scores = multiply_blocks(blocks, model.tiles, model.intercept, parsed.n_rows)
-            with clock.stage("decide"):
-                decision = decide(scores, blocks, model.weights, model.intercept)
+            with clock.stage("score, decide"):
+                scored = score_rows(model, parsed.features, parsed.n_rows, options)
             with clock.stage("encode"):
                 labels = parsed.texts[job.layout.label_column or 0]
-                frame = make_frame(columns, labels, [], Scored(scores, None, decision, blocks))
+                frame = make_frame(columns, labels, [], scored)
                 data = encode_frame(spec, frame)
             with clock.stage("write"):
                 out.write(data)

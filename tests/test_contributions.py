@@ -16,8 +16,8 @@ from matscore.contributions import (
     explain_rows,
     find_runner_up,
 )
+from matscore.kernel import Floats, error_bound, multiply
 from matscore.matrix import Model
-from matscore.product import Floats, block_features, error_bound, multiply_blocks
 
 RNG = np.random.default_rng(5)
 FILMS = np.array([[5.0, 1.0, 4.0], [2.0, 5.0, 4.0]])
@@ -34,10 +34,7 @@ def make_model(n_features: int, n_categories: int, *, intercept: bool = True) ->
 
 
 def scores_of(model: Model, features: Floats) -> Floats:
-    n_rows = features.shape[1]
-    return multiply_blocks(block_features(list(features), n_rows), model.weights, model.intercept)[
-        :, :n_rows
-    ]
+    return multiply(features, model.weights, model.intercept)
 
 
 def score_difference(

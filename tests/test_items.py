@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import random
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 import matscore.api.recommend
-from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions
+from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, kernel
 from matscore.api.recommend import recommend_file
 from matscore.files.spill import SpilledRows
 from matscore.items import read_items
@@ -33,8 +32,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def spill(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
-    read = partial(read_items, most_bytes=most_bytes)
-    monkeypatch.setattr(matscore.api.recommend, "read_items", read)
+    monkeypatch.setattr(matscore.api.recommend, "MOST_BYTES", most_bytes)
 
 
 def recommend(users: Path, items: Path, **options: Any) -> bytes:
@@ -71,14 +69,12 @@ def test_spilled_items_without_labels_and_items_that_are_columns(
 
 
 def test_spilled_rows_are_those_written() -> None:
-    rows, values = SpilledRows(3, np.float32), np.arange(30, dtype=np.float32).reshape(10, 3)
-    rows[0:4] = values[:4]
-    rows[4:10] = values[4:]
+    rows, values = SpilledRows(3), np.arange(30.0).reshape(10, 3)
+    rows.append(values[:4])
+    rows.append(values[4:])
     assert rows.n_rows == 10
     assert (rows[2:50] == values[2:]).all()
-    assert (rows[np.array([9, 0, 9])] == values[[9, 0, 9]]).all()
     assert rows[3:3].shape == (0, 3)
-    assert rows[np.empty(0, dtype=np.int64)].shape == (0, 3)
 
 
 def test_no_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,4 +83,23 @@ def test_no_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "pwrite", fail)
     with pytest.raises(OutputError, match="no space left on device, and the items need room"):
-        SpilledRows(2, np.float64)[0:1] = np.ones((1, 2))
+        SpilledRows(2).append(np.ones((1, 2)))
+
+
+def test_no_room_for_them_as_they_are_multiplied(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open() as file:  # which cannot be written
+        monkeypatch.setattr(kernel, "open_unnamed", lambda owner: file.fileno())
+        spill(monkeypatch, 0)
+        with pytest.raises(OutputError, match="bad file descriptor, and the items need room"):
+            recommend(*files)
+
+
+def test_what_was_read_is_not_held_twice(files: tuple[Path, Path]) -> None:
+    held = read_items(str(files[1]), matscore.ReadOptions())
+    assert [len(block) for block in held.blocks] == [2048, 452]
+    assert held.n_bytes == 2500 * 6 * 8
+    rows = list(held.iter_rows())
+    assert [len(block) for block in rows] == [2048, 452] and not held.blocks
+    assert held.n_bytes == 2500 * 6 * 8

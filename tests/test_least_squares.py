@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from matscore import logistic
 from matscore.errors import MissingExtraError
+from matscore.kernel import Floats
 from matscore.least_squares import (
     Fit,
     Segment,
@@ -35,7 +36,6 @@ from matscore.least_squares import (
     sort_names,
 )
 from matscore.logistic import fit_logistic
-from matscore.product import Floats
 from tests.nist import (
     FILIP_R2,
     FILIP_WEIGHTS,

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from matscore import OutputOptions, ReadOptions, RunOptions, ScoreOptions, classify, classify_file
-from matscore.product import Floats
+from matscore.kernel import Floats
 from tests.helpers import read_csv, write_csv
 
 NAMES = ("iris", "wine", "digits", "breast_cancer")

@@ -70,16 +70,13 @@ LAYERS = (
     "errors",
     "grammar",
     "names",
+    "_kernel",
     "kernel",
     "frame",
-    "product",
     "shades",
     "matrix",
     "plan",
-    "decide",
-    "rank",
     "score",
-    "retrieve",
     "exact",
     "contributions",
     "metrics",
@@ -275,6 +272,6 @@ def late():
         "matscore.errors",
     ]
     edges = {(layer, name) for _, layer, name in import_edges()}
-    assert ("score", "matscore.decide") in edges
+    assert ("score", "matscore.kernel") in edges
     assert ("cli", "typer") in edges
     assert ("errors", "matscore.plan") not in edges

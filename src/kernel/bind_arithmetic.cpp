@@ -183,6 +183,13 @@ nb::object score_all(const Items& items, Table users) {
     return nb::cast(scores.give());
 }
 
+nb::object unpack_items(const Items& items, size_t block) {
+    expect(block < items.blocks().size(), "there are not so many blocks");
+    Owned<double, 2> rows({items.count(block), items.n_features()});
+    items.unpack(block, rows.data.get());
+    return nb::cast(rows.give());
+}
+
 void add_items(Items& items, Table rows) {
     expect(rows.shape(1) == items.n_features(), "the rows differ in the number of features");
     const nb::gil_scoped_release unlocked;
@@ -209,12 +216,22 @@ void bind_arithmetic(nb::module_& m) {
             if (runs_here(static_cast<Isa>(i))) names.emplace_back(isa_names[i]);
         return names;
     });
+    nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const std::system_error& error) {
+            errno = error.code().value();
+            PyErr_SetFromErrno(PyExc_OSError);
+        }
+    });
     nb::class_<Items>(m, "Items")
-        .def("__init__", [](Items* self, size_t n_features, bool cosine) {
-            new (self) Items(n_features, cosine ? Metric::cosine : Metric::dot);
-        }, "n_features"_a, nb::kw_only(), "cosine"_a = false)
-        .def("add", &add_items, "rows"_a)
+        .def("__init__", [](Items* self, size_t n_features, bool cosine, int spill) {
+            new (self) Items(n_features, cosine ? Metric::cosine : Metric::dot, spill);
+        }, "n_features"_a, nb::kw_only(), "cosine"_a = false, "spill"_a = -1)
         .def("__len__", &Items::size)
+        .def("n_blocks", [](const Items& items) { return items.blocks().size(); })
+        .def("unpack", &unpack_items, "block"_a)
+        .def("add", &add_items, "rows"_a)
         .def("recommend", &recommend_items, "users"_a, "k"_a, nb::kw_only(), "min_score"_a = none,
              "starts"_a = none, "excluded"_a = none, "most_pairs"_a = size_t{1} << 22)
         .def("score", &score_all, "users"_a);

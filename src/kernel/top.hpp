@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "ranking.hpp"
+#include "spill.hpp"
 
 namespace matscore {
 
@@ -29,13 +30,16 @@ inline double scale_to_norm(double* values, size_t n) {
 // its copies. So a catalog full of copies costs no more than one without.
 struct ItemBlock {
     std::vector<double> tiles, norms;     // norms: NaN where there is no item, 1 for the product
+    size_t offset = 0;                    // of the tiles in the file, where they are spilled
     std::vector<int64_t> starts, places;  // of distinct item i: places[starts[i]..starts[i + 1]]
     size_t n_distinct() const { return starts.size() - 1; }
 };
 
 class Items {
   public:
-    Items(size_t n_features, Metric metric) : n_features_(n_features), metric_(metric) {}
+    // Tiles are held in the file that is open as `spill`, if any, and not in memory.
+    Items(size_t n_features, Metric metric, int spill = -1)
+        : n_features_(n_features), metric_(metric), spill_(spill) {}
 
     // Appends rows (n, n_features), finite; the first has the place `size()`.
     void add(Matrix rows) {
@@ -47,6 +51,30 @@ class Items {
     Metric metric() const { return metric_; }
     double largest() const { return largest_; }
     const std::vector<ItemBlock>& blocks() const { return blocks_; }
+    // The tiles of a block, in `room` where they are spilled.
+    const double* tiles(const ItemBlock& block, std::vector<double>& room) const {
+        if (spill_ < 0) return block.tiles.data();
+        room.resize(block.norms.size() * n_features_);
+        read_numbers(spill_, room, block.offset);
+        return room.data();
+    }
+    // The items of a block as they were added, but for the scale of the cosine: to = (n, n_features).
+    void unpack(size_t block, double* to) const {
+        std::vector<double> room;
+        const ItemBlock& from = blocks_[block];
+        const double* held = tiles(from, room);
+        std::fill_n(to, count(block) * n_features_, 0.0);
+        for (size_t i = 0; i < from.n_distinct(); ++i)
+            for (auto copy = from.starts[i]; copy < from.starts[i + 1]; ++copy) {
+                const auto place = static_cast<size_t>(from.places[static_cast<size_t>(copy)]) - firsts_[block];
+                const double* tile = held + i / tile_rows * tile_rows * n_features_ + i % tile_rows;
+                for (size_t f = 0; f < n_features_; ++f) to[place * n_features_ + f] = tile[f * tile_rows];
+            }
+    }
+    // Items of a block.
+    size_t count(size_t block) const {
+        return (block + 1 < firsts_.size() ? firsts_[block + 1] : n_items_) - firsts_[block];
+    }
 
   private:
     void add_block(Matrix rows) {
@@ -80,15 +108,24 @@ class Items {
             for (size_t f = 0; f < n_features_; ++f) tile[f * tile_rows] = values[distinct[i] * n_features_ + f];
             block.norms[i] = norms[distinct[i]];
         }
+        if (spill_ >= 0) {
+            block.offset = n_spilled_;
+            write_numbers(spill_, block.tiles, n_spilled_);
+            n_spilled_ += block.tiles.size() * sizeof(double);
+            std::vector<double>().swap(block.tiles);  // assigning {} would keep its memory
+        }
+        firsts_.push_back(n_items_);
         n_items_ += rows.n_rows;
         blocks_.push_back(std::move(block));
     }
 
     size_t n_features_;
     Metric metric_;
-    size_t n_items_ = 0;
+    int spill_;
+    size_t n_items_ = 0, n_spilled_ = 0;
     double largest_ = 0.0;
     std::vector<ItemBlock> blocks_;
+    std::vector<size_t> firsts_;  // of each block
 };
 
 // More pairs are within reach of the k-th score than are to be held for so many users.
@@ -246,13 +283,15 @@ class Search {
     MATSCORE_INLINE void visit() {
         const size_t n_features = items_.n_features();
         double scores[tile_rows * tile_width];
-        for (const ItemBlock& block : items_.blocks())
+        std::vector<double> room;
+        for (const ItemBlock& block : items_.blocks()) {
+            tiles_ = items_.tiles(block, room);
             for (size_t start = 0; start < block.n_distinct(); start += tile_rows) {
-                const double* tile = block.tiles.data() + start * n_features;
+                const double* tile = tiles_ + start * n_features;
                 const double* norms = block.norms.data() + start;
                 for (size_t panel = 0; panel < panels_.count(); ++panel) {
                     const size_t user = panel * tile_width, width = panels_.width(panel);
-                    run_tile<L>({tile, tile_rows, panels_.at(panel, 0), panels_.step(), n_features, scores,
+                    call_tile<L>({tile, tile_rows, panels_.at(panel, 0), panels_.step(), n_features, scores,
                                  tile_rows, true, nullptr}, width);
                     if (is_any_wanted<L>(scores, norms, limits_.data() + user, width)) {
                         for (size_t c = 0; c < width; ++c) take<L>(block, start, user + c, scores + c * tile_rows);
@@ -261,6 +300,7 @@ class Search {
                         if (wary_[user + c]) find_overflow(scores + c * tile_rows, norms, user + c);
                 }
             }
+        }
     }
 
     // Whether a score reaches its user's limit times the item's norm.
@@ -287,7 +327,7 @@ class Search {
         for (size_t i = 0; i < tile_rows; ++i) any |= scores[i] >= block.norms[start + i] * limits_[user];
         if (!any) return;
         double sums[tile_rows];
-        add_sizes<L>(block.tiles.data() + start * items_.n_features(), user, 1.0, sums);
+        add_sizes<L>(tiles_ + start * items_.n_features(), user, 1.0, sums);
         for (size_t i = 0; i < tile_rows; ++i)
             if (scores[i] >= block.norms[start + i] * limits_[user])
                 take_pair(block, start + i, user, scores[i], sums[i]);
@@ -305,7 +345,7 @@ class Search {
             std::frexp(static_cast<double>(items_.n_features() + 1), &exponent);
             const double scale = std::ldexp(1.0, -exponent);
             double shrunk[tile_rows];
-            const double* tile = block.tiles.data() + distinct / tile_rows * tile_rows * items_.n_features();
+            const double* tile = tiles_ + distinct / tile_rows * tile_rows * items_.n_features();
             add_sizes<1>(tile, user, scale, shrunk);
             bound = shrunk[distinct % tile_rows] * (unit_ / scale) + lost_;
         }
@@ -357,6 +397,7 @@ class Search {
     size_t first_user_, k_;
     const Excluded& excluded_;
     Panels panels_;
+    const double* tiles_ = nullptr;  // of the block that is visited
     double least_;
     size_t most_, held_ = 0;
     double unit_ = 0.0, lost_ = 0.0;
@@ -407,16 +448,19 @@ struct ItemScores {
     template <int L>
     MATSCORE_INLINE void run() const {
         double some[tile_rows * tile_width];
+        std::vector<double> room;
         std::fill_n(scores, users.size() * items.size(), std::numeric_limits<double>::quiet_NaN());
-        for (const ItemBlock& block : items.blocks())
+        for (const ItemBlock& block : items.blocks()) {
+            const double* tiles = items.tiles(block, room);
             for (size_t start = 0; start < block.n_distinct(); start += tile_rows)
                 for (size_t panel = 0; panel < panels.count(); ++panel) {
                     const size_t width = panels.width(panel);
-                    run_tile<L>({block.tiles.data() + start * items.n_features(), tile_rows, panels.at(panel, 0),
+                    call_tile<L>({tiles + start * items.n_features(), tile_rows, panels.at(panel, 0),
                                  panels.step(), items.n_features(), some, tile_rows, true, nullptr}, width);
                     for (size_t c = 0; c < width; ++c)
                         put(block, start, panel * tile_width + c, some + c * tile_rows);
                 }
+        }
     }
 
   private:

@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from matscore.options import OutputOptions, RejectOptions, RunOptions
     from matscore.plan import Plan, PlanOptions
     from matscore.plan.learning import ColumnOptions
-    from matscore.retrieve import RecommendOptions
-    from matscore.score import ScoreOptions
+    from matscore.score import RecommendOptions, ScoreOptions
     from matscore.summary import Progress, Summary
     from matscore.work.classify import ScoreTally
     from matscore.work.evaluate import EvaluateTally
@@ -119,8 +118,7 @@ _HOMES = {
     "matscore.options": ("OutputOptions", "RejectOptions", "RunOptions"),
     "matscore.plan": ("Plan", "PlanOptions"),
     "matscore.plan.learning": ("ColumnOptions",),
-    "matscore.retrieve": ("RecommendOptions",),
-    "matscore.score": ("ScoreOptions",),
+    "matscore.score": ("RecommendOptions", "ScoreOptions"),
     "matscore.summary": ("Progress", "Summary"),
     "matscore.work.classify": ("ScoreTally",),
     "matscore.work.evaluate": ("EvaluateTally",),

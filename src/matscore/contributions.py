@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.kernel import Floats
 from matscore.matrix import Model
-from matscore.product import Floats
 
 INTERCEPT = -1
 OTHERS = -2

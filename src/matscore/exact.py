@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 _SMALLEST = 1074  # every float64 is a whole number of 2**-1074
 _DIGITS = 53

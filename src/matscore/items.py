@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from matscore.files.pairs import read_pairs
 from matscore.files.parse import ParsedRows
-from matscore.files.spill import SpilledRows
-from matscore.files.table import ReadOptions, iter_parts, join_parts, make_matrix, open_table
-from matscore.kernel import Texts
-from matscore.matrix import Matrix
+from matscore.files.spill import SpilledRows, explain_lack
+from matscore.files.table import ReadOptions, iter_parts, make_matrix, open_table
+from matscore.kernel import Floats, Items, Texts
 from matscore.options import OutputOptions
 from matscore.plan import Plan
 from matscore.prepare import CHUNK_BYTES, Weights, side_of_matrix
-from matscore.product import Floats
-from matscore.retrieve import TILE, Catalog, Metric, fill_catalog, make_catalog
+from matscore.score import Metric
 from matscore.work.ranked import RankColumns
 from matscore.work.recommend import MatrixColumns, Seen
 
 _USERS_A_CHUNK = 512
 _CELLS_A_CHUNK = 2**22
 _BYTES_A_CELL = 12
-_BYTES_A_NUMBER = 12
+_BYTES_A_NUMBER = 8
+_ITEMS_A_BLOCK = 1024  # of the kernel's
 
 MOST_BYTES = 2 * 2**30
-"""Items that take more, in float64 and float32 together, are held in temporary files, where no
-budget of memory is given."""
+"""Items that take more are held in temporary files, where no budget of memory is given."""
 
 _MOST_CHUNK_BYTES = 4 * 2**20
 _LEAST_BYTES = 2**14
@@ -41,17 +40,39 @@ class HeldItems(Weights):
     Attributes
     ----------
     matrix, side, facts
-        As of any weights; the matrix has no rows where they are spilled.
+        As of any weights, but that the matrix has no rows.
+    n_rows : int
+        Its rows: items, or features where the items are columns.
+    blocks : list of ndarray of shape (n, n_columns - 1), float64
+        Its numbers but for the first column; empty once the items are held.
     spilled : SpilledRows or None
-        Its numbers but for the first column, where they are too many for memory.
+        The same, where they are too many for memory.
     """
 
+    n_rows: int = 0
+    blocks: list[Floats] = field(default_factory=list)
     spilled: SpilledRows | None = None
 
     @property
     def n_bytes(self) -> int:
-        """Bytes that they take in memory: in float64, put in order in place, and in float32."""
-        return self.matrix.rest.nbytes * 3 // 2
+        """Bytes that they take in memory."""
+        return 0 if self.spilled else self.n_rows * self.matrix.width * _BYTES_A_NUMBER
+
+    def take_all(self) -> Floats:
+        """Return all rows; there are none after that."""
+        if self.spilled is not None:
+            return self.spilled[:]
+        values = np.concatenate(self.blocks) if self.blocks else self.matrix.rest
+        self.blocks.clear()
+        return values
+
+    def iter_rows(self) -> Iterator[Floats]:
+        """Yield some rows at a time; in memory there are none after that."""
+        if self.spilled is not None:
+            for start in range(0, self.n_rows, _ITEMS_A_BLOCK):
+                yield self.spilled[start : start + _ITEMS_A_BLOCK]
+        while self.blocks:
+            yield self.blocks.pop(0)
 
 
 def read_items(
@@ -83,37 +104,44 @@ def read_items(
     table = open_table(path, read, checksum=checksum)
     hint = "every feature of an item must be a number"
     with contextlib.closing(table):
-        parts: list[ParsedRows] = []
         texts: list[Texts] = []
+        blocks: list[Floats] = []
+        rest = np.empty((0, table.width - 1))
         spilled, n_rows, fault = None, 0, None
         for part in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
-            parts.append(part)
+            texts.append(part.texts[0])
             fault = part.first_fault
             n_rows += part.n_rows
+            rows = _stack_rows(rest, part)
+            n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
+            blocks.append(rows[:n_whole])
+            rest = rows[n_whole:].copy()
             if spilled is None and n_rows * table.width * _BYTES_A_NUMBER > most_bytes:
-                spilled = SpilledRows(table.width - 1, np.float64)
-            while spilled is not None and parts:
-                texts.append(parts[0].texts[0])
-                _spill(spilled, parts.pop(0))
+                spilled = SpilledRows(table.width - 1)
+            while spilled is not None and blocks:
+                spilled.append(blocks.pop(0))
         if spilled is None:
-            matrix = join_parts(table, read, parts)
+            blocks.append(rest)
         else:
-            matrix = make_matrix(table, read, texts, np.empty((0, table.width - 1)), fault)
-        return HeldItems(matrix, side_of_matrix(matrix, table, read), table.source.facts(), spilled)
+            spilled.append(rest)
+        matrix = make_matrix(table, read, texts, np.empty((0, table.width - 1)), fault)
+        side, facts = side_of_matrix(matrix, table, read), table.source.facts()
+        return HeldItems(matrix, side, facts, n_rows, blocks, spilled)
 
 
-def _spill(rows: SpilledRows, part: ParsedRows) -> None:
-    block = np.empty((part.n_rows, rows.width))
+def _stack_rows(rest: Floats, part: ParsedRows) -> Floats:
+    """Return the rows that were left over and those of a part."""
+    rows = np.empty((len(rest) + part.n_rows, rest.shape[1]))
+    rows[: len(rest)] = rest
     for j, values in enumerate(part.features):
-        block[:, j] = values
-    rows[rows.n_rows : rows.n_rows + part.n_rows] = block
+        rows[len(rest) :, j] = values
+    return rows
 
 
-def hold_items(plan: Plan, held: Weights, metric: Metric) -> Catalog:
+def hold_items(plan: Plan, held: HeldItems, metric: Metric) -> Items:
     """Return the items of a file, their features in the plan's order.
 
-    Items in rows are not copied: what was read is put in order where it is, and not to be used
-    after that.
+    What was read in memory is gone after that, or it would be held twice.
 
     Parameters
     ----------
@@ -126,35 +154,41 @@ def hold_items(plan: Plan, held: Weights, metric: Metric) -> Catalog:
 
     Returns
     -------
-    Catalog
-        In memory, or in temporary files where the items are spilled.
+    Items
+        In memory, or in a temporary file where they were read into one.
+
+    Raises
+    ------
+    OutputError
+        There is no room for them.
     """
-    index, spilled = list(plan.weights_index), getattr(held, "spilled", None)
-    if spilled is not None:
-        return _hold_spilled(plan, held.matrix, spilled, metric)
-    values = held.matrix.values(label_column=plan.weights_label_column)
-    if not plan.transpose:
-        return make_catalog([values[i] for i in index], len(plan.categories), metric)
-    rows = values[:, : len(index)]
-    tiles = (values[start : start + TILE, index] for start in range(0, len(values), TILE))
-    return fill_catalog(tiles, metric, rows, np.empty(rows.shape, dtype=np.float32))
+    spill = held.spilled is not None
+    items = Items(len(plan.weights_index), cosine=metric == "cosine", spill=spill)
+    try:
+        for rows in _iter_items(plan, held):
+            items.add(rows)
+    except OSError as error:
+        raise explain_lack(error) from error
+    return items
 
 
-def _hold_spilled(plan: Plan, matrix: Matrix, spilled: SpilledRows, metric: Metric) -> Catalog:
-    index, first = list(plan.weights_index), None
-    if not plan.weights_label_column:
-        first = matrix.first_numbers  # it is a column of numbers like the others
-
-    def take(start: int, stop: int) -> Floats:
-        values = spilled[start:stop]
-        return values if first is None else np.column_stack([first[start:stop], values])
-
+def _iter_items(plan: Plan, held: HeldItems) -> Iterator[Floats]:
+    """Yield items, their features in the plan's order, C-contiguous."""
+    index = list(plan.weights_index)
+    # Without labels the first column is one of numbers like the others.
+    first = None if plan.weights_label_column else held.matrix.first_numbers
     if not plan.transpose:  # as many rows as features, each as long as there are items
-        values = take(0, spilled.n_rows)
-        return make_catalog([values[i] for i in index], len(plan.categories), metric)
-    tiles = (take(start, start + TILE)[:, index] for start in range(0, spilled.n_rows, TILE))
-    rows, screen = (SpilledRows(len(index), dtype) for dtype in (np.float64, np.float32))
-    return fill_catalog(tiles, metric, rows, screen)
+        values = held.take_all()
+        values = values if first is None else np.column_stack([first, values])
+        for start in range(0, values.shape[1], _ITEMS_A_BLOCK):
+            yield np.ascontiguousarray(values[index, start : start + _ITEMS_A_BLOCK].T)
+        return
+    start = 0
+    for rows in held.iter_rows():
+        stop = start + len(rows)
+        every = rows if first is None else np.column_stack([first[start:stop], rows])
+        yield np.take(every, index, axis=1)  # which is C-contiguous, as every[:, index] is not
+        start = stop
 
 
 def read_seen(

@@ -1,4 +1,4 @@
-"""The compiled kernel: text to numbers and numbers to text, with one definition of each.
+"""The compiled kernel: text to numbers, scores, what they decide, and numbers to text.
 
 This is all that the rest of the program imports of it. Faults come back as data; the sentences are
 made by the callers.
@@ -6,41 +6,52 @@ made by the callers.
 
 from __future__ import annotations
 
+import os
+import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore import _kernel
-from matscore._kernel import Items, decide, error_bound, multiply, rank, score, tied_cells
 
 __all__ = [
     "BadRecord",
     "Choices",
     "Column",
+    "Decision",
+    "Exclusions",
     "Fault",
+    "Floats",
     "Items",
     "Masked",
+    "Ranking",
+    "Recommended",
     "Stop",
     "Table",
     "Texts",
     "count_records",
-    "decide",
     "error_bound",
     "find_cut",
+    "mark_ties",
     "multiply",
+    "open_unnamed",
     "parse",
     "rank",
     "read_number",
     "score",
-    "tied_cells",
     "write_number",
     "write_rows",
 ]
+
+Floats: TypeAlias = NDArray[np.float64]
+Places: TypeAlias = NDArray[np.int64]
+Marks: TypeAlias = NDArray[np.bool_]
 
 _FORMATS = {"csv": 0, "tsv": 1, "jsonl": 2, "json": 3}
 _MISSING = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
@@ -439,3 +450,322 @@ def _take_apart(column: Column) -> tuple[object, ...]:
             return offsets, data, absent, codes, True
         case _:
             return column, None
+
+
+class Decision(NamedTuple):
+    """What the scores of some rows decide.
+
+    Attributes
+    ----------
+    best : ndarray of shape (n_rows,), int64
+        Index of the category with the highest score, the first of those tied with it; -1 where
+        scores are missing.
+    margin : ndarray of shape (n_rows,), float64
+        Highest score minus the runner-up; 0 for a tie, NaN for missing scores or one category.
+    tied : ndarray of shape (n_rows,), bool
+        Whether another category's score is within rounding error of the highest.
+    overflow : ndarray of shape (n_rows,), bool
+        Whether a score is not finite though no feature is missing.
+    """
+
+    best: Places
+    margin: Floats
+    tied: Marks
+    overflow: Marks
+
+
+class Ranking(NamedTuple):
+    """The first ranks of some rows.
+
+    Attributes
+    ----------
+    places : ndarray of shape (n_rows, k), int64
+        What has the first, second, ... rank; -1 where nothing is left.
+    tied : ndarray of shape (n_rows, k), bool
+        Whether, at its rank or before, another was within rounding error of the highest with it.
+    """
+
+    places: Places
+    tied: Marks
+
+
+def multiply(features: Floats, weights: Floats, intercept: Floats | None = None) -> Floats:
+    """Return scores: ``s = 0``, ``s = fma(x, w, s)`` for each feature in order, then the intercept.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_features, n_rows), float64
+        Finite, or NaN where one is missing.
+    weights : ndarray of shape (n_features, n_categories), float64
+        Finite.
+    intercept : ndarray of shape (n_categories,), float64, optional
+        Added last.
+
+    Returns
+    -------
+    ndarray of shape (n_categories, n_rows), float64
+        Each step is rounded once. NaN in every category for a row with a missing feature; an
+        infinity or NaN where a step overflows.
+
+    Examples
+    --------
+    >>> multiply(np.array([[5.0], [2.0]]), np.array([[1.0, 0.5], [0.25, 2.0]])).tolist()
+    [[5.5], [6.5]]
+    """
+    return _kernel.multiply(features, weights, intercept)
+
+
+def score(
+    features: Floats, weights: Floats, intercept: Floats | None = None
+) -> tuple[Floats, Decision]:
+    """Return the scores of `multiply`, and what they decide.
+
+    Parameters
+    ----------
+    features, weights, intercept
+        As in `multiply`.
+
+    Returns
+    -------
+    ndarray of shape (n_categories, n_rows), float64
+        Scores.
+    Decision
+        Scores that differ by no more than the sum of their error bounds are a tie. NaN never wins.
+
+    Examples
+    --------
+    >>> _, decision = score(np.array([[1.0], [1.0]]), np.array([[0.3, 0.1], [0.0, 0.2]]))
+    >>> decision.best.tolist(), decision.tied.tolist(), decision.margin.tolist()
+    ([0], [True], [0.0])
+    """
+    scores, best, margin, tied, overflow = _kernel.score(features, weights, intercept)
+    return scores, Decision(best, margin, tied, overflow)
+
+
+def error_bound(features: Floats, weights: Floats, intercept: Floats | None = None) -> Floats:
+    """Bound the rounding error of each score.
+
+    The bound is ``gamma * (|weights.T| @ |features| + |intercept|)``, ``gamma = n u / (1 - n u)``,
+    with ``n`` roundings and ``u = 2**-53``: Higham, Accuracy and Stability of Numerical Algorithms,
+    2nd ed., section 3.1; and what products that underflow may lose (section 2.1).
+
+    Parameters
+    ----------
+    features, weights, intercept
+        As in `multiply`.
+
+    Returns
+    -------
+    ndarray of shape (n_categories, n_rows), float64
+        Bound on ``|computed - exact|``; NaN where a feature is NaN.
+    """
+    return _kernel.error_bound(features, weights, intercept)
+
+
+def mark_ties(
+    scores: Floats, features: Floats, weights: Floats, intercept: Floats | None = None
+) -> Marks:
+    """Mark, in each row, the highest score and those that tie with it.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        From `multiply`.
+    features, weights, intercept
+        What they were computed from.
+
+    Returns
+    -------
+    ndarray of shape (n_categories, n_rows), bool
+        The best category alone where nothing ties; none for missing scores.
+    """
+    return _kernel.tied_cells(scores, features, weights, intercept)
+
+
+def rank(
+    scores: Floats, features: Floats, weights: Floats, intercept: Floats | None, k: int
+) -> Ranking:
+    """Rank the categories of scored rows.
+
+    Again and again, of what is left, the highest score is taken; what ties with it is tied, and the
+    first of the tied in order gets the next rank. So the first rank is the best category, and the
+    first k ranks do not depend on how many are asked for.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        From `multiply`, or minus infinity for a category that is to have no rank.
+    features, weights, intercept
+        What they were computed from.
+    k : int
+        Ranks wanted.
+
+    Returns
+    -------
+    Ranking
+        With ``min(k, n_categories)`` ranks; none for missing scores.
+
+    Examples
+    --------
+    >>> scores, features = np.array([[0.8], [1.4]]), np.array([[2.0]])
+    >>> rank(scores, features, np.array([[0.4, 0.7]]), None, 1).places.tolist()
+    [[1]]
+    """
+    return Ranking(*_kernel.rank(scores, features, weights, intercept, k))
+
+
+class Exclusions(NamedTuple):
+    """Items to leave out, user by user.
+
+    Attributes
+    ----------
+    starts : ndarray of shape (n_users + 1,), int64
+        Where each user's items begin and end in `items`.
+    items : ndarray of int64
+        Places of items; duplicates do no harm.
+    """
+
+    starts: Places
+    items: Places
+
+
+class Recommended(NamedTuple):
+    """The best items of some users, user after user, best first.
+
+    Attributes
+    ----------
+    counts : ndarray of shape (n_users,), int64
+        Items a user.
+    items : ndarray of shape (counts.sum(),), int64
+        Places of items.
+    scores : ndarray of the same shape, float64
+        Their scores.
+    tied : ndarray of the same shape, bool
+        Whether another score was within rounding error when the order settled the rank.
+    overflow : ndarray of int64
+        Users whose scores overflow; nothing is recommended to them.
+    """
+
+    counts: Places
+    items: Places
+    scores: Floats
+    tied: Marks
+    overflow: Places
+
+    @property
+    def ranks(self) -> Places:
+        """From 1 for each user."""
+        ends = np.cumsum(self.counts)
+        return np.arange(1, len(self.items) + 1) - np.repeat(ends - self.counts, self.counts)
+
+
+def open_unnamed(owner: object) -> int:
+    """Open a temporary file that goes with its owner, and with a kill; return its descriptor."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        fd = os.dup(file.fileno())
+    weakref.finalize(owner, os.close, fd)
+    return fd
+
+
+class Items:
+    """Items to recommend, held as they are multiplied: each once, however many copies it has.
+
+    A score is the chain of `multiply` over the features of a user and an item. For the cosine it is
+    divided by the two norms, and there is none where one of them is 0.
+
+    Parameters
+    ----------
+    n_features : int
+        Features of each.
+    cosine : bool
+        Whether a score is the cosine.
+    spill : bool
+        Whether they are held in a temporary file, which goes with the object. Threads may share it.
+
+    Examples
+    --------
+    >>> films = Items(2)
+    >>> films.add(np.array([[0.8, 0.1], [0.2, 0.9]]))
+    >>> films.recommend(np.array([[0.9, 0.1], [0.2, 0.8]]), 1).items.tolist()
+    [0, 1]
+    """
+
+    def __init__(self, n_features: int, *, cosine: bool = False, spill: bool = False) -> None:
+        self.n_features = n_features
+        self.cosine = cosine
+        self.spill = spill
+        fd = open_unnamed(self) if spill else -1
+        self._items = _kernel.Items(n_features, cosine=cosine, spill=fd)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "n_features": self.n_features,
+            "cosine": self.cosine,
+            "spill": self.spill,
+            "blocks": [self._items.unpack(i) for i in range(self._items.n_blocks())],
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        blocks = state.pop("blocks")
+        Items.__init__(self, **state)
+        for rows in blocks:
+            self.add(rows)
+
+    def add(self, rows: Floats) -> None:
+        """Append items.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, n_features), float64
+            Finite. Best are multiples of 1,024 at a time.
+
+        Raises
+        ------
+        OSError
+            There is no room for them in the temporary file.
+        """
+        self._items.add(rows)
+
+    def recommend(
+        self,
+        users: Floats,
+        k: int,
+        *,
+        min_score: float | None = None,
+        exclusions: Exclusions | None = None,
+    ) -> Recommended:
+        """Find the best items for each user.
+
+        Parameters
+        ----------
+        users : ndarray of shape (n_features, n_users), float64
+            Finite, or NaN where a feature is missing: nothing is recommended to such a user.
+        k : int
+            Items a user, at most.
+        min_score : float, optional
+            Items with a lower score are not recommended.
+        exclusions : Exclusions, optional
+            Items to leave out.
+
+        Returns
+        -------
+        Recommended
+            Of the items that are not left out and whose scores reach the least one, those that the
+            rule of `rank` puts first.
+        """
+        starts, left_out = exclusions or (None, None)
+        found = self._items.recommend(
+            users, k, min_score=min_score, starts=starts, excluded=left_out
+        )
+        return Recommended(*found)
+
+    def score(self, users: Floats) -> Floats:
+        """Return the scores of all items for each user, of shape (n_users, n_items).
+
+        NaN for a user with a missing feature, and where zeros have no cosine; an infinity or NaN
+        where a product overflows.
+        """
+        return self._items.score(users)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError, UsageError
+from matscore.kernel import Floats
 from matscore.least_squares import Triangle, solve
 from matscore.logistic import fit_logistic, require_logistic
 from matscore.matrix import Model
 from matscore.metrics import Metrics, count_rows
 from matscore.names import quote_names
-from matscore.product import Floats
 from matscore.score import ScoreOptions, score_rows
 
 Method = Literal["least-squares", "ridge", "logistic"]
@@ -313,7 +313,7 @@ def learn_logistic(
     )
     _check_finite(found.weights, found.intercept, path)
     model = Model(found.weights, found.intercept, categories)
-    scored, _ = score_rows(model, list(X.T), len(X), ScoreOptions())
+    scored = score_rows(model, X.T, len(X), ScoreOptions())
     metrics = Metrics(count_rows(categories, scored.scores, scored.decision.best, truth))
     constant = np.flatnonzero(np.equal(X, X[0]).all(axis=0)).tolist()
     return Learned(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import MissingExtraError
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 # Far under scikit-learn's 1e-4: weights converged so far hardly depend on the way there.
 _TOLERANCE = 1e-8

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from matscore.errors import InputError
-from matscore.product import Floats, TiledWeights, tile_weights
+from matscore.kernel import Floats
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,3 @@ class Model:
     weights: Floats
     intercept: Floats | None
     categories: tuple[str, ...]
-
-    @cached_property
-    def tiles(self) -> TiledWeights:
-        """The weights as they are multiplied, cut once for all chunks."""
-        return tile_weights(self.weights)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.decide import softmax
 from matscore.exact import exact_total, round_total
-from matscore.product import Floats
+from matscore.kernel import Floats
+from matscore.score import softmax
 
 N_TENTHS = 10
 _EDGES = np.arange(1, N_TENTHS) / N_TENTHS

@@ -54,7 +54,7 @@ class Weights:
 
     @property
     def n_bytes(self) -> int:
-        """Bytes that it takes: as it is read, in canonical order, and in tiles that are padded."""
+        """Bytes that it takes: as it is read, in canonical order, and as threads multiply it."""
         return _WEIGHTS_COPIES * self.matrix.rest.nbytes
 
 

@@ -1,17 +1,25 @@
-"""Rows of features into scores and predictions: NumPy alone, whatever the rows came from."""
+"""From scores to answers: thresholds, probabilities, what is recommended.
+
+The scores, the best category, its margin, ties and ranks are the kernel's (`matscore.kernel`).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.decide import Decision, decide, find_overflow, softmax, take_rows, tied_cells
+from matscore import kernel
+from matscore.errors import UsageError
+from matscore.kernel import Decision, Floats, Ranking
 from matscore.matrix import Model
 from matscore.plan import Plan
-from matscore.product import Floats, block_features, multiply_blocks
+
+Metric: TypeAlias = Literal["dot", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,35 @@ class ScoreOptions:
 
 
 @dataclass(frozen=True)
+class RecommendOptions:
+    """What is recommended.
+
+    Attributes
+    ----------
+    k : int
+        Items a user, at most.
+    min_score : float or None
+        Items with a lower score are not recommended.
+    """
+
+    k: int = 10
+    min_score: float | None = None
+
+    def check(self) -> None:
+        """Refuse what has no meaning.
+
+        Raises
+        ------
+        UsageError
+            No item is wanted, or the least score is not a finite number.
+        """
+        if self.k < 1:
+            raise UsageError(f"k cannot be {self.k}", "say how many items a user is to get")
+        if self.min_score is not None and not math.isfinite(self.min_score):
+            raise UsageError(f"min_score cannot be {self.min_score}", "give it a finite number")
+
+
+@dataclass(frozen=True)
 class Scored:
     """Scores of some rows and what they decide.
 
@@ -41,15 +78,15 @@ class Scored:
     probabilities : ndarray of the same shape, or None
         Their softmax.
     decision : Decision
-        Best category, margin, ties.
-    blocks : ndarray of shape (n_blocks, n_features, height), float64
-        The features as they were multiplied.
+        Best category (-1 where there is no prediction), margin, ties, overflow.
+    features : ndarray of shape (n_features, n_rows), float64
+        What they were computed from.
     """
 
     scores: Floats
     probabilities: Floats | None
     decision: Decision
-    blocks: Floats
+    features: Floats
 
     def mark_ties(self, model: Model, n_rows: int) -> NDArray[np.bool_]:
         """Mark the highest cells of the first rows, both cells of a tie.
@@ -66,10 +103,33 @@ class Scored:
         ndarray of shape (n_categories, n_rows), bool
             No cell of a row without a prediction.
         """
-        rows = np.arange(min(n_rows, self.scores.shape[1]))
-        features = take_rows(self.blocks, rows)
-        marks = tied_cells(self.scores[:, rows], features, model.weights, model.intercept)
-        return marks & (self.decision.best[rows] >= 0)
+        first = slice(n_rows)
+        scores, features = self.scores[:, first], self.features[:, first]
+        marks = kernel.mark_ties(scores, features, model.weights, model.intercept)
+        return marks & (self.decision.best[first] >= 0)
+
+    def rank(self, model: Model, k: int, threshold: float | None) -> Ranking:
+        """Rank the categories of each row.
+
+        Parameters
+        ----------
+        model : Model
+            The model that scored them.
+        k : int
+            Ranks wanted.
+        threshold : float or None
+            A category whose score (or probability, where there are some) is under it has no rank.
+
+        Returns
+        -------
+        Ranking
+            With ``min(k, n_categories)`` ranks.
+        """
+        scores = self.scores
+        if threshold is not None:
+            gate = scores if self.probabilities is None else self.probabilities
+            scores = np.where(gate >= threshold, scores, -np.inf)
+        return kernel.rank(scores, self.features, model.weights, model.intercept, k)
 
 
 def make_model(plan: Plan, values: Floats) -> Model:
@@ -95,49 +155,87 @@ def make_model(plan: Plan, values: Floats) -> Model:
     return Model(weights, intercept, plan.categories)
 
 
+def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:
+    """Return columns as the kernel takes them: C-contiguous, of shape (n_features, n_rows)."""
+    if isinstance(features, np.ndarray):
+        return np.ascontiguousarray(features)
+    stacked = np.empty((len(features), n_rows))
+    for to, column in zip(stacked, features, strict=True):
+        to[:] = column
+    return stacked
+
+
 def score_rows(
-    model: Model,
-    features: Sequence[Floats],
-    n_rows: int,
-    options: ScoreOptions,
-    has_missing: NDArray[np.bool_] | None = None,
-) -> tuple[Scored, NDArray[np.int64]]:
+    model: Model, features: Floats | Sequence[Floats], n_rows: int, options: ScoreOptions
+) -> Scored:
     """Score rows.
 
     Parameters
     ----------
     model : Model
         Weights, intercept and categories.
-    features : sequence of ndarray of shape (n_rows,), float64
-        Columns in canonical order; finite, or NaN where `has_missing`.
+    features : ndarray of shape (n_features, n_rows), or sequence of its rows, float64
+        In canonical order; finite, or NaN where one is missing.
     n_rows : int
         Number of rows.
     options : ScoreOptions
         What to compute.
-    has_missing : ndarray of shape (n_rows,), bool, optional
-        Rows with a missing feature.
 
     Returns
     -------
     Scored
-        One column a row, in order.
-    ndarray of int64
-        Rows whose scores overflow; they are to be refused.
+        One column a row, in order. Rows whose scores overflow are to be refused.
+
+    Examples
+    --------
+    >>> model = Model(np.array([[1.1, 0.1], [0.2, 1.2]]), None, ("adventure", "romance"))
+    >>> score_rows(model, np.array([[5.0], [2.0]]), 1, ScoreOptions()).decision.best.tolist()
+    [0]
     """
-    blocks = block_features(features, n_rows)
-    scores = multiply_blocks(blocks, model.tiles, model.intercept, n_rows)
-    overflow = np.flatnonzero(find_overflow(scores, has_missing))
-    if has_missing is not None:
-        scores[:, has_missing] = np.nan
+    stacked = stack_features(features, n_rows)
+    scores, decision = kernel.score(stacked, model.weights, model.intercept)
     probabilities = softmax(scores) if options.probabilities else None
-    decision = decide(
-        scores,
-        blocks,
-        model.weights,
-        model.intercept,
-        threshold=options.threshold,
-        probabilities=probabilities,
-    )
-    if len(model.categories) == 1 and options.threshold is None:
-        decision.best[:] = -1
-    return Scored(scores, probabilities, decision, blocks), overflow
+    best = decision.best
+    if options.threshold is not None:
+        gate = scores if probabilities is None else probabilities
+        chosen = np.take_along_axis(gate, best[None], axis=0)[0]
+        best[~(chosen >= options.threshold)] = -1
+    elif len(model.categories) == 1:
+        best[:] = -1
+    return Scored(scores, probabilities, decision, stacked)
+
+
+# Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
+@np.errstate(over="ignore", invalid="ignore")
+def softmax(scores: Floats) -> Floats:
+    """Turn scores into probabilities.
+
+    The softmax, shifted by the highest score so that it cannot overflow; the logistic function for
+    a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        Scores.
+
+    Returns
+    -------
+    ndarray of shape (n_categories, n_rows), float64
+        Probabilities; NaN where the scores are NaN.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 1000.0], [0.0, 0.0]])).tolist()
+    [[0.5, 1.0], [0.5, 0.0]]
+    >>> softmax(np.array([[0.0, -1000.0]])).tolist()
+    [[0.5, 0.0]]
+    """
+    if len(scores) == 1:
+        shrunk = np.exp(-np.abs(scores))
+        return np.where(scores >= 0, 1.0, shrunk) / (1.0 + shrunk)
+    powers = np.exp(scores - scores.max(axis=0))
+    total = np.zeros(scores.shape[1])
+    for row in powers:  # a fixed order of addition, so that the bits do not depend on the chunk
+        total += row
+    probabilities: Floats = powers / total
+    return probabilities

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 Rgb: TypeAlias = tuple[int, int, int]
 

@@ -311,9 +311,7 @@ def expected_rows(case: Case, done: Run, reading: Reading) -> list[Sound | Unsou
 def score(model: Model, rows: list[Row]) -> list[tuple[float, ...]]:
     """Score rows; the product gives the same bits for a row wherever it stands."""
     features = np.array([row.features for row in rows]).reshape(len(rows), len(model.weights))
-    missing = np.isnan(features).any(axis=1)
-    with np.errstate(all="ignore"):
-        scored, _ = score_rows(model, list(features.T), len(rows), ScoreOptions(), missing)
+    scored = score_rows(model, features.T, len(rows), ScoreOptions())
     return [tuple(row) for row in scored.scores.T.tolist()]
 
 

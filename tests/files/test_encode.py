@@ -34,9 +34,7 @@ TEXT_FORMATS: tuple[Format, ...] = ("csv", "tsv", "json", "jsonl", "markdown")
 def score(values: list[float]) -> Scored:
     column = np.array(values)
     model = Model(np.array([[1.0, -2.0]]), np.array([0.25, 0.5]), ("a", "b"))
-    missing = np.isnan(column)
-    options = ScoreOptions(probabilities=True)
-    return score_rows(model, [column], len(values), options, missing if missing.any() else None)[0]
+    return score_rows(model, [column], len(values), ScoreOptions(probabilities=True))
 
 
 def frame_of(spec: OutputSpec, labels: list[str], values: list[float]) -> Frame:

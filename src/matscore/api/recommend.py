@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import get_args
+from typing import cast, get_args
 
 from matscore.api.run import run_files
 from matscore.errors import PlanError, UsageError
@@ -14,17 +14,18 @@ from matscore.files.encode import Format, OutputSpec
 from matscore.files.table import ReadOptions
 from matscore.items import (
     MOST_BYTES,
+    HeldItems,
     hold_items,
     make_item_columns,
     read_items,
     read_seen,
     suggest_chunk,
 )
-from matscore.kernel import Texts
+from matscore.kernel import Items, Texts
 from matscore.options import OutputOptions, PathLike, RejectOptions, RunOptions
 from matscore.plan import Plan, PlanOptions
 from matscore.prepare import Weights, make_output_spec
-from matscore.retrieve import Catalog, Metric, RecommendOptions
+from matscore.score import Metric, RecommendOptions
 from matscore.summary import Progress, Summary
 from matscore.work import Work
 from matscore.work.recommend import MatrixColumns, Recommend, RecommendTally, ScoreItems
@@ -110,31 +111,31 @@ def recommend_file(
     def prepare_output(plan: Plan, form: Format) -> OutputSpec:
         return make_output_spec(plan, make_item_columns(plan, write, matrix=matrix), write, form)
 
-    most_bytes = MOST_BYTES if run.memory_bytes is None else run.memory_bytes // 2
-    catalogs: dict[tuple[object, ...], Catalog] = {}
+    most_bytes = MOST_BYTES if run.memory_bytes is None else run.memory_bytes // 3
+    all_items: dict[tuple[object, ...], Items] = {}
 
-    def find_catalog(plan: Plan, held: Weights) -> Catalog:
-        """Hold the items once for all files of users: they are put in order where they are."""
+    def find_items(plan: Plan, held: Weights) -> Items:
+        """Hold the items once for all files of users: what was read is gone after that."""
         key = (plan.weights_index, plan.transpose, plan.weights_label_column)
-        if key not in catalogs and catalogs:
+        if key not in all_items and all_items:
             what = f"{plan.features.path} meets the items in another way than the files before it"
             raise PlanError(replace(plan, problem=what, hint="do the files one by one"))
-        if key not in catalogs:
-            catalogs[key] = hold_items(plan, held, metric)
-        return catalogs[key]
+        if key not in all_items:
+            all_items[key] = hold_items(plan, cast(HeldItems, held), metric)
+        return all_items[key]
 
     def prepare_work(plan: Plan, held: Weights) -> Work:
         columns = make_item_columns(plan, write, matrix=matrix)
-        catalog = find_catalog(plan, held)
+        held_items = find_items(plan, held)
         if isinstance(columns, MatrixColumns):
-            return ScoreItems(catalog, columns)
+            return ScoreItems(held_items, columns)
         seen = (
             None
             if exclude is None
             else read_seen(str(exclude), read, plan.categories, checksum=run.checksum)
         )
         labels = Texts.from_strings(plan.categories)
-        return Recommend(catalog, labels, recommend, columns, seen, run.gather)
+        return Recommend(held_items, labels, recommend, columns, seen, run.gather)
 
     summary: Summary[RecommendTally] = run_files(
         users,

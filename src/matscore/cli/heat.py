@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from matscore.cli.text import Signs
-from matscore.product import Floats
+from matscore.kernel import Floats
 from matscore.shades import color_at, hex_of, ink_on, scale_values
 
 _MANY = ("256", "truecolor", "windows")

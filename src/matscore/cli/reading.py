@@ -13,10 +13,9 @@ from matscore.files.table import ReadOptions
 from matscore.grammar import MISSING_VALUES
 from matscore.options import OutputOptions, RejectOptions, RunOptions
 from matscore.plan import PlanOptions
-from matscore.score import ScoreOptions
+from matscore.score import RecommendOptions, ScoreOptions
 
 if TYPE_CHECKING:
-    from matscore.retrieve import RecommendOptions
     from matscore.statistics.scores import Gather
 
 
@@ -107,8 +106,6 @@ def recommend_options(
     UsageError
         A least score that is no number, or options that a whole matrix leaves without effect.
     """
-    from matscore.retrieve import RecommendOptions
-
     if min_score is not None and not math.isfinite(min_score):
         raise UsageError("--min-score is not a finite number", "give it a number")
     for option, value in (("--top-k", k), ("--min-score", min_score), ("--exclude", exclude)):

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from matscore import kernel
 from matscore.cli.text import Signs, pad, signs_for
 from matscore.errors import UsageError
 
@@ -86,7 +88,8 @@ def _explain_row(
     names = [signs.shorten(signs.show(name), _LONGEST) for name in plan.feature_names]
     names += ["intercept"] * (model.intercept is not None)
     heads = [signs.shorten(signs.show(name), _LONGEST) for name in model.categories]
-    sums = [_add_up(model, values, j, signs) for j in range(len(heads))]
+    scores = kernel.multiply(np.array(values)[:, None], model.weights, model.intercept)[:, 0]
+    sums = [_add_up(model, values, j, score, signs) for j, score in enumerate(scores.tolist())]
     label = str(preview.frame.values(next(iter(preview.frame.columns)))[row])
     yield Text(signs.shorten(signs.show(label[:1000]), width), style=_HEAD)
     lines = list(_write_across(names, heads, sums, marks, signs))
@@ -141,8 +144,10 @@ def _sign(mark: bool, marks: Sequence[bool], signs: Signs) -> str:
     return f" {signs.best if sum(marks) == 1 else signs.tie}" if mark else ""
 
 
-def _add_up(model: Model, values: Sequence[float], category: int, signs: Signs) -> _Sum:
-    """Write the terms of one score; the sum is that of the numbers, not of what is shown."""
+def _add_up(
+    model: Model, values: Sequence[float], category: int, score: float, signs: Signs
+) -> _Sum:
+    """Write the terms of one score, which is that of the numbers, not of what is shown."""
     products = [
         (value, float(weight))
         for value, weight in zip(values, model.weights[:, category], strict=True)
@@ -152,9 +157,8 @@ def _add_up(model: Model, values: Sequence[float], category: int, signs: Signs) 
     terms += map(_guard, added)
     if any(math.isnan(value) for value, _ in products):  # missing values that were kept
         return _Sum(terms, "NaN", True)
-    total = sum((Fraction(v) * Fraction(w) for v, w in products), Fraction(sum(added)))
     shown = sum((_read(v) * _read(w) for v, w in products), sum(map(_read, added), Fraction(0)))
-    return _Sum(terms, _write(float(total)), shown == Fraction(_write(float(total))))
+    return _Sum(terms, _write(score), shown == _read(score))
 
 
 def _read(value: float) -> Fraction:

@@ -34,7 +34,7 @@ from matscore.cli.heat import Heat, has_many_colors
 from matscore.cli.text import Signs, format_numbers, plural, show_product, signs_for
 from matscore.frame import Frame, join_frames, read_numbers
 from matscore.grammar import is_number
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 if TYPE_CHECKING:
     from matscore.files.encode import OutputSpec

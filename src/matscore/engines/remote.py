@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 import matscore
+from matscore import kernel
 from matscore.errors import FileError, MatscoreError, OutputError
 from matscore.files.compress import open_output
 from matscore.files.deliver import deliver_results
@@ -31,7 +32,6 @@ from matscore.files.split import Chunk, iter_chunks
 from matscore.files.table import Place, iter_parquet_rows, iter_table
 from matscore.options import RejectOptions
 from matscore.pipeline import ChunkResult, Job, Written, run_chunk
-from matscore.product import block_features, multiply_blocks, tile_weights
 from matscore.summary import Totals
 from matscore.work import Work
 
@@ -220,13 +220,12 @@ def keep(item: Item) -> Item:
 def describe_environment() -> dict[str, str]:
     """Return what the bytes of an output come from, besides its inputs.
 
-    The last entry tells whether products are rounded alike: it is a product's bytes, and differs
-    between processors for which the linear algebra library takes different ways.
+    The last entry tells whether products are rounded alike, as they are by definition: it is a
+    product's bytes, which a processor or a build that does not keep to it would change.
     """
     rng = np.random.default_rng(0)
-    weights, features = rng.normal(size=(37, 5)), list(rng.normal(size=(37, 300)))
-    product = multiply_blocks(block_features(features, 300), tile_weights(weights))
-    digest = hashlib.sha256(np.ascontiguousarray(product).tobytes()).hexdigest()
+    weights, features = rng.normal(size=(37, 5)), rng.normal(size=(37, 300))
+    digest = hashlib.sha256(kernel.multiply(features, weights).tobytes()).hexdigest()
     return {
         "Python": platform.python_version(),
         "matscore": matscore.__version__,

@@ -12,8 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from matscore.frame import Frame, Kind, list_cells
-from matscore.kernel import Choices, Column, Masked, Texts, write_rows
-from matscore.product import Floats
+from matscore.kernel import Choices, Column, Floats, Masked, Texts, write_rows
 
 DataFormat = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow"]
 Format = Literal[

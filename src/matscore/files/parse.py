@@ -13,8 +13,7 @@ from matscore.errors import InputError
 from matscore.files.records import explain_width, leaves_quote_open
 from matscore.files.split import Chunk
 from matscore.grammar import MISSING_VALUES
-from matscore.kernel import BadRecord, Fault, Stop, Texts, parse
-from matscore.product import Floats
+from matscore.kernel import BadRecord, Fault, Floats, Stop, Texts, parse
 
 MissingPolicy = Literal["error", "skip", "zero", "keep"]
 _BOM = "\ufeff".encode()

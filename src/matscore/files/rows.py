@@ -14,8 +14,7 @@ from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
 from matscore.files.records import find_starts
 from matscore.files.split import Chunk
 from matscore.grammar import Grammar
-from matscore.kernel import Texts, write_number
-from matscore.product import Floats
+from matscore.kernel import Floats, Texts, write_number
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-import weakref
-from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from matscore.errors import OutputError
+from matscore.kernel import Floats, open_unnamed
 
 
 class SpilledRows:
@@ -22,47 +20,17 @@ class SpilledRows:
     ----------
     width : int
         Numbers a row.
-    dtype : dtype
-        Their type.
     """
 
-    def __init__(self, width: int, dtype: DTypeLike) -> None:
+    def __init__(self, width: int) -> None:
         self.width = width
-        self.dtype = np.dtype(dtype)
         self.n_rows = 0
-        with tempfile.TemporaryFile(buffering=0) as file:  # no name, so a kill leaves nothing
-            self._fd = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._fd)
+        self._fd = open_unnamed(self)
 
-    def __getitem__(self, key: slice | NDArray[np.int64], /) -> NDArray[Any]:
-        """Return the rows of a slice, in order, or those of an array of indices."""
-        if isinstance(key, slice):
-            start, stop, _ = key.indices(self.n_rows)
-            return self._read(start, stop - start)
-        found = np.empty((len(key), self.width), self.dtype)
-        for place, row in enumerate(key.tolist()):
-            found[place] = self._read(row, 1)
-        return found
-
-    def __setitem__(self, key: slice, value: NDArray[Any], /) -> None:
-        """Write rows; a slice that begins where the rows end makes them more."""
-        data = np.ascontiguousarray(value, self.dtype).reshape(-1).view(np.uint8)
-        offset = key.start * self._row_bytes
-        try:
-            while len(data):
-                n_written = os.pwrite(self._fd, data.data, offset)
-                data, offset = data[n_written:], offset + n_written
-        except OSError as error:
-            what = (error.strerror or str(error)).lower()
-            raise OutputError(tempfile.gettempdir(), f"{what}, and the items need room") from error
-        self.n_rows = max(self.n_rows, key.start + len(value))
-
-    @property
-    def _row_bytes(self) -> int:
-        return self.width * self.dtype.itemsize
-
-    def _read(self, start: int, n_rows: int) -> NDArray[Any]:
-        found = np.empty((n_rows, self.width), self.dtype)
+    def __getitem__(self, key: slice, /) -> Floats:
+        """Return the rows of a slice, in order."""
+        start, stop, _ = key.indices(self.n_rows)
+        found = np.empty((max(stop - start, 0), self.width))
         room, offset = found.reshape(-1).view(np.uint8), start * self._row_bytes
         while len(room):
             n_read = os.preadv(self._fd, [room.data], offset)
@@ -70,3 +38,31 @@ class SpilledRows:
                 raise RuntimeError("a temporary file is shorter than what was written to it")
             room, offset = room[n_read:], offset + n_read
         return found
+
+    def append(self, rows: Floats) -> None:
+        """Write rows behind those there are.
+
+        Raises
+        ------
+        OutputError
+            There is no room for them.
+        """
+        data = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
+        offset = self.n_rows * self._row_bytes
+        try:
+            while len(data):
+                n_written = os.pwrite(self._fd, data.data, offset)
+                data, offset = data[n_written:], offset + n_written
+        except OSError as error:
+            raise explain_lack(error) from error
+        self.n_rows += len(rows)
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.width * np.dtype(np.float64).itemsize
+
+
+def explain_lack(error: OSError) -> OutputError:
+    """Return what is said where a temporary file cannot be written."""
+    what = (error.strerror or str(error)).lower()
+    return OutputError(tempfile.gettempdir(), f"{what}, and the items need room")

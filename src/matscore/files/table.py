@@ -26,11 +26,10 @@ from matscore.files.source import CHANGED, Source, Stamp, open_source
 from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
 from matscore.frame import join
 from matscore.grammar import MISSING_VALUES, Grammar
-from matscore.kernel import Fault, Texts, parse
+from matscore.kernel import Fault, Floats, Texts, parse
 from matscore.matrix import Matrix
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
-from matscore.product import Floats
 
 _SNIFFED_RECORDS = 10
 _FRAME_CELLS = 2**19

@@ -15,9 +15,8 @@ from matscore.files.records import cut_record, find_starts
 from matscore.files.rows import FrameChunk, Turned, parse_sound
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, read_matrix
-from matscore.kernel import Texts, parse
+from matscore.kernel import Floats, Texts, parse
 from matscore.plan import Plan
-from matscore.product import Floats
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from matscore.files.deliver import BinaryFile, deliver_results
 from matscore.files.encode import Format, OutputSpec, encode_frame
 from matscore.files.parse import Reject
 from matscore.frame import Frame, Kind
-from matscore.kernel import Column, Texts
-from matscore.product import Floats
+from matscore.kernel import Column, Floats, Texts
 
 _CORNERS = ("feature", "name", "term", "variable", "label", "index")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from matscore.errors import InputError
@@ -112,10 +113,9 @@ def classify(
     columns = make_columns(unlabelled, settings, wanted)
     make_output_spec(unlabelled, columns, wanted, "csv")
     values = [feature_values(features, i - 1) for i in plan.feature_columns]
-    used, values, has_missing = settle_missing(features, plan, values, missing)
-    model = read_model(plan, weights)
-    scored, overflow = score_rows(model, values, len(used), settings, has_missing)
-    if len(overflow):
+    used, values, _ = settle_missing(features, plan, values, missing)
+    scored = score_rows(read_model(plan, weights), values, len(used), settings)
+    if len(overflow := np.flatnonzero(scored.decision.overflow)):
         raise InputError(plan.features.path, *OVERFLOW, line=int(used[overflow[0]]) + 1)
     rows = slice(None) if len(used) == len(features) else used  # an index keeps its kind in a slice
     kept = {features.columns[i - 1]: features.iloc[rows, i - 1] for i in plan.kept_columns}

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.frames.sides import check_index, feature_values, pick_column
+from matscore.kernel import Floats
 from matscore.learn import FitOptions, Learned, Method
 from matscore.names import quote_names
 from matscore.plan.learning import name_intercept
-from matscore.product import Floats
 from matscore.work import Rows
 from matscore.work.fit import Learn, learn
 

@@ -12,21 +12,12 @@ from matscore.engines.local import count_jobs, map_ordered
 from matscore.errors import InputError, UsageError
 from matscore.files.parse import MissingPolicy
 from matscore.frames.sides import feature_values, plan_frames, read_model, settle_missing
+from matscore.kernel import Exclusions, Floats, Items, Recommended
 from matscore.plan import PlanOptions, require_fit
-from matscore.product import Floats
-from matscore.retrieve import (
-    Catalog,
-    Exclusions,
-    Metric,
-    Recommended,
-    RecommendOptions,
-    make_catalog,
-    recommend_rows,
-)
+from matscore.score import Metric, RecommendOptions, stack_features
 from matscore.work.recommend import OVERFLOWING_ITEMS
 
 _USERS = 512
-_Int64s = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def recommend(
@@ -96,17 +87,19 @@ def recommend(
     wanted = PlanOptions(strict=strict, transpose=transpose).for_items()
     plan = require_fit(plan_frames(users, items, wanted, ("users", "items")))
     values = [feature_values(users, i - 1, "users") for i in plan.feature_columns]
-    used, values, has_missing = settle_missing(users, plan, values, missing)
+    used, values, _ = settle_missing(users, plan, values, missing)
     weights = read_model(plan, items, "feature of an item").weights
-    catalog = make_catalog(list(weights), weights.shape[1], metric)
+    held_items = Items(len(weights), cosine=metric == "cosine")
+    held_items.add(weights.T)
     item_labels = items.index if plan.transpose else items.columns
     user_labels = users.index[used]
     seen = None if exclude is None else _find_excluded(exclude, user_labels, item_labels)
     options = RecommendOptions(k, min_score)
-    parts = _recommend(catalog, values, len(used), options, has_missing, seen)
-    found, overflow = zip(*parts, strict=True) if parts else ((), ())
-    if len(bad := np.concatenate([np.empty(0, np.int64), *overflow])):
-        raise InputError(plan.features.path, *OVERFLOWING_ITEMS, line=int(used[bad[0]]) + 1)
+    found = _recommend(held_items, stack_features(values, len(used)), options, seen)
+    for start, part in zip(range(0, len(used), _USERS), found, strict=True):
+        if len(part.overflow):
+            line = int(used[start + part.overflow[0]]) + 1
+            raise InputError(plan.features.path, *OVERFLOWING_ITEMS, line=line)
     return _make_table(found, user_labels, item_labels)
 
 
@@ -133,29 +126,19 @@ def _find_excluded(exclude: pd.DataFrame, users: pd.Index[Any], items: pd.Index[
 
 
 def _recommend(
-    catalog: Catalog,
-    values: Sequence[Floats],
-    n_users: int,
-    options: RecommendOptions,
-    has_missing: np.ndarray[Any, np.dtype[np.bool_]] | None,
-    seen: Exclusions | None,
-) -> list[tuple[Recommended, _Int64s]]:
+    items: Items, users: Floats, options: RecommendOptions, seen: Exclusions | None
+) -> list[Recommended]:
     """Serve blocks of users on all processors."""
 
-    def serve(start: int) -> tuple[Recommended, _Int64s]:
-        some = slice(start, min(start + _USERS, n_users))
-        columns = [column[some] for column in values]
-        missing = None if has_missing is None else has_missing[some]
+    def serve(start: int) -> Recommended:
+        some = users[:, start : start + _USERS]
         excluded = None
         if seen is not None:
-            ends = seen.starts[some.start : some.stop + 1]
+            ends = seen.starts[start : start + _USERS + 1]
             excluded = Exclusions(ends - ends[0], seen.items[ends[0] : ends[-1]])
-        found, overflow = recommend_rows(
-            catalog, columns, some.stop - start, options, missing, excluded
-        )
-        return found, overflow + start
+        return items.recommend(some, options.k, min_score=options.min_score, exclusions=excluded)
 
-    return list(map_ordered(serve, range(0, n_users, _USERS), count_jobs()))
+    return list(map_ordered(serve, range(0, users.shape[1], _USERS), count_jobs()))
 
 
 def _make_table(

@@ -11,11 +11,11 @@ import pandas as pd
 
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.files.parse import MissingPolicy
+from matscore.kernel import Floats
 from matscore.matrix import Model
 from matscore.names import quote_name
 from matscore.plan import Plan, PlanOptions, Side, make_plan
 from matscore.plan.misfit import find_meant, suggest
-from matscore.product import Floats
 from matscore.score import make_model
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matscore.grammar import is_number
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.kernel import Floats
 from matscore.least_squares.reduce import Triangle, triangle_of
-from matscore.product import Floats
 
 _EPS = float(np.finfo(np.float64).eps)
 _CONSTANT = 4 * _EPS  # a spread so small, relative to the mean, is rounding

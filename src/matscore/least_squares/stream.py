@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.kernel import Floats
 from matscore.least_squares.reduce import Triangle, merge, reduce_rows, sort_names
-from matscore.product import Floats
 
 _LEAST_ROWS = 2048
 

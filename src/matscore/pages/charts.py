@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 from matscore.statistics.sketch import Sketch
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 from matscore.statistics.scores import MAX_FEATURES
 from matscore.statistics.sketch import Sketch, sketch_columns, sketch_nothing
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 LONGEST_LABEL = 200
 

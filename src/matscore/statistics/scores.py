@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.kernel import Floats
 from matscore.matrix import Model
-from matscore.product import Floats
 from matscore.score import Scored
 from matscore.statistics.rows import CloseRow, FirstRow, Labels, cut_label, keep_closest
 from matscore.statistics.sketch import Sketch, edge_of, sketch_columns, sketch_nothing

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.product import Floats
+from matscore.kernel import Floats
 
 RELATIVE_WIDTH = 1 / 64
 """How far a quantile may be from the number that has that rank, relatively."""

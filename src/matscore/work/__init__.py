@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.frame import Frame, Labels
-from matscore.kernel import Texts
-from matscore.product import Floats
+from matscore.kernel import Floats, Texts
 
 
 @dataclass(frozen=True)

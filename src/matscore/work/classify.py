@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.decide import count_categories
 from matscore.frame import Frame, Kind, Labels
 from matscore.kernel import Choices, Column, Texts
 from matscore.matrix import Model
@@ -22,6 +21,11 @@ if TYPE_CHECKING:
 
 OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
 """What is wrong with a row whose scores no float64 can hold, and what to do."""
+
+
+def find_overflow(scored: Scored) -> list[Fault]:
+    """Return the rows whose scores overflow."""
+    return [Fault(row, *OVERFLOW) for row in np.flatnonzero(scored.decision.overflow).tolist()]
 
 
 @dataclass(frozen=True)
@@ -171,10 +175,8 @@ class Classify:
 
     def apply(self, rows: Rows) -> ScoredRows:
         """Score rows and name the best category of each."""
-        scored, overflow = score_rows(
-            self.model, rows.features, rows.n_rows, self.options, rows.has_missing
-        )
-        return ScoredRows(self, rows, scored, [Fault(row, *OVERFLOW) for row in overflow.tolist()])
+        scored = score_rows(self.model, rows.features, rows.n_rows, self.options)
+        return ScoredRows(self, rows, scored, find_overflow(scored))
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ class ScoredRows:
             int(decision.tied.sum()),
             0 if missing is None else int(missing.sum()),
             int((decision.best < 0).sum()),
-            count_categories(decision.best, len(categories)),
+            np.bincount(decision.best[decision.best >= 0], minlength=len(categories)),
             statistics,
         )
 
@@ -225,7 +227,7 @@ class ScoredRows:
     def preview(self, n_rows: int) -> Preview:
         """Return the first rows, with the highest cells of each marked, both of a tie."""
         marks = self.scored.mark_ties(self.work.model, n_rows)
-        features = np.array([column[:n_rows] for column in self.rows.features])
+        features = self.scored.features[:, :n_rows].copy()
         return Preview(self.frame().head(n_rows), marks, self.work, features)
 
 

@@ -16,7 +16,7 @@ from matscore.names import find_close, quote_name
 from matscore.score import Scored, ScoreOptions, score_rows
 from matscore.work import Fault, Preview, Rows
 from matscore.work.beside import Beside
-from matscore.work.classify import OVERFLOW
+from matscore.work.classify import find_overflow
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,9 @@ class Evaluate:
         """Score rows and compare the predictions with the truth."""
         texts, faults = self._read_truth(rows)
         truth, strange = self._find_categories(texts, {fault.row for fault in faults})
-        scored, overflow = score_rows(
-            self.model, rows.features, rows.n_rows, ScoreOptions(), rows.has_missing
-        )
+        scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
         found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
-        found |= {row: Fault(row, *OVERFLOW) for row in overflow.tolist()}
+        found |= {fault.row: fault for fault in find_overflow(scored)}
         return EvaluatedRows(self.model.categories, truth, scored, list(found.values()))
 
     def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:

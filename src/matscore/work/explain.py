@@ -21,7 +21,6 @@ from matscore.contributions import (
 from matscore.frame import Frame, Kind, find_text, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.matrix import Model
-from matscore.product import Floats
 from matscore.score import Scored, ScoreOptions, score_rows
 from matscore.work import Fault, Preview, Rows
 from matscore.work.classify import OVERFLOW
@@ -146,16 +145,15 @@ class Explain:
         chosen = self._choose(rows)
         features = [column[chosen] for column in rows.features]
         missing = None if rows.has_missing is None else rows.has_missing[chosen]
-        scored, overflow = score_rows(self.model, features, len(chosen), ScoreOptions(), missing)
+        scored = score_rows(self.model, features, len(chosen), ScoreOptions())
         categories = self._categories_of(scored, missing)
-        X = np.array(features).reshape(len(features), len(chosen))
         versus = None if self.versus is None else np.full(len(chosen), self.versus)
         found = explain_rows(
-            self.model, X, categories, versus=versus, top_features=self.top_features
+            self.model, scored.features, categories, versus=versus, top_features=self.top_features
         )
-        bad = np.union1d(overflow, found.find_overflow(missing))
+        bad = np.union1d(np.flatnonzero(scored.decision.overflow), found.find_overflow(missing))
         faults = [Fault(row, *OVERFLOW) for row in chosen[bad].tolist()]
-        return ExplainedRows(self, rows, chosen, X, scored, categories, found, faults)
+        return ExplainedRows(self, rows, chosen, scored, categories, found, faults)
 
     def _choose(self, rows: Rows) -> NDArray[np.int64]:
         if self.row is None:
@@ -236,8 +234,6 @@ class ExplainedRows:
         To what.
     chosen : ndarray of shape (n_chosen,), int64
         The rows that were asked for.
-    features : ndarray of shape (n_features, n_chosen), float64
-        Their features.
     scored : Scored
         Their scores.
     categories : ndarray of shape (n_chosen,), int64
@@ -251,7 +247,6 @@ class ExplainedRows:
     work: Explain
     rows: Rows
     chosen: NDArray[np.int64]
-    features: Floats
     scored: Scored
     categories: NDArray[np.int64]
     found: Contributions
@@ -334,7 +329,7 @@ class ExplainedRows:
         """Return each line's contribution to the difference of two scores."""
         found = explain_rows(
             self.work.model,
-            self.features[:, [row]],
+            self.scored.features[:, [row]],
             self.categories[[row]],
             versus=np.array([rival]),
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from matscore.errors import InputError
 from matscore.frame import Frame, find_places, join, read_numbers
-from matscore.kernel import Texts
+from matscore.kernel import Floats, Texts
 from matscore.learn import (
     MOST_CATEGORIES,
     FitOptions,
@@ -21,7 +21,6 @@ from matscore.learn import (
     learn_logistic,
 )
 from matscore.least_squares import Segment, cut_rows, finish, no_rows, sort_names
-from matscore.product import Floats
 from matscore.work import Fault, Preview, Rows
 from matscore.work.beside import Beside
 

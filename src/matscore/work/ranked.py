@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.frame import Frame, Kind, list_cells, take
-from matscore.kernel import Choices, Column, Masked, Texts
-from matscore.product import Floats
+from matscore.kernel import Choices, Column, Floats, Masked, Texts
 from matscore.work import Preview, Rows
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,20 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.decide import find_overflow
 from matscore.files.source import SourceFacts
 from matscore.frame import Frame, Kind, Labels
-from matscore.kernel import Column, Texts
-from matscore.product import Floats
-from matscore.retrieve import (
-    TILE,
-    Catalog,
-    Exclusions,
-    Recommended,
-    RecommendOptions,
-    recommend_rows,
-    score_users,
-)
+from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
+from matscore.score import RecommendOptions, stack_features
 from matscore.work import Fault, Preview, Rows
 from matscore.work.classify import OVERFLOW
 from matscore.work.ranked import RankColumns, RankedPreview, RankedRows, make_long_frame
@@ -36,7 +26,9 @@ OVERFLOWING_ITEMS = (OVERFLOW[0], "the features of users or items are too large 
 """What is wrong with a user whose scores no float64 can hold, and what to do."""
 
 _FEW_ITEMS = 12
-"""A catalog that is shown whole on a terminal."""
+"""Items whose scores are all shown on a terminal."""
+
+_HELD_AT_LEAST, _NUMBERS_HELD = 64, 3  # of a user's shortlist: score, bound and place
 
 
 @dataclass(frozen=True)
@@ -145,7 +137,7 @@ class Recommend:
 
     Attributes
     ----------
-    catalog : Catalog
+    items : Items
         The items.
     labels : Texts
         Their labels.
@@ -159,7 +151,7 @@ class Recommend:
         What statistics to gather.
     """
 
-    catalog: Catalog
+    items: Items
     labels: Texts
     options: RecommendOptions
     columns: RankColumns
@@ -173,14 +165,13 @@ class Recommend:
         if self.gather:
             from matscore.statistics.ranks import gather_no_ranks
 
-            n_items, n_features = self.catalog.shape
-            found = gather_no_ranks(n_features, n_items, self.options.k)
+            found = gather_no_ranks(self.items.n_features, len(self.items), self.options.k)
         return RecommendTally(met=met, seen=self.seen, statistics=found)
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
-        # A tile of items is screened at a time, and few of all pass.
-        return min(self.catalog.shape[0], 2 * TILE), self.options.k * len(self.columns.pairs)
+        n_held = min(len(self.items), 4 * self.options.k + _HELD_AT_LEAST) * _NUMBERS_HELD
+        return n_held + self.items.n_features, self.options.k * len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
         """Return the counts that gave these facts; None where pairs were left out."""
@@ -193,10 +184,11 @@ class Recommend:
             exclusions, places = self.seen.find(rows.labels)
             met = np.zeros(len(self.seen.places), dtype=bool)
             met[places] = True
-        found, overflow = recommend_rows(
-            self.catalog, rows.features, rows.n_rows, self.options, rows.has_missing, exclusions
+        users, options = stack_features(rows.features, rows.n_rows), self.options
+        found = self.items.recommend(
+            users, options.k, min_score=options.min_score, exclusions=exclusions
         )
-        faults = [Fault(row, *OVERFLOWING_ITEMS) for row in overflow.tolist()]
+        faults = [Fault(row, *OVERFLOWING_ITEMS) for row in found.overflow.tolist()]
         return RecommendedRows(self, rows, found, faults, met)
 
 
@@ -230,7 +222,7 @@ class RecommendedRows:
         undefined = np.zeros(self.rows.n_rows, dtype=bool)
         if self.rows.has_missing is not None:
             undefined |= self.rows.has_missing
-        if self.work.catalog.metric == "cosine":
+        if self.work.items.cosine:
             undefined |= ~np.any(self.rows.features, axis=0)
         return undefined
 
@@ -240,7 +232,7 @@ class RecommendedRows:
         if self.work.gather:
             from matscore.statistics.ranks import gather_ranks
 
-            n_items, k = self.work.catalog.shape[0], self.work.options.k
+            n_items, k = len(self.work.items), self.work.options.k
             statistics = gather_ranks(
                 self.rows.features, found.ranks, found.items, found.scores, n_items, k
             )
@@ -270,17 +262,12 @@ class RecommendedRows:
         tied[there] = self.found.tied
         shown = int(lines[:n_rows].sum())
         scores = None
-        if self.work.catalog.shape[0] <= _FEW_ITEMS:
-            scores = self._score_first(n_rows)
+        if len(self.work.items) <= _FEW_ITEMS:
+            users = [column[:n_rows] for column in self.rows.features]
+            scores = self.work.items.score(stack_features(users, n_rows))
         return RankedPreview(
             self.frame().head(shown), n_rows=n_rows, tied=tied[:shown], scores=scores
         )
-
-    def _score_first(self, n_rows: int) -> Floats:
-        rows = self.rows
-        missing = None if rows.has_missing is None else rows.has_missing[:n_rows]
-        columns: Sequence[Floats] = [column[:n_rows] for column in rows.features]
-        return score_users(self.work.catalog, columns, n_rows, missing)
 
 
 @dataclass(frozen=True)
@@ -321,13 +308,13 @@ class ScoreItems:
 
     Attributes
     ----------
-    catalog : Catalog
+    items : Items
         The items.
     columns : MatrixColumns
         What to write.
     """
 
-    catalog: Catalog
+    items: Items
     columns: MatrixColumns
 
     def zero(self) -> RecommendTally:
@@ -336,7 +323,7 @@ class ScoreItems:
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
-        return 2 * self.catalog.shape[0], self.catalog.shape[0]
+        return 2 * len(self.items), len(self.items)
 
     def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
         """Return the counts that gave these facts; None where pairs were left out."""
@@ -344,11 +331,13 @@ class ScoreItems:
 
     def apply(self, rows: Rows) -> ScoredUsers:
         """Score all items for each user."""
-        scores = score_users(self.catalog, rows.features, rows.n_rows, rows.has_missing)
+        scores = self.items.score(stack_features(rows.features, rows.n_rows))
         faults = []
-        if self.catalog.metric == "dot":
-            overflow = np.flatnonzero(find_overflow(scores.T, rows.has_missing))
-            faults = [Fault(row, *OVERFLOWING_ITEMS) for row in overflow.tolist()]
+        if not self.items.cosine:
+            overflow = ~np.isfinite(scores).all(axis=1)
+            if rows.has_missing is not None:
+                overflow &= ~rows.has_missing
+            faults = [Fault(row, *OVERFLOWING_ITEMS) for row in np.flatnonzero(overflow).tolist()]
         return ScoredUsers(self, rows, scores, faults)
 
 

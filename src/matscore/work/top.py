@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from matscore.frame import Frame
-from matscore.kernel import Texts
-from matscore.product import Floats
-from matscore.rank import NO_PLACE, Ranking, rank_categories
+from matscore.kernel import Floats, Ranking, Texts
 from matscore.work import Fault, Preview, Rows
 from matscore.work.classify import Classify, ScoredRows, ScoreTally
 from matscore.work.ranked import RankColumns, RankedPreview, RankedRows, make_long_frame
@@ -45,7 +43,7 @@ class ClassifyTop:
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_held, _ = self.classify.values_a_row()
-        return 3 * n_held, self.k * len(self.columns.pairs)
+        return 2 * n_held, self.k * len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
         """Return the counts that gave these facts."""
@@ -54,13 +52,8 @@ class ClassifyTop:
     def apply(self, rows: Rows) -> TopRows:
         """Score rows and rank the categories of each."""
         outcome = self.classify.apply(rows)
-        scored, options = outcome.scored, self.classify.options
-        scores = scored.scores
-        if options.threshold is not None:
-            gate = scores if scored.probabilities is None else scored.probabilities
-            scores = np.where(gate >= options.threshold, scores, -np.inf)
-        ranking = rank_categories(scores, scored.blocks, self.classify.model, self.k)
-        return TopRows(self, rows, outcome, ranking)
+        model, threshold = self.classify.model, self.classify.options.threshold
+        return TopRows(self, rows, outcome, outcome.scored.rank(model, self.k, threshold))
 
 
 @dataclass(frozen=True)
@@ -95,7 +88,7 @@ class TopRows:
 
     def frame(self) -> Frame:
         """Return the long table."""
-        there = self.ranking.places != NO_PLACE
+        there = self.ranking.places >= 0
         row, _ = np.nonzero(there)
         chosen, scored = self.ranking.places[there], self.outcome.scored
         numbers: list[Floats] = [scored.scores[chosen, row]] * self.work.columns.scores
@@ -108,7 +101,7 @@ class TopRows:
 
     def preview(self, n_rows: int) -> Preview:
         """Return the lines of the first rows."""
-        there = self.ranking.places != NO_PLACE
+        there = self.ranking.places >= 0
         lines = np.maximum(there.sum(axis=1), 1)
         tied = np.zeros(int(lines.sum()), dtype=bool)
         tied[np.repeat(there.any(axis=1), lines)] = self.ranking.tied[there]
