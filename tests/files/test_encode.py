@@ -127,7 +127,7 @@ def test_numbers_are_the_same_in_all_texts(precision: int | None) -> None:
 def test_an_empty_label_alone_makes_no_blank_line(form: Format) -> None:
     few = replace(COLUMNS, kept_names=(), scores=False, prediction=False)
     spec = OutputSpec(form, replace(few, probabilities=False, margin=False))
-    labels = pl.DataFrame({"id": pl.Series(["x", None, "", "y"], dtype=pl.String)})
+    labels = Frame({"id": Texts.from_strings(["x", None, "", "y"])})
     assert encode(spec, [labels]) == b'id\nx\n""\n""\ny\n'
 
 

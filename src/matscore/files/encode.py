@@ -110,6 +110,8 @@ def encode_frame(spec: OutputSpec, frame: Frame) -> bytes:
     """
     form = spec.format
     if form in ("csv", "tsv", "json", "jsonl"):
+        if form in ("csv", "tsv") and len(frame.columns) == 1:  # nothing would be a blank line
+            frame = Frame({name: _fill(column) for name, column in frame.columns.items()})
         return write_rows(form, frame.columns, precision=spec.precision, excel_safe=spec.excel_safe)
     finished = finish_frame(spec, frame)
     if form == "markdown":
@@ -181,6 +183,10 @@ def _finish(spec: OutputSpec, column: Column) -> Column:
         return Masked(_round(column.values, spec.precision), column.absent)
     rounded: Column = _round(column, spec.precision)
     return rounded
+
+
+def _fill(column: Column) -> Column:
+    return Texts(column.offsets, column.data) if isinstance(column, Texts) else column
 
 
 def _guard_texts(texts: Texts) -> Texts:
