@@ -27,6 +27,7 @@ import matscore
 from matscore.errors import OutputError, UsageError
 from matscore.files.source import SourceFacts
 from matscore.files.write import named_errors, open_whole
+from matscore.kernel import Items
 
 MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"
 SCHEMA_VERSION = 1
@@ -254,6 +255,10 @@ def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
         yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
     elif isinstance(value, pl.Series):
         yield from _iter_pieces(value.to_list())
+    elif isinstance(value, Items):
+        yield repr(value.cosine).encode()
+        for rows in value.iter_rows():
+            yield from _iter_pieces(rows)
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield field.name.encode()
