@@ -15,8 +15,10 @@ import pytest
 import matscore.api.recommend
 from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, kernel
 from matscore.api.recommend import recommend_file
+from matscore.files.manifest import fingerprint
 from matscore.files.spill import SpilledRows
 from matscore.items import read_items
+from matscore.kernel import Floats
 from tests.helpers import read_csv, write_csv
 
 
@@ -103,3 +105,16 @@ def test_what_was_read_is_not_held_twice(files: tuple[Path, Path]) -> None:
     rows = list(held.iter_rows())
     assert [len(block) for block in rows] == [2048, 452] and not held.blocks
     assert held.n_bytes == 2500 * 6 * 8
+
+
+def test_a_fingerprint_is_of_the_items_wherever_they_are_held() -> None:
+    rows = np.random.default_rng(0).normal(size=(1500, 3))
+
+    def take(values: Floats, *, cosine: bool = False, spill: bool = False) -> str:
+        items = kernel.Items(3, cosine=cosine, spill=spill)
+        items.add(values)
+        return fingerprint(items)
+
+    assert take(rows) == take(rows, spill=True)
+    others = take(rows[::-1]), take(rows[:-1]), take(rows, cosine=True)
+    assert len({take(rows), *others}) == 4

@@ -705,7 +705,7 @@ class Items:
             "n_features": self.n_features,
             "cosine": self.cosine,
             "spill": self.spill,
-            "blocks": [self._items.unpack(i) for i in range(self._items.n_blocks())],
+            "blocks": list(self.iter_rows()),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -713,6 +713,11 @@ class Items:
         Items.__init__(self, **state)
         for rows in blocks:
             self.add(rows)
+
+    def iter_rows(self) -> Iterator[Floats]:
+        """Yield the items, up to 1,024 at a time; for the cosine, scaled by powers of two."""
+        for block in range(self._items.n_blocks()):
+            yield self._items.unpack(block)
 
     def add(self, rows: Floats) -> None:
         """Append items.

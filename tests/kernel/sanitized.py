@@ -9,15 +9,16 @@ from pathlib import Path
 
 from hypothesis import settings
 
-(_path,) = Path(os.environ["MATSCORE_SANITIZED"]).glob("_kernel*.so")
-_spec = importlib.util.spec_from_file_location("matscore._kernel", _path)
-assert _spec is not None and _spec.loader is not None
-_kernel = importlib.util.module_from_spec(_spec)
-sys.modules["matscore._kernel"] = _kernel
-_spec.loader.exec_module(_kernel)
+if folder := os.environ.get("MATSCORE_SANITIZED"):
+    (path,) = Path(folder).glob("_kernel*.so")
+    spec = importlib.util.spec_from_file_location("matscore._kernel", path)
+    assert spec is not None and spec.loader is not None
+    sanitized = importlib.util.module_from_spec(spec)
+    sys.modules["matscore._kernel"] = sanitized
+    spec.loader.exec_module(sanitized)
 
-import matscore  # noqa: E402
+    import matscore
 
-matscore._kernel = _kernel
-settings.register_profile("short", max_examples=50, deadline=None)
-settings.load_profile("short")
+    matscore._kernel = sanitized
+    settings.register_profile("short", max_examples=50, deadline=None)
+    settings.load_profile("short")

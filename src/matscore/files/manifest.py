@@ -26,6 +26,7 @@ import matscore
 from matscore.errors import OutputError, UsageError
 from matscore.files.source import SourceFacts
 from matscore.files.write import named_errors, open_whole
+from matscore.kernel import Items
 
 MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"
 SCHEMA_VERSION = 1
@@ -251,6 +252,10 @@ def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
     if isinstance(value, np.ndarray):
         yield f"{value.dtype}{value.shape}".encode()
         yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
+    elif isinstance(value, Items):
+        yield repr(value.cosine).encode()
+        for rows in value.iter_rows():
+            yield from _iter_pieces(rows)
     elif dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
             yield field.name.encode()
