@@ -187,8 +187,8 @@ OutputColumn take_column(nb::handle object, std::size_t& n_rows) {
     return column;
 }
 
-nb::object bind_write_rows(int format, int precision, bool excel_safe,
-                           std::vector<std::string> names, nb::list columns) {
+nb::bytes bind_write_rows(int format, int precision, bool excel_safe,
+                          std::vector<std::string> names, nb::list columns) {
     if (names.size() != columns.size()) throw nb::value_error("names are not as many as columns");
     if (precision > 22) throw nb::value_error("too many decimals");
     std::size_t n_rows = static_cast<std::size_t>(-1);
@@ -200,17 +200,14 @@ nb::object bind_write_rows(int format, int precision, bool excel_safe,
     if (columns.size() == 0) n_rows = 0;
     const Writer writer({static_cast<Format>(format), precision, excel_safe}, std::move(taken),
                         n_rows);
-    const std::size_t bound = writer.bound();
-    PyObject* bytes = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(bound));
-    if (bytes == nullptr) throw nb::python_error();
-    char* const start = PyBytes_AsString(bytes);
-    Py_ssize_t size = 0;
+    // The stable ABI has no bytes that can be cut to size, so that they are made of a copy.
+    Buffer<char> written;
     {
         nb::gil_scoped_release release;
-        size = writer.write(start) - start;
+        char* const start = written.extend(writer.bound());
+        written.set_size(static_cast<std::size_t>(writer.write(start) - start));
     }
-    if (_PyBytes_Resize(&bytes, size) != 0) throw nb::python_error();
-    return nb::steal(bytes);
+    return nb::bytes(written.data(), written.size());
 }
 
 }  // namespace

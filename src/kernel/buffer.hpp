@@ -35,7 +35,7 @@ class Buffer {
 
     // Make room for n more values and return where they go; the size stays.
     T* extend(std::size_t n) {
-        if (capacity_ - size_ < n) reallocate(size_ + n + (size_ + n) / 2);
+        if (capacity_ - size_ < n) reallocate(size_ > 0 ? size_ + n + (size_ + n) / 2 : n);
         return data_ + size_;
     }
 

@@ -126,26 +126,30 @@ inline std::uint64_t round_exactly(const char* first, const char* last, std::int
 }
 
 // The rest of read_number: any count of digits, any exponent. The digits stand in [first, last)
-// with or without a mark; the value is these digits as an integer, times 10^exponent.
-[[gnu::noinline]] inline std::uint64_t round_digits(const char* first, const char* last, std::int64_t exponent) {
+// with or without a mark; the value is these digits as an integer, times 10^q. The integer is `w`
+// where there are no more than 19.
+[[gnu::noinline]] inline std::uint64_t round_digits(const char* first, const char* last,
+                                                    std::int64_t n_digits, std::uint64_t w,
+                                                    std::int64_t exponent) {
     while (first != last && (*first == '0' || !is_digit(*first))) ++first;
-    std::uint64_t w = 0;
-    int n_taken = 0;
-    std::int64_t n_left = 0;
+    std::int64_t q = exponent;
     bool is_cut = false;
-    for (const char* p = first; p != last; ++p) {
-        if (!is_digit(*p)) continue;
-        if (n_taken < 19) {
-            w = w * 10 + static_cast<std::uint64_t>(*p - '0');
-            ++n_taken;
-        } else {
-            ++n_left;
-            is_cut = is_cut || *p != '0';
+    if (n_digits > 19) {
+        w = 0;
+        int n_taken = 0;
+        for (const char* p = first; p != last; ++p) {
+            if (!is_digit(*p)) continue;
+            if (n_taken < 19) {
+                w = w * 10 + static_cast<std::uint64_t>(*p - '0');
+                ++n_taken;
+            } else {
+                ++q;
+                is_cut = is_cut || *p != '0';
+            }
         }
     }
-    const std::int64_t q = exponent + n_left;
-    if (w == 0 || q + n_taken <= -324) return 0;  // below 1e-324, half the least double is 2.5e-324
-    if (q + n_taken > 310) return kInfinityBits;
+    if (w == 0 || q < kMinPower) return 0;  // below 1e19 * 1e-343, half the least double is 2.5e-324
+    if (q > 309) return kInfinityBits;
     const Rounded rounded = round_decimal(w, static_cast<int>(q), is_cut);
     if (rounded.is_certain) return rounded.bits;
     return round_exactly(first, last, exponent, rounded.bits);
@@ -216,7 +220,7 @@ inline const char* read_number(const char* p, const char* end, char mark, double
                                                 ? static_cast<double>(w) / kTens[-exponent]
                                                 : static_cast<double>(w) * kTens[exponent]);
     } else {
-        bits = round_digits(first, last, exponent);
+        bits = round_digits(first, last, n_digits, w, exponent);
         if (bits == kInfinityBits) return nullptr;
     }
     value = std::bit_cast<double>(bits | sign);

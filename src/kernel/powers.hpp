@@ -55,7 +55,7 @@ class Big {
         int n_wanted = 128;
         rest = false;
         for (std::size_t i = size_; i-- > 0;) {
-            const int n_here = i + 1 == size_ ? std::bit_width(limbs_[i]) : 32;
+            const int n_here = i + 1 == size_ ? static_cast<int>(std::bit_width(limbs_[i])) : 32;
             const int n_taken = n_here < n_wanted ? n_here : n_wanted;
             const std::uint64_t limb = limbs_[i];
             bits = (bits << n_taken) | (limb >> (n_here - n_taken));

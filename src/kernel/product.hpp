@@ -78,6 +78,24 @@ MATSCORE_INLINE void run_tile(const Chains& t, size_t width) {
             }
 }
 
+// The same as a function of each instruction set: once, as it takes a compiler long.
+template <int L>
+void call_tile(const Chains& t, size_t width);
+#if defined(__x86_64__)
+template <>
+MATSCORE_V4 __attribute__((noinline)) inline void call_tile<8>(const Chains& t, size_t width) {
+    run_tile<8>(t, width);
+}
+template <>
+MATSCORE_V3 __attribute__((noinline)) inline void call_tile<4>(const Chains& t, size_t width) {
+    run_tile<4>(t, width);
+}
+#endif
+template <>
+__attribute__((noinline)) inline void call_tile<2>(const Chains& t, size_t width) {
+    run_tile<2>(t, width);
+}
+
 // Weights of shape (n_features, n_categories) cut into panels of 8 categories; few stay as they are.
 class Panels {
   public:
@@ -184,7 +202,7 @@ struct Product {
                 Chains t{x + r, n_rows, panels.at(panel, f), panels.step(), depth, place, n_rows, f == 0, add};
                 if (!in_place) t.x = block + r * depth, t.x_step = tile_rows;
                 if (n - r >= tile_rows)
-                    run_tile<L>(t, width);
+                    call_tile<L>(t, width);
                 else
                     run_edge<L>(t, width, n - r, in_place ? block : nullptr);
             }
@@ -205,7 +223,7 @@ struct Product {
         for (size_t c = 0; c < width && !t.first; ++c)
             std::copy_n(scores_there + c * step, n, edge + c * tile_rows);
         t.scores = edge, t.scores_step = tile_rows;
-        run_tile<L>(t, width);
+        call_tile<L>(t, width);
         for (size_t c = 0; c < width; ++c)
             std::copy_n(edge + c * tile_rows, n, scores_there + c * step);
     }

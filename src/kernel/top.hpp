@@ -252,7 +252,7 @@ class Search {
                 const double* norms = block.norms.data() + start;
                 for (size_t panel = 0; panel < panels_.count(); ++panel) {
                     const size_t user = panel * tile_width, width = panels_.width(panel);
-                    run_tile<L>({tile, tile_rows, panels_.at(panel, 0), panels_.step(), n_features, scores,
+                    call_tile<L>({tile, tile_rows, panels_.at(panel, 0), panels_.step(), n_features, scores,
                                  tile_rows, true, nullptr}, width);
                     if (is_any_wanted<L>(scores, norms, limits_.data() + user, width)) {
                         for (size_t c = 0; c < width; ++c) take<L>(block, start, user + c, scores + c * tile_rows);
@@ -412,7 +412,7 @@ struct ItemScores {
             for (size_t start = 0; start < block.n_distinct(); start += tile_rows)
                 for (size_t panel = 0; panel < panels.count(); ++panel) {
                     const size_t width = panels.width(panel);
-                    run_tile<L>({block.tiles.data() + start * items.n_features(), tile_rows, panels.at(panel, 0),
+                    call_tile<L>({block.tiles.data() + start * items.n_features(), tile_rows, panels.at(panel, 0),
                                  panels.step(), items.n_features(), some, tile_rows, true, nullptr}, width);
                     for (size_t c = 0; c < width; ++c)
                         put(block, start, panel * tile_width + c, some + c * tile_rows);

@@ -15,7 +15,9 @@ namespace {
 // What is written.
 class Output {
   public:
-    void add(const void* data, size_t n) { std::fwrite(data, 1, n, stdout); }
+    void add(const void* data, size_t n) {
+        if (n > 0) std::fwrite(data, 1, n, stdout);
+    }
     template <class T>
     void add(const std::vector<T>& values) {
         add(values.data(), values.size() * sizeof(T));

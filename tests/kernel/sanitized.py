@@ -18,6 +18,6 @@ _spec.loader.exec_module(_kernel)
 
 import matscore  # noqa: E402
 
-matscore._kernel = _kernel  # type: ignore[attr-defined]
+matscore._kernel = _kernel
 settings.register_profile("short", max_examples=50, deadline=None)
 settings.load_profile("short")
