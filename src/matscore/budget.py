@@ -1,7 +1,7 @@
 """How much is read at a time: the chunks and the threads that a budget of memory allows.
 
 What a row costs is estimated from its text, its features and what the command makes of it; the
-factors were measured with Polars 2 and NumPy 2 (benchmarks/README.md). The estimate decides only
+factors were measured with NumPy 2 (benchmarks/README.md). The estimate decides only
 how the work is cut, never a byte of the output.
 """
 
