@@ -1,7 +1,7 @@
 """How much is read at a time: the chunks and the threads that a budget of memory allows.
 
 What a row costs is estimated from its text, its features and what the command makes of it; the
-factors were measured with Polars 2 and NumPy 2 (benchmarks/README.md). The estimate decides only
+factors were measured with NumPy 2 (benchmarks/README.md). The estimate decides only
 how the work is cut, never a byte of the output.
 """
 
@@ -17,9 +17,9 @@ from matscore.pipeline import Job
 
 MEMORY_BYTES = 224 * 2**20
 
-_PROGRAM_BYTES = 100 * 2**20  # Python, NumPy and Polars before the first row
+_PROGRAM_BYTES = 64 * 2**20  # Python and NumPy before the first row
 _JOB_BYTES = 4 * 2**20
-_MOST_CHUNK_BYTES = 8 * 2**20  # larger ones are no faster
+_MOST_CHUNK_BYTES = 2**20  # larger ones are no faster
 _LEAST_CHUNK_BYTES, _LEAST_MEMORY = 2**18, 2**24  # fewer threads are faster than smaller ones
 _LEAST_ROWS = 16
 _FLOOR_MEMORY = 2**20

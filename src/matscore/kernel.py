@@ -74,6 +74,9 @@ class Fault(IntEnum):
     QUOTE_OPEN = 12
 
 
+_FAULTS = {int(fault): fault for fault in Fault}  # found sooner than made
+
+
 class BadRecord(NamedTuple):
     """A record that cannot be used.
 
@@ -330,7 +333,7 @@ def parse(
 def _make_bad(
     record: int, line: int, start: int, end: int, column: int, fault: int, n_cells: int
 ) -> BadRecord:
-    return BadRecord(record, line, start, end, column, Fault(fault), n_cells)
+    return BadRecord(record, line, start, end, column, _FAULTS[fault], n_cells)
 
 
 def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:

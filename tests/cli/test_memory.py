@@ -100,7 +100,7 @@ def test_a_budget_of_wide_files(tmp_path: Path, n_features: int, n_categories: i
     n_rows = 40_000_000 // (5 * n_features + 20 * n_categories)
     write_csv(tmp_path / "f.csv", [["id", *names], *([f"r{i}", *cells] for i in range(n_rows))])
     written, peaks = [], []
-    for memory in ("180M", "1G"):
+    for memory in ("90M", "1G"):
         argv = ("classify", "f.csv", "w.csv", "-o", f"{memory}.csv", "--memory", memory)
         process = start(*argv, "--jobs", "2", cwd=tmp_path)
         peak = 0
@@ -111,7 +111,7 @@ def test_a_budget_of_wide_files(tmp_path: Path, n_features: int, n_categories: i
         written.append((tmp_path / f"{memory}.csv").read_bytes())
         peaks.append(peak)
     assert written[0] == written[1]
-    assert 0 < peaks[0] < 230 * 2**20
+    assert 0 < peaks[0] < 120 * 2**20
     assert peaks[0] < peaks[1]
 
 

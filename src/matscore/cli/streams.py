@@ -203,9 +203,7 @@ def render_text(render: Callable[[Console], None], like: TextIO | None, color: s
 
 def open_streams(color: str = "auto") -> Streams:
     """Return the process's streams; a command does so when it has loaded what it needs."""
-    # Polars takes SIGINT for itself when it is loaded, and panics aloud; this takes it back.
     if signal.getsignal(signal.SIGINT) is _stop:
-        signal.signal(signal.SIGINT, _stop)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked while all was loaded
     # What is loaded stays to the end; the collector need not look at it again.
     gc.freeze()

@@ -22,6 +22,7 @@ from matscore.errors import FileError, InputError, MissingExtraError
 ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
 
 COPY_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 16
 _DESCRIPTORS = Path("/proc/self/fd")
 
 # Arrow Columnar Format, "Serialization and Interprocess Communication".
@@ -365,7 +366,10 @@ def _refuse_doubles(path: str, names: Sequence[str]) -> None:
 def _open_parquet_file(file: BinaryIO) -> Any:
     import pyarrow.parquet
 
-    return pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
+    # By default a whole row group is read at once.
+    return pyarrow.parquet.ParquetFile(
+        file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
+    )
 
 
 def _open_parquet(file: BinaryIO) -> tuple[Any, int, Batches]:
@@ -385,7 +389,8 @@ def _iter_parquet(
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     groups = [i for i, end in enumerate(ends) if end > start and end - sizes[i] < stop]
     at = ends[groups[0]] - sizes[groups[0]] if groups else stop
-    for batch in opened.iter_batches(size, groups, list(columns)) if groups else ():
+    batches = opened.iter_batches(size, groups, list(columns), use_threads=False)
+    for batch in batches if groups else ():
         first, last = max(start - at, 0), min(stop - at, batch.num_rows)
         if first < last:
             yield batch.select(list(columns)).slice(first, last - first)

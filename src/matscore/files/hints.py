@@ -180,16 +180,32 @@ def explain_number(text: str, decimal: str = ".") -> tuple[str, str]:
     >>> explain_number("1e400")
     ('"1e400" is too large for float64', 'the largest number is about 1.8e308')
     """
+    return say_fault(text, decimal), find_hint(text, decimal)
+
+
+def say_fault(text: str, decimal: str = ".") -> str:
+    """Say what is wrong with a refused cell."""
     core = text.strip(BLANKS)
     if not core:
-        return "the cell is empty", "--missing skip, zero or keep says what to do with it"
+        return "the cell is empty"
     shown = f'"{show_text(text)}"'
     if Grammar(decimal).is_too_large(core):
-        return f"{shown} is too large for float64", "the largest number is about 1.8e308"
+        return f"{shown} is too large for float64"
+    infinite = "finite number" if _INFINITY.fullmatch(core) else "number"
+    return f"{shown} is not a {infinite}"
+
+
+def find_hint(text: str, decimal: str = ".") -> str:
+    """Say what to do about a refused cell."""
+    core = text.strip(BLANKS)
+    if not core:
+        return "--missing skip, zero or keep says what to do with it"
+    if Grammar(decimal).is_too_large(core):
+        return "the largest number is about 1.8e308"
     if _INFINITY.fullmatch(core):
-        return f"{shown} is not a finite number", "write a finite number or leave the cell empty"
+        return "write a finite number or leave the cell empty"
     hints = (rule(core, decimal) for rule in _RULES)
-    return f"{shown} is not a number", next((hint for hint in hints if hint), _GENERAL_HINT)
+    return next((hint for hint in hints if hint), _GENERAL_HINT)
 
 
 def show_text(text: str, width: int = SHOWN_WIDTH) -> str:
@@ -209,6 +225,8 @@ def show_text(text: str, width: int = SHOWN_WIDTH) -> str:
     >>> show_text("1234567890", width=5)
     '1234…'
     """
+    if len(text) <= width and text.isprintable():
+        return text
     # A character is escaped to at least one, so more than `width` of them are never needed.
     pieces = [c if c.isprintable() else ascii(c)[1:-1] for c in text[: width + 1]]
     if sum(map(len, pieces)) <= width:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.files.records import explain_width, leaves_quote_open
+from matscore.files.hints import find_hint, say_fault
+from matscore.files.records import explain_width, leaves_quote_open, split_cells
 from matscore.files.split import Chunk
 from matscore.grammar import MISSING_VALUES
 from matscore.kernel import BadRecord, Fault, Floats, Stop, Texts, parse
@@ -102,20 +103,30 @@ class Layout:
         return None if self.names is None else self.names[column]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reject:
     """A record that cannot be scored: where, why, and its text.
 
-    `skipped` marks one that is set aside by request, because a value is missing.
+    `skipped` marks one that is set aside by request, because a value is missing. Of a cell that is
+    no number the hint is found when it is asked for: of many rejects nobody asks.
     """
 
     line: int
     column: int | None
     name: str | None
     error: str
-    hint: str
+    known_hint: str
     text: str
     skipped: bool = False
+    cell: str | None = None
+    decimal: str = "."
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        if self.cell is None:
+            return self.known_hint
+        return find_hint(self.cell, self.decimal)
 
     def as_error(self, path: str) -> InputError:
         """Return it as the exception that stops a run."""
@@ -200,34 +211,29 @@ def parse_chunk(layout: Layout, chunk: Chunk) -> ParsedRows:
     )
 
 
-def read_cell(layout: Layout, record: bytes, column: int) -> str:
-    """Return the text of a cell of a sound record."""
-    table = parse(record, width=layout.width, texts=[column], delimiter=layout.delimiter)
-    return table.texts[0][0]
-
-
 def _explain(layout: Layout, chunk: Chunk, bad: BadRecord) -> Reject:
-    record, skipped = chunk.data[bad.start : bad.end], False
+    line, text = chunk.line + bad.line, chunk.data[bad.start : bad.end].decode()
+    column = name = None
+    if bad.column >= 0:
+        column, name = bad.column + 1, layout.name_of(bad.column)
+    if bad.fault == Fault.NUMBER:
+        cell = split_cells(text, layout.delimiter)[bad.column]
+        what = say_fault(cell, layout.decimal)
+        return Reject(line, column, name, what, "", text, cell=cell, decimal=layout.decimal)
+    if bad.fault == Fault.MISSING:
+        skipped, hint = layout.missing == "skip", layout.missing_hint
+        return Reject(line, column, name, "a missing value", hint, text, skipped)
     if bad.fault == Fault.WIDTH:
         cut_off = b"\n" not in chunk.data[bad.end : bad.end + 2]
-        mark, width = layout.delimiter, layout.width
+        mark, width, record = layout.delimiter, layout.width, chunk.data[bad.start : bad.end]
         what, hint = explain_width(record, bad.n_cells, width, mark, cut_off=cut_off)
     elif bad.fault == Fault.DELIMITERS_ONLY:
         blank = layout.width == 1
         what = "a blank line between records" if blank else "a line of delimiters only"
         hint = "remove it"
-    elif bad.fault == Fault.MISSING:
-        what, hint, skipped = "a missing value", layout.missing_hint, layout.missing == "skip"
-    elif bad.fault == Fault.NUMBER:
-        from matscore.files.hints import explain_number
-
-        what, hint = explain_number(read_cell(layout, record, bad.column), layout.decimal)
     else:
         what, hint = _SIMPLE[bad.fault]
-    column, name = None, None
-    if bad.column >= 0:
-        column, name = bad.column + 1, layout.name_of(bad.column)
-    return Reject(chunk.line + bad.line, column, name, what, hint, record.decode(), skipped)
+    return Reject(line, column, name, what, hint, text)
 
 
 def _explain_stop(layout: Layout, chunk: Chunk, stop: Stop) -> ParsedRows:

@@ -133,6 +133,8 @@ def split_cells(record: str, delimiter: str) -> list[str]:
     list of str
         At least one cell.
     """
+    if '"' not in record:
+        return record.split(delimiter)
     cells: list[str] = []
     held: list[str] = []
     n_quotes = 0

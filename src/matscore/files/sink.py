@@ -64,7 +64,10 @@ def write_batches(
     n_rows = max(1, min(_GROUP_ROWS, _GROUP_CELLS // max(1, len(schema))))
     held = _Pieces()
     if format == "parquet":
-        writer = pyarrow.parquet.ParquetWriter(held, schema, compression="zstd")
+        # Scores are all different: dictionaries of them take time and room.
+        writer = pyarrow.parquet.ParquetWriter(
+            held, schema, compression="zstd", compression_level=3, use_dictionary=False
+        )
     else:
         writer = pyarrow.ipc.new_file(held, schema)
     try:

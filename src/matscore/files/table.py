@@ -18,6 +18,7 @@ import numpy as np
 from matscore.errors import FileError, InputError
 from matscore.files.cloud import full_path
 from matscore.files.columnar import ColumnarFile, iter_parquet, open_columnar
+from matscore.files.hints import explain_number
 from matscore.files.parse import Layout, MissingPolicy, ParsedRows, Reject
 from matscore.files.recognise import find_delimiter
 from matscore.files.records import cut_record, find_starts, first_record_end, split_cells
@@ -464,8 +465,6 @@ def _find_fault(layout: Layout, chunk: Chunk | FrameChunk, cells: Texts) -> Inpu
 def _explain_fault(
     layout: Layout, chunk: Chunk | FrameChunk, i: int, cell: str, *, is_missing: bool
 ) -> InputError:
-    from matscore.files.hints import explain_number
-
     if isinstance(chunk, FrameChunk):
         what, hint = "a missing value", layout.missing_hint
         if not is_missing:
@@ -522,7 +521,8 @@ def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
 
 def _explain_reject(layout: Layout, reject: Reject, path: str) -> InputError:
     if layout.names is None and reject.line == 1 and reject.column is not None:
-        reject = replace(reject, hint="--no-headers makes data of every file's first line")
+        hint = "--no-headers makes data of every file's first line"
+        reject = replace(reject, known_hint=hint, cell=None)
     return reject.as_error(path)
 
 

@@ -115,13 +115,11 @@ def feature_column(
         hint = "store it as 0 and 1" if pa.types.is_boolean(dtype) else "store it as numbers"
         raise InputError(path, what, hint, column=column_number, name=name)
     if pa.types.is_decimal(dtype):  # Arrow's own cast does not round to the nearest
-        values = [np.nan if value is None else float(value) for value in column.to_pylist()]
-        return np.array(values, dtype=np.float64)
-    numbers = column.cast(pa.float64(), safe=False)
-    if isinstance(numbers, pa.ChunkedArray):
-        found: npt.NDArray[np.float64] = numbers.to_numpy()
-        return found
-    return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+        cells = [np.nan if value is None else float(value) for value in column.to_pylist()]
+        return np.array(cells, dtype=np.float64)
+    pieces = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    values = [_read_floats(piece.cast(pa.float64(), safe=False)) for piece in pieces]
+    return values[0] if len(values) == 1 else np.concatenate([np.empty(0), *values])
 
 
 def make_schema(kinds: Mapping[str, Kind]) -> Any:
@@ -137,20 +135,49 @@ def make_batch(frame: Frame) -> Any:
 
 
 def _make_array(column: Any) -> Any:
+    masked: Any = None
     match column:
         case Choices(codes, texts):
-            places = pa.array(np.maximum(codes, 0), mask=codes < 0)
+            places = _from_buffers(pa.int32(), [np.maximum(codes, 0)], len(codes), codes < 0)
             return _make_array(texts).take(places)
         case Masked(values, absent):
-            return pa.array(np.where(absent, values.dtype.type(0), values), mask=absent)
+            column, masked = np.where(absent, values.dtype.type(0), values), absent
         case Texts(offsets, data, absent):
-            valid = None
-            if absent is not None:
-                valid = pa.py_buffer(np.packbits(~absent, bitorder="little"))
-            buffers = [valid, pa.py_buffer(offsets.view(np.int64)), pa.py_buffer(data)]
-            return pa.Array.from_buffers(pa.large_string(), len(column), buffers)
-        case _:
-            return pa.array(np.ascontiguousarray(column))
+            held = [offsets.view(np.int64), data]
+            return _from_buffers(pa.large_string(), held, len(column), absent)
+    dtype = pa.int64() if column.dtype == np.int64 else pa.float64()
+    return _from_buffers(dtype, [np.ascontiguousarray(column)], len(column), masked)
+
+
+# PyArrow's own ways from and to NumPy import pandas, which takes longer than a small job.
+
+
+def _from_buffers(dtype: Any, held: list[Any], n: int, absent: Any) -> Any:
+    valid = None
+    if absent is not None:
+        valid = pa.py_buffer(np.packbits(~absent, bitorder="little"))
+    return pa.Array.from_buffers(dtype, n, [valid, *map(pa.py_buffer, held)])
+
+
+def _read_buffer(array: Any, i: int, dtype: Any, n: int) -> npt.NDArray[Any]:
+    buffer = array.buffers()[i]
+    if n == 0 or buffer is None:
+        return np.zeros(n, dtype)
+    return np.frombuffer(buffer, dtype)[array.offset : array.offset + n]
+
+
+def _find_valid(array: Any) -> npt.NDArray[np.bool_]:
+    """Mark the values that are not null."""
+    buffer = array.buffers()[0]
+    if array.null_count == 0 or buffer is None:
+        return np.full(len(array), array.null_count == 0)
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].view(np.bool_)
+
+
+def _read_floats(array: Any) -> npt.NDArray[np.float64]:
+    values = _read_buffer(array, 1, np.float64, len(array))
+    return np.where(_find_valid(array), values, np.nan) if array.null_count else values
 
 
 def _find_writer(dtype: Any) -> Callable[[Any], Texts] | None:
@@ -166,7 +193,7 @@ def _find_writer(dtype: Any) -> Callable[[Any], Texts] | None:
     if types.is_float64(dtype):
         return _write_floats
     for is_one, write in (
-        (types.is_floating, lambda array: _spell(array.to_numpy(zero_copy_only=False), str, array)),
+        (types.is_floating, _write_short_floats),
         (types.is_decimal, lambda array: _spell(array.to_pylist(), "{:f}".format, array)),
         (types.is_date, _write_dates),
         (types.is_timestamp, _write_instants),
@@ -185,25 +212,26 @@ def _is_text(dtype: Any) -> bool:
 def _cast(array: Any) -> Texts:
     if array.type != pa.large_string():
         array = array.cast(pa.large_string())
-    if array.null_count:
-        array = pc.fill_null(array, "")
-    _, offsets, data = array.buffers()
-    if len(array) == 0 or offsets is None:
+    data = array.buffers()[2]
+    ends = _read_buffer(array, 1, np.uint64, len(array) + 1 if data is not None else 0)
+    if data is None:
         return Texts(np.zeros(len(array) + 1, np.uint64), np.empty(0, np.uint8))
-    ends = np.frombuffer(offsets, np.uint64)[array.offset : array.offset + len(array) + 1]
-    return Texts(ends, np.frombuffer(data or b"", np.uint8))
+    texts = Texts(ends, np.frombuffer(data, np.uint8))
+    if not array.null_count:
+        return texts
+    places = np.where(_find_valid(array), np.arange(len(array)), len(array))
+    filled: Texts = join([texts, Texts.from_strings([""])])
+    return filled.take(places)
 
 
 def _spell(values: Any, write: Callable[[Any], str], array: Any) -> Texts:
-    there = array.is_valid().to_numpy(zero_copy_only=False)
-    cells = zip(values, there.tolist(), strict=True)
+    cells = zip(values, _find_valid(array).tolist(), strict=True)
     return Texts.from_strings([write(value) if is_there else "" for value, is_there in cells])
 
 
 def _write_floats(array: Any) -> Texts:
-    values = array.to_numpy(zero_copy_only=False)
-    absent = array.is_null().to_numpy(zero_copy_only=False)
-    data = np.frombuffer(write_rows("csv", {"x": Masked(values, absent)}), np.uint8)
+    masked = Masked(_read_buffer(array, 1, np.float64, len(array)), ~_find_valid(array))
+    data = np.frombuffer(write_rows("csv", {"x": masked}), np.uint8)
     ends = np.flatnonzero(data == ord("\n"))
     lengths = np.diff(ends, prepend=-1) - 1
     offsets = np.zeros(len(ends) + 1, np.uint64)
@@ -211,9 +239,14 @@ def _write_floats(array: Any) -> Texts:
     return Texts(offsets, data[data != ord("\n")])
 
 
+def _write_short_floats(array: Any) -> Texts:
+    dtype = np.float16 if pa.types.is_float16(array.type) else np.float32
+    return _spell(_read_buffer(array, 1, dtype, len(array)), str, array)
+
+
 def _write_dates(array: Any) -> Texts:
     days = array.cast(pa.date32())
-    numbers = days.cast(pa.int32()).drop_null().to_numpy()
+    numbers = _read_buffer(days, 1, np.int32, len(days))[_find_valid(days)]
     if len(numbers) and not (numbers.min() >= _FIRST_DAY and numbers.max() <= _LAST_DAY):
         raise ValueError("a year has four digits")
     return _cast(days.cast(pa.string()))
@@ -273,9 +306,9 @@ def _trim(text: str) -> str:
 
 def _count(array: Any) -> npt.NDArray[np.int64]:
     """Return times as they are counted in their unit, 0 for null."""
-    width = pa.int32() if pa.types.is_time32(array.type) else pa.int64()
-    numbers = pc.fill_null(array.cast(width).cast(pa.int64()), 0)
-    return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    width = np.int32 if pa.types.is_time32(array.type) else np.int64
+    numbers = _read_buffer(array, 1, width, len(array)).astype(np.int64)
+    return np.where(_find_valid(array), numbers, 0)
 
 
 def _name_of(dtype: Any) -> str:
