@@ -126,11 +126,13 @@ def _run(case: Case, tables: dict[str, Table]) -> list[Outcome] | None:
     each = [line_up(table, weights) for table in features]
     joined = [_join(ends) for ends in product(*each)]
     if case.command == "check":
+        joined = [new for end in joined for new in _clash(end, case)]
         return [*map(_ease, joined), *_extra_checks(joined)]
     if case.command == "recommend" and case.options.exclude:
         pairs = tables[case.options.exclude]
         joined = [new for end in joined for new in _exclude(end, pairs)]
-    return [done for end in joined for done in _settle(_clash(end, case), weights.options)]
+    joined = [new for end in joined for new in _clash(end, case)]
+    return [done for end in joined for done in _settle(end, weights.options)]
 
 
 def _join(ends: Sequence[Outcome]) -> Outcome:
@@ -178,10 +180,10 @@ def _extra_checks(ends: Sequence[Outcome]) -> Iterator[Outcome]:
             yield refuse(4, why="a bad row")
 
 
-def _clash(end: Outcome, case: Case) -> Outcome:
+def _clash(end: Outcome, case: Case) -> list[Outcome]:
     """Refuse output columns of one name."""
     if isinstance(end, Refusal):
-        return end
+        return [end]
     names = [end.label if end.label is not None else "" if end.labelled else "row", *end.kept]
     if case.command == "explain":
         names += ["category", "feature", "value", "weight", "contribution"]
@@ -192,9 +194,10 @@ def _clash(end: Outcome, case: Case) -> Outcome:
     else:
         names += list(end.categories)
         names += ["prediction"] if len(end.categories) > 1 else []
+    clash = refuse(2, 3, 4, why="output columns of one name")
     if len(set(names)) < len(names):
-        return refuse(2, 3, 4, why="output columns of one name")
-    return end
+        return [clash]
+    return [end, clash] if names[0] == "" and "label" in names else [end]
 
 
 def _settle(end: Outcome, options: Options) -> Iterator[Outcome]:

@@ -122,7 +122,8 @@ def _judge_numbered(table: Table, other: Other) -> Verdicts:
         fits = len(table.records) in other.sizes
     if len(rest) > 3 and counts_up(rest, options):
         return {"doubtful"} if fits else {"header", "doubtful"}
-    matched = len(plain & columns) > 1 and len(columns - plain) <= 1 and plain <= columns
+    left = columns - plain - set(other.columns[:1])
+    matched = len(plain & columns) > 1 and not left and plain <= columns
     if rest == ["0", "1"] and matched and not fits:
         return {"header"} if table.kind(cells[0]) == "word" else {"header", "doubtful"}
     return set()
@@ -139,9 +140,14 @@ def counts_up(cells: Sequence[str], options: Options) -> bool:
 
 def is_distinct_whole(cells: Sequence[str], options: Options) -> bool:
     """Say whether cells are whole numbers, no two the same."""
+    numbers = {read_number(cell, options.decimal) for cell in cells}
+    return is_whole(cells, options) and len(numbers) == len(cells)
+
+
+def is_whole(cells: Sequence[str], options: Options) -> bool:
+    """Say whether cells are whole numbers."""
     numbers = [read_number(cell, options.decimal) for cell in cells]
-    whole = all(number is not None and number.denominator == 1 for number in numbers)
-    return whole and len(set(numbers)) == len(numbers)
+    return all(number is not None and number.denominator == 1 for number in numbers)
 
 
 def first_cells(records: Sequence[Record]) -> list[str]:
@@ -199,7 +205,8 @@ def _judge_cells(
         sure = header is not None and len(plain) > 1 and len(known - plain) < 2
         verdicts = {"labels"} if sure else {"labels", "doubtful"}
     elif carried and free and not constant:
-        odd = not usual and "number" in kinds and not is_distinct_whole(cells, options)
+        whole = is_distinct_whole(cells, options) and table.kind(heading or "") == "word"
+        odd = not usual and "number" in kinds and not whole
         verdicts = {"labels", "numbers"} if odd else {"labels"}
     elif carried and constant and set(kinds) == {"number"}:
         verdicts = {"numbers", "doubtful"}

@@ -77,6 +77,8 @@ def _judge(side: Side, other: Side | None, *, is_target: bool = False) -> Verdic
     if options.no_id_col and not is_target:
         return {"numbers"}
     heading = side.header[0] if side.header else None
+    if options.id_col is not None and heading is None and not is_target:
+        return {"labels"}
     if options.id_col is not None and heading is not None:
         if heading == options.id_col:
             return {"labels"}
@@ -177,7 +179,8 @@ def _solve(
     if intercept is None:
         intercept = len(good) > len(columns)
     matrix = [[n for n in row.values if n is not None] + [Fraction(1)] * intercept for row in good]
-    if any(abs(number) > 10**100 for row in [*matrix, *targets] for number in row):
+    sizes = [abs(number) for row in [*matrix, *targets] for number in row if number]
+    if any(not Fraction(1, 10**100) < size < 10**100 for size in sizes):
         return [Result((), (), more={"free": True}), refuse(4, why="numbers too large")]
     solved = solve_least_squares(matrix, targets)
     result = Result(
@@ -189,7 +192,8 @@ def _solve(
         intercept=() if intercept else None,
         more={"categories": categories},
     )
-    few = len(good) < 2 or (categories and len(names[1]) < 2)
+    twice = features.header is not None and len(set(features.header)) < len(features.header)
+    few = twice or len(good) < 2 or (categories and len(names[1]) < 2)
     return [result, refuse(3, 4, why="too few rows")] if few or not solved else [result]
 
 

@@ -12,6 +12,7 @@ from tests.oracle.decide import (
     counts_up,
     first_cells,
     is_distinct_whole,
+    is_whole,
     is_intercept,
     judge_alone,
     judge_column,
@@ -125,8 +126,8 @@ def _list_early(features: Table, headed: bool) -> list[Outcome]:
     """List the bad cells of a transposed features file, which is read before it is lined up."""
     if not features.options.transpose_features:
         return []
-    places = [
-        (features.name, record.line, column)
+    places: list[Place] = [
+        (features.name, record.line, None if record.fault else column)
         for record in features.records[headed:]
         for column, cell in enumerate(record.cells, 1)
         if record.fault or features.kind(cell) != "number"
@@ -190,8 +191,9 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
     verdicts = judge_column(weights.table, weights.header, names, carried=carried)
     f_verdicts: Verdicts | None = None
     heads = [side.header[0] if side.header else None for side in (features, weights)]
+    turned = options.transpose or options.auto_transpose
     again = weights.header is not None and heads[0] in weights.header[1:]
-    if heads[0] is not None and heads[0] == heads[1] and carried and not again:
+    if heads[0] is not None and heads[0] == heads[1] and carried and not again and turned:
         verdicts = _judge_shared(weights, options)
         f_verdicts = verdicts
     elif options.id_col is not None and options.transpose and heads[0] is None and heads[1] is None:
@@ -245,7 +247,10 @@ def _judge_shared(weights: Side, options: Options) -> Verdicts:
         up = len(cells) > 3 and counts_up(cells, options)
         if up:
             return {"labels"}
-        return {"doubtful"} if is_distinct_whole(cells, options) else {"numbers"}
+        if not is_distinct_whole(cells, options):
+            return {"numbers"}
+        plain = all(cell.strip().isdigit() for cell in cells)
+        return {"doubtful"} if plain else {"doubtful", "numbers"}
     return {"doubtful", "numbers"} if "word" not in kinds else {"doubtful", "labels"}
 
 
@@ -270,7 +275,7 @@ def _judge_ids(features: Side, weights: Side, verdicts: Verdicts) -> Verdicts:
         for side in (features, weights)
         for n in range(1, features.table.width)
     ]
-    plain = not any(is_distinct_whole(column, options) for column in columns)
+    plain = not any(is_whole(column, options) for column in columns)
     if options.transpose and plain:
         few = any(len(side.records) < 2 for side in (features, weights))
         return {"doubtful"} | (verdicts if few else set())
@@ -404,7 +409,7 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
         assert columns is not None
         where = [[n for n, c in enumerate(columns) if c == name and n != label] for name in wanted]
         if not all(where):
-            return misfit
+            return misfit + doubts
         if any(len(found) > 1 for found in where) or len(set(wanted)) < len(wanted):
             return [refuse(3, 4, why="duplicate features"), *bad]
         if "" in wanted:
@@ -413,7 +418,9 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
     else:
         order = [n for n in range(n_columns) if n != label]
         if len(order) != len(plain):
-            return misfit
+            return misfit + doubts
+        if columns and set(columns) & set(model.categories or ()):
+            doubts.append(refuse(3, why="the features' names are the other axis"))
         doubts += _doubt_position(features, wanted, columns, label, model.n_categories)
     kept = columns or [str(n + 1) for n in range(n_columns)]
     if any(name not in kept for name in options.keep_cols):
@@ -441,7 +448,8 @@ def _doubt_position(
     kinds = {features.table.kind(cell) for cell in first_cells(features.records)}
     if label is not None and options.id_col is None and features.table.width == other_size:
         doubts.append(refuse(3, why="labels, or the other orientation?"))
-    if label is None and "word" in kinds:
+    broken = any(record.fault for record in features.records)
+    if label is None and ("word" in kinds or broken):
         doubts.append(refuse(3, why="a first column of words, by position"))
     return doubts
 
