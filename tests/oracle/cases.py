@@ -215,7 +215,7 @@ class _Maker:
             values["transpose"] = self._chance(wanted)
             values["auto_transpose"] = self._chance(0.1)
             values["no_intercept"] = self._chance(0.04)
-            if self._chance(0.05):
+            if self._chance(0.05) and not values["no_intercept"]:
                 values["intercept"] = self._pick([*_INTERCEPTS[:3], shuffled[0]])
         inputs = ["f.csv", "w.csv"]
         if self.command == "classify" and self._chance(0.12):

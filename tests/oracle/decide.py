@@ -116,7 +116,7 @@ def _judge_numbered(table: Table, other: Other) -> Verdicts:
     options, columns = table.options, set(other.columns) - table.options.named
     cells = first_cells(table.records)
     plain = {cell for cell in cells[1:] if not is_intercept(cell, options)}
-    if columns and all(table.kind(cell) == "word" for cell in cells):
+    if columns and 2 * sum(cell in columns for cell in cells) > len(cells):
         fits = plain | ({cells[0]} - {c for c in cells if is_intercept(c, options)}) <= columns
     else:
         fits = len(table.records) in other.sizes
@@ -207,7 +207,8 @@ def _judge_cells(
     elif carried and free and not constant:
         whole = is_distinct_whole(cells, options) and table.kind(heading or "") == "word"
         odd = not usual and "number" in kinds and not whole
-        verdicts = {"labels", "numbers"} if odd else {"labels"}
+        near = heading is not None and speaks_for_intercept(heading, options)
+        verdicts = {"labels", "numbers"} if odd or near else {"labels"}
     elif carried and constant and set(kinds) == {"number"}:
         verdicts = {"numbers", "doubtful"}
     elif set(kinds) == {"number"}:
@@ -219,6 +220,7 @@ def _judge_cells(
         verdicts = {"doubtful"} | some if most >= len(cells) else verdicts
     elif "word" not in kinds:
         verdicts = {"doubtful"} if usual else {"numbers"}
+        verdicts |= {"doubtful"} if most >= len(cells) else set()
     elif most == len(cells):
         verdicts = {"labels", "doubtful"}
     else:

@@ -18,7 +18,10 @@ def evaluate(features: Table, weights: Table, truth: Table | None) -> list[Outco
     allowed: list[Outcome] = []
     if truth is None and not _match_by_name(features, weights):
         return None
-    for end in line_up(features, weights):
+    ends = line_up(features, weights)
+    if truth is None and not any(isinstance(e, Result) and e.more["named"] for e in ends):
+        allowed.append(refuse(3, why="the truth may be one of the features"))
+    for end in ends:
         if isinstance(end, Refusal):
             allowed.append(end)
             if truth is not None and len(truth.records) != len(features.records):

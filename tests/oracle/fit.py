@@ -99,7 +99,7 @@ def _learn(features: Side, targets: Side | None) -> list[Outcome]:
     """Read the rows that are learned, and solve."""
     options = features.table.options
     label = _find_label(features)
-    if label == -1:
+    if label == -1 or (options.id_col is not None and options.id_col == options.target):
         return [refuse(2, 3, 4, why="no such column")]
     header = features.header
     out = {label} if label is not None else set()
@@ -167,7 +167,8 @@ def _solve(
         whole = next((r for r in features.records if not r.fault), features.table.records[0])
         texts = [whole.cells[n] for n in columns]
         numbers = [read_number(cell, options.decimal) for cell in texts]
-        return ends + ([refuse(3, why="a column of text")] if None in numbers else [])
+        unsure = None in numbers or (not categories and kinds != {"number"})
+        return ends + ([refuse(3, why="a column of text")] if unsure else [])
     good = [row for row in rows if not row.bad]
     if categories:
         found = sorted({row.kept[0] for row in good})

@@ -79,7 +79,7 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         bare = replace(options, id_col=None, keep_cols=(), truth=None)
         verdicts = judge_record(weights, other_w)
         verdicts = verdicts | judge_record(replace(weights, options=bare), other_w)
-        if has_text(weights) and not is_readable(read(f, False, table)):
+        if _may_head(weights) and not is_readable(read(f, False, table)):
             verdicts = verdicts | {"header"}
         return resolve(
             verdicts,
@@ -88,9 +88,9 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         )
 
     verdicts = judge_record(features, other_f)
-    if has_text(features) and len(features.records) > 1:
+    if has_text(features) and not is_readable(read_w(False)):
         rest = replace(features, records=features.records[1:])
-        if not is_readable(read_w(False)) and not is_readable(read_w(False, rest)):
+        if options.transpose_features or not rest.records or not is_readable(read_w(False, rest)):
             verdicts = verdicts | {"header"}
     if "doubtful" in verdicts and not is_readable(read_w(False)):
         if _uses_text(features, [*read(True, True), *read(True, False)]):
@@ -114,6 +114,13 @@ def _uses_text(table: Table, ends: Sequence[Outcome]) -> bool:
     texts = {cell for cell in table.records[0].cells if table.kind(cell) == "word"}
     return any(
         isinstance(end, Result) and end.more["named"] and texts & set(end.features) for end in ends
+    )
+
+
+def _may_head(table: Table) -> bool:
+    """Say whether a first record in doubt has text, or numbers its columns."""
+    return has_text(table) or (
+        judge_alone(table) == "maybe" and counts_up(table.records[0].cells[1:], table.options)
     )
 
 
@@ -288,6 +295,8 @@ def _read_features(features: Side, weights: Side, *, shared: bool | None) -> lis
     if options.transpose_features:
         names = weights.labels if not options.transpose else weights.names
         verdicts = judge_column(features.table, features.header, names, carried=False)
+        if options.id_col == (features.header[0] if features.header else "1"):
+            verdicts = {"labels"}
         return resolve(
             verdicts,
             {
@@ -310,7 +319,8 @@ def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
         allowed += _match(features, model, shared, turned=False)
     if "yes" in as_columns:
         allowed.append(refuse(3, why="the weights' columns are the features"))
-        if model.places:
+        lines = [record.cells for record in weights.table.records]
+        if model.places or lines.count(lines[0]) > 1:
             allowed.append(refuse(4, places=model.places, why="a bad weight"))
     if options.auto_transpose:
         misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
