@@ -85,6 +85,7 @@ def judge_record(table: Table, other: Other) -> Verdicts:
         if lax and not taken and len(set(cells[1:])) == len(cells) - 1:
             shared = cells[0] and cells[0] == other.heading
             verdicts |= {"header", "doubtful"} if shared or not integers else {"header"}
+    numbered = [set(names) for names in other.numbered]
     counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
     rest = tuple(cells[1:])
     if other.features and _INTEGER_LIST.fullmatch(",".join(rest)) and kinds[cells[0]] != "number":
@@ -95,7 +96,7 @@ def judge_record(table: Table, other: Other) -> Verdicts:
         and any(names and set(names) < set(counted) for names in other.numbered)
     ):
         verdicts |= {"header", "doubtful"}
-    if len(counted) > 3 and counts_up(counted, options) and tuple(counted) in other.numbered:
+    if len(counted) > 3 and counts_up(counted, options) and set(counted) in numbered:
         verdicts |= {"header", "doubtful"} if len(counted) < len(cells) - 1 else {"header"}
     return verdicts or {"doubtful"}
 

@@ -95,7 +95,9 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
     if "doubtful" in verdicts and not is_readable(read_w(False)):
         if _uses_text(features, [*read(True, True), *read(True, False)]):
             verdicts = verdicts | {"header"}
-    return resolve(
+    lines = [record.cells for record in weights.records]
+    again: list[Outcome] = [refuse(4, why="the header again")] if lines.count(lines[0]) > 1 else []
+    return again + resolve(
         verdicts,
         {"header": lambda: read_w(True), "data": lambda: read_w(False)},
         "first record of the features",
@@ -162,8 +164,8 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
             sizes |= {len(plain) if texts else len(body)}
             if alone != "maybe" and texts:
                 names = names or tuple(plain)
-            elif alone == "header" and all(table.kind(cell) == "number" for cell in cells):
-                numbered.append(tuple(cells))
+            elif alone == "header" and all(table.kind(cell) == "number" for cell in plain):
+                numbered.append(tuple(plain))
         else:
             header = [c for c in table.records[0].cells if not is_intercept(c, options)]
             sizes |= {table.width, table.width - 1}
@@ -319,13 +321,12 @@ def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
         allowed += _match(features, model, shared, turned=False)
     if "yes" in as_columns:
         allowed.append(refuse(3, why="the weights' columns are the features"))
-        lines = [record.cells for record in weights.table.records]
-        if model.places or lines.count(lines[0]) > 1:
+        if model.places:
             allowed.append(refuse(4, places=model.places, why="a bad weight"))
     if options.auto_transpose:
         misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
         named = set(weights.labels or ()) & set(features.header or ())
-        if misfit and (weights.header is not None or not named):
+        if len(misfit) == len(allowed) and (weights.header is not None or not named):
             turned = _match(features, _turn_model(weights), shared, turned=True)
             allowed = [end for end in allowed if end not in misfit] + turned
     return allowed
@@ -412,9 +413,6 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
             return [refuse(2, 3, 4, why="no such column"), *bad]
     wanted = [model.names[n] for n in plain] if model.names is not None else []
     doubts: list[Outcome] = []
-    lines = [record.cells for record in model.table.records]
-    if lines.count(lines[0]) > 1:
-        doubts.append(refuse(4, why="the header again"))
     if named:
         assert columns is not None
         where = [[n for n, c in enumerate(columns) if c == name and n != label] for name in wanted]
@@ -483,7 +481,7 @@ def _find_label(
         return int(options.id_col) - 1
     if options.no_id_col:
         return None
-    if shared is not None:
+    if shared is not None and (columns or ("",))[0] != options.intercept:
         return 0 if shared else None
     if columns is not None and model.names is not None:
         return None if columns[0] in [model.names[n] for n in plain] else 0
