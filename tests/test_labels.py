@@ -31,7 +31,11 @@ MEANT = ("NA", "inf", "5%", "1e400", "1_000", "0x1A", "", "9" * 310)
         (["1e400"], "doubtful"),
         (["1", "2.5"], "data"),
         (["film", "action"], "header"),
-        (["film", "NA", "action"], "header"),
+        (["film", "NA", "action"], "doubtful"),
+        (["r", "4", "y", "1"], "doubtful"),
+        (["", "a", "b"], "header"),
+        (["feature", "True", "False"], "header"),
+        (["feature", "NA", "NA"], "doubtful"),
         (["", "weight"], "header"),
         (["x", "1", "0"], "doubtful"),
         (["1", "x", "2"], "doubtful"),
@@ -49,7 +53,8 @@ def test_a_record_by_itself(record: list[str], verdict: FirstRecord) -> None:
 @pytest.mark.parametrize("cell", MEANT)
 def test_a_cell_that_is_meant_as_a_number_speaks_for_data(cell: str) -> None:
     assert judge_first_record(["a", cell, "2"], POINT, FEATURES) == "doubtful"
-    assert judge_first_record(["a", "b", cell], POINT, FEATURES) == "header"
+    assert judge_first_record(["a", "b", cell], POINT, FEATURES) == "doubtful"
+    assert judge_first_record(["a", "b", cell], POINT, FEATURES, used=True) == "header"
 
 
 @pytest.mark.parametrize("corner", [*INTERCEPTS, "BIAS", "a", "A ", "off"])

@@ -30,6 +30,7 @@ def make_companion(
     label_name: str | None,
     choose: Callable[[Sample, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
     stops: bool,
+    no_id_col: bool,
     named: str | None = None,
 ) -> Companion:
     """Make a companion of a table that has the same rows as the features.
@@ -47,6 +48,8 @@ def make_companion(
         those to read as numbers.
     stops : bool
         Whether a bad record stops the run.
+    no_id_col : bool
+        Whether a first column of numbers holds no labels.
     named : str or None
         A column that an option names.
 
@@ -62,7 +65,7 @@ def make_companion(
     """
     sample = sample_table(table, read)
     check_header(sample, (label_name, named))
-    label = _find_label(sample, label_name)
+    label = _find_label(sample, label_name, no_id_col=no_id_col)
     texts, numbers = choose(sample, label)
     layout = Layout(
         table.names,
@@ -154,12 +157,13 @@ class Companion:
         return pl.DataFrame(made)
 
 
-def _find_label(sample: Sample, label_name: str | None) -> int | None:
+def _find_label(sample: Sample, label_name: str | None, *, no_id_col: bool) -> int | None:
     """Return the column of the labels: that of the features' name, or a first one of labels."""
     names = sample.names or ()
     if label_name in names and sample.width > 1:
         return names.index(label_name)
-    return find_label(sample, ColumnOptions(), ())
+    no_id_col = no_id_col and sample.kinds[0] in ("number", "empty")
+    return find_label(sample, ColumnOptions(no_id_col=no_id_col), ())
 
 
 def _columns_of(layout: Layout, parsed: ParsedRows) -> Iterator[tuple[str, pl.Series]]:

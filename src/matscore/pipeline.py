@@ -6,7 +6,7 @@ can run it anywhere: the bytes it gives depend on nothing but its arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -201,18 +201,33 @@ def _reject_faults(
     layout: Layout, chunk: Chunk | FrameChunk, parsed: ParsedRows, faults: Sequence[Fault]
 ) -> dict[int, Reject]:
     """Return the rejects of rows at fault, by their places among the parsed rows."""
-    records = find_records(chunk.data, layout.delimiter) if isinstance(chunk, Chunk) else None
+    locate = _find_places(layout, chunk)
     rejects = {}
     for fault in faults:
         record = fault.row if parsed.rows is None else int(parsed.rows[fault.row])
-        line, text = chunk.line + record, ""
-        if isinstance(chunk, Chunk) and records is not None:
-            line = chunk.line + int(records.lines[record])
-            text = chunk.data[records.starts[record] : records.ends[record]].decode()
-        column = None if fault.column is None else fault.column + 1
-        name = None if fault.column is None else layout.name_of(fault.column)
+        line, column, name, text = locate(record, fault.column)
         rejects[fault.row] = Reject(line, column, name, fault.what, fault.hint, text, fault.skipped)
     return rejects
+
+
+def _find_places(
+    layout: Layout, chunk: Chunk | FrameChunk
+) -> Callable[[int, int | None], tuple[int, int | None, str | None, str]]:
+    """Return what gives line, column, name and text of a record, or of one of its cells."""
+    if isinstance(chunk, FrameChunk):
+        return lambda record, column: (*chunk.locate(layout, record, column), "")
+    records = find_records(chunk.data, layout.delimiter)
+
+    def locate(record: int, column: int | None) -> tuple[int, int | None, str | None, str]:
+        line = chunk.line + int(records.lines[record])
+        text = chunk.data[records.starts[record] : records.ends[record]].decode()
+        return (
+            (line, None, None, text)
+            if column is None
+            else (line, column + 1, layout.name_of(column), text)
+        )
+
+    return locate
 
 
 def _drop_rows(parsed: ParsedRows, dropped: dict[int, Reject]) -> ParsedRows:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import polars as pl
-
 from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.files.encode import Columns, Format, OutputSpec
 from matscore.files.listing import Input
@@ -17,6 +15,7 @@ from matscore.files.rows import FrameChunk
 from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, open_table, read_matrix, side_of
+from matscore.files.turned import WideTable, read_wide, turn
 from matscore.matrix import Matrix, Model
 from matscore.names import quote_name, quote_names
 from matscore.options import OutputOptions, RunOptions
@@ -68,13 +67,13 @@ class Part:
         Open; its records unread, unless they had to be transposed.
     plan : Plan
         How it meets the weights.
-    turned : DataFrame or None
+    turned : FrameChunk or None
         Its rows, where the file had to be transposed.
     """
 
     table: Table
     plan: Plan
-    turned: pl.DataFrame | None
+    turned: FrameChunk | None
 
 
 def refuse_two_pipes(inputs: Sequence[str]) -> None:
@@ -164,16 +163,16 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     InputError, FileError
         It cannot be read, or not with certainty.
     """
-    matrix, side = None, side_of(table, read)
+    wide, side = None, side_of(table, read)
     if align.transpose_features:
-        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES)
-        side = side_of_matrix(matrix, table, read)
+        wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
+        side = side_of_matrix(wide, table, read)
     plan = make_plan(side, weights.side, align)
     if not plan.ok:
         return Part(table, plan, None)
     if not plan.weights_label_column and weights.matrix.fault is not None:
         raise weights.matrix.fault
-    return Part(table, plan, None if matrix is None else _turn(matrix, plan))
+    return Part(table, plan, None if wide is None else turn(wide, plan))
 
 
 def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
@@ -372,11 +371,11 @@ def iter_pairs(
 def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk | FrameChunk]:
     """Return the chunks of one part."""
     if part.turned is not None:
-        return [FrameChunk(part.table.path, part.turned, 1, row)]
+        return [replace(part.turned, row=row)]
     return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
-def side_of_matrix(matrix: Matrix, table: Table, read: ReadOptions) -> Side:
+def side_of_matrix(matrix: Matrix | WideTable, table: Table, read: ReadOptions) -> Side:
     """Return what planning needs to know of a table that is read."""
     return Side(
         matrix.path,
@@ -390,25 +389,14 @@ def side_of_matrix(matrix: Matrix, table: Table, read: ReadOptions) -> Side:
     )
 
 
-def _turn(matrix: Matrix, plan: Plan) -> pl.DataFrame:
-    """Make rows of a features matrix that was read the other way round."""
-    named = plan.features_name_column
-    values = matrix.values(label_column=named)
-    labelled = plan.label_column is not None
-    columns = {str(i + labelled): pl.Series(column) for i, column in enumerate(values)}
-    if labelled:
-        columns["0"] = pl.Series((matrix.names or ())[named:], dtype=pl.String)
-    return pl.DataFrame(columns)
-
-
 def _layout_of(part: Part, read: ReadOptions) -> Layout:
     table, plan = part.table, part.plan
-    turned = part.turned is not None
-    keys = () if turned else table.keys
+    turned = None if part.turned is None else part.turned.turned
+    keys = table.keys if turned is None else ()
     names = None if turned or table.names is None else (*table.names, *(name for name, _ in keys))
     return Layout(
         names,
-        part.turned.width if part.turned is not None else table.width,
+        table.width if turned is None else turned.width,
         plan.label_column,
         plan.kept_columns,
         plan.feature_columns,

@@ -4,6 +4,7 @@ import bz2
 import csv
 import decimal
 import gzip
+import io
 import itertools
 import json
 import lzma
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
@@ -278,6 +280,83 @@ def test_keep_cols_with_commas_in_their_names(tmp_path: Path) -> None:
     option = ("--keep-cols", '"a, b","say ""x"""')
     rows = run("classify", features, "genres.csv", *option).check(quiet=True).rows
     assert [row[1:3] for row in rows] == [["a, b", 'say "x"'], ["0012", "NA"]]
+
+
+UPRIGHT = [
+    ["film", "a", "note", "b", "year"],
+    ["x", "1", "foo", "4", "0199"],
+    ["y", "2.50", "bar, baz", "0", "2000"],
+    ["two\nlines", "", "", "1", "NA"],
+    ["z", "5%", "5", "2", "7"],
+    ["v", "3e2", 'qu"x', "1", "2001"],
+    ["w", "9e307", "", "9e307", "1"],
+]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--on-error", "reject", "--rejects", "r.csv"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--missing", "zero"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--missing", "keep", "--margin"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--missing", "skip"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--keep-cols", "all"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--keep-cols", "year,note", "-k", "1"),
+    ],
+)
+def test_transposed_features_are_scored_as_they_stand(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Rows that the weights do not know may hold any text, and bad columns are bad rows."""
+    write_csv(tmp_path / "upright.csv", UPRIGHT)
+    write_csv(tmp_path / "turned.csv", zip(*UPRIGHT, strict=True))
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["b", 1, 10], ["a", 10, 0.5]])
+    upright = run("classify", "upright.csv", "w.csv", *options, cwd=tmp_path).check()
+    expected = read_csv(tmp_path / "r.csv")[1:]
+    argv = ("classify", "turned.csv", "w.csv", "--transpose-features", *options)
+    turned = run(*argv, cwd=tmp_path).check()
+    assert turned.out == upright.out
+    assert len(turned.rows) > 3
+    rejects = read_csv(tmp_path / "r.csv")[1:]
+    # The header takes two lines; a row of the file is a column, and an overflow is of a whole one.
+    lines = {"film": 1, "a": 3, "note": 4, "b": 5, "year": 6}
+    names = [row[0] for row in UPRIGHT]
+    assert sorted(row[:5] for row in rejects) == sorted(
+        [
+            "turned.csv",
+            str(lines[name or "film"]),
+            str(names.index(label) + 1),
+            label,
+            error,
+        ]
+        for _, _, _, name, error, text in expected
+        for label in [next(csv.reader(io.StringIO(text, newline="")))[0]]
+    )
+
+
+def test_the_first_bad_column_of_transposed_features_is_named(tmp_path: Path) -> None:
+    write_csv(tmp_path / "turned.csv", zip(*UPRIGHT, strict=True))
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["b", 1, 10], ["a", 10, 0.5]])
+    argv = ("classify", "turned.csv", "w.csv", "--transpose-features")
+    said = 'turned.csv:3:4: "two\nlines": a missing value; --missing'
+    assert run(*argv, cwd=tmp_path).check(4).err.replace("\\n", "\n").startswith(said)
+    said = 'turned.csv:3:5: "z": "5%" is not a number; write 0.05 for 5%'
+    assert run(*argv, "--missing", "zero", cwd=tmp_path).check(4).err.startswith(said)
+    done = run(*argv, "--strict", cwd=tmp_path).check(3)
+    assert '"note", "year"' in done.err
+
+
+def test_transposed_features_of_typed_columns(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"film": ["a", "k", "b"], "x": [1, 7, 4], "y": [2.5, None, None]})
+    frame.write_parquet(tmp_path / "f.parquet")
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["b", 1, 10], ["a", 10, 0.5]])
+    argv = ("classify", "f.parquet", "w.csv", "--transpose-features")
+    done = run(*argv, cwd=tmp_path).check(4)
+    assert done.err.startswith('f.parquet:3:3: "y": a missing value')
+    options = ("--on-error", "reject", "--rejects", "r.csv")
+    done = run(*argv, *options, cwd=tmp_path).check()
+    assert done.rows[1:] == [["x", "14.0", "40.5", "q"]]
+    assert read_csv(tmp_path / "r.csv")[1][1:4] == ["3", "3", "y"]
 
 
 LISTS = {

@@ -329,7 +329,7 @@ def _parse_with_care(layout: Layout, chunk: Chunk) -> ParsedRows:
     frame = _read(layout, data, sorted({*layout.text_columns, *layout.feature_columns}))
     if frame.height != len(rows):
         raise RuntimeError(f"{chunk.path}: records are lost in the chunk at line {chunk.line}")
-    values, missing, bad = _parse_cells(layout, frame)
+    values, missing, bad = parse_cells(layout, frame)
     if layout.missing in ("error", "skip"):
         bad |= missing
     good: NDArray[np.bool_] = ~np.any(bad, axis=0)
@@ -357,7 +357,7 @@ def _parse_with_care(layout: Layout, chunk: Chunk) -> ParsedRows:
     )
 
 
-def _parse_cells(
+def parse_cells(
     layout: Layout, frame: pl.DataFrame
 ) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the features' values, missing cells and bad cells, each (n_features, n_rows)."""

@@ -7,15 +7,50 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.files.numbers import parse_numbers
-from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
+from matscore.files.parse import Layout, ParsedRows, Reject, parse_cells, parse_chunk
 from matscore.files.records import find_records, has_misplaced_quote
 from matscore.files.split import Chunk
 from matscore.files.typed import feature_column, label_text
 from matscore.grammar import is_number
 from matscore.product import Floats
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Where the cells of rows stand that are columns of their file.
+
+    Attributes
+    ----------
+    lines : tuple of int
+        The physical line of each record of the file, which is a column of the rows.
+    names : tuple of str, or None
+        The file's header.
+    first : int
+        Columns of the file before the first row.
+    labelled : int
+        Columns of the rows before the first record: one where the header's cells are labels.
+    """
+
+    lines: tuple[int, ...]
+    names: tuple[str, ...] | None
+    first: int
+    labelled: int
+
+    @property
+    def width(self) -> int:
+        """Columns of the rows."""
+        return len(self.lines) + self.labelled
+
+    def locate(self, row: int, column: int | None) -> tuple[int, int, str | None]:
+        """Return line, column and the column's name of a cell, or of a whole row."""
+        of_record = column is not None and column >= self.labelled
+        line = self.lines[column - self.labelled] if of_record and column is not None else 1
+        place = self.first + row
+        return line, place + 1, None if self.names is None else self.names[place]
 
 
 @dataclass(frozen=True)
@@ -32,17 +67,31 @@ class FrameChunk:
         Row of the input, from 1, at which it starts.
     row : int
         Records before it, over all inputs.
+    turned : Turned or None
+        Where the cells stand in the file, when its columns are the rows; they then are text, or
+        numbers where the file has types.
     """
 
     path: str
     frame: pl.DataFrame
     line: int
     row: int
+    turned: Turned | None = None
 
     @property
     def n_records(self) -> int:
         """Records in it."""
         return self.frame.height
+
+    def locate(
+        self, layout: Layout, row: int, column: int | None
+    ) -> tuple[int, int | None, str | None]:
+        """Return line, column and name of a cell in the file, or of a whole row."""
+        if self.turned is not None:
+            return self.turned.locate(self.line - 1 + row, column)
+        if column is None:
+            return self.line + row, None, None
+        return self.line + row, column + 1, layout.name_of(column)
 
 
 def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
@@ -66,7 +115,10 @@ def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
         Damage that no row can be blamed for, or a constant feature that is no number.
     """
     own = layout.own
-    parsed = parse_chunk(own, chunk) if isinstance(chunk, Chunk) else parse_frame(own, chunk)
+    if isinstance(chunk, Chunk):
+        parsed = parse_chunk(own, chunk)
+    else:
+        parsed = _parse_turned(own, chunk) if _holds_text(own, chunk) else parse_frame(own, chunk)
     return _add_constants(layout, chunk.path, parsed) if layout.constants else parsed
 
 
@@ -252,7 +304,45 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
     )
 
 
+def _holds_text(layout: Layout, chunk: FrameChunk) -> bool:
+    """Say whether the rows are columns of a text file, whose numbers are not read yet."""
+    columns = layout.feature_columns
+    return chunk.turned is not None and chunk.frame[str(columns[0])].dtype == pl.String
+
+
+def _parse_turned(layout: Layout, chunk: FrameChunk) -> ParsedRows:
+    """Turn rows of text into labels and numbers."""
+    from matscore.files.hints import explain_number
+
+    frame, rejects = chunk.frame, []
+    values, missing, bad = parse_cells(layout, frame)
+    if layout.missing in ("error", "skip"):
+        bad |= missing
+    good: NDArray[np.bool_] = ~np.any(bad, axis=0)
+    in_file_order = np.argsort(layout.feature_columns)
+    for at in np.flatnonzero(~good).tolist():
+        feature = in_file_order[bad[in_file_order, at].argmax()]
+        column = layout.feature_columns[feature]
+        text, skipped = frame[at, str(column)], bool(missing[feature, at])
+        error, hint = explain_number(text, layout.decimal)
+        if skipped:
+            error, hint = "a missing value", layout.missing_hint
+        reject = _reject(layout, chunk, at, column, error, hint, text)
+        rejects.append(replace(reject, skipped=skipped and layout.missing == "skip"))
+    if layout.missing == "zero":
+        values[missing] = 0.0
+    absent: NDArray[np.bool_] = np.any(missing[:, good], axis=0)
+    return ParsedRows(
+        {i: frame[str(i)].filter(pl.Series(good)) for i in layout.text_columns},
+        list(values[:, good]),
+        int(good.sum()),
+        absent if layout.missing == "keep" and absent.any() else None,
+        np.flatnonzero(good),
+        rejects,
+    )
+
+
 def _reject(
     layout: Layout, chunk: FrameChunk, at: int, column: int, error: str, hint: str, text: str
 ) -> Reject:
-    return Reject(chunk.line + at, column + 1, layout.name_of(column), error, hint, text)
+    return Reject(*chunk.locate(layout, at, column), error, hint, text)
