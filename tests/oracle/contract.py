@@ -5,13 +5,14 @@ Where the contract leaves freedom, every outcome that it allows is listed. The f
 1.  A file whose first line holds several delimiters is refused or read by one of them.
 2.  Numbers of a first record are plain integers where they have digits only; with a sign, a leading
     zero or blanks around them they may be or may not be.
-3.  A first record that is a header by its names, and as data fits in width but has text in a
-    column of numbers: a header or in doubt.
-4.  A first record of numbers, among them all of the other side's names: data or in doubt.
-5.  A first record with numbers that count up between several other cells: a header or in doubt.
-    A record that has text in a column of numbers, so that nothing can be read when it is data:
-    a header or in doubt. So too, text that names a feature of the other side, which is then used.
-    (The rules say: in doubt.)
+3.  A first record with one word at most that is a header by its names, and as data fits in width but
+    has text in a column of numbers: a header or in doubt.
+4.  A first record of numbers that are all names of the other side, in a first column without a
+    header say: data or in doubt.
+5.  A first record with numbers that count up between several other cells, or with more numbers than
+    the other side names: a header or in doubt. Text, or columns that count up, in the first record
+    of weights that cannot be read as data: a header or in doubt. So too, text that names a feature
+    of the other side, which is then used, where the files cannot be read when it is data.
 6.  A first column of numbers that are names of the other side: labels, or in doubt where they are
     fewer than two or not all of these. So too in a transposed features file, if both have a usual
     heading. Weights without a header whose first column's cells are the other side's names by number, or

@@ -53,14 +53,14 @@ def judge_alone(table: Table) -> str:
     kinds = [table.kind(cell) for cell in cells]
     if set(kinds) == {"number"}:
         return "data"
-    words = kinds.count("word")
-    could = words <= 1 if len(cells) > 1 else kinds == ["meant"]
+    first = "word" if len(cells) > 1 and cells[0].lower() in HEADINGS else kinds[0]
+    sure = {first, *kinds[1:]} == {"word"}
     named = any(
         cell in table.options.named
         for cell, kind in zip(cells, kinds, strict=True)
         if kind == "word"
     )
-    return "header" if named or not could else "maybe"
+    return "header" if named or sure else "maybe"
 
 
 def judge_record(table: Table, other: Other) -> Verdicts:
@@ -69,18 +69,17 @@ def judge_record(table: Table, other: Other) -> Verdicts:
     if alone != "maybe":
         if alone == "header" or options.headers is not None:
             return {alone}
-        if other.names and set(cells) == set(other.names):
-            return {"doubtful"}
-        same = any(names and set(names) <= set(cells) for names in other.numbered)
-        return {"data", "doubtful"} if same else {"data"}
+        same = any(set(names) == set(cells) for names in other.numbered)
+        many = len(cells) > 1 and len(set(cells)) == len(cells)
+        return {"data", "doubtful"} if same and many else {"data"}
     verdicts: Verdicts = set()
     kinds = dict(zip(cells, map(table.kind, cells), strict=True))
     if other.names and set(other.names) <= set(cells):
         if any(kinds[name] == "word" for name in other.names):
             verdicts |= _judge_fit(table, other)
     if len(cells) > 1 and cells[0].lower() in HEADINGS:
-        integers = all(map(_INTEGER.fullmatch, cells[1:]))
-        lax = all(map(_ANY_INTEGER.fullmatch, cells[1:]))
+        integers = all(_may_number(cell, table, _INTEGER) for cell in cells[1:])
+        lax = all(_may_number(cell, table, _ANY_INTEGER) for cell in cells[1:])
         taken = cells[0] in other.lax or speaks_for_intercept(cells[0], options)
         if lax and not taken and len(set(cells[1:])) == len(cells) - 1:
             shared = cells[0] and cells[0] == other.heading
@@ -101,10 +100,23 @@ def judge_record(table: Table, other: Other) -> Verdicts:
     return verdicts or {"doubtful"}
 
 
+def count_words(table: Table) -> int:
+    """Count the words of a first record."""
+    return sum(table.kind(cell) == "word" for cell in table.records[0].cells)
+
+
+def _may_number(cell: str, table: Table, integer: re.Pattern[str]) -> bool:
+    """Say whether a cell is a name under a usual heading: a number, a word, or NA and the like."""
+    kind = table.kind(cell)
+    if kind == "meant":
+        return bool(cell.strip()) and not any(char.isdigit() for char in cell)
+    return kind == "word" or bool(integer.fullmatch(cell))
+
+
 def _judge_fit(table: Table, other: Other) -> Verdicts:
     """Judge a record that has all names of the other side: do the files fit as data too?"""
     labels = table.width - 1 in other.sizes
-    if not labels and table.width not in other.sizes:
+    if count_words(table) > 1 or (not labels and table.width not in other.sizes):
         return {"header"}
     words = [n for n, cell in enumerate(table.records[0].cells) if table.kind(cell) != "number"]
     readable = labels and set(words) <= {0}
@@ -196,7 +208,7 @@ def _judge_cells(
     known = set(names or ())
     free = heading is not None and heading not in known
     usual = free and heading is not None and heading.lower() in HEADINGS
-    constant = free and heading is not None and is_intercept(heading, options)
+    constant = free and heading is not None and speaks_for_intercept(heading, options)
     plain = {cell for cell in cells if not is_intercept(cell, options)}
     most = 2 * sum(cell in known for cell in cells)
     verdicts: Verdicts
@@ -208,10 +220,7 @@ def _judge_cells(
     elif carried and free and not constant:
         whole = is_distinct_whole(cells, options) and table.kind(heading or "") == "word"
         odd = not usual and "number" in kinds and not whole
-        near = heading is not None and speaks_for_intercept(heading, options)
-        verdicts = {"labels", "numbers"} if odd or near else {"labels"}
-    elif carried and constant and set(kinds) == {"number"}:
-        verdicts = {"numbers", "doubtful"}
+        verdicts = {"labels", "numbers"} if odd else {"labels"}
     elif set(kinds) == {"number"}:
         start = read_number(cells[0], options.decimal)
         up = len(cells) > 3 and counts_up(cells, options)

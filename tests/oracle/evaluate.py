@@ -57,6 +57,7 @@ def _read_file(end: Result, truth: Table) -> list[Outcome]:
         header = tuple(truth.records[0].cells) if headed else None
         verdicts = judge_column(truth, header, None, carried=False)
         usual = header is not None and header[0].lower() in HEADINGS
+        usual = usual and not truth.options.no_id_col
         if usual or (verdicts == {"doubtful"} and headed) or len(truth.records) == headed:
             verdicts = verdicts | {"labels"}
         return resolve(

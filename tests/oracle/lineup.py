@@ -9,6 +9,7 @@ from fractions import Fraction
 from tests.oracle.decide import (
     Other,
     Verdicts,
+    count_words,
     counts_up,
     first_cells,
     is_distinct_whole,
@@ -88,12 +89,12 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         )
 
     verdicts = judge_record(features, other_f)
-    if has_text(features) and not is_readable(read_w(False)):
-        rest = replace(features, records=features.records[1:])
-        if options.transpose_features or not rest.records or not is_readable(read_w(False, rest)):
-            verdicts = verdicts | {"header"}
-    if "doubtful" in verdicts and not is_readable(read_w(False)):
-        if _uses_text(features, [*read(True, True), *read(True, False)]):
+    if has_text(features) and options.transpose_features and not is_readable(read_w(False)):
+        verdicts = verdicts | {"header"}
+    if "doubtful" in verdicts and _uses_text(features, [*read(True, True), *read(True, False)]):
+        if count_words(features) > 1:
+            verdicts = {"header"} if judge_alone(weights) == "header" else {"header", "doubtful"}
+        elif not is_readable(read_w(False)):
             verdicts = verdicts | {"header"}
     lines = [record.cells for record in weights.records]
     again: list[Outcome] = [refuse(4, why="the header again")] if lines.count(lines[0]) > 1 else []
@@ -166,6 +167,7 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
                 names = names or tuple(plain)
             elif alone == "header" and all(table.kind(cell) == "number" for cell in plain):
                 numbered.append(tuple(plain))
+            numbered.append(tuple(first_cells(table.records)))
         else:
             header = [c for c in table.records[0].cells if not is_intercept(c, options)]
             sizes |= {table.width, table.width - 1}
