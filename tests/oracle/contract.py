@@ -27,6 +27,8 @@ Where the contract leaves freedom, every outcome that it allows is listed. The f
     name: refused with 2, 3 or 4. Columns of one name that are no features: refused or left out. An
     empty category or item: refused or taken.
     A record that is the header again: a bad row, or not.
+    A word that means a missing cell where --missing-values does not replace it, in a first record:
+    a word, or in doubt.
 11. Of several faults any may be told; of a bad row any of its bad cells, also in another column
     that is read as text by no one.
     By position, names that are empty or twice: refused or not looked at.
@@ -60,6 +62,7 @@ from tests.oracle.decide import judge_record
 from tests.oracle.lineup import line_up
 from tests.oracle.outcome import Outcome, Place, Refusal, Result, Row, refuse, resolve
 from tests.oracle.reading import (
+    MISSING,
     Case,
     Options,
     RefusedError,
@@ -75,6 +78,9 @@ def list_outcomes(case: Case) -> list[Outcome] | None:
     allowed: list[Outcome] = []
     if case.options.delimiter == case.options.decimal:
         allowed.append(refuse(2, why="one character for delimiter and decimal mark"))
+    first = b"".join(line for data in case.files.values() for line in data.splitlines()[:1])
+    if case.options.missing_values and any(word.encode() in first for word in MISSING):
+        allowed.append(refuse(3, why="a word that is missing without --missing-values"))
     choices = {}
     for name, data in case.files.items():
         text = data.decode(errors="replace")

@@ -69,7 +69,7 @@ def judge_record(table: Table, other: Other) -> Verdicts:
     if alone != "maybe":
         if alone == "header" or options.headers is not None:
             return {alone}
-        same = any(set(names) == set(cells) for names in other.numbered)
+        same = any(set(names) in (set(cells), set(cells[1:])) for names in other.numbered)
         many = len(cells) > 1 and len(set(cells)) == len(cells)
         return {"data", "doubtful"} if same and many else {"data"}
     verdicts: Verdicts = set()
@@ -96,7 +96,8 @@ def judge_record(table: Table, other: Other) -> Verdicts:
     ):
         verdicts |= {"header", "doubtful"}
     if len(counted) > 3 and counts_up(counted, options) and set(counted) in numbered:
-        verdicts |= {"header", "doubtful"} if len(counted) < len(cells) - 1 else {"header"}
+        plain = counted == cells[1:] and not speaks_for_intercept(cells[0], options)
+        verdicts |= {"header"} if plain else {"header", "doubtful"}
     return verdicts or {"doubtful"}
 
 

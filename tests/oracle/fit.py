@@ -212,7 +212,10 @@ def _read_row(
     record, other = features.records[number], source.records[number]
     row = Row(features.table.name, record.line, record.text, None)
     if record.fault:
-        return replace(row, bad=frozenset({None}))
+        cells = [] if other.fault else [other.cells[n] for n in chosen]
+        sound = all(read_number(cell, options.decimal) is not None for cell in cells)
+        there = _list_there(source.table.name, other.line, () if sound else [None])
+        return replace(row, bad=frozenset({None, 0}), also=there)
     if other.fault:
         there = _list_there(source.table.name, other.line, [None])
         return replace(row, bad=frozenset({None}), also=there)

@@ -128,8 +128,9 @@ def _may_head(table: Table) -> bool:
 
 
 def is_readable(ends: Sequence[Outcome]) -> bool:
-    """Say whether a reading ends in a result."""
-    return any(isinstance(end, Result) and not end.stops for end in ends)
+    """Say whether a reading ends in a result, its first row being a good one."""
+    results = [end for end in ends if isinstance(end, Result) and not end.stops]
+    return any(not end.rows or not end.rows[0].bad for end in results)
 
 
 def _list_early(features: Table, headed: bool) -> list[Outcome]:
