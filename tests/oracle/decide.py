@@ -65,40 +65,55 @@ def judge_alone(table: Table) -> str:
 
 def judge_record(table: Table, other: Other) -> Verdicts:
     """Say what a first record may be: "header", "data" or "doubtful"."""
-    alone, cells, options = judge_alone(table), table.records[0].cells, table.options
-    if alone != "maybe":
-        if alone == "header" or options.headers is not None:
-            return {alone}
+    alone, cells = judge_alone(table), table.records[0].cells
+    if alone == "header" or table.options.headers is not None:
+        return {alone}
+    if alone == "data":
         same = any(set(names) in (set(cells), set(cells[1:])) for names in other.numbered)
         many = len(cells) > 1 and len(set(cells)) == len(cells)
         return {"data", "doubtful"} if same and many else {"data"}
-    verdicts: Verdicts = set()
-    kinds = dict(zip(cells, map(table.kind, cells), strict=True))
-    if other.names and set(other.names) <= set(cells):
-        if any(kinds[name] == "word" for name in other.names):
-            verdicts |= _judge_fit(table, other)
-    if len(cells) > 1 and cells[0].lower() in HEADINGS:
-        integers = all(_may_number(cell, table, _INTEGER) for cell in cells[1:])
-        lax = all(_may_number(cell, table, _ANY_INTEGER) for cell in cells[1:])
-        taken = cells[0] in other.lax or speaks_for_intercept(cells[0], options)
-        if lax and not taken and len(set(cells[1:])) == len(cells) - 1:
-            shared = cells[0] and cells[0] == other.heading
-            verdicts |= {"header", "doubtful"} if shared or not integers else {"header"}
-    numbered = [set(names) for names in other.numbered]
-    counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
-    rest = tuple(cells[1:])
-    if other.features and _INTEGER_LIST.fullmatch(",".join(rest)) and kinds[cells[0]] != "number":
+    verdicts = (
+        _judge_names(table, other) | _judge_usual(table, other) | _judge_counted(table, other)
+    )
+    if other.features and table.kind(cells[0]) != "number":
         verdicts |= _judge_numbered(table, other)
-    if (
-        len(counted) > 3
-        and counts_up(counted, options)
-        and any(names and set(names) < set(counted) for names in other.numbered)
-    ):
-        verdicts |= {"header", "doubtful"}
-    if len(counted) > 3 and counts_up(counted, options) and set(counted) in numbered:
-        plain = counted == cells[1:] and not speaks_for_intercept(cells[0], options)
-        verdicts |= {"header"} if plain else {"header", "doubtful"}
     return verdicts or {"doubtful"}
+
+
+def _judge_names(table: Table, other: Other) -> Verdicts:
+    """Judge a record by the names of the other side."""
+    cells = table.records[0].cells
+    if not other.names or not set(other.names) <= set(cells):
+        return set()
+    return _judge_fit(table, other) if any(table.kind(n) == "word" for n in other.names) else set()
+
+
+def _judge_usual(table: Table, other: Other) -> Verdicts:
+    """Judge a record whose first cell is a usual heading of labels."""
+    heading, *rest = table.records[0].cells
+    if not rest or heading.lower() not in HEADINGS or len(set(rest)) < len(rest):
+        return set()
+    if heading in other.lax or speaks_for_intercept(heading, table.options):
+        return set()
+    if not all(_may_number(cell, table, _ANY_INTEGER) for cell in rest):
+        return set()
+    shared = heading and heading == other.heading
+    integers = all(_may_number(cell, table, _INTEGER) for cell in rest)
+    return {"header", "doubtful"} if shared or not integers else {"header"}
+
+
+def _judge_counted(table: Table, other: Other) -> Verdicts:
+    """Judge a record with four numbers or more that count up, by those of the other side."""
+    cells = table.records[0].cells
+    counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
+    if len(counted) < 4 or not counts_up(counted, table.options):
+        return set()
+    numbered = [set(names) for names in other.numbered]
+    plain = counted == cells[1:] and not speaks_for_intercept(cells[0], table.options)
+    if set(counted) in numbered and plain:
+        return {"header"}
+    some = any(names and names <= set(counted) for names in numbered)
+    return {"header", "doubtful"} if some else set()
 
 
 def count_words(table: Table) -> int:
@@ -127,6 +142,8 @@ def _judge_fit(table: Table, other: Other) -> Verdicts:
 def _judge_numbered(table: Table, other: Other) -> Verdicts:
     """Judge a header of weights such as `film,0,1` by the rows below it."""
     rest = table.records[0].cells[1:]
+    if not _INTEGER_LIST.fullmatch(",".join(rest)):
+        return set()
     options, columns = table.options, set(other.columns) - table.options.named
     cells = first_cells(table.records)
     plain = {cell for cell in cells[1:] if not is_intercept(cell, options)}
