@@ -177,47 +177,31 @@ class _Maker:
 
     def make(self) -> Case:
         """Make the case."""
-        rng = self.rng
         if self._chance(0.1):
             return self._make_raw()
-        n = rng.randint(1, 4)
-        names = self._names(n)
-        if self.command == "fit":
-            return self._make_fit(names)
-        n_categories = rng.choice([1, 2, 2, 3, 3, 4])
-        kind = self._pick(("words", "count", "odd"), (8, 2, 1))
-        categories = rng.sample(_CATEGORIES, n_categories)
-        if kind == "count":
-            categories = [str(k) for k in range(n_categories)]
-        elif kind == "odd":
-            categories[0] = self._odd()
+        names = self._names(self.rng.randint(1, 4))
+        return self._make_fit(names) if self.command == "fit" else self._make_pair(names)
+
+    def _make_pair(self, names: Sequence[str]) -> Case:
+        """Draw features and weights, or users and items."""
+        rng, values = self.rng, dict[str, object]()
+        categories = self._categories()
         heading = self._heading(names)
         features = self._features(names, heading)
         turned = self._chance(0.9 if self.command == "recommend" else 0.25)
-        shuffled = rng.sample(names, n) if self._chance(0.5) else names
+        shuffled = rng.sample(names, len(names)) if self._chance(0.5) else names
         other = heading if self._chance(0.25) else self._heading()
         if turned:
             weights = self._table(
-                shuffled, n_categories, self._chance(0.85), other, self._chance(0.85)
+                shuffled, len(categories), self._chance(0.85), other, self._chance(0.85)
             )
         else:
             weights = self._weights(shuffled, categories, other)
-        files = {"f.csv": features, "w.csv": weights}
-        values: dict[str, object] = {}
+        files, inputs = {"f.csv": features, "w.csv": weights}, ["f.csv", "w.csv"]
         if self.command == "recommend":
-            values["transpose"] = not turned
-            values["top_k"] = rng.choice([None, None, 1, 2])
-            if self._chance(0.25):
-                values["exclude"] = "e.csv"
-                files["e.csv"] = self._pairs(features, weights)
+            self._add_pairs(files, values, turned=turned)
         else:
-            wanted = 0.85 if turned else 0.04
-            values["transpose"] = self._chance(wanted)
-            values["auto_transpose"] = self._chance(0.1)
-            values["no_intercept"] = self._chance(0.04)
-            if self._chance(0.05):
-                values["intercept"] = self._pick([*_INTERCEPTS[:3], shuffled[0]])
-        inputs = ["f.csv", "w.csv"]
+            self._add_model(values, shuffled, turned=turned)
         if self.command == "classify" and self._chance(0.12):
             files["g.csv"] = self._more_features(names, features, heading)
             inputs = ["f.csv", "g.csv", "w.csv"]
@@ -228,6 +212,32 @@ class _Maker:
             values["transpose_features"] = True
         self._add_options(values, features)
         return self._finish(files, inputs, values)
+
+    def _categories(self) -> list[str]:
+        count = self.rng.choice([1, 2, 2, 3, 3, 4])
+        kind = self._pick(("words", "count", "odd"), (8, 2, 1))
+        categories = self.rng.sample(_CATEGORIES, count)
+        if kind == "count":
+            categories = [str(k) for k in range(count)]
+        elif kind == "odd":
+            categories[0] = self._odd()
+        return categories
+
+    def _add_pairs(
+        self, files: dict[str, Draft], values: dict[str, object], *, turned: bool
+    ) -> None:
+        values["transpose"] = not turned
+        values["top_k"] = self.rng.choice([None, None, 1, 2])
+        if self._chance(0.25):
+            values["exclude"] = "e.csv"
+            files["e.csv"] = self._pairs(files["f.csv"], files["w.csv"])
+
+    def _add_model(self, values: dict[str, object], names: Sequence[str], *, turned: bool) -> None:
+        values["transpose"] = self._chance(0.85 if turned else 0.04)
+        values["auto_transpose"] = self._chance(0.1)
+        values["no_intercept"] = self._chance(0.04)
+        if self._chance(0.05) and not values["no_intercept"]:
+            values["intercept"] = self._pick([*_INTERCEPTS[:3], names[0]])
 
     def _features(self, names: Sequence[str], heading: str) -> Draft:
         """Draw a features file, perhaps with a column that the weights do not know."""

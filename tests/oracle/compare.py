@@ -50,24 +50,17 @@ def compare(case: Case, end: Outcome, done: Done, rejects: Sequence[str] | None)
         return f"exit 0, {list(end.categories)}"
     if end.more.get("free"):
         return None
-    wrong = _compare_rejects(case, end, rejects)
-    if wrong:
-        return wrong
-    text = done.out.decode()
+    return _compare_rejects(case, end, rejects) or _compare_output(case, end, done.out.decode())
+
+
+def _compare_output(case: Case, end: Result, text: str) -> str | None:
     if case.command == "check":
         return _compare_check(end, json.loads(text))
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    if case.command == "recommend":
-        return _compare_ranks(case, end, rows, case.options.top_k or _TOP_K)
-    if case.command == "explain":
-        return _compare_parts(end, rows)
-    if case.command == "evaluate":
-        return _compare_measures(end, rows)
-    if case.command == "fit":
-        return _compare_weights(end, rows)
-    if case.options.top_k is not None:
-        return _compare_ranks(case, end, rows, case.options.top_k)
-    return _compare_scores(end, rows)
+    long = case.command == "recommend" or case.options.top_k is not None
+    if case.command in _COMPARISONS:
+        return _COMPARISONS[case.command](end, rows)
+    return _compare_ranks(case, end, rows) if long else _compare_scores(end, rows)
 
 
 def _compare_refusal(end: Refusal, done: Done) -> str | None:
@@ -101,10 +94,6 @@ def _compare_rejects(case: Case, end: Result, rejects: Sequence[str] | None) -> 
         if row.text and found[5] != row.text and row.file == found[0]:
             return f"rejected text {row.text!r}, not {found[5]!r}"
     return None
-
-
-def _good(end: Result) -> list[Row]:
-    return [row for row in end.rows if not row.bad]
 
 
 def _label(row: Row, number: int) -> str:
@@ -141,28 +130,32 @@ def _compare_scores(end: Result, rows: list[list[str]]) -> str | None:
     good = _numbered(end)
     if len(rows) - 1 != len(good):
         return f"{len(good)} rows, not {len(rows) - 1}"
-    for (number, row), found in zip(good, rows[1:], strict=True):
-        if found[0] != _label(row, number):
-            return f"label {_label(row, number)!r}, not {found[0]!r}"
-        width = 1 + len(end.kept)
-        if tuple(found[1:width]) != row.kept:
-            return f"kept {row.kept}, not {found[1:width]}"
-        for n, category in enumerate(end.categories):
-            if _differs(found[width + n], row.scores[n], row.errors[n]):
-                score = row.scores[n]
-                shown = "NaN" if score is None else float(score)
-                return f"{found[0]}: {category} {shown}, not {found[width + n]}"
-        if len(end.categories) > 1 and found[-1] not in _predictions(end, row):
-            return f"{found[0]}: predicted {_predictions(end, row)}, not {found[-1]!r}"
+    both = zip(good, rows[1:], strict=True)
+    each = (_compare_row(end, row, _label(row, number), cells) for (number, row), cells in both)
+    return next((wrong for wrong in each if wrong), None)
+
+
+def _compare_row(end: Result, row: Row, label: str, cells: list[str]) -> str | None:
+    width = 1 + len(end.kept)
+    if (cells[0], *cells[1:width]) != (label, *row.kept):
+        return f"label and kept {label!r}, {row.kept}, not {cells[:width]}"
+    for n, category in enumerate(end.categories):
+        score = row.scores[n]
+        if _differs(cells[width + n], score, row.errors[n]):
+            shown = "NaN" if score is None else float(score)
+            return f"{label}: {category} {shown}, not {cells[width + n]}"
+    if len(end.categories) > 1 and cells[-1] != _predict(end, row):
+        return f"{label}: predicted {_predict(end, row)!r}, not {cells[-1]!r}"
     return None
 
 
-def _predictions(end: Result, row: Row) -> set[str]:
+def _predict(end: Result, row: Row) -> str:
     ranked = rank(row)
-    return {""} if ranked is None else {end.categories[ranked[0]]}
+    return "" if ranked is None else end.categories[ranked[0]]
 
 
-def _compare_ranks(case: Case, end: Result, rows: list[list[str]], top_k: int) -> str | None:
+def _compare_ranks(case: Case, end: Result, rows: list[list[str]]) -> str | None:
+    top_k = case.options.top_k or _TOP_K
     if wrong := _compare_heading(end, rows[0][0]):
         return wrong
     expected: list[tuple[str, str, str, Number, Fraction]] = []
@@ -273,3 +266,10 @@ def _compare_weights(end: Result, rows: list[list[str]]) -> str | None:
             if abs(Fraction(float(text)) - weight) > Fraction(1, 10**6) * scale:
                 return f"{row[0]}, {category}: {float(weight)}, not {text}"
     return None
+
+
+_COMPARISONS = {
+    "explain": _compare_parts,
+    "evaluate": _compare_measures,
+    "fit": _compare_weights,
+}

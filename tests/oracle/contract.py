@@ -2,51 +2,55 @@
 
 Where the contract leaves freedom, every outcome that it allows is listed. The freedoms:
 
-1.  A file whose first line holds several delimiters is refused or read by one of them.
-2.  Numbers of a first record are plain integers where they have digits only; with a sign, a leading
-    zero or blanks around them they may be or may not be.
-3.  A first record that is a header by its names, and as data fits in width but has text in a
-    column of numbers: a header or in doubt.
-4.  A first record of numbers, among them all of the other side's names: data or in doubt.
-5.  A first record with numbers that count up between several other cells: a header or in doubt.
-    A record that has text in a column of numbers, so that nothing can be read when it is data:
-    a header or in doubt. So too, text that names a feature of the other side, which is then used.
-    (The rules say: in doubt.)
-6.  A first column of numbers that are names of the other side: labels, or in doubt where they are
-    fewer than two or not all of these. So too in a transposed features file, if both have a usual
-    heading. Weights without a header whose first column's cells are the other side's names by number, or
-    exactly half of whose mixed cells are: labels or in doubt.
-7.  Ids, perhaps (no names, first columns of whole numbers, as many columns): in doubt or as read,
-    where other columns hold distinct whole numbers too, a file has one row, or the weights are not
+First records
+1.  Several delimiters in a first line: refused, or read by one of them.
+2.  Numbers in a header are plain integers where they have digits only; with a sign, a leading zero
+    or blanks around them they may be or may not be.
+3.  One word at most, all names of the other side, a width that fits as data too, text in a column
+    of numbers: a header or in doubt. So too text that names a feature of the other side, which is
+    then used, where nothing can be read when the record is data.
+4.  Only numbers, which are all names of the other side: data or in doubt.
+5.  Numbers that count up under a heading that is not usual, between several other cells, or more
+    than the other side names: a header or in doubt.
+6.  Weights that cannot be read as data, with text or columns that count up: a header or in doubt.
+7.  A usual heading that the other file's first column has too, before numbers; a column of the
+    weights that the options name for the features; a word that is missing unless
+    --missing-values replaces it: a header or in doubt.
+8.  `fit`, `evaluate`: files that have as many rows only with a header: a header or in doubt.
+
+First columns
+9.  Numbers that are names of the other side: labels, or in doubt where they are fewer than two, not
+    all of these, in weights without a header, or in transposed features. Exactly half of mixed
+    cells: labels or in doubt. Names more than once: numbers or in doubt.
+10. Ids, perhaps (no names, first columns of distinct whole numbers, as many columns): in doubt or
+    as read where other columns are whole numbers too, a file has one row, or the weights are not
     turned.
-8.  Same name of both first columns, numbers beside meant cells: a feature (refused) or in doubt.
-9.  Weights without row names, some of whose categories are called as features are: by position or
-    refused.
-10. Names that are empty or twice, an intercept or column that is not there, output columns of one
-    name: refused with 2, 3 or 4. Columns of one name that are no features: refused or left out. An
-    empty category or item: refused or taken.
-    A record that is the header again: a bad row, or not.
-11. Of several faults any may be told; of a bad row any of its bad cells, also in another column
-    that is read as text by no one.
-    By position, names that are empty or twice: refused or not looked at.
-12. Without names categories are numbered from 1; a label column without a name may be called
-    anything; rows without labels are numbered from 1 in a column `row`.
-13. `check` may or may not look at the rows: a bad cell may be told (4) or not.
-14. Two scores may tie where they differ by no more than the rounding error of both; a score as
-    large as float64's largest may overflow on the way.
-15. `-d ,` with `--decimal ,`: read, or refused as usage.
-16. By position, a first column of words in a features file that is as wide as the weights are long:
-    refused at its cells or by shape. One column more than features, and an intercept or as many
-    columns as the turned weights have features: labels, or in doubt. One column of words in
-    weights: refused at its place, or as names without numbers.
-    A usual heading that the other file's first column has too, before numbers: a header or in doubt.
-    A column that the options name, in the first record of weights: a header or in doubt.
-    The first bad row of either file, where two are read side by side.
-17. `fit`: features without names may be called anything; the numbers are compared where the answer
-    is unique, within 1e-6; a column of targets that mixes words and numbers is not compared.
-    Features or targets that have as many rows only when their first record is a header may be so.
-18. A truth that is a word for missing and a category: either. `evaluate` by position with the truth among the features is not compared.
-19. Truths and targets with labels that are numbers under a usual heading: labels or in doubt.
+11. One name of both first columns, not usual: numbers beside meant cells are a feature (refused) or
+    in doubt, words beside others labels or in doubt, `-1` and `5.` whole numbers or not.
+12. `--no-id-col` over labels that are sure: labels of the weights, or numbers.
+13. By position, words in a features file as wide as the weights are long: refused at its cells or
+    by shape. One column more than features, and an intercept or as many columns as the turned
+    weights have features: labels or in doubt. One column of words in weights: refused either way.
+14. Truths and targets, and `fit`'s features beside them, under a usual heading: labels or in doubt.
+
+Lining up
+15. Weights without row names, some categories being called as features are: by position or refused.
+16. Names that are empty or twice, an intercept or column that is not there, output columns of one
+    name, files without rows: refused with 2, 3 or 4. Columns of one name that are no features,
+    names of no use by position, an empty category: refused or taken. A record that is the header
+    again: a bad row, or not.
+17. Without names categories are numbered from 1, rows without labels too, in a column `row`; a
+    label column without a name may be called anything, features without names too.
+
+Refusals and numbers
+18. Of several faults any may be told; of a bad row any of its bad cells; the first bad row of
+    either file where two are read side by side. `check` may look at the rows or not. Transposed
+    features may be refused for a bad cell before they are lined up.
+19. Scores may tie that differ by no more than the rounding error of both; one as large as float64's
+    largest may overflow on the way.
+20. `fit`: numbers are compared where the answer is unique, within 1e-6; targets that mix words and
+    numbers, numbers beyond 1e±100, and truths that are a word for missing are not compared. Nor is
+    `evaluate` by position with the truth among the features.
 """
 
 from __future__ import annotations
@@ -59,6 +63,7 @@ from tests.oracle.decide import judge_record
 from tests.oracle.lineup import line_up
 from tests.oracle.outcome import Outcome, Place, Refusal, Result, Row, refuse, resolve
 from tests.oracle.reading import (
+    MISSING,
     Case,
     Options,
     RefusedError,
@@ -74,6 +79,9 @@ def list_outcomes(case: Case) -> list[Outcome] | None:
     allowed: list[Outcome] = []
     if case.options.delimiter == case.options.decimal:
         allowed.append(refuse(2, why="one character for delimiter and decimal mark"))
+    first = b"".join(line for data in case.files.values() for line in data.splitlines()[:1])
+    if case.options.missing_values and any(word.encode() in first for word in MISSING):
+        allowed.append(refuse(3, why="a word that is missing without --missing-values"))
     choices = {}
     for name, data in case.files.items():
         text = data.decode(errors="replace")
@@ -126,11 +134,13 @@ def _run(case: Case, tables: dict[str, Table]) -> list[Outcome] | None:
     each = [line_up(table, weights) for table in features]
     joined = [_join(ends) for ends in product(*each)]
     if case.command == "check":
+        joined = [new for end in joined for new in _clash(end, case)]
         return [*map(_ease, joined), *_extra_checks(joined)]
     if case.command == "recommend" and case.options.exclude:
         pairs = tables[case.options.exclude]
         joined = [new for end in joined for new in _exclude(end, pairs)]
-    return [done for end in joined for done in _settle(_clash(end, case), weights.options)]
+    joined = [new for end in joined for new in _clash(end, case)]
+    return [done for end in joined for done in _settle(end, weights.options)]
 
 
 def _join(ends: Sequence[Outcome]) -> Outcome:
@@ -178,10 +188,10 @@ def _extra_checks(ends: Sequence[Outcome]) -> Iterator[Outcome]:
             yield refuse(4, why="a bad row")
 
 
-def _clash(end: Outcome, case: Case) -> Outcome:
+def _clash(end: Outcome, case: Case) -> list[Outcome]:
     """Refuse output columns of one name."""
     if isinstance(end, Refusal):
-        return end
+        return [end]
     names = [end.label if end.label is not None else "" if end.labelled else "row", *end.kept]
     if case.command == "explain":
         names += ["category", "feature", "value", "weight", "contribution"]
@@ -192,9 +202,10 @@ def _clash(end: Outcome, case: Case) -> Outcome:
     else:
         names += list(end.categories)
         names += ["prediction"] if len(end.categories) > 1 else []
+    clash = refuse(2, 3, 4, why="output columns of one name")
     if len(set(names)) < len(names):
-        return refuse(2, 3, 4, why="output columns of one name")
-    return end
+        return [clash]
+    return [end, clash] if names[0] == "" and "label" in names else [end]
 
 
 def _settle(end: Outcome, options: Options) -> Iterator[Outcome]:

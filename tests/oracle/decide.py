@@ -53,57 +53,86 @@ def judge_alone(table: Table) -> str:
     kinds = [table.kind(cell) for cell in cells]
     if set(kinds) == {"number"}:
         return "data"
-    words = kinds.count("word")
-    could = words <= 1 if len(cells) > 1 else kinds == ["meant"]
+    first = "word" if len(cells) > 1 and cells[0].lower() in HEADINGS else kinds[0]
+    sure = {first, *kinds[1:]} == {"word"}
     named = any(
         cell in table.options.named
         for cell, kind in zip(cells, kinds, strict=True)
         if kind == "word"
     )
-    return "header" if named or not could else "maybe"
+    return "header" if named or sure else "maybe"
 
 
 def judge_record(table: Table, other: Other) -> Verdicts:
     """Say what a first record may be: "header", "data" or "doubtful"."""
-    alone, cells, options = judge_alone(table), table.records[0].cells, table.options
-    if alone != "maybe":
-        if alone == "header" or options.headers is not None:
-            return {alone}
-        if other.names and set(cells) == set(other.names):
-            return {"doubtful"}
-        same = any(names and set(names) <= set(cells) for names in other.numbered)
-        return {"data", "doubtful"} if same else {"data"}
-    verdicts: Verdicts = set()
-    kinds = dict(zip(cells, map(table.kind, cells), strict=True))
-    if other.names and set(other.names) <= set(cells):
-        if any(kinds[name] == "word" for name in other.names):
-            verdicts |= _judge_fit(table, other)
-    if len(cells) > 1 and cells[0].lower() in HEADINGS:
-        integers = all(map(_INTEGER.fullmatch, cells[1:]))
-        lax = all(map(_ANY_INTEGER.fullmatch, cells[1:]))
-        taken = cells[0] in other.lax or speaks_for_intercept(cells[0], options)
-        if lax and not taken and len(set(cells[1:])) == len(cells) - 1:
-            shared = cells[0] and cells[0] == other.heading
-            verdicts |= {"header", "doubtful"} if shared or not integers else {"header"}
-    counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
-    rest = tuple(cells[1:])
-    if other.features and _INTEGER_LIST.fullmatch(",".join(rest)) and kinds[cells[0]] != "number":
+    alone, cells = judge_alone(table), table.records[0].cells
+    if alone == "header" or table.options.headers is not None:
+        return {alone}
+    if alone == "data":
+        same = any(set(names) in (set(cells), set(cells[1:])) for names in other.numbered)
+        many = len(cells) > 1 and len(set(cells)) == len(cells)
+        return {"data", "doubtful"} if same and many else {"data"}
+    verdicts = (
+        _judge_names(table, other) | _judge_usual(table, other) | _judge_counted(table, other)
+    )
+    if other.features and table.kind(cells[0]) != "number":
         verdicts |= _judge_numbered(table, other)
-    if (
-        len(counted) > 3
-        and counts_up(counted, options)
-        and any(names and set(names) < set(counted) for names in other.numbered)
-    ):
-        verdicts |= {"header", "doubtful"}
-    if len(counted) > 3 and counts_up(counted, options) and tuple(counted) in other.numbered:
-        verdicts |= {"header", "doubtful"} if len(counted) < len(cells) - 1 else {"header"}
     return verdicts or {"doubtful"}
+
+
+def _judge_names(table: Table, other: Other) -> Verdicts:
+    """Judge a record by the names of the other side."""
+    cells = table.records[0].cells
+    if not other.names or not set(other.names) <= set(cells):
+        return set()
+    return _judge_fit(table, other) if any(table.kind(n) == "word" for n in other.names) else set()
+
+
+def _judge_usual(table: Table, other: Other) -> Verdicts:
+    """Judge a record whose first cell is a usual heading of labels."""
+    heading, *rest = table.records[0].cells
+    if not rest or heading.lower() not in HEADINGS or len(set(rest)) < len(rest):
+        return set()
+    if heading in other.lax or speaks_for_intercept(heading, table.options):
+        return set()
+    if not all(_may_number(cell, table, _ANY_INTEGER) for cell in rest):
+        return set()
+    shared = heading and heading == other.heading
+    integers = all(_may_number(cell, table, _INTEGER) for cell in rest)
+    return {"header", "doubtful"} if shared or not integers else {"header"}
+
+
+def _judge_counted(table: Table, other: Other) -> Verdicts:
+    """Judge a record with four numbers or more that count up, by those of the other side."""
+    cells = table.records[0].cells
+    counted = [cell for cell in cells if _INTEGER.fullmatch(cell)]
+    if len(counted) < 4 or not counts_up(counted, table.options):
+        return set()
+    numbered = [set(names) for names in other.numbered]
+    plain = counted == cells[1:] and not speaks_for_intercept(cells[0], table.options)
+    if set(counted) in numbered and plain:
+        return {"header"}
+    some = any(names and names <= set(counted) for names in numbered)
+    return {"header", "doubtful"} if some else set()
+
+
+def count_words(table: Table) -> int:
+    """Count the words of a first record."""
+    return sum(table.kind(cell) == "word" for cell in table.records[0].cells)
+
+
+def _may_number(cell: str, table: Table, integer: re.Pattern[str]) -> bool:
+    """Say whether a cell is a name under a usual heading: a number, a word, or NA and the like."""
+    kind = table.kind(cell)
+    if kind == "meant":
+        return bool(cell.strip()) and not any(char.isdigit() for char in cell)
+    return kind == "word" or bool(integer.fullmatch(cell))
 
 
 def _judge_fit(table: Table, other: Other) -> Verdicts:
     """Judge a record that has all names of the other side: do the files fit as data too?"""
     labels = table.width - 1 in other.sizes
-    if not labels and table.width not in other.sizes:
+    if count_words(table) > 1 or (not labels and table.width not in other.sizes):
         return {"header"}
     words = [n for n, cell in enumerate(table.records[0].cells) if table.kind(cell) != "number"]
     readable = labels and set(words) <= {0}
@@ -113,16 +142,19 @@ def _judge_fit(table: Table, other: Other) -> Verdicts:
 def _judge_numbered(table: Table, other: Other) -> Verdicts:
     """Judge a header of weights such as `film,0,1` by the rows below it."""
     rest = table.records[0].cells[1:]
+    if not _INTEGER_LIST.fullmatch(",".join(rest)):
+        return set()
     options, columns = table.options, set(other.columns) - table.options.named
     cells = first_cells(table.records)
     plain = {cell for cell in cells[1:] if not is_intercept(cell, options)}
-    if columns and all(table.kind(cell) == "word" for cell in cells):
+    if columns and 2 * sum(cell in columns for cell in cells) > len(cells):
         fits = plain | ({cells[0]} - {c for c in cells if is_intercept(c, options)}) <= columns
     else:
         fits = len(table.records) in other.sizes
     if len(rest) > 3 and counts_up(rest, options):
         return {"doubtful"} if fits else {"header", "doubtful"}
-    matched = len(plain & columns) > 1 and len(columns - plain) <= 1 and plain <= columns
+    left = columns - plain - set(other.columns[:1])
+    matched = len(plain & columns) > 1 and not left and plain <= columns
     if rest == ["0", "1"] and matched and not fits:
         return {"header"} if table.kind(cells[0]) == "word" else {"header", "doubtful"}
     return set()
@@ -139,9 +171,14 @@ def counts_up(cells: Sequence[str], options: Options) -> bool:
 
 def is_distinct_whole(cells: Sequence[str], options: Options) -> bool:
     """Say whether cells are whole numbers, no two the same."""
+    numbers = {read_number(cell, options.decimal) for cell in cells}
+    return is_whole(cells, options) and len(numbers) == len(cells)
+
+
+def is_whole(cells: Sequence[str], options: Options) -> bool:
+    """Say whether cells are whole numbers."""
     numbers = [read_number(cell, options.decimal) for cell in cells]
-    whole = all(number is not None and number.denominator == 1 for number in numbers)
-    return whole and len(set(numbers)) == len(numbers)
+    return all(number is not None and number.denominator == 1 for number in numbers)
 
 
 def first_cells(records: Sequence[Record]) -> list[str]:
@@ -189,7 +226,7 @@ def _judge_cells(
     known = set(names or ())
     free = heading is not None and heading not in known
     usual = free and heading is not None and heading.lower() in HEADINGS
-    constant = free and heading is not None and is_intercept(heading, options)
+    constant = free and heading is not None and speaks_for_intercept(heading, options)
     plain = {cell for cell in cells if not is_intercept(cell, options)}
     most = 2 * sum(cell in known for cell in cells)
     verdicts: Verdicts
@@ -199,10 +236,9 @@ def _judge_cells(
         sure = header is not None and len(plain) > 1 and len(known - plain) < 2
         verdicts = {"labels"} if sure else {"labels", "doubtful"}
     elif carried and free and not constant:
-        odd = not usual and "number" in kinds and not is_distinct_whole(cells, options)
+        whole = is_distinct_whole(cells, options) and table.kind(heading or "") == "word"
+        odd = not usual and "number" in kinds and not whole
         verdicts = {"labels", "numbers"} if odd else {"labels"}
-    elif carried and constant and set(kinds) == {"number"}:
-        verdicts = {"numbers", "doubtful"}
     elif set(kinds) == {"number"}:
         start = read_number(cells[0], options.decimal)
         up = len(cells) > 3 and counts_up(cells, options)
@@ -212,6 +248,7 @@ def _judge_cells(
         verdicts = {"doubtful"} | some if most >= len(cells) else verdicts
     elif "word" not in kinds:
         verdicts = {"doubtful"} if usual else {"numbers"}
+        verdicts |= {"doubtful"} if most >= len(cells) else set()
     elif most == len(cells):
         verdicts = {"labels", "doubtful"}
     else:

@@ -8,8 +8,8 @@ from fractions import Fraction
 from tests.oracle.contract import list_first_places
 from tests.oracle.decide import Other, judge_column, judge_record
 from tests.oracle.lineup import is_readable, line_up
-from tests.oracle.outcome import Outcome, Refusal, Result, Row, refuse, resolve
-from tests.oracle.reading import Record, Table, is_missing
+from tests.oracle.outcome import Outcome, Place, Refusal, Result, Row, refuse, resolve
+from tests.oracle.reading import HEADINGS, Record, Table, is_missing
 from tests.oracle.score import rank
 
 
@@ -18,7 +18,10 @@ def evaluate(features: Table, weights: Table, truth: Table | None) -> list[Outco
     allowed: list[Outcome] = []
     if truth is None and not _match_by_name(features, weights):
         return None
-    for end in line_up(features, weights):
+    ends = line_up(features, weights)
+    if truth is None and not any(isinstance(e, Result) and e.more["named"] for e in ends):
+        allowed.append(refuse(3, why="the truth may be one of the features"))
+    for end in ends:
         if isinstance(end, Refusal):
             allowed.append(end)
             if truth is not None and len(truth.records) != len(features.records):
@@ -53,7 +56,9 @@ def _read_file(end: Result, truth: Table) -> list[Outcome]:
     def read(headed: bool) -> list[Outcome]:
         header = tuple(truth.records[0].cells) if headed else None
         verdicts = judge_column(truth, header, None, carried=False)
-        if (verdicts == {"doubtful"} and headed) or len(truth.records) == headed:
+        usual = header is not None and header[0].lower() in HEADINGS
+        usual = usual and not truth.options.no_id_col
+        if usual or (verdicts == {"doubtful"} and headed) or len(truth.records) == headed:
             verdicts = verdicts | {"labels"}
         return resolve(
             verdicts,
@@ -89,11 +94,12 @@ def _choose(
         return [refuse(2, 3, 4, why="which truth?")]
     else:
         column = truth.width - 1
-    if any(r.fault for r in records) or len(records) != len(end.rows):
+    broken = any(r.fault for r in records) and not truth.options.reject
+    if broken or len(records) != len(end.rows):
         return [refuse(3, 4, why="rows of the truths")]
     if labelled and end.labelled:
         for record, row in zip(records, end.rows, strict=True):
-            if row.label is not None and record.cells[0] != row.label:
+            if row.label is not None and not record.fault and record.cells[0] != row.label:
                 return [refuse(3, 4, why="labels differ")]
     return _compare(end, truth, records, column)
 
@@ -109,7 +115,8 @@ def _compare(end: Result, table: Table, records: list[Record], column: int) -> l
     unpredicted = 0
     for record, row in zip(records, end.rows, strict=True):
         if row.bad or record.fault:
-            rows.append(row)
+            there: frozenset[Place] = frozenset({(table.name, record.line, None)})
+            rows.append(row if row.bad else replace(row, bad=frozenset({None}), also=there))
             continue
         truth = record.cells[column]
         if is_missing(truth, options) or truth not in end.categories:

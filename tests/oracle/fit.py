@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from tests.oracle.contract import list_first_places
 from tests.oracle.decide import Other, Verdicts, judge_column, judge_record
-from tests.oracle.lineup import Side, has_text, is_readable
+from tests.oracle.lineup import has_text, is_readable
 from tests.oracle.outcome import Number, Outcome, Place, Result, Row, refuse, resolve
 from tests.oracle.reading import HEADINGS, Table, is_missing, read_number
+from tests.oracle.sides import Side
 
 
 def fit(tables: list[Table]) -> list[Outcome]:
@@ -72,19 +73,11 @@ def _read_columns(features: Side, targets: Side | None) -> list[Outcome]:
 
 def _judge(side: Side, other: Side | None, *, is_target: bool = False) -> Verdicts:
     """Judge a first column where there are no names of features to compare with."""
-    options = side.table.options
-    target = options.target
-    if options.no_id_col and not is_target:
-        return {"numbers"}
+    named = _judge_by_options(side, is_target=is_target)
+    if named is not None:
+        return named
     heading = side.header[0] if side.header else None
-    if options.id_col is not None and heading is not None:
-        if heading == options.id_col:
-            return {"labels"}
-        if options.id_col in (side.header or ()):
-            return {"numbers"}
-    if target is not None and heading == target:
-        return {"numbers"}
-    if heading is not None and side.table.width > 1 and not options.no_id_col:
+    if heading is not None and side.table.width > 1 and not side.table.options.no_id_col:
         if other is not None and other.header and other.header[0] == heading:
             other_is_wide = other.table.width > 1
             return {"labels"} if other_is_wide else {"labels", "numbers", "doubtful"}
@@ -93,40 +86,62 @@ def _judge(side: Side, other: Side | None, *, is_target: bool = False) -> Verdic
     return judge_column(side.table, side.header, None, carried=False, fit=True)
 
 
+def _judge_by_options(side: Side, *, is_target: bool) -> Verdicts | None:
+    """Judge a first column by the options; None where they do not say."""
+    options, header = side.table.options, side.header or ()
+    if options.no_id_col and not is_target:
+        return {"numbers"}
+    if options.id_col is not None and (options.id_col in header or not (header or is_target)):
+        return {"labels"} if not header or header[0] == options.id_col else {"numbers"}
+    if options.target is not None and header and header[0] == options.target:
+        return {"numbers"}
+    return None
+
+
 def _learn(features: Side, targets: Side | None) -> list[Outcome]:
     """Read the rows that are learned, and solve."""
-    options = features.table.options
+    options, header = features.table.options, features.header
     label = _find_label(features)
-    if label == -1:
+    if label == -1 or (options.id_col is not None and options.id_col == options.target):
         return [refuse(2, 3, 4, why="no such column")]
-    header = features.header
-    out = {label} if label is not None else set()
+    out = {label}
     if targets is None:
-        assert options.target is not None
-        if not header or header.count(options.target) != 1:
+        if not header or header.count(options.target or "") != 1:
             return [refuse(2, 3, 4, why="no such target")]
-        chosen = [header.index(options.target)]
-        source, names = features, tuple(options.target for _ in chosen)
+        chosen = [header.index(options.target or "")]
+        names: tuple[str, ...] = (options.target or "",)
         out |= set(chosen)
     else:
-        source = targets
         chosen = list(range(int(targets.labelled), targets.table.width))
         names = targets.names or tuple(f"y{n + 1}" for n in range(len(chosen)))
-        if len(source.records) != len(features.records):
-            return [refuse(3, 4, why="rows of the targets")]
     columns = [n for n in range(features.table.width) if n not in out]
-    if not columns or not chosen:
-        return [refuse(2, 3, 4, why="nothing to learn")]
-    plain = [header[n] for n in columns] if header else ["" for _ in columns]
-    if header and (len(set(plain)) < len(plain) or "" in plain):
-        return [refuse(3, 4, why="names of features")]
-    if len(set(names)) < len(names) or "" in names:
-        return [refuse(3, 4, why="names of targets")]
+    plain = tuple(header[n] if header else "" for n in columns)
+    wrong = _find_fault(features, targets, label, plain, names)
+    if wrong is not None:
+        return [wrong]
+    return _solve(features, targets or features, columns, chosen, (plain, names))
+
+
+def _find_fault(
+    features: Side,
+    targets: Side | None,
+    label: int | None,
+    plain: tuple[str, ...],
+    names: tuple[str, ...],
+) -> Outcome | None:
+    """Find what keeps two tables from being learned from."""
+    if targets is not None and len(targets.records) != len(features.records):
+        return refuse(3, 4, why="rows of the targets")
+    if not plain or not names:
+        return refuse(2, 3, 4, why="nothing to learn")
+    for some in (plain if features.header else (), names):
+        if len(set(some)) < len(some) or "" in some:
+            return refuse(3, 4, why="names of features or targets")
     if targets is not None and label is not None and targets.labelled:
         both = zip(features.records, targets.records, strict=True)
         if any(a.cells[label] != b.cells[0] for a, b in both if not a.fault and not b.fault):
-            return [refuse(3, 4, why="labels differ")]
-    return _solve(features, source, columns, chosen, (tuple(plain), names))
+            return refuse(3, 4, why="labels differ")
+    return None
 
 
 def _find_label(features: Side) -> int | None:
@@ -165,7 +180,8 @@ def _solve(
         whole = next((r for r in features.records if not r.fault), features.table.records[0])
         texts = [whole.cells[n] for n in columns]
         numbers = [read_number(cell, options.decimal) for cell in texts]
-        return ends + ([refuse(3, why="a column of text")] if None in numbers else [])
+        unsure = None in numbers or (not categories and kinds != {"number"})
+        return ends + ([refuse(3, why="a column of text")] if unsure else [])
     good = [row for row in rows if not row.bad]
     if categories:
         found = sorted({row.kept[0] for row in good})
@@ -177,7 +193,8 @@ def _solve(
     if intercept is None:
         intercept = len(good) > len(columns)
     matrix = [[n for n in row.values if n is not None] + [Fraction(1)] * intercept for row in good]
-    if any(abs(number) > 10**100 for row in [*matrix, *targets] for number in row):
+    sizes = [abs(number) for row in [*matrix, *targets] for number in row if number]
+    if any(not Fraction(1, 10**100) < size < 10**100 for size in sizes):
         return [Result((), (), more={"free": True}), refuse(4, why="numbers too large")]
     solved = solve_least_squares(matrix, targets)
     result = Result(
@@ -189,7 +206,8 @@ def _solve(
         intercept=() if intercept else None,
         more={"categories": categories},
     )
-    few = len(good) < 2 or (categories and len(names[1]) < 2)
+    twice = features.header is not None and len(set(features.header)) < len(features.header)
+    few = twice or len(good) < 2 or (categories and len(names[1]) < 2)
     return [result, refuse(3, 4, why="too few rows")] if few or not solved else [result]
 
 
@@ -207,7 +225,10 @@ def _read_row(
     record, other = features.records[number], source.records[number]
     row = Row(features.table.name, record.line, record.text, None)
     if record.fault:
-        return replace(row, bad=frozenset({None}))
+        cells = [] if other.fault else [other.cells[n] for n in chosen]
+        sound = all(read_number(cell, options.decimal) is not None for cell in cells)
+        there = _list_there(source.table.name, other.line, () if sound else [None])
+        return replace(row, bad=frozenset({None, 0}), also=there)
     if other.fault:
         there = _list_there(source.table.name, other.line, [None])
         return replace(row, bad=frozenset({None}), also=there)

@@ -9,39 +9,18 @@ from fractions import Fraction
 from tests.oracle.decide import (
     Other,
     Verdicts,
+    count_words,
     counts_up,
     first_cells,
-    is_distinct_whole,
     is_intercept,
     judge_alone,
     judge_column,
     judge_record,
 )
 from tests.oracle.outcome import Outcome, Place, Refusal, Result, refuse, resolve
-from tests.oracle.reading import HEADINGS, Options, Record, Table, read_number
+from tests.oracle.reading import Options, Table, read_number
 from tests.oracle.score import score_rows
-
-
-@dataclass(frozen=True)
-class Side:
-    """A table read in one way: its header and whether its first column holds labels."""
-
-    table: Table
-    header: tuple[str, ...] | None
-    labelled: bool = False
-
-    @property
-    def records(self) -> list[Record]:
-        return self.table.records[self.header is not None :]
-
-    @property
-    def names(self) -> tuple[str, ...] | None:
-        """The names of the columns that hold numbers."""
-        return None if self.header is None else self.header[self.labelled :]
-
-    @property
-    def labels(self) -> tuple[str, ...] | None:
-        return tuple(first_cells(self.records)) if self.labelled else None
+from tests.oracle.sides import Side, judge_ids, judge_shared, may_be_ids, number_alike
 
 
 @dataclass(frozen=True)
@@ -78,7 +57,7 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         bare = replace(options, id_col=None, keep_cols=(), truth=None)
         verdicts = judge_record(weights, other_w)
         verdicts = verdicts | judge_record(replace(weights, options=bare), other_w)
-        if has_text(weights) and not is_readable(read(f, False, table)):
+        if _may_head(weights) and not is_readable(read(f, False, table)):
             verdicts = verdicts | {"header"}
         return resolve(
             verdicts,
@@ -87,14 +66,16 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         )
 
     verdicts = judge_record(features, other_f)
-    if has_text(features) and len(features.records) > 1:
-        rest = replace(features, records=features.records[1:])
-        if not is_readable(read_w(False)) and not is_readable(read_w(False, rest)):
+    if has_text(features) and options.transpose_features and not is_readable(read_w(False)):
+        verdicts = verdicts | {"header"}
+    if "doubtful" in verdicts and _uses_text(features, [*read(True, True), *read(True, False)]):
+        if count_words(features) > 1:
+            verdicts = {"header"} if judge_alone(weights) == "header" else {"header", "doubtful"}
+        elif not is_readable(read_w(False)):
             verdicts = verdicts | {"header"}
-    if "doubtful" in verdicts and not is_readable(read_w(False)):
-        if _uses_text(features, [*read(True, True), *read(True, False)]):
-            verdicts = verdicts | {"header"}
-    return resolve(
+    lines = [record.cells for record in weights.records]
+    again: list[Outcome] = [refuse(4, why="the header again")] if lines.count(lines[0]) > 1 else []
+    return again + resolve(
         verdicts,
         {"header": lambda: read_w(True), "data": lambda: read_w(False)},
         "first record of the features",
@@ -116,17 +97,25 @@ def _uses_text(table: Table, ends: Sequence[Outcome]) -> bool:
     )
 
 
+def _may_head(table: Table) -> bool:
+    """Say whether a first record in doubt has text, or numbers its columns."""
+    return has_text(table) or (
+        judge_alone(table) == "maybe" and counts_up(table.records[0].cells[1:], table.options)
+    )
+
+
 def is_readable(ends: Sequence[Outcome]) -> bool:
-    """Say whether a reading ends in a result."""
-    return any(isinstance(end, Result) and not end.stops for end in ends)
+    """Say whether a reading ends in a result, its first row being a good one."""
+    results = [end for end in ends if isinstance(end, Result) and not end.stops]
+    return any(not end.rows or not end.rows[0].bad for end in results)
 
 
 def _list_early(features: Table, headed: bool) -> list[Outcome]:
     """List the bad cells of a transposed features file, which is read before it is lined up."""
     if not features.options.transpose_features:
         return []
-    places = [
-        (features.name, record.line, column)
+    places: list[Place] = [
+        (features.name, record.line, None if record.fault else column)
         for record in features.records[headed:]
         for column, cell in enumerate(record.cells, 1)
         if record.fault or features.kind(cell) != "number"
@@ -154,8 +143,9 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
             sizes |= {len(plain) if texts else len(body)}
             if alone != "maybe" and texts:
                 names = names or tuple(plain)
-            elif alone == "header" and all(table.kind(cell) == "number" for cell in cells):
-                numbered.append(tuple(cells))
+            elif alone == "header" and all(table.kind(cell) == "number" for cell in plain):
+                numbered.append(tuple(plain))
+            numbered.append(tuple(first_cells(table.records)))
         else:
             header = [c for c in table.records[0].cells if not is_intercept(c, options)]
             sizes |= {table.width, table.width - 1}
@@ -190,15 +180,16 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
     verdicts = judge_column(weights.table, weights.header, names, carried=carried)
     f_verdicts: Verdicts | None = None
     heads = [side.header[0] if side.header else None for side in (features, weights)]
+    turned = options.transpose or options.auto_transpose
     again = weights.header is not None and heads[0] in weights.header[1:]
-    if heads[0] is not None and heads[0] == heads[1] and carried and not again:
-        verdicts = _judge_shared(weights, options)
+    if heads[0] is not None and heads[0] == heads[1] and carried and not again and turned:
+        verdicts = judge_shared(weights, options)
         f_verdicts = verdicts
     elif options.id_col is not None and options.transpose and heads[0] is None and heads[1] is None:
         verdicts = {"labels"} if options.id_col == "1" else verdicts | {"labels"}
-    elif _may_be_ids(features, weights):
-        verdicts = _judge_ids(features, weights, verdicts)
-    elif options.transpose_features and _number_alike(features, weights):
+    elif may_be_ids(features, weights):
+        verdicts = judge_ids(features, weights, verdicts)
+    elif options.transpose_features and number_alike(features, weights):
         verdicts = {"labels", "doubtful"}
 
     def go(labelled: bool) -> list[Outcome]:
@@ -222,67 +213,14 @@ def _feature_names(features: Side) -> tuple[str, ...] | None:
     return tuple(cells) if cells and texts and features.table.width > 1 else None
 
 
-def _number_alike(features: Side, weights: Side) -> bool:
-    """Say whether transposed features and weights number their rows alike."""
-    cells = [first_cells(side.records) for side in (features, weights)]
-    plain = {cell for cell in cells[1] if not is_intercept(cell, features.table.options)}
-    return bool(plain) and plain <= set(cells[0])
-
-
-def _judge_shared(weights: Side, options: Options) -> Verdicts:
-    """Judge first columns that both files call by one name, labels or a feature."""
-    cells = first_cells(weights.records)
-    kinds = {weights.table.kind(cell) for cell in cells}
-    assert weights.header is not None
-    if kinds == {"word"}:
-        return {"labels"}
-    if options.no_id_col and "word" not in kinds:
-        usual = weights.header[0].lower() in HEADINGS
-        return {"labels", "numbers"} if usual else {"numbers"}
-    if options.id_col == weights.header[0] or weights.header[0].lower() in HEADINGS:
-        return {"labels"}
-    if kinds == {"number"}:
-        up = len(cells) > 3 and counts_up(cells, options)
-        if up:
-            return {"labels"}
-        return {"doubtful"} if is_distinct_whole(cells, options) else {"numbers"}
-    return {"doubtful", "numbers"} if "word" not in kinds else {"doubtful", "labels"}
-
-
-def _may_be_ids(features: Side, weights: Side) -> bool:
-    """Say whether neither file has names and both first columns look like ids."""
-    options = features.table.options
-    if features.header is not None or weights.header is not None:
-        return False
-    if options.no_id_col or options.id_col is not None:
-        return False
-    tables = (features, weights)
-    if features.table.width != weights.table.width or features.table.width < 2:
-        return False
-    return all(is_distinct_whole(first_cells(side.records), options) for side in tables)
-
-
-def _judge_ids(features: Side, weights: Side, verdicts: Verdicts) -> Verdicts:
-    """Judge first columns of whole numbers by the columns beside them."""
-    options = features.table.options
-    columns = [
-        [record.cells[n] for record in side.records if not record.fault]
-        for side in (features, weights)
-        for n in range(1, features.table.width)
-    ]
-    plain = not any(is_distinct_whole(column, options) for column in columns)
-    if options.transpose and plain:
-        few = any(len(side.records) < 2 for side in (features, weights))
-        return {"doubtful"} | (verdicts if few else set())
-    return verdicts | {"doubtful"}
-
-
 def _read_features(features: Side, weights: Side, *, shared: bool | None) -> list[Outcome]:
     """Decide the orientation, and with it the features' first column."""
     options = features.table.options
     if options.transpose_features:
         names = weights.labels if not options.transpose else weights.names
         verdicts = judge_column(features.table, features.header, names, carried=False)
+        if options.id_col == (features.header[0] if features.header else "1"):
+            verdicts = {"labels"}
         return resolve(
             verdicts,
             {
@@ -310,7 +248,7 @@ def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
     if options.auto_transpose:
         misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
         named = set(weights.labels or ()) & set(features.header or ())
-        if misfit and (weights.header is not None or not named):
+        if len(misfit) == len(allowed) and (weights.header is not None or not named):
             turned = _match(features, _turn_model(weights), shared, turned=True)
             allowed = [end for end in allowed if end not in misfit] + turned
     return allowed
@@ -369,11 +307,8 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
     """Match the features with the model by name or by position, and score."""
     options = features.table.options
     flipped = options.transpose_features
-    if flipped:
-        columns, n_columns = features.labels, len(features.records)
-    else:
-        columns, n_columns = features.header, features.table.width
-    named = columns is not None and model.names is not None
+    columns = features.labels if flipped else features.header
+    n_columns = len(features.records) if flipped else features.table.width
     intercept = [
         n
         for n, name in enumerate(model.names or ())
@@ -384,46 +319,39 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
     bad: list[Outcome] = []
     if model.places:
         bad = [refuse(4, places=model.places, why="a bad weight")]
-    misfit: list[Outcome] = [refuse(3, why="no fit"), *bad]
     if len(intercept) > 1 or not plain:
         return [refuse(3, 4, why="intercepts"), *bad]
     if options.intercept is not None and not intercept:
         return [refuse(2, 3, 4, why="no such intercept"), *bad]
-    label: int | None = None
-    if not flipped:
-        try:
-            label = _find_label(columns, n_columns, model, plain, shared, options)
-        except LookupError:
-            return [refuse(2, 3, 4, why="no such column"), *bad]
+    label = None if flipped else _find_label(columns, n_columns, model, plain, shared, options)
+    kept = columns or [str(n + 1) for n in range(n_columns)]
+    if label == -1 or any(name not in kept for name in options.keep_cols):
+        return [refuse(2, 3, 4, why="no such column"), *bad]
     wanted = [model.names[n] for n in plain] if model.names is not None else []
-    doubts: list[Outcome] = []
-    lines = [record.cells for record in model.table.records]
-    if lines.count(lines[0]) > 1:
-        doubts.append(refuse(4, why="the header again"))
-    if named:
-        assert columns is not None
-        where = [[n for n, c in enumerate(columns) if c == name and n != label] for name in wanted]
-        if not all(where):
-            return misfit
-        if any(len(found) > 1 for found in where) or len(set(wanted)) < len(wanted):
-            return [refuse(3, 4, why="duplicate features"), *bad]
-        if "" in wanted:
-            return [refuse(3, 4, why="empty name"), *bad]
-        order = [found[0] for found in where]
+    by_name = columns is not None and model.names is not None
+    if by_name:
+        order, doubts = _match_names(columns or (), wanted, label), list[Outcome]()
     else:
         order = [n for n in range(n_columns) if n != label]
-        if len(order) != len(plain):
-            return misfit
-        doubts += _doubt_position(features, wanted, columns, label, model.n_categories)
-    kept = columns or [str(n + 1) for n in range(n_columns)]
-    if any(name not in kept for name in options.keep_cols):
-        return [refuse(2, 3, 4, why="no such column to keep"), *bad]
-    if model.places:
-        return bad + doubts
-    allowed = score_rows(features, model, order, label, intercept, turned=turned)
-    if intercept and not named and n_columns == len(model.numbers):
-        allowed.append(refuse(3, why="labels, or the intercept's column?"))
-    return allowed + doubts
+        order = order if len(order) == len(plain) else refuse(3, why="no fit")
+        doubts = _doubt_position(features, wanted, columns, label, model)
+        if intercept and n_columns == len(model.numbers):
+            doubts.append(refuse(3, why="labels, or the intercept's column?"))
+    if isinstance(order, Refusal):
+        return [order, *bad]
+    return (bad or score_rows(features, model, order, label, intercept, turned=turned)) + doubts
+
+
+def _match_names(
+    columns: Sequence[str], wanted: Sequence[str], label: int | None
+) -> list[int] | Refusal:
+    """Find the column of each feature by its name."""
+    where = [[n for n, c in enumerate(columns) if c == name and n != label] for name in wanted]
+    if not all(where):
+        return refuse(3, why="no fit")
+    if any(len(found) > 1 for found in where) or len(set(wanted)) < len(wanted) or "" in wanted:
+        return refuse(3, 4, why="features of one name, or of none")
+    return [found[0] for found in where]
 
 
 def _doubt_position(
@@ -431,7 +359,7 @@ def _doubt_position(
     wanted: Sequence[str],
     columns: Sequence[str] | None,
     label: int | None,
-    other_size: int,
+    model: Model,
 ) -> list[Outcome]:
     """List what else a match by position may end in: names of no use, a first column of words."""
     options, doubts = features.table.options, list[Outcome]()
@@ -439,9 +367,12 @@ def _doubt_position(
         if "" in names or len(set(names)) < len(names):
             doubts.append(refuse(3, 4, why="names that are empty or twice, by position"))
     kinds = {features.table.kind(cell) for cell in first_cells(features.records)}
-    if label is not None and options.id_col is None and features.table.width == other_size:
+    if label is not None and options.id_col is None and features.table.width == model.n_categories:
         doubts.append(refuse(3, why="labels, or the other orientation?"))
-    if label is None and "word" in kinds:
+    if columns and set(columns) & set(model.categories or ()):
+        doubts.append(refuse(3, why="the features' names are the other axis"))
+    broken = any(record.fault for record in features.records)
+    if label is None and ("word" in kinds or broken):
         doubts.append(refuse(3, why="a first column of words, by position"))
     return doubts
 
@@ -454,19 +385,16 @@ def _find_label(
     shared: bool | None,
     options: Options,
 ) -> int | None:
-    """Find the label column of a features file; LookupError where the one named is not there."""
+    """Find the label column of a features file; -1 where the one named is not there."""
     if options.id_col is not None:
-        if columns is not None:
-            if columns.count(options.id_col) != 1:
-                raise LookupError
-            return list(columns).index(options.id_col)
-        if not options.id_col.isdigit() or not 1 <= int(options.id_col) <= n_columns:
-            raise LookupError
-        return int(options.id_col) - 1
+        names = list(columns) if columns is not None else [str(n + 1) for n in range(n_columns)]
+        return names.index(options.id_col) if names.count(options.id_col) == 1 else -1
     if options.no_id_col:
-        return None
-    if shared is not None:
-        return 0 if shared else None
-    if columns is not None and model.names is not None:
-        return None if columns[0] in [model.names[n] for n in plain] else 0
-    return 0 if n_columns == len(plain) + 1 else None
+        labelled = False
+    elif shared is not None and (columns or ("",))[0] != options.intercept:
+        labelled = shared
+    elif columns is not None and model.names is not None:
+        labelled = columns[0] not in [model.names[n] for n in plain]
+    else:
+        labelled = n_columns == len(plain) + 1
+    return 0 if labelled else None

@@ -11,7 +11,8 @@ from tests.oracle.outcome import Number, Outcome, Result, Row, refuse
 from tests.oracle.reading import Record, is_missing, read_number
 
 if TYPE_CHECKING:
-    from tests.oracle.lineup import Model, Side
+    from tests.oracle.lineup import Model
+    from tests.oracle.sides import Side
 
 UNIT = Fraction(1, 2**53)
 _LARGEST = Fraction(2**1024)
