@@ -9,16 +9,18 @@ from pathlib import Path
 
 from hypothesis import settings
 
-if folder := os.environ.get("MATSCORE_SANITIZED"):
-    (path,) = Path(folder).glob("_kernel*.so")
+
+def pytest_configure() -> None:
+    """Load that kernel before anything imports the installed one."""
+    (path,) = Path(os.environ["MATSCORE_SANITIZED"]).glob("_kernel*.so")
     spec = importlib.util.spec_from_file_location("matscore._kernel", path)
     assert spec is not None and spec.loader is not None
-    sanitized = importlib.util.module_from_spec(spec)
-    sys.modules["matscore._kernel"] = sanitized
-    spec.loader.exec_module(sanitized)
+    kernel = importlib.util.module_from_spec(spec)
+    sys.modules["matscore._kernel"] = kernel
+    spec.loader.exec_module(kernel)
 
     import matscore
 
-    matscore._kernel = sanitized
+    matscore._kernel = kernel
     settings.register_profile("short", max_examples=50, deadline=None)
     settings.load_profile("short")
