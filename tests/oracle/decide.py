@@ -156,7 +156,8 @@ def _judge_numbered(table: Table, other: Other) -> Verdicts:
     left = columns - plain - set(other.columns[:1])
     matched = len(plain & columns) > 1 and not left and plain <= columns
     if rest == ["0", "1"] and matched and not fits:
-        return {"header"} if table.kind(cells[0]) == "word" else {"header", "doubtful"}
+        plain = table.kind(cells[0]) == "word" and not speaks_for_intercept(cells[0], options)
+        return {"header"} if plain else {"header", "doubtful"}
     return set()
 
 

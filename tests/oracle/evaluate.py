@@ -114,6 +114,8 @@ def _compare(end: Result, table: Table, records: list[Record], column: int) -> l
     confusion: dict[tuple[str, str], int] = {}
     unpredicted = 0
     for record, row in zip(records, end.rows, strict=True):
+        if row.bad and table.name != row.file:
+            row = replace(row, bad=row.bad | {None})
         if row.bad or record.fault:
             there: frozenset[Place] = frozenset({(table.name, record.line, None)})
             rows.append(row if row.bad else replace(row, bad=frozenset({None}), also=there))

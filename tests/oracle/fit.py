@@ -9,7 +9,7 @@ from fractions import Fraction
 from tests.oracle.contract import list_first_places
 from tests.oracle.decide import Other, Verdicts, judge_column, judge_record
 from tests.oracle.lineup import has_text, is_readable
-from tests.oracle.outcome import Number, Outcome, Place, Result, Row, refuse, resolve
+from tests.oracle.outcome import Number, Outcome, Place, Refusal, Result, Row, refuse, resolve
 from tests.oracle.reading import HEADINGS, Table, is_missing, read_number
 from tests.oracle.sides import Side
 
@@ -117,9 +117,10 @@ def _learn(features: Side, targets: Side | None) -> list[Outcome]:
     columns = [n for n in range(features.table.width) if n not in out]
     plain = tuple(header[n] if header else "" for n in columns)
     wrong = _find_fault(features, targets, label, plain, names)
-    if wrong is not None:
+    if wrong is not None and not (options.reject and wrong.why == "labels differ"):
         return [wrong]
-    return _solve(features, targets or features, columns, chosen, (plain, names))
+    ends = _solve(features, targets or features, columns, chosen, (plain, names))
+    return ends if wrong is None else [*ends, wrong]
 
 
 def _find_fault(
@@ -128,7 +129,7 @@ def _find_fault(
     label: int | None,
     plain: tuple[str, ...],
     names: tuple[str, ...],
-) -> Outcome | None:
+) -> Refusal | None:
     """Find what keeps two tables from being learned from."""
     if targets is not None and len(targets.records) != len(features.records):
         return refuse(3, 4, why="rows of the targets")
@@ -170,18 +171,16 @@ def _solve(
         return [Result((), (), more={"free": True}), refuse(2, 3, 4)]
     if categories and len(chosen) > 1:
         return [refuse(2, 3, 4, why="several columns of categories")]
+    whole = [record for record in features.records if not record.fault]
     rows = [
         _read_row(features, source, n, columns, chosen, categories=categories)
         for n in range(len(features.records))
     ]
-    bad = [row for row in rows if row.bad]
-    if bad and not options.reject:
-        ends: list[Outcome] = [refuse(4, places=list_first_places(rows), why="a bad row")]
-        whole = next((r for r in features.records if not r.fault), features.table.records[0])
-        texts = [whole.cells[n] for n in columns]
-        numbers = [read_number(cell, options.decimal) for cell in texts]
-        unsure = None in numbers or (not categories and kinds != {"number"})
-        return ends + ([refuse(3, why="a column of text")] if unsure else [])
+    numbers = [read_number(r.cells[n], options.decimal) for r in whole for n in columns]
+    unsure = None in numbers or (not categories and kinds != {"number"})
+    text: list[Outcome] = [refuse(3, why="a column of text")] if unsure else []
+    if any(row.bad for row in rows) and not options.reject:
+        return [refuse(4, places=list_first_places(rows), why="a bad row"), *text]
     good = [row for row in rows if not row.bad]
     if categories:
         found = sorted({row.kept[0] for row in good})
@@ -208,7 +207,9 @@ def _solve(
     )
     twice = features.header is not None and len(set(features.header)) < len(features.header)
     few = twice or len(good) < 2 or (categories and len(names[1]) < 2)
-    return [result, refuse(3, 4, why="too few rows")] if few or not solved else [result]
+    if few or not solved:
+        text.append(refuse(3, 4, why="too few rows"))
+    return [result, *text]
 
 
 def _read_row(

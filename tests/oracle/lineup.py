@@ -189,7 +189,7 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
         verdicts = {"labels"} if options.id_col == "1" else verdicts | {"labels"}
     elif may_be_ids(features, weights):
         verdicts = judge_ids(features, weights, verdicts)
-    elif options.transpose_features and number_alike(features, weights):
+    elif options.transpose_features and not turned and number_alike(features, weights):
         verdicts = {"labels", "doubtful"}
 
     def go(labelled: bool) -> list[Outcome]:
@@ -219,7 +219,9 @@ def _read_features(features: Side, weights: Side, *, shared: bool | None) -> lis
     if options.transpose_features:
         names = weights.labels if not options.transpose else weights.names
         verdicts = judge_column(features.table, features.header, names, carried=False)
-        if options.id_col == (features.header[0] if features.header else "1"):
+        if options.id_col is not None:
+            if options.id_col != (features.header[0] if features.header else "1"):
+                return [refuse(2, 3, 4, why="no such column of names")]
             verdicts = {"labels"}
         return resolve(
             verdicts,
@@ -337,6 +339,8 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
         doubts = _doubt_position(features, wanted, columns, label, model)
         if intercept and n_columns == len(model.numbers):
             doubts.append(refuse(3, why="labels, or the intercept's column?"))
+        if flipped and features.header and wanted and set(wanted) <= set(features.header):
+            order = refuse(3, why="the features' columns are the features")
     if isinstance(order, Refusal):
         return [order, *bad]
     return (bad or score_rows(features, model, order, label, intercept, turned=turned)) + doubts
@@ -367,7 +371,8 @@ def _doubt_position(
         if "" in names or len(set(names)) < len(names):
             doubts.append(refuse(3, 4, why="names that are empty or twice, by position"))
     kinds = {features.table.kind(cell) for cell in first_cells(features.records)}
-    if label is not None and options.id_col is None and features.table.width == model.n_categories:
+    width_fits = model.n_categories - features.table.width in {0, 1}
+    if label is not None and options.id_col is None and width_fits:
         doubts.append(refuse(3, why="labels, or the other orientation?"))
     if columns and set(columns) & set(model.categories or ()):
         doubts.append(refuse(3, why="the features' names are the other axis"))

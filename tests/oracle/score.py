@@ -126,6 +126,8 @@ def _read_flipped(features: Side, order: Sequence[int]) -> list[Row]:
     if any(record.fault for record in features.records):
         line = next(record.line for record in features.records if record.fault)
         return [Row(features.table.name, line, "", None, bad=frozenset({None}))]
+    names = features.labels or tuple(str(n + 1) for n in range(len(features.records)))
+    kept = [names.index(name) for name in features.table.options.keep_cols]
     rows = []
     for column in range(features.labelled, features.table.width):
         cells = [features.records[n].cells[column] for n in order]
@@ -136,6 +138,7 @@ def _read_flipped(features: Side, order: Sequence[int]) -> list[Row]:
                 features.records[order[bad[0]]].line if bad else 0,
                 "",
                 features.header[column] if features.header else None,
+                kept=tuple(features.records[n].cells[column] for n in kept),
                 values=tuple(values),
                 bad=frozenset({column + 1} if bad else ()),
             )

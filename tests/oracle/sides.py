@@ -41,7 +41,8 @@ def number_alike(features: Side, weights: Side) -> bool:
     """Say whether transposed features and weights number their rows alike."""
     cells = [first_cells(side.records) for side in (features, weights)]
     plain = {cell for cell in cells[1] if not is_intercept(cell, features.table.options)}
-    return bool(plain) and plain <= set(cells[0])
+    distinct = len(set(cells[1])) == len(cells[1]) and weights.table.width > 1
+    return distinct and bool(plain) and plain <= set(cells[0])
 
 
 def judge_shared(weights: Side, options: Options) -> Verdicts:
