@@ -44,8 +44,12 @@ def _is_first_named(plan: Plan) -> bool:
     """Say whether the first column of features that are to be transposed holds names."""
     side, asked = plan.features, plan.options.id_col
     if asked is None:
-        known = {*(plan.weights.first or ()), *(plan.weights.names or ())}
-        return _holds_labels(plan, side, known, "say --id-col when it holds names")
+        rows, header = plan.weights.first or (), plan.weights.names or ()
+        is_word = [plan.weights.grammar.kind_of(cell) == "word" for cell in rows]
+        # Numbers that agree with nothing but numbers are no names for that.
+        sure = any(is_word) or not {*rows}.issuperset(side.first or ()) or not rows
+        known = {*rows, *header}
+        return _holds_labels(plan, side, known, "say --id-col when it holds names", sure=sure)
     allowed = "1" if side.names is None else side.names[0]
     if asked != allowed:
         raise Misfit(
@@ -86,8 +90,13 @@ def _hint_at_names(plan: Plan, table: Axis) -> str:
     return f"name every row after a column of {table.path}, or {otherwise}"
 
 
-def _holds_labels(plan: Plan, side: Side, known: set[str], hint: str) -> bool:
-    """Say whether a first column holds labels; refuse when it cannot be told."""
+def _holds_labels(
+    plan: Plan, side: Side, known: set[str], hint: str, *, sure: bool = True
+) -> bool:
+    """Say whether a first column holds labels; refuse when it cannot be told.
+
+    Labels that are all numbers are doubtful where the names they agree with are not `sure`.
+    """
     if side.labelled is not None:
         return side.labelled
     if _asks_for_labels(plan, side):
@@ -97,6 +106,8 @@ def _holds_labels(plan: Plan, side: Side, known: set[str], hint: str) -> bool:
     is_alone, cells = side.width == 1, side.first or ()
     found = judge_first_column(side.first_column, side.grammar, other, is_alone=is_alone)
     numbers = [cell for cell in cells if side.grammar.kind_of(cell) != "word"]
+    if found == "labels" and not sure and len(numbers) == len(cells):
+        found = "doubtful"
     if found == "doubtful" and not (plan.options.no_id_col and len(numbers) == len(cells)):
         words = [cell for cell in cells if side.grammar.kind_of(cell) == "word"]
         shown = quote_names([*numbers[:1], *words[:1]] if words else numbers)
