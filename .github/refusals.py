@@ -46,6 +46,7 @@ _CASES = [
     Case("A cell too few", "film,action,comedy\nThunder Pass,5\nTwo Left Boots,4,4\n"),
     Case("A cell too many", "film,action,comedy\nThunder Pass,5,2,9\nTwo Left Boots,4,4\n"),
     Case("A file cut off in a row", "film,action,comedy\nThunder Pass,5,2\nTwo Left Boo"),
+    Case("A blank first line", f"\n{_MOVIES}"),
     Case("A blank line between rows", f"{_MOVIES}\nTwo Left Boots,4,4\n"),
     Case("A quote never closed", 'film,action,comedy\n"Thunder Pass,5,2\nTwo Left Boots,4,4\n'),
     Case("A stray quote", 'film,action,comedy\n24" Thunder,5,2\n'),

@@ -286,6 +286,8 @@ class TestNames:
             classify(FILMS, GENRES, keep_cols=["acton"])
 
     def test_check_says_the_same(self) -> None:
+        twice = check(FILMS, GENRES.rename(columns={"romance": "prediction"}))
+        assert twice.problem == 'two columns of the output would be named "prediction"'
         plan = check(FILMS, GENRES)
         assert plan.ok and plan.scores_shape == (3, 3)
         assert (plan.matched_by, plan.label_name) == ("name", "film")

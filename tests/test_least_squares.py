@@ -19,6 +19,7 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from matscore import logistic
 from matscore.errors import MissingExtraError
 from matscore.least_squares import (
     Fit,
@@ -364,6 +365,29 @@ class TestLogistic:
         scores = X @ found.weights + found.intercept
         powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         np.testing.assert_allclose(powers / powers.sum(axis=1, keepdims=True), expected, atol=1e-5)
+        assert found.converged
+
+    @pytest.mark.parametrize("name", ["iris", "cancer", "digits"])
+    def test_the_order_of_the_rows_leaves_all_digits_that_are_shown(self, name: str) -> None:
+        """So does the processor: either only changes how sums are rounded."""
+        X, y = DATA[name]
+        if name == "cancer":
+            X = StandardScaler().fit_transform(X)
+        X, y = X[:300], y[:300]
+        order = np.random.default_rng(7).permutation(len(X))
+        one, other = (fit_logistic(X[some], y[some], y.max() + 1) for some in (slice(None), order))
+        np.testing.assert_allclose(one.weights, other.weights, rtol=1e-7, atol=1e-8)
+        assert one.intercept is not None and other.intercept is not None
+        np.testing.assert_allclose(one.intercept, other.intercept, rtol=1e-7, atol=1e-7)
+
+    def test_many_weights_are_found_without_their_matrix(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        X, y = DATA["iris"]
+        expected = fit_logistic(X, y, 3)
+        monkeypatch.setattr(logistic, "_NEWTON_WEIGHTS", 0)
+        found = fit_logistic(X, y, 3)
+        np.testing.assert_allclose(found.weights, expected.weights, atol=1e-3)
         assert found.converged
 
     def test_without_intercept(self) -> None:

@@ -203,6 +203,13 @@ def test_only_the_rows_wanted(n_features: int, n_categories: int, n_rows: int) -
     assert scores.tobytes() == whole[:, :n_rows].tobytes()
 
 
+@pytest.mark.parametrize(("n_rows", "n_categories"), [(0, 3), (300, 0), (0, 0)])
+def test_nothing_to_multiply(n_rows: int, n_categories: int) -> None:
+    blocks = block_features([np.ones(n_rows)] * 2, n_rows)
+    scores = multiply_blocks(blocks, np.ones((2, n_categories)), np.ones(n_categories), n_rows)
+    assert scores.shape == (n_categories, n_rows)
+
+
 def test_overflow_is_silent() -> None:
     blocks = block_features([np.array([1e308, 1.0]), np.array([1e308, 1.0])], 2)
     scores = multiply_blocks(blocks, np.array([[10.0, 10.0], [10.0, -10.0]]))

@@ -231,8 +231,33 @@ def test_libraries_stay_where_they_belong() -> None:
     assert astray == []
 
 
+def find_lenient(tree: ast.AST) -> list[int]:
+    """Find the lines that go through sequences in step and stop at the shortest in silence."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return sorted(
+        call.lineno
+        for call in calls
+        if (ast.unparse(call.func) == "map" and len(call.args) > 2)
+        or (
+            ast.unparse(call.func) == "zip"
+            and not any(k.arg == "strict" and ast.unparse(k.value) == "True" for k in call.keywords)
+        )
+    )
+
+
+def test_sequences_in_step_are_of_one_length() -> None:
+    found = {
+        str(path.relative_to(SOURCE)): lines
+        for path in sorted(SOURCE.rglob("*.py"))
+        if (lines := find_lenient(ast.parse(path.read_bytes())))
+    }
+    assert found == {}
+    lenient = "zip(a, b)\nzip(a, b, strict=False)\nzip(a, strict=True)\nmap(f, a, b)\nmap(f, a)"
+    assert find_lenient(ast.parse(lenient)) == [1, 2, 4]
+
+
 def test_the_reader_of_imports() -> None:
-    """The two tests above would pass on nothing."""
+    """The tests of imports would pass on nothing."""
     code = """
 import numpy as np
 if TYPE_CHECKING:

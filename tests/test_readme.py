@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 import typer
 
 from matscore.cli.main import app
-from tests.helpers import ENVIRONMENT
+from tests.helpers import ENVIRONMENT, OLD_PROCESSOR
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,11 +47,25 @@ def iter_options() -> Iterator[tuple[str, str]]:
     ],
 )
 def test_what_the_program_wrote_is_current(command: list[str]) -> None:
+    check_current(command)
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64") or sys.platform != "linux",
+    reason="an old processor of x86, on Linux",
+)
+@pytest.mark.parametrize("command", [".github/examples.py", ".github/pictures/make.py"])
+def test_what_the_program_wrote_is_the_same_on_an_old_processor(command: str) -> None:
+    check_current([command, "--check"], OLD_PROCESSOR)
+
+
+def check_current(command: list[str], variables: Mapping[str, str] | None = None) -> None:
+    """Run a command that ends with 0 where nothing has to be written again."""
     env = {name: value for name, value in os.environ.items() if name[:9] != "MATSCORE_"}
     ran = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env=env | {"PYTHONUTF8": "1"},
+        env=env | {"PYTHONUTF8": "1"} | dict(variables or {}),
         capture_output=True,
         check=False,
     )

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.files.parse import Layout, ParsedRows
+from matscore.files.parse import Layout, ParsedRows, Reject
 from matscore.files.records import find_starts
-from matscore.files.rows import FrameChunk, parse_rows
+from matscore.files.rows import FrameChunk, parse_sound
 from matscore.files.sample import sample_table
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table
@@ -32,6 +32,7 @@ def make_companion(
     label_name: str | None,
     choose: Callable[[Sample, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
     stops: bool,
+    no_id_col: bool,
     named: str | None = None,
 ) -> Companion:
     """Make a companion of a table that has the same rows as the features.
@@ -49,6 +50,8 @@ def make_companion(
         those to read as numbers.
     stops : bool
         Whether a bad record stops the run.
+    no_id_col : bool
+        Whether a first column of numbers holds no labels.
     named : str or None
         A column that an option names.
 
@@ -64,7 +67,7 @@ def make_companion(
     """
     sample = sample_table(table, read)
     check_header(sample, (label_name, named))
-    label = _find_label(sample, label_name)
+    label = _find_label(sample, label_name, no_id_col=no_id_col)
     texts, numbers = choose(sample, label)
     layout = Layout(
         table.names,
@@ -133,12 +136,13 @@ class Companion:
         what = f"{chunk.row + n_records:,} rows, and the features have more"
         raise InputError(self.table.path, what, "both files must have the same rows")
 
+    def _refuse(self, reject: Reject) -> None:
+        if self.stops and not reject.skipped:
+            raise reject.as_error(self.table.path)
+
     def _read(self, chunk: Chunk | FrameChunk) -> Frame:
         """Return one row a record."""
-        parsed = parse_rows(self.layout, chunk)
-        fatal = [reject for reject in parsed.rejects if self.stops and not reject.skipped]
-        if fatal:
-            raise fatal[0].as_error(chunk.path)
+        parsed = parse_sound(self.layout, chunk, self._refuse)
         n_records = chunk.n_records
         good = np.arange(n_records) if parsed.rows is None else parsed.rows
         bad = np.setdiff1d(np.arange(n_records), good)
@@ -158,12 +162,13 @@ class Companion:
         return Frame(made)
 
 
-def _find_label(sample: Sample, label_name: str | None) -> int | None:
+def _find_label(sample: Sample, label_name: str | None, *, no_id_col: bool) -> int | None:
     """Return the column of the labels: that of the features' name, or a first one of labels."""
     names = sample.names or ()
     if label_name in names and sample.width > 1:
         return names.index(label_name)
-    return find_label(sample, ColumnOptions(), ())
+    no_id_col = no_id_col and sample.kinds[0] in ("number", "empty")
+    return find_label(sample, ColumnOptions(no_id_col=no_id_col), ())
 
 
 def _columns_of(layout: Layout, parsed: ParsedRows) -> Iterator[tuple[str, Column]]:

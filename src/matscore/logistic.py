@@ -14,6 +14,9 @@ from matscore.product import Floats
 # Far under scikit-learn's 1e-4: weights converged so far hardly depend on the way there.
 _TOLERANCE = 1e-8
 _MOST_STEPS = 10_000
+# L-BFGS ends where the loss changes no more, which leaves the fourth digit of a weight to the
+# processor; Newton's method leaves the twelfth. It holds a matrix of this size squared.
+_NEWTON_WEIGHTS = 2000
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,13 @@ def fit_logistic(
     from sklearn.linear_model import LogisticRegression
 
     mean, unit = _find_units(features, standardize=standardize, centre=intercept)
+    n_weights = (features.shape[1] + 1) * n_categories
     search = LogisticRegression(
-        C=1 / alpha, tol=_TOLERANCE, max_iter=_MOST_STEPS, fit_intercept=intercept
+        C=1 / alpha,
+        tol=_TOLERANCE,
+        max_iter=_MOST_STEPS,
+        fit_intercept=intercept,
+        solver="newton-cholesky" if n_weights <= _NEWTON_WEIGHTS else "lbfgs",
     )
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")

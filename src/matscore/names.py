@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 
 MAX_SHOWN = 5
 """Names a sentence shows, and missing names that get close matches."""
@@ -48,7 +48,7 @@ def quote_names(names: Collection[str]) -> str:
     >>> quote_names("abcdefg")
     '"a", "b", "c", "d", "e" and 2 more'
     """
-    shown = ", ".join(quote_name(name) for name, _ in zip(names, range(MAX_SHOWN), strict=False))
+    shown = ", ".join(map(quote_name, islice(names, MAX_SHOWN)))
     rest = len(names) - MAX_SHOWN
     return f"{shown} and {rest} more" if rest > 0 else shown
 

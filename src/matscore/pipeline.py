@@ -6,16 +6,17 @@ can run it anywhere: the bytes it gives depend on nothing but its arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from matscore.errors import InputError
 from matscore.files.encode import SHOWN, OutputSpec, encode_frame, finish_frame
 from matscore.files.parse import Layout, ParsedRows, Reject
 from matscore.files.records import cut_record, find_starts
-from matscore.files.rows import FrameChunk, parse_rows
+from matscore.files.rows import FrameChunk, find_first_error, parse_rows
 from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
 from matscore.frame import Labels
@@ -123,8 +124,29 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     Raises
     ------
     InputError
-        A bad row where `on_error` is ``fail``, or damage that no row can be blamed for.
+        A bad row where `on_error` is ``fail``, or damage that no row can be blamed for; of several
+        the first in the chunk.
     """
+    try:
+        return _run_whole(job, chunk)
+    except InputError as error:
+
+        def run(part: Chunk | FrameChunk, n_before: int) -> ChunkResult:
+            return _run_whole(_take_beside(job, n_before, part.n_records), part)
+
+        raise find_first_error(run, chunk, error) from None
+
+
+def _take_beside(job: Job, start: int, n_records: int) -> Job:
+    """Return the job with what belongs to some of the chunk's records beside them."""
+    beside = getattr(job.work, "beside", None)
+    if beside is None:
+        return job
+    work: Any = job.work
+    return replace(job, work=replace(work, beside=beside.take(start, n_records)))
+
+
+def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     parsed = parse_rows(job.layout, chunk)
     _stop_at_first(job, chunk, parsed.rejects)
     outcome = job.work.apply(_take_rows(job.layout, chunk, parsed))
@@ -180,19 +202,33 @@ def _reject_faults(
     layout: Layout, chunk: Chunk | FrameChunk, parsed: ParsedRows, faults: Sequence[Fault]
 ) -> dict[int, Reject]:
     """Return the rejects of rows at fault, by their places among the parsed rows."""
-    found = find_starts(chunk.data) if isinstance(chunk, Chunk) else None
+    locate = _find_places(layout, chunk)
     rejects = {}
     for fault in faults:
         record = fault.row if parsed.rows is None else int(parsed.rows[fault.row])
-        line, text = chunk.line + record, ""
-        if isinstance(chunk, Chunk) and found is not None:
-            starts, lines = found
-            line = chunk.line + int(lines[record])
-            text = cut_record(chunk.data, starts, record).decode()
-        column = None if fault.column is None else fault.column + 1
-        name = None if fault.column is None else layout.name_of(fault.column)
+        line, column, name, text = locate(record, fault.column)
         rejects[fault.row] = Reject(line, column, name, fault.what, fault.hint, text, fault.skipped)
     return rejects
+
+
+def _find_places(
+    layout: Layout, chunk: Chunk | FrameChunk
+) -> Callable[[int, int | None], tuple[int, int | None, str | None, str]]:
+    """Return what gives line, column, name and text of a record, or of one of its cells."""
+    if isinstance(chunk, FrameChunk):
+        return lambda record, column: (*chunk.locate(layout, record, column), "")
+    starts, lines = find_starts(chunk.data)
+
+    def locate(record: int, column: int | None) -> tuple[int, int | None, str | None, str]:
+        line = chunk.line + int(lines[record])
+        text = cut_record(chunk.data, starts, record).decode()
+        return (
+            (line, None, None, text)
+            if column is None
+            else (line, column + 1, layout.name_of(column), text)
+        )
+
+    return locate
 
 
 def _drop_rows(parsed: ParsedRows, dropped: dict[int, Reject]) -> ParsedRows:

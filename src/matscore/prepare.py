@@ -16,7 +16,7 @@ from matscore.files.rows import FrameChunk
 from matscore.files.source import SourceFacts
 from matscore.files.split import Chunk
 from matscore.files.table import ReadOptions, Table, iter_table, open_table, read_matrix, side_of
-from matscore.kernel import Column, Texts
+from matscore.files.turned import WideTable, read_wide, turn
 from matscore.matrix import Matrix, Model
 from matscore.names import quote_name, quote_names
 from matscore.options import OutputOptions, RunOptions
@@ -164,16 +164,16 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     InputError, FileError
         It cannot be read, or not with certainty.
     """
-    matrix, side = None, side_of(table, read)
+    wide, side = None, side_of(table, read)
     if align.transpose_features:
-        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES)
-        side = side_of_matrix(matrix, table, read)
+        wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
+        side = side_of_matrix(wide, table, read)
     plan = make_plan(side, weights.side, align)
     if not plan.ok:
         return Part(table, plan, None)
     if not plan.weights_label_column and weights.matrix.fault is not None:
         raise weights.matrix.fault
-    return Part(table, plan, None if matrix is None else _turn(matrix, plan))
+    return Part(table, plan, None if wide is None else turn(wide, plan))
 
 
 def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
@@ -262,6 +262,32 @@ def make_output_spec(
         what = f'two columns of the output would be named "{duplicates[0]}"'
         raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))
     return spec
+
+
+def check_names(plan: Plan, *, labelled: bool = True) -> Plan:
+    """Return a plan that fits with what ``classify`` would refuse of its output's names.
+
+    Parameters
+    ----------
+    plan : Plan
+        Any; one that does not fit comes back as it is.
+    labelled : bool
+        Whether the output has a column of labels.
+
+    Returns
+    -------
+    Plan
+        With a problem where two columns of the output would have one name.
+    """
+    if not plan.ok:
+        return plan
+    named = plan if labelled else replace(plan, label_name="")
+    write = OutputOptions()
+    try:
+        make_output_spec(named, make_columns(named, ScoreOptions(), write), write, "csv")
+    except PlanError as error:
+        return replace(plan, problem=error.plan.problem, hint=error.plan.hint)
+    return plan
 
 
 def find_category(plan: Plan, name: str | None, option: str) -> int | None:
@@ -354,7 +380,7 @@ def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk
     return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
-def side_of_matrix(matrix: Matrix, table: Table, read: ReadOptions) -> Side:
+def side_of_matrix(matrix: Matrix | WideTable, table: Table, read: ReadOptions) -> Side:
     """Return what planning needs to know of a table that is read."""
     return Side(
         matrix.path,
@@ -368,25 +394,14 @@ def side_of_matrix(matrix: Matrix, table: Table, read: ReadOptions) -> Side:
     )
 
 
-def _turn(matrix: Matrix, plan: Plan) -> FrameChunk:
-    """Make rows of a features matrix that was read the other way round."""
-    named = plan.features_name_column
-    values = matrix.values(label_column=named)
-    labelled = plan.label_column is not None
-    columns: dict[int, Column] = {i + labelled: column for i, column in enumerate(values)}
-    if labelled:
-        columns[0] = Texts.from_strings((matrix.names or ())[named:])
-    return FrameChunk(matrix.path, columns, 1, 0, values.shape[1])
-
-
 def _layout_of(part: Part, read: ReadOptions) -> Layout:
     table, plan = part.table, part.plan
-    turned = part.turned is not None
-    keys = () if turned else table.keys
+    turned = None if part.turned is None else part.turned.turned
+    keys = table.keys if turned is None else ()
     names = None if turned or table.names is None else (*table.names, *(name for name, _ in keys))
     return Layout(
         names,
-        len(part.turned.columns) if part.turned is not None else table.width,
+        table.width if turned is None else turned.width,
         plan.label_column,
         plan.kept_columns,
         plan.feature_columns,

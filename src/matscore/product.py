@@ -238,7 +238,7 @@ def _tile_intercept(intercept: Floats) -> Floats:
 def _iter_parts(n_rows: int, height: int, n_tiles: int) -> Iterator[tuple[slice, slice]]:
     """Yield runs of blocks and of tiles whose product is small; a block not full comes alone."""
     n_full, n_rest = divmod(n_rows, height)
-    n_together = max(_SCRATCH_TILES // n_tiles, 1)
+    n_together = max(_SCRATCH_TILES // max(n_tiles, 1), 1)
     runs = [slice(i, min(i + n_together, n_full)) for i in range(0, n_full, n_together)]
     for run in [*runs, slice(n_full, n_full + 1)] if n_rest else runs:
         for tile in range(0, n_tiles, _SCRATCH_TILES):

@@ -13,6 +13,7 @@ import gzip
 import io
 import lzma
 import os
+import random
 import re
 import resource
 import stat
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from matscore import RunOptions, classify_file
@@ -140,7 +142,8 @@ READ = {
     "number with a tab": number("\t3"),
     "number quoted": number('"3"'),
     "number of 400 digits": number("3." + "0" * 400),
-    "decimal comma": number('"3,0"', "--decimal", ","),
+    "decimal comma": number('"3,0"', "--decimal", ",", "-d", ","),
+    "no decimal comma": number("3", "--decimal", ",", "-d", ","),
 }
 LABELS = {
     "leading zeros": "00012",
@@ -292,6 +295,12 @@ REFUSED = {
     "empty file": Bad("", "the file is empty"),
     "one line end only": Bad("\n", "the file is empty"),
     "blanks only": Bad(" \n\r\n\t\n", "the file is empty"),
+    "blank first line": Bad(f"\n{GOOD}", "the first line is blank; remove it", 1),
+    "blank lines first": Bad(f" \r\n\n{GOOD}", "the first line is blank; remove it", 1),
+    "blank first line of one column": Bad("\n1\n2\n", "the first line is blank; remove it", 1),
+    "blank first line, no header": Bad(
+        "\nx,1,2\n", "the first line is blank; remove it", 1, options=("-n",)
+    ),
     "byte-order mark only": Bad("\ufeff", "the file is empty"),
     "NUL byte": Bad("id,a,b\nx,1\0,2\ny,3,4\n", "NUL byte", 2),
     "latin-1 byte": Bad("id,a,b\nx,1,2\n\udce9,3,4\n", "0xe9 at offset 13; .*--encoding", 3),
@@ -351,6 +360,87 @@ def test_every_chunk_size_reads_the_same(tmp_path: Path) -> None:
             options = RunOptions(jobs, size)
             classify_file(tmp_path / "f.csv", tmp_path / "w.csv", out, run=options)
             assert out.getvalue() == expected
+
+
+FAULTS = {
+    "cell": (b"x,1,?", 3),
+    "missing": (b"x,,1", 2),
+    "short": (b"x,1", 0),
+    "quote": (b'x,1"2,3', 2),
+    "escaped": (b'x,"1\\"2",3', 2),
+    "bytes": (b"\xff,1,2", 0),
+    "nul": (b"x,1\0,2", 0),
+    "blank": (b"", 0),
+    "return": (b"x,1\r,2", 0),
+    "header": (b"id,a,b", 2),
+    "overflow": (b"x,1e308,1e308", 0),
+}
+HOSTS = {
+    "features": ("classify", "bad.csv", "w.csv"),
+    "ranks": ("recommend", "bad.csv", "items.csv"),
+    "weights": ("classify", "good.csv", "bad.csv"),
+    "examples": ("fit", "bad.csv", "--target", "b"),
+    "truths": ("evaluate", "good.csv", "w.csv", "--truth-file", "bad.csv"),
+    "evaluated": ("evaluate", "bad.csv", "w.csv", "--truth-file", "truths.csv"),
+    "pairs": ("recommend", "good.csv", "items.csv", "--exclude", "bad.csv"),
+}
+HARMLESS = {  # faults that are none where cells are text, or where nothing is multiplied
+    "weights": {"overflow"},
+    "examples": {"overflow"},
+    "truths": {"cell", "missing", "overflow"},
+    "pairs": {"cell", "missing", "header", "overflow"},
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_first_bad_line_is_named_however_the_file_is_cut(
+    tmp_path: Path, host: str, seed: int
+) -> None:
+    draw = random.Random(f"{host} {seed}")
+    kinds = sorted(FAULTS.keys() - HARMLESS.get(host, set()))
+    # The first labels are long, since NUL bytes in the first 64 KiB say that it is no text at all.
+    rows = [[f"r{i}" + "x" * 9000 * (i < 8), i % 7, i % 5] for i in range(40)]
+    lines = [b"id,a,b", *(f"{name},{a},{b}".encode() for name, a, b in rows)]
+    if host in ("features", "examples"):
+        lines[5] = b'"two\n' + lines[5].replace(b",", b'",', 1)  # so that lines are not records
+    bad = dict(zip(draw.sample(range(9, 41), 4), draw.sample(kinds, 4), strict=True))
+    for at, kind in bad.items():
+        lines[at] = FAULTS[kind][0]
+    (tmp_path / "bad.csv").write_bytes(b"\n".join(lines) + b"\n")
+    write_csv(tmp_path / "w.csv", [["f", "0", "1"], ["a", 10, 0], ["b", 10, 1]])
+    write_csv(tmp_path / "items.csv", [["item", "a", "b"], ["p", 10, 10], ["q", 0, 1]])
+    write_csv(tmp_path / "good.csv", [["id", "a", "b"], *rows])
+    write_csv(tmp_path / "truths.csv", [["truth"], *(["0"] for _ in rows)])
+    argv = HOSTS[host]
+    if host == "truths":  # the second column holds them
+        argv = (*argv, "--truth", "b")
+        (tmp_path / "bad.csv").write_bytes(re.sub(rb",[0-9]\n", b",1\n", b"\n".join(lines) + b"\n"))
+    line = min(bad) + 1 + (lines[5][:1] == b'"')
+    column = FAULTS[bad[min(bad)]][1]
+    errors = {
+        run(*argv, *options, cwd=tmp_path).check(DATA).err
+        for options in ([], ["--chunk-size", "1"], ["--chunk-size", "99", "-j", "4"])
+    }
+    assert len(errors) == 1, errors
+    place = f"bad.csv:{line}:{column}: " if column else f"bad.csv:{line}: "
+    assert errors.pop().startswith(place)
+
+
+def test_the_first_bad_row_of_columns_is_named(tmp_path: Path) -> None:
+    numbers = [1.0] * 40
+    frame = pl.DataFrame({"id": ["x"] * 40, "b": numbers, "a": numbers})
+    frame[30, "a"] = None
+    frame[20, "b"] = float("inf")
+    frame[20, "a"] = None
+    frame[10, "a"] = frame[10, "b"] = 1e308
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["a", 10, 0], ["b", 10, 1]])
+    for at, place in ((10, "f.parquet:11: "), (20, "f.parquet:21:2: "), (30, "f.parquet:31:3: ")):
+        frame.write_parquet(tmp_path / "f.parquet")
+        for options in ([], ["--chunk-size", "1"], ["--chunk-size", "400", "-j", "4"]):
+            done = run("classify", "f.parquet", "w.csv", *options, cwd=tmp_path).check(DATA)
+            assert done.err.startswith(place)
+        frame[at, "a"] = frame[at, "b"] = 1.0
 
 
 def test_lines_are_physical(tmp_path: Path) -> None:

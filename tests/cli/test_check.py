@@ -133,6 +133,29 @@ def test_data_that_cannot_be_read(tmp_path: Path) -> None:
     assert done.out == b""
 
 
+@pytest.mark.parametrize(
+    ("categories", "options", "name"),
+    [
+        (["film", "d"], (), "film"),
+        (["d", "prediction"], (), "prediction"),
+        (["year", "d"], ("--keep-cols", "year"), "year"),
+        (["d", "e"], ("--keep-cols", "prediction"), "prediction"),
+    ],
+)
+def test_names_that_the_output_would_have_twice(
+    tmp_path: Path, categories: list[str], options: tuple[str, ...], name: str
+) -> None:
+    rows = [["film", "a", "year", "prediction"], ["x", 1, 1999, "d"]]
+    write_csv(tmp_path / "f.csv", rows)
+    write_csv(tmp_path / "w.csv", [["feature", *categories], ["a", 1, 0]])
+    done = run("check", "f.csv", "w.csv", *options, cwd=tmp_path).check(3, quiet=True)
+    problem = f'two columns of the output would be named "{name}"'
+    assert problem in done.out.decode()
+    facts = run("check", "f.csv", "w.csv", *options, "-f", "json", cwd=tmp_path).check(3).json
+    assert (facts["verdict"], facts["problem"]) == ("does not fit", problem)
+    assert problem in run("classify", "f.csv", "w.csv", *options, cwd=tmp_path).check(3).err
+
+
 def test_standard_input() -> None:
     data = (SAMPLES / "movies.csv").read_bytes()
     facts = run("check", "-", "genres.csv", "-f", "json", stdin=data).check(quiet=True).json

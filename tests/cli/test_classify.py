@@ -4,6 +4,7 @@ import bz2
 import csv
 import decimal
 import gzip
+import io
 import itertools
 import json
 import lzma
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
@@ -278,6 +280,118 @@ def test_keep_cols_with_commas_in_their_names(tmp_path: Path) -> None:
     option = ("--keep-cols", '"a, b","say ""x"""')
     rows = run("classify", features, "genres.csv", *option).check(quiet=True).rows
     assert [row[1:3] for row in rows] == [["a, b", 'say "x"'], ["0012", "NA"]]
+
+
+UPRIGHT = [
+    ["film", "a", "note", "b", "year"],
+    ["x", "1", "foo", "4", "0199"],
+    ["y", "2.50", "bar, baz", "0", "2000"],
+    ["two\nlines", "", "", "1", "NA"],
+    ["z", "5%", "5", "2", "7"],
+    ["v", "3e2", 'qu"x', "1", "2001"],
+    ["w", "9e307", "", "9e307", "1"],
+]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--on-error", "reject", "--rejects", "r.csv"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--missing", "zero"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--missing", "keep", "--margin"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--missing", "skip"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--keep-cols", "all"),
+        ("--on-error", "reject", "--rejects", "r.csv", "--keep-cols", "year,note", "-k", "1"),
+    ],
+)
+def test_transposed_features_are_scored_as_they_stand(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Rows that the weights do not know may hold any text, and bad columns are bad rows."""
+    write_csv(tmp_path / "upright.csv", UPRIGHT)
+    write_csv(tmp_path / "turned.csv", zip(*UPRIGHT, strict=True))
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["b", 1, 10], ["a", 10, 0.5]])
+    upright = run("classify", "upright.csv", "w.csv", *options, cwd=tmp_path).check()
+    expected = read_csv(tmp_path / "r.csv")[1:]
+    argv = ("classify", "turned.csv", "w.csv", "--transpose-features", *options)
+    turned = run(*argv, cwd=tmp_path).check()
+    assert turned.out == upright.out
+    assert len(turned.rows) > 3
+    rejects = read_csv(tmp_path / "r.csv")[1:]
+    # The header takes two lines; a row of the file is a column, and an overflow is of a whole one.
+    lines = {"film": 1, "a": 3, "note": 4, "b": 5, "year": 6}
+    names = [row[0] for row in UPRIGHT]
+    assert sorted(row[:5] for row in rejects) == sorted(
+        [
+            "turned.csv",
+            str(lines[name or "film"]),
+            str(names.index(label) + 1),
+            label,
+            error,
+        ]
+        for _, _, _, name, error, text in expected
+        for label in [next(csv.reader(io.StringIO(text, newline="")))[0]]
+    )
+
+
+def test_the_first_bad_column_of_transposed_features_is_named(tmp_path: Path) -> None:
+    write_csv(tmp_path / "turned.csv", zip(*UPRIGHT, strict=True))
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["b", 1, 10], ["a", 10, 0.5]])
+    argv = ("classify", "turned.csv", "w.csv", "--transpose-features")
+    said = 'turned.csv:3:4: "two\nlines": a missing value; --missing'
+    assert run(*argv, cwd=tmp_path).check(4).err.replace("\\n", "\n").startswith(said)
+    said = 'turned.csv:3:5: "z": "5%" is not a number; write 0.05 for 5%'
+    assert run(*argv, "--missing", "zero", cwd=tmp_path).check(4).err.startswith(said)
+    done = run(*argv, "--strict", cwd=tmp_path).check(3)
+    assert '"note", "year"' in done.err
+
+
+def test_transposed_features_of_typed_columns(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"film": ["a", "k", "b"], "x": [1, 7, 4], "y": [2.5, None, None]})
+    frame.write_parquet(tmp_path / "f.parquet")
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["b", 1, 10], ["a", 10, 0.5]])
+    argv = ("classify", "f.parquet", "w.csv", "--transpose-features")
+    done = run(*argv, cwd=tmp_path).check(4)
+    assert done.err.startswith('f.parquet:3:3: "y": a missing value')
+    options = ("--on-error", "reject", "--rejects", "r.csv")
+    done = run(*argv, *options, cwd=tmp_path).check()
+    assert done.rows[1:] == [["x", "14.0", "40.5", "q"]]
+    assert read_csv(tmp_path / "r.csv")[1][1:4] == ["3", "3", "y"]
+
+
+LISTS = {
+    "--keep-cols": ("classify", "f.csv", "w.csv"),
+    "--missing-values": ("classify", "f.csv", "w.csv"),
+    "--target": ("fit", "f.csv"),
+    "--drop-cols": ("fit", "f.csv", "--target", "b"),
+}
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\n", "a,\r\n", '"a', 'b,"a"c'])
+@pytest.mark.parametrize("option", LISTS)
+def test_lists_that_are_none(option: str, text: str, tmp_path: Path) -> None:
+    rows = [["id", "a", "b"], ["x", 1, 2], ["y", 1, 3], ["z", 2, 4]]
+    write_csv(tmp_path / "f.csv", rows)
+    write_csv(tmp_path / "w.csv", [["f", "p", "q"], ["a", 1, 0], ["b", 0, 1]])
+    done = run(*LISTS[option], option, text, cwd=tmp_path).check(2)
+    assert f"{option} is not a comma-separated list; quote a name" in done.err
+    assert done.out == b""
+
+
+def test_lists_with_line_ends_and_quotes_in_their_names(tmp_path: Path) -> None:
+    names = ["two\nlines", "a\r\n", 'say "x"', "\n"]
+    quoted = ",".join('"' + name.replace('"', '""') + '"' for name in names)
+    features = write_csv(tmp_path / "f.csv", [["id", "action", "comedy", *names], "x12abcd"])
+    rows = run("classify", features, "genres.csv", "--keep-cols", quoted).check(quiet=True).rows
+    assert [row[1:5] for row in rows] == [names, list("abcd")]
+    learned = run("fit", features, "--drop-cols", quoted, "--target", "comedy")
+    assert [row[0] for row in learned.check().rows] == ["feature", "action"]
+    words = [["id", "action", "comedy"], *(["x", 1, name] for name in names)]
+    cells = write_csv(tmp_path / "m.csv", words)
+    option = ("--missing-values", quoted, "--missing", "zero")
+    scored = run("classify", cells, "genres.csv", *option).check(quiet=True).rows
+    zeros = write_csv(tmp_path / "z.csv", [words[0], *(["x", 1, 0] for _ in names)])
+    assert scored == run("classify", zeros, "genres.csv").check(quiet=True).rows
 
 
 def test_id_col() -> None:
@@ -657,7 +771,6 @@ USAGE = {
     "not a text encoding": (("--encoding", "base64"), "latin-1"),
     "no size": (("--chunk-size", "0"), "4M"),
     "unknown policy": (("--missing", "drop"), "skip"),
-    "comma for both": (("-d", ",", "--decimal", ","), "same character"),
     "both intercepts": (("--intercept", "a", "--no-intercept"), "contradict"),
     "reject to nowhere": (("--on-error", "reject"), "--rejects"),
     "rejects of none": (("--rejects", "r.csv"), "--on-error reject"),

@@ -179,7 +179,7 @@ def test_precision_and_formulas(tmp_path: Path) -> None:
     assert rows[1] == ["'=1+1", "adventure", "action", "0.33", "1.1", "0.37"]
     assert rows[2] == ["'=1+1", "adventure", "(others)", "", "", "0.0"]
     text = explain(path, "genres.csv", *options, "-f", "markdown").check().out.decode()
-    assert text.splitlines()[3] == "| '=1+1 | adventure | (others) |  |  | 0.00 |"
+    assert text.splitlines()[3] == "| '=1+1 | adventure | (others) |  |  | 0.0 |"
 
 
 TABLE = """\

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import re
 import shlex
 import signal
 import time
@@ -34,10 +35,10 @@ USERS, FILMS = "users.csv", "films.csv"
 FEATURES = ["action", "comedy", "drama", "science fiction"]
 BEST = [
     ["user", "rank", "film", "score"],
-    ["Amina", "1", "Orbit Nine", "1.4700000000000002"],
+    ["Amina", "1", "Orbit Nine", "1.47"],
     ["Amina", "2", "Sunday Lunch", "0.52"],
     ["Bruno", "1", "Sunday Lunch", "1.32"],
-    ["Bruno", "2", "Orbit Nine", "0.41000000000000003"],
+    ["Bruno", "2", "Orbit Nine", "0.41"],
     ["Chloe", "1", "Sunday Lunch", "0.88"],
     ["Chloe", "2", "Orbit Nine", "0.81"],
 ]
@@ -51,6 +52,15 @@ HOLED = [
 
 def recommend(*argv: Any, **options: Any) -> Done:
     return run("recommend", *argv, **options)
+
+
+def round_scores(done: Done) -> list[list[str]]:
+    """Return lines without the last bits of their scores, which differ between processors."""
+    numbers = re.compile(r"-?[0-9]+\.[0-9]+")
+    return [
+        [*row[:-1], numbers.sub(lambda found: f"{float(found[0]):.12g}", row[-1])]
+        for row in done.rows
+    ]
 
 
 @pytest.fixture
@@ -73,11 +83,11 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 class TestOutput:
     def test_the_best_items_of_each_user(self) -> None:
-        assert recommend(USERS, FILMS).check(quiet=True).rows == BEST
+        assert round_scores(recommend(USERS, FILMS).check(quiet=True)) == BEST
 
     @pytest.mark.parametrize("option", ["-k", "--top-k"])
     def test_fewer_items(self, option: str) -> None:
-        rows = recommend(USERS, FILMS, option, "1").check(quiet=True).rows
+        rows = round_scores(recommend(USERS, FILMS, option, "1").check(quiet=True))
         assert rows == [BEST[0], *BEST[1::2]]
 
     def test_scores_are_those_of_classify(self, many: tuple[Path, Path]) -> None:
@@ -217,11 +227,11 @@ class TestMetric:
 
 class TestLeastScore:
     def test_lower_scores_are_left_out(self) -> None:
-        rows = recommend(USERS, FILMS, "--min-score", "0.81").check(quiet=True).rows
-        assert rows == [row for row in BEST if row[3] >= "0.81"]
+        rows = round_scores(recommend(USERS, FILMS, "--min-score", "0.8").check(quiet=True))
+        assert rows == [row for row in BEST if row[3] >= "0.8"]
 
     def test_who_gets_nothing_has_a_line(self) -> None:
-        rows = recommend(USERS, FILMS, "--min-score", "1.4").check(quiet=True).rows
+        rows = round_scores(recommend(USERS, FILMS, "--min-score", "1.4").check(quiet=True))
         assert rows == [*BEST[:2], ["Bruno", "", "", ""], ["Chloe", "", "", ""]]
 
     def test_a_number_that_is_none(self) -> None:
@@ -235,7 +245,7 @@ class TestExclude:
     def test_pairs_are_left_out(self, tmp_path: Path) -> None:
         pairs = [("Amina", "Orbit Nine"), ("Bruno", "Orbit Nine"), ("Bruno", "Sunday Lunch")]
         seen = self.write(tmp_path, *pairs, pairs[0])
-        rows = recommend(USERS, FILMS, "--exclude", seen).check(quiet=True).rows
+        rows = round_scores(recommend(USERS, FILMS, "--exclude", seen).check(quiet=True))
         assert rows == [BEST[0], ["Amina", "1", "Sunday Lunch", "0.52"], ["Bruno", "", "", ""],
                         *BEST[5:]]  # fmt: skip
 
@@ -244,9 +254,10 @@ class TestExclude:
         seen = self.write(tmp_path, *pairs)
         report = tmp_path / "report.json"
         done = recommend(USERS, FILMS, "--exclude", seen, "--report", report).check()
-        assert done.rows == BEST
+        assert round_scores(done) == BEST
         assert done.err == f"matscore: {seen} names 2 users and 2 items not to be found\n"
-        assert recommend(USERS, FILMS, "--exclude", seen, "-q").check(quiet=True).rows == BEST
+        quiet = recommend(USERS, FILMS, "--exclude", seen, "-q").check(quiet=True)
+        assert quiet.out == done.out
         facts = validate(report)
         assert [facts[name] for name in ("excluded_pairs", "unknown_users", "unknown_items")] == [
             4, 2, 2,
@@ -255,7 +266,8 @@ class TestExclude:
 
     def test_from_a_pipe(self) -> None:
         done = recommend(USERS, FILMS, "--exclude", "-", stdin=b"u,i\nAmina,Orbit Nine\n")
-        assert done.check(quiet=True).rows == [BEST[0], ["Amina", "1", *BEST[2][2:]], *BEST[3:]]
+        done.check(quiet=True)
+        assert round_scores(done) == [BEST[0], ["Amina", "1", *BEST[2][2:]], *BEST[3:]]
         assert recommend("-", FILMS, "--exclude", "-").check(2).out == b""
 
     def test_is_never_overwritten(self, tmp_path: Path) -> None:
@@ -348,7 +360,7 @@ class TestMisfits:
         done = recommend(users, FILMS).check(3)
         command = done.err.splitlines()[-1].removeprefix("Try: matscore ")
         assert command == f"recommend {users} films.csv --transpose-users"
-        assert run(*shlex.split(command)).check(quiet=True).rows[1:] == BEST[1:]
+        assert round_scores(run(*shlex.split(command)).check(quiet=True))[1:] == BEST[1:]
 
     def test_names_that_are_not_there(self) -> None:
         done = recommend("iris.csv", "movies.csv").check(3)
@@ -510,4 +522,5 @@ def test_users_in_columns(tmp_path: Path) -> None:
     turned = write_csv(tmp_path / "turned.csv", zip(*users, strict=True))
     refused = recommend(turned, FILMS).check(3)
     assert "--transpose-users" in refused.err
-    assert recommend(turned, FILMS, "--transpose-users").check(quiet=True).rows[1:] == BEST[1:]
+    done = recommend(turned, FILMS, "--transpose-users").check(quiet=True)
+    assert round_scores(done)[1:] == BEST[1:]

@@ -131,6 +131,37 @@ def test_every_row_is_scored_or_rejected(tmp_path: Path) -> None:
         assert report["rows_scored"] == len(done.rows) - 1 == 155 - n_rejected
 
 
+COMMANDS = {
+    "scores": ("classify", "w.csv", "--probabilities", "--margin"),
+    "ranks": ("classify", "w.csv", "--top-k", "1"),
+    "reasons": ("explain", "w.csv"),
+    "measures": ("evaluate", "w.csv", "--truth", "t"),
+    "items": ("recommend", "i.csv"),
+    "matrix": ("recommend", "i.csv", "--matrix"),
+    "cosines": ("recommend", "i.csv", "--matrix", "--metric", "cosine"),
+}
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "markdown", "parquet"])
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_a_chunk_without_good_rows_writes_none(
+    command: tuple[str, ...], form: str, tmp_path: Path
+) -> None:
+    """A record that cannot be read, and one whose scores overflow, alone in their chunks."""
+    rows = [["u", "t", "a", "b"], ["x", "p", 1, "?"], ["y", "p", 1, 0], ["z", "q", 1e308, 1e308]]
+    write_csv(tmp_path / "f.csv", rows)
+    write_csv(tmp_path / "w.csv", [["feature", "p", "q"], ["a", 10, 0], ["b", 10, 1]])
+    write_csv(tmp_path / "i.csv", [["item", "a", "b"], ["p", 10, 10], ["q", 0, 1]])
+    name, other, *options = command
+    form = "csv" if name == "evaluate" and form == "parquet" else form  # it has no such format
+    argv = (name, "f.csv", other, *options, "-f", form, *REJECT, "--rejects", "r.csv")
+    whole = run(*argv, cwd=tmp_path).check()
+    cut = run(*argv, "--chunk-size", "1", cwd=tmp_path).check()
+    assert cut == whole
+    n_rejected = 1 if "cosine" in options else 2
+    assert len(read_csv(tmp_path / "r.csv")) == 1 + n_rejected
+
+
 # --missing skip
 
 

@@ -104,6 +104,35 @@ def test_markdown_keeps_a_row_in_a_line_and_a_cell_in_its_column() -> None:
     assert "1.25" in lines[2]
 
 
+@pytest.mark.parametrize("precision", [None, 0, 2, 20])
+def test_numbers_are_the_same_in_all_texts(precision: int | None) -> None:
+    values = [1.0, -2.0, 1 / 3, 1e-9, -1e22, 1e300, np.nan]
+    found = {}
+    for form in ("csv", "tsv", "markdown"):
+        spec = replace(SPEC, format=form, precision=precision)
+        text = encode(spec, [frame_of(spec, ["x"] * len(values), values)]).decode()
+        mark = {"csv": ",", "tsv": "\t"}.get(form, "|")
+        rows = [line.strip("| ").split(mark) for line in text.splitlines()]
+        found[form] = [[cell.strip() for cell in row] for row in rows if "---" not in row[1]]
+    assert [row[0] for row in found["csv"]] == ["id", *"x" * len(values)]
+    as_numbers = {
+        form: [[float(cell) for cell in (*row[2:4], *row[5:])] for row in rows[1:]]
+        for form, rows in found.items()
+    }
+    np.testing.assert_array_equal(as_numbers["markdown"], as_numbers["csv"])
+    np.testing.assert_array_equal(as_numbers["tsv"], as_numbers["csv"])
+    if precision == 2:  # no zeros that were not there
+        assert [row[2] for row in found["markdown"]][1:4] == ["1.25", "-1.75", "0.58"]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_an_empty_label_alone_makes_no_blank_line(form: Format) -> None:
+    few = replace(COLUMNS, kept_names=(), scores=False, prediction=False)
+    spec = OutputSpec(form, replace(few, probabilities=False, margin=False))
+    labels = Frame({"id": Texts.from_strings(["x", None, "", "y"])})
+    assert encode(spec, [labels]) == b'id\nx\n""\n""\ny\n'
+
+
 def test_a_spreadsheet_runs_nothing() -> None:
     spec = replace(SPEC, excel_safe=True)
     frame = frame_of(spec, ["=1+1", "+1", "-1", "@x", "ok", "'=1"], [-1.0] * 6)

@@ -81,7 +81,6 @@ def refuse(file: Path, text: str | bytes, options: ReadOptions = ANY) -> InputEr
         ("1,NA\n1,2\n", ("1", "NA")),
         ("\ufeffid,a\n1,2\n", ("id", "a")),
         ('\ufeff"id",a\n1,2\n', ("id", "a")),
-        ("\n1,2\n", ("",)),
     ],
 )
 def test_the_first_record_is_the_header_unless_it_is_all_numbers(

@@ -7,7 +7,7 @@ import contextlib
 from matscore.files.table import ReadOptions, open_table
 from matscore.options import PathLike
 from matscore.plan import Plan, PlanOptions
-from matscore.prepare import plan_part, read_weights, refuse_two_pipes
+from matscore.prepare import check_names, plan_part, read_weights, refuse_two_pipes
 
 
 def check_files(
@@ -47,4 +47,4 @@ def check_files(
     held = read_weights(str(weights), read)
     table = open_table(str(features), read)
     with contextlib.closing(table):
-        return plan_part(table, held, read, align).plan
+        return check_names(plan_part(table, held, read, align).plan)

@@ -101,7 +101,13 @@ def evaluate_file(
             label_name = None if plan.label_column is None else plan.label_name
             stops = rejects.on_error == "fail"
             made = make_companion(
-                table, read, label_name=label_name, choose=choose, stops=stops, named=truth
+                table,
+                read,
+                label_name=label_name,
+                choose=choose,
+                stops=stops,
+                no_id_col=align.no_id_col,
+                named=truth,
             )
             stack.pop_all()
         return made

@@ -191,6 +191,7 @@ def fit_file(
                 label_name=sorted_.label_name,
                 choose=partial(_choose_targets, fit, asked),
                 stops=rejects.on_error == "fail",
+                no_id_col=columns.no_id_col,
             )
         target = asked[0]
         method, alpha = fit.settle(categories=target.is_categories)

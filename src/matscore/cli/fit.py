@@ -77,8 +77,8 @@ def fit(
             columns=ColumnOptions(
                 id_col,
                 no_id_col,
-                () if target is None else split_list(target),
-                () if drop_cols is None else split_list(drop_cols),
+                split_list("--target", target),
+                split_list("--drop-cols", drop_cols),
             ),
             form=None if format_ is None or format_.value == "table" else format_.value,
             read=read_options(delimiter, encoding, headers, decimal, kept, missing_values),

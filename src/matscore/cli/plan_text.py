@@ -187,9 +187,10 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
 
 
 def _iter_missing(plan: Plan) -> Iterator[tuple[str, str]]:
-    for key, missing in zip(["missing", *[""] * MAX_SHOWN], plan.missing[:MAX_SHOWN], strict=False):
+    for place, missing in enumerate(plan.missing[:MAX_SHOWN]):
         reason = f" ({missing.reason})" if missing.reason else ""
         close = f"; did you mean {' or '.join(map(quote_name, missing.close))}?{reason}"
+        key = "" if place else "missing"
         yield key, quote_name(missing.name) + (close if missing.close else "")
     if len(plan.missing) > MAX_SHOWN:
         yield "", f"and {len(plan.missing) - MAX_SHOWN:,} more"

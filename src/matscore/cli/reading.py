@@ -35,9 +35,7 @@ def read_options(
     UsageError
         Options that contradict each other.
     """
-    if delimiter is not None and delimiter == decimal.value:
-        raise UsageError("--delimiter and --decimal are the same character", "change one of them")
-    words = MISSING_VALUES if missing_values is None else split_list(missing_values)
+    words = split_list("--missing-values", missing_values, MISSING_VALUES)
     return ReadOptions(delimiter, encoding, headers, decimal.value, missing.value, words)
 
 
@@ -168,7 +166,7 @@ def align_options(
     if intercept is not None and no_intercept:
         raise UsageError("--intercept and --no-intercept contradict each other", "give one of them")
     keep_all = keep_cols == "all"
-    kept = () if keep_cols is None or keep_all else split_list(keep_cols)
+    kept = split_list("--keep-cols", None if keep_all else keep_cols)
     return PlanOptions(
         id_col,
         no_id_col,
@@ -183,6 +181,22 @@ def align_options(
     )
 
 
-def split_list(text: str) -> tuple[str, ...]:
-    """Split a comma-separated list; a name with a comma is quoted as in CSV."""
-    return tuple(next(csv.reader([text]), []))
+def split_list(option: str, text: str | None, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Split the comma-separated list that an option gives; a name is quoted as in CSV.
+
+    Raises
+    ------
+    UsageError
+        It is no record of CSV: a line end outside quotes, a quote that is not closed.
+    """
+    if text is None:
+        return default
+    try:
+        cells = next(csv.reader([text], strict=True), [])
+        ends = text.endswith(("\r", "\n"))  # which the reader would drop
+    except csv.Error:
+        ends = True
+    if ends:
+        hint = "quote a name that holds a comma, a quote or a line end, as in CSV"
+        raise UsageError(f"{option} is not a comma-separated list", hint)
+    return tuple(cells)

@@ -108,12 +108,16 @@ def _write_across(
         for i, name in enumerate(names)
     ]
     head, total = max(map(cell_len, heads)), max(len(one.total) for one in sums)
-    titles = "   ".join(map(pad, names, widths))
+    titles = "   ".join(_pad_all(names, widths))
     yield Text(f"  {' ' * head}   {titles}".rstrip(), style=_DIM)
     for name, one, mark in zip(heads, sums, marks, strict=True):
-        line = Text(f"  {pad(name, head)} = {' + '.join(map(pad, one.terms, widths))} ")
+        line = Text(f"  {pad(name, head)} = {' + '.join(_pad_all(one.terms, widths))} ")
         line.append("= " if one.exact else f"{signs.about} ")
         yield line.append(one.total.rjust(total) + _sign(mark, marks, signs), _BEST * bool(mark))
+
+
+def _pad_all(texts: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    return (pad(text, width) for text, width in zip(texts, widths, strict=True))
 
 
 def _write_down(

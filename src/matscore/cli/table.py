@@ -95,8 +95,9 @@ class _Rows:
     def probabilities(self, n: int) -> list[Column]:
         spec = self.spec
         marks: NDArray[np.bool_] = np.zeros_like(self.marks) if spec.scores else self.marks
-        names = zip(spec.categories, spec.probability_names[:n], marks, strict=False)
-        places = {} if spec.scores else self._places(spec.probability_names[:n])
+        shown = spec.probability_names[:n]  # of all categories, or none
+        names = zip(spec.categories[: len(shown)], shown, marks[: len(shown)], strict=True)
+        places = {} if spec.scores else self._places(shown)
         return [
             replace(
                 self._marked(name, self._numbers(name), mark, places.get(name)),

@@ -110,6 +110,8 @@ def encode_frame(spec: OutputSpec, frame: Frame) -> bytes:
     """
     form = spec.format
     if form in ("csv", "tsv", "json", "jsonl"):
+        if len(frame.columns) == 1:  # nothing would be a blank line, an empty text is written as ""
+            frame = Frame({name: _fill(column) for name, column in frame.columns.items()})
         return write_rows(form, frame.columns, precision=spec.precision, excel_safe=spec.excel_safe)
     finished = finish_frame(spec, frame)
     if form == "markdown":
@@ -183,6 +185,10 @@ def _finish(spec: OutputSpec, column: Column) -> Column:
     return rounded
 
 
+def _fill(column: Column) -> Column:
+    return Texts(column.offsets, column.data) if isinstance(column, Texts) else column
+
+
 def _guard_texts(texts: Texts) -> Texts:
     cells = texts.to_strings()
     return Texts.from_strings(None if cell is None else _guard(cell) for cell in cells)
@@ -200,17 +206,15 @@ def _encode_markdown(spec: OutputSpec, frame: Frame) -> bytes:
     cells = []
     for name, kind in spec.kinds.items():
         values = list_cells(frame[name])
-        cells.append([_write_markdown(value, kind, spec.precision) for value in values])
+        cells.append([_write_markdown(value, kind) for value in values])
     return "".join(f"| {' | '.join(row)} |\n" for row in zip(*cells, strict=True)).encode()
 
 
-def _write_markdown(value: Any, kind: Kind, precision: int | None) -> str:
+def _write_markdown(value: Any, kind: Kind) -> str:
     if value is None:
         return ""
     if kind == "text":
         return escape_markdown(value)
-    if kind == "number" and precision is not None:
-        return f"{value:.{precision}f}"
     return json.dumps(value)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Set
+from typing import NoReturn
 
 from matscore.errors import InputError
-from matscore.files.parse import Layout
-from matscore.files.rows import parse_rows
+from matscore.files.parse import Layout, Reject
+from matscore.files.rows import parse_sound
 from matscore.files.source import SourceFacts
 from matscore.files.table import ReadOptions, iter_table, open_table
 from matscore.frame import join
@@ -62,11 +63,13 @@ def read_pairs(
             read.missing,
             read.missing_values,
         )
+
+        def refuse(reject: Reject) -> NoReturn:
+            raise reject.as_error(path)
+
         parts = []
         for chunk in iter_table(table, layout, chunk_bytes=_CHUNK_BYTES):
-            parsed = parse_rows(layout, chunk)
-            if parsed.rejects:
-                raise parsed.rejects[0].as_error(path)
+            parsed = parse_sound(layout, chunk, refuse)
             parts.append((parsed.texts[0], parsed.texts[1]))
         facts = table.source.facts()
     none = Texts.from_strings([])

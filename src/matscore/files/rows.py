@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from matscore.errors import InputError
+from matscore.files.hints import explain_number
 from matscore.files.parse import Layout, ParsedRows, Reject, parse_chunk
+from matscore.files.records import find_starts
 from matscore.files.split import Chunk
 from matscore.grammar import Grammar
-from matscore.kernel import Texts, write_number
+from matscore.kernel import Fault, Texts, parse, write_number, write_rows
 from matscore.product import Floats
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Where the cells of rows stand that are columns of their file.
+
+    Attributes
+    ----------
+    lines : tuple of int
+        The physical line of each record of the file, which is a column of the rows.
+    names : tuple of str, or None
+        The file's header.
+    first : int
+        Columns of the file before the first row.
+    labelled : int
+        Columns of the rows before the first record: one where the header's cells are labels.
+    """
+
+    lines: tuple[int, ...]
+    names: tuple[str, ...] | None
+    first: int
+    labelled: int
+
+    @property
+    def width(self) -> int:
+        """Columns of the rows."""
+        return len(self.lines) + self.labelled
+
+    def locate(self, row: int, column: int | None) -> tuple[int, int, str | None]:
+        """Return line, column and the column's name of a cell, or of a whole row."""
+        of_record = column is not None and column >= self.labelled
+        line = self.lines[column - self.labelled] if of_record and column is not None else 1
+        place = self.first + row
+        return line, place + 1, None if self.names is None else self.names[place]
 
 
 @dataclass(frozen=True)
@@ -32,6 +68,9 @@ class FrameChunk:
         Records before it, over all inputs.
     n_records : int
         Records in it.
+    turned : Turned or None
+        Where the cells stand in the file, when its columns are the rows; they then are text, or
+        numbers where the file has types.
     """
 
     path: str
@@ -39,6 +78,17 @@ class FrameChunk:
     line: int
     row: int
     n_records: int
+    turned: Turned | None = None
+
+    def locate(
+        self, layout: Layout, row: int, column: int | None
+    ) -> tuple[int, int | None, str | None]:
+        """Return line, column and name of a cell in the file, or of a whole row."""
+        if self.turned is not None:
+            return self.turned.locate(self.line - 1 + row, column)
+        if column is None:
+            return self.line + row, None, None
+        return self.line + row, column + 1, layout.name_of(column)
 
 
 def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
@@ -62,8 +112,111 @@ def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
         Damage that no row can be blamed for, or a constant feature that is no number.
     """
     own = layout.own
-    parsed = parse_chunk(own, chunk) if isinstance(chunk, Chunk) else parse_frame(own, chunk)
+    if isinstance(chunk, Chunk):
+        parsed = parse_chunk(own, chunk)
+    else:
+        parsed = _parse_turned(own, chunk) if _holds_text(own, chunk) else parse_frame(own, chunk)
     return _add_constants(layout, chunk.path, parsed) if layout.constants else parsed
+
+
+def parse_sound(
+    layout: Layout, chunk: Chunk | FrameChunk, refuse: Callable[[Reject], None]
+) -> ParsedRows:
+    """Parse a chunk of which rejects may be refused.
+
+    Parameters
+    ----------
+    layout : Layout
+        The columns.
+    chunk : Chunk or FrameChunk
+        Whole records.
+    refuse : callable
+        Takes a reject; raises an `InputError` where it stops the run.
+
+    Returns
+    -------
+    ParsedRows
+        Good rows, and rejects that may stand.
+
+    Raises
+    ------
+    InputError
+        That of the first record that is refused, or damaged.
+    """
+
+    def parse(part: Chunk | FrameChunk, n_before: int = 0) -> ParsedRows:
+        del n_before
+        parsed = parse_rows(layout, part)
+        for reject in parsed.rejects:
+            refuse(reject)
+        return parsed
+
+    try:
+        return parse(chunk)
+    except InputError as error:
+        raise find_first_error(parse, chunk, error) from None
+
+
+def find_first_error(
+    check: Callable[[Chunk | FrameChunk, int], object],
+    chunk: Chunk | FrameChunk,
+    error: InputError,
+) -> InputError:
+    """Find the error that a chunk would give if each of its records were a chunk of its own.
+
+    Damage is seen before a bad cell is, and a bad cell before scores that overflow, wherever each
+    of them stands. Half of the records are looked at, and half of the half that has the error.
+
+    Parameters
+    ----------
+    check : callable
+        Takes a part of the chunk and the number of records before it; raises what is wrong.
+    chunk : Chunk or FrameChunk
+        Whole records.
+    error : InputError
+        What `check` raises for the whole chunk.
+
+    Returns
+    -------
+    InputError
+        That of the first record; `error` where none has one by itself.
+    """
+    n_before = 0
+    while halves := _halve(chunk):
+        for n_records, half in halves:
+            try:
+                check(half, n_before + n_records)
+            except InputError as found:
+                error, chunk, n_before = found, half, n_before + n_records
+                break
+        else:
+            break
+    return error
+
+
+def _halve(chunk: Chunk | FrameChunk) -> tuple[tuple[int, Chunk | FrameChunk], ...]:
+    """Cut a chunk in two; return both with the records before them, or nothing if it is one."""
+    half, n_records = chunk.n_records // 2, chunk.n_records
+    if half == 0:
+        return ()
+    line, row = chunk.line + half, chunk.row + half
+    if isinstance(chunk, FrameChunk):
+        first, last = (
+            {i: _cut(column, start, stop) for i, column in chunk.columns.items()}
+            for start, stop in ((0, half), (half, n_records))
+        )
+        rest = replace(chunk, columns=last, line=line, row=row, n_records=n_records - half)
+        return (0, replace(chunk, columns=first, n_records=half)), (half, rest)
+    starts, lines = find_starts(chunk.data)
+    at, line = int(starts[half]), chunk.line + int(lines[half])
+    rest_of_text = Chunk(
+        chunk.path, chunk.data[at:], line, row, n_records - half, chunk.offset + at
+    )
+    return (0, replace(chunk, data=chunk.data[:at], n_records=half)), (half, rest_of_text)
+
+
+def _cut(column: Any, start: int, stop: int) -> Any:
+    return column.take(np.arange(start, stop)) if isinstance(column, Texts) else column[start:stop]
 
 
 def _add_constants(layout: Layout, path: str, parsed: ParsedRows) -> ParsedRows:
@@ -109,10 +262,10 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
     InputError
         A feature whose type is not a number's.
     """
-    values: list[Floats] = []
+    values: dict[int, Floats] = {}
     absent = np.zeros(chunk.n_records, dtype=bool)
     rejects: dict[int, Reject] = {}
-    for i in layout.feature_columns:
+    for i in sorted(layout.feature_columns):  # of a row the first bad cell is named
         column = _read_numbers(layout, chunk, i)
         missing = np.isnan(column)
         if layout.missing in ("error", "skip"):
@@ -128,21 +281,57 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
             column = np.where(missing, 0.0, column)
         else:
             absent |= missing
-        values.append(column)
+        values[i] = column
     texts = {i: _read_text(layout, chunk, i) for i in layout.text_columns}
     rows = None
     if rejects:
         rows = np.setdiff1d(np.arange(chunk.n_records), list(rejects))
         texts = {i: column.take(rows) for i, column in texts.items()}
-        values, absent = [column[rows] for column in values], absent[rows]
+        values = {i: column[rows] for i, column in values.items()}
+        absent = absent[rows]
     return ParsedRows(
         texts,
-        values,
+        [values[i] for i in layout.feature_columns],
         chunk.n_records - len(rejects),
         absent if layout.missing == "keep" and absent.any() else None,
         rows,
         [rejects[i] for i in sorted(rejects)],
     )
+
+
+def _holds_text(layout: Layout, chunk: FrameChunk) -> bool:
+    """Say whether the rows are columns of a text file, whose numbers are not read yet."""
+    columns = layout.feature_columns
+    return chunk.turned is not None and isinstance(chunk.columns[columns[0]], Texts)
+
+
+def _parse_turned(layout: Layout, chunk: FrameChunk) -> ParsedRows:
+    """Turn rows of text into labels and numbers: written as records, they are read as any."""
+    used = sorted({*layout.feature_columns, *layout.text_columns})
+    place_of = {column: place for place, column in enumerate(used, 1)}
+    lead = {"": np.zeros(chunk.n_records)}  # a cell at a record's start means more
+    table = parse(
+        write_rows("tsv", lead | {str(i): chunk.columns[i] for i in used}),
+        width=len(used) + 1,
+        features=[place_of[i] for i in layout.feature_columns],
+        texts=[place_of[i] for i in layout.text_columns],
+        delimiter="\t",
+        decimal=layout.decimal,
+        missing=layout.missing,
+        missing_values=layout.missing_values,
+    )
+    rejects = []
+    for bad in table.bad:
+        column = used[bad.column - 1]
+        text, skipped = chunk.columns[column][bad.record], False
+        error, hint = explain_number(text, layout.decimal)
+        if bad.fault == Fault.MISSING:
+            error, hint, skipped = "a missing value", layout.missing_hint, layout.missing == "skip"
+        reject = _reject(layout, chunk, bad.record, column, error, hint, text)
+        rejects.append(replace(reject, skipped=skipped))
+    texts = dict(zip(layout.text_columns, table.texts, strict=True))
+    features = list(table.features)
+    return ParsedRows(texts, features, table.n_rows, table.has_missing, table.rows, rejects)
 
 
 def _read_numbers(layout: Layout, chunk: FrameChunk, i: int) -> Floats:
@@ -168,4 +357,4 @@ def _read_text(layout: Layout, chunk: FrameChunk, i: int) -> Texts:
 def _reject(
     layout: Layout, chunk: FrameChunk, at: int, column: int, error: str, hint: str, text: str
 ) -> Reject:
-    return Reject(chunk.line + at, column + 1, layout.name_of(column), error, hint, text)
+    return Reject(*chunk.locate(layout, at, column), error, hint, text)

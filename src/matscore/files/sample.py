@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from itertools import islice
 
 from matscore.files.records import first_record_end
 from matscore.files.table import ReadOptions, Table
@@ -59,7 +60,7 @@ def _first_columns(table: Table) -> list[list[str]]:
     text = data.decode("utf-8", "replace")
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=table.delimiter)
-        rows = [row for row, _ in zip(reader, range(_SAMPLED_RECORDS), strict=False)]
+        rows = list(islice(reader, _SAMPLED_RECORDS))
     except csv.Error:
         rows = []
     sound = [row for row in rows if len(row) == table.width]

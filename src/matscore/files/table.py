@@ -11,7 +11,7 @@ import csv
 import io
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from matscore.files.hints import explain_number
 from matscore.files.parse import Layout, MissingPolicy, ParsedRows, Reject
 from matscore.files.recognise import find_delimiter
 from matscore.files.records import cut_record, find_starts, first_record_end, split_cells
-from matscore.files.rows import FrameChunk, parse_rows
+from matscore.files.rows import FrameChunk, parse_rows, parse_sound
 from matscore.files.source import CHANGED, Source, Stamp, open_source
 from matscore.files.split import MAX_RECORD_BYTES, Chunk, iter_chunks
 from matscore.frame import join
@@ -264,6 +264,8 @@ def _look_at(source: Source, options: ReadOptions, values: Set[str]) -> Table:
         file = open_columnar(path, source.open_stream(), source.kind)
         return Table(source, file.names, len(file.names), file.n_rows, columnar=file)
     end = _first_record_end(source)
+    if not source.head[:end].strip(b" \r\n"):
+        raise InputError(path, "the first line is blank", "remove it", line=1)
     delimiter = options.delimiter or _sniff_delimiter(source, options.decimal)
     record = source.head[:end]
     cells = _header_cells(source, record, delimiter)
@@ -512,10 +514,10 @@ def make_matrix(
 
 
 def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
-    parsed = parse_rows(layout, chunk)
-    if not parsed.rejects:
-        return parsed
-    raise _explain_reject(layout, parsed.rejects[0], chunk.path)
+    def refuse(reject: Reject) -> NoReturn:
+        raise _explain_reject(layout, reject, chunk.path)
+
+    return parse_sound(layout, chunk, refuse)
 
 
 def _explain_reject(layout: Layout, reject: Reject, path: str) -> InputError:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from matscore.frames.sides import plan_frames
 from matscore.plan import Plan, PlanOptions
+from matscore.prepare import check_names
 
 
 def check(
@@ -48,4 +49,4 @@ def check(
         intercept=intercept,
         no_intercept=no_intercept,
     )
-    return plan_frames(features, weights, options)
+    return check_names(plan_frames(features, weights, options), labelled=False)

@@ -254,7 +254,8 @@ def show_weights(model: Model, names: Sequence[str]) -> list[Section]:
     n_features, n_categories = model.weights.shape
     shown = model.weights[:MOST_WEIGHTS, :MOST_SHADED]
     cells = heat_cells(shown)
-    rows = [[text_cell(name), *row] for name, row in zip(names, cells, strict=False)]
+    named = zip(names[:MOST_WEIGHTS], cells, strict=True)
+    rows = [[text_cell(name), *row] for name, row in named]
     if model.intercept is not None:
         added = (number_cell(float(value)) for value in model.intercept[:MOST_SHADED])
         rows.append([Cell("intercept"), *added])

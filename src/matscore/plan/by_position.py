@@ -35,6 +35,8 @@ def _fit(plan: Plan, table: Axis, axis: Axis) -> _Fit:
     """Say how the width of the features fits an axis of the weights."""
     if axis.names is not None and table.names is not None:
         return ""  # their names, which differ, would decide
+    if plan.options.intercept is not None and plan.options.intercept not in axis.places:
+        return ""
     n_features = axis.size - min(1, len(list_intercepts(plan, table, axis)))
     spare = len(_unlabelled(plan, table)) - n_features
     if n_features and spare == 0:

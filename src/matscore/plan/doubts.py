@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -49,12 +49,14 @@ def _check_header(plan: Plan, side: Side, fits: Fits) -> None:
     header = side.first_record or ()
     is_features, options = side is plan.features, plan.options
     facing = plan.weights if is_features else plan.features
-    other = OtherSide({*(facing.names or ()), *(facing.first or ())}, options.intercept)
+    other = OtherSide({*_names_of(facing), *(facing.first or ())}, options.intercept)
     asked = (options.id_col, options.truth, *options.keep_cols) if is_features else ()
     named = [name for name in asked if name is not None]
     if judge_first_record(header, side.grammar, other, named=named) == "header":
         return
-    used = plan.ok and _is_confirmed(plan, side) and not _fits_as_data(plan, side, fits)
+    if not plan.ok and _count_words(side, header) > 1:
+        return  # a header, likely, whose names are at fault
+    used = plan.ok and _is_used(plan, side, other, fits)
     if judge_first_record(header, side.grammar, other, named=named, used=used) == "doubtful":
         raise Misfit(
             plan,
@@ -63,16 +65,37 @@ def _check_header(plan: Plan, side: Side, fits: Fits) -> None:
         )
 
 
-def _is_confirmed(plan: Plan, side: Side) -> bool:
-    """Say whether a header has the names that features are found by, or numbers that count up."""
-    numbers = (side.first_record or ())[1:]
-    if counts_up(numbers):
-        return True
-    if numbers == ("0", "1") and plan.matched_by == "name" and not plan.left_out:
-        return side is plan.weights and len(plan.feature_names) > 1  # two numbered categories
+def _names_of(side: Side) -> tuple[str, ...]:
+    """Return the names in a header, without a usual heading of labels."""
+    names = side.names or ()
+    return names[1:] if names and is_label_heading(names[0]) else names
+
+
+def _is_used(plan: Plan, side: Side, other: OtherSide, fits: Fits) -> bool:
+    """Say whether a header has the names that features are found by, and cannot be data."""
+    corner, *columns = side.first_record or ("",)
+    by_name = plan.matched_by == "name"
     carries = plan.transpose if side is plan.weights else not plan.transpose_features
-    words = any(side.grammar.kind_of(name) == "word" for name in plan.feature_names)
-    return carries and words and plan.matched_by == "name"
+    if carries and by_name and _count_words(side, plan.feature_names):
+        several = _count_words(side, (corner, *columns)) > 1
+        bare = not several and (is_intercept(corner) or corner == plan.options.intercept)
+        return several or not (bare or _fits_as_data(plan, side, fits))
+    if other.may_name(corner):
+        return False
+    # Numbers that count up, or two numbered categories of weights whose rows are all found.
+    numbered = counts_up(columns) or (
+        side is plan.weights
+        and columns == ["0", "1"]
+        and by_name
+        and not plan.left_out
+        and len(plan.feature_names) > 1
+    )
+    named = side is plan.weights and by_name and _count_words(side, columns) > 0
+    return (named or numbered) and not _fits_as_data(plan, side, fits)
+
+
+def _count_words(side: Side, cells: Sequence[str]) -> int:
+    return sum(side.grammar.kind_of(cell) == "word" for cell in cells)
 
 
 def _fits_as_data(plan: Plan, side: Side, fits: Fits) -> bool:
@@ -96,10 +119,14 @@ def _check_data(plan: Plan, side: Side) -> None:
     facing = plan.weights if side is plan.features else plan.features
     if facing.names is None or facing.width == 1:
         return
-    for axis in (facing.first or (), facing.names[1:], facing.names):
-        names = {name.strip() for name in axis if not is_intercept(name)}
+    axes = [facing.names[1:], facing.names]
+    if facing is plan.weights or plan.transpose_features:
+        axes.append(facing.first or ())
+    for axis in axes:
+        names = [name.strip() for name in axis if not is_intercept(name)]
         # All of the record, but for a label column's name.
-        if names and record.issuperset(names) and len(record) - len(names) <= 1:
+        differ = len(set(names)) == len(names) > 1
+        if differ and record.issuperset(names) and len(record) - len(names) <= 1:
             raise Misfit(
                 plan,
                 f"the first record of {side.path} has the names in {facing.path}:"
@@ -169,10 +196,17 @@ def _shared_heading(features: Side, weights: Side) -> str | None:
     """Return the heading of the first column of both; None where they differ."""
     if not features.names or not weights.names or features.labelled or weights.labelled:
         return None
+    if features.width == 1 or weights.width == 1:
+        return None
     return features.names[0] if features.names[0] == weights.names[0] else None
 
 
 def _begins_with_number(side: Side) -> bool:
     """Say whether the first record, which is no header, has a whole number before others."""
     first, *others = side.first_record or ("",)
-    return side.names is None and is_integer(first) and not all(map(is_integer, others))
+    return (
+        side.names is None
+        and side.width > 1
+        and is_integer(first)
+        and not all(map(is_integer, others))
+    )

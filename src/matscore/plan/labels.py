@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
-from matscore.grammar import Grammar
+from matscore.grammar import Grammar, Kind
 from matscore.names import find_close, fold_name, is_intercept
 
 FirstRecord = Literal["header", "data", "doubtful"]
@@ -43,6 +43,8 @@ class OtherSide:
 
     def may_name(self, cell: str) -> bool:
         """Say whether a cell is a name of the other side or of an intercept, near misses too."""
+        if not cell.strip():
+            return False
         if cell in self.names or is_intercept(cell) or cell == self.intercept:
             return True
         return bool(self.names) and fold_name(cell) in {fold_name(name) for name in self.names}
@@ -59,9 +61,8 @@ def judge_first_record(
 ) -> FirstRecord:
     """Say what a first record is, where no option says it.
 
-    A record is data when all its cells are numbers, and may be data when all but one of them are,
-    or all but the first are numbers or meant as numbers. Such a record is a header only where
-    something speaks for that.
+    A record is data when all its cells are numbers, and a header when all of them are words. One
+    that has both may be data, damaged perhaps, and is a header only where something speaks for it.
 
     Parameters
     ----------
@@ -76,8 +77,7 @@ def judge_first_record(
     values : set of str
         Of a file of pairs, what the second column holds in records of data.
     used : bool
-        Whether its cells are the names by which the two sides find each other, words among them,
-        and the two do not fit when it is data.
+        Whether its cells are the names by which the two sides find each other.
 
     Returns
     -------
@@ -96,15 +96,12 @@ def judge_first_record(
     'header'
     """
     kinds = [grammar.kind_of(cell) for cell in cells]
-    n_numbers = kinds.count("number")
-    if n_numbers == len(cells) or (cells[1:2] and cells[1] in values):
+    if set(kinds) <= {"number"} or (cells[1:2] and cells[1] in values):
         return "data"
-    if "word" in kinds[1:] and n_numbers < len(cells) - 1:
-        return "header"
     words = {cell for cell, kind in zip(cells, kinds, strict=True) if kind == "word"}
-    if values or used or kinds == ["word"] or not words.isdisjoint(named):
+    if values or used or not words.isdisjoint(named):
         return "header"
-    return "header" if _heads_numbers(cells, other) else "doubtful"
+    return "header" if _heads_names(cells, kinds, other) else "doubtful"
 
 
 @dataclass(frozen=True)
@@ -231,16 +228,27 @@ def _judge_by_itself(column: Column, grammar: Grammar, *, is_alone: bool) -> Fir
     return "numbers"
 
 
-def _heads_numbers(cells: Sequence[str], other: OtherSide) -> bool:
-    """Say whether a header names columns by whole numbers, under a usual heading of names."""
+def _heads_names(cells: Sequence[str], kinds: Sequence[Kind], other: OtherSide) -> bool:
+    """Say whether cells are words, or names of any kind under a usual heading of names."""
+    rest = set(kinds[1:])
+    if rest <= {"word"} and (kinds[0] == "word" or (rest and is_label_heading(cells[0]))):
+        return True
     corner, *columns = cells
-    return is_label_heading(corner) and numbers_things(columns) and not other.may_name(corner)
+    if not is_label_heading(corner) or not columns or other.may_name(corner):
+        return False
+    differ = len(set(columns)) == len(columns)
+    return differ and all(
+        kind == "word" or is_integer(cell) or (cell and not any(map(str.isdigit, cell)))
+        for cell, kind in zip(columns, kinds[1:], strict=True)
+    )
 
 
 def _heads_features(column: Column, known: Set[str], grammar: Grammar) -> bool:
     """Say whether the columns after the first carry the features, so that it has other labels."""
     heading, others = column.heading, column.others
-    if heading is None or heading in known or not any(name in known for name in others):
+    if heading is None or heading in known or is_intercept(heading):
+        return False
+    if not any(name in known for name in others):
         return False
     if not _all_known(others, known):
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import numpy as np
@@ -39,6 +39,10 @@ class Beside:
         """Names of the table's columns in the frame."""
         own = (LINE, LABEL, ERROR, SKIPPED)
         return [name for name in self.frame.columns if name not in own]
+
+    def take(self, start: int, n_records: int) -> Beside:
+        """Return those that belong to some of the chunk's records."""
+        return replace(self, frame=self.frame.take(np.arange(start, start + n_records)))
 
     def of(self, rows: Rows) -> Frame:
         """Return the records of some rows.

@@ -252,12 +252,13 @@ def make_frame(
     """
     made: dict[str, Column] = {columns.label_name: labels}
     made |= dict(zip(columns.kept_names, kept, strict=True))
-    made |= zip(columns.score_names, scored.scores, strict=False)
+    if columns.scores:
+        made |= zip(columns.score_names, scored.scores, strict=True)
     if columns.prediction:
         best = scored.decision.best.astype(np.int32)
         made["prediction"] = Choices(best, Texts.from_strings(columns.categories))
     if scored.probabilities is not None:
-        made |= zip(columns.probability_names, scored.probabilities, strict=False)
+        made |= zip(columns.probability_names, scored.probabilities, strict=True)
     if columns.margin:
         made["margin"] = scored.decision.margin
     return Frame(made)

@@ -1,0 +1,140 @@
+"""`evaluate` of the reference: which truth belongs to which row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from tests.oracle.contract import list_first_places
+from tests.oracle.decide import Other, judge_column, judge_record
+from tests.oracle.lineup import is_readable, line_up
+from tests.oracle.outcome import Outcome, Refusal, Result, Row, refuse, resolve
+from tests.oracle.reading import Record, Table, is_missing
+from tests.oracle.score import rank
+
+
+def evaluate(features: Table, weights: Table, truth: Table | None) -> list[Outcome] | None:
+    """List what an evaluation may end in; None where all is allowed."""
+    allowed: list[Outcome] = []
+    if truth is None and not _match_by_name(features, weights):
+        return None
+    for end in line_up(features, weights):
+        if isinstance(end, Refusal):
+            allowed.append(end)
+            if truth is not None and len(truth.records) != len(features.records):
+                allowed.append(refuse(3, 4, why="rows of the truths, perhaps"))
+            continue
+        if len(end.categories) < 2:
+            allowed.append(refuse(3, 4, why="a single category"))
+            continue
+        if truth is not None:
+            allowed += _read_file(end, truth)
+            continue
+        header = features.records[0].cells if end.header else []
+        if header.count(features.options.truth or "") != 1:
+            allowed.append(refuse(2, 3, 4, why="no such truth"))
+            continue
+        column = header.index(features.options.truth or "")
+        if features.options.truth in end.features:
+            allowed.append(refuse(2, 3, 4, why="the truth is a feature"))
+        records = features.records[1:]
+        allowed += _compare(end, features, records, column)
+    return allowed
+
+
+def _match_by_name(features: Table, weights: Table) -> bool:
+    """Say whether the weights may be matched by name, rows or columns being named."""
+    firsts = {record.cells[0] for record in weights.records}
+    names = set(features.records[0].cells)
+    return bool(names & (firsts | set(weights.records[0].cells)))
+
+
+def _read_file(end: Result, truth: Table) -> list[Outcome]:
+    def read(headed: bool) -> list[Outcome]:
+        header = tuple(truth.records[0].cells) if headed else None
+        verdicts = judge_column(truth, header, None, carried=False)
+        if (verdicts == {"doubtful"} and headed) or len(truth.records) == headed:
+            verdicts = verdicts | {"labels"}
+        return resolve(
+            verdicts,
+            {
+                "labels": lambda: _choose(end, truth, header, True),
+                "numbers": lambda: _choose(end, truth, header, False),
+            },
+            "first column of the truths",
+        )
+
+    verdicts = judge_record(truth, Other())
+    if not is_readable(read(False)):
+        verdicts = verdicts | {"header"}
+    return resolve(
+        verdicts,
+        {"header": lambda: read(True), "data": lambda: read(False)},
+        "first record of the truths",
+    )
+
+
+def _choose(
+    end: Result, truth: Table, header: tuple[str, ...] | None, labelled: bool
+) -> list[Outcome]:
+    """Choose the column of the truth."""
+    records = truth.records[header is not None :]
+    name = truth.options.truth
+    if name is not None and header is not None:
+        if header.count(name) != 1:
+            return [refuse(2, 3, 4, why="no such truth")]
+        column = header.index(name)
+        labelled = labelled and column != 0
+    elif name is not None or truth.width - labelled != 1:
+        return [refuse(2, 3, 4, why="which truth?")]
+    else:
+        column = truth.width - 1
+    if any(r.fault for r in records) or len(records) != len(end.rows):
+        return [refuse(3, 4, why="rows of the truths")]
+    if labelled and end.labelled:
+        for record, row in zip(records, end.rows, strict=True):
+            if row.label is not None and record.cells[0] != row.label:
+                return [refuse(3, 4, why="labels differ")]
+    return _compare(end, truth, records, column)
+
+
+def _compare(end: Result, table: Table, records: list[Record], column: int) -> list[Outcome]:
+    """Count each pair of truth and prediction; a truth that is none makes a bad row."""
+    options = table.options
+    shown = [r.cells[column] for r in records if not r.fault]
+    if any(is_missing(cell, options) and cell in end.categories for cell in shown):
+        return [replace(end, more=end.more | {"free": True}), refuse(4, why="a truth or none")]
+    rows: list[Row] = []
+    confusion: dict[tuple[str, str], int] = {}
+    unpredicted = 0
+    for record, row in zip(records, end.rows, strict=True):
+        if row.bad or record.fault:
+            rows.append(row)
+            continue
+        truth = record.cells[column]
+        if is_missing(truth, options) or truth not in end.categories:
+            if table.name == row.file:
+                rows.append(replace(row, bad=frozenset({column + 1})))
+                continue
+            there = frozenset({(table.name, record.line, column + 1)})
+            rows.append(replace(row, bad=frozenset({None}), also=there))
+            continue
+        rows.append(row)
+        ranked = rank(row)
+        if ranked is None:
+            unpredicted += 1
+            continue
+        pair = (truth, end.categories[ranked[0]])
+        confusion[pair] = confusion.get(pair, 0) + 1
+    bad = [row for row in rows if row.bad]
+    if bad and not options.reject:
+        return [refuse(4, places=list_first_places(rows), why="a bad row")]
+    n_rows = len(rows) - len(bad)
+    right = sum(count for (truth, guess), count in confusion.items() if truth == guess)
+    more: dict[str, object] = {
+        "rows": n_rows,
+        "confusion": confusion,
+        "accuracy": Fraction(right, n_rows) if n_rows else None,
+        "unpredicted": unpredicted,
+    }
+    return [replace(end, rows=tuple(rows), more=end.more | more)]

@@ -1,0 +1,472 @@
+"""How the reference lines a features file up with weights: every reading that is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from tests.oracle.decide import (
+    Other,
+    Verdicts,
+    counts_up,
+    first_cells,
+    is_distinct_whole,
+    is_intercept,
+    judge_alone,
+    judge_column,
+    judge_record,
+)
+from tests.oracle.outcome import Outcome, Place, Refusal, Result, refuse, resolve
+from tests.oracle.reading import HEADINGS, Options, Record, Table, read_number
+from tests.oracle.score import score_rows
+
+
+@dataclass(frozen=True)
+class Side:
+    """A table read in one way: its header and whether its first column holds labels."""
+
+    table: Table
+    header: tuple[str, ...] | None
+    labelled: bool = False
+
+    @property
+    def records(self) -> list[Record]:
+        return self.table.records[self.header is not None :]
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the columns that hold numbers."""
+        return None if self.header is None else self.header[self.labelled :]
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        return tuple(first_cells(self.records)) if self.labelled else None
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights in one orientation: names may be unknown, numbers may be refused."""
+
+    names: tuple[str, ...] | None
+    categories: tuple[str, ...] | None
+    numbers: list[list[Fraction | None]]  # (features, categories)
+    table: Table
+    places: list[Place]
+    heading: str | None
+    n_categories: int
+
+
+def line_up(features: Table, weights: Table) -> list[Outcome]:
+    """List what a run on these two files may end in."""
+    options = features.options
+    turns = [options.transpose]
+    if options.auto_transpose and not options.transpose:
+        turns = [False, True]
+    other_f = _tell(weights, turns, as_features=False)
+    other_w = _tell(features, [options.transpose_features], as_features=True)
+    if True not in turns:  # the features' names are no column of the weights
+        other_w = replace(other_w, names=(), numbered=())
+
+    def read(f: bool, w: bool, table: Table = features) -> list[Outcome]:
+        side = Side(table, tuple(table.records[0].cells) if f else None)
+        other = Side(weights, tuple(weights.records[0].cells) if w else None)
+        ends = _read_weights(side, other)
+        return ends if is_readable(ends) else ends + _list_early(features, f)
+
+    def read_w(f: bool, table: Table = features) -> list[Outcome]:
+        bare = replace(options, id_col=None, keep_cols=(), truth=None)
+        verdicts = judge_record(weights, other_w)
+        verdicts = verdicts | judge_record(replace(weights, options=bare), other_w)
+        if has_text(weights) and not is_readable(read(f, False, table)):
+            verdicts = verdicts | {"header"}
+        return resolve(
+            verdicts,
+            {"header": lambda: read(f, True, table), "data": lambda: read(f, False, table)},
+            "first record of the weights",
+        )
+
+    verdicts = judge_record(features, other_f)
+    if has_text(features) and len(features.records) > 1:
+        rest = replace(features, records=features.records[1:])
+        if not is_readable(read_w(False)) and not is_readable(read_w(False, rest)):
+            verdicts = verdicts | {"header"}
+    if "doubtful" in verdicts and not is_readable(read_w(False)):
+        if _uses_text(features, [*read(True, True), *read(True, False)]):
+            verdicts = verdicts | {"header"}
+    return resolve(
+        verdicts,
+        {"header": lambda: read_w(True), "data": lambda: read_w(False)},
+        "first record of the features",
+    )
+
+
+def has_text(table: Table) -> bool:
+    """Say whether a first record in doubt has text that no row of numbers can have."""
+    if judge_alone(table) != "maybe":
+        return False
+    return any(table.kind(cell) == "word" for cell in table.records[0].cells[1:])
+
+
+def _uses_text(table: Table, ends: Sequence[Outcome]) -> bool:
+    """Say whether the text of a first record names a feature that is found on the other side."""
+    texts = {cell for cell in table.records[0].cells if table.kind(cell) == "word"}
+    return any(
+        isinstance(end, Result) and end.more["named"] and texts & set(end.features) for end in ends
+    )
+
+
+def is_readable(ends: Sequence[Outcome]) -> bool:
+    """Say whether a reading ends in a result."""
+    return any(isinstance(end, Result) and not end.stops for end in ends)
+
+
+def _list_early(features: Table, headed: bool) -> list[Outcome]:
+    """List the bad cells of a transposed features file, which is read before it is lined up."""
+    if not features.options.transpose_features:
+        return []
+    places = [
+        (features.name, record.line, column)
+        for record in features.records[headed:]
+        for column, cell in enumerate(record.cells, 1)
+        if record.fault or features.kind(cell) != "number"
+    ]
+    return [refuse(4, places=places, why="a bad cell, told early")] if places else []
+
+
+def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
+    """Say what a table tells about the features. Turned weights have them as columns."""
+    alone = judge_alone(table)
+    if judge_record(table, Other()) == {"header"}:
+        alone = "header"
+    options = table.options
+    rows = [not turn for turn in turns] if not as_features else list(turns)
+    names: tuple[str, ...] = ()
+    numbered, sizes = [], set()
+    lax = {*table.records[0].cells[1:], *first_cells(table.records[1:])}
+    heading = table.records[0].cells[0]
+    body = table.records[1:] if alone == "header" else table.records
+    cells = first_cells(body)
+    texts = bool(cells) and table.width > 1 and all(table.kind(cell) == "word" for cell in cells)
+    plain = [cell for cell in cells if not is_intercept(cell, options)]
+    for by_row in rows:
+        if by_row:
+            sizes |= {len(plain) if texts else len(body)}
+            if alone != "maybe" and texts:
+                names = names or tuple(plain)
+            elif alone == "header" and all(table.kind(cell) == "number" for cell in cells):
+                numbered.append(tuple(cells))
+        else:
+            header = [c for c in table.records[0].cells if not is_intercept(c, options)]
+            sizes |= {table.width, table.width - 1}
+            if alone == "header":
+                skip = texts or not as_features
+                columns = tuple(header[1:] if skip and len(header) > 1 else header)
+                names = names or columns
+                numbered += [columns, columns[1:]] if as_features else [columns]
+    known = tuple(table.records[0].cells) if as_features and alone == "header" else ()
+    columns = known if True not in rows else ()
+    if not as_features and judge_alone(table) == "header":
+        numbered.append(tuple(table.records[0].cells[1:]))
+    return Other(
+        names, frozenset(lax), heading, tuple(numbered), frozenset(sizes), columns, as_features
+    )
+
+
+def _read_weights(features: Side, weights: Side) -> list[Outcome]:
+    """Decide the weights' first column, and go on."""
+    options = features.table.options
+    names = _feature_names(features)
+    if weights.header is None:
+        carried = False
+    else:
+        rest = weights.header[1:]
+        plain = [name for name in rest if not is_intercept(name, options) or name in (names or ())]
+        if names is None and features.table.options.transpose_features:
+            names_there = set(first_cells(features.records))
+        else:
+            names_there = set(names or ())
+        carried = bool(plain) and set(plain) <= names_there
+    verdicts = judge_column(weights.table, weights.header, names, carried=carried)
+    f_verdicts: Verdicts | None = None
+    heads = [side.header[0] if side.header else None for side in (features, weights)]
+    again = weights.header is not None and heads[0] in weights.header[1:]
+    if heads[0] is not None and heads[0] == heads[1] and carried and not again:
+        verdicts = _judge_shared(weights, options)
+        f_verdicts = verdicts
+    elif options.id_col is not None and options.transpose and heads[0] is None and heads[1] is None:
+        verdicts = {"labels"} if options.id_col == "1" else verdicts | {"labels"}
+    elif _may_be_ids(features, weights):
+        verdicts = _judge_ids(features, weights, verdicts)
+    elif options.transpose_features and _number_alike(features, weights):
+        verdicts = {"labels", "doubtful"}
+
+    def go(labelled: bool) -> list[Outcome]:
+        side = replace(weights, labelled=labelled)
+        shared = None if f_verdicts is None else labelled
+        return _read_features(features, side, shared=shared)
+
+    return resolve(
+        verdicts,
+        {"labels": lambda: go(True), "numbers": lambda: go(False)},
+        "first column of the weights",
+    )
+
+
+def _feature_names(features: Side) -> tuple[str, ...] | None:
+    """Name the features of a features file, as far as they are without doubt."""
+    if not features.table.options.transpose_features:
+        return features.header
+    cells = first_cells(features.records)
+    texts = all(features.table.kind(cell) == "word" for cell in cells)
+    return tuple(cells) if cells and texts and features.table.width > 1 else None
+
+
+def _number_alike(features: Side, weights: Side) -> bool:
+    """Say whether transposed features and weights number their rows alike."""
+    cells = [first_cells(side.records) for side in (features, weights)]
+    plain = {cell for cell in cells[1] if not is_intercept(cell, features.table.options)}
+    return bool(plain) and plain <= set(cells[0])
+
+
+def _judge_shared(weights: Side, options: Options) -> Verdicts:
+    """Judge first columns that both files call by one name, labels or a feature."""
+    cells = first_cells(weights.records)
+    kinds = {weights.table.kind(cell) for cell in cells}
+    assert weights.header is not None
+    if kinds == {"word"}:
+        return {"labels"}
+    if options.no_id_col and "word" not in kinds:
+        usual = weights.header[0].lower() in HEADINGS
+        return {"labels", "numbers"} if usual else {"numbers"}
+    if options.id_col == weights.header[0] or weights.header[0].lower() in HEADINGS:
+        return {"labels"}
+    if kinds == {"number"}:
+        up = len(cells) > 3 and counts_up(cells, options)
+        if up:
+            return {"labels"}
+        return {"doubtful"} if is_distinct_whole(cells, options) else {"numbers"}
+    return {"doubtful", "numbers"} if "word" not in kinds else {"doubtful", "labels"}
+
+
+def _may_be_ids(features: Side, weights: Side) -> bool:
+    """Say whether neither file has names and both first columns look like ids."""
+    options = features.table.options
+    if features.header is not None or weights.header is not None:
+        return False
+    if options.no_id_col or options.id_col is not None:
+        return False
+    tables = (features, weights)
+    if features.table.width != weights.table.width or features.table.width < 2:
+        return False
+    return all(is_distinct_whole(first_cells(side.records), options) for side in tables)
+
+
+def _judge_ids(features: Side, weights: Side, verdicts: Verdicts) -> Verdicts:
+    """Judge first columns of whole numbers by the columns beside them."""
+    options = features.table.options
+    columns = [
+        [record.cells[n] for record in side.records if not record.fault]
+        for side in (features, weights)
+        for n in range(1, features.table.width)
+    ]
+    plain = not any(is_distinct_whole(column, options) for column in columns)
+    if options.transpose and plain:
+        few = any(len(side.records) < 2 for side in (features, weights))
+        return {"doubtful"} | (verdicts if few else set())
+    return verdicts | {"doubtful"}
+
+
+def _read_features(features: Side, weights: Side, *, shared: bool | None) -> list[Outcome]:
+    """Decide the orientation, and with it the features' first column."""
+    options = features.table.options
+    if options.transpose_features:
+        names = weights.labels if not options.transpose else weights.names
+        verdicts = judge_column(features.table, features.header, names, carried=False)
+        return resolve(
+            verdicts,
+            {
+                "labels": lambda: _turn(replace(features, labelled=True), weights, shared),
+                "numbers": lambda: _turn(features, weights, shared),
+            },
+            "first column of the features",
+        )
+    return _turn(features, weights, shared)
+
+
+def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
+    options = features.table.options
+    if options.transpose:
+        return _match(features, _turn_model(weights), shared, turned=True)
+    allowed: list[Outcome] = []
+    model = _make_model(weights)
+    as_columns = _names_are_columns(features, weights)
+    if "no" in as_columns:
+        allowed += _match(features, model, shared, turned=False)
+    if "yes" in as_columns:
+        allowed.append(refuse(3, why="the weights' columns are the features"))
+        if model.places:
+            allowed.append(refuse(4, places=model.places, why="a bad weight"))
+    if options.auto_transpose:
+        misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
+        named = set(weights.labels or ()) & set(features.header or ())
+        if misfit and (weights.header is not None or not named):
+            turned = _match(features, _turn_model(weights), shared, turned=True)
+            allowed = [end for end in allowed if end not in misfit] + turned
+    return allowed
+
+
+def _names_are_columns(features: Side, weights: Side) -> set[str]:
+    """Say whether the columns of weights without row names carry the features' names."""
+    names = features.names if not features.table.options.transpose_features else features.labels
+    if weights.labelled or not names or not weights.header:
+        return {"no"}
+    found = sum(name in names for name in weights.header)
+    if found == len(weights.header):
+        return {"yes"}
+    return {"yes", "no"} if found else {"no"}
+
+
+def _make_model(weights: Side) -> Model:
+    numbers, places = _read_numbers(weights)
+    categories = weights.names
+    n = weights.table.width - weights.labelled
+    heading = weights.header[0] if weights.header and weights.labelled else None
+    return Model(weights.labels, categories, numbers, weights.table, places, heading, n)
+
+
+def _turn_model(weights: Side) -> Model:
+    numbers, places = _read_numbers(weights)
+    turned = [list(column) for column in zip(*numbers, strict=True)]
+    if not numbers:
+        turned = [[] for _ in range(weights.table.width - weights.labelled)]
+    heading = weights.header[0] if weights.header and weights.labelled else None
+    return Model(
+        weights.names, weights.labels, turned, weights.table, places, heading, len(numbers)
+    )
+
+
+def _read_numbers(side: Side) -> tuple[list[list[Fraction | None]], list[Place]]:
+    """Read all numbers of a table; list the places of those that are none."""
+    decimal = side.table.options.decimal
+    rows: list[list[Fraction | None]] = []
+    places: list[Place] = []
+    for record in side.records:
+        if record.fault:
+            places.append((side.table.name, record.line, None))
+            continue
+        row = [read_number(cell, decimal) for cell in record.cells[side.labelled :]]
+        places += [
+            (side.table.name, record.line, column + 1 + side.labelled)
+            for column, number in enumerate(row)
+            if number is None
+        ]
+        rows.append(row)
+    return rows, places
+
+
+def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -> list[Outcome]:
+    """Match the features with the model by name or by position, and score."""
+    options = features.table.options
+    flipped = options.transpose_features
+    if flipped:
+        columns, n_columns = features.labels, len(features.records)
+    else:
+        columns, n_columns = features.header, features.table.width
+    named = columns is not None and model.names is not None
+    intercept = [
+        n
+        for n, name in enumerate(model.names or ())
+        if is_intercept(name, options)
+        and (options.intercept is not None or not (columns and name in columns))
+    ]
+    plain = [n for n in range(len(model.numbers)) if n not in intercept]
+    bad: list[Outcome] = []
+    if model.places:
+        bad = [refuse(4, places=model.places, why="a bad weight")]
+    misfit: list[Outcome] = [refuse(3, why="no fit"), *bad]
+    if len(intercept) > 1 or not plain:
+        return [refuse(3, 4, why="intercepts"), *bad]
+    if options.intercept is not None and not intercept:
+        return [refuse(2, 3, 4, why="no such intercept"), *bad]
+    label: int | None = None
+    if not flipped:
+        try:
+            label = _find_label(columns, n_columns, model, plain, shared, options)
+        except LookupError:
+            return [refuse(2, 3, 4, why="no such column"), *bad]
+    wanted = [model.names[n] for n in plain] if model.names is not None else []
+    doubts: list[Outcome] = []
+    lines = [record.cells for record in model.table.records]
+    if lines.count(lines[0]) > 1:
+        doubts.append(refuse(4, why="the header again"))
+    if named:
+        assert columns is not None
+        where = [[n for n, c in enumerate(columns) if c == name and n != label] for name in wanted]
+        if not all(where):
+            return misfit
+        if any(len(found) > 1 for found in where) or len(set(wanted)) < len(wanted):
+            return [refuse(3, 4, why="duplicate features"), *bad]
+        if "" in wanted:
+            return [refuse(3, 4, why="empty name"), *bad]
+        order = [found[0] for found in where]
+    else:
+        order = [n for n in range(n_columns) if n != label]
+        if len(order) != len(plain):
+            return misfit
+        doubts += _doubt_position(features, wanted, columns, label, model.n_categories)
+    kept = columns or [str(n + 1) for n in range(n_columns)]
+    if any(name not in kept for name in options.keep_cols):
+        return [refuse(2, 3, 4, why="no such column to keep"), *bad]
+    if model.places:
+        return bad + doubts
+    allowed = score_rows(features, model, order, label, intercept, turned=turned)
+    if intercept and not named and n_columns == len(model.numbers):
+        allowed.append(refuse(3, why="labels, or the intercept's column?"))
+    return allowed + doubts
+
+
+def _doubt_position(
+    features: Side,
+    wanted: Sequence[str],
+    columns: Sequence[str] | None,
+    label: int | None,
+    other_size: int,
+) -> list[Outcome]:
+    """List what else a match by position may end in: names of no use, a first column of words."""
+    options, doubts = features.table.options, list[Outcome]()
+    for names in (wanted, columns or ()):
+        if "" in names or len(set(names)) < len(names):
+            doubts.append(refuse(3, 4, why="names that are empty or twice, by position"))
+    kinds = {features.table.kind(cell) for cell in first_cells(features.records)}
+    if label is not None and options.id_col is None and features.table.width == other_size:
+        doubts.append(refuse(3, why="labels, or the other orientation?"))
+    if label is None and "word" in kinds:
+        doubts.append(refuse(3, why="a first column of words, by position"))
+    return doubts
+
+
+def _find_label(
+    columns: Sequence[str] | None,
+    n_columns: int,
+    model: Model,
+    plain: Sequence[int],
+    shared: bool | None,
+    options: Options,
+) -> int | None:
+    """Find the label column of a features file; LookupError where the one named is not there."""
+    if options.id_col is not None:
+        if columns is not None:
+            if columns.count(options.id_col) != 1:
+                raise LookupError
+            return list(columns).index(options.id_col)
+        if not options.id_col.isdigit() or not 1 <= int(options.id_col) <= n_columns:
+            raise LookupError
+        return int(options.id_col) - 1
+    if options.no_id_col:
+        return None
+    if shared is not None:
+        return 0 if shared else None
+    if columns is not None and model.names is not None:
+        return None if columns[0] in [model.names[n] for n in plain] else 0
+    return 0 if n_columns == len(plain) + 1 else None
