@@ -9,15 +9,18 @@ from pathlib import Path
 
 from hypothesis import settings
 
-(_path,) = Path(os.environ["MATSCORE_SANITIZED"]).glob("_kernel*.so")
-_spec = importlib.util.spec_from_file_location("matscore._kernel", _path)
-assert _spec is not None and _spec.loader is not None
-_kernel = importlib.util.module_from_spec(_spec)
-sys.modules["matscore._kernel"] = _kernel
-_spec.loader.exec_module(_kernel)
 
-import matscore  # noqa: E402
+def pytest_configure() -> None:
+    """Load that kernel before anything imports the installed one."""
+    (path,) = Path(os.environ["MATSCORE_SANITIZED"]).glob("_kernel*.so")
+    spec = importlib.util.spec_from_file_location("matscore._kernel", path)
+    assert spec is not None and spec.loader is not None
+    kernel = importlib.util.module_from_spec(spec)
+    sys.modules["matscore._kernel"] = kernel
+    spec.loader.exec_module(kernel)
 
-matscore._kernel = _kernel
-settings.register_profile("short", max_examples=50, deadline=None)
-settings.load_profile("short")
+    import matscore
+
+    matscore._kernel = kernel
+    settings.register_profile("short", max_examples=50, deadline=None)
+    settings.load_profile("short")
