@@ -108,7 +108,7 @@ def join(columns: Sequence[Any]) -> Any:
             offsets = np.zeros(len(lengths) + 1, np.uint64)
             np.cumsum(lengths, out=offsets[1:])
             absent = np.concatenate([find_absent(column) for column in columns])
-            data = np.concatenate([_data_of(column) for column in columns])
+            data = np.concatenate([data_of(column) for column in columns])
             return Texts(offsets, data, absent if absent.any() else None)
         case _ if any(isinstance(column, Masked) for column in columns):
             values = [c.values if isinstance(c, Masked) else c for c in columns]
@@ -161,25 +161,6 @@ def find_places(texts: Texts, names: Sequence[str]) -> NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
-def same(one: Column, other: Texts) -> bool:
-    """Say whether two columns are the same texts, of which none is absent in the first."""
-    return (
-        isinstance(one, Texts)
-        and one.absent is None
-        and np.array_equal(one.offsets - one.offsets[0], other.offsets - other.offsets[0])
-        and np.array_equal(_data_of(one), _data_of(other))
-    )
-
-
-def _data_of(texts: Texts) -> NDArray[np.uint8]:
+def data_of(texts: Texts) -> NDArray[np.uint8]:
+    """Return the bytes of texts, without what stands before and after them."""
     return texts.data[int(texts.offsets[0]) : int(texts.offsets[-1])]
-
-
-def find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
-    """Mark the texts that are the one wanted."""
-    encoded = np.frombuffer(wanted.encode(), np.uint8)
-    found: NDArray[np.bool_] = np.diff(texts.offsets) == len(encoded)
-    found &= ~find_absent(texts)
-    starts = texts.offsets[:-1][found].astype(np.int64)
-    found[found] = (texts.data[starts[:, None] + np.arange(len(encoded))] == encoded).all(axis=1)
-    return found

@@ -8,8 +8,8 @@ from typing import NoReturn
 import numpy as np
 
 from matscore.errors import InputError
-from matscore.frame import Frame, find_absent, same
-from matscore.kernel import Texts
+from matscore.frame import Frame, data_of, find_absent
+from matscore.kernel import Column, Texts
 from matscore.names import quote_name
 from matscore.work import Fault, Rows
 
@@ -54,7 +54,11 @@ class Beside:
         """
         frame = self.frame if rows.places is None else self.frame.take(rows.places)
         labels = frame[LABEL] if self.labelled else None
-        if labels is not None and isinstance(rows.labels, Texts) and not same(labels, rows.labels):
+        if (
+            labels is not None
+            and isinstance(rows.labels, Texts)
+            and not _are_same(labels, rows.labels)
+        ):
             pairs = zip(frame.values(LABEL), rows.labels, strict=True)
             for row, (here, there) in enumerate(pairs):
                 if here is not None and here != there:
@@ -79,3 +83,13 @@ class Beside:
         what = f"the label {quote_name(here)}, where the features have {quote_name(there)}"
         hint = "both files must have the same rows in the same order"
         raise InputError(self.path, what, hint, line=frame.values(LINE)[row])
+
+
+def _are_same(one: Column, other: Texts) -> bool:
+    """Say whether two columns are the same texts, of which none is absent in the first."""
+    return (
+        isinstance(one, Texts)
+        and one.absent is None
+        and np.array_equal(one.offsets - one.offsets[0], other.offsets - other.offsets[0])
+        and np.array_equal(data_of(one), data_of(other))
+    )

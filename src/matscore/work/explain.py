@@ -18,7 +18,7 @@ from matscore.contributions import (
     explain_rows,
     find_runner_up,
 )
-from matscore.frame import Frame, Kind, find_text, take
+from matscore.frame import Frame, Kind, find_absent, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.matrix import Model
 from matscore.score import Scored, ScoreOptions, score_rows
@@ -159,7 +159,7 @@ class Explain:
         if self.row is None:
             return np.arange(rows.n_rows)
         if isinstance(rows.labels, Texts):
-            return np.flatnonzero(find_text(rows.labels, self.row))
+            return np.flatnonzero(_find_text(rows.labels, self.row))
         is_number = self.row.isascii() and self.row.isdigit() and self.row[0] != "0"
         return np.flatnonzero(rows.labels == (int(self.row) if is_number else 0))
 
@@ -340,3 +340,13 @@ class ExplainedRows:
             others if entry == OTHERS else part
             for entry, part in zip(entries.tolist(), shown, strict=True)
         ]
+
+
+def _find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
+    """Mark the texts that are the one wanted."""
+    encoded = np.frombuffer(wanted.encode(), np.uint8)
+    found: NDArray[np.bool_] = np.diff(texts.offsets) == len(encoded)
+    found &= ~find_absent(texts)
+    starts = texts.offsets[:-1][found].astype(np.int64)
+    found[found] = (texts.data[starts[:, None] + np.arange(len(encoded))] == encoded).all(axis=1)
+    return found
