@@ -70,10 +70,7 @@ def judge_record(table: Table, other: Other) -> Verdicts:
     if alone == "header" or table.options.headers is not None:
         return {alone}
     if alone == "data":
-        same = any(
-            len(set(names)) > 1 and set(names) in (set(cells), set(cells[1:]))
-            for names in other.numbers
-        )
+        same = any(len(set(names)) > 1 and set(names) <= set(cells) for names in other.numbers)
         return {"data", "doubtful"} if same else {"data"}
     verdicts = (
         _judge_names(table, other) | _judge_usual(table, other) | _judge_counted(table, other)
@@ -113,7 +110,7 @@ def _judge_counted(table: Table, other: Other) -> Verdicts:
         return set()
     numbered = [set(names) for names in other.numbered]
     plain = counted == cells[1:] and not speaks_for_intercept(cells[0], table.options)
-    if set(counted) in numbered and plain:
+    if set(counted) in numbered and plain and cells[0] != other.heading:
         return {"header"}
     some = any(names and names <= set(counted) for names in numbered)
     return {"header", "doubtful"} if some else set()

@@ -263,9 +263,13 @@ def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
     if options.auto_transpose:
         misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
         named = set(weights.labels or ()) & set(features.header or ())
-        if len(misfit) == len(allowed) and (weights.header is not None or not named):
+        text = any(
+            isinstance(end, Refusal) and end.why == "a first column of words" for end in allowed
+        )
+        if (text or len(misfit) == len(allowed)) and (weights.header is not None or not named):
             turned = _match(features, _turn_model(weights), shared, turned=True)
-            allowed = [end for end in allowed if end not in misfit] + turned
+            kept = allowed if text else [end for end in allowed if end not in misfit]
+            allowed = kept + turned
     return allowed
 
 
@@ -308,6 +312,8 @@ def _read_numbers(side: Side) -> tuple[list[list[Fraction | None]], list[Place]]
         if record.fault:
             places.append((side.table.name, record.line, None))
             continue
+        if not any(record.cells):  # a line of delimiters only
+            places.append((side.table.name, record.line, None))
         row = [read_number(cell, decimal) for cell in record.cells[side.labelled :]]
         places += [
             (side.table.name, record.line, column + 1 + side.labelled)
@@ -391,7 +397,7 @@ def _doubt_position(
         doubts.append(refuse(3, why="the features' names are the other axis"))
     broken = any(record.fault for record in features.records)
     if label is None and ("word" in kinds or broken):
-        doubts.append(refuse(3, why="a first column of words, by position"))
+        doubts.append(refuse(3, why="a first column of words"))
     return doubts
 
 
