@@ -9,13 +9,13 @@ First records
 3.  One word at most, all names of the other side, a width that fits as data too, text in a column
     of numbers: a header or in doubt. So too text that names a feature of the other side, which is
     then used, where nothing can be read when the record is data.
-4.  Only numbers, which are all names of the other side: data or in doubt.
+4.  Only numbers, among them all names of the other side: data or in doubt.
 5.  Numbers that count up under a heading that is not usual, between several other cells, or more
     than the other side names: a header or in doubt.
 6.  Weights that cannot be read as data, with text or columns that count up: a header or in doubt.
 7.  A usual heading that the other file's first column has too, before numbers; a column of the
     weights that the options name for the features; a word that is missing unless
-    --missing-values replaces it: a header or in doubt.
+    --missing-values replaces it, in a column of labels too: a header (a label) or in doubt.
 8.  `fit`, `evaluate`: files that have as many rows only with a header: a header or in doubt.
 
 First columns
@@ -79,9 +79,9 @@ def list_outcomes(case: Case) -> list[Outcome] | None:
     allowed: list[Outcome] = []
     if case.options.delimiter == case.options.decimal:
         allowed.append(refuse(2, why="one character for delimiter and decimal mark"))
-    first = b"".join(line for data in case.files.values() for line in data.splitlines()[:1])
-    if case.options.missing_values and any(word.encode() in first for word in MISSING):
-        allowed.append(refuse(3, why="a word that is missing without --missing-values"))
+    text = b"".join(case.files.values())
+    if case.options.missing_values and any(word.encode() in text for word in MISSING):
+        allowed.append(refuse(3, 4, why="a word that is missing without --missing-values"))
     choices = {}
     for name, data in case.files.items():
         text = data.decode(errors="replace")

@@ -26,6 +26,7 @@ class Other:
     lax: frozenset[str] = frozenset()  # all that may be a name of a feature
     heading: str = ""  # of the first column, perhaps a feature's
     numbered: tuple[tuple[str, ...], ...] = ()  # names that are numbers, beside a sure header
+    numbers: tuple[tuple[str, ...], ...] = ()  # all that a record of numbers may be the names of
     sizes: frozenset[int] = frozenset()  # how many features there may be
     columns: tuple[str, ...] = ()  # of features with a sure header
     features: bool = False  # whether it is the features that tell
@@ -69,9 +70,8 @@ def judge_record(table: Table, other: Other) -> Verdicts:
     if alone == "header" or table.options.headers is not None:
         return {alone}
     if alone == "data":
-        same = any(set(names) in (set(cells), set(cells[1:])) for names in other.numbered)
-        many = len(cells) > 1 and len(set(cells)) == len(cells)
-        return {"data", "doubtful"} if same and many else {"data"}
+        same = any(len(set(names)) > 1 and set(names) <= set(cells) for names in other.numbers)
+        return {"data", "doubtful"} if same else {"data"}
     verdicts = (
         _judge_names(table, other) | _judge_usual(table, other) | _judge_counted(table, other)
     )
@@ -110,7 +110,7 @@ def _judge_counted(table: Table, other: Other) -> Verdicts:
         return set()
     numbered = [set(names) for names in other.numbered]
     plain = counted == cells[1:] and not speaks_for_intercept(cells[0], table.options)
-    if set(counted) in numbered and plain:
+    if set(counted) in numbered and plain and cells[0] != other.heading:
         return {"header"}
     some = any(names and names <= set(counted) for names in numbered)
     return {"header", "doubtful"} if some else set()
@@ -156,8 +156,8 @@ def _judge_numbered(table: Table, other: Other) -> Verdicts:
     left = columns - plain - set(other.columns[:1])
     matched = len(plain & columns) > 1 and not left and plain <= columns
     if rest == ["0", "1"] and matched and not fits:
-        plain = table.kind(cells[0]) == "word" and not speaks_for_intercept(cells[0], options)
-        return {"header"} if plain else {"header", "doubtful"}
+        sure = table.kind(cells[0]) == "word" and not speaks_for_intercept(cells[0], options)
+        return {"header"} if sure and not options.no_id_col else {"header", "doubtful"}
     return set()
 
 

@@ -100,7 +100,8 @@ def _choose(
     if labelled and end.labelled:
         for record, row in zip(records, end.rows, strict=True):
             if row.label is not None and not record.fault and record.cells[0] != row.label:
-                return [refuse(3, 4, why="labels differ")]
+                differ: list[Outcome] = [refuse(3, 4, why="labels differ")]
+                return differ + (_compare(end, truth, records, column) if row.bad else [])
     return _compare(end, truth, records, column)
 
 
@@ -113,9 +114,11 @@ def _compare(end: Result, table: Table, records: list[Record], column: int) -> l
     rows: list[Row] = []
     confusion: dict[tuple[str, str], int] = {}
     unpredicted = 0
-    for record, row in zip(records, end.rows, strict=True):
-        if row.bad and table.name != row.file:
-            row = replace(row, bad=row.bad | {None})
+    beside = [
+        replace(row, bad=row.bad | {None}) if row.bad and table.name != row.file else row
+        for row in end.rows
+    ]
+    for record, row in zip(records, beside, strict=True):
         if row.bad or record.fault:
             there: frozenset[Place] = frozenset({(table.name, record.line, None)})
             rows.append(row if row.bad else replace(row, bad=frozenset({None}), also=there))

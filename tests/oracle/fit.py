@@ -167,7 +167,7 @@ def _solve(
     texts = [r.cells[n] for r in source.records if not r.fault for n in chosen]
     kinds = {source.table.kind(cell) for cell in texts if not is_missing(cell, options)}
     categories = kinds == {"word"}
-    if "word" in kinds and not categories:
+    if not categories and ("word" in kinds or "number" not in kinds):
         return [Result((), (), more={"free": True}), refuse(2, 3, 4)]
     if categories and len(chosen) > 1:
         return [refuse(2, 3, 4, why="several columns of categories")]
@@ -177,7 +177,7 @@ def _solve(
         for n in range(len(features.records))
     ]
     numbers = [read_number(r.cells[n], options.decimal) for r in whole for n in columns]
-    unsure = None in numbers or (not categories and kinds != {"number"})
+    unsure = None in numbers or len(whole) < len(rows) or (not categories and kinds != {"number"})
     text: list[Outcome] = [refuse(3, why="a column of text")] if unsure else []
     if any(row.bad for row in rows) and not options.reject:
         return [refuse(4, places=list_first_places(rows), why="a bad row"), *text]

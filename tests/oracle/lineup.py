@@ -75,6 +75,8 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
             verdicts = verdicts | {"header"}
     lines = [record.cells for record in weights.records]
     again: list[Outcome] = [refuse(4, why="the header again")] if lines.count(lines[0]) > 1 else []
+    if options.transpose_features and any(record.fault for record in features.records):
+        again += _list_early(features, False)
     return again + resolve(
         verdicts,
         {"header": lambda: read_w(True), "data": lambda: read_w(False)},
@@ -145,7 +147,7 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
                 names = names or tuple(plain)
             elif alone == "header" and all(table.kind(cell) == "number" for cell in plain):
                 numbered.append(tuple(plain))
-            numbered.append(tuple(first_cells(table.records)))
+
         else:
             header = [c for c in table.records[0].cells if not is_intercept(c, options)]
             sizes |= {table.width, table.width - 1}
@@ -154,12 +156,21 @@ def _tell(table: Table, turns: Sequence[bool], *, as_features: bool) -> Other:
                 columns = tuple(header[1:] if skip and len(header) > 1 else header)
                 names = names or columns
                 numbered += [columns, columns[1:]] if as_features else [columns]
+    record = tuple(table.records[0].cells)
+    numbers = (*numbered, tuple(first_cells(table.records)), record, record[1:])
     known = tuple(table.records[0].cells) if as_features and alone == "header" else ()
     columns = known if True not in rows else ()
     if not as_features and judge_alone(table) == "header":
         numbered.append(tuple(table.records[0].cells[1:]))
     return Other(
-        names, frozenset(lax), heading, tuple(numbered), frozenset(sizes), columns, as_features
+        names=names,
+        lax=frozenset(lax),
+        heading=heading,
+        numbered=tuple(numbered),
+        numbers=numbers,
+        sizes=frozenset(sizes),
+        columns=columns,
+        features=as_features,
     )
 
 
@@ -184,12 +195,14 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
     again = weights.header is not None and heads[0] in weights.header[1:]
     if heads[0] is not None and heads[0] == heads[1] and carried and not again and turned:
         verdicts = judge_shared(weights, options)
+        if set(first_cells(weights.records)) & set(names or ()):
+            verdicts = verdicts | {"doubtful"}
         f_verdicts = verdicts
     elif options.id_col is not None and options.transpose and heads[0] is None and heads[1] is None:
         verdicts = {"labels"} if options.id_col == "1" else verdicts | {"labels"}
     elif may_be_ids(features, weights):
         verdicts = judge_ids(features, weights, verdicts)
-    elif options.transpose_features and not turned and number_alike(features, weights):
+    elif options.transpose_features and not options.transpose and number_alike(features, weights):
         verdicts = {"labels", "doubtful"}
 
     def go(labelled: bool) -> list[Outcome]:
@@ -250,9 +263,13 @@ def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
     if options.auto_transpose:
         misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
         named = set(weights.labels or ()) & set(features.header or ())
-        if len(misfit) == len(allowed) and (weights.header is not None or not named):
+        text = any(
+            isinstance(end, Refusal) and end.why == "a first column of words" for end in allowed
+        )
+        if (text or len(misfit) == len(allowed)) and (weights.header is not None or not named):
             turned = _match(features, _turn_model(weights), shared, turned=True)
-            allowed = [end for end in allowed if end not in misfit] + turned
+            kept = allowed if text else [end for end in allowed if end not in misfit]
+            allowed = kept + turned
     return allowed
 
 
@@ -295,6 +312,8 @@ def _read_numbers(side: Side) -> tuple[list[list[Fraction | None]], list[Place]]
         if record.fault:
             places.append((side.table.name, record.line, None))
             continue
+        if not any(record.cells):  # a line of delimiters only
+            places.append((side.table.name, record.line, None))
         row = [read_number(cell, decimal) for cell in record.cells[side.labelled :]]
         places += [
             (side.table.name, record.line, column + 1 + side.labelled)
@@ -378,7 +397,7 @@ def _doubt_position(
         doubts.append(refuse(3, why="the features' names are the other axis"))
     broken = any(record.fault for record in features.records)
     if label is None and ("word" in kinds or broken):
-        doubts.append(refuse(3, why="a first column of words, by position"))
+        doubts.append(refuse(3, why="a first column of words"))
     return doubts
 
 

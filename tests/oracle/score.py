@@ -96,6 +96,7 @@ def _read_row(features: Side, record: Record, order: Sequence[int], label: int |
         return replace(row, bad=frozenset({None}))
     cells = record.cells
     values, bad = _read_cells([cells[n] for n in order], features)
+    alone = frozenset({None} if bad and not any(cells) else ())  # a line of delimiters only
     again = features.header is not None and tuple(cells) == features.header
     header = features.header or tuple(str(n + 1) for n in range(len(cells)))
     return replace(
@@ -104,7 +105,7 @@ def _read_row(features: Side, record: Record, order: Sequence[int], label: int |
         label=cells[label] if label is not None else None,
         kept=tuple(cells[header.index(name)] for name in table.options.keep_cols),
         values=tuple(values),
-        bad=frozenset(order[n] + 1 for n in bad),
+        bad=frozenset(order[n] + 1 for n in bad) | alone,
     )
 
 
