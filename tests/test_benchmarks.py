@@ -73,7 +73,7 @@ def test_scaling_prints_its_tables(tmp_path: Path, capsys: pytest.CaptureFixture
     scale(["--small", "--runs", "1", "--out", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     assert sum("→" in line for line in lines) == 1 + 4 + 3 + 3
-    assert "| CPU time | start | read, split | parse | product | decide | encode | write |" in lines
+    assert "| CPU time | start | read, split | parse | score, decide | encode | write |" in lines
 
 
 def test_data_is_the_same_every_time(tmp_path: Path) -> None:
