@@ -90,9 +90,7 @@ def _hint_at_names(plan: Plan, table: Axis) -> str:
     return f"name every row after a column of {table.path}, or {otherwise}"
 
 
-def _holds_labels(
-    plan: Plan, side: Side, known: set[str], hint: str, *, sure: bool = True
-) -> bool:
+def _holds_labels(plan: Plan, side: Side, known: set[str], hint: str, *, sure: bool = True) -> bool:
     """Say whether a first column holds labels; refuse when it cannot be told.
 
     Labels that are all numbers are doubtful where the names they agree with are not `sure`.
