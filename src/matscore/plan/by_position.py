@@ -7,6 +7,7 @@ from typing import Literal, NoReturn
 
 from matscore.names import quote_name
 from matscore.plan.axis import Axis, check_named, check_once, list_intercepts, set_intercept
+from matscore.plan.labels import OtherSide, judge_first_column
 from matscore.plan.misfit import Misfit, compare_counts, show_shapes
 from matscore.plan.sides import label_features, set_label
 from matscore.plan.types import Plan
@@ -16,8 +17,9 @@ _Fit = Literal["exactly", "with a label", ""]
 
 def match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Plan:
     """Match the features to the axis of the weights that is as long; the asked one, if both are."""
-    kinds = {plan.features.grammar.kind_of(cell) for cell in plan.features.first or ()}
-    plan = label_features(plan, table, guess=kinds == {"word"})
+    side = plan.features
+    found = judge_first_column(side.first_column, side.grammar, OtherSide())
+    plan = label_features(plan, table, guess=found == "labels")
     axes = {False: rows, True: columns}
     fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
     asked = plan.options.transpose
