@@ -226,6 +226,15 @@ class TestFeaturesLabels:
         assert plan.left_out == ("x",)
         assert not any("taken for the labels" in fact for fact in plan.facts)
 
+    def test_id_col_and_no_id_col_contradict(self) -> None:
+        plan = plan_of(MOVIES, GENRES, id_col="film", no_id_col=True)
+        assert "contradict" in problem_of(plan)
+        assert require_fit(follow(plan)).label_name == "film"
+
+    def test_no_id_col_leaves_the_first_column_out(self) -> None:
+        plan = require_fit(plan_of(MOVIES, GENRES, no_id_col=True))
+        assert plan.label_column is None and plan.left_out == ("film",)
+
     def test_unknown_id_col(self) -> None:
         plan = plan_of(MOVIES, GENRES, id_col="flim")
         assert problem_of(plan) == 'F.csv has no column "flim"'

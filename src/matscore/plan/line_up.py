@@ -43,6 +43,9 @@ def _check_request(plan: Plan) -> None:
     if options.intercept is not None and options.no_intercept:
         plan = replace(plan, drop_options=("--no-intercept",))
         raise Misfit(plan, "--intercept and --no-intercept contradict each other", "leave one out")
+    if options.id_col is not None and options.no_id_col:
+        plan = replace(plan, drop_options=("--no-id-col",))
+        raise Misfit(plan, "--id-col and --no-id-col contradict each other", "leave one out")
     turned = options.transpose or options.auto_transpose or options.transpose_features
     words = options.words
     if plan.features.path == plan.weights.path != "-" and not turned:
