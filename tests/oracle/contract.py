@@ -79,8 +79,8 @@ def list_outcomes(case: Case) -> list[Outcome] | None:
     allowed: list[Outcome] = []
     if case.options.delimiter == case.options.decimal:
         allowed.append(refuse(2, why="one character for delimiter and decimal mark"))
-    text = b"".join(case.files.values())
-    if case.options.missing_values and any(word.encode() in text for word in MISSING):
+    everything = b"".join(case.files.values())
+    if case.options.missing_values and any(word.encode() in everything for word in MISSING):
         allowed.append(refuse(3, 4, why="a word that is missing without --missing-values"))
     choices = {}
     for name, data in case.files.items():

@@ -227,7 +227,9 @@ def _read_row(
     row = Row(features.table.name, record.line, record.text, None)
     if record.fault:
         cells = [] if other.fault else [other.cells[n] for n in chosen]
-        sound = all(read_number(cell, options.decimal) is not None for cell in cells)
+        sound = not other.fault and all(
+            read_number(cell, options.decimal) is not None for cell in cells
+        )
         there = _list_there(source.table.name, other.line, () if sound else [None])
         return replace(row, bad=frozenset({None, 0}), also=there)
     if other.fault:

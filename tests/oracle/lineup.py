@@ -192,8 +192,16 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
     f_verdicts: Verdicts | None = None
     heads = [side.header[0] if side.header else None for side in (features, weights)]
     turned = options.transpose or options.auto_transpose
+    flipped = options.transpose_features
     again = weights.header is not None and heads[0] in weights.header[1:]
-    if heads[0] is not None and heads[0] == heads[1] and carried and not again and turned:
+    if (
+        heads[0] is not None
+        and heads[0] == heads[1]
+        and carried
+        and not again
+        and turned
+        and not flipped
+    ):
         verdicts = judge_shared(weights, options)
         if set(first_cells(weights.records)) & set(names or ()):
             verdicts = verdicts | {"doubtful"}

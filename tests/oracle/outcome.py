@@ -56,8 +56,9 @@ class Result:
 
     @property
     def stops(self) -> bool:
-        """Whether a bad row stops the run."""
-        return not self.reject and any(row.bad for row in self.rows)
+        """Whether a bad row stops the run, or nothing is known of it."""
+        bad = any(row.bad for row in self.rows)
+        return bool(self.more.get("free")) or (bad and not self.reject)
 
 
 Outcome = Result | Refusal
