@@ -211,7 +211,8 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
     elif may_be_ids(features, weights):
         verdicts = judge_ids(features, weights, verdicts)
     elif options.transpose_features and not options.transpose and number_alike(features, weights):
-        verdicts = {"labels", "doubtful"}
+        decided = {"numbers"} if options.no_id_col else {"doubtful"}
+        verdicts = {"labels", *decided}
 
     def go(labelled: bool) -> list[Outcome]:
         side = replace(weights, labelled=labelled)

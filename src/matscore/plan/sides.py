@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from matscore.names import quote_name, quote_names
 from matscore.plan.axis import Axis, check_once
-from matscore.plan.labels import OtherSide, judge_first_column
+from matscore.plan.labels import OtherSide, judge_first_column, numbers_things
 from matscore.plan.misfit import Misfit, unknown_name
 from matscore.plan.types import Plan, Side
 
@@ -122,7 +122,10 @@ def _asks_for_labels(plan: Plan, side: Side) -> bool:
     """Say whether the first column of features without names, which is asked for, is shared."""
     features, options = plan.features, plan.options
     alike = side is not features and features.names is None and side.names is None
-    return alike and options.transpose and options.id_col == "1" and features.width == side.width
+    alike = alike and (options.items or features.width == side.width)
+    return (
+        alike and options.transpose and options.id_col == "1" and numbers_things(side.first or ())
+    )
 
 
 def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
