@@ -188,8 +188,7 @@ def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
     first = plans[0]
     for plan in plans[1:]:
         one, other, hint = plan.features.path, first.features.path, "score the files one by one"
-        same = plan.kept_names == first.kept_names and plan.label_name == first.label_name
-        if not same or (plan.label_column is None) != (first.label_column is None):
+        if plan.kept_names != first.kept_names or _label_of(plan) != _label_of(first):
             what = f"{one} has other labels or kept columns than {other}"
             raise PlanError(replace(plan, problem=what, hint=hint))
         if (plan.features.names is None) != (first.features.names is None):
@@ -197,6 +196,14 @@ def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
             what, hint = f"{having} has a header and {lacking} has none", "give all of them one"
             raise PlanError(replace(plan, problem=what, hint=hint))
     return plans
+
+
+def _label_of(plan: Plan) -> str | None:
+    """Return what heads the labels; None where there are none."""
+    names, column = plan.features.names, plan.label_column
+    if column is None or names is None or plan.transpose_features:
+        return None if column is None else plan.label_name
+    return names[column]
 
 
 def make_rank_columns(plan: Plan, score: ScoreOptions, write: OutputOptions) -> RankColumns:

@@ -83,7 +83,8 @@ def _is_used(plan: Plan, side: Side, other: OtherSide, fits: Fits) -> bool:
     if other.may_name(corner):
         return False
     # Numbers that count up, or two numbered categories of weights whose rows are all found.
-    numbered = counts_up(columns) or (
+    sure = side is plan.weights or plan.weights.names is not None
+    numbered = (sure and counts_up(columns)) or (
         side is plan.weights
         and columns == ["0", "1"]
         and by_name
@@ -155,12 +156,13 @@ def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) ->
         The weights, as they are to be planned with.
     """
     heading = _shared_heading(features, weights)
-    if heading is None or weights.names is None or options.no_id_col:
+    names = weights.names or ()
+    if heading is None or heading in names[1:] or options.no_id_col:
         return weights
     cells = weights.first or ()
     sure = options.id_col == heading or is_label_heading(heading) or counts_up(cells)
     if sure or any(weights.grammar.kind_of(cell) == "word" for cell in cells):
-        return replace(weights, names=("", *weights.names[1:]))
+        return replace(weights, names=("", *names[1:]))
     return weights
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from matscore.names import quote_name, quote_names
-from matscore.plan.axis import Axis, check_named, check_once
+from matscore.plan.axis import Axis, carries_features, check_named, check_once
 from matscore.plan.by_name import check_long_form, find_carrier, match_by_name
 from matscore.plan.by_position import match_by_position
 from matscore.plan.misfit import Misfit, compare_counts, other_turn
@@ -33,7 +33,7 @@ def line_up(plan: Plan) -> Plan:
     axis, other = (columns, rows) if plan.transpose else (rows, columns)
     plan = _name_categories(plan, other)
     plan = _sort_out_rest(plan, table)
-    _check_turn(plan, axis, other)
+    _check_turn(plan, table, axis, other)
     _check_strict(plan)
     return replace(plan, facts=_list_facts(plan, table, axis))
 
@@ -105,10 +105,11 @@ def _check_strict(plan: Plan) -> None:
         )
 
 
-def _check_turn(plan: Plan, axis: Axis, other: Axis) -> None:
+def _check_turn(plan: Plan, table: Axis, axis: Axis, other: Axis) -> None:
     """Refuse a reading that fits, but not as the weights were asked to be turned."""
     options, turned = plan.options, plan.transpose
-    if turned == options.transpose or (turned and options.auto_transpose):
+    both = plan.matched_by == "name" and carries_features(plan, other.names or (), table)
+    if turned == options.transpose or (turned and options.auto_transpose and not both):
         return
     asked = replace(
         plan,
