@@ -92,8 +92,9 @@ def require_fit(plan: Plan) -> Plan:
 
 def _explain(misfit: Misfit, options: PlanOptions) -> Plan:
     """Return the plan of files that do not fit; a doubt about a header comes before the rest."""
+    reached = replace(misfit.plan, add_options=(), drop_options=())
     try:
-        check_first_records(misfit.plan, partial(_fits, options))
+        check_first_records(reached, partial(_fits, options))
     except Misfit as doubt:
         return explain_misfit(doubt)
     return explain_misfit(misfit)

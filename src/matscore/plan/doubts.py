@@ -157,7 +157,7 @@ def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) ->
     """
     heading = _shared_heading(features, weights)
     names = weights.names or ()
-    if heading is None or heading in names[1:] or options.no_id_col:
+    if heading is None or heading in names[1:] or is_intercept(heading) or options.no_id_col:
         return weights
     cells = weights.first or ()
     sure = options.id_col == heading or is_label_heading(heading) or counts_up(cells)
@@ -181,7 +181,7 @@ def check_first_columns(plan: Plan) -> None:
     if plan.label_column is not None or not numbers_things(weights.first or ()):
         return
     heading = _shared_heading(features, weights)
-    if heading is None and not (_begins_with_number(features) and _begins_with_number(weights)):
+    if heading is None and not _begin_with_things(features, weights):
         return
     if heading is not None and heading not in plan.feature_names:
         return
@@ -203,12 +203,10 @@ def _shared_heading(features: Side, weights: Side) -> str | None:
     return features.names[0] if features.names[0] == weights.names[0] else None
 
 
-def _begins_with_number(side: Side) -> bool:
-    """Say whether the first record, which is no header, has a whole number before others."""
-    first, *others = side.first_record or ("",)
-    return (
-        side.names is None
-        and side.width > 1
-        and is_integer(first)
-        and not all(map(is_integer, others))
-    )
+def _begin_with_things(*sides: Side) -> bool:
+    """Say whether the first records, which are no headers, have whole numbers before others."""
+    records = [side.first_record or ("",) for side in sides]
+    unnamed = all(side.names is None and side.width > 1 for side in sides)
+    others = [cell for record in records for cell in record[1:]]
+    starts = all(is_integer(record[0]) for record in records)
+    return unnamed and starts and not all(map(is_integer, others))
