@@ -11,14 +11,12 @@ From the bottom up, each importing only those before it: `words`, `labels`; `typ
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from matscore.errors import PlanError
-from matscore.plan.doubts import blank_shared_heading, check_first_columns, check_first_records
-from matscore.plan.line_up import line_up
+from matscore.plan.doubts import blank_shared_heading
 from matscore.plan.misfit import Misfit
 from matscore.plan.types import MissingFeature, Plan, PlanOptions, Side
-from matscore.plan.way_out import explain_misfit
+from matscore.plan.way_out import explain_misfit, read_sides
 
 __all__ = [
     "MissingFeature",
@@ -61,11 +59,9 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -
     """
     told = blank_shared_heading(features, weights, options)
     try:
-        plan = line_up(Plan(features, told, options))
-        check_first_records(plan, partial(_fits, options))
-        check_first_columns(plan)
+        plan = read_sides(features, told, options)
     except Misfit as misfit:
-        plan = _explain(misfit, options)
+        plan = explain_misfit(misfit)
     return replace(plan, weights=weights)
 
 
@@ -88,21 +84,3 @@ def require_fit(plan: Plan) -> Plan:
     if not plan.ok:
         raise PlanError(plan)
     return plan
-
-
-def _explain(misfit: Misfit, options: PlanOptions) -> Plan:
-    """Return the plan of files that do not fit; a doubt about a header comes before the rest."""
-    reached = replace(misfit.plan, add_options=(), drop_options=())
-    try:
-        check_first_records(reached, partial(_fits, options))
-    except Misfit as doubt:
-        return explain_misfit(doubt)
-    return explain_misfit(misfit)
-
-
-def _fits(options: PlanOptions, features: Side, weights: Side) -> bool:
-    try:
-        line_up(Plan(features, weights, options))
-    except Misfit:
-        return False
-    return True

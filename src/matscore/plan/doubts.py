@@ -54,12 +54,12 @@ def _check_header(plan: Plan, side: Side, fits: Fits) -> None:
     named = [name for name in asked if name is not None]
     if judge_first_record(header, side.grammar, other, named=named) == "header":
         return
-    if not plan.ok and _count_words(side, header) > 1:
+    if not plan.ok and not plan.add_options and _count_words(side, header) > 1:
         return  # a header, likely, whose names are at fault
     used = plan.ok and _is_used(plan, side, other, fits)
     if judge_first_record(header, side.grammar, other, named=named, used=used) == "doubtful":
         raise Misfit(
-            plan,
+            replace(plan, add_options=(), drop_options=()),
             f"the first record of {side.path} may be a header or data: {quote_names(header)}",
             "say --headers or --no-headers",
         )

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from matscore.names import quote_names
+from matscore.plan.doubts import check_first_columns, check_first_records
 from matscore.plan.line_up import line_up
 from matscore.plan.misfit import Misfit, Turnable, Turned, find_meant, other_turn, suggest
 from matscore.plan.types import Plan, PlanOptions, Side
 
 
+def read_sides(features: Side, weights: Side, options: PlanOptions) -> Plan:
+    """Return the plan of two files that fit beyond doubt.
+
+    Raises
+    ------
+    Misfit
+        They do not fit, or may be read in another way.
+    """
+    plan = line_up(Plan(features, weights, options))
+    check_first_records(plan, partial(_fits, options))
+    check_first_columns(plan)
+    return plan
+
+
 def explain_misfit(misfit: Misfit) -> Plan:
-    """Return the plan with its problem, and what would make it fit."""
+    """Return the plan with its problem, and what would make it fit.
+
+    A doubt about a header comes before the rest.
+    """
+    try:
+        check_first_records(misfit.plan, partial(_fits, misfit.plan.options))
+    except Misfit as doubt:
+        misfit = doubt
     if misfit.turnable and (way_out := _find_way_out(misfit.plan, misfit.turnable)):
         return way_out
     return _explain_missing(misfit) if misfit.missing else misfit.plan
@@ -39,9 +62,17 @@ def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:
 
 def _try(features: Side, weights: Side, options: PlanOptions) -> Plan | None:
     try:
-        return line_up(Plan(features, weights, options))
+        return read_sides(features, weights, options)
     except Misfit:
         return None
+
+
+def _fits(options: PlanOptions, features: Side, weights: Side) -> bool:
+    try:
+        line_up(Plan(features, weights, options))
+    except Misfit:
+        return False
+    return True
 
 
 def _suggest_swap(plan: Plan) -> Plan:
