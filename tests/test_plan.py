@@ -422,6 +422,13 @@ class TestGuessedHeaders:
     def test_two_numeric_categories(self, corner: str) -> None:
         require_fit(plan_of(MOVIES, f"{corner},0,1\naction,1,2\ncomedy,3,4"))
 
+    def test_numbers_that_a_sure_header_has_too(self) -> None:
+        F = "film,0,1,2,3\n5,-3.4,-4.6,-3.5,7.8"
+        W = "name,3,0,1,2\nu,-8.6,1,-8,-8.5\nt,-8.6,2,5.8,-0.4"
+        assert require_fit(plan_of(F, W, transpose=True)).feature_names == ("0", "1", "2", "3")
+        bare = "3,0,1,2\n-8.6,1,-8,-8.5"
+        assert not plan_of(F, bare, transpose=True).ok
+
     def test_data_that_repeats_is_no_header(self) -> None:
         assert not plan_of("img,0,1,1,0\nb,1,1,1,1", "feature,u,v\n0,.5,.5\n1,.5,.5").ok
 

@@ -82,6 +82,10 @@ def _is_used(plan: Plan, side: Side, other: OtherSide, fits: Fits) -> bool:
         return several or not (bare or _fits_as_data(plan, side, fits))
     if other.may_name(corner):
         return False
+    if by_name and counts_up(columns) and {*columns} == {*plan.feature_names}:
+        facing = plan.features if side is plan.weights else plan.weights
+        if facing.names is not None and not _may_be_data(facing):
+            return True
     # Numbers that count up, or two numbered categories of weights whose rows are all found.
     sure = side is plan.weights or plan.weights.names is not None
     numbered = (sure and counts_up(columns)) or (
