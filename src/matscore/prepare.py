@@ -191,6 +191,9 @@ def require_fits(parts: Sequence[Part]) -> tuple[Plan, ...]:
         if plan.kept_names != first.kept_names or _label_of(plan) != _label_of(first):
             what = f"{one} has other labels or kept columns than {other}"
             raise PlanError(replace(plan, problem=what, hint=hint))
+        if (plan.transpose, plan.categories) != (first.transpose, first.categories):
+            what = f"{one} meets {plan.weights.path} in another way than {other}"
+            raise PlanError(replace(plan, problem=what, hint=hint))
         if (plan.features.names is None) != (first.features.names is None):
             having, lacking = (one, other) if first.features.names is None else (other, one)
             what, hint = f"{having} has a header and {lacking} has none", "give all of them one"

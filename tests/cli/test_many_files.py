@@ -363,6 +363,18 @@ def test_two_runs_into_one_directory(folder: Path) -> None:
     run("classify", "data", "w.csv", "-o", "out/", cwd=folder).check(quiet=True)
 
 
+def test_files_that_meet_the_weights_in_two_ways(tmp_path: Path) -> None:
+    """Each fits by itself, one with the weights transposed, and the categories are others."""
+    write_csv(tmp_path / "f.csv", [["id", "a", "b"], ["r", 1, 2]])
+    write_csv(tmp_path / "g.csv", [["id", "c", "d"], ["s", 1, 2]])
+    write_csv(tmp_path / "w.csv", [["", "a", "b"], ["c", 1, 2], ["d", 3, 4]])
+    argv = ("w.csv", "--auto-transpose")
+    for name in ("f.csv", "g.csv"):
+        run("classify", name, *argv, cwd=tmp_path).check()
+    done = run("classify", "f.csv", "g.csv", *argv, cwd=tmp_path).check(3)
+    assert "g.csv meets w.csv in another way than f.csv" in " ".join(done.err.split())
+
+
 def test_killed_and_resumed(folder: Path) -> None:
     """Byte for byte what one run gives, wherever the kill comes; and each part whole or absent."""
     big = folder / "big"
