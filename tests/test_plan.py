@@ -530,6 +530,11 @@ class TestTranspose:
         assert require_fit(plan_of(F, W, transpose=True, id_col="1")).scores_shape == (2, 3)
         assert require_fit(plan_of(F, W)).scores_shape == (2, 2)
 
+    def test_an_intercept_that_is_asked_for_tells_the_axis(self) -> None:
+        F, W = features("1,2\n3,4", header=False), weights("p,q,foo\n1,2,3\n4,5,6")
+        plan = require_fit(plan_of(F, W, auto_transpose=True, intercept="foo"))
+        assert plan.transpose and plan.intercept_index == 2
+
     def test_labels_that_look_like_values(self) -> None:
         F = features("0.9,2,3,4\n0.1,6,7,8", header=False)
         W = weights("film,a,b,c,d\nA,1,2,3,4\nB,1,2,3,4\nC,1,2,3,4")
