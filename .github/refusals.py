@@ -16,7 +16,7 @@ from typing import NamedTuple
 from reference import write_table
 from rich.console import Console
 
-from matscore.cli.failures import report_failure
+from matscore.cli.errors import report_failure
 from matscore.cli.main import app
 from matscore.errors import MatscoreError
 

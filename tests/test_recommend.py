@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats, Items, Recommended, error_bound, multiply
-from matscore.score import Metric
+from matscore.options import Metric
 from tests.kernel.test_top import draw_matrix, search_all
 
 METRICS: tuple[Metric, ...] = get_args(Metric)

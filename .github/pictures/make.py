@@ -27,12 +27,12 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from matscore import OutputOptions, RunOptions, check_files, classify_file
-from matscore.cli.picture import render_picture
-from matscore.cli.plan_text import render_plan
 from matscore.cli.report import Record, make_report
-from matscore.cli.table import render_scores
+from matscore.numerics.statistics.reasons import Reasons
 from matscore.pages.report import Run, render_report
-from matscore.statistics.reasons import Reasons
+from matscore.show.picture import render_picture
+from matscore.show.plan import render_plan
+from matscore.show.table import render_scores
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent

@@ -9,13 +9,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matscore.api.check import check_files
-    from matscore.api.classify import classify_file
-    from matscore.api.evaluate import evaluate_file
-    from matscore.api.explain import explain_file
-    from matscore.api.fit import FitSummary, fit_file
-    from matscore.api.recommend import recommend_file
-    from matscore.contributions import ExplainOptions
+    from matscore.commands.check_files import check_files
+    from matscore.commands.check_frame import check
+    from matscore.commands.classify_files import classify_file
+    from matscore.commands.classify_frame import classify
+    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.evaluate_files import evaluate_file
+    from matscore.commands.evaluate_frame import Evaluation, evaluate
+    from matscore.commands.evaluate_rows import EvaluateTally
+    from matscore.commands.explain_files import explain_file
+    from matscore.commands.explain_frame import explain
+    from matscore.commands.explain_rows import ExplainTally
+    from matscore.commands.fit_files import FitSummary, fit_file
+    from matscore.commands.fit_frame import FitResult, fit
+    from matscore.commands.recommend_files import recommend_file
+    from matscore.commands.recommend_frame import recommend
+    from matscore.commands.recommend_rows import RecommendTally
     from matscore.errors import (
         FileError,
         InputError,
@@ -27,24 +36,22 @@ if TYPE_CHECKING:
         QualityError,
         UsageError,
     )
-    from matscore.files.table import ReadOptions
-    from matscore.frames.check import check
-    from matscore.frames.classify import classify
-    from matscore.frames.evaluate import Evaluation, evaluate
-    from matscore.frames.explain import explain
-    from matscore.frames.fit import FitResult, fit
-    from matscore.frames.recommend import recommend
-    from matscore.learn import FitOptions, Learned
-    from matscore.metrics import Metrics
-    from matscore.options import OutputOptions, RejectOptions, RunOptions
-    from matscore.plan import Plan, PlanOptions
-    from matscore.plan.learning import ColumnOptions
-    from matscore.score import RecommendOptions, ScoreOptions
-    from matscore.summary import Progress, Summary
-    from matscore.work.classify import ScoreTally
-    from matscore.work.evaluate import EvaluateTally
-    from matscore.work.explain import ExplainTally
-    from matscore.work.recommend import RecommendTally
+    from matscore.numerics.learn import Learned
+    from matscore.numerics.metrics import Metrics
+    from matscore.options import (
+        ColumnOptions,
+        ExplainOptions,
+        FitOptions,
+        OutputOptions,
+        PlanOptions,
+        ReadOptions,
+        RecommendOptions,
+        RejectOptions,
+        RunOptions,
+        ScoreOptions,
+    )
+    from matscore.plan import Plan
+    from matscore.run.summary import Progress, Summary
 
 __version__ = "0.1.0"
 
@@ -95,35 +102,34 @@ __all__ = [
 ]
 
 _HOMES = {
-    "matscore.api.check": ("check_files",),
-    "matscore.api.classify": ("classify_file",),
-    "matscore.api.evaluate": ("evaluate_file",),
-    "matscore.api.explain": ("explain_file",),
-    "matscore.api.fit": ("FitSummary", "fit_file"),
-    "matscore.api.recommend": ("recommend_file",),
-    "matscore.contributions": ("ExplainOptions",),
+    "matscore.commands.check_files": ("check_files",),
+    "matscore.commands.check_frame": ("check",),
+    "matscore.commands.classify_files": ("classify_file",),
+    "matscore.commands.classify_frame": ("classify",),
+    "matscore.commands.classify_rows": ("ScoreTally",),
+    "matscore.commands.evaluate_files": ("evaluate_file",),
+    "matscore.commands.evaluate_frame": ("Evaluation", "evaluate"),
+    "matscore.commands.evaluate_rows": ("EvaluateTally",),
+    "matscore.commands.explain_files": ("explain_file",),
+    "matscore.commands.explain_frame": ("explain",),
+    "matscore.commands.explain_rows": ("ExplainTally",),
+    "matscore.commands.fit_files": ("FitSummary", "fit_file"),
+    "matscore.commands.fit_frame": ("FitResult", "fit"),
+    "matscore.commands.recommend_files": ("recommend_file",),
+    "matscore.commands.recommend_frame": ("recommend",),
+    "matscore.commands.recommend_rows": ("RecommendTally",),
     "matscore.errors": (
         "FileError", "InputError", "MatscoreError", "MisfitError", "MissingExtraError",
         "OutputError", "PlanError", "QualityError", "UsageError",
     ),
-    "matscore.files.table": ("ReadOptions",),
-    "matscore.frames.check": ("check",),
-    "matscore.frames.classify": ("classify",),
-    "matscore.frames.evaluate": ("Evaluation", "evaluate"),
-    "matscore.frames.explain": ("explain",),
-    "matscore.frames.fit": ("FitResult", "fit"),
-    "matscore.frames.recommend": ("recommend",),
-    "matscore.learn": ("FitOptions", "Learned"),
-    "matscore.metrics": ("Metrics",),
-    "matscore.options": ("OutputOptions", "RejectOptions", "RunOptions"),
-    "matscore.plan": ("Plan", "PlanOptions"),
-    "matscore.plan.learning": ("ColumnOptions",),
-    "matscore.score": ("RecommendOptions", "ScoreOptions"),
-    "matscore.summary": ("Progress", "Summary"),
-    "matscore.work.classify": ("ScoreTally",),
-    "matscore.work.evaluate": ("EvaluateTally",),
-    "matscore.work.explain": ("ExplainTally",),
-    "matscore.work.recommend": ("RecommendTally",),
+    "matscore.numerics.learn": ("Learned",),
+    "matscore.numerics.metrics": ("Metrics",),
+    "matscore.options": (
+        "ExplainOptions", "ReadOptions", "FitOptions", "OutputOptions", "RejectOptions",
+        "RunOptions", "PlanOptions", "ColumnOptions", "RecommendOptions", "ScoreOptions",
+    ),
+    "matscore.plan": ("Plan",),
+    "matscore.run.summary": ("Progress", "Summary"),
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from matscore.errors import MissingExtraError
-from matscore.files.parse import MissingPolicy
+from matscore.options import MissingPolicy
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -78,7 +78,7 @@ def classify(
         import dask.dataframe
     except ImportError as error:
         raise MissingExtraError("dask", "matscore.dask") from error
-    from matscore.frames.classify import classify as classify_frame
+    from matscore.commands.classify_frame import classify as classify_frame
 
     options = {
         "missing": missing,

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from benchmarks.measure import measure
+from tests.benchmarks.measure import measure
 from tests.cluster import Cluster, open_cluster
 from tests.helpers import ENVIRONMENT, PROGRAM, Done, finish, list_names, run, start, write_csv
 
@@ -322,8 +322,8 @@ def test_other_versions_are_said(
 ) -> None:
     """Of packages, and of the rounding of products."""
     from matscore import RunOptions, classify_file
-    from matscore.engines import remote
     from matscore.errors import ClusterWarning
+    from matscore.run import remote
 
     here = remote.describe_environment()
     assert set(here) >= {"Python", "matscore", "numpy", "pyarrow"}
@@ -355,8 +355,8 @@ def test_no_worker(
     tmp_path_factory: pytest.TempPathFactory, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from matscore import RunOptions, classify_file
-    from matscore.engines import connection
     from matscore.errors import ClusterError
+    from matscore.run import connection
 
     monkeypatch.setattr(connection, "_WORKER_SECONDS", 1)
     with open_cluster(tmp_path_factory.mktemp("cluster"), n_workers=0) as cluster:
@@ -372,8 +372,8 @@ def test_a_piece_that_kills_its_workers() -> None:
 
     from distributed import KilledWorker
 
-    from matscore.engines.connection import Connection
     from matscore.errors import ClusterError
+    from matscore.run.connection import Connection
 
     client = Mock()
     client.submit.side_effect = KilledWorker("task", Mock(), 3)

@@ -91,9 +91,9 @@ def test_more_files_than_may_be_open(tmp_path: Path) -> None:
 def test_a_file_that_changes_before_its_turn(folder: Path) -> None:
     """It was planned, closed, and is not what it was."""
     from matscore.errors import FileError
-    from matscore.files.table import ReadOptions, iter_table, open_table
-    from matscore.plan import PlanOptions
-    from matscore.prepare import _layout_of, plan_part, read_weights
+    from matscore.options import PlanOptions, ReadOptions
+    from matscore.read.table import iter_table, open_table
+    from matscore.run.prepare import _layout_of, plan_part, read_weights
 
     path = expected_files(folder)[0]
     table = open_table(str(path), ReadOptions())

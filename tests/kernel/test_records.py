@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matscore.kernel import Fault, Table, parse
-from tests.files.oracle import Columns, Row, Unsound, judge, read_text
 from tests.kernel.draw_numbers import draw_texts
+from tests.read.oracle import Columns, Row, Unsound, judge, read_text
 
 PLAIN = Columns(("id", "a", "b"), 3, 0, (1, 2))
 LAYOUTS = [

@@ -36,12 +36,12 @@ def check(
     import sys
     from functools import partial
 
-    from matscore.api.check import check_files
-    from matscore.cli.failures import Exit
-    from matscore.cli.picture import render_picture
-    from matscore.cli.plan_text import plan_facts, render_plan
+    from matscore.cli.errors import Exit
     from matscore.cli.reading import align_options, read_options
     from matscore.cli.streams import open_streams
+    from matscore.commands.check_files import check_files
+    from matscore.show.picture import render_picture
+    from matscore.show.plan import plan_facts, render_plan
 
     streams = open_streams(color.value)
     read = read_options(delimiter, encoding, headers, decimal, o.Missing.error, missing_values)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from matscore.cli.streams import Streams
-    from matscore.files.encode import Format
+    from matscore.commands.classify_rows import ScoreTally
+    from matscore.options import Format
     from matscore.plan import Plan
-    from matscore.summary import Summary
-    from matscore.work.classify import ScoreTally
+    from matscore.run.summary import Summary
 
 
 def classify(
@@ -76,7 +76,7 @@ def classify(
     Multiplies FEATURES by WEIGHTS, adds the intercept if there is one, and writes the scores with
     the category that scores highest. Features are matched by name; nothing is guessed.
     """
-    from matscore.api.classify import classify_file
+    from matscore.cli.notices import say_facts, say_rejects
     from matscore.cli.plot import open_plot
     from matscore.cli.progress import show_progress
     from matscore.cli.reading import (
@@ -88,9 +88,9 @@ def classify(
         score_options,
     )
     from matscore.cli.report import open_report
-    from matscore.cli.say import say_facts, say_rejects
     from matscore.cli.streams import open_streams
-    from matscore.work.classify import ScoreTally
+    from matscore.commands.classify_files import classify_file
+    from matscore.commands.classify_rows import ScoreTally
 
     streams = open_streams(color.value)
     chosen = choose_format(streams, format_, output)
@@ -141,7 +141,7 @@ def classify(
 
 
 def _render_top(summary: Summary[Any], console: Console) -> None:
-    from matscore.cli.ranking import render_top
+    from matscore.show.ranking import render_top
 
     render_top(summary, console)
 
@@ -165,8 +165,8 @@ def find_format(output: str) -> Format:
     """
     from pathlib import Path
 
-    from matscore.api.paths import format_of
     from matscore.errors import UsageError
+    from matscore.run.paths import format_of
 
     if output.endswith("/"):
         return "csv"
@@ -218,7 +218,7 @@ class Screen:
         def look(plans: tuple[Plan, ...]) -> None:
             say(plans)
             if self.show_work:
-                from matscore.cli.show_work import refuse_large_model
+                from matscore.show.work import refuse_large_model
 
                 refuse_large_model(plans)
 
@@ -226,8 +226,8 @@ class Screen:
 
     def render(self, summary: Summary[ScoreTally], console: Console) -> None:
         """Print the table and what is asked for below it."""
-        from matscore.cli.show_work import render_work
-        from matscore.cli.table import render_scores
+        from matscore.show.table import render_scores
+        from matscore.show.work import render_work
 
         render_scores(summary, console, heatmap=self.heatmap)
         if self.show_work:
@@ -242,7 +242,7 @@ def write_table(
 ) -> Summary[Any]:
     """Render a table into a file, whole or not at all."""
     from matscore.cli.streams import render_text
-    from matscore.files.compress import open_output
+    from matscore.write.compress import open_output
 
     with open_output(output, inputs=inputs) as out:
         summary = run()

@@ -46,19 +46,19 @@ def evaluate(
     """
     from functools import partial
 
-    from matscore.api.evaluate import evaluate_file
-    from matscore.cli.evaluate_text import (
+    from matscore.cli.notices import say_facts, say_rejects
+    from matscore.cli.progress import show_progress
+    from matscore.cli.reading import align_options, read_options, reject_options, run_options
+    from matscore.cli.report import open_report
+    from matscore.cli.streams import open_streams
+    from matscore.commands.evaluate_files import evaluate_file
+    from matscore.commands.evaluate_rows import EvaluateTally
+    from matscore.show.evaluate import (
         choose_text_format,
         refuse_low_accuracy,
         render_metrics,
         write_metrics,
     )
-    from matscore.cli.progress import show_progress
-    from matscore.cli.reading import align_options, read_options, reject_options, run_options
-    from matscore.cli.report import open_report
-    from matscore.cli.say import say_facts, say_rejects
-    from matscore.cli.streams import open_streams
-    from matscore.work.evaluate import EvaluateTally
 
     streams = open_streams(color.value)
     chosen = choose_text_format(streams, format_, output)

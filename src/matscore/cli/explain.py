@@ -54,18 +54,17 @@ def explain(
     """
     from functools import partial
 
-    from matscore.api.explain import explain_file
     from matscore.cli.classify import choose_format, write_table
-    from matscore.cli.explain_table import render_explanation
+    from matscore.cli.notices import say_facts, say_rejects, say_unexplained
     from matscore.cli.progress import show_progress
     from matscore.cli.reading import align_options, read_options, reject_options, run_options
     from matscore.cli.report import open_report
-    from matscore.cli.say import say_facts, say_rejects, say_unexplained
     from matscore.cli.streams import open_streams
-    from matscore.contributions import ExplainOptions
+    from matscore.commands.explain_files import explain_file
+    from matscore.commands.explain_rows import ExplainTally
     from matscore.errors import UsageError
-    from matscore.options import OutputOptions
-    from matscore.work.explain import ExplainTally
+    from matscore.options import ExplainOptions, OutputOptions
+    from matscore.show.explain import render_explanation
 
     streams = open_streams(color.value)
     chosen = choose_format(streams, format_, output)

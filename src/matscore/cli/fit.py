@@ -44,16 +44,14 @@ def fit(
     """
     from functools import partial
 
-    from matscore.api.fit import FitSummary, fit_file
-    from matscore.cli.fit_table import list_quality, render_fit
+    from matscore.cli.notices import say_lines, say_rejects, say_warnings
     from matscore.cli.progress import show_progress
     from matscore.cli.reading import read_options, reject_options, split_list
     from matscore.cli.report import open_report
-    from matscore.cli.say import say_lines, say_rejects, say_warnings
     from matscore.cli.streams import open_streams
-    from matscore.learn import FitOptions
-    from matscore.options import RunOptions
-    from matscore.plan.learning import ColumnOptions
+    from matscore.commands.fit_files import FitSummary, fit_file
+    from matscore.options import ColumnOptions, FitOptions, RunOptions
+    from matscore.show.fit import list_quality, render_fit
 
     streams = open_streams(color.value)
     kept = o.Missing(missing.value)

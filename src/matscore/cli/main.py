@@ -75,7 +75,7 @@ def main() -> NoReturn:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:
-        from matscore.cli.failures import report_failure
+        from matscore.cli.errors import report_failure
         from matscore.cli.streams import find_stop, open_streams
 
         code = report_failure(find_stop(error), open_streams().err_console(), sys.argv[1:])
@@ -89,8 +89,8 @@ def _name_of(command: CommandInfo) -> str | None:
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     """Say a warning of ours in a line; any other one as Python does."""
     from matscore.cli.streams import open_streams
-    from matscore.cli.text import show
     from matscore.errors import ClusterWarning
+    from matscore.show.text import show
 
     if issubclass(category, ClusterWarning):
         open_streams().err_console().print(show(f"matscore: {message}"), soft_wrap=True)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from matscore.errors import UsageError
-from matscore.files.compress import open_output
 from matscore.pages.extra import require_extra
+from matscore.write.compress import open_output
 
 if TYPE_CHECKING:
-    from matscore.files.deliver import BinaryFile
-    from matscore.statistics.scores import Gather
-    from matscore.summary import Summary
-    from matscore.work.classify import ScoreTally
+    from matscore.commands.classify_rows import ScoreTally
+    from matscore.options import Gather
+    from matscore.run.summary import Summary
+    from matscore.write.deliver import BinaryFile
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matscore.cli.streams import Streams
-    from matscore.summary import Progress as Done
+    from matscore.run.summary import Progress as Done
 
 _PATIENCE_SECONDS = 1.0
 

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 
 from matscore.cli import options as o
 from matscore.errors import UsageError
-from matscore.files.encode import Format
-from matscore.files.table import ReadOptions
 from matscore.grammar import MISSING_VALUES
-from matscore.options import OutputOptions, RejectOptions, RunOptions
-from matscore.plan import PlanOptions
-from matscore.score import RecommendOptions, ScoreOptions
+from matscore.options import (
+    Format,
+    OutputOptions,
+    PlanOptions,
+    ReadOptions,
+    RecommendOptions,
+    RejectOptions,
+    RunOptions,
+    ScoreOptions,
+)
 
 if TYPE_CHECKING:
-    from matscore.statistics.scores import Gather
+    from matscore.options import Gather
 
 
 def read_options(

@@ -10,9 +10,9 @@ from matscore.cli import options as o
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from matscore.files.encode import Format
-    from matscore.summary import Summary
-    from matscore.work.recommend import RecommendTally
+    from matscore.commands.recommend_rows import RecommendTally
+    from matscore.options import Format
+    from matscore.run.summary import Summary
 
 
 def recommend(
@@ -59,8 +59,8 @@ def recommend(
     Users and items are rows of the same features, matched by name; the score of the two is the
     product of USERS with ITEMS transposed. Writes the items with the highest scores, best first.
     """
-    from matscore.api.recommend import recommend_file
     from matscore.cli.classify import choose_format, write_table
+    from matscore.cli.notices import say_excluded, say_facts, say_rejects
     from matscore.cli.progress import show_progress
     from matscore.cli.reading import (
         align_options,
@@ -70,10 +70,10 @@ def recommend(
         run_options,
     )
     from matscore.cli.report import open_report
-    from matscore.cli.say import say_excluded, say_facts, say_rejects
     from matscore.cli.streams import open_streams
+    from matscore.commands.recommend_files import recommend_file
+    from matscore.commands.recommend_rows import RecommendTally
     from matscore.options import OutputOptions
-    from matscore.work.recommend import RecommendTally
 
     streams = open_streams(color.value)
     chosen: Format = choose_format(streams, format_, output)
@@ -133,6 +133,6 @@ def recommend(
 
 
 def _render(summary: Summary[RecommendTally], console: Console, *, metric: str) -> None:
-    from matscore.cli.ranking import render_recommended
+    from matscore.show.ranking import render_recommended
 
     render_recommended(summary, console, metric=metric)

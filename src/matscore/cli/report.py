@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matscore
-from matscore.api.paths import refuse_same_outputs
 from matscore.errors import MatscoreError, OutputError
-from matscore.files.compress import open_output
-from matscore.files.listing import list_inputs
-from matscore.files.source import SourceFacts
 from matscore.options import RejectOptions
 from matscore.pages.extra import require_extra
 from matscore.plan import Plan
-from matscore.summary import Summary
+from matscore.read.inputs import list_inputs
+from matscore.read.source import SourceFacts
+from matscore.run.paths import refuse_same_outputs
+from matscore.run.summary import Summary
+from matscore.write.compress import open_output
 
 if TYPE_CHECKING:
-    from matscore.api.fit import FitSummary
-    from matscore.statistics.reasons import Reasons
-    from matscore.statistics.scores import Gather
+    from matscore.commands.fit_files import FitSummary
+    from matscore.numerics.statistics.reasons import Reasons
+    from matscore.options import Gather
 
 SCHEMA_VERSION = 1
 
@@ -110,7 +110,7 @@ def open_report(
     refuse_same_outputs([*names, *(name for name in (*outputs, *others) if name is not None)])
     if gather:
         require_extra("a report as a page", "jinja2", "matplotlib")
-        from matscore.statistics.reasons import Reasons
+        from matscore.numerics.statistics.reasons import Reasons
 
         record.reasons = Reasons()
     if not names:
@@ -161,8 +161,8 @@ def make_report(
     dict
         Plain values.
     """
-    from matscore.cli.failures import exit_code_of, message_of
-    from matscore.cli.plan_text import plan_facts
+    from matscore.cli.errors import exit_code_of, message_of
+    from matscore.show.plan import plan_facts
 
     summary = record.summary
     plan = record.plans[0] if record.plans else getattr(failure, "plan", None)
@@ -206,8 +206,8 @@ def _write_json(facts: dict[str, Any]) -> str:
 
 
 def _write_page(record: Record, facts: dict[str, Any]) -> str:
+    from matscore.numerics.statistics.reasons import Reasons
     from matscore.pages.report import Run, render_report
-    from matscore.statistics.reasons import Reasons
 
     return render_report(Run(facts, record.summary, record.reasons or Reasons()))
 

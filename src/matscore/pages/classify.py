@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from matscore.numerics.statistics.rows import CloseRow
+from matscore.numerics.statistics.scores import MAX_FEATURES, ScoreStatistics
+from matscore.numerics.statistics.sketch import Sketch
 from matscore.pages.charts import draw_histogram
 from matscore.pages.parts import (
     BARS,
@@ -26,14 +29,11 @@ from matscore.pages.parts import (
     text_cell,
     write_number,
 )
-from matscore.statistics.rows import CloseRow
-from matscore.statistics.scores import MAX_FEATURES, ScoreStatistics
-from matscore.statistics.sketch import Sketch
 
 if TYPE_CHECKING:
-    from matscore.matrix import Model
-    from matscore.summary import Summary
-    from matscore.work.classify import ScoreTally
+    from matscore.commands.classify_rows import ScoreTally
+    from matscore.model import Model
+    from matscore.run.summary import Summary
 
 MOST_WEIGHTS, MOST_SHADED = 200, 40
 _SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matscore.colors import LEVELS
 from matscore.pages.charts import BLUE, FAINT, draw_inline
 from matscore.pages.classify import MOST_SHADED
 from matscore.pages.parts import (
@@ -24,7 +25,6 @@ from matscore.pages.parts import (
     text_cell,
     write_percent,
 )
-from matscore.shades import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

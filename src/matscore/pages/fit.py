@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from matscore.matrix import Model
+from matscore.model import Model
 from matscore.names import show
 from matscore.pages.classify import MOST_WEIGHTS, show_weights
 from matscore.pages.parts import (
@@ -20,7 +20,7 @@ from matscore.pages.parts import (
 )
 
 if TYPE_CHECKING:
-    from matscore.learn import Learned
+    from matscore.numerics.learn import Learned
 
 _MEASURES = {
     "alpha": "penalty on the weights; 0 for none",

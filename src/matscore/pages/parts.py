@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from matscore.colors import level_of, scale_values
 from matscore.kernel import Floats
 from matscore.names import show
-from matscore.shades import level_of, scale_values
 
 LONGEST_TEXT, LONGEST_TITLE = 80, 1000
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
+from matscore.colors import color_at, ink_on, scale_values
 from matscore.names import show
+from matscore.numerics.statistics.scores import MAX_CATEGORIES, N_FIRST, ScoreStatistics
 from matscore.pages.charts import open_figure, spread_edges, use_style
 from matscore.pages.parts import write_number
-from matscore.shades import color_at, ink_on, scale_values
-from matscore.statistics.scores import MAX_CATEGORIES, N_FIRST, ScoreStatistics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from matscore.summary import Summary
-    from matscore.work.classify import ScoreTally
+    from matscore.commands.classify_rows import ScoreTally
+    from matscore.run.summary import Summary
 
 _LONGEST = 28
 _NUMBERED_CELLS = 300

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from matscore.numerics.statistics.ranks import RankStatistics
+from matscore.numerics.statistics.sketch import Sketch
 from matscore.pages.charts import BLUE, INK, draw_inline
 from matscore.pages.classify import HEADINGS, quantile_cells, show_features
 from matscore.pages.parts import (
@@ -24,14 +26,12 @@ from matscore.pages.parts import (
     write_number,
     write_percent,
 )
-from matscore.statistics.ranks import RankStatistics
-from matscore.statistics.sketch import Sketch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from matscore.summary import Summary
-    from matscore.work.recommend import RecommendTally
+    from matscore.commands.recommend_rows import RecommendTally
+    from matscore.run.summary import Summary
 
 _MOST_ITEMS = 25
 

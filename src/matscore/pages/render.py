@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from matscore.colors import LEVELS, color_at, hex_of, ink_on
 from matscore.pages.parts import Page
-from matscore.shades import LEVELS, color_at, hex_of, ink_on
 
 if TYPE_CHECKING:
     import jinja2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matscore.names import show
-from matscore.pages.falk import Shapes, draw_shapes
+from matscore.numerics.statistics.reasons import Reasons
 from matscore.pages.parts import (
     BARS,
     Cell,
@@ -27,7 +27,7 @@ from matscore.pages.parts import (
     write_size,
 )
 from matscore.pages.render import render_page
-from matscore.statistics.reasons import Reasons
+from matscore.pages.shapes import Shapes, draw_shapes
 
 Facts = Mapping[str, Any]
 
@@ -190,12 +190,12 @@ def _say_plan(plan: Facts) -> list[str]:
 
 def _show_results(run: Run) -> list[Section]:
     """Return the sections of the command's own: what came of the rows."""
+    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.recommend_rows import RecommendTally
     from matscore.pages.classify import show_scores
     from matscore.pages.evaluate import show_evaluation
     from matscore.pages.fit import show_fit
     from matscore.pages.recommend import show_ranks
-    from matscore.work.classify import ScoreTally
-    from matscore.work.recommend import RecommendTally
 
     facts, summary = run.facts, run.summary
     if summary is None:
@@ -211,10 +211,10 @@ def _show_results(run: Run) -> list[Section]:
 
 def _show_sources(run: Run) -> list[Section]:
     """Return the sections of the command's own: what the rows and the model are like."""
+    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.recommend_rows import RecommendTally
     from matscore.pages.classify import show_sources_of_scores, show_weights
     from matscore.pages.recommend import show_users
-    from matscore.work.classify import ScoreTally
-    from matscore.work.recommend import RecommendTally
 
     summary = run.summary
     if summary is None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matscore.commands.explain_rows import ExplainPreview
+from matscore.commands.ranked import RankedPreview
 from matscore.frame import Frame, find_absent, join_frames
 from matscore.names import show
 from matscore.pages.parts import (
@@ -21,13 +23,11 @@ from matscore.pages.parts import (
     text_cell,
 )
 from matscore.pages.render import render_page
-from matscore.work import Preview
-from matscore.work.explain import ExplainPreview
-from matscore.work.ranked import RankedPreview
+from matscore.run.work import Preview
 
 if TYPE_CHECKING:
-    from matscore.files.encode import OutputSpec
-    from matscore.summary import Summary
+    from matscore.run.summary import Summary
+    from matscore.write.encode import OutputSpec
 
 
 def render_table(summary: Summary[Any], version: str) -> str:

@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from matscore.errors import PlanError
+from matscore.options import PlanOptions
 from matscore.plan.doubts import blank_shared_heading
-from matscore.plan.misfit import Misfit
-from matscore.plan.types import MissingFeature, Plan, PlanOptions, Side
+from matscore.plan.suggest import Misfit
+from matscore.plan.types import MissingFeature, Plan, Side
 from matscore.plan.way_out import explain_misfit, read_sides
 
 __all__ = [

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Literal, NoReturn
 
 from matscore.names import is_intercept, quote_name, quote_names
-from matscore.plan.misfit import Misfit, unknown_name
+from matscore.plan.suggest import Misfit, unknown_name
 from matscore.plan.types import Plan
 
 

@@ -9,8 +9,8 @@ from itertools import islice
 from matscore.names import fold_name, is_intercept, quote_name, quote_names
 from matscore.plan.axis import Axis, carries_features, check_named, check_once, set_intercept
 from matscore.plan.long_form import find_long_form
-from matscore.plan.misfit import Misfit
 from matscore.plan.sides import label_features
+from matscore.plan.suggest import Misfit
 from matscore.plan.types import Plan
 
 _MOST_FOLDED = 10_000

@@ -8,8 +8,8 @@ from typing import Literal, NoReturn
 from matscore.names import quote_name
 from matscore.plan.axis import Axis, check_named, check_once, list_intercepts, set_intercept
 from matscore.plan.labels import OtherSide, judge_first_column
-from matscore.plan.misfit import Misfit, compare_counts, show_shapes
 from matscore.plan.sides import label_features, set_label
+from matscore.plan.suggest import Misfit, compare_counts, show_shapes
 from matscore.plan.types import Plan
 
 _Fit = Literal["exactly", "with a label", ""]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 from matscore.names import is_intercept, quote_name, quote_names
+from matscore.options import PlanOptions
 from matscore.plan.labels import (
     OtherSide,
     counts_up,
@@ -15,8 +16,8 @@ from matscore.plan.labels import (
     judge_first_record,
     numbers_things,
 )
-from matscore.plan.misfit import Misfit
-from matscore.plan.types import Plan, PlanOptions, Side
+from matscore.plan.suggest import Misfit
+from matscore.plan.types import Plan, Side
 
 Fits = Callable[[Side, Side], bool]
 

@@ -9,8 +9,9 @@ from typing import Literal, NoReturn
 from matscore.errors import MisfitError
 from matscore.grammar import POINT, Grammar
 from matscore.names import INTERCEPTS, is_intercept, quote_name, quote_names
+from matscore.options import ColumnOptions
 from matscore.plan.labels import Column, FirstColumn, judge_first_column, judge_first_record
-from matscore.plan.misfit import find_meant, suggest
+from matscore.plan.suggest import find_meant, suggest
 
 Kind = Literal["number", "mostly number", "mixed", "text", "empty"]
 
@@ -54,16 +55,6 @@ class Sample:
     def name_of(self, column: int) -> str:
         """Return a column's name; without a header its number, counted from 1."""
         return str(column + 1) if self.names is None else self.names[column]
-
-
-@dataclass(frozen=True)
-class ColumnOptions:
-    """Which columns of the features are what; each option is named as on the command line."""
-
-    id_col: str | None = None
-    no_id_col: bool = False
-    target: tuple[str, ...] = ()
-    drop_cols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from matscore.names import quote_name, quote_names
 from matscore.plan.axis import Axis, carries_features, check_named, check_once
 from matscore.plan.by_name import check_long_form, find_carrier, match_by_name
 from matscore.plan.by_position import match_by_position
-from matscore.plan.misfit import Misfit, compare_counts, other_turn
 from matscore.plan.sides import find_column, orient_features, read_weights
+from matscore.plan.suggest import Misfit, compare_counts, other_turn
 from matscore.plan.types import Plan
 
 

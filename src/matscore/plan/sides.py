@@ -7,7 +7,7 @@ from dataclasses import replace
 from matscore.names import quote_name, quote_names
 from matscore.plan.axis import Axis, check_once
 from matscore.plan.labels import OtherSide, judge_first_column, numbers_things
-from matscore.plan.misfit import Misfit, unknown_name
+from matscore.plan.suggest import Misfit, unknown_name
 from matscore.plan.types import Plan, Side
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from matscore.grammar import POINT, Grammar
+from matscore.options import PlanOptions
 from matscore.plan.labels import Column
-from matscore.plan.words import ITEMS, SCORING, Words
 
 
 @dataclass(frozen=True)
@@ -61,42 +61,6 @@ class Side:
         first = None if self.first is None else (record[0], *self.first)
         n_rows = None if self.n_rows is None else self.n_rows + 1
         return replace(self, width=len(record), names=None, n_rows=n_rows, first=first)
-
-
-@dataclass(frozen=True)
-class PlanOptions:
-    """The options that decide how the two sides line up; each is named as on the command line.
-
-    `items` says that the second file has one row an item, as that of ``recommend`` has.
-
-    `truth` names a features column that is read as text and is no feature: the first kept column.
-    """
-
-    id_col: str | None = None
-    no_id_col: bool = False
-    transpose: bool = False
-    transpose_features: bool = False
-    auto_transpose: bool = False
-    strict: bool = False
-    keep_cols: tuple[str, ...] = ()
-    keep_all: bool = False
-    intercept: str | None = None
-    no_intercept: bool = False
-    truth: str | None = None
-    items: bool = False
-
-    @property
-    def words(self) -> Words:
-        """What people are told in."""
-        return ITEMS if self.items else SCORING
-
-    def for_items(self) -> PlanOptions:
-        """Return the same for users and items, which are rows; none of them is an intercept.
-
-        Of such options ``transpose`` says that the items are columns.
-        """
-        turned = not self.transpose
-        return replace(self, transpose=turned, auto_transpose=False, no_intercept=True, items=True)
 
 
 @dataclass(frozen=True)

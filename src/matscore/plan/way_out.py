@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import partial
 
 from matscore.names import quote_names
+from matscore.options import PlanOptions
 from matscore.plan.doubts import check_first_columns, check_first_records
 from matscore.plan.line_up import line_up
-from matscore.plan.misfit import Misfit, Turnable, Turned, find_meant, other_turn, suggest
-from matscore.plan.types import Plan, PlanOptions, Side
+from matscore.plan.suggest import Misfit, Turnable, Turned, find_meant, other_turn, suggest
+from matscore.plan.types import Plan, Side
 
 
 def read_sides(features: Side, weights: Side, options: PlanOptions) -> Plan:

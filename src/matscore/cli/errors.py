@@ -1,0 +1,122 @@
+"""Exceptions into messages and exit codes: the one place where this is decided."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from matscore.cli.streams import Stopped
+from matscore.errors import (
+    FileError,
+    InputError,
+    MatscoreError,
+    MisfitError,
+    MissingExtraError,
+    PlanError,
+    QualityError,
+    UsageError,
+    join_sentence,
+)
+from matscore.show.text import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Exit(IntEnum):
+    """Exit codes."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    MISFIT = 3
+    DATA = 4
+    FILE = 5
+    SIGNAL = 128
+
+
+_CODES: dict[type[BaseException], Exit] = {
+    UsageError: Exit.USAGE,
+    MissingExtraError: Exit.USAGE,
+    PlanError: Exit.MISFIT,
+    MisfitError: Exit.MISFIT,
+    QualityError: Exit.DATA,
+    InputError: Exit.DATA,
+    FileError: Exit.FILE,
+}
+
+
+def report_failure(error: BaseException, console: Console, argv: Sequence[str]) -> int:
+    """Say on standard error what went wrong.
+
+    Parameters
+    ----------
+    error : BaseException
+        What ended the command.
+    console : Console
+        Standard error.
+    argv : sequence of str
+        The user's own words, to be mended.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    if isinstance(error, PlanError):
+        from matscore.show.plan import render_plan
+
+        render_plan(error.plan, console, argv)
+    elif isinstance(error, MatscoreError):
+        _say(console, sentence_of(error))
+    elif isinstance(error, Stopped):
+        if error.number != signal.SIGPIPE:
+            _say(console, f"matscore: {message_of(error)}")
+    else:
+        _say(console, "matscore: this is a bug; please report it with what follows")
+        traceback.print_exception(error, file=sys.stderr)
+    return exit_code_of(error)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code that goes with an exception."""
+    if isinstance(error, Stopped):
+        return Exit.SIGNAL + error.number
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.BUG)
+
+
+def message_of(error: BaseException) -> str:
+    """Return what an exception means in one line."""
+    if isinstance(error, Stopped):
+        return f"stopped by {signal.Signals(error.number).name}"
+    return str(error) or type(error).__name__
+
+
+def sentence_of(error: MatscoreError) -> str:
+    """Return the line that tells a person what is wrong, where, and what to do.
+
+    Parameters
+    ----------
+    error : MatscoreError
+        Any but a `PlanError`.
+
+    Returns
+    -------
+    str
+        Safe to show on a terminal.
+    """
+    if isinstance(error, InputError):
+        place = ":".join(str(p) for p in (show(error.path), error.line, error.column) if p)
+        name = "" if error.name is None else f'"{show(error.name)}": '
+        return f"{place}: {name}{show(join_sentence(error.what, error.hint))}"
+    return f"matscore: {show(str(error))}"
+
+
+def _say(console: Console, line: str) -> None:
+    from rich.text import Text
+
+    console.print(Text(line), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""The commands as functions: typed results, no printing."""

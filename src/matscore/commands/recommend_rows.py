@@ -1,0 +1,393 @@
+"""``recommend``: users into the best items of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.commands.classify_rows import OVERFLOW
+from matscore.commands.ranked import RankColumns, RankedPreview, RankedRows, make_long_frame
+from matscore.frame import Frame, Kind, Labels
+from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
+from matscore.numerics.scores import stack_features
+from matscore.options import RecommendOptions
+from matscore.read.source import SourceFacts
+from matscore.run.work import Fault, Preview, Rows
+
+if TYPE_CHECKING:
+    from matscore.numerics.statistics.ranks import RankStatistics
+    from matscore.options import Gather
+
+OVERFLOWING_ITEMS = (OVERFLOW[0], "the features of users or items are too large for float64")
+"""What is wrong with a user whose scores no float64 can hold, and what to do."""
+
+_FEW_ITEMS = 12
+"""Items whose scores are all shown on a terminal."""
+
+_HELD_AT_LEAST, _NUMBERS_HELD = 64, 3  # of a user's shortlist: score, bound and place
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Pairs of user and item that are not to be recommended.
+
+    Attributes
+    ----------
+    facts : SourceFacts
+        The file that they come from.
+    places : dict of str to int
+        The number of each user, by label.
+    starts : ndarray of shape (n_users + 1,), int64
+        Where the items of each user begin and end.
+    items : ndarray of int64
+        Indices of items.
+    n_pairs, n_unknown_items : int
+        Pairs there are; labels among them that no item has.
+    """
+
+    facts: SourceFacts
+    places: dict[str, int]
+    starts: NDArray[np.int64]
+    items: NDArray[np.int64]
+    n_pairs: int
+    n_unknown_items: int
+
+    def find(self, labels: Labels) -> tuple[Exclusions, NDArray[np.int64]]:
+        """Return what users of these labels are not to get, and the users' numbers."""
+        texts = labels if isinstance(labels, Texts) else map(str, labels.tolist())
+        places = np.array([self.places.get(text, -1) for text in texts], dtype=np.int64)
+        known = places >= 0
+        first = np.where(known, self.starts[places], 0)
+        counts = np.where(known, self.starts[places + 1], 0) - first
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        offsets = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, counts)
+        return Exclusions(starts, self.items[offsets]), places[known]
+
+
+@dataclass(frozen=True)
+class RecommendTally:
+    """Counts of users.
+
+    Attributes
+    ----------
+    n_ties, n_missing, n_empty : int
+        Users of whose ranks a tie settled one, who have a missing value, who get nothing.
+    n_pairs : int
+        Items recommended, over all users.
+    met : ndarray of shape (n_users of `Seen`,), bool, or None
+        The users of `seen` who were there.
+    seen : Seen or None
+        What was left out.
+    statistics : RankStatistics or None
+        Where they are asked for.
+    """
+
+    NAMES: ClassVar = (
+        "rows_tied", "rows_missing", "rows_without_items", "recommendations", "excluded_pairs",
+        "unknown_users", "unknown_items",
+    )  # fmt: skip
+
+    n_ties: int = 0
+    n_missing: int = 0
+    n_empty: int = 0
+    n_pairs: int = 0
+    met: NDArray[np.bool_] | None = None
+    seen: Seen | None = None
+    statistics: RankStatistics | None = None
+
+    def __add__(self, other: RecommendTally) -> RecommendTally:
+        statistics = None
+        if self.statistics is not None and other.statistics is not None:
+            statistics = self.statistics + other.statistics
+        met = self.met
+        if met is not None and other.met is not None:
+            met = met | other.met
+        return RecommendTally(
+            self.n_ties + other.n_ties,
+            self.n_missing + other.n_missing,
+            self.n_empty + other.n_empty,
+            self.n_pairs + other.n_pairs,
+            met,
+            self.seen,
+            statistics,
+        )
+
+    @property
+    def n_unknown_users(self) -> int:
+        """Users of `seen` who were not there."""
+        return 0 if self.met is None else int((~self.met).sum())
+
+    def facts(self) -> dict[str, Any]:
+        """Return the counts by their names in the report."""
+        seen = self.seen
+        values = (
+            self.n_ties, self.n_missing, self.n_empty, self.n_pairs,
+            seen and seen.n_pairs, seen and self.n_unknown_users, seen and seen.n_unknown_items,
+        )  # fmt: skip
+        return dict(zip(self.NAMES, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Recommend:
+    """The work of ``recommend``.
+
+    Attributes
+    ----------
+    items : Items
+        The items.
+    labels : Texts
+        Their labels.
+    options : RecommendOptions
+        What is recommended.
+    columns : RankColumns
+        What to write.
+    seen : Seen or None
+        What not to recommend.
+    gather : tuple of {"page", "plot"}
+        What statistics to gather.
+    """
+
+    items: Items
+    labels: Texts
+    options: RecommendOptions
+    columns: RankColumns
+    seen: Seen | None = None
+    gather: tuple[Gather, ...] = ()
+
+    def zero(self) -> RecommendTally:
+        """Return the counts of no users."""
+        met = None if self.seen is None else np.zeros(len(self.seen.places), dtype=bool)
+        found = None
+        if self.gather:
+            from matscore.numerics.statistics.ranks import gather_no_ranks
+
+            found = gather_no_ranks(self.items.n_features, len(self.items), self.options.k)
+        return RecommendTally(met=met, seen=self.seen, statistics=found)
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        n_held = min(len(self.items), 4 * self.options.k + _HELD_AT_LEAST) * _NUMBERS_HELD
+        return n_held + self.items.n_features, self.options.k * len(self.columns.pairs)
+
+    def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
+        """Return the counts that gave these facts; None where pairs were left out."""
+        return _read_tally(facts)
+
+    def apply(self, rows: Rows) -> RecommendedRows:
+        """Find the best items for each user."""
+        exclusions, met = None, None
+        if self.seen is not None:
+            exclusions, places = self.seen.find(rows.labels)
+            met = np.zeros(len(self.seen.places), dtype=bool)
+            met[places] = True
+        users, options = stack_features(rows.features, rows.n_rows), self.options
+        found = self.items.recommend(
+            users, options.k, min_score=options.min_score, exclusions=exclusions
+        )
+        faults = [Fault(row, *OVERFLOWING_ITEMS) for row in found.overflow.tolist()]
+        return RecommendedRows(self, rows, found, faults, met)
+
+
+@dataclass(frozen=True)
+class RecommendedRows:
+    """The outcome of ``recommend``.
+
+    Attributes
+    ----------
+    work : Recommend
+        What was done.
+    rows : Rows
+        For whom.
+    found : Recommended
+        What came of it.
+    faults : list of Fault
+        Users whose scores overflow.
+    met : ndarray of bool or None
+        As in `RecommendTally`.
+    """
+
+    work: Recommend
+    rows: Rows
+    found: Recommended
+    faults: list[Fault]
+    met: NDArray[np.bool_] | None
+
+    @cached_property
+    def undefined(self) -> NDArray[np.bool_]:
+        """Users without scores: a feature is missing, or zeros have no cosine."""
+        undefined = np.zeros(self.rows.n_rows, dtype=bool)
+        if self.rows.has_missing is not None:
+            undefined |= self.rows.has_missing
+        if self.work.items.cosine:
+            undefined |= ~np.any(self.rows.features, axis=0)
+        return undefined
+
+    def tally(self) -> RecommendTally:
+        """Count the users."""
+        found, missing, statistics = self.found, self.rows.has_missing, None
+        if self.work.gather:
+            from matscore.numerics.statistics.ranks import gather_ranks
+
+            n_items, k = len(self.work.items), self.work.options.k
+            statistics = gather_ranks(
+                self.rows.features, found.ranks, found.items, found.scores, n_items, k
+            )
+        row = np.repeat(np.arange(self.rows.n_rows), found.counts)
+        return RecommendTally(
+            len(np.unique(row[found.tied])),
+            0 if missing is None else int(missing.sum()),
+            int((found.counts == 0).sum()),
+            len(found.items),
+            self.met,
+            self.work.seen,
+            statistics,
+        )
+
+    def frame(self) -> Frame:
+        """Return the long table."""
+        found = self.found
+        ranked = RankedRows(found.counts, found.items, (found.scores,), self.undefined)
+        return make_long_frame(self.work.columns, self.rows, self.work.labels, ranked)
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return the lines of the first users; all their scores where the items are few."""
+        n_rows = min(n_rows, self.rows.n_rows)
+        lines = np.maximum(self.found.counts, 1)
+        there = np.repeat(self.found.counts > 0, lines)
+        tied = np.zeros(len(there), dtype=bool)
+        tied[there] = self.found.tied
+        shown = int(lines[:n_rows].sum())
+        scores = None
+        if len(self.work.items) <= _FEW_ITEMS:
+            users = [column[:n_rows] for column in self.rows.features]
+            scores = self.work.items.score(stack_features(users, n_rows))
+        return RankedPreview(
+            self.frame().head(shown), n_rows=n_rows, tied=tied[:shown], scores=scores
+        )
+
+
+@dataclass(frozen=True)
+class MatrixColumns:
+    """The columns of a whole matrix of scores.
+
+    Attributes
+    ----------
+    label_name : str
+        Name of the label column.
+    kept_names, items : tuple of str
+        Names of the columns carried through, and of the items.
+    numbered : bool
+        Whether labels are row numbers.
+    """
+
+    label_name: str
+    kept_names: tuple[str, ...]
+    items: tuple[str, ...]
+    numbered: bool = False
+
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure."""
+        return (self.items,)
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
+        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
+        found += [(name, "text") for name in self.kept_names]
+        return [*found, *((name, "number") for name in self.items)]
+
+
+@dataclass(frozen=True)
+class ScoreItems:
+    """The work of ``recommend --matrix``.
+
+    Attributes
+    ----------
+    items : Items
+        The items.
+    columns : MatrixColumns
+        What to write.
+    """
+
+    items: Items
+    columns: MatrixColumns
+
+    def zero(self) -> RecommendTally:
+        """Return the counts of no users."""
+        return RecommendTally()
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        return 2 * len(self.items), len(self.items)
+
+    def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
+        """Return the counts that gave these facts; None where pairs were left out."""
+        return _read_tally(facts)
+
+    def apply(self, rows: Rows) -> ScoredUsers:
+        """Score all items for each user."""
+        scores = self.items.score(stack_features(rows.features, rows.n_rows))
+        faults = []
+        if not self.items.cosine:
+            overflow = ~np.isfinite(scores).all(axis=1)
+            if rows.has_missing is not None:
+                overflow &= ~rows.has_missing
+            faults = [Fault(row, *OVERFLOWING_ITEMS) for row in np.flatnonzero(overflow).tolist()]
+        return ScoredUsers(self, rows, scores, faults)
+
+
+@dataclass(frozen=True)
+class ScoredUsers:
+    """The outcome of ``recommend --matrix``.
+
+    Attributes
+    ----------
+    work : ScoreItems
+        What was done.
+    rows : Rows
+        For whom.
+    scores : ndarray of shape (n_rows, n_items), float64
+        What came of it.
+    faults : list of Fault
+        Users whose scores overflow.
+    """
+
+    work: ScoreItems
+    rows: Rows
+    scores: Floats
+    faults: list[Fault]
+
+    def tally(self) -> RecommendTally:
+        """Count the users."""
+        missing = self.rows.has_missing
+        return RecommendTally(
+            n_missing=0 if missing is None else int(missing.sum()),
+            n_empty=int(np.isnan(self.scores).all(axis=1).sum()),
+            n_pairs=int((~np.isnan(self.scores)).sum()),
+        )
+
+    def frame(self) -> Frame:
+        """Return the matrix."""
+        columns = self.work.columns
+        made: dict[str, Column] = {columns.label_name: self.rows.labels}
+        made |= dict(zip(columns.kept_names, self.rows.texts, strict=True))
+        made |= zip(columns.items, self.scores.T, strict=True)
+        return Frame(made)
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return the first users."""
+        n_rows = min(n_rows, self.rows.n_rows)
+        frame = self.frame().head(n_rows)
+        return RankedPreview(frame, n_rows=n_rows, scores=self.scores[:n_rows])
+
+
+def _read_tally(facts: Mapping[str, Any]) -> RecommendTally | None:
+    """Which users of the pairs were there is not among the facts."""
+    counts = [facts[name] for name in RecommendTally.NAMES]
+    return RecommendTally(*counts[:4]) if counts[4] is None else None

@@ -1,0 +1,1 @@
+"""The arithmetic that is not the kernel's: answers, contributions, metrics, learning."""

@@ -1,0 +1,333 @@
+"""How good predictions are: counts that add up exactly, and the measures made from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.kernel import Floats
+from matscore.numerics.exact import exact_total, round_total
+from matscore.numerics.scores import softmax
+
+N_TENTHS = 10
+_EDGES = np.arange(1, N_TENTHS) / N_TENTHS
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is known of some rows whose truth is known.
+
+    All of it is whole numbers, so that counts of rows cut in any way add up to the same.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        In the weights' order.
+    confusion : ndarray of shape (n_categories, n_categories + 1), int64
+        Rows by their truth and their prediction; the last column counts those without one.
+    ranks : ndarray of shape (n_categories,), int64
+        Rows by the number of categories that come before the truth.
+    loss : int
+        Exact sum of ``-log(probability of the truth)``, see `matscore.numerics.exact`.
+    tenths : ndarray of shape (10, 2), int64
+        By tenths of the confidence: rows, and those predicted rightly.
+    confidence : tuple of int
+        By tenths: exact sum of the confidence.
+    """
+
+    categories: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+    loss: int
+    tenths: NDArray[np.int64]
+    confidence: tuple[int, ...]
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.categories,
+            self.confusion + other.confusion,
+            self.ranks + other.ranks,
+            self.loss + other.loss,
+            self.tenths + other.tenths,
+            tuple(a + b for a, b in zip(self.confidence, other.confidence, strict=True)),
+        )
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Measures of a model on rows whose truth is known.
+
+    A row without a prediction (a value is missing and was kept) counts as predicted wrongly; it has
+    no probabilities, so log-loss and calibration leave it out.
+
+    Attributes
+    ----------
+    counts : Counts
+        What they are made from.
+    """
+
+    counts: Counts
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """In the weights' order."""
+        return self.counts.categories
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Rows by truth and prediction, (n_categories, n_categories)."""
+        return self.counts.confusion[:, :-1]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return int(self.counts.confusion.sum())
+
+    @property
+    def n_unpredicted(self) -> int:
+        """Number of rows without a prediction."""
+        return int(self.counts.confusion[:, -1].sum())
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """Rows whose truth each category is, (n_categories,)."""
+        support: NDArray[np.int64] = self.counts.confusion.sum(axis=1)
+        return support
+
+    @property
+    def predicted(self) -> NDArray[np.int64]:
+        """Rows for which each category is predicted, (n_categories,)."""
+        predicted: NDArray[np.int64] = self.confusion.sum(axis=0)
+        return predicted
+
+    @property
+    def accuracy(self) -> float:
+        """Share of rows that are predicted rightly; NaN without rows."""
+        return _divide(int(self._hits.sum()), self.n_rows)
+
+    @cached_property
+    def precision(self) -> Floats:
+        """Of the rows for which each category is predicted, the share that is right.
+
+        NaN for a category that is never predicted: nothing was said that could be right.
+        """
+        return _divide_all(self._hits, self.predicted)
+
+    @cached_property
+    def recall(self) -> Floats:
+        """Of the rows of each category, the share that is predicted so.
+
+        NaN for a category without rows: there was nothing to find.
+        """
+        return _divide_all(self._hits, self.support)
+
+    @cached_property
+    def f1(self) -> Floats:
+        """Harmonic mean of precision and recall: ``2 hits / (predicted + support)``.
+
+        NaN for a category that has no rows and is never predicted.
+        """
+        return _divide_all(2 * self._hits, self.predicted + self.support)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the categories that have rows."""
+        return _mean(self.recall[self.support > 0])
+
+    @property
+    def macro_precision(self) -> float:
+        """Mean over the categories that have rows or are predicted; an undefined one counts 0."""
+        return self._macro(self.precision)
+
+    @property
+    def macro_recall(self) -> float:
+        """Mean over the categories that have rows or are predicted; an undefined one counts 0."""
+        return self._macro(self.recall)
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean over the categories that have rows or are predicted."""
+        return self._macro(self.f1)
+
+    @property
+    def log_loss(self) -> float:
+        """Mean of ``-log(probability of the truth)``, natural logarithm, nothing clipped."""
+        return round_total(self.counts.loss, self.n_rows - self.n_unpredicted)
+
+    @property
+    def top_k_accuracy(self) -> Floats:
+        """Share of rows whose truth is among the k highest scores, k = 1, 2, …, n_categories."""
+        hits = np.cumsum(self.counts.ranks)
+        return _divide_all(hits, np.full(len(hits), self.n_rows))
+
+    @property
+    def calibration(self) -> list[tuple[int, float, float]]:
+        """By tenths of the confidence: rows, mean confidence, share predicted rightly.
+
+        The confidence is the probability of the prediction; the first tenth goes from 0 up to, but
+        not including, 0.1; the last includes 1. A tenth without rows has NaN.
+        """
+        return [
+            (int(n), round_total(total, int(n)), _divide(int(right), int(n)))
+            for (n, right), total in zip(self.counts.tenths, self.counts.confidence, strict=True)
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """Return every measure as plain values; None where it is undefined."""
+        by_category = zip(
+            self.categories,
+            self.support.tolist(),
+            self.predicted.tolist(),
+            *(_plain(values) for values in (self.precision, self.recall, self.f1)),
+            strict=True,
+        )
+        names = ("support", "predicted", "precision", "recall", "f1")
+        return {
+            "rows": self.n_rows,
+            "rows_without_prediction": self.n_unpredicted,
+            "accuracy": _or_none(self.accuracy),
+            "balanced_accuracy": _or_none(self.balanced_accuracy),
+            "macro_precision": _or_none(self.macro_precision),
+            "macro_recall": _or_none(self.macro_recall),
+            "macro_f1": _or_none(self.macro_f1),
+            "log_loss": _or_none(self.log_loss),
+            "top_k_accuracy": _plain(self.top_k_accuracy),
+            "categories": {name: dict(zip(names, row, strict=True)) for name, *row in by_category},
+            "confusion": {
+                name: dict(zip(self.categories, row, strict=True))
+                for name, row in zip(self.categories, self.confusion.tolist(), strict=True)
+            },
+            "calibration": [
+                {
+                    "from": tenth / N_TENTHS,
+                    "to": (tenth + 1) / N_TENTHS,
+                    "rows": n,
+                    "confidence": _or_none(mean),
+                    "accuracy": _or_none(share),
+                }
+                for tenth, (n, mean, share) in enumerate(self.calibration)
+            ],
+        }
+
+    @property
+    def _hits(self) -> NDArray[np.int64]:
+        return self.confusion.diagonal()
+
+    def _macro(self, values: Floats) -> float:
+        return _mean(np.nan_to_num(values[(self.support > 0) | (self.predicted > 0)]))
+
+
+def no_counts(categories: tuple[str, ...]) -> Counts:
+    """Return the counts of no rows."""
+    n = len(categories)
+    return Counts(
+        categories,
+        np.zeros((n, n + 1), dtype=np.int64),
+        np.zeros(n, dtype=np.int64),
+        0,
+        np.zeros((N_TENTHS, 2), dtype=np.int64),
+        (0,) * N_TENTHS,
+    )
+
+
+def count_rows(
+    categories: tuple[str, ...],
+    scores: Floats,
+    best: NDArray[np.int64],
+    truth: NDArray[np.int64],
+) -> Counts:
+    """Count what there is to know of rows whose truth is known.
+
+    Parameters
+    ----------
+    categories : tuple of str
+        At least two, in the weights' order.
+    scores : ndarray of shape (n_categories, n_rows), float64
+        Finite, or all NaN in a row without a prediction.
+    best : ndarray of shape (n_rows,), int64
+        Index of the prediction; -1 where there is none.
+    truth : ndarray of shape (n_rows,), int64
+        Index of the truth.
+
+    Returns
+    -------
+    Counts
+        Of these rows.
+
+    Examples
+    --------
+    >>> scores = np.array([[2.0, 0.0, 1.0], [1.0, 3.0, 0.0]])
+    >>> counts = count_rows(("no", "yes"), scores, np.array([0, 1, 0]), np.array([0, 1, 1]))
+    >>> metrics = Metrics(counts)
+    >>> metrics.confusion.tolist(), round(metrics.accuracy, 4)
+    ([[1, 0], [1, 1]], 0.6667)
+    """
+    n_categories = len(categories)
+    cells = truth * (n_categories + 1) + np.where(best < 0, n_categories, best)
+    confusion = np.bincount(cells, minlength=n_categories * (n_categories + 1))
+    decided = np.flatnonzero(best >= 0)
+    scores, best, truth = np.ascontiguousarray(scores[:, decided]), best[decided], truth[decided]
+    confidence = np.take_along_axis(softmax(scores), best[None], axis=0)[0]
+    tenth = np.searchsorted(_EDGES, confidence, side="right")
+    tenths = np.stack(
+        [
+            np.bincount(tenth, minlength=N_TENTHS),
+            np.bincount(tenth[best == truth], minlength=N_TENTHS),
+        ],
+        axis=1,
+    )
+    return Counts(
+        categories,
+        confusion.reshape(n_categories, n_categories + 1),
+        np.bincount(_rank(scores, best, truth), minlength=n_categories),
+        exact_total(_losses(scores, truth)),
+        tenths,
+        tuple(exact_total(confidence[tenth == i]) for i in range(N_TENTHS)),
+    )
+
+
+def _rank(scores: Floats, best: NDArray[np.int64], truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the categories before the truth: equal scores in the weights' order, the best first."""
+    own = np.take_along_axis(scores, truth[None], axis=0)
+    before = (scores == own) & (np.arange(len(scores))[:, None] < truth)
+    rank = ((scores > own) | before).sum(axis=0)
+    return np.where(best == truth, 0, np.maximum(rank, 1))
+
+
+def _losses(scores: Floats, truth: NDArray[np.int64]) -> Floats:
+    """Return ``log(sum(exp(scores))) - score of the truth``, shifted by the highest score."""
+    with np.errstate(over="ignore"):
+        shifted = scores - scores.max(axis=0)
+        own = np.take_along_axis(shifted, truth[None], axis=0)[0]
+    total = np.zeros(scores.shape[1])
+    for row in np.exp(shifted):  # a fixed order of addition, as in `softmax`
+        total += row
+    losses: Floats = np.log(total) - np.maximum(own, -np.finfo(np.float64).max)
+    return losses
+
+
+def _divide(part: int, whole: int) -> float:
+    return part / whole if whole else math.nan
+
+
+def _divide_all(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> Floats:
+    shares = np.full(len(parts), np.nan)
+    np.divide(parts, wholes, out=shares, where=wholes > 0)
+    return shares
+
+
+def _plain(values: Floats) -> list[float | None]:
+    return [_or_none(value) for value in values.tolist()]
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _mean(values: Floats) -> float:
+    return math.fsum(values) / len(values) if len(values) else math.nan

@@ -1,0 +1,1 @@
+"""Inputs: opened, recognised, split into chunks, and parsed into columns, labels and rejects."""

@@ -1,0 +1,279 @@
+"""The Dask engine: units of work to the workers of a cluster, results back in order.
+
+A unit is a range of a file that the worker reads itself; only what no worker can read, or find its
+place in, is read here and sent. A bounded number of units is under way, and results wait on the
+workers until it is their turn, so that memory here does not grow with the file or the cluster.
+Nothing of Dask's is needed to understand what is computed: that is `remote`, and `run_chunk`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from matscore.errors import MatscoreError
+from matscore.options import RunOptions
+from matscore.read.cloud import full_path, is_address
+from matscore.read.ranges import BlockScan, Range, find_end, iter_ranges
+from matscore.read.rows import FrameChunk
+from matscore.read.source import SourceFacts, Stamp, iter_range, read_range
+from matscore.read.split import Chunk, iter_chunks
+from matscore.read.table import Place, rows_a_frame
+from matscore.run import remote
+from matscore.run.connection import Connection, open_connection
+from matscore.run.engine import Results
+from matscore.run.job import ChunkResult, Job
+from matscore.run.prepare import Part, chunk_bytes_of, iter_part
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+_CHUNKS_A_RANGE = 4
+_FRAMES_A_RANGE = 8
+_SMALL_FILE_BYTES = 32 * 2**20
+_SCANS_FIRST = 1  # of higher priority: the ranges wait for them
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A unit under way, and the bytes of the input that are read when it is done."""
+
+    future: Future[Any]
+    n_bytes: int
+
+
+@contextlib.contextmanager
+def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
+    """Connect to a cluster, or start one; it is closed at the end.
+
+    Raises
+    ------
+    MissingExtraError, ClusterError
+        As `open_connection`.
+    """
+    with open_connection(run) as connection:
+        yield ClusterEngine(connection, run)
+
+
+class ClusterEngine:
+    """The workers of a cluster.
+
+    Parameters
+    ----------
+    cluster : Connection
+        The cluster.
+    run : RunOptions
+        How the work is done.
+    """
+
+    def __init__(self, cluster: Connection, run: RunOptions) -> None:
+        self._cluster = cluster
+        self._run = run
+        self._window: deque[_Sent] = deque()
+        self._digests: dict[str, Future[str]] = {}
+        self._n_done = 0
+
+    def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
+        """Do jobs on chunks that are read here and sent."""
+        sent = (_Sent(self._send_chunk(job, chunk), 0) for job, chunk in pairs)
+        return self._in_order(sent)
+
+    def run_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
+    ) -> Results:
+        """Do a job on each part; workers read it where they can."""
+        return self._in_order(self._send_parts(parts, jobs, apart=apart))
+
+    def write_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
+    ) -> Results | None:
+        """Do a job on each part, which its worker writes; None where a part cannot be read there.
+
+        Raises
+        ------
+        MatscoreError
+            Of the first part at fault; those after it may be there already.
+        """
+        places = [part.table.find_place() for part in parts]
+        if None in places or any(part.turned is not None for part in parts):
+            return None
+        sent = (
+            self._send_file(part, job, place, output)
+            for part, job, place, output in zip(parts, jobs, places, outputs, strict=True)
+            if place is not None
+        )
+        return self._in_order(sent)
+
+    def count_read(self, parts: Sequence[Part]) -> int:
+        """Return the bytes of the inputs that are read, here and by the workers."""
+        under_way = sum(sent.n_bytes for sent in self._window if sent.future.done())
+        return self._n_done + under_way + sum(part.table.source.n_read for part in parts)
+
+    def facts_of(self, part: Part) -> SourceFacts:
+        """Return what a report says of an input that is read."""
+        source = part.table.source
+        digest = self._digests.pop(source.path, None)
+        if digest is None:
+            return source.facts()
+        return replace(source.look(), sha256=self._cluster.wait(digest))
+
+    def _send_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool
+    ) -> Iterator[_Sent]:
+        """Send the units of all parts, in order."""
+        row = 0
+        for part, job in zip(parts, jobs, strict=True):
+            row = yield from self._send_part(part, job, 0 if apart else row)
+
+    def _send_part(self, part: Part, job: Job, row: int) -> Generator[_Sent, None, int]:
+        """Send the units of a part; return the number of records up to its end."""
+        place = None if part.turned is not None else part.table.find_place()
+        if place is not None and part.table.source.is_plain:
+            return (yield from self._send_ranges(part, job, place, row))
+        has_name = place is not None and not is_address(place.stamp.path)
+        if place is not None and has_name and part.table.source.kind == "parquet":
+            return (yield from self._send_rows(part, job, place, row))
+        if place is not None and place.stamp.size <= _SMALL_FILE_BYTES and not _is_numbered(job):
+            self._ask_digest(part, place.stamp)
+            unit = remote.FileUnit(
+                part.table.path, job.part, chunk_bytes_of(part.table, self._run), place
+            )
+            yield _Sent(self._send_unit(job, unit), place.stamp.size)
+            return row
+        for chunk in iter_part(part, job, self._run, row):
+            yield _Sent(self._send_chunk(job, chunk), 0)
+            row = chunk.row + chunk.n_records
+        part.table.park()
+        return row
+
+    def _send_ranges(
+        self, part: Part, job: Job, place: Place, row: int
+    ) -> Generator[_Sent, None, int]:
+        """Send the ranges of a text; what follows a misplaced quote is read here."""
+        path, stamp = part.table.path, place.stamp
+        self._ask_digest(part, stamp)
+        start = part.table.source.n_mark + place.start
+        end = find_end(replace(stamp, path=path), start)
+        ranges = iter_ranges(
+            stamp,
+            self._scan(part, stamp, start, end),
+            start=start,
+            end=end,
+            line=place.line,
+            row=row,
+            is_open=end > start and read_range(stamp, end - 1, end) != b"\n",
+        )
+        size = chunk_bytes_of(part.table, self._run)
+        for found in ranges:
+            if not found.is_sound:
+                return (yield from self._send_rest(part, job, found))
+            unit = remote.TextUnit(path, job.part, size, found)
+            yield _Sent(self._send_unit(job, unit), found.stop - found.start)
+            row = found.row + found.n_records
+        return row
+
+    def _send_rest(self, part: Part, job: Job, rest: Range) -> Generator[_Sent, None, int]:
+        """Cut the rest of a text here, record by record, and send it."""
+        path, row = part.table.path, rest.row
+        for chunk in iter_chunks(
+            path,
+            iter_range(replace(rest.stamp, path=path), rest.start, rest.stop),
+            delimiter=job.layout.delimiter,
+            chunk_bytes=chunk_bytes_of(part.table, self._run),
+            line=rest.line,
+            row=rest.row,
+            offset=rest.start,
+        ):
+            yield _Sent(self._send_chunk(job, chunk), len(chunk.data))
+            row = chunk.row + chunk.n_records
+        return row
+
+    def _send_rows(
+        self, part: Part, job: Job, place: Place, row: int
+    ) -> Generator[_Sent, None, int]:
+        """Send the rows of a Parquet file."""
+        n_rows, n_bytes = part.table.n_rows or 0, place.stamp.size
+        self._ask_digest(part, place.stamp)
+        size = chunk_bytes_of(part.table, self._run)
+        step = _FRAMES_A_RANGE * rows_a_frame(job.layout, size)
+        for start in range(0, n_rows, step):
+            stop = min(start + step, n_rows)
+            unit = remote.RowsUnit(part.table.path, job.part, size, place.stamp, start, stop, row)
+            yield _Sent(self._send_unit(job, unit), n_bytes * (stop - start) // n_rows)
+        return row + n_rows
+
+    def _scan(self, part: Part, stamp: Stamp, start: int, end: int) -> Iterator[BlockScan]:
+        """Have the blocks of a text counted, some ahead of what is asked for."""
+        block = _CHUNKS_A_RANGE * chunk_bytes_of(part.table, self._run)
+        path, mark = part.table.path, part.table.delimiter
+        ahead: deque[Future[BlockScan]] = deque()
+        for begin in range(start, end, block):
+            args = (path, stamp, begin, min(begin + block, end), start, mark)
+            ahead.append(self._cluster.submit(remote.scan_text, *args, priority=_SCANS_FIRST))
+            if len(ahead) > 2 * self._cluster.count_ahead():
+                yield self._cluster.wait(ahead.popleft())
+        while ahead:
+            yield self._cluster.wait(ahead.popleft())
+
+    def _send_file(self, part: Part, job: Job, place: Place, output: str) -> _Sent:
+        unit = remote.FileUnit(
+            part.table.path, job.part, chunk_bytes_of(part.table, self._run), place
+        )
+        shared, layout = self._cluster.share(job)
+        where = full_path(output)
+        future = self._cluster.submit(remote.write_unit, shared, layout, unit, where)
+        return _Sent(future, place.stamp.size)
+
+    def _send_unit(self, job: Job, unit: remote.AnyUnit) -> Future[Any]:
+        return self._cluster.submit(remote.run_unit, *self._cluster.share(job), unit)
+
+    def _send_chunk(self, job: Job, chunk: Chunk | FrameChunk) -> Future[Any]:
+        beside = getattr(job.work, "beside", None)
+        return self._cluster.submit(
+            remote.run_sent, *self._cluster.share(job), job.part, chunk, beside
+        )
+
+    def _ask_digest(self, part: Part, stamp: Stamp) -> None:
+        if self._run.checksum:
+            path = part.table.path
+            self._digests[path] = self._cluster.submit(remote.hash_text, path, stamp)
+
+    def _in_order(self, sent: Iterator[_Sent]) -> Results:
+        """Yield the results of units in the order in which they are sent."""
+        failure: MatscoreError | None = None
+        try:
+            while True:
+                try:
+                    unit = next(sent, None)
+                except MatscoreError as error:  # raised below, after the results before it
+                    failure, unit = error, None
+                if unit is None:
+                    break
+                self._window.append(unit)
+                while len(self._window) > self._cluster.count_ahead():
+                    yield from self._take()
+            while self._window:
+                yield from self._take()
+            if failure is not None:
+                raise failure
+        finally:
+            self._cluster.cancel([sent.future for sent in self._window])
+            self._window.clear()
+
+    def _take(self) -> list[ChunkResult]:
+        """Return the results of the first unit under way."""
+        first = self._window[0]
+        found: list[ChunkResult] = self._cluster.wait(first.future)
+        self._window.popleft()
+        self._n_done += first.n_bytes
+        first.future.release()
+        return found
+
+
+def _is_numbered(job: Job) -> bool:
+    """Say whether the number of a row over all inputs matters."""
+    numbered = job.layout.label_column is None
+    return numbered or job.output is None or job.output.format in ("table", "html")

@@ -1,0 +1,286 @@
+"""What the workers of a cluster run: the same function on chunks that they read themselves.
+
+Everything here is called by name on another machine, takes and gives what can be pickled, and
+knows nothing of the cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import platform
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+import matscore
+from matscore import kernel
+from matscore.errors import FileError, MatscoreError, OutputError
+from matscore.options import RejectOptions
+from matscore.read.parse import Layout, Reject
+from matscore.read.ranges import BlockScan, Range, scan_block
+from matscore.read.rows import FrameChunk
+from matscore.read.source import Stamp, iter_range
+from matscore.read.split import Chunk, iter_chunks
+from matscore.read.table import Place, iter_parquet_rows, iter_table
+from matscore.run.job import ChunkResult, Job, Written, run_chunk
+from matscore.run.summary import Totals
+from matscore.run.work import Work
+from matscore.write.compress import open_output
+from matscore.write.deliver import deliver_results
+from matscore.write.encode import OutputSpec
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all chunks share, and what is sent once.
+
+    Attributes
+    ----------
+    work, output, on_error
+        As in `Job`.
+    """
+
+    work: Work
+    output: OutputSpec | None
+    on_error: Literal["fail", "reject"]
+
+    def make_job(self, layout: Layout, part: int) -> Job:
+        """Return the job for one input."""
+        return Job(layout, self.work, self.output, self.on_error, part)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a worker does at a time: a part of an input, or all of it.
+
+    Attributes
+    ----------
+    path : str
+        The input as it was given, for messages.
+    part : int
+        Its number.
+    chunk_bytes : int
+        Size of the chunks it is done in.
+    """
+
+    path: str
+    part: int
+    chunk_bytes: int
+
+
+@dataclass(frozen=True)
+class TextUnit(Unit):
+    """A range of a text.
+
+    Attributes
+    ----------
+    range : Range
+        Its bytes.
+    """
+
+    range: Range
+
+    def iter_chunks(self, layout: Layout) -> Iterator[Chunk]:
+        """Read it, chunk by chunk."""
+        here = self.range
+        blocks = iter_range(here.stamp, here.start, here.stop)
+        return iter_chunks(
+            self.path,
+            blocks,
+            delimiter=layout.delimiter,
+            chunk_bytes=self.chunk_bytes,
+            line=here.line,
+            row=here.row,
+            offset=here.start,
+        )
+
+
+@dataclass(frozen=True)
+class RowsUnit(Unit):
+    """Some rows of a Parquet file.
+
+    Attributes
+    ----------
+    stamp : Stamp
+        The file.
+    start, stop : int
+        Its rows.
+    row : int
+        Records of earlier inputs.
+    """
+
+    stamp: Stamp
+    start: int
+    stop: int
+    row: int
+
+    def iter_chunks(self, layout: Layout) -> Iterator[FrameChunk]:
+        """Read it, chunk by chunk."""
+        _check_stamp(self.stamp)
+        for chunk in iter_parquet_rows(
+            self.stamp.path,
+            layout,
+            self.start,
+            self.stop,
+            chunk_bytes=self.chunk_bytes,
+            row=self.row,
+        ):
+            yield replace(chunk, path=self.path)
+
+
+@dataclass(frozen=True)
+class FileUnit(Unit):
+    """A whole file.
+
+    Attributes
+    ----------
+    place : Place
+        Where its records are.
+    """
+
+    place: Place
+
+    def iter_chunks(self, layout: Layout) -> Iterator[Chunk | FrameChunk]:
+        """Read it, chunk by chunk."""
+        with contextlib.closing(self.place.open()) as table:
+            for chunk in iter_table(table, layout, chunk_bytes=self.chunk_bytes):
+                yield replace(chunk, path=self.path)
+
+
+AnyUnit = TextUnit | RowsUnit | FileUnit
+
+
+def run_unit(shared: Shared, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
+    """Do the work on a unit, chunk by chunk."""
+    job = shared.make_job(layout, unit.part)
+    with _named_as_given(_path_of(unit), unit.path):
+        return [run_chunk(job, chunk) for chunk in unit.iter_chunks(layout)]
+
+
+def run_sent(
+    shared: Shared, layout: Layout, part: int, chunk: Chunk | FrameChunk, beside: Any
+) -> list[ChunkResult]:
+    """Do the work on a chunk that was sent, and on the records of a second table beside it."""
+    if beside is not None:
+        shared = replace(shared, work=replace(shared.work, beside=beside))  # type: ignore[type-var]
+    return [run_chunk(shared.make_job(layout, part), chunk)]
+
+
+def write_unit(shared: Shared, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
+    """Do the work on a whole file and write its rows, whole or not at all.
+
+    Returns
+    -------
+    list of ChunkResult
+        One: counts and rejects of all chunks, and what was written instead of data.
+    """
+    job, rejects = shared.make_job(layout, unit.part), list[Reject]()
+    totals, digest = Totals(job.work.zero(), RejectOptions()), hashlib.sha256()
+    where = unit.place.stamp.path
+    with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:
+        with open_output(output, digest=digest) as out:
+            chunks = iter_table(table, layout, chunk_bytes=unit.chunk_bytes)
+            results = (run_chunk(job, replace(chunk, path=unit.path)) for chunk in chunks)
+            counted = totals.count(_keep_rejects(results, rejects), lambda _: None)
+            deliver_results(counted, shared.output, out)
+        facts = replace(table.source.facts(), path=unit.path)
+    written = Written(facts, Path(output).stat().st_size, digest.hexdigest())
+    counts = totals.n_rows, totals.tally
+    return [ChunkResult(unit.path, b"", *counts, rejects, part=unit.part, written=written)]
+
+
+def scan_text(path: str, stamp: Stamp, start: int, stop: int, first: int, mark: str) -> BlockScan:
+    """Scan a block of a text, as `scan_block` does."""
+    with _named_as_given(stamp.path, path):
+        return scan_block(stamp, start, stop, first, mark)
+
+
+def hash_text(path: str, stamp: Stamp) -> str:
+    """Return the sha256 of a file."""
+    digest = hashlib.sha256()
+    with _named_as_given(stamp.path, path):
+        for block in iter_range(stamp, 0, stamp.size):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def keep(item: Item) -> Item:
+    """Return what was sent, to be kept by the workers that need it."""
+    return item
+
+
+def describe_environment() -> dict[str, str]:
+    """Return what the bytes of an output come from, besides its inputs.
+
+    The last entry tells whether products are rounded alike, as they are by definition: it is a
+    product's bytes, which a processor or a build that does not keep to it would change.
+    """
+    rng = np.random.default_rng(0)
+    weights, features = rng.normal(size=(37, 5)), rng.normal(size=(37, 300))
+    digest = hashlib.sha256(kernel.multiply(features, weights).tobytes()).hexdigest()
+    return {
+        "Python": platform.python_version(),
+        "matscore": matscore.__version__,
+        "numpy": np.__version__,
+        "pyarrow": _find_pyarrow(),
+        "the rounding of products": digest[:8],
+    }
+
+
+def _find_pyarrow() -> str:
+    """Return the version of PyArrow, which Parquet and Arrow come from; nothing without it."""
+    try:
+        return importlib.metadata.version("pyarrow")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _keep_rejects(results: Iterable[ChunkResult], rejects: list[Reject]) -> Iterator[ChunkResult]:
+    for result in results:
+        rejects += result.rejects
+        yield result
+
+
+def _check_stamp(stamp: Stamp) -> None:
+    for _ in iter_range(stamp, 0, min(1, stamp.size)):
+        pass
+
+
+def _path_of(unit: AnyUnit) -> str:
+    if isinstance(unit, TextUnit):
+        return unit.range.stamp.path
+    return unit.stamp.path if isinstance(unit, RowsUnit) else unit.place.stamp.path
+
+
+@contextlib.contextmanager
+def _named_as_given(where: str, path: str) -> Iterator[None]:
+    """Have errors name a file as it was given, and say where it cannot be read."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except FileError as error:
+        cause = error.__cause__
+        if error.path != where or not (isinstance(cause, OSError) and cause.errno):
+            _rename(error, where, path)
+            raise
+        what = f"cannot be read by the worker on {socket.gethostname()} ({where}): {error.what}"
+        hint = error.hint or "put it where every worker reads it under the same name"
+        raise FileError(path, what, hint) from error
+    except MatscoreError as error:
+        _rename(error, where, path)
+        raise
+
+
+def _rename(error: MatscoreError, where: str, path: str) -> None:
+    if getattr(error, "path", None) == where:
+        error.path = path  # type: ignore[attr-defined]
+        error.args = (path, *error.args[1:])

@@ -1,0 +1,328 @@
+"""Two matrices as boxes: the sides that must meet, and what a transpose would change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from matscore.plan import Plan, make_plan
+from matscore.show.plan import features_of, render_command, render_problem, weights_of
+from matscore.show.text import Signs, pad, plural, signs_for
+
+_MAX_ROWS, _MAX_NAME, _MIN_TITLE, _GAP = 4, 14, 18, 2
+_GOOD, _BAD, _HEAD, _DIM = "bold green", "bold red", "bold", "dim"
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A matrix: its title, its shape, the names down its left side and along its top."""
+
+    title: str
+    shape: tuple[int | None, int]
+    rows: Sequence[str] | None
+    columns: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class _Room:
+    """The cells that names may take: down the left side, and along the top of a box."""
+
+    label: int
+    top: int
+    every_label: bool = True
+
+
+_ROOMY, _TIGHT, _CRAMPED = _Room(14, 30), _Room(12, 22, False), _Room(9, 14, False)
+
+
+@dataclass(frozen=True)
+class _Art:
+    """A drawn box; `middle` is the line that an operator stands on."""
+
+    lines: list[Text]
+    middle: int
+
+    @property
+    def width(self) -> int:
+        return max(line.cell_len for line in self.lines)
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """How names and sides are drawn: the names that both matrices have, and the names missing."""
+
+    signs: Signs
+    matched: Collection[str] = ()
+    missing: Collection[str] = ()
+
+    def style(self, name: str) -> str:
+        return _GOOD if name in self.matched else _BAD if name in self.missing else ""
+
+    def name(self, name: str, width: int) -> Text:
+        return Text(self.signs.shorten(self.signs.show(name), width), style=self.style(name))
+
+
+def render_picture(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
+    """Draw two matrices, the sides that must meet, and what makes them meet.
+
+    Parameters
+    ----------
+    plan : Plan
+        One that fits is drawn with its scores; of one that does not, the files as they stand and
+        what they would be with the options that its way out adds or drops.
+    console : Console
+        Where to print; its width decides whether boxes stand side by side.
+    argv : sequence of str, optional
+        The user's own words after the program's name.
+    """
+    render_problem(plan, console)
+    if plan.ok:
+        _draw_fit(plan, console, signs_for(console))
+    else:
+        _draw_misfit(plan, console, signs_for(console))
+    render_command(plan, console, argv)
+
+
+def _draw_misfit(plan: Plan, console: Console, signs: Signs) -> None:
+    features, weights = features_of(plan), weights_of(plan)
+    missing = {feature.name for feature in plan.missing}
+    known = set(features.columns or ()) | set(features.rows or ())
+    others = set(weights.columns or ()) | set(weights.rows or ())
+    pen = _Pen(signs, (known & others) - missing, missing)
+    boxes = [
+        _Box(features.path, features.shape, features.rows, features.columns),
+        _Box(weights.path, weights.shape, weights.rows, weights.columns),
+    ]
+    console.print(Text("as the files stand", style=_DIM))
+    _print_boxes(boxes, [signs.dot], pen, console)
+    _print_sides(boxes[0], boxes[1], pen, console)
+    if (mended := mend_plan(plan)) is not None and mended.ok:
+        console.print()
+        console.print(Text(_say_change(plan), style=_DIM))
+        _draw_fit(mended, console, signs)
+
+
+def mend_plan(plan: Plan) -> Plan | None:
+    """Return the plan of the command that works; None when none is known.
+
+    Parameters
+    ----------
+    plan : Plan
+        One that does not fit.
+
+    Returns
+    -------
+    Plan or None
+        Made anew from the same two sides.
+    """
+    if not (plan.add_options or plan.drop_options or plan.swap):
+        return None
+    changes: dict[str, bool] = {}
+    for options, value in ((plan.add_options, True), (plan.drop_options, False)):
+        changes |= {option[2:].replace("-", "_"): value for option in options}
+    sides = (plan.weights, plan.features) if plan.swap else (plan.features, plan.weights)
+    return make_plan(*sides, replace(plan.options, **changes))  # type: ignore[arg-type]
+
+
+def _say_change(plan: Plan) -> str:
+    if plan.swap:
+        return "the other way round"
+    added = [f"with {option}" for option in plan.add_options]
+    dropped = [f"without {option}" for option in plan.drop_options]
+    return " and ".join([*added, *dropped])
+
+
+def _draw_fit(plan: Plan, console: Console, signs: Signs) -> None:
+    n_rows, n_features = plan.features_shape
+    features = features_of(plan)
+    labels = features.columns if plan.transpose_features else features.rows
+    named = plan.matched_by == "name" or plan.features.names or plan.weights_label_column
+    names = plan.feature_names if named or plan.transpose else None
+    turned = {True: ", turned", False: ""}
+    boxes = [
+        _Box(
+            plan.features.path + turned[plan.transpose_features],
+            (n_rows, n_features),
+            labels,
+            names,
+        ),
+        _Box(
+            plan.weights.path + turned[plan.transpose], plan.weights_shape, names, plan.categories
+        ),
+        _Box("scores", plan.scores_shape, labels, plan.categories),
+    ]
+    pen = _Pen(signs, frozenset(plan.feature_names))
+    _print_boxes(boxes, [signs.dot, signs.arrow], pen, console)
+    _print_sides(boxes[0], boxes[1], pen, console)
+    if plan.left_out:
+        left_out = f"left out: {_list_names(plan.left_out, console.width - 10, signs)}"
+        console.print(Text(left_out, style=_DIM))
+    if plan.intercept_name is not None:
+        added = f"added to each row of scores: {signs.show(plan.intercept_name)}"
+        console.print(Text(signs.shorten(added, console.width), style=_DIM))
+
+
+def _print_boxes(
+    boxes: Sequence[_Box], operators: Sequence[str], pen: _Pen, console: Console
+) -> None:
+    """Print boxes in one line where they fit, else below each other."""
+    width = console.width - sum(len(operator) + 2 * _GAP for operator in operators)
+    for room in (_ROOMY, _TIGHT, _CRAMPED):
+        arts = _draw_boxes(boxes, pen, room)
+        if sum(art.width for art in arts) <= width:
+            for line in _join(arts, operators):
+                console.print(line, soft_wrap=True)
+            return
+    label = min(_ROOMY.label, max(console.width // 4, 1))
+    arts = _draw_boxes(boxes, pen, _Room(label, max(min(_ROOMY.top, console.width - label - 5), 8)))
+    for operator, art in zip(["", *operators], arts, strict=True):
+        if operator:
+            console.print(Text(f"  {operator}", style=_HEAD))
+        for line in art.lines:
+            console.print(line, soft_wrap=True)
+
+
+def _join(arts: Sequence[_Art], operators: Sequence[str]) -> Iterable[Text]:
+    height = max(len(art.lines) for art in arts)
+    middle = max(art.middle for art in arts)
+    for row in range(height):
+        line = Text()
+        for art, operator in zip(arts, [*operators, ""], strict=True):
+            part = art.lines[row] if row < len(art.lines) else Text()
+            line.append_text(part).append(" " * (art.width - part.cell_len))
+            if operator:
+                shown = operator if row == middle else " " * len(operator)
+                line.append(" " * _GAP).append(shown, style=_HEAD).append(" " * _GAP)
+        yield line
+
+
+def _draw_boxes(boxes: Sequence[_Box], pen: _Pen, room: _Room) -> list[_Art]:
+    """Draw boxes; the scores' rows are the features' rows, and where room is short not named."""
+    arts = [_draw_box(box, pen, room) for box in boxes[:2]]
+    for box in boxes[2:]:
+        arts.append(_draw_box(box if room.every_label else replace(box, rows=None), pen, room))
+    return arts
+
+
+def _draw_box(box: _Box, pen: _Pen, room: _Room) -> _Art:
+    """Draw a title, the names along the top, and a frame with the names down its left side."""
+    signs = pen.signs
+    rows = _pick_rows(box, signs)
+    label = max((min(cell_len(signs.show(name)), room.label) for name in rows), default=0)
+    side = label + bool(label)
+    top = _draw_top(box.columns, pen, room.top)
+    shape = _show_size(box.shape, signs)
+    title = _fit_title(box.title, max(room.top, _MIN_TITLE), signs)
+    inner = max(top.cell_len, cell_len(shape), cell_len(title) - 4) + 2
+    lines = [
+        Text(" " * side).append(title, style=_HEAD),
+        Text(" " * (side + 2)).append_text(top),
+        Text(" " * side).append(signs.corners[0] + signs.rule * inner + signs.corners[1]),
+    ]
+    middle = len(lines) + (len(rows) - 1) // 2
+    for name in rows:
+        is_middle = len(lines) == middle
+        text = pen.name(name, label)
+        line = Text(" " * (label - text.cell_len)).append_text(text).append(" " * bool(label))
+        line.append(signs.side)
+        line.append((shape if is_middle else "").center(inner), style=_HEAD).append(signs.side)
+        lines.append(line)
+    lines.append(Text(" " * side).append(signs.corners[2] + signs.rule * inner + signs.corners[3]))
+    return _Art(lines, middle)
+
+
+def _fit_title(title: str, width: int, signs: Signs) -> str:
+    """Cut a path from its start: what tells files apart is the end."""
+    shown = signs.show(title)
+    if cell_len(shown) > width:
+        shown = signs.show(title.rpartition("/")[2])
+    return signs.shorten(shown, width)
+
+
+def _show_size(shape: tuple[int | None, int], signs: Signs) -> str:
+    rows = "?" if shape[0] is None else f"{shape[0]:,}"
+    return f"{rows} {signs.times} {shape[1]:,}"
+
+
+def _pick_rows(box: _Box, signs: Signs) -> list[str]:
+    """Return the names of the rows that are drawn; empty ones where rows have no names."""
+    n_rows = _MAX_ROWS - 1 if box.shape[0] is None else box.shape[0]
+    n_drawn = max(min(n_rows, _MAX_ROWS), 1)
+    if box.rows is None:
+        return [""] * n_drawn
+    if len(box.rows) > _MAX_ROWS:
+        return [*box.rows[: _MAX_ROWS - 1], signs.ellipsis]
+    return list(box.rows) or [""]
+
+
+def _draw_top(names: Sequence[str] | None, pen: _Pen, width: int) -> Text:
+    """Write names beside each other, as many as find room."""
+    text = Text()
+    for done, name in enumerate(names or ()):
+        item = pen.name(name, min(_MAX_NAME, width))
+        gap = 2 if done else 0
+        is_last = done == len(names or ()) - 1
+        tail = 0 if is_last else 1 + cell_len(pen.signs.ellipsis)
+        if text.cell_len + gap + item.cell_len + tail > width and done:
+            text.append(f" {pen.signs.ellipsis}")
+            break
+        text.append(" " * gap).append_text(item)
+    return text
+
+
+def _print_sides(features: _Box, weights: _Box, pen: _Pen, console: Console) -> None:
+    """Compare the two sides that must be the same: the lesson in two lines."""
+    signs = pen.signs
+    sides = [
+        ("columns of the features", features.shape[1], features.columns),
+        ("rows of the weights", weights.shape[0] or 0, weights.rows),
+    ]
+    counts = [f"{count:,}" for _, count, _ in sides]
+    head = max(len(title) for title, _, _ in sides)
+    wide = max(map(len, counts))
+    same = _is_same_side(features, weights, pen)
+    console.print()
+    for (title, _, names), count in zip(sides, counts, strict=True):
+        line = Text(pad(title, head)).append(f"  {count.rjust(wide)}  ", style=_HEAD)
+        line.append_text(_draw_names(names, pen, console.width - head - wide - 4))
+        console.print(line, soft_wrap=True)
+    verdict = (
+        "the same: they can be multiplied" if same else "not the same: they cannot be multiplied"
+    )
+    sign, style = (signs.check, _GOOD) if same else (signs.cross, _BAD)
+    console.print(Text(f"{sign} {verdict}", style=style))
+
+
+def _is_same_side(features: _Box, weights: _Box, pen: _Pen) -> bool:
+    if pen.missing or features.shape[1] < (weights.shape[0] or 0):
+        return False
+    if features.columns is None or weights.rows is None:
+        return features.shape[1] == weights.shape[0]
+    return all(name in pen.matched for name in weights.rows) and set(weights.rows) <= set(
+        features.columns
+    )
+
+
+def _draw_names(names: Sequence[str] | None, pen: _Pen, width: int) -> Text:
+    if names is None:
+        return Text("no names", style=_DIM)
+    signs, text = pen.signs, Text()
+    for done, name in enumerate(names):
+        item = pen.name(name, 24)
+        if name in pen.matched or name in pen.missing:
+            item.append(f" {signs.check if name in pen.matched else signs.cross}")
+        rest = len(names) - done
+        tail = f"  and {rest:,} more"
+        if done and text.cell_len + 2 + item.cell_len + (len(tail) if rest > 1 else 0) > width:
+            return text.append(tail, style=_DIM)
+        text.append("  " if done else "").append_text(item)
+    return text
+
+
+def _list_names(names: Sequence[str], width: int, signs: Signs) -> str:
+    shown = signs.shorten(", ".join(signs.show(name) for name in names[:20]), max(width, 8))
+    return shown if len(names) <= 20 else f"{shown} ({plural(len(names), 'column')})"

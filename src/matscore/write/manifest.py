@@ -1,0 +1,331 @@
+"""What a directory of outputs says of itself: its manifest, and the journal of a run under way.
+
+A part is written whole, then its line goes into the journal; the manifest is written last, whole,
+and the journal goes. So a directory with a manifest is complete, and one with a journal alone was
+left by a run that did not end: both tell a later run which parts need not be made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import matscore
+from matscore.errors import OutputError, UsageError
+from matscore.kernel import Items
+from matscore.read.source import SourceFacts
+from matscore.write.whole import named_errors, open_whole
+
+MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"
+SCHEMA_VERSION = 1
+_TEMPORARY = re.compile(r"\..*\.matscore-[0-9a-f]{16}\.tmp")
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """A part that is there.
+
+    Attributes
+    ----------
+    input : str
+        What it was made of.
+    input_size : int or None
+        Bytes; None for a pipe.
+    input_mtime : float or None
+        Seconds since the epoch at its last change; None for a pipe.
+    input_sha256 : str
+        Of the bytes that were read.
+    output : str
+        Its path in the directory.
+    output_size : int
+        Bytes.
+    output_sha256 : str
+        Of the bytes that were written.
+    rows_scored, rows_rejected : int
+        Rows in it, and rows of the input set aside.
+    job : str
+        Fingerprint of all else that its bytes come from: weights, options, version.
+    counts : dict
+        The command's own counts, by their names in the report.
+    """
+
+    input: str
+    input_size: int | None
+    input_mtime: float | None
+    input_sha256: str
+    output: str
+    output_size: int
+    output_sha256: str
+    rows_scored: int
+    rows_rejected: int
+    job: str
+    counts: dict[str, Any]
+
+    @property
+    def source(self) -> SourceFacts:
+        """What a report says of the input."""
+        return SourceFacts(self.input, self.input_size, self.input_mtime, self.input_sha256)
+
+
+class Folder:
+    """A directory that parts are written into; locked while it is open.
+
+    Parameters
+    ----------
+    path : str
+        The directory, which is made if it is not there.
+    resume : bool
+        Whether parts that are there may be kept.
+
+    Raises
+    ------
+    OutputError
+        The operating system refuses, or another run is writing there.
+    UsageError
+        It holds files that are not matscore's.
+    """
+
+    def __init__(self, path: str, *, resume: bool) -> None:
+        self.path = path
+        self._root = Path(path)
+        with named_errors(path):
+            self._root.mkdir(exist_ok=True)
+            self._lock = os.open(self._root, os.O_RDONLY)
+        try:
+            self._take(resume=resume)
+        except BaseException:
+            self.close()
+            raise
+
+    def _take(self, *, resume: bool) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise OutputError(
+                    self.path, "another run writes there", "wait for its end"
+                ) from error
+        with named_errors(self.path):
+            _delete_leftovers(self._root)
+            lines = _read_lines(self._root)
+            if not lines and any(self._root.iterdir()):
+                what = f"{self.path} holds files that are not of an earlier run"
+                raise UsageError(what, "name an empty directory, or one that is not there")
+        records = dict(_iter_records(lines))
+        self._known = {*records, *_iter_known(lines)}
+        self._records = records if resume else {}
+
+    def begin(self, outputs: Sequence[str]) -> None:
+        """Start the journal; what an earlier manifest said is no longer promised."""
+        lines = [{"schema_version": SCHEMA_VERSION, "known": sorted({*self._known, *outputs})}]
+        lines += [dataclasses.asdict(self._records[name]) for name in sorted(self._records)]
+        with open_whole(str(self._root / JOURNAL)) as out:
+            out.writelines(_encode_line(line) for line in lines)
+        with named_errors(self.path):
+            (self._root / MANIFEST).unlink(missing_ok=True)
+            for folder in {Path(name).parent for name in outputs}:
+                (self._root / folder).mkdir(parents=True, exist_ok=True)
+
+    def find(self, output: str, source: SourceFacts, job: str) -> PartRecord | None:
+        """Return the record of a part that need not be made again.
+
+        Parameters
+        ----------
+        output : str
+            Its path in the directory.
+        source : SourceFacts
+            The input as it is now.
+        job : str
+            Fingerprint of what is to be done.
+
+        Returns
+        -------
+        PartRecord or None
+            None unless the input has its size and time or its content, the part has its content,
+            the job is the same and no row was set aside, which `--rejects` would have to tell.
+        """
+        record = self._records.get(output)
+        if record is None or record.job != job or record.rows_rejected or source.mtime is None:
+            return None
+        if record.input != source.path or record.input_size != source.size:
+            return None
+        if record.input_mtime != source.mtime and hash_file(source.path) != record.input_sha256:
+            return None
+        try:
+            if hash_file(str(self._root / output)) != record.output_sha256:
+                return None
+        except FileNotFoundError:
+            return None
+        return dataclasses.replace(record, input_mtime=source.mtime)
+
+    def add(self, record: PartRecord) -> None:
+        """Write a part's line into the journal."""
+        with named_errors(self.path), (self._root / JOURNAL).open("ab") as out:
+            out.write(_encode_line(dataclasses.asdict(record)))
+            out.flush()
+            os.fsync(out.fileno())
+
+    def finish(self, records: Sequence[PartRecord], facts: Mapping[str, Any]) -> None:
+        """Write the manifest and delete the journal and the parts of earlier runs.
+
+        Parameters
+        ----------
+        records : sequence of PartRecord
+            All parts, in the inputs' order.
+        facts : mapping
+            What there is to say of the whole.
+        """
+        with named_errors(self.path):
+            for name in self._known - {record.output for record in records}:
+                self._delete_stale(name)
+            parts = [dataclasses.asdict(record) for record in records]
+            head = {
+                "schema_version": SCHEMA_VERSION,
+                "program": "matscore",
+                "version": matscore.__version__,
+            }
+            text = json.dumps(
+                {**head, **facts, "parts": parts}, indent=2, ensure_ascii=False, default=str
+            )
+            with open_whole(str(self._root / MANIFEST)) as out:
+                out.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+            (self._root / JOURNAL).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Unlock the directory."""
+        os.close(self._lock)
+
+    def _delete_stale(self, name: str) -> None:
+        path = (self._root / name).resolve()
+        if path.is_relative_to(self._root.resolve()) and path.name.startswith("part-of-"):
+            path.unlink(missing_ok=True)
+            for folder in path.relative_to(self._root.resolve()).parents:
+                with contextlib.suppress(OSError):  # it is not empty
+                    (self._root.resolve() / folder).rmdir()
+
+
+def hash_file(path: str) -> str:
+    """Return the sha256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(*values: object) -> str:
+    """Return a text that is the same for the same content, in every process.
+
+    Parameters
+    ----------
+    *values : object
+        Plain values, arrays, and frozen dataclasses of them.
+
+    Returns
+    -------
+    str
+        A sha256 in hexadecimal digits.
+
+    Examples
+    --------
+    >>> fingerprint(1, "a") == fingerprint(1, "a"), fingerprint(1, "a") == fingerprint("1", "a")
+    (True, False)
+    """
+    digest = hashlib.sha256(matscore.__version__.encode())
+    for piece in _iter_pieces(values):
+        digest.update(len(piece).to_bytes(8, "little"))
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
+    yield type(value).__name__.encode()
+    if isinstance(value, np.ndarray):
+        yield f"{value.dtype}{value.shape}".encode()
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data
+    elif isinstance(value, Items):
+        yield repr(value.cosine).encode()
+        for rows in value.iter_rows():
+            yield from _iter_pieces(rows)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield field.name.encode()
+            yield from _iter_pieces(getattr(value, field.name))
+    elif isinstance(value, (tuple, list)):
+        yield str(len(value)).encode()
+        for item in value:
+            yield from _iter_pieces(item)
+    elif isinstance(value, Mapping):
+        yield from _iter_pieces(sorted(value.items()))
+    elif value is None or isinstance(value, (str, int, float, bool)):
+        yield repr(value).encode("utf-8", "surrogatepass")
+    else:
+        raise TypeError(f"{type(value).__name__} has no fingerprint")
+
+
+def _delete_leftovers(root: Path) -> None:
+    """Delete the unfinished files of a run that was killed."""
+    for folder, _, names in os.walk(root):
+        for name in filter(_TEMPORARY.fullmatch, names):
+            Path(folder, name).unlink(missing_ok=True)
+
+
+def _read_lines(root: Path) -> list[Any]:
+    """Return what manifest and journal say, the journal last; nothing where there is neither."""
+    lines: list[Any] = []
+    with contextlib.suppress(FileNotFoundError):
+        manifest = _decode_line((root / MANIFEST).read_bytes())
+        lines += [{}, *(manifest.get("parts", []) if isinstance(manifest, dict) else [])]
+    with contextlib.suppress(FileNotFoundError):
+        lines += map(_decode_line, (root / JOURNAL).read_bytes().split(b"\n"))
+    return lines
+
+
+def _iter_records(lines: Iterable[Any]) -> Iterator[tuple[str, PartRecord]]:
+    names = {field.name for field in dataclasses.fields(PartRecord)}
+    for line in lines:
+        if isinstance(line, dict) and set(line) == names and isinstance(line["output"], str):
+            yield line["output"], PartRecord(**line)
+
+
+def _iter_known(lines: Iterable[Any]) -> Iterator[str]:
+    """Yield the outputs that may be there without a record."""
+    for line in lines:
+        known = line.get("known", []) if isinstance(line, dict) else []
+        yield from (name for name in known if isinstance(name, str))
+
+
+def _encode_line(value: object) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def _decode_line(line: bytes) -> Any:
+    """Return what a line holds; None for one that was cut off."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def refuse_inside(path: str, inputs: Sequence[str]) -> None:
+    """Refuse a directory of outputs in which an input lies.
+
+    Raises
+    ------
+    UsageError
+        One does.
+    """
+    root = Path(path).resolve()
+    for name in inputs:
+        if name != "-" and Path(name).resolve().is_relative_to(root):
+            what = f"the output directory holds an input ({name})"
+            raise UsageError(what, "write to another directory")

@@ -1,0 +1,120 @@
+"""The items of ``recommend``: held in memory or in temporary files, with the same result."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import matscore.commands.recommend_files
+from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, kernel
+from matscore.commands.recommend_files import recommend_file
+from matscore.kernel import Floats
+from matscore.run.items import read_items
+from matscore.write.manifest import fingerprint
+from matscore.write.spill import SpilledRows
+from tests.helpers import read_csv, write_csv
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    rng = random.Random(1)
+
+    def write(name: str, n: int) -> Path:
+        rows = [[f"{name}{i}", *(rng.randint(-20, 20) / 10 for _ in range(5))] for i in range(n)]
+        return write_csv(tmp_path / f"{name}.csv", [[name, *"cabed"], *rows])
+
+    return write("user", 300), write("item", 2500)
+
+
+def spill(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
+    monkeypatch.setattr(matscore.commands.recommend_files, "MOST_BYTES", most_bytes)
+
+
+def recommend(users: Path, items: Path, **options: Any) -> bytes:
+    out = io.BytesIO()
+    recommend_file(users, items, out, recommend=RecommendOptions(4), **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("most_bytes", [0, 100_000])
+@pytest.mark.parametrize("options", [{}, {"metric": "cosine"}, {"run": RunOptions(2, 4000)}])
+def test_spilled_items_give_the_same_bytes(
+    files: tuple[Path, Path],
+    options: dict[str, Any],
+    most_bytes: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = recommend(*files, **options)
+    spill(monkeypatch, most_bytes)
+    assert read_items(str(files[1]), matscore.ReadOptions(), most_bytes=most_bytes).spilled
+    assert recommend(*files, **options) == held
+
+
+def test_spilled_items_without_labels_and_items_that_are_columns(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = read_csv(files[1])
+    bare = write_csv(tmp_path / "bare.csv", [row[1:] for row in rows])
+    turned = write_csv(tmp_path / "turned.csv", zip(*rows, strict=True))
+    held = recommend(files[0], bare), recommend(*files)
+    spill(monkeypatch, 0)
+    assert recommend(files[0], bare) == held[0]
+    found = recommend(files[0], turned, align=PlanOptions(transpose=True))
+    assert found.partition(b"\n")[2] == held[1].partition(b"\n")[2]
+
+
+def test_spilled_rows_are_those_written() -> None:
+    rows, values = SpilledRows(3), np.arange(30.0).reshape(10, 3)
+    rows.append(values[:4])
+    rows.append(values[4:])
+    assert rows.n_rows == 10
+    assert (rows[2:50] == values[2:]).all()
+    assert rows[3:3].shape == (0, 3)
+
+
+def test_no_room_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", fail)
+    with pytest.raises(OutputError, match="no space left on device, and the items need room"):
+        SpilledRows(2).append(np.ones((1, 2)))
+
+
+def test_no_room_for_them_as_they_are_multiplied(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Path(os.devnull).open() as file:  # which cannot be written
+        monkeypatch.setattr(kernel, "open_unnamed", lambda owner: file.fileno())
+        spill(monkeypatch, 0)
+        with pytest.raises(OutputError, match="bad file descriptor, and the items need room"):
+            recommend(*files)
+
+
+def test_what_was_read_is_not_held_twice(files: tuple[Path, Path]) -> None:
+    held = read_items(str(files[1]), matscore.ReadOptions())
+    assert [len(block) for block in held.blocks] == [2048, 452]
+    assert held.n_bytes == 2500 * 6 * 8
+    rows = list(held.iter_rows())
+    assert [len(block) for block in rows] == [2048, 452] and not held.blocks
+    assert held.n_bytes == 2500 * 6 * 8
+
+
+def test_a_fingerprint_is_of_the_items_wherever_they_are_held() -> None:
+    rows = np.random.default_rng(0).normal(size=(1500, 3))
+
+    def take(values: Floats, *, cosine: bool = False, spill: bool = False) -> str:
+        items = kernel.Items(3, cosine=cosine, spill=spill)
+        items.add(values)
+        return fingerprint(items)
+
+    assert take(rows) == take(rows, spill=True)
+    others = take(rows[::-1]), take(rows[:-1]), take(rows, cosine=True)
+    assert len({take(rows), *others}) == 4
