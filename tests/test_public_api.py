@@ -71,17 +71,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("names", "wording"),
     ("kernel",),
     ("frame", "colors", "options"),
-    ("model",),
     ("plan",),
-    ("numerics",),
     ("read",),
     ("write",),
-    ("run.work",),
-    ("commands.beside", "commands.top", "commands.ranked"),
-    ("commands.classify_rows", "commands.recommend_rows"),
-    ("commands.evaluate_rows", "commands.explain_rows", "commands.fit_rows"),
-    ("pages",),
+    ("model",),
+    ("numerics",),
     ("run",),
+    ("pages",),
     ("commands",),
     ("dask",),
     ("show", "cli"),
@@ -184,7 +180,7 @@ def test_import_loads_no_library() -> None:
 def test_files_are_scored_without_pandas() -> None:
     """It costs more time than a small job."""
     assert (
-        run_python("import matscore.commands.classify_files, sys; print('pandas' in sys.modules)")
+        run_python("import matscore.commands.classify, sys; print('pandas' in sys.modules)")
         == "False\n"
     )
 

@@ -9,22 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matscore.commands.check_files import check_files
-    from matscore.commands.check_frame import check
-    from matscore.commands.classify_files import classify_file
-    from matscore.commands.classify_frame import classify
-    from matscore.commands.classify_rows import ScoreTally
-    from matscore.commands.evaluate_files import evaluate_file
-    from matscore.commands.evaluate_frame import Evaluation, evaluate
-    from matscore.commands.evaluate_rows import EvaluateTally
-    from matscore.commands.explain_files import explain_file
-    from matscore.commands.explain_frame import explain
-    from matscore.commands.explain_rows import ExplainTally
-    from matscore.commands.fit_files import FitSummary, fit_file
-    from matscore.commands.fit_frame import FitResult, fit
-    from matscore.commands.recommend_files import recommend_file
-    from matscore.commands.recommend_frame import recommend
-    from matscore.commands.recommend_rows import RecommendTally
+    from matscore.commands.check import check, check_files
+    from matscore.commands.classify import ScoreTally, classify, classify_file
+    from matscore.commands.evaluate import EvaluateTally, Evaluation, evaluate, evaluate_file
+    from matscore.commands.explain import ExplainTally, explain, explain_file
+    from matscore.commands.fit import FitResult, FitSummary, fit, fit_file
+    from matscore.commands.recommend import recommend, recommend_file
+    from matscore.commands.users import RecommendTally
     from matscore.errors import (
         FileError,
         InputError,
@@ -54,6 +45,71 @@ if TYPE_CHECKING:
     from matscore.run.summary import Progress, Summary
 
 __version__ = "0.1.0"
+
+# Where each public name lives. Type checkers want `__all__` spelled out.
+_HOMES = {
+    "matscore.commands.check": (
+        "check",
+        "check_files",
+    ),
+    "matscore.commands.classify": (
+        "ScoreTally",
+        "classify",
+        "classify_file",
+    ),
+    "matscore.commands.evaluate": (
+        "EvaluateTally",
+        "Evaluation",
+        "evaluate",
+        "evaluate_file",
+    ),
+    "matscore.commands.explain": (
+        "ExplainTally",
+        "explain",
+        "explain_file",
+    ),
+    "matscore.commands.fit": (
+        "FitResult",
+        "FitSummary",
+        "fit",
+        "fit_file",
+    ),
+    "matscore.commands.recommend": (
+        "recommend",
+        "recommend_file",
+    ),
+    "matscore.commands.users": ("RecommendTally",),
+    "matscore.errors": (
+        "FileError",
+        "InputError",
+        "MatscoreError",
+        "MisfitError",
+        "MissingExtraError",
+        "OutputError",
+        "PlanError",
+        "QualityError",
+        "UsageError",
+    ),
+    "matscore.numerics.learn": ("Learned",),
+    "matscore.numerics.metrics": ("Metrics",),
+    "matscore.options": (
+        "ColumnOptions",
+        "ExplainOptions",
+        "FitOptions",
+        "OutputOptions",
+        "PlanOptions",
+        "ReadOptions",
+        "RecommendOptions",
+        "RejectOptions",
+        "RunOptions",
+        "ScoreOptions",
+    ),
+    "matscore.plan": ("Plan",),
+    "matscore.run.summary": (
+        "Progress",
+        "Summary",
+    ),
+}
 
 __all__ = [
     "ColumnOptions",
@@ -100,37 +156,6 @@ __all__ = [
     "recommend",
     "recommend_file",
 ]
-
-_HOMES = {
-    "matscore.commands.check_files": ("check_files",),
-    "matscore.commands.check_frame": ("check",),
-    "matscore.commands.classify_files": ("classify_file",),
-    "matscore.commands.classify_frame": ("classify",),
-    "matscore.commands.classify_rows": ("ScoreTally",),
-    "matscore.commands.evaluate_files": ("evaluate_file",),
-    "matscore.commands.evaluate_frame": ("Evaluation", "evaluate"),
-    "matscore.commands.evaluate_rows": ("EvaluateTally",),
-    "matscore.commands.explain_files": ("explain_file",),
-    "matscore.commands.explain_frame": ("explain",),
-    "matscore.commands.explain_rows": ("ExplainTally",),
-    "matscore.commands.fit_files": ("FitSummary", "fit_file"),
-    "matscore.commands.fit_frame": ("FitResult", "fit"),
-    "matscore.commands.recommend_files": ("recommend_file",),
-    "matscore.commands.recommend_frame": ("recommend",),
-    "matscore.commands.recommend_rows": ("RecommendTally",),
-    "matscore.errors": (
-        "FileError", "InputError", "MatscoreError", "MisfitError", "MissingExtraError",
-        "OutputError", "PlanError", "QualityError", "UsageError",
-    ),
-    "matscore.numerics.learn": ("Learned",),
-    "matscore.numerics.metrics": ("Metrics",),
-    "matscore.options": (
-        "ExplainOptions", "ReadOptions", "FitOptions", "OutputOptions", "RejectOptions",
-        "RunOptions", "PlanOptions", "ColumnOptions", "RecommendOptions", "ScoreOptions",
-    ),
-    "matscore.plan": ("Plan",),
-    "matscore.run.summary": ("Progress", "Summary"),
-}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

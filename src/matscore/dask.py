@@ -78,7 +78,7 @@ def classify(
         import dask.dataframe
     except ImportError as error:
         raise MissingExtraError("dask", "matscore.dask") from error
-    from matscore.commands.classify_frame import classify as classify_frame
+    from matscore.commands.classify import classify as classify_frame
 
     options = {
         "missing": missing,

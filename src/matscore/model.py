@@ -1,97 +1,193 @@
-"""Matrices with names, as they are held in memory."""
+"""The model: a second matrix read whole, and what a plan takes out of it.
+
+Everything that multiplies comes through this door: `load_weights` reads the weights of a model,
+`load_items` the items of ``recommend``, which may be too many for memory. There are three things,
+since three are known at different times: `Side` is what planning needs (names and shape, without
+a number), `Weights` the numbers as they stand in their file (which way round they are the plan
+decides), `Model` the numbers in the order of the plan, ready to multiply.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from matscore.errors import InputError
-from matscore.kernel import Floats
+from matscore.kernel import Floats, Texts
+from matscore.options import ReadOptions
+from matscore.plan import Plan, Side
+from matscore.read.matrix import Matrix
+from matscore.read.parse import ParsedRows
+from matscore.read.source import SourceFacts
+from matscore.read.table import Table, iter_parts, make_matrix, open_table, read_matrix
+from matscore.read.turned import WideTable
+from matscore.write.spill import SpilledRows
 
+CHUNK_BYTES = 2**20
+MOST_BYTES = 2 * 2**30
+"""Items that take more are held in temporary files, where no budget of memory is given."""
 
-@dataclass(frozen=True)
-class Matrix:
-    """A whole matrix as it was read, before anything is decided about it.
-
-    Attributes
-    ----------
-    path : str
-        Where it comes from.
-    names : tuple of str, or None
-        The header's cells, one a column; None without a header.
-    first : tuple of str
-        The first column's cells as text: labels or numbers, which the plan decides.
-    first_values : ndarray of shape (n_rows,), float64, or None
-        The first column's numbers; None when any cell of it is not a number.
-    rest : ndarray of shape (n_rows, n_columns - 1), float64
-        The other columns; NaN where a cell is missing.
-    fault : InputError or None
-        Why the first column is no numbers, at the first cell that is none.
-    """
-
-    path: str
-    names: tuple[str, ...] | None
-    first: tuple[str, ...]
-    first_values: Floats | None
-    rest: Floats
-    fault: InputError | None = None
-
-    @property
-    def width(self) -> int:
-        """Number of columns, the first included."""
-        return int(self.rest.shape[1]) + 1
-
-    @property
-    def first_numbers(self) -> Floats:
-        """The first column's numbers, of shape (n_rows,).
-
-        Raises
-        ------
-        InputError
-            One of its cells is no number.
-        """
-        if self.first_values is None:
-            raise self.fault or RuntimeError(f"{self.path}: a column would be lost")
-        return self.first_values
-
-    def values(self, *, label_column: bool) -> Floats:
-        """Return the numbers, without the first column where it holds labels.
-
-        Parameters
-        ----------
-        label_column : bool
-            Whether the first column holds labels.
-
-        Returns
-        -------
-        ndarray of shape (n_rows, n_columns or n_columns - 1), float64
-            NaN where a cell is missing.
-
-        Raises
-        ------
-        InputError
-            The first column does not hold labels, and one of its cells is no number.
-        """
-        if label_column:
-            return self.rest
-        return np.column_stack([self.first_numbers, self.rest])
+_WEIGHTS_COPIES = 4
+_BYTES_A_NUMBER = 8
+_ITEMS_A_BLOCK = 1024  # of the kernel's
 
 
 @dataclass(frozen=True)
 class Model:
-    """A linear model, ready to multiply.
+    """A linear model, ready to multiply: finite, with one name a category."""
 
-    Attributes
-    ----------
-    weights : ndarray of shape (n_features, n_categories), float64
-        Features in canonical order.
-    intercept : ndarray of shape (n_categories,), float64, or None
-        Added to the product.
-    categories : tuple of str
-        In the weights' order.
+    weights: Floats  # (n_features, n_categories), features in canonical order
+    intercept: Floats | None  # (n_categories,), added to the product
+    categories: tuple[str, ...]  # in the weights' order
+
+    def __post_init__(self) -> None:
+        # People are told of their files' faults before this, with a place; here a bug would show.
+        n_categories = len(self.categories)
+        if self.weights.shape[1:] != (n_categories,) or len(set(self.categories)) < n_categories:
+            raise ValueError(f"{self.weights.shape} weights for categories {self.categories[:9]}")
+        if self.intercept is not None and self.intercept.shape != (n_categories,):
+            raise ValueError(f"{self.intercept.shape} intercepts for {n_categories} categories")
+        added = 0.0 if self.intercept is None else self.intercept
+        if not (np.isfinite(self.weights).all() and np.isfinite(added).all()):
+            raise ValueError("a weight is not finite")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A matrix read whole: the weights of a model, or items."""
+
+    matrix: Matrix  # of items it has no rows
+    side: Side
+    facts: SourceFacts
+    blocks: list[Floats] = field(default_factory=list)  # of items, (n, n_columns - 1) each
+    spilled: SpilledRows | None = None  # the same, where they are too many for memory
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that it takes in memory."""
+        if self.matrix.rest.size:  # as it is read, in canonical order, and as threads multiply it
+            return _WEIGHTS_COPIES * self.matrix.rest.nbytes
+        n_rows = 0 if self.spilled else self.side.n_rows or 0
+        return n_rows * self.matrix.width * _BYTES_A_NUMBER
+
+    def take_model(self, plan: Plan) -> Model:
+        """Return the model that a plan finds here."""
+        return make_model(plan, self.matrix.values(label_column=plan.weights_label_column))
+
+    def take_items(self, plan: Plan) -> Iterator[Floats]:
+        """Yield items, their features in the plan's order, C-contiguous.
+
+        What was read into memory is gone after that, or it would be held twice.
+        """
+        index = list(plan.weights_index)
+        # Without labels the first column is one of numbers like the others.
+        first = None if plan.weights_label_column else self.matrix.first_numbers
+        if not plan.transpose:  # as many rows as features, each as long as there are items
+            values = self._take_all()
+            values = values if first is None else np.column_stack([first, values])
+            for start in range(0, values.shape[1], _ITEMS_A_BLOCK):
+                yield np.ascontiguousarray(values[index, start : start + _ITEMS_A_BLOCK].T)
+            return
+        start = 0
+        for rows in self.take_rows():
+            stop = start + len(rows)
+            every = rows if first is None else np.column_stack([first[start:stop], rows])
+            yield np.take(every, index, axis=1)  # C-contiguous, as every[:, index] is not
+            start = stop
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the items were taken already."""
+        return not (self.blocks or self.spilled or self.matrix.rest.size)
+
+    def _take_all(self) -> Floats:
+        if self.spilled is not None:
+            return self.spilled[:]
+        values = np.concatenate(self.blocks)
+        self.blocks.clear()
+        return values
+
+    def take_rows(self) -> Iterator[Floats]:
+        """Yield rows as they stand in the file, without the first column."""
+        if self.spilled is not None:
+            for start in range(0, self.spilled.n_rows, _ITEMS_A_BLOCK):
+                yield self.spilled[start : start + _ITEMS_A_BLOCK]
+        while self.blocks:
+            yield self.blocks.pop(0)
+
+
+def load_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Weights:
+    """Read a weights file whole."""
+    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
+        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
+        return Weights(matrix, side_of_matrix(matrix, table, read), table.source.facts())
+
+
+def load_items(
+    path: str, read: ReadOptions, *, checksum: bool = False, most_bytes: int = MOST_BYTES
+) -> Weights:
+    """Read a file of items whole: into memory, or past a limit into a temporary file."""
+    hint = "every feature of an item must be a number"
+    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
+        texts: list[Texts] = []
+        blocks: list[Floats] = []
+        rest = np.empty((0, table.width - 1))
+        spilled: SpilledRows | None = None
+        fault: InputError | None = None
+        n_rows = 0
+        for part in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
+            texts.append(part.texts[0])
+            fault = part.first_fault
+            n_rows += part.n_rows
+            rows = _stack_rows(rest, part)
+            n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
+            blocks.append(rows[:n_whole])
+            rest = rows[n_whole:].copy()
+            if spilled is None and n_rows * table.width * _BYTES_A_NUMBER > most_bytes:
+                spilled = SpilledRows(table.width - 1)
+            while spilled is not None and blocks:
+                spilled.append(blocks.pop(0))
+        if spilled is None:
+            blocks.append(rest)
+        else:
+            spilled.append(rest)
+        matrix = make_matrix(table, read, texts, np.empty((0, table.width - 1)), fault)
+        side = side_of_matrix(matrix, table, read)
+        return Weights(matrix, side, table.source.facts(), blocks, spilled)
+
+
+def _stack_rows(rest: Floats, part: ParsedRows) -> Floats:
+    """Return the rows that were left over and those of a part."""
+    rows = np.empty((len(rest) + part.n_rows, rest.shape[1]))
+    rows[: len(rest)] = rest
+    for j, values in enumerate(part.features):
+        rows[len(rest) :, j] = values
+    return rows
+
+
+def side_of_matrix(matrix: Matrix | WideTable, table: Table, read: ReadOptions) -> Side:
+    """Return what planning needs to know of a table that is read."""
+    return Side(
+        matrix.path,
+        matrix.width,
+        matrix.names,
+        len(matrix.first),
+        matrix.first,
+        read.grammar,
+        table.guessed,
+        first_record=table.first_record,
+    )
+
+
+def make_model(plan: Plan, values: Floats) -> Model:
+    """Take the model out of a matrix as it stands in its file, without labels.
+
+    `values` has the shape (n_rows, n_columns); the plan says which way round it is.
     """
-
-    weights: Floats
-    intercept: Floats | None
-    categories: tuple[str, ...]
+    oriented = values.T if plan.transpose else values
+    intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
+    weights = np.ascontiguousarray(oriented[list(plan.weights_index)])
+    return Model(weights, intercept, plan.categories)

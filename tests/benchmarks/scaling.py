@@ -139,7 +139,9 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
     """
     clock = _Clock()
     with clock.stage("start"):
-        from matscore.commands.classify_rows import Classify, make_frame
+        from matscore.commands.classify import Classify, ClassifyCommand
+        from matscore.commands.columns import make_frame
+        from matscore.model import load_weights
         from matscore.numerics.scores import score_rows
         from matscore.options import (
             OutputOptions,
@@ -152,26 +154,23 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         from matscore.read.split import Chunk
         from matscore.read.table import open_table
         from matscore.run.budget import fit_budget
-        from matscore.run.prepare import (
+        from matscore.run.parts import (
             iter_pairs,
-            make_columns,
             make_job,
-            make_output_spec,
             plan_part,
-            read_weights,
-            take_model,
         )
         from matscore.write.encode import encode_frame
 
         read, options = ReadOptions(), ScoreOptions()
-        held = read_weights(str(files.weights), read)
+        held = load_weights(str(files.weights), read)
         part = plan_part(open_table(str(files.features), read), held, read, PlanOptions())
         # Thousands of categories make gigabytes of text, which would hide all else.
         wanted = OutputOptions(scores=len(part.plan.categories) < 1_000)
-        columns = make_columns(part.plan, options, wanted)
-        spec = make_output_spec(part.plan, columns, wanted, "csv")
-        model = take_model(part.plan, held)
-        job = make_job(part, read, Classify(model, options, columns), spec, "fail")
+        command = ClassifyCommand(options, wanted)
+        spec, model = command.make_output(part.plan, "csv"), held.take_model(part.plan)
+        work = command.make_work(part.plan, model)
+        assert isinstance(work, Classify)
+        job = make_job(part, read, work, spec, "fail")
         run = fit_budget(RunOptions(n_jobs=2), [part.table], [job])
         pairs = iter_pairs([part], [job], run)
     output = folder / "profile.csv"
@@ -189,7 +188,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
                 scored = score_rows(model, parsed.features, parsed.n_rows, options)
             with clock.stage("encode"):
                 labels = parsed.texts[job.layout.label_column or 0]
-                frame = make_frame(columns, labels, [], scored)
+                frame = make_frame(work.columns, labels, [], scored)
                 data = encode_frame(spec, frame)
             with clock.stage("write"):
                 out.write(data)

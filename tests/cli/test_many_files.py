@@ -91,18 +91,19 @@ def test_more_files_than_may_be_open(tmp_path: Path) -> None:
 def test_a_file_that_changes_before_its_turn(folder: Path) -> None:
     """It was planned, closed, and is not what it was."""
     from matscore.errors import FileError
+    from matscore.model import load_weights
     from matscore.options import PlanOptions, ReadOptions
     from matscore.read.table import iter_table, open_table
-    from matscore.run.prepare import _layout_of, plan_part, read_weights
+    from matscore.run.parts import layout_of, plan_part
 
     path = expected_files(folder)[0]
     table = open_table(str(path), ReadOptions())
-    weights = read_weights(str(folder / "w.csv"), ReadOptions())
+    weights = load_weights(str(folder / "w.csv"), ReadOptions())
     part = plan_part(table, weights, ReadOptions(), PlanOptions())
     table.park()
     path.write_bytes(path.read_bytes() + b"new,1,2\n")
     with pytest.raises(FileError, match="changed while it was read"):
-        list(iter_table(table, _layout_of(part, ReadOptions()), chunk_bytes=100))
+        list(iter_table(table, layout_of(part, ReadOptions()), chunk_bytes=100))
 
 
 def test_one_that_does_not_fit_is_named_first(folder: Path) -> None:

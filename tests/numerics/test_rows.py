@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.kernel import Floats, Ranking, error_bound
-from matscore.model import Model
-from matscore.numerics.scores import Scored, make_model, score_rows, softmax
+from matscore.model import Model, make_model
+from matscore.numerics.scores import Scored, score_rows, softmax
 from matscore.options import PlanOptions, ScoreOptions
 from matscore.plan import Plan, Side, make_plan
 
@@ -97,7 +97,9 @@ class TestScoreRows:
     @pytest.mark.parametrize("n_categories", [1, 3])
     def test_overflow_is_told_and_silent(self, n_categories: int) -> None:
         """Warnings are errors here, so this shows that no step of an overflowing row warns."""
-        model = Model(np.array([[10.0, -10.0, 1.0]])[:, :n_categories], None, tuple("abc"))
+        model = Model(
+            np.array([[10.0, -10.0, 1.0]])[:, :n_categories], None, tuple("abc"[:n_categories])
+        )
         model = replace(model, categories=model.categories[:n_categories])
         scored, overflow = score(model, np.array([[1.0, 1e308, np.nan]]), BOTH)
         assert overflow == [1]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from matscore import OutputOptions, ReadOptions, RunOptions, ScoreOptions, Summary, classify_file
-from matscore.commands.classify_rows import ScoreTally
+from matscore.commands.classify import ScoreTally
 from matscore.numerics.statistics.scores import N_CLOSEST, N_FIRST, N_TIED, ScoreStatistics
 from tests.helpers import SAMPLES, run, write_csv
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.commands.check_frame import check
-from matscore.commands.classify_frame import classify
+from matscore.commands.check import check
+from matscore.commands.classify import classify
 from matscore.errors import PlanError
 from matscore.grammar import POINT, Grammar
 from matscore.options import PlanOptions, ReadOptions

@@ -23,14 +23,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matscore.commands.classify_rows import Classify
+from matscore.commands.classify import Classify, ClassifyCommand
 from matscore.errors import InputError, MatscoreError
-from matscore.model import Model
+from matscore.model import Model, Weights, load_weights
 from matscore.numerics.scores import score_rows
-from matscore.options import OutputOptions, PlanOptions, ReadOptions, RunOptions, ScoreOptions
+from matscore.options import PlanOptions, ReadOptions, RunOptions, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.table import open_table
-from matscore.run import prepare
+from matscore.run import parts
 from matscore.run.job import ChunkResult, run_chunk
 from tests.read.oracle import Columns, Reading, Row, Unsound, judge, read_text
 
@@ -208,12 +208,12 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @cache
-def weights_of(base: str, folder: Path) -> prepare.Weights:
+def weights_of(base: str, folder: Path) -> Weights:
     path = bases()[base].weights
     if "\n" in path:
         (folder / "weights.csv").write_text(path)
         path = str(folder / "weights.csv")
-    return prepare.read_weights(path, ReadOptions())
+    return load_weights(path, ReadOptions())
 
 
 @dataclass(frozen=True)
@@ -237,18 +237,18 @@ def run(case: Case, path: Path, on_error: OnError) -> Run | MatscoreError:
     except MatscoreError as error:
         return error
     try:
-        part = prepare.plan_part(table, weights, read, PlanOptions())
-        (plan,) = prepare.require_fits([part])
-        columns = prepare.make_columns(plan, ScoreOptions(), OutputOptions())
-        spec = prepare.make_output_spec(plan, columns, OutputOptions(), "csv")
+        part = parts.plan_part(table, weights, read, PlanOptions())
+        (plan,) = parts.require_fits([part])
+        spec = ClassifyCommand().make_output(plan, "csv")
     except MatscoreError as error:
         table.close()
         return error
-    work = Classify(prepare.take_model(plan, weights), ScoreOptions(), columns)
-    job = prepare.make_job(part, read, work, spec, on_error)
+    work = ClassifyCommand().make_work(plan, weights.take_model(plan))
+    assert isinstance(work, Classify)
+    job = parts.make_job(part, read, work, spec, on_error)
     results, stopped = [], None
     try:
-        for pair in prepare.iter_pairs([part], [job], RunOptions(chunk_bytes=case.chunk_bytes)):
+        for pair in parts.iter_pairs([part], [job], RunOptions(chunk_bytes=case.chunk_bytes)):
             results.append(run_chunk(*pair))
     except MatscoreError as error:
         stopped = error

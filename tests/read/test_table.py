@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from matscore.errors import FileError, InputError
 from matscore.grammar import POINT, Grammar
-from matscore.model import Matrix
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.read import table as table_module
+from matscore.read.matrix import Matrix
 from matscore.read.parse import Layout, parse_chunk
 from matscore.read.split import Chunk
 from matscore.read.table import Table, iter_table, open_table, read_matrix, side_of

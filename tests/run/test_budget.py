@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from matscore.commands.classify_rows import Classify
-from matscore.options import OutputOptions, PlanOptions, ReadOptions, RunOptions, ScoreOptions
+from matscore.commands.classify import ClassifyCommand
+from matscore.model import load_weights
+from matscore.options import PlanOptions, ReadOptions, RunOptions
 from matscore.read.table import open_table
 from matscore.run.budget import Cost, estimate_cost, fit_budget
 from matscore.run.job import Job
-from matscore.run.prepare import make_columns, make_job, plan_part, read_weights, take_model
+from matscore.run.parts import make_job, plan_part
 
 MB = 2**20
 
@@ -33,12 +34,11 @@ def settle(
     header = ",".join(f"c{j}" for j in range(n_categories))
     row = ",".join(["1.5"] * n_categories)
     weights.write_text(f"feature,{header}\n" + "".join(f"{name},{row}\n" for name in names))
-    read, score = ReadOptions(), ScoreOptions()
-    held = read_weights(str(weights), read)
+    read = ReadOptions()
+    held = load_weights(str(weights), read)
     table = open_table(str(features), read)
     part = plan_part(table, held, read, PlanOptions())
-    columns = make_columns(part.plan, score, OutputOptions())
-    work = Classify(take_model(part.plan, held), score, columns)
+    work = ClassifyCommand().make_work(part.plan, held.take_model(part.plan))
     job: Job = make_job(part, read, work, None, "fail")
     settled = fit_budget(run, [table], [job], suggested=suggested)
     cost = estimate_cost(table, job)

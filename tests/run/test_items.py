@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import matscore.commands.recommend_files
+import matscore.commands.recommend
 from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, kernel
-from matscore.commands.recommend_files import recommend_file
+from matscore.commands.recommend import recommend_file
 from matscore.kernel import Floats
-from matscore.run.items import read_items
+from matscore.model import load_items
 from matscore.write.manifest import fingerprint
 from matscore.write.spill import SpilledRows
 from tests.helpers import read_csv, write_csv
@@ -34,7 +34,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def spill(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
-    monkeypatch.setattr(matscore.commands.recommend_files, "MOST_BYTES", most_bytes)
+    monkeypatch.setattr(matscore.commands.recommend, "MOST_BYTES", most_bytes)
 
 
 def recommend(users: Path, items: Path, **options: Any) -> bytes:
@@ -53,7 +53,7 @@ def test_spilled_items_give_the_same_bytes(
 ) -> None:
     held = recommend(*files, **options)
     spill(monkeypatch, most_bytes)
-    assert read_items(str(files[1]), matscore.ReadOptions(), most_bytes=most_bytes).spilled
+    assert load_items(str(files[1]), matscore.ReadOptions(), most_bytes=most_bytes).spilled
     assert recommend(*files, **options) == held
 
 
@@ -99,10 +99,10 @@ def test_no_room_for_them_as_they_are_multiplied(
 
 
 def test_what_was_read_is_not_held_twice(files: tuple[Path, Path]) -> None:
-    held = read_items(str(files[1]), matscore.ReadOptions())
+    held = load_items(str(files[1]), matscore.ReadOptions())
     assert [len(block) for block in held.blocks] == [2048, 452]
     assert held.n_bytes == 2500 * 6 * 8
-    rows = list(held.iter_rows())
+    rows = list(held.take_rows())
     assert [len(block) for block in rows] == [2048, 452] and not held.blocks
     assert held.n_bytes == 2500 * 6 * 8
 

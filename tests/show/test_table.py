@@ -12,8 +12,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from matscore.commands.classify_files import classify_file
-from matscore.commands.classify_rows import ScoreColumns, ScoreTally
+from matscore.commands.classify import ScoreTally, classify_file
+from matscore.commands.columns import ScoreColumns
 from matscore.frame import Frame
 from matscore.kernel import Column, Texts
 from matscore.options import OutputOptions, PlanOptions, ReadOptions, ScoreOptions

@@ -39,7 +39,7 @@ def check(
     from matscore.cli.errors import Exit
     from matscore.cli.reading import align_options, read_options
     from matscore.cli.streams import open_streams
-    from matscore.commands.check_files import check_files
+    from matscore.commands.check import check_files
     from matscore.show.picture import render_picture
     from matscore.show.plan import plan_facts, render_plan
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from matscore.cli.streams import Streams
-    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.classify import ScoreTally
     from matscore.options import Format
     from matscore.plan import Plan
     from matscore.run.summary import Summary
@@ -89,8 +89,7 @@ def classify(
     )
     from matscore.cli.report import open_report
     from matscore.cli.streams import open_streams
-    from matscore.commands.classify_files import classify_file
-    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.classify import ScoreTally, classify_file
 
     streams = open_streams(color.value)
     chosen = choose_format(streams, format_, output)

@@ -51,8 +51,7 @@ def evaluate(
     from matscore.cli.reading import align_options, read_options, reject_options, run_options
     from matscore.cli.report import open_report
     from matscore.cli.streams import open_streams
-    from matscore.commands.evaluate_files import evaluate_file
-    from matscore.commands.evaluate_rows import EvaluateTally
+    from matscore.commands.evaluate import EvaluateTally, evaluate_file
     from matscore.show.evaluate import (
         choose_text_format,
         refuse_low_accuracy,

@@ -60,8 +60,7 @@ def explain(
     from matscore.cli.reading import align_options, read_options, reject_options, run_options
     from matscore.cli.report import open_report
     from matscore.cli.streams import open_streams
-    from matscore.commands.explain_files import explain_file
-    from matscore.commands.explain_rows import ExplainTally
+    from matscore.commands.explain import ExplainTally, explain_file
     from matscore.errors import UsageError
     from matscore.options import ExplainOptions, OutputOptions
     from matscore.show.explain import render_explanation

@@ -49,7 +49,7 @@ def fit(
     from matscore.cli.reading import read_options, reject_options, split_list
     from matscore.cli.report import open_report
     from matscore.cli.streams import open_streams
-    from matscore.commands.fit_files import FitSummary, fit_file
+    from matscore.commands.fit import FitSummary, fit_file
     from matscore.options import ColumnOptions, FitOptions, RunOptions
     from matscore.show.fit import list_quality, render_fit
 

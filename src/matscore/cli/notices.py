@@ -12,9 +12,9 @@ from matscore.show.text import plural, show
 if TYPE_CHECKING:
     from matscore.cli.report import Record
     from matscore.cli.streams import Streams
-    from matscore.commands.explain_rows import ExplainTally
-    from matscore.commands.fit_files import FitSummary
-    from matscore.commands.recommend_rows import RecommendTally
+    from matscore.commands.explain import ExplainTally
+    from matscore.commands.fit import FitSummary
+    from matscore.commands.users import RecommendTally
     from matscore.plan import Plan
     from matscore.run.summary import Summary
 

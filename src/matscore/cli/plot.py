@@ -12,7 +12,7 @@ from matscore.pages.extra import require_extra
 from matscore.write.compress import open_output
 
 if TYPE_CHECKING:
-    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.classify import ScoreTally
     from matscore.options import Gather
     from matscore.run.summary import Summary
     from matscore.write.deliver import BinaryFile

@@ -10,7 +10,7 @@ from matscore.cli import options as o
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from matscore.commands.recommend_rows import RecommendTally
+    from matscore.commands.users import RecommendTally
     from matscore.options import Format
     from matscore.run.summary import Summary
 
@@ -71,8 +71,8 @@ def recommend(
     )
     from matscore.cli.report import open_report
     from matscore.cli.streams import open_streams
-    from matscore.commands.recommend_files import recommend_file
-    from matscore.commands.recommend_rows import RecommendTally
+    from matscore.commands.recommend import recommend_file
+    from matscore.commands.users import RecommendTally
     from matscore.options import OutputOptions
 
     streams = open_streams(color.value)

@@ -25,7 +25,7 @@ from matscore.run.summary import Summary
 from matscore.write.compress import open_output
 
 if TYPE_CHECKING:
-    from matscore.commands.fit_files import FitSummary
+    from matscore.commands.fit import FitSummary
     from matscore.numerics.statistics.reasons import Reasons
     from matscore.options import Gather
 

@@ -1,22 +1,34 @@
-"""DataFrames as the two sides of a plan, and their columns as numbers."""
+"""DataFrames as an input kind: planned, cut into chunks of typed columns, run as any file is.
+
+Labels are no text here: rows carry their numbers, and what comes out finds its index by them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NoReturn, get_args
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from matscore.errors import InputError, MisfitError, UsageError
-from matscore.kernel import Floats
-from matscore.model import Model
+from matscore.frame import Frame, join_frames, list_cells, read_numbers
+from matscore.kernel import Choices, Column, Floats, Texts
+from matscore.model import Model, make_model
 from matscore.names import quote_name
-from matscore.numerics.scores import make_model
-from matscore.options import MissingPolicy, PlanOptions
+from matscore.options import MissingPolicy, PlanOptions, RejectOptions
 from matscore.plan import Plan, Side, make_plan
 from matscore.plan.suggest import find_meant, suggest
+from matscore.read.parse import Layout
+from matscore.read.rows import FrameChunk
+from matscore.run.job import Job, run_pair
+from matscore.run.local import count_jobs, map_ordered
+from matscore.run.summary import Totals
+from matscore.run.work import Fault, NoFrame, Outcome, Rows, Work
+
+_CELLS_A_CHUNK = 2**19
+_MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
 
 def plan_frames(
@@ -25,7 +37,7 @@ def plan_frames(
     options: PlanOptions,
     paths: tuple[str, str] = ("features", "weights"),
 ) -> Plan:
-    """Line two tables up, which messages call by their paths; see `matscore.check`."""
+    """Line two tables up, which messages call by their paths; the index is column 0 of each."""
     turned = options.transpose
     columns = _names_of(features.columns, weights.columns if turned else weights.index)
     labels = _names_of(weights.index, None if turned else features.columns)
@@ -66,14 +78,15 @@ def _names_of(axis: pd.Index[Any], facing: pd.Index[Any] | None) -> tuple[str, .
     renumbered = (
         facing is not None
         and pd.api.types.is_integer_dtype(facing)
-        and not _is_numbered_by_pandas(facing)
+        and not is_numbered_by_pandas(facing)
     )
-    if _is_numbered_by_pandas(axis) and not renumbered:
+    if is_numbered_by_pandas(axis) and not renumbered:
         return None
     return tuple(str(name) for name in axis)
 
 
-def _is_numbered_by_pandas(axis: pd.Index[Any]) -> bool:
+def is_numbered_by_pandas(axis: pd.Index[Any]) -> bool:
+    """Say whether an axis has no names but the numbers that pandas gives by itself."""
     return isinstance(axis, pd.RangeIndex) and axis.equals(pd.RangeIndex(len(axis)))
 
 
@@ -84,26 +97,14 @@ def _find_places(columns: pd.Index[Any], names: Sequence[str]) -> tuple[str, ...
 
 
 def check_missing(missing: str) -> None:
-    """Refuse a word for missing values that is none of the four.
-
-    Raises
-    ------
-    UsageError
-        It is none.
-    """
+    """Refuse a word for missing values that is none of the four."""
     if missing not in get_args(MissingPolicy):
         hint = f"say one of {', '.join(get_args(MissingPolicy))}"
         raise UsageError(f"missing cannot be {missing!r}", hint)
 
 
 def check_index(features: pd.DataFrame, index: pd.Index[Any], what: str) -> None:
-    """Refuse a second table whose rows are not those of the features, in their order.
-
-    Raises
-    ------
-    InputError
-        They are not.
-    """
+    """Refuse a second table whose rows are not those of the features, in their order."""
     if len(index) != len(features):
         raise InputError(what, f"{len(index):,} rows, and the features have {len(features):,}")
     if not index.equals(features.index):
@@ -117,15 +118,7 @@ def check_index(features: pd.DataFrame, index: pd.Index[Any], what: str) -> None
 def pick_column(
     features: pd.DataFrame, column: str | pd.Series[Any], what: str
 ) -> tuple[pd.Series[Any], pd.DataFrame]:
-    """Return a column that belongs to the features, and the features without it.
-
-    Raises
-    ------
-    MisfitError
-        The features have no such column, or more than one.
-    InputError
-        The column has another index.
-    """
+    """Return a column that belongs to the features, and the features without it."""
     if isinstance(column, pd.Series):
         check_index(features, column.index, what)
         return column, features
@@ -139,103 +132,171 @@ def pick_column(
     return features.iloc[:, places[0]], features.iloc[:, others]
 
 
-def feature_values(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
-    """Return a column of the features as float64, NaN where a value is missing.
-
-    Raises
-    ------
-    InputError
-        It is no number, or not finite.
-    """
-    return _numbers_of(frame.iloc[:, i], path, i + 1, str(frame.columns[i]))
+def take_texts(column: pd.Series[Any]) -> Texts:
+    """Return a column as text, empty where a value is missing."""
+    cells = zip(column.isna(), column, strict=True)
+    return Texts.from_strings("" if is_absent else str(cell) for is_absent, cell in cells)
 
 
-def _numbers_of(series: pd.Series[Any], path: str, column: int, name: str) -> Floats:
+def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
+    """Return a column as float64, NaN where a value is missing; refuse what is no finite number."""
+    series, name = frame.iloc[:, i], str(frame.columns[i])
     numeric = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
     if not numeric or pd.api.types.is_complex_dtype(series):
         what = f"is of type {series.dtype}, not a number"
-        raise InputError(path, what, "convert it first", column=column, name=name)
+        raise InputError(path, what, "convert it first", column=i + 1, name=name)
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         at = int(infinite[0])
         what = f"{values[at]} is not a finite number"
-        raise InputError(path, what, line=at + 1, column=column, name=name)
+        raise InputError(path, what, line=at + 1, column=i + 1, name=name)
     return np.ascontiguousarray(values)
 
 
-def settle_missing(
-    features: pd.DataFrame, plan: Plan, values: list[Floats], missing: MissingPolicy
-) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[Floats], Any]:
-    """Do with missing values what is asked for.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n_rows, n_columns)
-        The table, for messages.
-    plan : Plan
-        How it meets the weights.
-    values : list of ndarray of shape (n_rows,), float64
-        The features in canonical order; NaN where one is missing.
-    missing : {"error", "skip", "zero", "keep"}
-        What is asked for.
-
-    Returns
-    -------
-    ndarray of shape (n_used,), int64
-        The rows to use.
-    list of ndarray of shape (n_used,), float64
-        Their features.
-    ndarray of shape (n_used,), bool, or None
-        Those with a kept missing value.
-
-    Raises
-    ------
-    InputError
-        A value is missing and that is an error.
-    """
-    absent = np.zeros(len(features), dtype=bool)
-    for column in values:
-        absent |= np.isnan(column)
-    used = np.arange(len(features))
-    if not absent.any():
-        return used, values, None
-    if missing == "error":
-        _refuse_missing(features, plan, values, int(absent.argmax()))
-    if missing == "skip":
-        used = np.flatnonzero(~absent)
-        return used, [column[used] for column in values], None
-    if missing == "zero":
-        return used, [np.where(np.isnan(column), 0.0, column) for column in values], None
-    return used, values, absent
+def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
+    """Return the model that a plan takes out of a weights table."""
+    return make_model(plan, take_matrix(weights, plan.weights.path, "weight"))
 
 
-def _refuse_missing(features: pd.DataFrame, plan: Plan, values: list[Floats], row: int) -> NoReturn:
-    gaps = zip(plan.feature_columns, values, strict=True)
-    column = min(i for i, column in gaps if np.isnan(column[row]))
-    hint, name = 'missing="zero", "keep" or "skip" takes the row', str(features.columns[column - 1])
-    raise InputError(
-        plan.features.path, "a missing value", hint, line=row + 1, column=column, name=name
+def take_matrix(frame: pd.DataFrame, path: str, what: str) -> Floats:
+    """Return a table's numbers, of its shape; refuse a missing one."""
+    columns = [take_numbers(frame, i, path) for i in range(frame.shape[1])]
+    for i, column in enumerate(columns):
+        if len(gone := np.flatnonzero(np.isnan(column))):
+            hint, name = f"every {what} must be a number", str(frame.columns[i])
+            line = int(gone[0]) + 1
+            raise InputError(path, "a missing value", hint, line=line, column=i + 1, name=name)
+    return np.column_stack(columns)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The columns of a DataFrame that a work reads, and those set beside them."""
+
+    features: pd.DataFrame
+    columns: Sequence[int]  # of the features, in canonical order
+    path: str = "features"
+    numbers: Sequence[Floats] = ()  # further features, (n_rows,) each
+    texts: Sequence[Texts] = ()  # columns that are text
+    missing_hint: str = _MISSING_HINT
+    chunk_rows: int | None = None
+
+    def iter_chunks(self) -> Iterator[FrameChunk]:
+        """Yield the rows as typed columns; at least one chunk, or no rows would have no columns."""
+        n_rows, width = self.features.shape
+        cells: dict[int, Any] = {i: take_numbers(self.features, i, self.path) for i in self.columns}
+        cells |= enumerate((*self.numbers, *self.texts), start=width)
+        size = self.chunk_rows or max(_CELLS_A_CHUNK // (len(cells) + 1), 1)
+        for start in range(0, max(n_rows, 1), size):
+            stop = min(start + size, n_rows)
+            places = np.arange(start, stop)
+            columns = {
+                i: c.take(places) if isinstance(c, Texts) else c[start:stop]
+                for i, c in cells.items()
+            }
+            yield FrameChunk(self.path, columns, start + 1, start, stop - start)
+
+    def make_layout(self, missing: MissingPolicy) -> Layout:
+        """Return how the rows read."""
+        width, n_added = self.features.shape[1], len(self.numbers) + len(self.texts)
+        first_text = width + len(self.numbers)
+        return Layout(
+            (*map(str, self.features.columns), *("",) * n_added),
+            width + n_added,
+            None,
+            tuple(range(first_text, width + n_added)),
+            (*self.columns, *range(width, first_text)),
+            missing=missing,
+            missing_hint=self.missing_hint,
+        )
+
+
+def run_typed(work: Work, typed: Typed, missing: MissingPolicy) -> Any:
+    """Do a work on the rows of a DataFrame, as on those of a file, and return its tally."""
+    job, chunks = Job(typed.make_layout(missing), work, None), list(typed.iter_chunks())
+    totals: Totals[Any] = Totals(work.zero(), RejectOptions())
+    n_jobs = count_jobs() if len(chunks) > 1 else 1
+    for _ in totals.count(
+        map_ordered(run_pair, ((job, chunk) for chunk in chunks), n_jobs), lambda _: None
+    ):
+        pass
+    return totals.tally
+
+
+def run_to_frame(work: Work, features: pd.DataFrame, plan: Plan, missing: MissingPolicy) -> Frame:
+    """Do a work on the rows that a plan lines up; the first column of what comes is row numbers."""
+    typed = Typed(features, [i - 1 for i in plan.feature_columns], plan.features.path)
+    return collect_frame(work, typed, missing)
+
+
+def collect_frame(work: Work, typed: Typed, missing: MissingPolicy) -> Frame:
+    """Do a work on the rows of a DataFrame, and return the rows it writes."""
+    return join_frames(run_typed(_Collecting(work), typed, missing).frames, {})
+
+
+def carry_index(found: Frame, features: pd.DataFrame, kept: Sequence[int] = ()) -> pd.DataFrame:
+    """Return rows as a DataFrame with the features' index, and their kept columns before them."""
+    label, *others = found.columns
+    rows: Any = read_numbers(found[label]).astype(np.int64) - 1
+    if len(rows) == len(features) and np.array_equal(rows, np.arange(len(rows))):
+        rows = slice(None)  # an index keeps its kind in a slice
+    made: dict[Any, Any] = {features.columns[i - 1]: features.iloc[rows, i - 1] for i in kept}
+    return pd.DataFrame(
+        made | {name: _to_pandas(found[name]) for name in others}, index=features.index[rows]
     )
 
 
-def read_model(plan: Plan, weights: pd.DataFrame, what: str = "weight") -> Model:
-    """Return the model that a plan takes out of a weights table.
+def _to_pandas(column: Column) -> Any:
+    if isinstance(column, Choices):
+        return pd.Series(column.texts.to_strings()).array.take(column.codes, allow_fill=True)
+    return list_cells(column) if isinstance(column, Texts) else read_numbers(column)
 
-    Raises
-    ------
-    InputError
-        A weight is missing, no number or not finite.
-    """
-    columns = [
-        _numbers_of(weights.iloc[:, i], plan.weights.path, i + 1, str(weights.columns[i]))
-        for i in range(weights.shape[1])
-    ]
-    for i, column in enumerate(columns):
-        if len(gone := np.flatnonzero(np.isnan(column))):
-            hint, name = f"every {what} must be a number", str(weights.columns[i])
-            line = int(gone[0]) + 1
-            raise InputError(
-                plan.weights.path, "a missing value", hint, line=line, column=i + 1, name=name
-            )
-    return make_model(plan, np.column_stack(columns))
+
+@dataclass(frozen=True)
+class _Frames:
+    """The tally of a work whose rows are collected, not counted."""
+
+    frames: tuple[Frame, ...] = ()
+
+    def __add__(self, other: _Frames) -> _Frames:
+        return _Frames((*self.frames, *other.frames))
+
+    def facts(self) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+
+@dataclass(frozen=True)
+class _Collecting:
+    """Another work, of which the rows are wanted."""
+
+    work: Work
+
+    def zero(self) -> _Frames:
+        """Return no rows."""
+        return _Frames()
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        return self.work.values_a_row()
+
+    def apply(self, rows: Rows) -> _Collected:
+        """Do the other work."""
+        return _Collected(self.work.apply(rows))
+
+
+@dataclass(frozen=True)
+class _Collected(NoFrame):
+    """The outcome of a work whose rows are collected."""
+
+    outcome: Outcome
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """Rows to refuse."""
+        return self.outcome.faults
+
+    def tally(self) -> _Frames:
+        """Return the rows."""
+        return _Frames((self.outcome.frame(),))

@@ -15,7 +15,6 @@ from matscore import kernel
 from matscore.kernel import Decision, Floats, Ranking
 from matscore.model import Model
 from matscore.options import ScoreOptions
-from matscore.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -81,29 +80,6 @@ class Scored:
             gate = scores if self.probabilities is None else self.probabilities
             scores = np.where(gate >= threshold, scores, -np.inf)
         return kernel.rank(scores, self.features, model.weights, model.intercept, k)
-
-
-def make_model(plan: Plan, values: Floats) -> Model:
-    """Take the model out of a weights matrix, as the plan says.
-
-    Parameters
-    ----------
-    plan : Plan
-        One that fits.
-    values : ndarray of shape (n_rows, n_columns), float64
-        The weights as they stand in their file, without labels.
-
-    Returns
-    -------
-    Model
-        Features in canonical order.
-    """
-    oriented = values.T if plan.transpose else values
-    intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
-    weights = np.ascontiguousarray(oriented[list(plan.weights_index)])
-    if weights.shape != (len(plan.feature_names), len(plan.categories)):
-        raise RuntimeError(f"{plan.weights.path}: weights {weights.shape} do not fit their names")
-    return Model(weights, intercept, plan.categories)
 
 
 def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:

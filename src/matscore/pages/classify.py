@@ -31,7 +31,7 @@ from matscore.pages.parts import (
 )
 
 if TYPE_CHECKING:
-    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.classify import ScoreTally
     from matscore.model import Model
     from matscore.run.summary import Summary
 

@@ -16,7 +16,7 @@ from matscore.pages.parts import write_number
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.classify import ScoreTally
     from matscore.run.summary import Summary
 
 _LONGEST = 28

@@ -30,7 +30,7 @@ from matscore.pages.parts import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from matscore.commands.recommend_rows import RecommendTally
+    from matscore.commands.users import RecommendTally
     from matscore.run.summary import Summary
 
 _MOST_ITEMS = 25

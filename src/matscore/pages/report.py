@@ -190,8 +190,6 @@ def _say_plan(plan: Facts) -> list[str]:
 
 def _show_results(run: Run) -> list[Section]:
     """Return the sections of the command's own: what came of the rows."""
-    from matscore.commands.classify_rows import ScoreTally
-    from matscore.commands.recommend_rows import RecommendTally
     from matscore.pages.classify import show_scores
     from matscore.pages.evaluate import show_evaluation
     from matscore.pages.fit import show_fit
@@ -200,32 +198,28 @@ def _show_results(run: Run) -> list[Section]:
     facts, summary = run.facts, run.summary
     if summary is None:
         return []
-    if isinstance(summary.tally, ScoreTally):
-        return show_scores(summary)
-    if isinstance(summary.tally, RecommendTally):
-        return show_ranks(summary)
     if "evaluation" in facts:
         return show_evaluation(facts["evaluation"])
+    if "rows_a_category" in facts:
+        return show_scores(summary)
+    if "recommendations" in facts:
+        return show_ranks(summary)
     return show_fit(facts["fit"], summary.learned, summary.warnings) if "fit" in facts else []
 
 
 def _show_sources(run: Run) -> list[Section]:
     """Return the sections of the command's own: what the rows and the model are like."""
-    from matscore.commands.classify_rows import ScoreTally
-    from matscore.commands.recommend_rows import RecommendTally
     from matscore.pages.classify import show_sources_of_scores, show_weights
     from matscore.pages.recommend import show_users
 
     summary = run.summary
     if summary is None:
         return []
-    if isinstance(summary.tally, ScoreTally):
-        return show_sources_of_scores(summary)
-    if isinstance(summary.tally, RecommendTally):
-        return show_users(summary)
     if "evaluation" in run.facts:
         return show_weights(summary.works[0].model, summary.plans[0].feature_names)
-    return []
+    if "rows_a_category" in run.facts:
+        return show_sources_of_scores(summary)
+    return show_users(summary) if "recommendations" in run.facts else []
 
 
 def _show_rejects(run: Run) -> list[Section]:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matscore.commands.explain_rows import ExplainPreview
-from matscore.commands.ranked import RankedPreview
 from matscore.frame import Frame, find_absent, join_frames
 from matscore.names import show
 from matscore.pages.parts import (
@@ -23,10 +21,10 @@ from matscore.pages.parts import (
     text_cell,
 )
 from matscore.pages.render import render_page
-from matscore.run.work import Preview
 
 if TYPE_CHECKING:
     from matscore.run.summary import Summary
+    from matscore.run.work import Preview
     from matscore.write.encode import OutputSpec
 
 
@@ -72,17 +70,9 @@ def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[Frame], i
     """Return the lines of the first rows, and how many rows they are."""
     frames, left = [], n_rows
     for preview in previews:
-        if isinstance(preview, RankedPreview):
-            head = preview.head(left)
-            frames.append(head.frame)
-            left -= head.n_rows
-        elif isinstance(preview, ExplainPreview):
-            rows = preview.rows[:left]
-            frames.append(preview.frame.head(sum(len(row.entries) for row in rows)))
-            left -= len(rows)
-        else:
-            frames.append(preview.frame.head(left))
-            left -= frames[-1].height
+        frame, n_taken = preview.take_rows(left)
+        frames.append(frame)
+        left -= n_taken
     return frames, n_rows - left
 
 

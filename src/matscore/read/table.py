@@ -19,13 +19,13 @@ from matscore.errors import FileError, InputError
 from matscore.frame import join
 from matscore.grammar import Grammar
 from matscore.kernel import Fault, Floats, Texts, parse
-from matscore.model import Matrix
 from matscore.options import MissingPolicy, ReadOptions
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
 from matscore.read.cloud import full_path
 from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
 from matscore.read.hints import explain_number
+from matscore.read.matrix import Matrix
 from matscore.read.parse import Layout, ParsedRows, Reject
 from matscore.read.recognise import find_delimiter
 from matscore.read.records import cut_record, find_starts, first_record_end, split_cells

@@ -24,9 +24,9 @@ from matscore.read.split import Chunk, iter_chunks
 from matscore.read.table import Place, rows_a_frame
 from matscore.run import remote
 from matscore.run.connection import Connection, open_connection
-from matscore.run.engine import Results
 from matscore.run.job import ChunkResult, Job
-from matscore.run.prepare import Part, chunk_bytes_of, iter_part
+from matscore.run.local import Results
+from matscore.run.parts import Part, chunk_bytes_of, iter_part
 
 if TYPE_CHECKING:
     from distributed import Future

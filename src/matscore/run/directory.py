@@ -1,38 +1,33 @@
-"""Many inputs into a directory: one output each, and a manifest of all of them."""
+"""Many inputs into a directory: one output each, and a manifest of all of them.
+
+Every part is written whole or not at all, in the inputs' order, and the manifest last. Where rows
+are numbered, they are numbered in each file.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from matscore.errors import MatscoreError, UsageError
-from matscore.options import Format, PlanOptions, ReadOptions, RejectOptions, RunOptions
-from matscore.plan import Plan
+from matscore.options import Format, RejectOptions
 from matscore.read.cloud import is_address
-from matscore.read.inputs import list_inputs, name_parts
+from matscore.read.inputs import Input, name_parts
 from matscore.read.source import SourceFacts
-from matscore.run.budget import fit_budget
-from matscore.run.engine import Engine, open_engine
 from matscore.run.job import ChunkResult, Job, Written
-from matscore.run.paths import check_paths, ending_of, enter_output, report_progress
-from matscore.run.prepare import (
-    Part,
-    Weights,
-    make_jobs,
-    plan_inputs,
-    require_fits,
-    share_works,
-)
-from matscore.run.summary import Progress, Summary, Totals
-from matscore.run.work import Remembering, Work
+from matscore.run.local import Engine, open_engine
+from matscore.run.parts import Part
+from matscore.run.paths import check_paths, ending_of
+from matscore.run.run import Stream
+from matscore.run.summary import Summary, Totals
+from matscore.run.work import Remembering, Settings
 from matscore.write.compress import open_output
-from matscore.write.deliver import deliver_rejects, deliver_results
+from matscore.write.deliver import BinaryFile, deliver_results
 from matscore.write.encode import OutputSpec
 from matscore.write.manifest import Folder, PartRecord, fingerprint, refuse_inside
 
@@ -47,100 +42,68 @@ class _Task:
     part: Part
     job: Job
     output: str
-    mark: str
+    mark: str  # fingerprint of all that its bytes come from, but the input
 
 
-def run_directory(
-    features: Sequence[str],
-    weights: str,
-    output: str,
-    prepare_output: Callable[[Plan, Format], OutputSpec | None],
-    prepare_work: Callable[[Plan, Weights], Work],
-    *,
-    read: ReadOptions,
-    align: PlanOptions,
-    rejects: RejectOptions,
-    run: RunOptions,
-    on_plan: Callable[[tuple[Plan, ...]], None] | None,
-    on_progress: Callable[[Progress], None] | None,
-    hold: Callable[..., Weights],
-    suggest_chunk: Callable[[Plan], int] | None,
-    others: Sequence[str],
-) -> Summary[Any]:
-    """Do a command's work on some files, each into a file of its own in a directory.
+class Directory:
+    """A directory of one output an input; it is new, or one of an earlier run."""
 
-    Every part is written whole or not at all, in the inputs' order, and the manifest last. Where
-    rows are numbered, they are numbered in each file.
+    checksum = True
+    format: Format = "csv"
 
-    Parameters
-    ----------
-    features : sequence of str
-        Files, directories and patterns.
-    weights : str
-        The matrix that is held in memory.
-    output : str
-        The directory; it is new, or one of an earlier run.
-    prepare_output, prepare_work, read, align, rejects, run, on_plan, on_progress, hold
-        As in `matscore.run.run.run_files`.
-    suggest_chunk, others
-        As there.
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._outputs: list[str] = []
+        self._folder: Folder | None = None
+        self._records: list[PartRecord] = []
 
-    Returns
-    -------
-    Summary
-        Of all parts, those included that an earlier run has made.
+    def check(self, inputs: Sequence[str], how: Settings) -> None:
+        """Refuse a directory that is no place for outputs."""
+        if is_address(self._path):
+            what = "the parts of a directory are written to a disk"
+            raise UsageError(what, "name one object, or write to a disk and copy it")
+        check_paths(inputs, None, how.rejects)
+        refuse_inside(self._path, inputs)
 
-    Raises
-    ------
-    PlanError
-        A file does not fit; nothing is written.
-    InputError, FileError, OutputError, UsageError
-        As in `matscore.classify_file`; parts before the one at fault are there, the manifest
-        is not.
-    """
-    if is_address(output):
-        what = "the parts of a directory are written to a disk"
-        raise UsageError(what, "name one object, or write to a disk and copy it")
-    found = list_inputs(features)
-    inputs = [one.path for one in found]
-    every = [*inputs, weights, *others]
-    check_paths(every, None, rejects)
-    refuse_inside(output, every)
-    held = hold(weights, read, checksum=True)
-    with contextlib.ExitStack() as stack:
-        parts = plan_inputs(stack, found, held, read, align, checksum=True)
-        plans = require_fits(parts)
-        spec = prepare_output(plans[0], "csv")
+    def prepare(self, inputs: Sequence[Input], spec: OutputSpec | None) -> None:
+        """Name the parts; refuse what is no data."""
         if spec is None or spec.format in ("table", "html"):
             raise UsageError("a directory holds no tables", "name a format of data with --format")
-        works = share_works(plans, lambda plan: prepare_work(plan, held))
-        outputs = name_parts(found, ending_of(spec.format))
-        if on_plan is not None:
-            on_plan(plans)
-        jobs = make_jobs(parts, read, works, spec, rejects.on_error)
-        suggested = None if suggest_chunk is None else suggest_chunk(plans[0])
-        tables = [part.table for part in parts]
-        run = fit_budget(run, tables, jobs, held_bytes=held.n_bytes, suggested=suggested)
-        folder = stack.enter_context(contextlib.closing(Folder(output, resume=run.resume)))
-        tasks = _make_tasks(parts, jobs, outputs)
-        totals = Totals(works[0].zero(), rejects)
-        made = _find_made(tasks, folder, totals)
-        folder.begin(outputs)
-        aside = enter_output(stack, rejects.path, every)
+        self._outputs = name_parts(inputs, ending_of(spec.format))
+
+    def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
+        """Make the parts that are not there and current."""
+        resume = stream.how.run.resume
+        folder = stack.enter_context(contextlib.closing(Folder(self._path, resume=resume)))
+        tasks = _make_tasks(stream, self._outputs)
+        made = _find_made(tasks, folder, stream.totals)
+        folder.begin(self._outputs)
         todo = [task for task in tasks if task.number not in made]
-        with contextlib.ExitStack() as running:
-            engine = running.enter_context(open_engine(run)) if todo else None
-            made |= _run_tasks(engine, todo, folder, spec, aside, totals, on_progress)
-        records = [made[number] for number in range(len(tasks))]
-        folder.finish(records, _describe(held, totals))
-        facts = (*(record.source for record in records), held.facts)
-        return Summary(plans, facts, spec, totals.n_rows, totals.n_rejected, totals.tally)
+        made |= _run_tasks(todo, folder, stream, stream.open_rejects(stack))
+        self._folder, self._records = folder, [made[number] for number in range(len(tasks))]
+        return [record.source for record in self._records]
+
+    def finish(self, summary: Summary[Any]) -> None:
+        """Write the manifest: of the whole nothing that another run would say otherwise."""
+        if self._folder is None:
+            raise RuntimeError("the directory was never opened")
+        weights = summary.inputs[-1]
+        facts = {
+            "weights": {"path": weights.path, "size": weights.size, "sha256": weights.sha256},
+            "rows_in": summary.n_rows + summary.n_rejected,
+            "rows_scored": summary.n_rows,
+            "rows_rejected": summary.n_rejected,
+            **summary.tally.facts(),
+        }
+        self._folder.finish(self._records, facts)
 
 
-def _make_tasks(parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]) -> list[_Task]:
+def _make_tasks(stream: Stream, outputs: Sequence[str]) -> list[_Task]:
     shared: dict[int, str] = {}  # the works' fingerprints: of a thousand files' one
     tasks = []
-    for number, (part, job, output) in enumerate(zip(parts, jobs, outputs, strict=True)):
+    for number, (part, job, output) in enumerate(
+        zip(stream.parts, stream.jobs, outputs, strict=True)
+    ):
         if id(job.work) not in shared:
             shared[id(job.work)] = fingerprint(job.work)
         place = part.table.delimiter, part.table.start
@@ -166,35 +129,25 @@ def _find_made(
 
 
 def _run_tasks(
-    engine: Engine | None,
-    tasks: Sequence[_Task],
-    folder: Folder,
-    spec: OutputSpec,
-    aside: Any,
-    totals: Totals[Any],
-    on_progress: Callable[[Progress], None] | None,
+    tasks: Sequence[_Task], folder: Folder, stream: Stream, aside: BinaryFile | None
 ) -> dict[int, PartRecord]:
     """Make the parts, in order, and return their records by their numbers."""
-    if engine is None:
-        for _ in deliver_rejects(totals.count((), lambda _: None), aside):
-            pass
-        return {}
-    parts, jobs = [task.part for task in tasks], [task.job for task in tasks]
+    todo = replace(stream, parts=[task.part for task in tasks], jobs=[task.job for task in tasks])
     paths = [str(Path(folder.path, task.output)) for task in tasks]
-    written = engine.write_parts(parts, jobs, paths)
-    results = engine.run_parts(parts, jobs, apart=True) if written is None else written
-    with contextlib.closing(results):
-        tables, count = [part.table for part in parts], partial(engine.count_read, parts)
-        report = partial(report_progress, tables, on_progress, count_read=count)
-        counted = deliver_rejects(totals.count(results, report), aside)
-        if written is None:
-            records = _write_parts(engine, tasks, folder, spec, counted)
-        else:
-            records = _collect_parts(tasks, counted)
-        made = {}
-        for number, record in records:
-            folder.add(record)
-            made[number] = record
+    run = todo.how.run if tasks else replace(todo.how.run, engine="local")  # no cluster for nothing
+    made = {}
+    with open_engine(run) as engine:
+        written = engine.write_parts(todo.parts, todo.jobs, paths)
+        apart = engine.run_parts(todo.parts, todo.jobs, apart=True) if written is None else written
+        with contextlib.closing(apart) as results:
+            counted = todo.count(engine, results, aside)
+            if written is None:
+                records = _write_parts(engine, tasks, folder, todo.spec, counted)
+            else:
+                records = _collect_parts(tasks, counted)
+            for number, record in records:
+                folder.add(record)
+                made[number] = record
     return made
 
 
@@ -202,7 +155,7 @@ def _write_parts(
     engine: Engine,
     tasks: Sequence[_Task],
     folder: Folder,
-    spec: OutputSpec,
+    spec: OutputSpec | None,
     results: Iterable[ChunkResult],
 ) -> Iterator[tuple[int, PartRecord]]:
     """Write results to the parts that they belong to."""
@@ -226,16 +179,10 @@ def _write_parts(
 
 
 class _Failure:
-    """Holds an exception back while it may be of a later part than the one that is written.
-
-    Parameters
-    ----------
-    later : set of str
-        Inputs whose parts are still to be finished.
-    """
+    """Holds an exception back while it may be of a later part than the one that is written."""
 
     def __init__(self, later: set[str]) -> None:
-        self._later = later
+        self._later = later  # inputs whose parts are still to be finished
         self._error: MatscoreError | None = None
 
     def hold(self, results: Iterable[ChunkResult]) -> Iterator[ChunkResult]:
@@ -286,15 +233,3 @@ def _make_record(task: _Task, written: Written, counts: Totals[Any]) -> PartReco
         task.mark,
         counts.tally.facts(),
     )
-
-
-def _describe(weights: Weights, totals: Totals[Any]) -> dict[str, Any]:
-    """Return what the manifest says of the whole: nothing that another run would say otherwise."""
-    facts: SourceFacts = weights.facts
-    return {
-        "weights": {"path": facts.path, "size": facts.size, "sha256": facts.sha256},
-        "rows_in": totals.n_rows + totals.n_rejected,
-        "rows_scored": totals.n_rows,
-        "rows_rejected": totals.n_rejected,
-        **totals.tally.facts(),
-    }

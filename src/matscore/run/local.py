@@ -1,4 +1,7 @@
-"""The local engine: a bounded window of chunks over threads, results in order."""
+"""What runs the work over all chunks: the threads of this process, or a cluster.
+
+An engine gives the results in the order of the rows, whoever made them and whenever.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,60 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from matscore.options import RunOptions
 from matscore.read.rows import FrameChunk
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
-from matscore.run.engine import Results
-from matscore.run.job import Job, run_pair
-from matscore.run.prepare import Part, iter_pairs
+from matscore.run.job import ChunkResult, Job, run_pair
+from matscore.run.parts import Part, iter_pairs
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Results: TypeAlias = Generator[ChunkResult, None, None]
+
+
+class Engine(Protocol):
+    """What an engine can do; all results come in order, and errors in their place among them."""
+
+    def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
+        """Do jobs on chunks that are read by the caller's thread."""
+
+    def run_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
+    ) -> Results:
+        """Do a job on each part; rows are counted over all, or in each where they stay apart."""
+
+    def write_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
+    ) -> Results | None:
+        """Do a job on each part and write each to a file, one result a part.
+
+        None where the caller is to write what `run_parts` gives.
+        """
+
+    def count_read(self, parts: Sequence[Part]) -> int:
+        """Return the bytes of the inputs that are read."""
+
+    def facts_of(self, part: Part) -> SourceFacts:
+        """Return what a report says of an input that is read."""
+
+
+def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:
+    """Return the engine that is asked for, to be entered."""
+    if run.engine == "local":
+        return nullcontext(LocalEngine(run))
+    from matscore.run.cluster import open_cluster
+
+    return open_cluster(run)
 
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """Threads of this process.
-
-    Attributes
-    ----------
-    run : RunOptions
-        How many, and the chunks.
-    """
+    """Threads of this process."""
 
     run: RunOptions
 
@@ -73,24 +106,9 @@ def map_ordered(
 
     At most ``n_jobs + 1`` items are held, so memory does not depend on how many there are. As many
     threads work on them: one of them mostly waits for threads of a library. An exception, of the
-    function or of the items, comes in its place in that order.
+    function or of the items, comes in its place in that order. With one job everything runs in the
+    calling thread, which also reads the items.
 
-    Parameters
-    ----------
-    function : callable
-        Thread-safe; releases the interpreter's lock for most of its time.
-    items : iterable
-        Read one at a time, by the calling thread.
-    n_jobs : int
-        Processors to keep busy; with 1 everything runs in the calling thread.
-
-    Yields
-    ------
-    object
-        Results in order.
-
-    Examples
-    --------
     >>> list(map_ordered(abs, [-3, 2, -1], n_jobs=2))
     [3, 2, 1]
     """

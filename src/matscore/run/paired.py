@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.commands.beside import ERROR, LABEL, LINE, SKIPPED, Beside
 from matscore.errors import InputError
-from matscore.frame import Frame, join, join_frames, take
+from matscore.frame import Frame, data_of, find_absent, join, join_frames, take
 from matscore.kernel import Column, Texts
+from matscore.model import CHUNK_BYTES
+from matscore.names import quote_name
 from matscore.options import ColumnOptions, ReadOptions
 from matscore.plan.learning import Sample, check_header, find_label
 from matscore.read.parse import Layout, ParsedRows, Reject
@@ -22,49 +23,25 @@ from matscore.read.sample import sample_table
 from matscore.read.split import Chunk
 from matscore.read.table import Table, iter_table
 from matscore.run.job import Job
+from matscore.run.work import Fault, Rows
 
-CHUNK_BYTES = 2**20
+_LINE, _LABEL, _ERROR, _SKIPPED = "line", "label", "error", "skipped"  # columns of the frame
 
 
-def make_companion(
+def pair_table(
     table: Table,
     read: ReadOptions,
+    choose: Callable[[Sample, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
     *,
     label_name: str | None,
-    choose: Callable[[Sample, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
     stops: bool,
     no_id_col: bool,
     named: str | None = None,
-) -> Companion:
-    """Make a companion of a table that has the same rows as the features.
+) -> PairedTable:
+    """Look at a table that has the same rows as the features, which call their labels `label_name`.
 
-    Parameters
-    ----------
-    table : Table
-        Open, its records unread.
-    read : ReadOptions
-        How it is read.
-    label_name : str or None
-        What the features call their labels; None where they have none.
-    choose : callable
-        Takes a look at the table and its label column, and gives the columns to read as text and
-        those to read as numbers.
-    stops : bool
-        Whether a bad record stops the run.
-    no_id_col : bool
-        Whether a first column of numbers holds no labels.
-    named : str or None
-        A column that an option names.
-
-    Returns
-    -------
-    Companion
-        Ready to be read once.
-
-    Raises
-    ------
-    MisfitError
-        Its columns do not serve what they are for.
+    `choose` takes a look at the table and its label column, and gives the columns to read as text
+    and those to read as numbers; `named` is a column that an option names.
     """
     sample = sample_table(table, read)
     check_header(sample, (label_name, named))
@@ -82,38 +59,20 @@ def make_companion(
         read.missing_values,
         "--missing skip leaves such rows out",
     )
-    return Companion(table, layout, label is not None and label_name is not None, stops)
+    return PairedTable(table, layout, label is not None and label_name is not None, stops)
 
 
 @dataclass(frozen=True)
-class Companion:
-    """A second table that is read in step with the features.
-
-    Attributes
-    ----------
-    table : Table
-        Open, its records unread.
-    layout : Layout
-        Its columns: a label or none, and texts or numbers.
-    labelled : bool
-        Whether labels are to be compared with those of the features.
-    stops : bool
-        Whether a bad record stops the run.
-    """
+class PairedTable:
+    """A second table that is read in step with the features; open, its records unread."""
 
     table: Table
-    layout: Layout
-    labelled: bool
-    stops: bool
+    layout: Layout  # a label or none, and texts or numbers
+    labelled: bool  # whether labels are to be compared with those of the features
+    stops: bool  # whether a bad record stops the run
 
     def attach(self, pairs: Iterator[tuple[Job, Any]]) -> Iterator[tuple[Job, Any]]:
-        """Give each chunk's work the records that belong to it.
-
-        Raises
-        ------
-        InputError
-            A bad record that stops the run; one of the two tables is longer.
-        """
+        """Give each chunk's work the records that belong to it; both tables end together."""
         chunks = iter_table(self.table, self.layout, chunk_bytes=CHUNK_BYTES)
         held = Frame({})
         for job, chunk in pairs:
@@ -124,14 +83,14 @@ class Companion:
                 held = join_frames([held, read], {}) if held.height else read
             part = held.head(chunk.n_records)
             held = held.take(np.arange(chunk.n_records, held.height))
-            beside = Beside(self.table.path, part, self.labelled)
+            beside = PairedRows(self.table.path, part, self.labelled)
             yield replace(job, work=replace(job.work, beside=beside)), chunk  # type: ignore[type-var]
         rest = held if held.height else None
         if rest is None and (following := next(chunks, None)) is not None:
             rest = self._read(following)
         if rest is not None:
             what, hint = "more rows than the features", "both files must have the same rows"
-            raise InputError(self.table.path, what, hint, line=rest.values(LINE)[0])
+            raise InputError(self.table.path, what, hint, line=rest.values(_LINE)[0])
 
     def _refuse_length(self, chunk: Chunk | FrameChunk, n_records: int) -> NoReturn:
         what = f"{chunk.row + n_records:,} rows, and the features have more"
@@ -150,17 +109,70 @@ class Companion:
         errors = Texts.from_strings([str(r.as_error(chunk.path)) for r in parsed.rejects])
         skipped = np.array([float(r.skipped) for r in parsed.rejects])
         made: dict[str, Column] = {
-            LINE: _lines_of(chunk),
-            ERROR: _spread(errors, bad, n_records),
-            SKIPPED: _spread(skipped, bad, n_records),
+            _LINE: _lines_of(chunk),
+            _ERROR: _spread(errors, bad, n_records),
+            _SKIPPED: _spread(skipped, bad, n_records),
         }
         label = self.layout.label_column
         if label is not None:
             labels = parsed.texts[label]
             filled = Texts(labels.offsets, labels.data)  # a label that is empty is one, too
-            made[LABEL] = _spread(filled, good, n_records)
+            made[_LABEL] = _spread(filled, good, n_records)
         made |= {name: _spread(c, good, n_records) for name, c in _columns_of(self.layout, parsed)}
         return Frame(made)
+
+
+@dataclass(frozen=True)
+class PairedRows:
+    """The records of a second table that belong to the records of a chunk."""
+
+    path: str
+    frame: Frame  # a row a record: line, label, what is wrong with it, the columns by their index
+    labelled: bool  # whether labels are to be compared with those of the features
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the table's columns in the frame."""
+        own = (_LINE, _LABEL, _ERROR, _SKIPPED)
+        return [name for name in self.frame.columns if name not in own]
+
+    def take(self, start: int, n_records: int) -> PairedRows:
+        """Return those that belong to some of the chunk's records."""
+        return replace(self, frame=self.frame.take(np.arange(start, start + n_records)))
+
+    def of(self, rows: Rows) -> Frame:
+        """Return the records of some rows; refuse a label that is not the features'."""
+        frame = self.frame if rows.places is None else self.frame.take(rows.places)
+        labels = frame[_LABEL] if self.labelled else None
+        if (
+            labels is not None
+            and isinstance(rows.labels, Texts)
+            and not _are_same(labels, rows.labels)
+        ):
+            pairs = zip(frame.values(_LABEL), rows.labels, strict=True)
+            for row, (here, there) in enumerate(pairs):
+                if here is not None and here != there:
+                    self._refuse_label(frame, here, there, row)
+        return frame
+
+    def texts_of(self, frame: Frame) -> Texts:
+        """Return the first of the table's columns, which is text, of some records."""
+        column = frame[self.columns[0]]
+        if not isinstance(column, Texts):
+            raise TypeError("the column was read as numbers")
+        return column
+
+    def find_faults(self, frame: Frame) -> list[Fault]:
+        """Return the rows whose record cannot be read."""
+        bad = np.flatnonzero(~find_absent(frame[_ERROR]))
+        errors = frame.take(bad)
+        found = zip(bad.tolist(), errors.values(_ERROR), errors.values(_SKIPPED), strict=True)
+        return [Fault(row, error, "", skipped=bool(skipped)) for row, error, skipped in found]
+
+    def _refuse_label(self, frame: Frame, here: str, there: str, row: int) -> NoReturn:
+        what = f"the label {quote_name(here)}, where the features have {quote_name(there)}"
+        hint = "both files must have the same rows in the same order"
+        raise InputError(self.path, what, hint, line=frame.values(_LINE)[row])
 
 
 def _find_label(sample: Sample, label_name: str | None, *, no_id_col: bool) -> int | None:
@@ -193,3 +205,13 @@ def _lines_of(chunk: Chunk | FrameChunk) -> NDArray[np.int64]:
     if isinstance(chunk, Chunk) and chunk.n_records > 1 and b'"' in chunk.data:
         return chunk.line + find_starts(chunk.data)[1]
     return chunk.line + np.arange(chunk.n_records)
+
+
+def _are_same(one: Column, other: Texts) -> bool:
+    """Say whether two columns are the same texts, of which none is absent in the first."""
+    return (
+        isinstance(one, Texts)
+        and one.absent is None
+        and np.array_equal(one.offsets - one.offsets[0], other.offsets - other.offsets[0])
+        and np.array_equal(data_of(one), data_of(other))
+    )

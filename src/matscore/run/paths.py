@@ -9,7 +9,7 @@ from pathlib import Path
 from matscore.errors import UsageError
 from matscore.options import Format, PathLike, RejectOptions
 from matscore.read.table import Table
-from matscore.run.prepare import refuse_two_pipes
+from matscore.run.parts import refuse_two_pipes
 from matscore.run.summary import Progress
 from matscore.write.compress import open_output
 from matscore.write.deliver import BinaryFile

@@ -1,176 +1,193 @@
-"""What the commands that stream a features file have in common: from paths to a summary."""
+"""One run of a command: everything is decided before the first row, then chunks flow.
+
+Weights are read whole, features files are opened, plans are made; then outputs are opened, and the
+chunks go through an engine into a `Sink`: one output, or a directory of them.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeAlias
 
-import matscore
 from matscore.errors import UsageError
-from matscore.options import Format, PathLike, PlanOptions, ReadOptions, RejectOptions, RunOptions
-from matscore.pages.extra import require_extra
-from matscore.plan import Plan
-from matscore.read.inputs import list_inputs
+from matscore.options import Format, PathLike
+from matscore.read.inputs import Input, list_inputs
+from matscore.read.source import SourceFacts
 from matscore.run.budget import fit_budget
-from matscore.run.engine import open_engine
-from matscore.run.paths import (
-    check_paths,
-    enter_output,
-    format_of,
-    is_directory,
-    report_progress,
-)
-from matscore.run.prepare import (
-    Weights,
-    iter_pairs,
-    make_jobs,
-    plan_inputs,
-    read_weights,
-    require_fits,
-    share_works,
-)
-from matscore.run.summary import Progress, Summary, Totals
-from matscore.run.work import Work
+from matscore.run.job import ChunkResult, Job
+from matscore.run.local import Engine, Results, open_engine
+from matscore.run.paired import PairedTable
+from matscore.run.parts import Part, iter_pairs, make_jobs, plan_inputs, require_fits, share_works
+from matscore.run.paths import check_paths, enter_output, format_of, report_progress
+from matscore.run.summary import Summary, Totals
+from matscore.run.work import Command, Settings
 from matscore.write.deliver import BinaryFile, deliver_rejects, deliver_results
 from matscore.write.encode import OutputSpec
 
-if TYPE_CHECKING:
-    from matscore.run.paired import Companion
+Renderer: TypeAlias = Callable[[Summary[Any]], str]
+"""Makes a page of the first rows."""
 
 
-def run_files(
+@dataclass(frozen=True)
+class Stream:
+    """A run that is laid out: what is left is to let it flow."""
+
+    inputs: tuple[str, ...]  # all that are read; no output may be one of them
+    parts: Sequence[Part]
+    jobs: list[Job]
+    spec: OutputSpec | None
+    how: Settings
+    totals: Totals[Any]
+    paired: PairedTable | None = None
+
+    def open_rejects(self, stack: contextlib.ExitStack) -> BinaryFile | None:
+        """Open the file of the rows set aside."""
+        return enter_output(stack, self.how.rejects.path, self.inputs)
+
+    def start(self, engine: Engine) -> Results:
+        """Have the engine do the jobs."""
+        if self.paired is None:
+            return engine.run_parts(self.parts, self.jobs)
+        pairs = iter_pairs(self.parts, self.jobs, self.how.run)
+        return engine.run_pairs(self.paired.attach(pairs))
+
+    def count(
+        self, engine: Engine, results: Results, aside: BinaryFile | None
+    ) -> Iterator[ChunkResult]:
+        """Pass results on: counted, told of, their rejects written."""
+        tables, count = [part.table for part in self.parts], partial(engine.count_read, self.parts)
+        report = partial(report_progress, tables, self.how.on_progress, count_read=count)
+        return deliver_rejects(self.totals.count(results, report), aside)
+
+
+class Sink(Protocol):
+    """Where the rows of a run go."""
+
+    @property
+    def checksum(self) -> bool:
+        """Whether it needs the inputs' sha256."""
+
+    @property
+    def format(self) -> Format:
+        """The format that its name asks for."""
+
+    def check(self, inputs: Sequence[str], how: Settings) -> None:
+        """Refuse what contradicts it, before anything is opened."""
+
+    def prepare(self, inputs: Sequence[Input], spec: OutputSpec | None) -> None:
+        """Refuse what cannot be written there, before the first row."""
+
+    def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
+        """Let a stream flow, and return what a report says of its inputs."""
+
+    def finish(self, summary: Summary[Any]) -> None:
+        """Write what comes last."""
+
+
+class OneOutput:
+    """A path, which is written whole or not at all; a binary file; or nothing, to count only."""
+
+    checksum = False
+
+    def __init__(
+        self, output: PathLike | BinaryFile | None, load_renderer: Callable[[], Renderer]
+    ) -> None:
+        self.output = output
+        self._load_renderer = (
+            load_renderer  # of a page, which is loaded only where one is asked for
+        )
+        self._render: Renderer | None = None
+        self.out: BinaryFile | None = None
+
+    @property
+    def format(self) -> Format:
+        """The format that the path's ending names, or CSV."""
+        named = format_of(self.output) if isinstance(self.output, (str, Path)) else None
+        return named or "csv"
+
+    def check(self, inputs: Sequence[str], how: Settings) -> None:
+        """Refuse paths that contradict each other."""
+        if how.run.resume:
+            what = "only the parts of a directory can be resumed"
+            raise UsageError(what, "write to one: -o DIR/")
+        check_paths(inputs, self.output, how.rejects)
+
+    def prepare(self, inputs: Sequence[Input], spec: OutputSpec | None) -> None:
+        """Load what makes a page, if there is to be one."""
+        del inputs
+        if spec is not None and spec.format == "html":
+            self._render = self._load_renderer()
+
+    def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
+        """Write the rows."""
+        engine = stack.enter_context(open_engine(stream.how.run))
+        self.out = enter_output(stack, self.output, stream.inputs)
+        aside = stream.open_rejects(stack)
+        with contextlib.closing(stream.start(engine)) as results:
+            deliver_results(stream.count(engine, results, aside), stream.spec, self.out)
+        return [engine.facts_of(part) for part in stream.parts]
+
+    def finish(self, summary: Summary[Any]) -> None:
+        """Write the page."""
+        if self._render is not None and self.out is not None:
+            self.out.write(self._render(summary).encode())
+
+
+def run(
+    command: Command,
     features: PathLike | Sequence[PathLike],
     weights: PathLike,
-    output: PathLike | BinaryFile | None,
-    prepare_output: Callable[[Plan, Format], OutputSpec | None],
-    prepare_work: Callable[[Plan, Weights], Work],
-    *,
-    read: ReadOptions,
-    align: PlanOptions,
-    rejects: RejectOptions,
-    run: RunOptions,
-    on_plan: Callable[[tuple[Plan, ...]], None] | None,
-    on_progress: Callable[[Progress], None] | None,
-    hold: Callable[..., Weights] = read_weights,
-    suggest_chunk: Callable[[Plan], int] | None = None,
-    others: Sequence[str] = (),
-    open_beside: Callable[[Plan], Companion] | None = None,
-    check: Callable[[Summary[Any]], None] | None = None,
+    sink: Sink,
+    how: Settings,
 ) -> Summary[Any]:
     """Do a command's work on every row of some files.
 
-    Everything is decided before the first row: weights are read whole, features files are opened,
-    plans are made; then outputs are opened, and chunks go through the engine.
-
-    Parameters
-    ----------
-    features : str, Path or a sequence of them
-        Files with one row an item, directories of such files and patterns, taken in that order as
-        one table.
-    weights : str or Path
-        The matrix that is held in memory.
-    output : str, Path, binary file or None
-        Where the rows go: a path is written whole or not at all; one that ends with a slash is a
-        directory, with one output an input; None computes the summary only.
-    prepare_output : callable
-        Takes the first plan and the format that the output's ending names; returns what to write.
-    prepare_work : callable
-        Takes a plan and the weights; returns what to do with the rows of that plan's file.
-    read, align, rejects, run, on_plan, on_progress
-        As in `matscore.classify_file`.
-    hold : callable
-        Reads the weights, as `read_weights` does.
-    suggest_chunk : callable, optional
-        Takes the first plan, gives the bytes of a chunk where none are asked for.
-    others : sequence of str
-        Further inputs.
-    open_beside : callable, optional
-        Takes the first plan; opens a second table, to be read in step with the features.
-    check : callable, optional
-        Looks at the summary while the outputs are not there yet, and may refuse it.
-
-    Returns
-    -------
-    Summary
-        Counts, and the first rows of a table.
-
-    Raises
-    ------
-    PlanError, InputError, FileError, OutputError, UsageError
-        As in `matscore.classify_file`.
+    `features` are files, directories and patterns, taken in that order as one table; `weights` is
+    the matrix that is held in memory.
     """
-    if is_directory(output):
-        if open_beside is not None:
-            raise UsageError("a second table goes with one output", "name a file with --output")
-        from matscore.run.directory import run_directory
-
-        return run_directory(
-            _as_paths(features),
-            str(weights),
-            str(output),
-            prepare_output,
-            prepare_work,
-            read=read,
-            align=align,
-            rejects=rejects,
-            run=run,
-            on_plan=on_plan,
-            on_progress=on_progress,
-            hold=hold,
-            suggest_chunk=suggest_chunk,
-            others=others,
-        )
-    if run.resume:
-        raise UsageError("only the parts of a directory can be resumed", "write to one: -o DIR/")
     found = list_inputs(_as_paths(features))
-    every = [*(one.path for one in found), str(weights), *others]
-    check_paths(every, output, rejects)
-    held = hold(str(weights), read, checksum=run.checksum)
+    inputs = (*(one.path for one in found), str(weights), *command.others)
+    sink.check(inputs, how)
+    checksum = how.run.checksum or sink.checksum
+    held = command.load(str(weights), how.read, checksum=checksum)
     with contextlib.ExitStack() as stack:
-        parts = plan_inputs(stack, found, held, read, align, checksum=run.checksum)
+        parts = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
         plans = require_fits(parts)
-        form = format_of(output) if isinstance(output, (str, Path)) else None
-        spec = prepare_output(plans[0], form or "csv")
-        if spec is not None and spec.format == "html":
-            require_extra("an HTML table", "jinja2")
-        works = share_works(plans, lambda plan: prepare_work(plan, held))
-        if on_plan is not None:
-            on_plan(plans)
-        beside = None if open_beside is None else open_beside(plans[0])
-        if beside is not None:
-            stack.callback(beside.table.close)
-        jobs = make_jobs(parts, read, works, spec, rejects.on_error)
-        suggested = None if suggest_chunk is None else suggest_chunk(plans[0])
-        tables = [part.table for part in parts]
-        run = fit_budget(run, tables, jobs, held_bytes=held.n_bytes, suggested=suggested)
-        engine = stack.enter_context(open_engine(run))
-        out = enter_output(stack, output, every)
-        aside = enter_output(stack, rejects.path, every)
-        totals = Totals(works[0].zero(), rejects)
-        if beside is None:
-            results = engine.run_parts(parts, jobs)
-        else:
-            results = engine.run_pairs(beside.attach(iter_pairs(parts, jobs, run)))
-        with contextlib.closing(results):
-            count = partial(engine.count_read, parts)
-            report = partial(report_progress, tables, on_progress, count_read=count)
-            counted = totals.count(results, report)
-            deliver_results(deliver_rejects(counted, aside), spec, out)
-        last = () if beside is None else (beside.table.source.facts(),)
-        facts = (*(engine.facts_of(part) for part in parts), held.facts, *last)
-        n_rows, n_rejected, previews = totals.n_rows, totals.n_rejected, tuple(totals.previews)
-        summary = Summary(
-            plans, facts, spec, n_rows, n_rejected, totals.tally, previews, tuple(works)
+        spec = command.make_output(plans[0], sink.format)
+        sink.prepare(found, spec)
+        works = share_works(plans, partial(command.take_model, weights=held), command.make_work)
+        if how.on_plan is not None:
+            how.on_plan(plans)
+        paired = command.open_paired(plans[0])
+        if paired is not None:
+            stack.callback(paired.table.close)
+        jobs = make_jobs(parts, how.read, works, spec, how.rejects.on_error)
+        settled = fit_budget(
+            how.run,
+            [part.table for part in parts],
+            jobs,
+            held_bytes=held.n_bytes,
+            suggested=command.suggest_chunk(plans[0]),
         )
-        if check is not None:
-            check(summary)
-        if out is not None and spec is not None and spec.format == "html":
-            from matscore.pages.scores import render_table
-
-            out.write(render_table(summary, matscore.__version__).encode())
+        totals = Totals(works[0].zero(), how.rejects)
+        how = replace(how, run=settled)
+        facts = sink.collect(stack, Stream(inputs, parts, jobs, spec, how, totals, paired))
+        summary = Summary(
+            plans,
+            (*facts, held.facts, *(() if paired is None else (paired.table.source.facts(),))),
+            spec,
+            totals.n_rows,
+            totals.n_rejected,
+            totals.tally,
+            tuple(totals.previews),
+            tuple(works),
+        )
+        command.check(summary)
+        sink.finish(summary)
         return summary
 
 

@@ -69,15 +69,7 @@ class Summary(Generic[Counts]):
 
 
 class Totals(Generic[Counts]):
-    """Adds up what the chunks report, and stops the run at too many rejects.
-
-    Parameters
-    ----------
-    zero : Tally
-        The counts of no rows.
-    limits : RejectOptions
-        How many rejects are too many.
-    """
+    """Adds up what the chunks report from `zero` on, and stops the run at too many rejects."""
 
     def __init__(self, zero: Counts, limits: RejectOptions) -> None:
         self.tally = zero
@@ -89,13 +81,7 @@ class Totals(Generic[Counts]):
     def count(
         self, results: Iterable[ChunkResult], report: Callable[[int], None]
     ) -> Iterator[ChunkResult]:
-        """Pass results on, counting.
-
-        Raises
-        ------
-        InputError
-            More rejects than the limits allow.
-        """
+        """Pass results on, counting; refuse more rejects than the limits allow."""
         for result in results:
             self.n_rows += result.n_rows
             self.n_rejected += len(result.rejects)

@@ -1,53 +1,52 @@
-"""What a command makes of the rows of a chunk: one module a command, all of one form.
+"""What a command is to a run: a `Command` before the plan, a `Work` on rows after it.
 
-The pipeline parses a chunk, has a `Work` applied to its good rows and encodes the `Outcome`. A
+A run has a command's `Work` applied to the good rows of each chunk and encodes the `Outcome`. A
 `Work` is frozen and can be pickled, and what it makes of a row depends on that row alone, so that
 any engine may cut the rows anywhere and run it anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.errors import PlanError
 from matscore.frame import Frame, Labels
 from matscore.kernel import Floats, Texts
+from matscore.model import Weights, load_weights
+from matscore.options import (
+    Format,
+    OutputOptions,
+    PlanOptions,
+    ReadOptions,
+    RejectOptions,
+    RunOptions,
+)
+from matscore.plan import Plan
+from matscore.read.columnar import require_pyarrow
+from matscore.write.encode import Columns, OutputSpec
+
+if TYPE_CHECKING:
+    from matscore.run.paired import PairedTable
+    from matscore.run.summary import Progress, Summary
 
 
 @dataclass(frozen=True)
 class Rows:
-    """The good rows of a chunk.
+    """The good rows of a chunk."""
 
-    Attributes
-    ----------
-    labels : Texts or ndarray of int64
-        Labels, or row numbers from 1.
-    texts : tuple of Texts
-        The other columns that are read as text, in the order of `Layout.kept_columns`.
-    features : list of ndarray of shape (n_rows,), float64
-        In the order of `Layout.feature_columns`; finite, or NaN where `has_missing`.
-    n_rows : int
-        Number of rows.
-    has_missing : ndarray of shape (n_rows,), bool, or None
-        Rows with a missing feature; None when there is none.
-    places : ndarray of shape (n_rows,), int64, or None
-        Their records' places in the chunk; None when all of its records are good.
-    start, n_records : int
-        Records before the chunk, over all inputs; records of the chunk.
-    """
-
-    labels: Labels
-    texts: tuple[Texts, ...]
-    features: list[Floats]
+    labels: Labels  # or their numbers, from 1
+    texts: tuple[Texts, ...]  # in the order of `Layout.kept_columns`
+    features: Sequence[Floats] | Floats  # (n_features, n_rows); NaN only where `has_missing`
     n_rows: int
-    has_missing: NDArray[np.bool_] | None = None
-    places: NDArray[np.int64] | None = None
-    start: int = 0
-    n_records: int = 0
+    has_missing: NDArray[np.bool_] | None = None  # (n_rows,); None when no feature is missing
+    places: NDArray[np.int64] | None = None  # of their records in the chunk; None when all are good
+    start: int = 0  # records before the chunk, over all inputs
+    n_records: int = 0  # records of the chunk
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -55,82 +54,31 @@ class Rows:
         places = np.arange(self.n_rows) if self.places is None else self.places
         return places + (self.start + 1)
 
-    @classmethod
-    def of_columns(
-        cls,
-        features: list[Floats],
-        n_rows: int,
-        has_missing: NDArray[np.bool_] | None = None,
-        *,
-        texts: Sequence[Sequence[str]] = (),
-        places: NDArray[np.int64] | None = None,
-        n_records: int | None = None,
-    ) -> Rows:
-        """Return rows that come from no file, numbered from 1.
-
-        Parameters
-        ----------
-        features, n_rows, has_missing, places
-            The fields of that name.
-        texts : sequence of sequences of str
-            The columns that are text.
-        n_records : int, optional
-            Rows there are, those left out counted; `n_rows` without it.
-
-        Returns
-        -------
-        Rows
-            All of one chunk.
-        """
-        columns = tuple(map(Texts.from_strings, texts))
-        labels = np.arange(1, n_rows + 1)
-        stop = n_rows if n_records is None else n_records
-        return cls(labels, columns, features, n_rows, has_missing, places, 0, stop)
-
 
 @dataclass(frozen=True)
 class Fault:
-    """A row that reads well and that nothing can be made of.
+    """A row that reads well and that nothing can be made of."""
 
-    Attributes
-    ----------
-    row : int
-        Its place among the rows.
-    what, hint : str
-        What is wrong, and what to do about it.
-    column : int or None
-        Index of the cell at fault in the file; None where it is the whole row.
-    skipped : bool
-        Whether it is set aside by request, because a value is missing.
-    """
-
-    row: int
+    row: int  # its place among the rows
     what: str
     hint: str
-    column: int | None = None
-    skipped: bool = False
+    column: int | None = None  # index of the cell at fault in the file; None for the whole row
+    skipped: bool = False  # set aside by request, because a value is missing
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of an output, for the screen.
+    """The first rows of an output, for the screen."""
 
-    Attributes
-    ----------
-    frame : Frame
-        The output's columns, as they are written.
-    marks : ndarray of shape (n_categories, n_rows), bool, or None
-        Cells to stand out.
-    work : Work or None
-        What made the rows, where their arithmetic can be shown.
-    features : ndarray of shape (n_features, n_rows), float64, or None
-        What it made them of, in canonical order.
-    """
+    frame: Frame  # the output's columns, as they are written
+    marks: NDArray[np.bool_] | None = None  # (n_categories, n_rows): cells to stand out
+    work: Any = None  # what made the rows, where their arithmetic can be shown
+    features: Floats | None = None  # (n_features, n_rows), in canonical order
 
-    frame: Frame
-    marks: NDArray[np.bool_] | None = None
-    work: Any = None
-    features: Floats | None = None
+    def take_rows(self, n_rows: int) -> tuple[Frame, int]:
+        """Return the lines of the first rows, and how many rows they are."""
+        frame = self.frame.head(n_rows)
+        return frame, frame.height
 
 
 class Tally(Protocol):
@@ -160,14 +108,6 @@ class Outcome(Protocol):
         """Return what the screen shows of the first rows."""
 
 
-@runtime_checkable
-class Remembering(Protocol):
-    """A work whose counts can be had again from what a manifest says."""
-
-    def read_tally(self, facts: Mapping[str, Any]) -> Any:
-        """Return the `Tally` that gave these facts; None where they do not tell."""
-
-
 class Work(Protocol):
     """What a command does with rows."""
 
@@ -179,3 +119,93 @@ class Work(Protocol):
 
     def apply(self, rows: Rows) -> Outcome:
         """Compute what there is to know of some rows."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A work whose counts can be had again from what a manifest says."""
+
+    def read_tally(self, facts: Mapping[str, Any]) -> Any:
+        """Return the `Tally` that gave these facts; None where they do not tell."""
+
+
+class NoFrame:
+    """The part of an outcome without rows to write: what there is to say comes at the end."""
+
+    def frame(self) -> Frame:
+        """Return no rows."""
+        return Frame({})
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return nothing, as there are no rows."""
+        del n_rows
+        return Preview(Frame({}))
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as a run sees it, step by step; each command's own says what is its own."""
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Inputs besides features and weights."""
+        return ()
+
+    def load(self, path: str, read: ReadOptions, *, checksum: bool) -> Weights:
+        """Read the second matrix whole."""
+        return load_weights(path, read, checksum=checksum)
+
+    def take_model(self, plan: Plan, weights: Weights) -> Any:
+        """Return what `make_work` multiplies with: a `Model` unless the command says otherwise."""
+        return weights.take_model(plan)
+
+    def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
+        """Return what is written, by default in the format `form`; None where no rows are."""
+        raise NotImplementedError
+
+    def make_work(self, plan: Plan, model: Any) -> Work:
+        """Return what to do with the rows of the plan's file."""
+        raise NotImplementedError
+
+    def suggest_chunk(self, plan: Plan) -> int | None:
+        """Return the bytes of a chunk that suit the work; None where any do."""
+        del plan
+        return None
+
+    def open_paired(self, plan: Plan) -> PairedTable | None:
+        """Open a second table that is read in step with the features, if there is one."""
+        del plan
+        return None
+
+    def check(self, summary: Summary[Any]) -> None:
+        """Look at the summary while the outputs are not there yet, and maybe refuse it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run goes, whatever the command."""
+
+    read: ReadOptions = ReadOptions()
+    align: PlanOptions = PlanOptions()
+    rejects: RejectOptions = RejectOptions()
+    run: RunOptions = RunOptions()
+    on_plan: Callable[[tuple[Plan, ...]], None] | None = None
+    on_progress: Callable[[Progress], None] | None = None
+
+
+DEFAULTS = Settings()
+
+
+def make_output_spec(
+    plan: Plan, columns: Columns, write: OutputOptions, form: Format
+) -> OutputSpec:
+    """Return how columns are written; refuse two of one name. `form` is for where none is asked."""
+    if (write.format or form) in ("parquet", "arrow"):
+        require_pyarrow()
+    spec = OutputSpec(
+        write.format or form, columns, write.precision, write.excel_safe, write.max_rows
+    )
+    if duplicates := spec.find_duplicates():
+        what = f'two columns of the output would be named "{duplicates[0]}"'
+        raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))
+    return spec

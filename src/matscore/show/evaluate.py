@@ -25,7 +25,7 @@ from matscore.write.compress import open_output
 from matscore.write.encode import escape_markdown
 
 if TYPE_CHECKING:
-    from matscore.commands.evaluate_rows import EvaluateTally
+    from matscore.commands.evaluate import EvaluateTally
     from matscore.numerics.metrics import Metrics
     from matscore.run.summary import Summary
 

@@ -15,7 +15,7 @@ from matscore.show.heat import Heat, has_many_colors
 from matscore.show.text import format_numbers, plural, show_shape, signs_for
 
 if TYPE_CHECKING:
-    from matscore.commands.fit_files import FitSummary
+    from matscore.commands.fit import FitSummary
     from matscore.numerics.learn import Learned
 
 _MOST_TARGETS = 5

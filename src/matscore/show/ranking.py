@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from matscore.commands.ranked import RankColumns, RankedPreview
-from matscore.commands.recommend_rows import MatrixColumns, RecommendTally
+from matscore.commands.columns import RankColumns, RankedPreview
+from matscore.commands.users import MatrixColumns, RecommendTally
 from matscore.frame import Frame, join_frames, read_numbers
 from matscore.show.columns import (
     BEST,
@@ -36,7 +36,7 @@ from matscore.show.text import (
 )
 
 if TYPE_CHECKING:
-    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.classify import ScoreTally
     from matscore.run.summary import Summary
     from matscore.write.encode import OutputSpec
 

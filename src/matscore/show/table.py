@@ -37,7 +37,8 @@ from matscore.show.heat import Heat, has_many_colors
 from matscore.show.text import Signs, format_numbers, plural, show_product, signs_for
 
 if TYPE_CHECKING:
-    from matscore.commands.classify_rows import ScoreColumns, ScoreTally
+    from matscore.commands.classify import ScoreTally
+    from matscore.commands.columns import ScoreColumns
     from matscore.run.summary import Summary
     from matscore.write.encode import OutputSpec
 

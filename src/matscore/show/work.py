@@ -18,7 +18,7 @@ from matscore.errors import UsageError
 from matscore.show.text import Signs, pad, signs_for
 
 if TYPE_CHECKING:
-    from matscore.commands.classify_rows import ScoreTally
+    from matscore.commands.classify import ScoreTally
     from matscore.model import Model
     from matscore.plan import Plan
     from matscore.run.summary import Summary

@@ -1,4 +1,4 @@
-"""``recommend``: users into the best items of each."""
+"""``recommend`` on the users of a chunk: the best items of each, or the scores of all items."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.commands.classify_rows import OVERFLOW
-from matscore.commands.ranked import RankColumns, RankedPreview, RankedRows, make_long_frame
+from matscore.commands.classify import OVERFLOW
+from matscore.commands.columns import RankColumns, RankedPreview, RankedRows, make_long_frame
 from matscore.frame import Frame, Kind, Labels
 from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
 from matscore.numerics.scores import stack_features
-from matscore.options import RecommendOptions
+from matscore.options import ReadOptions, RecommendOptions
+from matscore.read.pairs import read_pairs
 from matscore.read.source import SourceFacts
 from matscore.run.work import Fault, Preview, Rows
 
@@ -34,28 +35,14 @@ _HELD_AT_LEAST, _NUMBERS_HELD = 64, 3  # of a user's shortlist: score, bound and
 
 @dataclass(frozen=True)
 class Seen:
-    """Pairs of user and item that are not to be recommended.
+    """Pairs of user and item that are not to be recommended."""
 
-    Attributes
-    ----------
-    facts : SourceFacts
-        The file that they come from.
-    places : dict of str to int
-        The number of each user, by label.
-    starts : ndarray of shape (n_users + 1,), int64
-        Where the items of each user begin and end.
-    items : ndarray of int64
-        Indices of items.
-    n_pairs, n_unknown_items : int
-        Pairs there are; labels among them that no item has.
-    """
-
-    facts: SourceFacts
-    places: dict[str, int]
-    starts: NDArray[np.int64]
-    items: NDArray[np.int64]
-    n_pairs: int
-    n_unknown_items: int
+    facts: SourceFacts  # of the file that they come from
+    places: dict[str, int]  # the number of each user, by label
+    starts: NDArray[np.int64]  # (n_users + 1,): where the items of each begin and end
+    items: NDArray[np.int64]  # their indices
+    n_pairs: int = 0  # pairs there are
+    n_unknown_items: int = 0  # labels among them that no item has
 
     def find(self, labels: Labels) -> tuple[Exclusions, NDArray[np.int64]]:
         """Return what users of these labels are not to get, and the users' numbers."""
@@ -67,6 +54,22 @@ class Seen:
         starts = np.concatenate([[0], np.cumsum(counts)])
         offsets = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, counts)
         return Exclusions(starts, self.items[offsets]), places[known]
+
+
+def read_seen(
+    path: str, read: ReadOptions, items: tuple[str, ...], *, checksum: bool = False
+) -> Seen:
+    """Read the pairs that are not to be recommended, and keep those whose items are known."""
+    known = {label: place for place, label in enumerate(items)}
+    who, what, facts = read_pairs(path, read, known.keys(), checksum=checksum)
+    places: dict[str, int] = {}
+    user = np.array([places.setdefault(label, len(places)) for label in who], dtype=np.int64)
+    item = np.array([known.get(label, -1) for label in what], dtype=np.int64)
+    n_unknown = len(set(what.take(np.flatnonzero(item < 0))))
+    user, item = user[item >= 0], item[item >= 0]
+    order = np.argsort(user, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(places)))])
+    return Seen(facts, places, starts, item[order], len(who), n_unknown)
 
 
 @dataclass(frozen=True)
@@ -134,26 +137,10 @@ class RecommendTally:
 
 @dataclass(frozen=True)
 class Recommend:
-    """The work of ``recommend``.
-
-    Attributes
-    ----------
-    items : Items
-        The items.
-    labels : Texts
-        Their labels.
-    options : RecommendOptions
-        What is recommended.
-    columns : RankColumns
-        What to write.
-    seen : Seen or None
-        What not to recommend.
-    gather : tuple of {"page", "plot"}
-        What statistics to gather.
-    """
+    """The work of ``recommend``."""
 
     items: Items
-    labels: Texts
+    labels: Texts  # of the items
     options: RecommendOptions
     columns: RankColumns
     seen: Seen | None = None
@@ -195,27 +182,13 @@ class Recommend:
 
 @dataclass(frozen=True)
 class RecommendedRows:
-    """The outcome of ``recommend``.
-
-    Attributes
-    ----------
-    work : Recommend
-        What was done.
-    rows : Rows
-        For whom.
-    found : Recommended
-        What came of it.
-    faults : list of Fault
-        Users whose scores overflow.
-    met : ndarray of bool or None
-        As in `RecommendTally`.
-    """
+    """The outcome of ``recommend``."""
 
     work: Recommend
     rows: Rows
     found: Recommended
-    faults: list[Fault]
-    met: NDArray[np.bool_] | None
+    faults: list[Fault]  # users whose scores overflow
+    met: NDArray[np.bool_] | None  # as in `RecommendTally`
 
     @cached_property
     def undefined(self) -> NDArray[np.bool_]:
@@ -235,7 +208,7 @@ class RecommendedRows:
 
             n_items, k = len(self.work.items), self.work.options.k
             statistics = gather_ranks(
-                self.rows.features, found.ranks, found.items, found.scores, n_items, k
+                list(self.rows.features), found.ranks, found.items, found.scores, n_items, k
             )
         row = np.repeat(np.arange(self.rows.n_rows), found.counts)
         return RecommendTally(
@@ -273,22 +246,12 @@ class RecommendedRows:
 
 @dataclass(frozen=True)
 class MatrixColumns:
-    """The columns of a whole matrix of scores.
-
-    Attributes
-    ----------
-    label_name : str
-        Name of the label column.
-    kept_names, items : tuple of str
-        Names of the columns carried through, and of the items.
-    numbered : bool
-        Whether labels are row numbers.
-    """
+    """The columns of a whole matrix of scores."""
 
     label_name: str
     kept_names: tuple[str, ...]
     items: tuple[str, ...]
-    numbered: bool = False
+    numbered: bool = False  # whether labels are row numbers
 
     @property
     def shaded(self) -> tuple[tuple[str, ...], ...]:
@@ -305,15 +268,7 @@ class MatrixColumns:
 
 @dataclass(frozen=True)
 class ScoreItems:
-    """The work of ``recommend --matrix``.
-
-    Attributes
-    ----------
-    items : Items
-        The items.
-    columns : MatrixColumns
-        What to write.
-    """
+    """The work of ``recommend --matrix``."""
 
     items: Items
     columns: MatrixColumns
@@ -344,24 +299,12 @@ class ScoreItems:
 
 @dataclass(frozen=True)
 class ScoredUsers:
-    """The outcome of ``recommend --matrix``.
-
-    Attributes
-    ----------
-    work : ScoreItems
-        What was done.
-    rows : Rows
-        For whom.
-    scores : ndarray of shape (n_rows, n_items), float64
-        What came of it.
-    faults : list of Fault
-        Users whose scores overflow.
-    """
+    """The outcome of ``recommend --matrix``."""
 
     work: ScoreItems
     rows: Rows
-    scores: Floats
-    faults: list[Fault]
+    scores: Floats  # (n_rows, n_items)
+    faults: list[Fault]  # users whose scores overflow
 
     def tally(self) -> RecommendTally:
         """Count the users."""

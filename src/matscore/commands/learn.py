@@ -1,4 +1,4 @@
-"""``fit``: rows of features and targets into what weights are learned from."""
+"""``fit`` on the rows of a chunk: features and targets into what weights are learned from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from matscore.commands.beside import Beside
-from matscore.errors import InputError
+from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_places, join, read_numbers
 from matscore.kernel import Floats, Texts
+from matscore.names import quote_names
 from matscore.numerics.learn import (
     MOST_CATEGORIES,
     Learned,
@@ -20,23 +20,59 @@ from matscore.numerics.learn import (
     learn_logistic,
 )
 from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, sort_names
+from matscore.numerics.scores import stack_features
 from matscore.options import FitOptions, Method
-from matscore.run.work import Fault, Preview, Rows
+from matscore.plan.learning import Sample, name_columns
+from matscore.run.paired import PairedRows
+from matscore.run.work import Fault, NoFrame, Rows
 
 _HINT = "--missing skip leaves such rows out"
 
 
 @dataclass(frozen=True)
+class Targets:
+    """What is learned: numbers, or a column of categories."""
+
+    names: tuple[str, ...]
+    columns: tuple[int, ...]
+    is_categories: bool
+    warning: str = ""
+
+
+def settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) -> Targets:
+    """Tell numbers from categories; refuse what is neither, and several columns of categories."""
+    names = name_columns(sample, columns, "y")
+    kinds = {sample.kinds[i] for i in columns}
+    categories = fit.categories
+    if fit.method == "logistic":
+        categories = True
+    if categories is None and "mixed" in kinds:
+        what = f"cannot tell whether {quote_names(names)} holds numbers or categories"
+        raise MisfitError(sample.path, what, "say --numbers or --categories")
+    if categories is None:
+        categories = "text" in kinds
+    texts = [name for i, name in zip(columns, names, strict=True) if sample.kinds[i] == "text"]
+    if fit.categories is None and 0 < len(texts) < len(columns):
+        what = f"text stands beside numbers: {quote_names(texts)}"
+        raise MisfitError(sample.path, what, "learn numbers, or one column of categories")
+    if categories and len(columns) > 1:
+        what = f"several columns of categories: {quote_names(names)}"
+        raise MisfitError(sample.path, what, "learn them one by one")
+    if not categories and (blank := [n for n in names if not n.strip()]):
+        raise MisfitError(sample.path, f"{len(blank)} targets have no name", "name them")
+    if not categories and len(set(names)) < len(names):
+        raise MisfitError(sample.path, f"targets of one name: {quote_names(names)}", "rename one")
+    warning = ""
+    if not categories and fit.categories is None and any(sample.coded[i] for i in columns):
+        warning = f"{quote_names(names)} is learned as a number; say --categories if it is a code"
+    return Targets(names, columns, bool(categories), warning)
+
+
+@dataclass(frozen=True)
 class SegmentTally:
-    """Rows reduced for least squares.
+    """Rows reduced for least squares."""
 
-    Attributes
-    ----------
-    segment : Segment
-        Of the records so far.
-    """
-
-    segment: Segment
+    segment: Segment  # of the records so far
 
     def __add__(self, other: SegmentTally) -> SegmentTally:
         return SegmentTally(self.segment + other.segment)
@@ -48,15 +84,9 @@ class SegmentTally:
 
 @dataclass(frozen=True)
 class RowsTally:
-    """Rows as they are, for logistic regression.
+    """Rows as they are, for logistic regression."""
 
-    Attributes
-    ----------
-    pieces : tuple of (ndarray of shape (n_rows, n_features), Texts)
-        Features and categories.
-    """
-
-    pieces: tuple[tuple[Floats, Texts], ...] = ()
+    pieces: tuple[tuple[Floats, Texts], ...] = ()  # (n_rows, n_features), and categories
 
     def __add__(self, other: RowsTally) -> RowsTally:
         return RowsTally((*self.pieces, *other.pieces))
@@ -68,38 +98,17 @@ class RowsTally:
 
 @dataclass(frozen=True)
 class Learn:
-    """The work of ``fit``.
+    """The work of ``fit``."""
 
-    Attributes
-    ----------
-    path : str
-        The features' input, for messages.
-    n_features : int
-        Features; targets that are numbers come after them.
-    targets : tuple of str
-        Names of targets that are numbers; empty for categories.
-    target_columns : tuple of int
-        Their indices in the features file, or that of the categories; empty where they are in a
-        table of their own.
-    reduces : bool
-        Whether rows are reduced, or kept as they are.
-    missing_values : tuple of str
-        Categories that count as missing, besides empty ones.
-    skips, fills : bool
-        Whether a row without a target is set aside by request; whether a missing feature is 0.
-    beside : Beside or None
-        The records of the table of targets.
-    """
-
-    path: str
-    n_features: int
-    targets: tuple[str, ...]
-    target_columns: tuple[int, ...]
-    reduces: bool
-    missing_values: tuple[str, ...]
-    skips: bool = False
-    fills: bool = False
-    beside: Beside | None = None
+    path: str  # the features' input, for messages
+    n_features: int  # targets that are numbers come after them
+    targets: tuple[str, ...]  # names of those; empty for categories
+    target_columns: tuple[int, ...]  # in the features file; empty where the targets have their own
+    reduces: bool  # whether rows are reduced, or kept as they are
+    missing_values: tuple[str, ...]  # categories that count as missing, besides empty ones
+    skips: bool = False  # whether a row without a target is set aside by request
+    fills: bool = False  # whether a missing feature is 0
+    beside: PairedRows | None = None  # the records of the table of targets
 
     def zero(self) -> Any:
         """Return what is known of no rows."""
@@ -111,10 +120,9 @@ class Learn:
 
     def apply(self, rows: Rows) -> LearnedRows:
         """Set features and targets beside each other."""
-        columns = rows.features[: self.n_features]
+        X = stack_features(rows.features[: self.n_features], rows.n_rows).T
         if self.fills:
-            columns = [np.where(np.isnan(column), 0.0, column) for column in columns]
-        X = np.column_stack(columns) if columns else np.empty((rows.n_rows, 0))
+            X = np.where(np.isnan(X), 0.0, X)
         frame = None if self.beside is None else self.beside.of(rows)
         faults = [] if self.beside is None or frame is None else self.beside.find_faults(frame)
         known = {fault.row for fault in faults}
@@ -135,7 +143,7 @@ class Learn:
 
     def _read_numbers(self, rows: Rows, frame: Frame | None) -> Floats:
         if frame is None or self.beside is None:
-            columns = rows.features[self.n_features :]
+            columns = list(rows.features[self.n_features :])
         else:
             columns = [read_numbers(frame[name]) for name in self.beside.columns]
         return np.column_stack(columns).astype(np.float64, copy=False)
@@ -147,28 +155,14 @@ class Learn:
 
 
 @dataclass(frozen=True)
-class LearnedRows:
-    """The outcome of ``fit`` on some rows.
-
-    Attributes
-    ----------
-    work : Learn
-        What was done.
-    rows : Rows
-        To what.
-    X : ndarray of shape (n_rows, n_features), float64
-        Features.
-    Y : ndarray of shape (n_rows, n_targets), float64, or Texts
-        Targets.
-    faults : list of Fault
-        Rows without a target.
-    """
+class LearnedRows(NoFrame):
+    """The outcome of ``fit`` on some rows."""
 
     work: Learn
     rows: Rows
-    X: Floats
-    Y: Floats | Texts
-    faults: list[Fault]
+    X: Floats  # (n_rows, n_features)
+    Y: Floats | Texts  # (n_rows, n_targets), or categories
+    faults: list[Fault]  # rows without a target
 
     def tally(self) -> Any:
         """Reduce the rows, or keep them."""
@@ -190,15 +184,6 @@ class LearnedRows:
             raise InputError(self.work.path, what, hint)
         return find_places(categories, names)[:, None] == np.arange(len(names)), names
 
-    def frame(self) -> Frame:
-        """Return no rows: what is written comes at the end."""
-        return Frame({})
-
-    def preview(self, n_rows: int) -> Preview:
-        """Return nothing, as there are no rows."""
-        del n_rows
-        return Preview(Frame({}))
-
 
 def learn(
     tally: SegmentTally | RowsTally,
@@ -211,25 +196,7 @@ def learn(
     *,
     categories: bool,
 ) -> Learned:
-    """Learn weights from all rows.
-
-    Parameters
-    ----------
-    tally : SegmentTally or RowsTally
-        What is known of them.
-    names, order, method, alpha, options, path, categories
-        As in `matscore.numerics.learn.learn_linear`.
-
-    Returns
-    -------
-    Learned
-        Finite weights.
-
-    Raises
-    ------
-    InputError
-        Nothing can be learned from these rows.
-    """
+    """Learn weights from all rows; see `matscore.numerics.learn.learn_linear`."""
     if isinstance(tally, SegmentTally):
         triangle = finish(tally.segment)
         return learn_linear(

@@ -1,0 +1,113 @@
+"""``check``: how two tables line up."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from matscore.commands.classify import ClassifyCommand
+from matscore.errors import PlanError
+from matscore.model import load_weights
+from matscore.options import PathLike, PlanOptions, ReadOptions
+from matscore.plan import Plan
+from matscore.read.table import open_table
+from matscore.run.parts import plan_part, refuse_two_pipes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_files(
+    features: PathLike,
+    weights: PathLike,
+    *,
+    read: ReadOptions = ReadOptions(),
+    align: PlanOptions = PlanOptions(),
+) -> Plan:
+    """Say how two files line up; no score is computed.
+
+    Parameters
+    ----------
+    features, weights : str or Path
+        The files; one of them may be ``-``.
+    read : ReadOptions
+        How they are read.
+    align : PlanOptions
+        How they are lined up.
+
+    Returns
+    -------
+    Plan
+        Whose `problem` is None when they fit.
+
+    Raises
+    ------
+    InputError, FileError, UsageError
+        A file cannot be read, or not with certainty.
+
+    Examples
+    --------
+    >>> check_files("sample_data/users.csv", "sample_data/films.csv").add_options
+    ('--transpose',)
+    """
+    refuse_two_pipes([str(features), str(weights)])
+    held = load_weights(str(weights), read)
+    with contextlib.closing(open_table(str(features), read)) as table:
+        return _check_names(plan_part(table, held, read, align).plan)
+
+
+def check(
+    features: pd.DataFrame,
+    weights: pd.DataFrame,
+    *,
+    transpose: bool = False,
+    auto_transpose: bool = False,
+    strict: bool = False,
+    keep_cols: Sequence[str] = (),
+    intercept: str | None = None,
+    no_intercept: bool = False,
+) -> Plan:
+    """Say how two tables line up; no score is computed.
+
+    Parameters
+    ----------
+    features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
+        As in `classify`.
+
+    Returns
+    -------
+    Plan
+        Whose `problem` is None when they fit.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> users = pd.DataFrame({"action": [0.9], "comedy": [0.2]})
+    >>> films = pd.DataFrame({"action": [0.8], "comedy": [0.1]}, index=["Orbit"])
+    >>> check(users, films).add_options
+    ('--transpose',)
+    """
+    from matscore.commands.frames import plan_frames
+
+    align = PlanOptions(
+        transpose=transpose,
+        auto_transpose=auto_transpose,
+        strict=strict,
+        keep_cols=tuple(map(str, keep_cols)),
+        intercept=intercept,
+        no_intercept=no_intercept,
+    )
+    return _check_names(plan_frames(features, weights, align), labelled=False)
+
+
+def _check_names(plan: Plan, *, labelled: bool = True) -> Plan:
+    """Return a plan that fits with what ``classify`` would refuse of its output's names."""
+    if not plan.ok:
+        return plan
+    try:
+        ClassifyCommand().make_output(plan if labelled else replace(plan, label_name=""), "csv")
+    except PlanError as error:
+        return replace(plan, problem=error.plan.problem, hint=error.plan.hint)
+    return plan

@@ -1,0 +1,442 @@
+"""``classify``: rows into scores and the category that scores highest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.commands.columns import (
+    RankColumns,
+    RankedPreview,
+    RankedRows,
+    ScoreColumns,
+    make_frame,
+    make_long_frame,
+)
+from matscore.commands.sinks import open_sink
+from matscore.frame import Frame
+from matscore.kernel import Floats, Ranking, Texts
+from matscore.model import Model
+from matscore.numerics.scores import Scored, score_rows
+from matscore.options import (
+    Format,
+    MissingPolicy,
+    OutputOptions,
+    PathLike,
+    PlanOptions,
+    ReadOptions,
+    RejectOptions,
+    RunOptions,
+    ScoreOptions,
+)
+from matscore.plan import Plan, require_fit
+from matscore.run.run import run as run_command
+from matscore.run.summary import Progress, Summary
+from matscore.run.work import Command, Fault, Preview, Rows, Settings, Work, make_output_spec
+from matscore.write.deliver import BinaryFile
+from matscore.write.encode import OutputSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from matscore.numerics.statistics.scores import ScoreStatistics
+    from matscore.options import Gather
+
+OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
+"""What is wrong with a row whose scores no float64 can hold, and what to do."""
+
+
+@dataclass(frozen=True)
+class ClassifyCommand(Command):
+    """Scores and predictions; with ``top_k`` the best categories of each row instead."""
+
+    score: ScoreOptions = ScoreOptions()
+    write: OutputOptions = OutputOptions()
+    gather: tuple[Gather, ...] = ()  # what statistics to gather
+
+    def make_output(self, plan: Plan, form: Format) -> OutputSpec:
+        """Return the columns of scores, or of ranks."""
+        ranks = self.write.top_k is not None
+        columns = self._rank_columns(plan) if ranks else self._score_columns(plan)
+        return make_output_spec(plan, columns, self.write, form)
+
+    def make_work(self, plan: Plan, model: Model) -> Work:
+        """Return what scores rows, or what ranks their categories."""
+        columns = self._score_columns(plan)
+        if self.write.top_k is None:
+            return Classify(model, self.score, columns, self.gather)
+        ranks, names = self._rank_columns(plan), Texts.from_strings(plan.categories)
+        k = self.write.top_k
+        return ClassifyTop(model, self.score, columns, self.gather, k=k, ranks=ranks, names=names)
+
+    def _score_columns(self, plan: Plan) -> ScoreColumns:
+        return ScoreColumns(
+            label_name=plan.label_name,
+            kept_names=plan.kept_names,
+            categories=plan.categories,
+            numbered=plan.label_column is None,
+            scores=self.write.scores,
+            prediction=len(plan.categories) > 1 or self.score.threshold is not None,
+            probabilities=self.score.probabilities,
+            margin=self.write.margin,
+        )
+
+    def _rank_columns(self, plan: Plan) -> RankColumns:
+        return RankColumns(
+            plan.label_name,
+            plan.kept_names,
+            "category",
+            plan.label_column is None,
+            self.write.scores,
+            self.score.probabilities,
+        )
+
+
+def classify_file(
+    features: PathLike | Sequence[PathLike],
+    weights: PathLike,
+    output: PathLike | BinaryFile | None = None,
+    *,
+    read: ReadOptions = ReadOptions(),
+    align: PlanOptions = PlanOptions(),
+    score: ScoreOptions = ScoreOptions(),
+    write: OutputOptions = OutputOptions(),
+    rejects: RejectOptions = RejectOptions(),
+    run: RunOptions = RunOptions(),
+    on_plan: Callable[[tuple[Plan, ...]], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Summary[ScoreTally]:
+    """Score the rows of files and name the best category of each.
+
+    Parameters
+    ----------
+    features : str, Path or a sequence of them
+        Files with one row an item, scored in that order as one table.
+    weights : str or Path
+        File with one row a feature and one column a category.
+    output : str, Path, binary file or None
+        Where the scores go: a path is written whole or not at all; None computes the summary only.
+    read : ReadOptions
+        How inputs are read.
+    align : PlanOptions
+        How they are lined up.
+    score : ScoreOptions
+        What is computed.
+    write : OutputOptions
+        What is written.
+    rejects : RejectOptions
+        What happens to bad rows.
+    run : RunOptions
+        How the work is done.
+    on_plan : callable, optional
+        Called with the plans before the first row is scored.
+    on_progress : callable, optional
+        Called after each chunk.
+
+    Returns
+    -------
+    Summary
+        Counts, and the first rows of a table.
+
+    Raises
+    ------
+    PlanError
+        Shapes or names do not line up.
+    InputError
+        A bad row, or too many of them; rows before its chunk may have been written to a binary
+        file, none to a path.
+    FileError, OutputError, UsageError
+        A file cannot be read or written; arguments contradict each other.
+
+    Examples
+    --------
+    >>> summary = classify_file("sample_data/movies.csv", "sample_data/genres.csv")
+    >>> summary.tally.counts, summary.tally.n_ties
+    ({'adventure': 2, 'family': 0, 'romance': 1}, 1)
+    """
+    how = Settings(read, align, rejects, run, on_plan, on_progress)
+    command = ClassifyCommand(score, write, run.gather)
+    return run_command(command, features, weights, open_sink(output), how)
+
+
+def classify(
+    features: pd.DataFrame,
+    weights: pd.DataFrame,
+    *,
+    missing: MissingPolicy = "error",
+    probabilities: bool = False,
+    margin: bool = False,
+    scores: bool = True,
+    threshold: float | None = None,
+    transpose: bool = False,
+    auto_transpose: bool = False,
+    strict: bool = False,
+    keep_cols: Sequence[str] = (),
+    intercept: str | None = None,
+    no_intercept: bool = False,
+) -> pd.DataFrame:
+    """Score rows and name the best category of each.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_rows, n_features)
+        One row an item; the index holds the labels.
+    weights : DataFrame of shape (n_features, n_categories)
+        One row a feature, named in the index, and one column a category; a row named as an
+        intercept is added to the product.
+    missing : {"error", "skip", "zero", "keep"}
+        What a missing value means: refuse; leave the row out; read it as 0; score it NaN.
+    probabilities, margin, scores : bool
+        Which columns the result has besides the prediction.
+    threshold : float, optional
+        A best score (or probability, with `probabilities`) under it gives no prediction.
+    transpose, auto_transpose : bool
+        Transpose the weights; do so when names or shapes leave no doubt.
+    strict : bool
+        Refuse feature columns that the weights do not know.
+    keep_cols : sequence of str
+        Columns carried into the result unchanged.
+    intercept : str, optional
+        Name of the intercept row.
+    no_intercept : bool
+        Take a row named as an intercept for a plain feature.
+
+    Returns
+    -------
+    DataFrame
+        With the features' index: kept columns, a score a category, ``prediction``,
+        ``probability_<category>``, ``margin``. Without a prediction it is missing.
+
+    Raises
+    ------
+    PlanError
+        Shapes or names do not line up, or two columns of the result would have one name.
+    InputError
+        A value is missing or not a number, or a row's scores overflow.
+    UsageError
+        `missing` is none of the four.
+
+    Notes
+    -----
+    The numbers that pandas gives an axis by itself are no names, so such features are matched by
+    position; as soon as the columns or the weights' rows are numbered otherwise, by number.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> films = pd.DataFrame({"action": [5, 1], "comedy": [2, 5]}, index=["Thunder", "Umbrella"])
+    >>> genres = pd.DataFrame({"adventure": [1.1, 0.2], "romance": [0.1, 1.2]},
+    ...                       index=["action", "comedy"])
+    >>> classify(films, genres)
+              adventure  romance prediction
+    Thunder         5.9      2.9  adventure
+    Umbrella        2.1      6.1    romance
+    """
+    from matscore.commands.frames import (
+        carry_index,
+        check_missing,
+        plan_frames,
+        read_model,
+        run_to_frame,
+    )
+
+    check_missing(missing)
+    align = PlanOptions(
+        transpose=transpose,
+        auto_transpose=auto_transpose,
+        strict=strict,
+        keep_cols=tuple(map(str, keep_cols)),
+        intercept=intercept,
+        no_intercept=no_intercept,
+    )
+    plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
+    write = OutputOptions(scores=scores, margin=margin)
+    command = ClassifyCommand(ScoreOptions(probabilities, threshold), write)
+    command.make_output(plan, "csv")
+    work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
+    found = run_to_frame(work, features, plan, missing)
+    return carry_index(found, features, kept=plan.kept_columns)
+
+
+@dataclass(frozen=True)
+class ScoreTally:
+    """Counts of scored rows.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        In the weights' order.
+    n_ties, n_missing, n_empty : int
+        Rows that tie, that have a missing value, that have no prediction.
+    won : ndarray of shape (n_categories,), int64
+        Rows that each category won.
+    statistics : ScoreStatistics or None
+        Where they are asked for.
+    """
+
+    NAMES: ClassVar = ("rows_tied", "rows_missing", "rows_without_prediction", "rows_a_category")
+
+    categories: tuple[str, ...]
+    n_ties: int
+    n_missing: int
+    n_empty: int
+    won: NDArray[np.int64]
+    statistics: ScoreStatistics | None = None
+
+    def __add__(self, other: ScoreTally) -> ScoreTally:
+        statistics = None
+        if self.statistics is not None and other.statistics is not None:
+            statistics = self.statistics + other.statistics
+        return ScoreTally(
+            self.categories,
+            self.n_ties + other.n_ties,
+            self.n_missing + other.n_missing,
+            self.n_empty + other.n_empty,
+            self.won + other.won,
+            statistics,
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows that each category won, in the weights' order."""
+        return dict(zip(self.categories, self.won.tolist(), strict=True))
+
+    def facts(self) -> dict[str, Any]:
+        """Return the counts by their names in the report."""
+        values = (self.n_ties, self.n_missing, self.n_empty, self.counts)
+        return dict(zip(self.NAMES, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Classify:
+    """The work of ``classify``."""
+
+    model: Model
+    options: ScoreOptions
+    columns: ScoreColumns
+    gather: tuple[Gather, ...] = ()
+
+    def zero(self) -> ScoreTally:
+        """Return the counts of no rows."""
+        categories, statistics = self.model.categories, None
+        if self.gather:
+            from matscore.numerics.statistics.scores import gather_nothing
+
+            statistics = gather_nothing(self.model, self.gather)
+        return ScoreTally(categories, 0, 0, 0, np.zeros(len(categories), np.int64), statistics)
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        n_categories = len(self.model.categories)
+        n_held = n_categories * (8 if self.options.probabilities else 3) // 2
+        return n_held, len(self.columns.pairs)
+
+    def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
+        """Return the counts that gave these facts."""
+        n_ties, n_missing, n_empty, counts = (facts[name] for name in ScoreTally.NAMES)
+        won = np.array([counts[name] for name in self.model.categories], dtype=np.int64)
+        return ScoreTally(self.model.categories, n_ties, n_missing, n_empty, won)
+
+    def apply(self, rows: Rows) -> ScoredRows:
+        """Score rows and name the best category of each."""
+        scored = score_rows(self.model, rows.features, rows.n_rows, self.options)
+        return ScoredRows(self, rows, scored, find_overflow(scored))
+
+
+def find_overflow(scored: Scored) -> list[Fault]:
+    """Return the rows whose scores overflow."""
+    return [Fault(row, *OVERFLOW) for row in np.flatnonzero(scored.decision.overflow).tolist()]
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """The outcome of ``classify``."""
+
+    work: Classify
+    rows: Rows
+    scored: Scored
+    faults: list[Fault]  # rows whose scores overflow
+
+    def tally(self) -> ScoreTally:
+        """Count the rows."""
+        decision, missing = self.scored.decision, self.rows.has_missing
+        categories, statistics = self.work.model.categories, None
+        if gather := self.work.gather:
+            from matscore.numerics.statistics.scores import gather_scores
+
+            rows = self.rows
+            statistics = gather_scores(
+                list(rows.features), self.scored, rows.numbers, rows.labels, gather
+            )
+        return ScoreTally(
+            categories,
+            int(decision.tied.sum()),
+            0 if missing is None else int(missing.sum()),
+            int((decision.best < 0).sum()),
+            np.bincount(decision.best[decision.best >= 0], minlength=len(categories)),
+            statistics,
+        )
+
+    def frame(self) -> Frame:
+        """Return the score table."""
+        return make_frame(self.work.columns, self.rows.labels, self.rows.texts, self.scored)
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return the first rows, with the highest cells of each marked, both of a tie."""
+        marks = self.scored.mark_ties(self.work.model, n_rows)
+        features = self.scored.features[:, :n_rows].copy()
+        return Preview(self.frame().head(n_rows), marks, self.work, features)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyTop(Classify):
+    """The work of ``classify --top-k``."""
+
+    k: int
+    ranks: RankColumns
+    names: Texts  # the categories
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        n_held, _ = super().values_a_row()
+        return 2 * n_held, self.k * len(self.ranks.pairs)
+
+    def apply(self, rows: Rows) -> TopRows:
+        """Score rows and rank the categories of each."""
+        scored = score_rows(self.model, rows.features, rows.n_rows, self.options)
+        ranking = scored.rank(self.model, self.k, self.options.threshold)
+        return TopRows(self, rows, scored, find_overflow(scored), ranking)
+
+
+@dataclass(frozen=True)
+class TopRows(ScoredRows):
+    """The outcome of ``classify --top-k``."""
+
+    work: ClassifyTop
+    ranking: Ranking
+
+    def frame(self) -> Frame:
+        """Return the long table."""
+        there = self.ranking.places >= 0
+        row, _ = np.nonzero(there)
+        chosen, scored = self.ranking.places[there], self.scored
+        numbers: list[Floats] = [scored.scores[chosen, row]] * self.work.ranks.scores
+        if scored.probabilities is not None:
+            numbers.append(scored.probabilities[chosen, row])
+        missing = self.rows.has_missing
+        undefined = np.zeros(self.rows.n_rows, dtype=bool) if missing is None else missing
+        ranked = RankedRows(there.sum(axis=1), chosen, tuple(numbers), undefined)
+        return make_long_frame(self.work.ranks, self.rows, self.work.names, ranked)
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return the lines of the first rows."""
+        there = self.ranking.places >= 0
+        lines = np.maximum(there.sum(axis=1), 1)
+        tied = np.zeros(int(lines.sum()), dtype=bool)
+        tied[np.repeat(there.any(axis=1), lines)] = self.ranking.tied[there]
+        whole = RankedPreview(self.frame(), n_rows=self.rows.n_rows, tied=tied)
+        return whole.head(n_rows)

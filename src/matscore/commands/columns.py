@@ -1,0 +1,227 @@
+"""The columns of what is written, and the first rows of it as the screen shows them.
+
+Scores are wide (a column a category) or long (a line a rank); explanations have a line a feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.frame import Frame, Kind, Labels, list_cells, take
+from matscore.kernel import Choices, Column, Floats, Masked, Texts
+from matscore.numerics.scores import Scored
+from matscore.run.work import Preview, Rows
+
+
+@dataclass(frozen=True)
+class ScoreColumns:
+    """The columns of a score table."""
+
+    label_name: str
+    kept_names: tuple[str, ...]
+    categories: tuple[str, ...]
+    numbered: bool = False  # whether labels are row numbers
+    scores: bool = True
+    prediction: bool = True
+    probabilities: bool = False
+    margin: bool = False
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the score columns; none when they are left out."""
+        return self.categories if self.scores else ()
+
+    @property
+    def probability_names(self) -> tuple[str, ...]:
+        """Names of the probability columns."""
+        return tuple(f"probability_{c}" for c in self.categories) if self.probabilities else ()
+
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure; marks are of the first of them."""
+        return self.score_names, self.probability_names
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
+        texts = ("prediction",) * self.prediction
+        last = [*self.probability_names, *("margin",) * self.margin]
+        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
+        found += [(name, "text") for name in self.kept_names]
+        found += [(name, "number") for name in self.score_names]
+        found += [(name, "text") for name in texts]
+        return [*found, *((name, "number") for name in last)]
+
+
+@dataclass(frozen=True)
+class RankColumns:
+    """The columns of a long table."""
+
+    label_name: str
+    kept_names: tuple[str, ...]
+    chosen_name: str  # of the column that says what has the rank
+    numbered: bool = False  # whether labels are row numbers
+    scores: bool = True
+    probabilities: bool = False
+
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """Names of the columns of scores and probabilities."""
+        return ("score",) * self.scores + ("probability",) * self.probabilities
+
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure."""
+        return tuple((name,) for name in self.number_names)
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
+        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
+        found += [(name, "text") for name in self.kept_names]
+        found += [("rank", "whole"), (self.chosen_name, "text")]
+        return [*found, *((name, "number") for name in self.number_names)]
+
+
+@dataclass(frozen=True)
+class ExplainColumns:
+    """The columns of an explanation: one line a feature."""
+
+    label_name: str
+    numbered: bool = False  # whether labels are row numbers
+    versus: bool = False  # whether there is a second category, whose score is taken away
+
+    @property
+    def shaded(self) -> tuple[tuple[str, ...], ...]:
+        """Columns whose numbers are shaded by one measure."""
+        return (("contribution",),)
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
+        texts = ["category", *("versus",) * self.versus, "feature"]
+        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
+        found += [(name, "text") for name in texts]
+        return [*found, *((name, "number") for name in ("value", "weight", "contribution"))]
+
+
+@dataclass(frozen=True)
+class RankedRows:
+    """What has which rank, row after row."""
+
+    counts: NDArray[np.int64]  # (n_rows,): ranks a row
+    chosen: NDArray[np.int64]  # (counts.sum(),): indices of what has them, best first
+    numbers: tuple[Floats, ...]  # of that shape: the columns `RankColumns.number_names`
+    undefined: NDArray[np.bool_]  # (n_rows,): rows without scores
+
+
+@dataclass(frozen=True)
+class RankedPreview(Preview):
+    """The first rows of an output in the long form."""
+
+    n_rows: int = 0  # their lines are more
+    tied: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))  # (n_lines,)
+    scores: Floats | None = None  # (n_rows, n): all their scores, where they are few
+
+    def head(self, n_rows: int) -> RankedPreview:
+        """Return the first rows."""
+        if n_rows >= self.n_rows:
+            return self
+        starts = np.flatnonzero(self._begins())
+        n_lines = int(starts[n_rows])
+        scores = None if self.scores is None else self.scores[:n_rows]
+        frame, tied = self.frame.head(n_lines), self.tied[:n_lines]
+        return RankedPreview(frame, n_rows=n_rows, tied=tied, scores=scores)
+
+    def take_rows(self, n_rows: int) -> tuple[Frame, int]:
+        """Return the lines of the first rows, and how many rows they are."""
+        head = self.head(n_rows)
+        return head.frame, head.n_rows
+
+    def _begins(self) -> NDArray[np.bool_]:
+        """Mark the lines that are the first of a row."""
+        if "rank" not in self.frame.columns:
+            return np.ones(self.frame.height, dtype=bool)
+        return np.array([rank in (1, None) for rank in list_cells(self.frame["rank"])])
+
+
+@dataclass(frozen=True)
+class ExplainedRow:
+    """A row as the screen shows it, beside the category that it is compared with."""
+
+    label: str | int
+    category: str | None  # None where there is nothing to explain
+    score: float
+    rival: str | None  # None where there is nothing to compare with
+    rival_score: float
+    tied: bool  # whether the category is the prediction, and tied
+    entries: list[int]  # of its lines; see `Contributions`
+    names: list[str]
+    values: list[float]
+    weights: list[float]
+    contributions: list[float]
+    differences: list[float]  # from the rival's; none where the contributions are differences
+
+
+@dataclass(frozen=True)
+class ExplainPreview(Preview):
+    """The first explained rows; each has several rows of the frame."""
+
+    rows: tuple[ExplainedRow, ...] = ()
+
+    def take_rows(self, n_rows: int) -> tuple[Frame, int]:
+        """Return the lines of the first rows, and how many rows they are."""
+        rows = self.rows[:n_rows]
+        return self.frame.head(sum(len(row.entries) for row in rows)), len(rows)
+
+
+def make_frame(
+    columns: ScoreColumns, labels: Labels, kept: Iterable[Texts], scored: Scored
+) -> Frame:
+    """Put scored rows into the columns of a score table."""
+    made: dict[str, Column] = {columns.label_name: labels}
+    made |= dict(zip(columns.kept_names, kept, strict=True))
+    if columns.scores:
+        made |= zip(columns.score_names, scored.scores, strict=True)
+    if columns.prediction:
+        best = scored.decision.best.astype(np.int32)
+        made["prediction"] = Choices(best, Texts.from_strings(columns.categories))
+    if scored.probabilities is not None:
+        made |= zip(columns.probability_names, scored.probabilities, strict=True)
+    if columns.margin:
+        made["margin"] = scored.decision.margin
+    return Frame(made)
+
+
+def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: RankedRows) -> Frame:
+    """Write what has which rank, a line a rank; `names` are what the indices stand for.
+
+    A row of which nothing has a rank still has a line: nothing disappears. Its rank is empty, and
+    its score too, or NaN where it has none.
+    """
+    lines = np.maximum(ranked.counts, 1)
+    starts = np.cumsum(lines) - lines
+    row = np.repeat(np.arange(rows.n_rows), lines)
+    there = (ranked.counts > 0)[row]
+    chosen = np.full(len(row), -1, np.int32)
+    chosen[there] = ranked.chosen
+    made: dict[str, Column] = {columns.label_name: take(rows.labels, row)}
+    kept = zip(columns.kept_names, rows.texts, strict=True)
+    made |= {name: texts.take(row) for name, texts in kept}
+    made["rank"] = _blank(np.arange(1, len(row) + 1) - starts[row], there)
+    made[columns.chosen_name] = Choices(chosen, names)
+    for name, values in zip(columns.number_names, ranked.numbers, strict=True):
+        numbers = np.full(len(row), np.nan)
+        numbers[there] = values
+        made[name] = _blank(numbers, there | ranked.undefined[row])
+    return Frame(made)
+
+
+def _blank(values: NDArray[np.int64] | Floats, there: NDArray[np.bool_]) -> Column:
+    """Return values with nothing where none is."""
+    return values if there.all() else Masked(values, ~there)

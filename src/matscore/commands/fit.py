@@ -1,0 +1,490 @@
+"""``fit``: weights from rows whose targets are known."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from matscore.commands.learn import Learn, Targets, learn, settle_targets
+from matscore.commands.sinks import open_sink
+from matscore.errors import InputError, MisfitError, UsageError
+from matscore.names import quote_names
+from matscore.numerics.learn import Learned, settle_method
+from matscore.options import (
+    ColumnOptions,
+    FitOptions,
+    Format,
+    Method,
+    PathLike,
+    ReadOptions,
+    RejectOptions,
+    RunOptions,
+)
+from matscore.plan.learning import (
+    FeatureColumns,
+    Sample,
+    check_header,
+    name_intercept,
+    sort_columns,
+)
+from matscore.read.columnar import require_pyarrow
+from matscore.read.parse import Layout
+from matscore.read.sample import sample_table
+from matscore.read.source import SourceFacts
+from matscore.read.table import Table, open_table
+from matscore.run.budget import fit_budget
+from matscore.run.job import Job
+from matscore.run.paired import PairedTable, pair_table
+from matscore.run.parts import Part
+from matscore.run.paths import format_of
+from matscore.run.run import OneOutput, Stream
+from matscore.run.summary import Progress, Totals
+from matscore.run.work import Settings
+from matscore.write.deliver import BinaryFile
+from matscore.write.weights import write_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FORMATS = ("csv", "tsv", "parquet", "arrow")
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """What a run of ``fit`` did.
+
+    Attributes
+    ----------
+    columns : FeatureColumns
+        What the columns of the features were taken for.
+    inputs : tuple of SourceFacts
+        The features, then the targets where they have a file of their own.
+    n_rows, n_rejected : int
+        Rows learned from; rows set aside.
+    learned : Learned
+        The weights, and their worth.
+    warnings : tuple of str
+        What a person should know before they are used.
+    """
+
+    NAMES: ClassVar = ("fit",)
+
+    columns: FeatureColumns
+    inputs: tuple[SourceFacts, ...]
+    n_rows: int
+    n_rejected: int
+    learned: Learned
+    warnings: tuple[str, ...]
+
+    def facts(self) -> dict[str, object]:
+        """Return what was learned, but the weights, by its name in the report."""
+        return {"fit": self.learned.describe()}
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        """The three matrices, as they would be multiplied."""
+        n_features, n_targets = self.learned.weights.shape
+        return {
+            "features": [self.n_rows + self.n_rejected, n_features],
+            "weights": [n_features, n_targets],
+            "scores": [self.n_rows, n_targets],
+        }
+
+    @property
+    def tally(self) -> FitSummary:
+        """Itself: it has the counts."""
+        return self
+
+
+def fit_file(
+    features: PathLike,
+    targets: PathLike | None = None,
+    output: PathLike | BinaryFile | None = None,
+    *,
+    fit: FitOptions = FitOptions(),
+    columns: ColumnOptions = ColumnOptions(),
+    form: Format | None = None,
+    read: ReadOptions = ReadOptions(),
+    rejects: RejectOptions = RejectOptions(),
+    run: RunOptions = RunOptions(),
+    on_facts: Callable[[tuple[str, ...]], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> FitSummary:
+    """Learn weights from rows whose targets are known.
+
+    Least squares and ridge read the rows once, in memory that does not grow with their number, and
+    give the same bits for any chunk size and number of jobs; logistic regression holds all rows.
+
+    Parameters
+    ----------
+    features : str or Path
+        File with one row an item and one column a feature.
+    targets : str, Path or None
+        File with the same rows: numeric columns to reproduce, or one column of categories. Where
+        both files have labels, they must be the same in the same order.
+    output : str, Path, binary file or None
+        Where the weights go, with a header and full precision: a path is written whole or not at
+        all; None only learns.
+    fit : FitOptions
+        How they are learned.
+    columns : ColumnOptions
+        Which columns of the features are what.
+    form : str or None
+        ``csv``, ``tsv``, ``parquet`` or ``arrow``; None takes it from the output's ending, or CSV.
+    read : ReadOptions
+        How inputs are read; a missing value cannot be kept, and a missing target is never 0.
+    rejects, run, on_progress
+        As in `matscore.classify_file`.
+    on_facts : callable, optional
+        Called with sentences worth knowing, before the first row is read.
+
+    Returns
+    -------
+    FitSummary
+        Whose `learned` has the weights.
+
+    Raises
+    ------
+    MisfitError
+        Columns do not serve what they are for.
+    InputError
+        A bad row, or too many of them; a row of the targets has another label.
+    MissingExtraError
+        Logistic regression needs scikit-learn.
+    FileError, OutputError, UsageError
+        A file cannot be read or written; arguments contradict each other.
+
+    Examples
+    --------
+    >>> target = ColumnOptions(target=("petal_width",), drop_cols=("species",))
+    >>> learned = fit_file("sample_data/iris.csv", columns=target).learned
+    >>> learned.features, learned.targets
+    (('sepal_length', 'sepal_width', 'petal_length'), ('petal_width',))
+    >>> round(float(learned.r2[0]), 4)
+    0.9379
+    """
+    _check_arguments(targets, fit, columns, read)
+    inputs = (str(features), *(() if targets is None else (str(targets),)))
+    # The rows are reduced as they come, and what is known of them is added up here.
+    how = Settings(read, rejects=rejects, run=replace(run, engine="local"), on_progress=on_progress)
+    sink = open_sink(output)
+    if not isinstance(sink, OneOutput):
+        raise UsageError("weights are one file", "name it with --output")
+    sink.check(inputs, how)
+    form = _find_format(output, form)
+    with contextlib.ExitStack() as stack:
+        data = _open_data(stack, inputs, fit, columns, how)
+        is_categories = data.target.is_categories
+        method, alpha = settle_method(fit, categories=is_categories)
+        if on_facts is not None:
+            on_facts(_list_facts(data))
+        job = data.make_job(method, how)
+        settled = fit_budget(how.run, [data.table], [job])
+        totals = Totals(job.work.zero(), rejects)
+        how, part = replace(how, run=settled), Part(data.table)
+        stream = Stream(inputs, [part], [job], None, how, totals, data.paired)
+        facts = tuple(sink.collect(stack, stream))
+        if data.paired is not None:
+            facts = (*facts, data.paired.table.source.facts())
+        names, order = data.columns.feature_names, data.columns.file_order
+        learned = learn(
+            totals.tally, names, order, method, alpha, fit, inputs[0], categories=is_categories
+        )
+        if sink.out is not None:
+            rows, weights = learned.stack(name_intercept(names))
+            write_weights(rows, learned.targets, weights, sink.out, form)
+        warnings = (*filter(None, [data.target.warning]), *learned.warnings)
+        n_rows, n_rejected = totals.n_rows, totals.n_rejected
+        return FitSummary(data.columns, facts, n_rows, n_rejected, learned, warnings)
+
+
+def _check_arguments(
+    targets: PathLike | None, fit: FitOptions, columns: ColumnOptions, read: ReadOptions
+) -> None:
+    fit.check()
+    if (targets is None) == (not columns.target):
+        what = "there is nothing to learn" if targets is None else "the targets are given twice"
+        raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
+    if columns.no_id_col and columns.id_col is not None:
+        raise UsageError("--id-col and --no-id-col contradict each other", "give one of them")
+    if read.missing == "keep":
+        hint = "say --missing skip or zero"
+        raise UsageError("nothing can be learned from a missing value that is kept", hint)
+
+
+def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
+    named = format_of(output) if isinstance(output, PathLike) else None
+    form = asked or named or "csv"
+    if form not in _FORMATS:
+        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(_FORMATS)}")
+    if form in ("parquet", "arrow"):
+        require_pyarrow()
+    return form
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The inputs, open: what each column is for."""
+
+    table: Table
+    columns: FeatureColumns
+    target: Targets
+    paired: PairedTable | None  # the targets, where they have a table of their own
+
+    def make_job(self, method: Method, how: Settings) -> Job:
+        """Return what to do with the rows."""
+        read, target, columns = how.read, self.target, self.columns
+        inside = target.columns if self.paired is None else ()
+        work = Learn(
+            self.table.path,
+            len(columns.feature_columns),
+            () if target.is_categories else target.names,
+            inside,
+            method != "logistic",
+            read.missing_values,
+            read.missing == "skip",
+            read.missing == "zero",
+        )
+        layout = Layout(
+            self.table.names,
+            self.table.width,
+            columns.label_column,
+            inside if target.is_categories else (),
+            (*columns.feature_columns, *(() if target.is_categories else inside)),
+            self.table.delimiter,
+            read.decimal,
+            "keep" if read.missing == "zero" else read.missing,  # a missing target is not 0
+            read.missing_values,
+            "--missing skip leaves the row out, zero reads 0",
+        )
+        return Job(layout, work, None, how.rejects.on_error)
+
+
+def _open_data(
+    stack: contextlib.ExitStack,
+    inputs: tuple[str, ...],
+    fit: FitOptions,
+    columns: ColumnOptions,
+    how: Settings,
+) -> _Data:
+    def open_input(path: str) -> Table:
+        table = open_table(path, how.read, checksum=how.run.checksum)
+        stack.callback(table.close)
+        return table
+
+    table = open_input(inputs[0])
+    sample = sample_table(table, how.read)
+    check_header(sample, (columns.id_col, *columns.target, *columns.drop_cols))
+    if len(inputs) == 1:
+        found = sort_columns(sample, columns)
+        return _Data(table, found, settle_targets(sample, found.target_columns, fit), None)
+    other = open_input(inputs[1])
+    found = sort_columns(sample, _share_labels(sample, other, columns))
+    asked: list[Targets] = []
+    paired = pair_table(
+        other,
+        how.read,
+        partial(_choose_targets, fit, asked),
+        label_name=found.label_name,
+        stops=how.rejects.on_error == "fail",
+        no_id_col=columns.no_id_col,
+    )
+    return _Data(table, found, asked[0], paired)
+
+
+def _share_labels(sample: Sample, other: Table, columns: ColumnOptions) -> ColumnOptions:
+    """Take first columns of one name for the labels of both, unless something else is said."""
+    names, theirs = sample.names or (), other.names or ()
+    if columns.id_col is not None or columns.no_id_col or min(len(names), len(theirs)) < 2:
+        return columns
+    return replace(columns, id_col=names[0]) if names[0] == theirs[0] else columns
+
+
+def _choose_targets(
+    fit: FitOptions, asked: list[Targets], sample: Sample, label: int | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Settle what a table of targets holds; return its columns of text and of numbers."""
+    columns = tuple(i for i in range(sample.width) if i != label)
+    if not columns:
+        raise MisfitError(sample.path, "there is no column of targets")
+    target = settle_targets(sample, columns, fit)
+    asked.append(target)
+    return (columns, ()) if target.is_categories else ((), columns)
+
+
+def _list_facts(data: _Data) -> tuple[str, ...]:
+    facts = [*data.columns.facts, f"the features: {quote_names(data.columns.named_in_file_order)}"]
+    if data.paired is not None and not data.paired.labelled:
+        path = data.paired.table.path
+        facts.append(f"the rows of {path} are matched by position, as a file has no labels")
+    return tuple(facts)
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Weights that were learned, and what can be said of their worth.
+
+    Attributes
+    ----------
+    weights : DataFrame of shape (n_features, n_targets)
+        As `classify` takes them: features in the index, the intercept last.
+    learned : Learned
+        The rest: rank, condition, collinear features, R², accuracy, warnings.
+    """
+
+    weights: pd.DataFrame
+    learned: Learned
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before the weights are used."""
+        return self.learned.warnings
+
+
+def fit(
+    features: pd.DataFrame,
+    targets: str | pd.Series[Any] | pd.DataFrame,
+    *,
+    method: Method | None = None,
+    alpha: float | None = None,
+    intercept: bool | None = None,
+    standardize: bool = False,
+    categories: bool | None = None,
+    missing: Literal["error", "skip", "zero"] = "error",
+) -> FitResult:
+    """Learn weights from rows whose targets are known.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_rows, n_features)
+        One row an item; the index holds the labels.
+    targets : str, Series or DataFrame
+        What is learned: a column of the features; or numbers to reproduce, or one column of
+        categories, with the features' index.
+    method : {"least-squares", "ridge", "logistic"}, optional
+        Without it least squares for numbers, logistic regression for categories.
+    alpha : float, optional
+        Penalty of ridge and logistic regression (``1 / C``); 1 without it.
+    intercept : bool, optional
+        Whether to fit one; without it, one is fitted unless least squares or ridge have no more
+        rows than features.
+    standardize : bool
+        Whether to learn on standardised features; the weights are for the features as they are.
+    categories : bool, optional
+        Whether the target holds categories; without it, a column that is no numbers does.
+    missing : {"error", "skip", "zero"}
+        What a missing feature means; a missing target is refused, or left out with ``"skip"``.
+
+    Returns
+    -------
+    FitResult
+        The same weights that the command finds.
+
+    Raises
+    ------
+    MisfitError, UsageError
+        Columns do not serve what they are for; arguments contradict each other.
+    InputError
+        A value is missing or not a number; the targets have another index.
+    MissingExtraError
+        Logistic regression needs scikit-learn.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> films = pd.DataFrame({"action": [5, 1], "comedy": [2, 5]})
+    >>> fit(films, pd.Series([5.9, 2.1], name="adventure")).weights.round(9)
+            adventure
+    action        1.1
+    comedy        0.2
+    """
+    import pandas as pd
+
+    from matscore.commands.frames import Typed, run_typed, take_numbers, take_texts
+
+    options = FitOptions(method, alpha, intercept, standardize, categories)
+    options.check()
+    if missing not in ("error", "skip", "zero"):
+        raise UsageError(f"missing cannot be {missing!r}", "say one of error, skip, zero")
+    table, features = _pick_targets(features, targets)
+    is_categories = _are_categories(table, options)
+    chosen, penalty = settle_method(options, categories=is_categories)
+    names, order = _sort_names(features)
+    if missing != "skip" and (gone := table.isna().any(axis=1).to_numpy()).any():
+        hint = 'missing="skip" leaves such rows out'
+        raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
+    numbers = [] if is_categories else [take_numbers(table, i) for i in range(table.shape[1])]
+    texts = [take_texts(table.iloc[:, 0])] if is_categories else []
+    hint = 'missing="zero" or "skip" takes the row'
+    typed = Typed(features, order, numbers=numbers, texts=texts, missing_hint=hint)
+    work = Learn(
+        "features",
+        len(order),
+        () if is_categories else tuple(map(str, table.columns)),
+        (),
+        chosen != "logistic",
+        (),
+        skips=True,
+        fills=missing == "zero",
+    )
+    tally = run_typed(work, typed, "keep" if missing == "zero" else missing)
+    in_file_order = sorted(range(len(order)), key=order.__getitem__)
+    learned = learn(
+        tally, names, in_file_order, chosen, penalty, options, "features", categories=is_categories
+    )
+    rows, weights = learned.stack(name_intercept(learned.features))
+    frame = pd.DataFrame(weights, index=list(rows), columns=list(learned.targets))
+    return FitResult(frame, learned)
+
+
+def _pick_targets(
+    features: pd.DataFrame, targets: str | pd.Series[Any] | pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the targets, and the features without them."""
+    import pandas as pd
+
+    from matscore.commands.frames import check_index, pick_column
+
+    if isinstance(targets, pd.DataFrame):
+        check_index(features, targets.index, "targets")
+        return targets, features
+    column, features = pick_column(features, targets, "targets")
+    return column.to_frame("target" if column.name is None else column.name), features
+
+
+def _are_categories(table: pd.DataFrame, options: FitOptions) -> bool:
+    import pandas as pd
+
+    is_number = [
+        pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+        for dtype in table.dtypes
+    ]
+    found = not all(is_number) if options.categories is None else options.categories
+    found = found or options.method == "logistic"
+    if found and table.shape[1] != 1:
+        names = quote_names([str(name) for name in table.columns])
+        raise MisfitError(
+            "targets", f"several columns of categories: {names}", "learn them one by one"
+        )
+    return found
+
+
+def _sort_names(features: pd.DataFrame) -> tuple[tuple[str, ...], list[int]]:
+    """Return the features in canonical order: their names and their places."""
+    from matscore.commands.frames import is_numbered_by_pandas
+
+    columns = features.columns
+    n_features = len(columns)
+    if not n_features:
+        raise MisfitError("features", "there are no features", "give it one column a feature")
+    if is_numbered_by_pandas(columns):
+        return tuple(f"x{i}" for i in range(1, n_features + 1)), list(range(n_features))
+    names = [str(name) for name in columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        what = f"a feature is there more than once: {quote_names(twice)}"
+        raise MisfitError("features", what, "rename one or take it out")
+    order = sorted(range(n_features), key=names.__getitem__)
+    return tuple(names[i] for i in order), order

@@ -1,0 +1,345 @@
+"""``recommend``: the best items for each user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from matscore.commands.columns import RankColumns
+from matscore.commands.sinks import open_sink
+from matscore.commands.users import (
+    MatrixColumns,
+    Recommend,
+    RecommendTally,
+    ScoreItems,
+    Seen,
+    read_seen,
+)
+from matscore.errors import PlanError, UsageError
+from matscore.frame import read_numbers
+from matscore.kernel import Choices, Items, Texts
+from matscore.model import MOST_BYTES, Weights, load_items
+from matscore.options import (
+    Format,
+    Metric,
+    MissingPolicy,
+    OutputOptions,
+    PathLike,
+    PlanOptions,
+    ReadOptions,
+    RecommendOptions,
+    RejectOptions,
+    RunOptions,
+)
+from matscore.plan import Plan, require_fit
+from matscore.read.source import SourceFacts
+from matscore.run.run import run as run_command
+from matscore.run.summary import Progress, Summary
+from matscore.run.work import DEFAULTS, Command, Settings, Work, make_output_spec
+from matscore.write.deliver import BinaryFile
+from matscore.write.encode import OutputSpec
+from matscore.write.spill import explain_lack
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from matscore.frame import Frame
+
+_USERS_A_CHUNK = 512
+_CELLS_A_CHUNK = 2**22
+_BYTES_A_CELL = 12
+_MOST_CHUNK_BYTES = 4 * 2**20
+_LEAST_BYTES = 2**14
+
+
+@dataclass(frozen=True)
+class RecommendCommand(Command):
+    """The best items of each user, or with `matrix` the scores of all items."""
+
+    how: Settings = DEFAULTS
+    metric: Metric = "dot"
+    recommend: RecommendOptions = RecommendOptions()
+    write: OutputOptions = OutputOptions()
+    exclude: str | None = None
+    matrix: bool = False
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The pairs that are left out."""
+        return () if self.exclude is None else (self.exclude,)
+
+    def check_options(self) -> None:
+        """Refuse options without a meaning."""
+        self.recommend.check()
+        if self.metric not in get_args(Metric):
+            raise UsageError(f"metric cannot be {self.metric!r}", "say dot or cosine")
+
+    def load(self, path: str, read: ReadOptions, *, checksum: bool) -> Weights:
+        """Read the items, a third of the memory in it and the rest in a temporary file."""
+        asked = self.how.run.memory_bytes
+        most_bytes = MOST_BYTES if asked is None else asked // 3
+        return load_items(path, read, checksum=checksum, most_bytes=most_bytes)
+
+    def take_model(self, plan: Plan, weights: Weights) -> Items:
+        """Hold the items, once for all files of users: what was read is gone after that."""
+        if weights.is_gone:
+            what = f"{plan.features.path} meets the items in another way than the files before it"
+            raise PlanError(replace(plan, problem=what, hint="do the files one by one"))
+        spill = weights.spilled is not None
+        items = Items(len(plan.weights_index), cosine=self.metric == "cosine", spill=spill)
+        try:
+            for rows in weights.take_items(plan):
+                items.add(rows)
+        except OSError as error:
+            raise explain_lack(error) from error
+        return items
+
+    def make_output(self, plan: Plan, form: Format) -> OutputSpec:
+        """Return the columns of ranks, or one an item."""
+        columns = self._matrix_columns(plan) if self.matrix else self._rank_columns(plan)
+        return make_output_spec(plan, columns, self.write, form)
+
+    def make_work(self, plan: Plan, model: Items) -> Work:
+        """Return what finds the best items, or scores all of them."""
+        if self.matrix:
+            return ScoreItems(model, self._matrix_columns(plan))
+        seen, how = None, self.how
+        if self.exclude is not None:
+            checksum = how.run.checksum
+            seen = read_seen(self.exclude, how.read, plan.categories, checksum=checksum)
+        return self.rank(plan, model, seen)
+
+    def rank(self, plan: Plan, items: Items, seen: Seen | None) -> Recommend:
+        """Return what finds the best items."""
+        labels, columns = Texts.from_strings(plan.categories), self._rank_columns(plan)
+        return Recommend(items, labels, self.recommend, columns, seen, self.how.run.gather)
+
+    def suggest_chunk(self, plan: Plan) -> int:
+        """Return the bytes of a chunk: few users where there is much to do for each of them."""
+        n_items, width = len(plan.categories), plan.features.width
+        n_users = _CELLS_A_CHUNK // max(n_items, 1) if self.matrix else _USERS_A_CHUNK
+        if not self.matrix and n_items * _USERS_A_CHUNK < _CELLS_A_CHUNK:
+            n_users = _CELLS_A_CHUNK // n_items
+        return min(max(n_users * width * _BYTES_A_CELL, _LEAST_BYTES), _MOST_CHUNK_BYTES)
+
+    def _matrix_columns(self, plan: Plan) -> MatrixColumns:
+        numbered = plan.label_column is None
+        return MatrixColumns(plan.label_name, plan.kept_names, plan.categories, numbered)
+
+    def _rank_columns(self, plan: Plan) -> RankColumns:
+        """Return the columns; that of items is named as in their file, if that name is free."""
+        names = plan.weights.names
+        found = names[0] if names and plan.weights_label_column and plan.transpose else ""
+        taken = {plan.label_name, *plan.kept_names, "rank", "score"}
+        if not found.strip() or found in taken:
+            found = "item"
+        numbered = plan.label_column is None
+        return RankColumns(plan.label_name, plan.kept_names, found, numbered, self.write.scores)
+
+
+def recommend_file(
+    users: PathLike,
+    items: PathLike,
+    output: PathLike | BinaryFile | None = None,
+    *,
+    metric: Metric = "dot",
+    recommend: RecommendOptions = RecommendOptions(),
+    exclude: PathLike | None = None,
+    matrix: bool = False,
+    read: ReadOptions = ReadOptions(),
+    align: PlanOptions = PlanOptions(),
+    write: OutputOptions = OutputOptions(),
+    rejects: RejectOptions = RejectOptions(),
+    run: RunOptions = RunOptions(),
+    on_plan: Callable[[tuple[Plan, ...]], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Summary[RecommendTally]:
+    """Find the best items for each user of a file.
+
+    Users and items are rows of the same features; a score is ``users @ items.T``. The users are
+    read in chunks, the items are held.
+
+    Parameters
+    ----------
+    users, items : str or Path
+        Files with one row a user, one row an item, and one column a feature.
+    output : str, Path, binary file or None
+        Where the lines go: a path is written whole or not at all; None computes the summary only.
+    metric : {"dot", "cosine"}
+        What a score is; the cosine is the product divided by the two Euclidean norms, and missing
+        where one is zero.
+    recommend : RecommendOptions
+        How many items a user, and from which score on.
+    exclude : str or Path, optional
+        File whose first two columns are pairs of user and item that are not recommended.
+    matrix : bool
+        Whether to write the scores of all items instead, one column an item.
+    read : ReadOptions
+        How inputs are read; what `missing` says is for the users, an item has no missing feature.
+    align : PlanOptions
+        How they are lined up; ``transpose`` is for items that are columns.
+    write : OutputOptions
+        What is written.
+    rejects : RejectOptions
+        What happens to bad rows of the users.
+    run : RunOptions
+        How the work is done.
+    on_plan : callable, optional
+        Is given the plan, before the first row.
+    on_progress : callable, optional
+        Is given a `Progress` after each chunk.
+
+    Returns
+    -------
+    Summary
+        Counts, and the first users of a table.
+
+    Raises
+    ------
+    PlanError
+        Shapes or names do not line up.
+    InputError
+        A bad row, or too many of them; rows before its chunk may have been written to a binary
+        file, none to a path.
+    FileError, OutputError, UsageError
+        A file cannot be read or written; arguments contradict each other.
+
+    Examples
+    --------
+    >>> summary = recommend_file("sample_data/users.csv", "sample_data/films.csv")
+    >>> summary.n_rows, summary.tally.n_pairs
+    (3, 6)
+    """
+    how = Settings(read, align.for_items(), rejects, run, on_plan, on_progress)
+    pairs = None if exclude is None else str(exclude)
+    command = RecommendCommand(how, metric, recommend, write, pairs, matrix)
+    command.check_options()
+    summary: Summary[RecommendTally] = run_command(command, users, items, open_sink(output), how)
+    seen = summary.tally.seen
+    return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
+
+
+def recommend(
+    users: pd.DataFrame,
+    items: pd.DataFrame,
+    k: int = 10,
+    *,
+    metric: Metric = "dot",
+    min_score: float | None = None,
+    exclude: pd.DataFrame | None = None,
+    missing: MissingPolicy = "error",
+    strict: bool = False,
+    transpose: bool = False,
+) -> pd.DataFrame:
+    """Find the best items for each user.
+
+    Parameters
+    ----------
+    users : DataFrame of shape (n_users, n_features)
+        One row a user; the index holds the labels.
+    items : DataFrame of shape (n_items, n_features)
+        One row an item, described by the same features; the index holds the labels.
+    k : int
+        Items a user, at most.
+    metric : {"dot", "cosine"}
+        What a score is; the cosine is the product divided by the two Euclidean norms, and missing
+        where one is zero.
+    min_score : float, optional
+        Items with a lower score are left out.
+    exclude : DataFrame, optional
+        Its first two columns are pairs of user and item that are left out.
+    missing : {"error", "skip", "zero", "keep"}
+        What a user's missing value means: refuse; leave the user out; read it as 0; recommend
+        nothing. An item's is always refused.
+    strict : bool
+        Refuse columns of the users that the items do not have.
+    transpose : bool
+        The items are columns.
+
+    Returns
+    -------
+    DataFrame
+        One row a user and rank, best first: ``user``, ``rank``, ``item``, ``score``. Scores that
+        differ by no more than rounding error tie; the first item goes first. Users to whom nothing
+        is recommended have no row.
+
+    Raises
+    ------
+    PlanError
+        Shapes or names do not line up.
+    InputError
+        A value is missing or not a number, or a user's scores overflow.
+    UsageError
+        An argument has no meaning.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> features = ["action", "drama"]
+    >>> users = pd.DataFrame([[0.9, 0.1], [0.1, 0.7]], ["Amina", "Bruno"], features)
+    >>> films = pd.DataFrame([[0.8, 0.1], [0.2, 0.8]], ["Orbit Nine", "Sunday Lunch"], features)
+    >>> recommend(users, films, k=1)
+        user  rank          item  score
+    0  Amina     1    Orbit Nine   0.73
+    1  Bruno     1  Sunday Lunch   0.58
+    """
+    from matscore.commands.frames import (
+        Typed,
+        check_missing,
+        collect_frame,
+        plan_frames,
+        take_matrix,
+    )
+
+    command = RecommendCommand(metric=metric, recommend=RecommendOptions(k, min_score))
+    command.check_options()
+    check_missing(missing)
+    align = PlanOptions(strict=strict, transpose=transpose).for_items()
+    plan = require_fit(plan_frames(users, items, align, ("users", "items")))
+    plan = replace(plan, label_name="user", kept_names=())
+    values = take_matrix(items, plan.weights.path, "feature of an item")
+    held = Items(len(plan.weights_index), cosine=metric == "cosine")
+    held.add(np.take(values if plan.transpose else values.T, list(plan.weights_index), axis=1))
+    labels = items.index if plan.transpose else items.columns
+    seen = None if exclude is None else _find_excluded(exclude, users.index, labels)
+    columns = [i - 1 for i in plan.feature_columns]
+    typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK)
+    return _make_table(collect_frame(command.rank(plan, held, seen), typed, missing), users, labels)
+
+
+def _find_excluded(exclude: pd.DataFrame, users: pd.Index[Any], items: pd.Index[Any]) -> Seen:
+    """Return the pairs whose items are known, by the users' numbers; users may share a label."""
+    import pandas as pd
+
+    if exclude.shape[1] < 2:
+        raise UsageError("exclude needs two columns", "give it users and items")
+    places = pd.Series(np.arange(len(items)), index=items)
+    item = exclude.iloc[:, 1].map(places)
+    by_user = item.dropna().astype(np.int64).groupby(exclude.iloc[:, 0]).agg(list)
+    lists = [by_user.get(user, []) for user in users]
+    starts = np.cumsum([0, *map(len, lists)])
+    chosen = np.array([i for some in lists for i in some], dtype=np.int64)
+    facts = SourceFacts("exclude", None, None, None)
+    return Seen(facts, {str(i + 1): i for i in range(len(users))}, starts, chosen)
+
+
+def _make_table(found: Frame, users: pd.DataFrame, items: pd.Index[Any]) -> pd.DataFrame:
+    """Return the lines of users to whom something is recommended, with the labels as they are."""
+    import pandas as pd
+
+    user, rank, item, score = found.columns
+    chosen = found[item]
+    if not isinstance(chosen, Choices):
+        raise TypeError("items are chosen from a list")
+    there = chosen.codes >= 0
+    places = read_numbers(found[user])[there].astype(np.int64) - 1
+    made = {
+        "user": users.index[places],
+        "rank": read_numbers(found[rank])[there].astype(np.int64),
+        "item": items.take(chosen.codes[there]),
+        "score": read_numbers(found[score])[there],
+    }
+    return pd.DataFrame(made)
