@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from matscore.commands.classify import ScoreTally, classify_file
-from matscore.commands.columns import ScoreColumns
+from matscore.commands.output import ScoreColumns
 from matscore.frame import Frame
 from matscore.kernel import Column, Texts
 from matscore.options import OutputOptions, PlanOptions, ReadOptions, ScoreOptions

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.commands.columns import ScoreColumns, make_frame
+from matscore.commands.output import ScoreColumns, make_frame
 from matscore.frame import Frame
 from matscore.kernel import Texts
 from matscore.model import Model

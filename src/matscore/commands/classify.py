@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.commands.columns import (
+from matscore.commands.output import (
     RankColumns,
     RankedPreview,
     RankedRows,
     ScoreColumns,
     make_frame,
     make_long_frame,
+    open_sink,
 )
-from matscore.commands.sinks import open_sink
 from matscore.frame import Frame
 from matscore.kernel import Floats, Ranking, Texts
 from matscore.model import Model

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.commands.classify import find_overflow
-from matscore.commands.sinks import open_sink
+from matscore.commands.output import open_sink
 from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.commands.classify import OVERFLOW
-from matscore.commands.columns import ExplainColumns, ExplainedRow, ExplainPreview
-from matscore.commands.sinks import open_sink
+from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPreview, open_sink
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_absent, take
 from matscore.kernel import Choices, Column, Masked, Texts

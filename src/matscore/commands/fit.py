@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from matscore.commands.learn import Learn, Targets, learn, settle_targets
-from matscore.commands.sinks import open_sink
+from matscore.commands.output import open_sink
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.names import quote_names
 from matscore.numerics.learn import Learned, settle_method

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from matscore.commands.columns import RankColumns
-from matscore.commands.sinks import open_sink
+from matscore.commands.output import RankColumns, open_sink
 from matscore.commands.users import (
     MatrixColumns,
     Recommend,

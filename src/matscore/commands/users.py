@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.commands.classify import OVERFLOW
-from matscore.commands.columns import RankColumns, RankedPreview, RankedRows, make_long_frame
+from matscore.commands.output import RankColumns, RankedPreview, RankedRows, make_long_frame
 from matscore.frame import Frame, Kind, Labels
 from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
 from matscore.numerics.scores import stack_features

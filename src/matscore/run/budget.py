@@ -31,21 +31,11 @@ _NAMED_BYTES = 50  # more, where each value is written with its name
 
 @dataclass(frozen=True)
 class Cost:
-    """What memory some chunk takes.
+    """What memory some chunk takes."""
 
-    Attributes
-    ----------
-    record_bytes : float
-        Bytes of a record in its file.
-    row_bytes : float
-        Bytes of memory that a row takes on its way from record to output.
-    chunk_bytes : int
-        Bytes of memory that a chunk takes without its rows.
-    """
-
-    record_bytes: float
-    row_bytes: float
-    chunk_bytes: int
+    record_bytes: float  # bytes of a record in its file
+    row_bytes: float  # bytes of memory that a row takes on its way from record to output
+    chunk_bytes: int  # bytes of memory that a chunk takes without its rows
 
 
 def fit_budget(
@@ -56,26 +46,7 @@ def fit_budget(
     held_bytes: int = 0,
     suggested: int | None = None,
 ) -> RunOptions:
-    """Settle the size of chunks and the number of threads.
-
-    Parameters
-    ----------
-    run : RunOptions
-        What is asked for; a size of chunks that is asked for is kept.
-    tables : sequence of Table
-        The inputs, open.
-    jobs : sequence of Job
-        What is done with each.
-    held_bytes : int
-        Memory of what is held beside the chunks: the weights.
-    suggested : int, optional
-        Bytes of a chunk that suit the work, when memory allows them.
-
-    Returns
-    -------
-    RunOptions
-        With `chunk_bytes` and `n_jobs`.
-    """
+    """Settle the size of chunks and the number of threads."""
     costs = [estimate_cost(table, job) for table, job in zip(tables, jobs, strict=True)]
     names = sum(_NAME_BYTES * job.layout.width for job in jobs)
     room = (run.memory_bytes or MEMORY_BYTES) - _PROGRAM_BYTES - held_bytes - names
@@ -95,20 +66,7 @@ def fit_budget(
 
 
 def estimate_cost(table: Table, job: Job) -> Cost:
-    """Estimate what memory the chunks of a table take.
-
-    Parameters
-    ----------
-    table : Table
-        Open; its first records are looked at.
-    job : Job
-        What is done with it.
-
-    Returns
-    -------
-    Cost
-        Of a record, a row and a chunk.
-    """
+    """Estimate what memory the chunks of a table take."""
     layout = job.layout
     n_features = len(layout.feature_columns)
     n_used = n_features + len(layout.text_columns)

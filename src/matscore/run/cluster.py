@@ -47,27 +47,13 @@ class _Sent:
 
 @contextlib.contextmanager
 def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
-    """Connect to a cluster, or start one; it is closed at the end.
-
-    Raises
-    ------
-    MissingExtraError, ClusterError
-        As `open_connection`.
-    """
+    """Connect to a cluster, or start one; it is closed at the end."""
     with open_connection(run) as connection:
         yield ClusterEngine(connection, run)
 
 
 class ClusterEngine:
-    """The workers of a cluster.
-
-    Parameters
-    ----------
-    cluster : Connection
-        The cluster.
-    run : RunOptions
-        How the work is done.
-    """
+    """The workers of a cluster."""
 
     def __init__(self, cluster: Connection, run: RunOptions) -> None:
         self._cluster = cluster
@@ -90,13 +76,7 @@ class ClusterEngine:
     def write_parts(
         self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
     ) -> Results | None:
-        """Do a job on each part, which its worker writes; None where a part cannot be read there.
-
-        Raises
-        ------
-        MatscoreError
-            Of the first part at fault; those after it may be there already.
-        """
+        """Do a job on each part, which its worker writes; None where none can read a part."""
         places = [part.table.find_place() for part in parts]
         if None in places or any(part.turned is not None for part in parts):
             return None

@@ -29,25 +29,7 @@ _POLL_SECONDS = 1.0
 
 @contextlib.contextmanager
 def open_connection(run: RunOptions) -> Iterator[Connection]:
-    """Connect to a cluster, or start one of processes on this machine, and close it at the end.
-
-    Parameters
-    ----------
-    run : RunOptions
-        Where the scheduler is, or how many workers to start.
-
-    Yields
-    ------
-    Connection
-        With a worker at least.
-
-    Raises
-    ------
-    MissingExtraError
-        Dask is not installed.
-    ClusterError
-        No scheduler or no worker answers, or a worker has no matscore.
-    """
+    """Connect to a cluster, or start one of processes on this machine, and close it at the end."""
     try:
         import dask
         import distributed
@@ -88,18 +70,7 @@ def open_connection(run: RunOptions) -> Iterator[Connection]:
 
 
 class Connection:
-    """A cluster that is connected, and what it holds for a run.
-
-    Parameters
-    ----------
-    client : distributed.Client
-        The connection.
-
-    Attributes
-    ----------
-    address : str
-        The scheduler's.
-    """
+    """A cluster that is connected, and what it holds for a run."""
 
     def __init__(self, client: Client) -> None:
         self.address: str = client.scheduler.address
@@ -114,11 +85,6 @@ class Connection:
         """Wait for a worker, and compare what the workers are made of with what is here.
 
         Workers that come later are compared when they are seen.
-
-        Raises
-        ------
-        ClusterError
-            There is none, or matscore is missing there.
         """
         with self._named_errors():
             try:
@@ -150,13 +116,7 @@ class Connection:
             return self._client.submit(function, *args, pure=False, priority=priority)
 
     def wait(self, future: Future[Any]) -> Any:
-        """Return the result of a call, once it is there.
-
-        Raises
-        ------
-        ClusterError
-            The scheduler or all workers are gone. What the call raised comes out unchanged.
-        """
+        """Return the result of a call, once it is there."""
         with self._named_errors():
             while True:
                 try:

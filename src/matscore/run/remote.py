@@ -40,17 +40,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Shared:
-    """What all chunks share, and what is sent once.
+    """What all chunks share, and what is sent once."""
 
-    Attributes
-    ----------
-    work, output, on_error
-        As in `Job`.
-    """
-
-    work: Work
-    output: OutputSpec | None
-    on_error: Literal["fail", "reject"]
+    work: Work  # as in `Job`
+    output: OutputSpec | None  # as in `Job`
+    on_error: Literal["fail", "reject"]  # as in `Job`
 
     def make_job(self, layout: Layout, part: int) -> Job:
         """Return the job for one input."""
@@ -59,34 +53,18 @@ class Shared:
 
 @dataclass(frozen=True)
 class Unit:
-    """What a worker does at a time: a part of an input, or all of it.
+    """What a worker does at a time: a part of an input, or all of it."""
 
-    Attributes
-    ----------
-    path : str
-        The input as it was given, for messages.
-    part : int
-        Its number.
-    chunk_bytes : int
-        Size of the chunks it is done in.
-    """
-
-    path: str
-    part: int
-    chunk_bytes: int
+    path: str  # the input as it was given, for messages
+    part: int  # its number
+    chunk_bytes: int  # size of the chunks it is done in
 
 
 @dataclass(frozen=True)
 class TextUnit(Unit):
-    """A range of a text.
+    """A range of a text."""
 
-    Attributes
-    ----------
-    range : Range
-        Its bytes.
-    """
-
-    range: Range
+    range: Range  # its bytes
 
     def iter_chunks(self, layout: Layout) -> Iterator[Chunk]:
         """Read it, chunk by chunk."""
@@ -105,22 +83,12 @@ class TextUnit(Unit):
 
 @dataclass(frozen=True)
 class RowsUnit(Unit):
-    """Some rows of a Parquet file.
+    """Some rows of a Parquet file."""
 
-    Attributes
-    ----------
-    stamp : Stamp
-        The file.
-    start, stop : int
-        Its rows.
-    row : int
-        Records of earlier inputs.
-    """
-
-    stamp: Stamp
-    start: int
-    stop: int
-    row: int
+    stamp: Stamp  # the file
+    start: int  # its rows
+    stop: int  # its rows
+    row: int  # records of earlier inputs
 
     def iter_chunks(self, layout: Layout) -> Iterator[FrameChunk]:
         """Read it, chunk by chunk."""
@@ -138,15 +106,9 @@ class RowsUnit(Unit):
 
 @dataclass(frozen=True)
 class FileUnit(Unit):
-    """A whole file.
+    """A whole file."""
 
-    Attributes
-    ----------
-    place : Place
-        Where its records are.
-    """
-
-    place: Place
+    place: Place  # where its records are
 
     def iter_chunks(self, layout: Layout) -> Iterator[Chunk | FrameChunk]:
         """Read it, chunk by chunk."""
@@ -175,13 +137,7 @@ def run_sent(
 
 
 def write_unit(shared: Shared, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
-    """Do the work on a whole file and write its rows, whole or not at all.
-
-    Returns
-    -------
-    list of ChunkResult
-        One: counts and rejects of all chunks, and what was written instead of data.
-    """
+    """Do the work on a whole file and write its rows, whole or not at all."""
     job, rejects = shared.make_job(layout, unit.part), list[Reject]()
     totals, digest = Totals(job.work.zero(), RejectOptions()), hashlib.sha256()
     where = unit.place.stamp.path

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from matscore.errors import UsageError
 from matscore.options import Format, PathLike
@@ -20,13 +20,15 @@ from matscore.read.source import SourceFacts
 from matscore.run.budget import fit_budget
 from matscore.run.job import ChunkResult, Job
 from matscore.run.local import Engine, Results, open_engine
-from matscore.run.paired import PairedTable
 from matscore.run.parts import Part, iter_pairs, make_jobs, plan_inputs, require_fits, share_works
 from matscore.run.paths import check_paths, enter_output, format_of, report_progress
 from matscore.run.summary import Summary, Totals
 from matscore.run.work import Command, Settings
 from matscore.write.deliver import BinaryFile, deliver_rejects, deliver_results
 from matscore.write.encode import OutputSpec
+
+if TYPE_CHECKING:
+    from matscore.run.paired import PairedTable
 
 Renderer: TypeAlias = Callable[[Summary[Any]], str]
 """Makes a page of the first rows."""

@@ -16,8 +16,8 @@ from matscore.show.text import Signs, format_numbers, pad, plural, show_product,
 from matscore.write.encode import round_to
 
 if TYPE_CHECKING:
-    from matscore.commands.columns import ExplainedRow, ExplainPreview
     from matscore.commands.explain import ExplainTally
+    from matscore.commands.output import ExplainedRow, ExplainPreview
     from matscore.run.summary import Summary
 
 _GAP = 2

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from matscore.commands.columns import RankColumns, RankedPreview
+from matscore.commands.output import RankColumns, RankedPreview
 from matscore.commands.users import MatrixColumns, RecommendTally
 from matscore.frame import Frame, join_frames, read_numbers
 from matscore.show.columns import (

@@ -38,7 +38,7 @@ from matscore.show.text import Signs, format_numbers, plural, show_product, sign
 
 if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
-    from matscore.commands.columns import ScoreColumns
+    from matscore.commands.output import ScoreColumns
     from matscore.run.summary import Summary
     from matscore.write.encode import OutputSpec
 

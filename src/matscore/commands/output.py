@@ -1,4 +1,4 @@
-"""The columns of what is written, and the first rows of it as the screen shows them.
+"""What the commands write: its columns, where it goes, and its first rows as the screen has them.
 
 Scores are wide (a column a category) or long (a line a rank); explanations have a line a feature.
 """
@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+import matscore
 from matscore.frame import Frame, Kind, Labels, list_cells, take
 from matscore.kernel import Choices, Column, Floats, Masked, Texts
 from matscore.numerics.scores import Scored
+from matscore.options import PathLike
+from matscore.run.paths import is_directory
+from matscore.run.run import OneOutput, Renderer, Sink
 from matscore.run.work import Preview, Rows
+from matscore.write.deliver import BinaryFile
 
 
 @dataclass(frozen=True)
@@ -225,3 +230,22 @@ def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: Rank
 def _blank(values: NDArray[np.int64] | Floats, there: NDArray[np.bool_]) -> Column:
     """Return values with nothing where none is."""
     return values if there.all() else Masked(values, ~there)
+
+
+def open_sink(output: PathLike | BinaryFile | None) -> Sink:
+    """Return what takes a command's rows: one output, or a directory where a path ends so."""
+    if is_directory(output):
+        from matscore.run.directory import Directory
+
+        return Directory(str(output))
+    return OneOutput(output, _load_renderer)
+
+
+def _load_renderer() -> Renderer:
+    """Load what makes a page of a table, which needs an optional library."""
+    from matscore.pages.extra import require_extra
+
+    require_extra("an HTML table", "jinja2")
+    from matscore.pages.scores import render_table
+
+    return partial(render_table, version=matscore.__version__)
