@@ -63,7 +63,8 @@ PUBLIC = [
 ]
 
 # From the ground up: a module (or package) imports only what stands before it. The root package
-# stands on the ground, as it loads the rest only when a name is used.
+# stands on the ground, as it loads the rest only when a name is used. The pages stand before the
+# commands, which hand what makes a page of a table to the output that it is written to.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("errors", "_kernel"),
@@ -85,6 +86,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 ROOMS = {name.split(".")[0] for name in LEVELS}
+# Modules on the main way, `matscore classify FEATURES WEIGHTS -o OUT`: to be 30.
+MAIN_WAY = 68
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
     "numpy": ROOMS - {"", "errors", "grammar", "names", "wording", "options", "__main__"},
@@ -183,6 +186,30 @@ def test_files_are_scored_without_pandas() -> None:
         run_python("import matscore.commands.classify, sys; print('pandas' in sys.modules)")
         == "False\n"
     )
+
+
+def test_the_main_way_is_short(tmp_path: Path) -> None:
+    """Whoever follows it reads these modules; the aim is 30, packages not counted."""
+    for name, text in (("f.csv", "id,x\na,1\n"), ("w.csv", "feature,up,down\nx,1,-1\n")):
+        (tmp_path / name).write_text(text)
+    paths = [str(tmp_path / name) for name in ("f.csv", "w.csv", "o.csv")]
+    code = f"""
+import os, sys
+def tell(code):
+    found = [m for n, m in sys.modules.items() if n.split(".")[0] == "matscore"]
+    print(sum(not hasattr(module, "__path__") for module in found), flush=True)
+    leave(code)
+leave, os._exit = os._exit, tell
+sys.argv = ["matscore", "classify", *{paths[:2]}, "-o", {paths[2]!r}]
+from matscore.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    tell(end.code)
+"""
+    n_modules = int(run_python(code))
+    assert 15 < n_modules <= MAIN_WAY, f"{n_modules} modules"
+    assert (tmp_path / "o.csv").read_text().startswith("id,up,down,prediction")
 
 
 def test_errors_need_no_library() -> None:

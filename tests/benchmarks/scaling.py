@@ -166,7 +166,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         part = plan_part(open_table(str(files.features), read), held, read, PlanOptions())
         # Thousands of categories make gigabytes of text, which would hide all else.
         wanted = OutputOptions(scores=len(part.plan.categories) < 1_000)
-        command = ClassifyCommand(options, wanted)
+        command = ClassifyCommand(score=options, write=wanted)
         spec, model = command.make_output(part.plan, "csv"), held.take_model(part.plan)
         work = command.make_work(part.plan, model)
         assert isinstance(work, Classify)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -33,7 +33,7 @@ from matscore.options import (
     RunOptions,
     ScoreOptions,
 )
-from matscore.plan import Plan, require_fit
+from matscore.plan import Plan
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
 from matscore.run.work import Command, Fault, Preview, Rows, Settings, Work, make_output_spec
@@ -56,7 +56,6 @@ class ClassifyCommand(Command):
 
     score: ScoreOptions = ScoreOptions()
     write: OutputOptions = OutputOptions()
-    gather: tuple[Gather, ...] = ()  # what statistics to gather
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec:
         """Return the columns of scores, or of ranks."""
@@ -66,12 +65,12 @@ class ClassifyCommand(Command):
 
     def make_work(self, plan: Plan, model: Model) -> Work:
         """Return what scores rows, or what ranks their categories."""
-        columns = self._score_columns(plan)
+        columns, gather = self._score_columns(plan), self.how.run.gather
         if self.write.top_k is None:
-            return Classify(model, self.score, columns, self.gather)
+            return Classify(model, self.score, columns, gather)
         ranks, names = self._rank_columns(plan), Texts.from_strings(plan.categories)
         k = self.write.top_k
-        return ClassifyTop(model, self.score, columns, self.gather, k=k, ranks=ranks, names=names)
+        return ClassifyTop(model, self.score, columns, gather, k=k, ranks=ranks, names=names)
 
     def _score_columns(self, plan: Plan) -> ScoreColumns:
         return ScoreColumns(
@@ -159,8 +158,7 @@ def classify_file(
     ({'adventure': 2, 'family': 0, 'romance': 1}, 1)
     """
     how = Settings(read, align, rejects, run, on_plan, on_progress)
-    command = ClassifyCommand(score, write, run.gather)
-    return run_command(command, features, weights, open_sink(output), how)
+    return run_command(ClassifyCommand(how, score, write), features, weights, open_sink(output))
 
 
 def classify(
@@ -236,15 +234,8 @@ def classify(
     Thunder         5.9      2.9  adventure
     Umbrella        2.1      6.1    romance
     """
-    from matscore.commands.frames import (
-        carry_index,
-        check_missing,
-        plan_frames,
-        read_model,
-        run_to_frame,
-    )
+    from matscore.commands.frames import run_frames
 
-    check_missing(missing)
     align = PlanOptions(
         transpose=transpose,
         auto_transpose=auto_transpose,
@@ -253,13 +244,9 @@ def classify(
         intercept=intercept,
         no_intercept=no_intercept,
     )
-    plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
-    write = OutputOptions(scores=scores, margin=margin)
-    command = ClassifyCommand(ScoreOptions(probabilities, threshold), write)
-    command.make_output(plan, "csv")
-    work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
-    found = run_to_frame(work, features, plan, missing)
-    return carry_index(found, features, kept=plan.kept_columns)
+    score, write = ScoreOptions(probabilities, threshold), OutputOptions(None, scores, margin)
+    command = ClassifyCommand(score=score, write=write)
+    return run_frames(command, features, weights, align, missing)
 
 
 @dataclass(frozen=True)

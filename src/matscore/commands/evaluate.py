@@ -36,7 +36,7 @@ from matscore.read.table import open_table
 from matscore.run.paired import PairedRows, PairedTable, pair_table
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
-from matscore.run.work import DEFAULTS, Command, Fault, NoFrame, Rows, Settings
+from matscore.run.work import Command, Fault, NoFrame, Rows, Settings
 from matscore.write.encode import OutputSpec
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 class EvaluateCommand(Command):
     """Predictions against the truth; no rows are written."""
 
-    how: Settings = DEFAULTS
     truth: str | None = None  # its column, of the features or of the truth file
     truth_file: str | None = None
 
@@ -161,7 +160,7 @@ def evaluate_file(
     inside = truth if truth_file is None else None
     how = Settings(read, replace(align, truth=inside), rejects, run, on_plan, on_progress)
     command = EvaluateCommand(how, truth, None if truth_file is None else str(truth_file))
-    return run_command(command, features, weights, open_sink(None), how)
+    return run_command(command, features, weights, open_sink(None))
 
 
 def evaluate(

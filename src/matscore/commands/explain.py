@@ -37,7 +37,7 @@ from matscore.options import (
     RunOptions,
     ScoreOptions,
 )
-from matscore.plan import Plan, require_fit
+from matscore.plan import Plan
 from matscore.plan.suggest import find_meant, suggest
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
@@ -164,7 +164,7 @@ def explain_file(
     Thunder Pass,adventure,comedy,2.0,0.2,0.4
     """
     how = Settings(read, align, rejects, run, on_plan, on_progress)
-    return run_command(ExplainCommand(explain, write), features, weights, open_sink(output), how)
+    return run_command(ExplainCommand(how, explain, write), features, weights, open_sink(output))
 
 
 def explain(
@@ -219,15 +219,8 @@ def explain(
     Thunder  adventure  action    5.0     1.1           5.5
     Thunder  adventure  comedy    2.0     0.2           0.4
     """
-    from matscore.commands.frames import (
-        carry_index,
-        check_missing,
-        plan_frames,
-        read_model,
-        run_to_frame,
-    )
+    from matscore.commands.frames import run_frames
 
-    check_missing(missing)
     align = PlanOptions(
         transpose=transpose,
         auto_transpose=auto_transpose,
@@ -235,11 +228,9 @@ def explain(
         intercept=intercept,
         no_intercept=no_intercept,
     )
-    plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
     options = ExplainOptions(category, versus, top_features)
-    command = ExplainCommand(options, dashes="")
-    work = command.make_work(plan, read_model(plan, weights))
-    return carry_index(run_to_frame(work, features, plan, missing), features)
+    command = ExplainCommand(explain=options, dashes="")
+    return run_frames(command, features, weights, align, missing)
 
 
 @dataclass(frozen=True)

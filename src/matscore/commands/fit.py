@@ -403,16 +403,24 @@ def fit(
     """
     import pandas as pd
 
-    from matscore.commands.frames import Typed, run_typed, take_numbers, take_texts
+    from matscore.commands.frames import (
+        Typed,
+        are_categories,
+        pick_targets,
+        run_typed,
+        sort_names,
+        take_numbers,
+        take_texts,
+    )
 
     options = FitOptions(method, alpha, intercept, standardize, categories)
     options.check()
     if missing not in ("error", "skip", "zero"):
         raise UsageError(f"missing cannot be {missing!r}", "say one of error, skip, zero")
-    table, features = _pick_targets(features, targets)
-    is_categories = _are_categories(table, options)
+    table, features = pick_targets(features, targets)
+    is_categories = are_categories(table, options)
     chosen, penalty = settle_method(options, categories=is_categories)
-    names, order = _sort_names(features)
+    names, order = sort_names(features)
     if missing != "skip" and (gone := table.isna().any(axis=1).to_numpy()).any():
         hint = 'missing="skip" leaves such rows out'
         raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
@@ -438,53 +446,3 @@ def fit(
     rows, weights = learned.stack(name_intercept(learned.features))
     frame = pd.DataFrame(weights, index=list(rows), columns=list(learned.targets))
     return FitResult(frame, learned)
-
-
-def _pick_targets(
-    features: pd.DataFrame, targets: str | pd.Series[Any] | pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the targets, and the features without them."""
-    import pandas as pd
-
-    from matscore.commands.frames import check_index, pick_column
-
-    if isinstance(targets, pd.DataFrame):
-        check_index(features, targets.index, "targets")
-        return targets, features
-    column, features = pick_column(features, targets, "targets")
-    return column.to_frame("target" if column.name is None else column.name), features
-
-
-def _are_categories(table: pd.DataFrame, options: FitOptions) -> bool:
-    import pandas as pd
-
-    is_number = [
-        pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
-        for dtype in table.dtypes
-    ]
-    found = not all(is_number) if options.categories is None else options.categories
-    found = found or options.method == "logistic"
-    if found and table.shape[1] != 1:
-        names = quote_names([str(name) for name in table.columns])
-        raise MisfitError(
-            "targets", f"several columns of categories: {names}", "learn them one by one"
-        )
-    return found
-
-
-def _sort_names(features: pd.DataFrame) -> tuple[tuple[str, ...], list[int]]:
-    """Return the features in canonical order: their names and their places."""
-    from matscore.commands.frames import is_numbered_by_pandas
-
-    columns = features.columns
-    n_features = len(columns)
-    if not n_features:
-        raise MisfitError("features", "there are no features", "give it one column a feature")
-    if is_numbered_by_pandas(columns):
-        return tuple(f"x{i}" for i in range(1, n_features + 1)), list(range(n_features))
-    names = [str(name) for name in columns]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        what = f"a feature is there more than once: {quote_names(twice)}"
-        raise MisfitError("features", what, "rename one or take it out")
-    order = sorted(range(n_features), key=names.__getitem__)
-    return tuple(names[i] for i in order), order

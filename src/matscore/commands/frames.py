@@ -16,16 +16,16 @@ from matscore.errors import InputError, MisfitError, UsageError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
 from matscore.kernel import Choices, Column, Floats, Texts
 from matscore.model import Model, make_model
-from matscore.names import quote_name
-from matscore.options import MissingPolicy, PlanOptions, RejectOptions
-from matscore.plan import Plan, Side, make_plan
+from matscore.names import quote_name, quote_names
+from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
+from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.suggest import find_meant, suggest
 from matscore.read.parse import Layout
 from matscore.read.rows import FrameChunk
 from matscore.run.job import Job, run_pair
 from matscore.run.local import count_jobs, map_ordered
 from matscore.run.summary import Totals
-from matscore.run.work import Fault, NoFrame, Outcome, Rows, Work
+from matscore.run.work import Command, Fault, NoFrame, Outcome, Rows, Work
 
 _CELLS_A_CHUNK = 2**19
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
@@ -78,14 +78,14 @@ def _names_of(axis: pd.Index[Any], facing: pd.Index[Any] | None) -> tuple[str, .
     renumbered = (
         facing is not None
         and pd.api.types.is_integer_dtype(facing)
-        and not is_numbered_by_pandas(facing)
+        and not _is_numbered_by_pandas(facing)
     )
-    if is_numbered_by_pandas(axis) and not renumbered:
+    if _is_numbered_by_pandas(axis) and not renumbered:
         return None
     return tuple(str(name) for name in axis)
 
 
-def is_numbered_by_pandas(axis: pd.Index[Any]) -> bool:
+def _is_numbered_by_pandas(axis: pd.Index[Any]) -> bool:
     """Say whether an axis has no names but the numbers that pandas gives by itself."""
     return isinstance(axis, pd.RangeIndex) and axis.equals(pd.RangeIndex(len(axis)))
 
@@ -130,6 +130,49 @@ def pick_column(
         raise MisfitError("features", f"{how_many} {quote_name(str(column))}", hint)
     others = [i for i in range(features.shape[1]) if i != places[0]]
     return features.iloc[:, places[0]], features.iloc[:, others]
+
+
+def pick_targets(
+    features: pd.DataFrame, targets: str | pd.Series[Any] | pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the targets, and the features without them."""
+    if isinstance(targets, pd.DataFrame):
+        check_index(features, targets.index, "targets")
+        return targets, features
+    column, features = pick_column(features, targets, "targets")
+    return column.to_frame("target" if column.name is None else column.name), features
+
+
+def are_categories(table: pd.DataFrame, options: FitOptions) -> bool:
+    """Say whether targets are categories, which a column that is no numbers is."""
+    is_number = [
+        pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
+        for dtype in table.dtypes
+    ]
+    found = not all(is_number) if options.categories is None else options.categories
+    found = found or options.method == "logistic"
+    if found and table.shape[1] != 1:
+        names = quote_names([str(name) for name in table.columns])
+        raise MisfitError(
+            "targets", f"several columns of categories: {names}", "learn them one by one"
+        )
+    return found
+
+
+def sort_names(features: pd.DataFrame) -> tuple[tuple[str, ...], list[int]]:
+    """Return the features in canonical order: their names and their places."""
+    columns = features.columns
+    n_features = len(columns)
+    if not n_features:
+        raise MisfitError("features", "there are no features", "give it one column a feature")
+    if _is_numbered_by_pandas(columns):
+        return tuple(f"x{i}" for i in range(1, n_features + 1)), list(range(n_features))
+    names = [str(name) for name in columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        what = f"a feature is there more than once: {quote_names(twice)}"
+        raise MisfitError("features", what, "rename one or take it out")
+    order = sorted(range(n_features), key=names.__getitem__)
+    return tuple(names[i] for i in order), order
 
 
 def take_texts(column: pd.Series[Any]) -> Texts:
@@ -224,27 +267,35 @@ def run_typed(work: Work, typed: Typed, missing: MissingPolicy) -> Any:
     return totals.tally
 
 
-def run_to_frame(work: Work, features: pd.DataFrame, plan: Plan, missing: MissingPolicy) -> Frame:
-    """Do a work on the rows that a plan lines up; the first column of what comes is row numbers."""
-    typed = Typed(features, [i - 1 for i in plan.feature_columns], plan.features.path)
-    return collect_frame(work, typed, missing)
-
-
 def collect_frame(work: Work, typed: Typed, missing: MissingPolicy) -> Frame:
-    """Do a work on the rows of a DataFrame, and return the rows it writes."""
+    """Do a work on the rows of a DataFrame, and return what it writes: row numbers come first."""
     return join_frames(run_typed(_Collecting(work), typed, missing).frames, {})
 
 
-def carry_index(found: Frame, features: pd.DataFrame, kept: Sequence[int] = ()) -> pd.DataFrame:
-    """Return rows as a DataFrame with the features' index, and their kept columns before them."""
-    label, *others = found.columns
+def run_frames(
+    command: Command,
+    features: pd.DataFrame,
+    weights: pd.DataFrame,
+    align: PlanOptions,
+    missing: MissingPolicy,
+) -> pd.DataFrame:
+    """Run a command on two tables.
+
+    Returns kept columns as they are, then what the command writes, with the features' index.
+    """
+    check_missing(missing)
+    plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
+    command.make_output(plan, "csv")
+    work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
+    typed = Typed(features, [i - 1 for i in plan.feature_columns])
+    found = collect_frame(work, typed, missing)
+    label, *names = found.columns
     rows: Any = read_numbers(found[label]).astype(np.int64) - 1
-    if len(rows) == len(features) and np.array_equal(rows, np.arange(len(rows))):
+    if np.array_equal(rows, np.arange(len(features))):
         rows = slice(None)  # an index keeps its kind in a slice
-    made: dict[Any, Any] = {features.columns[i - 1]: features.iloc[rows, i - 1] for i in kept}
-    return pd.DataFrame(
-        made | {name: _to_pandas(found[name]) for name in others}, index=features.index[rows]
-    )
+    made = {features.columns[i - 1]: features.iloc[rows, i - 1] for i in plan.kept_columns}
+    made |= {name: _to_pandas(found[name]) for name in names}
+    return pd.DataFrame(made, index=features.index[rows])
 
 
 def _to_pandas(column: Column) -> Any:

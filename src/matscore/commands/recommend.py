@@ -37,7 +37,7 @@ from matscore.plan import Plan, require_fit
 from matscore.read.source import SourceFacts
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
-from matscore.run.work import DEFAULTS, Command, Settings, Work, make_output_spec
+from matscore.run.work import Command, Settings, Work, make_output_spec
 from matscore.write.deliver import BinaryFile
 from matscore.write.encode import OutputSpec
 from matscore.write.spill import explain_lack
@@ -58,7 +58,6 @@ _LEAST_BYTES = 2**14
 class RecommendCommand(Command):
     """The best items of each user, or with `matrix` the scores of all items."""
 
-    how: Settings = DEFAULTS
     metric: Metric = "dot"
     recommend: RecommendOptions = RecommendOptions()
     write: OutputOptions = OutputOptions()
@@ -76,11 +75,11 @@ class RecommendCommand(Command):
         if self.metric not in get_args(Metric):
             raise UsageError(f"metric cannot be {self.metric!r}", "say dot or cosine")
 
-    def load(self, path: str, read: ReadOptions, *, checksum: bool) -> Weights:
+    def load(self, path: str, *, checksum: bool) -> Weights:
         """Read the items, a third of the memory in it and the rest in a temporary file."""
         asked = self.how.run.memory_bytes
         most_bytes = MOST_BYTES if asked is None else asked // 3
-        return load_items(path, read, checksum=checksum, most_bytes=most_bytes)
+        return load_items(path, self.how.read, checksum=checksum, most_bytes=most_bytes)
 
     def take_model(self, plan: Plan, weights: Weights) -> Items:
         """Hold the items, once for all files of users: what was read is gone after that."""
@@ -216,7 +215,7 @@ def recommend_file(
     pairs = None if exclude is None else str(exclude)
     command = RecommendCommand(how, metric, recommend, write, pairs, matrix)
     command.check_options()
-    summary: Summary[RecommendTally] = run_command(command, users, items, open_sink(output), how)
+    summary: Summary[RecommendTally] = run_command(command, users, items, open_sink(output))
     seen = summary.tally.seen
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
 

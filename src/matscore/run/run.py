@@ -144,18 +144,18 @@ def run(
     features: PathLike | Sequence[PathLike],
     weights: PathLike,
     sink: Sink,
-    how: Settings,
 ) -> Summary[Any]:
     """Do a command's work on every row of some files.
 
     `features` are files, directories and patterns, taken in that order as one table; `weights` is
     the matrix that is held in memory.
     """
+    how = command.how
     found = list_inputs(_as_paths(features))
     inputs = (*(one.path for one in found), str(weights), *command.others)
     sink.check(inputs, how)
     checksum = how.run.checksum or sink.checksum
-    held = command.load(str(weights), how.read, checksum=checksum)
+    held = command.load(str(weights), checksum=checksum)
     with contextlib.ExitStack() as stack:
         parts = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
         plans = require_fits(parts)

@@ -143,17 +143,34 @@ class NoFrame:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """How a run goes, whatever the command."""
+
+    read: ReadOptions = ReadOptions()
+    align: PlanOptions = PlanOptions()
+    rejects: RejectOptions = RejectOptions()
+    run: RunOptions = RunOptions()
+    on_plan: Callable[[tuple[Plan, ...]], None] | None = None
+    on_progress: Callable[[Progress], None] | None = None
+
+
+DEFAULTS = Settings()
+
+
+@dataclass(frozen=True)
 class Command:
     """A command as a run sees it, step by step; each command's own says what is its own."""
+
+    how: Settings = DEFAULTS
 
     @property
     def others(self) -> tuple[str, ...]:
         """Inputs besides features and weights."""
         return ()
 
-    def load(self, path: str, read: ReadOptions, *, checksum: bool) -> Weights:
+    def load(self, path: str, *, checksum: bool) -> Weights:
         """Read the second matrix whole."""
-        return load_weights(path, read, checksum=checksum)
+        return load_weights(path, self.how.read, checksum=checksum)
 
     def take_model(self, plan: Plan, weights: Weights) -> Any:
         """Return what `make_work` multiplies with: a `Model` unless the command says otherwise."""
@@ -179,21 +196,6 @@ class Command:
 
     def check(self, summary: Summary[Any]) -> None:
         """Look at the summary while the outputs are not there yet, and maybe refuse it."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a run goes, whatever the command."""
-
-    read: ReadOptions = ReadOptions()
-    align: PlanOptions = PlanOptions()
-    rejects: RejectOptions = RejectOptions()
-    run: RunOptions = RunOptions()
-    on_plan: Callable[[tuple[Plan, ...]], None] | None = None
-    on_progress: Callable[[Progress], None] | None = None
-
-
-DEFAULTS = Settings()
 
 
 def make_output_spec(

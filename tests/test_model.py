@@ -1,4 +1,4 @@
-"""The items of ``recommend``: held in memory or in temporary files, with the same result."""
+"""The one door for weights: models that check themselves; items in memory or in files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import matscore.commands.recommend
 from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, kernel
 from matscore.commands.recommend import recommend_file
 from matscore.kernel import Floats
-from matscore.model import load_items
+from matscore.model import Model, load_items
 from matscore.write.manifest import fingerprint
 from matscore.write.spill import SpilledRows
 from tests.helpers import read_csv, write_csv
@@ -118,3 +118,21 @@ def test_a_fingerprint_is_of_the_items_wherever_they_are_held() -> None:
     assert take(rows) == take(rows, spill=True)
     others = take(rows[::-1]), take(rows[:-1]), take(rows, cosine=True)
     assert len({take(rows), *others}) == 4
+
+
+@pytest.mark.parametrize(
+    ("weights", "intercept", "categories"),
+    [
+        (np.ones((2, 3)), None, ("a", "b")),
+        (np.ones((2, 2)), None, ("a", "a")),
+        (np.ones((2, 2)), np.ones(3), ("a", "b")),
+        (np.ones(2), None, ("a", "b")),
+        (np.array([[1.0, np.nan]]), None, ("a", "b")),
+        (np.array([[1.0, 2.0]]), np.array([0.0, np.inf]), ("a", "b")),
+    ],
+)
+def test_a_model_checks_itself(
+    weights: Floats, intercept: Floats | None, categories: tuple[str, ...]
+) -> None:
+    with pytest.raises(ValueError, match=r"categories|finite"):
+        Model(weights, intercept, categories)
