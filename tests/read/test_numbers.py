@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from matscore.grammar import Grammar, is_number
 from matscore.kernel import Fault, parse
-from matscore.read.hints import explain_number, show_text
+from matscore.read.faults import explain_number, show_text
 
 MISSING = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 

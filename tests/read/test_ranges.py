@@ -12,9 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from matscore.errors import FileError, InputError
-from matscore.read.ranges import Range, find_end, iter_ranges, scan_block
 from matscore.read.source import Stamp, iter_range, read_range
-from matscore.read.split import Chunk, iter_chunks
+from matscore.read.split import Chunk, Range, find_end, iter_chunks, iter_ranges, scan_block
 
 HEADER = b"id,x\n"
 TEXTS = st.lists(

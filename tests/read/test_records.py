@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matscore.read.records import (
-    cut_record,
-    explain_width,
-    find_starts,
-    first_record_end,
-    leaves_quote_open,
-    split_cells,
-)
+from matscore.read.faults import explain_width, leaves_quote_open
+from matscore.read.split import cut_record, find_starts, first_record_end, split_cells
 from tests.read.oracle import read_text
 
 ROWS = st.lists(

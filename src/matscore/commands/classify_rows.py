@@ -211,7 +211,7 @@ class ScoredRows:
 
             rows = self.rows
             statistics = gather_scores(
-                rows.features, self.scored, rows.numbers, rows.labels, gather
+                list(rows.features), self.scored, rows.numbers, rows.labels, gather
             )
         return ScoreTally(
             categories,

@@ -235,7 +235,7 @@ class RecommendedRows:
 
             n_items, k = len(self.work.items), self.work.options.k
             statistics = gather_ranks(
-                self.rows.features, found.ranks, found.items, found.scores, n_items, k
+                list(self.rows.features), found.ranks, found.items, found.scores, n_items, k
             )
         row = np.repeat(np.arange(self.rows.n_rows), found.counts)
         return RecommendTally(

@@ -25,12 +25,11 @@ from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.suggest import find_meant, suggest
 from matscore.read.columnar import require_pyarrow
 from matscore.read.inputs import Input
-from matscore.read.parse import Layout
-from matscore.read.rows import FrameChunk
+from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
-from matscore.read.table import Table, iter_table, open_table, read_matrix, side_of
-from matscore.read.turned import WideTable, read_wide, turn
+from matscore.read.table import Table, open_table
+from matscore.read.whole import WideTable, read_matrix, read_wide, turn
 from matscore.run.job import Job
 from matscore.run.work import Work
 from matscore.write.encode import Columns, OutputSpec
@@ -171,7 +170,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     InputError, FileError
         It cannot be read, or not with certainty.
     """
-    wide, side = None, side_of(table, read)
+    wide, side = None, table.side(read)
     if align.transpose_features:
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = side_of_matrix(wide, table, read)
@@ -394,7 +393,7 @@ def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk
     """Return the chunks of one part."""
     if part.turned is not None:
         return [replace(part.turned, row=row)]
-    return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
+    return part.table.iter_chunks(job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
 def side_of_matrix(matrix: Matrix | WideTable, table: Table, read: ReadOptions) -> Side:

@@ -1,14 +1,164 @@
-"""Why a cell is not a number, and what to do about it."""
+"""Why a record or a cell is refused, and what to do about it."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from matscore.errors import InputError
 from matscore.grammar import BLANKS, Grammar, is_number
+from matscore.kernel import BadRecord, Fault, Stop
+from matscore.read.recognise import DELIMITERS
+from matscore.read.split import Chunk, split_cells
+
+if TYPE_CHECKING:
+    from matscore.read.rows import Layout
 
 SHOWN_WIDTH = 40
+_BOM = "\ufeff".encode()
+_JOINED = ("a byte-order mark", "two files may have been joined here; remove it")
+_SIMPLE = {
+    Fault.BYTE_ORDER_MARK: _JOINED,
+    Fault.HEADER_AGAIN: ("the header again", "two files may have been joined here; remove it"),
+    Fault.RETURN: ("a carriage return inside a record", "end lines with a line feed"),
+}
+_QUOTES = {
+    Fault.QUOTE_INSIDE: (
+        "a quote inside an unquoted cell",
+        "quote the whole cell and double the quote",
+    ),
+    Fault.TEXT_AFTER_QUOTE: (
+        "text after a closing quote",
+        "double a quote that is part of the text",
+    ),
+    Fault.QUOTE_OPEN: ("a quote is never closed", "close it, or double it if it is meant"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that cannot be scored: where, why, and its text.
+
+    `skipped` marks one that is set aside by request, because a value is missing. Of a cell that is
+    no number the hint is found when it is asked for: of many rejects nobody asks.
+    """
+
+    line: int
+    column: int | None
+    name: str | None
+    error: str
+    known_hint: str
+    text: str
+    skipped: bool = False
+    cell: str | None = None
+    decimal: str = "."
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        if self.cell is None:
+            return self.known_hint
+        return find_hint(self.cell, self.decimal)
+
+    def as_error(self, path: str) -> InputError:
+        """Return it as the exception that stops a run."""
+        return InputError(
+            path, self.error, self.hint, line=self.line, column=self.column, name=self.name
+        )
+
+
+def explain_record(layout: Layout, chunk: Chunk, bad: BadRecord) -> Reject:
+    """Say what is wrong with a record that the kernel refused."""
+    line, text = chunk.line + bad.line, chunk.data[bad.start : bad.end].decode()
+    column = name = None
+    if bad.column >= 0:
+        column, name = bad.column + 1, layout.name_of(bad.column)
+    if bad.fault == Fault.NUMBER:
+        cell = split_cells(text, layout.delimiter)[bad.column]
+        what = say_fault(cell, layout.decimal)
+        return Reject(line, column, name, what, "", text, cell=cell, decimal=layout.decimal)
+    if bad.fault == Fault.MISSING:
+        skipped, hint = layout.missing == "skip", layout.missing_hint
+        return Reject(line, column, name, "a missing value", hint, text, skipped)
+    if bad.fault == Fault.WIDTH:
+        cut_off = b"\n" not in chunk.data[bad.end : bad.end + 2]
+        mark, width, record = layout.delimiter, layout.width, chunk.data[bad.start : bad.end]
+        what, hint = explain_width(record, bad.n_cells, width, mark, cut_off=cut_off)
+    elif bad.fault == Fault.DELIMITERS_ONLY:
+        blank = layout.width == 1
+        what = "a blank line between records" if blank else "a line of delimiters only"
+        hint = "remove it"
+    else:
+        what, hint = _SIMPLE[bad.fault]
+    return Reject(line, column, name, what, hint, text)
+
+
+def explain_width(
+    data: bytes, n_cells: int, width: int, delimiter: str, *, cut_off: bool
+) -> tuple[str, str]:
+    """Say what is wrong with a record that is too short, too long, or empty, and what to do.
+
+    Where it is `cut_off`, it is the last of the input and has no line end.
+    """
+    if not data.strip(b"\r"):
+        return "a blank line between records", "remove it"
+    what = f"{n_cells} cell{'s' * (n_cells != 1)}, but the first record has {width}"
+    if cut_off and n_cells < width:
+        return what, "the file may be cut off"
+    others = [mark for mark in DELIMITERS if mark != delimiter]
+    likely = [mark for mark in others if data.count(mark.encode()) == width - 1 > 0]
+    if n_cells == 1 and likely:
+        return what, f"this line is separated by {likely[0]!r}"
+    if n_cells == width + 1 and data.endswith(delimiter.encode()):
+        return what, "remove the delimiter at the line's end"
+    if n_cells > width:
+        return what, "quote a cell that holds the delimiter; see -d for another delimiter"
+    return what, "a delimiter is missing, or the line is not data"
+
+
+def explain_stop(layout: Layout, chunk: Chunk, stop: Stop) -> Reject:
+    """Reject the one record of a chunk with a misplaced quote; refuse any other damage."""
+    data = chunk.data
+    if stop.fault in _QUOTES:
+        return _explain_quote(layout, chunk, stop)
+    what, hint = "a NUL byte", "the file is damaged, or needs --encoding"
+    if stop.fault == Fault.NOT_UTF8:
+        what = f"the text is not UTF-8: byte 0x{data[stop.at]:02x}"
+        hint = "name its encoding with --encoding, latin-1 say"
+    line = chunk.line + data.count(b"\n", 0, stop.at)
+    raise InputError(chunk.path, f"{what} at offset {chunk.offset + stop.at}", hint, line=line)
+
+
+def _explain_quote(layout: Layout, chunk: Chunk, stop: Stop) -> Reject:
+    record, at, column = chunk.data.removesuffix(b"\n").removesuffix(b"\r"), stop.at, stop.column
+    what, hint = _QUOTES[stop.fault]
+    is_escaped = record[at - 1 : at] == b"\\" or record[max(at - 2, 0) : at] == b'\\"'
+    if is_escaped and stop.fault != Fault.QUOTE_OPEN:
+        what, hint = "a quote escaped by a backslash", 'double it instead: ""'
+    if record.startswith(_BOM + b'"'):
+        what, hint = _JOINED
+    name = layout.name_of(column) if column < layout.width else None
+    if b"\n" in record or leaves_quote_open(record, layout.delimiter):
+        hint = "the records after it cannot be told apart; " + hint
+        raise InputError(chunk.path, what, hint, line=chunk.line, column=column + 1, name=name)
+    return Reject(chunk.line, column + 1, name, what, hint, record.decode())
+
+
+def leaves_quote_open(record: bytes, delimiter: str) -> bool:
+    """Say whether a record is inside quotes at its end, when its misplaced quotes are text.
+
+    Nobody can tell then whether the next line is another record.
+    """
+    is_open = False
+    for piece in record.split(delimiter.encode()):
+        if is_open or piece.startswith(b'"'):
+            body = piece if is_open else piece[1:]
+            is_open = b'"' not in body.replace(b'""', b"")
+    return is_open
+
 
 # Why a cell was refused. A rule takes the cell without the blanks around it and the decimal
 # sign, and gives a hint or "". No pattern may need more than linear time: a cell can be long.
@@ -161,18 +311,6 @@ def _name_character(character: str) -> str:
 def explain_number(text: str, decimal: str = ".") -> tuple[str, str]:
     """Say what is wrong with a refused cell, and what to do about it.
 
-    Parameters
-    ----------
-    text : str
-        The cell.
-    decimal : str
-        The decimal sign that it was read with.
-
-    Returns
-    -------
-    what, hint : str
-        For `InputError`.
-
     Examples
     --------
     >>> explain_number("1,5")
@@ -210,13 +348,6 @@ def find_hint(text: str, decimal: str = ".") -> str:
 
 def show_text(text: str, width: int = SHOWN_WIDTH) -> str:
     r"""Make text safe for a message: one short line, whatever is not printable escaped.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-    width : int
-        The most characters to give back; a longer text ends in "…".
 
     Examples
     --------
