@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import nan
 from typing import Any
 
@@ -18,6 +18,8 @@ from matscore.kernel import Floats, Texts, parse, write_number
 from matscore.options import MissingPolicy
 from matscore.read.faults import Reject, explain_number, explain_record, explain_stop
 from matscore.read.split import Chunk
+
+_MISSING = "a missing value"
 
 
 @dataclass(frozen=True)
@@ -200,8 +202,8 @@ def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> Rows:
 def parse_text(layout: Layout, chunk: Chunk) -> Rows:
     """Have the kernel parse a chunk of text."""
     own = layout.own
-    table = parse(
-        chunk.data,
+    read = partial(
+        parse,
         width=own.width,
         features=own.feature_columns,
         texts=own.text_columns,
@@ -212,14 +214,14 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         names=own.names,
         has_labels=own.label_column is not None,
     )
-    if table.stop is not None:
-        reject = explain_stop(own, chunk, table.stop)
-        texts = {i: Texts.from_strings([]) for i in own.text_columns}
-        nothing = _Cells(texts, np.empty((len(own.feature_columns), 0)), None, np.empty(0, int))
-        return nothing.as_rows(layout, chunk, [reject])
+    table = read(chunk.data)
+    if table.stop is None:
+        places, rejects = table.rows, [explain_record(own, chunk, bad) for bad in table.bad]
+    else:  # what stands before it is of no use
+        places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
+        table = read(b"")
     texts = dict(zip(own.text_columns, table.texts, strict=True))
-    cells = _Cells(texts, table.features, table.has_missing, table.rows)
-    return cells.as_rows(layout, chunk, [explain_record(own, chunk, bad) for bad in table.bad])
+    return _make_rows(layout, chunk, texts, table.features, table.has_missing, places, rejects)
 
 
 def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
@@ -250,44 +252,38 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
         texts = {i: column.take(places) for i, column in texts.items()}
         features = np.take(features, places, axis=1)
     absent = np.logical_or.reduce(np.isnan(features))
-    cells = _Cells(texts, features, absent if absent.any() else None, places)
-    return cells.as_rows(layout, chunk, [rejects[row] for row in sorted(rejects)])
+    has_missing = absent if absent.any() else None
+    sorted_rejects = [rejects[row] for row in sorted(rejects)]
+    return _make_rows(layout, chunk, texts, features, has_missing, places, sorted_rejects)
 
 
-_MISSING = "a missing value"
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The good rows of a chunk by the file's columns, as those of `Rows`."""
-
-    texts: dict[int, Texts]
-    features: Floats
-    has_missing: NDArray[np.bool_] | None
-    places: NDArray[np.int64] | None
-
-    def as_rows(self, layout: Layout, chunk: Chunk | FrameChunk, rejects: list[Reject]) -> Rows:
-        """Put the constants among the columns, and tell labels from other texts."""
-        n_rows, texts, features = self.features.shape[1], dict(self.texts), self.features
-        if layout.constants:
-            of_file = iter(self.features)
-            features = np.empty((len(layout.feature_columns), n_rows))
-            for to, i in zip(features, layout.feature_columns, strict=True):
-                is_own = i < layout.width
-                to[:] = next(of_file) if is_own else _number_of(layout, chunk.path, i)
-            for i in layout.text_columns:
-                if i >= layout.width:
-                    value = Texts.from_strings([layout.constants[i - layout.width]])
-                    texts[i] = value.take(np.zeros(n_rows, np.int64))
-        labels: Labels
-        if layout.label_column is not None:
-            labels = texts[layout.label_column]
-        else:
-            labels = np.arange(n_rows) if self.places is None else self.places
-            labels = labels + (chunk.row + 1)
-        kept = tuple(texts[i] for i in layout.kept_columns)
-        where = (self.has_missing, self.places, chunk.row, chunk.n_records)
-        return Rows(labels, kept, features, n_rows, *where, rejects)
+def _make_rows(
+    layout: Layout,
+    chunk: Chunk | FrameChunk,
+    texts: dict[int, Texts],
+    features: Floats,
+    has_missing: NDArray[np.bool_] | None,
+    places: NDArray[np.int64] | None,
+    rejects: list[Reject],
+) -> Rows:
+    """Put the constants among the columns of the file, and tell the labels from other texts."""
+    n_rows, start, n_records = features.shape[1], chunk.row, chunk.n_records
+    if layout.constants:
+        of_file = iter(features)
+        features = np.empty((len(layout.feature_columns), n_rows))
+        for to, i in zip(features, layout.feature_columns, strict=True):
+            to[:] = next(of_file) if i < layout.width else _number_of(layout, chunk.path, i)
+    for i in layout.text_columns:
+        if i >= layout.width:
+            constant = Texts.from_strings([layout.constants[i - layout.width]])
+            texts[i] = constant.take(np.zeros(n_rows, np.int64))
+    labels: Labels
+    if layout.label_column is not None:
+        labels = texts[layout.label_column]
+    else:
+        labels = (np.arange(n_rows) if places is None else places) + (start + 1)
+    kept = tuple(texts[i] for i in layout.kept_columns)
+    return Rows(labels, kept, features, n_rows, has_missing, places, start, n_records, rejects)
 
 
 def _number_of(layout: Layout, path: str, column: int) -> float:
