@@ -16,7 +16,7 @@ from matscore.frame import Labels
 from matscore.grammar import MISSING_VALUES, Grammar
 from matscore.kernel import Floats, Texts, parse, write_number
 from matscore.options import MissingPolicy
-from matscore.read.faults import Reject, explain_number, explain_record, explain_stop
+from matscore.read.faults import Reject, explain_number, explain_records, explain_stop
 from matscore.read.split import Chunk
 
 _MISSING = "a missing value"
@@ -216,7 +216,7 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
     )
     table = read(chunk.data)
     if table.stop is None:
-        places, rejects = table.rows, [explain_record(own, chunk, bad) for bad in table.bad]
+        places, rejects = table.rows, explain_records(own, chunk, table.bad)
     else:  # what stands before it is of no use
         places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
         table = read(b"")
