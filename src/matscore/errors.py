@@ -184,6 +184,11 @@ def join_sentence(what: str, hint: str) -> str:
     return f"{what}; {hint}" if hint else what
 
 
+def explain_os_error(error: OSError | ValueError) -> str:
+    """Return the operating system's words for what went wrong."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
 def _rebuild_input_error(
     path: str, what: str, hint: str, line: int | None, column: int | None, name: str | None
 ) -> InputError:

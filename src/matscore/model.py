@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from matscore.errors import InputError
-from matscore.kernel import Floats, Texts
+from matscore.frame import Labels
+from matscore.kernel import Floats
 from matscore.options import ReadOptions
 from matscore.plan import Plan, Side
-from matscore.read.matrix import Matrix
-from matscore.read.parse import ParsedRows
 from matscore.read.source import SourceFacts
-from matscore.read.table import Table, iter_parts, make_matrix, open_table, read_matrix
-from matscore.read.turned import WideTable
+from matscore.read.table import Table, open_table
+from matscore.read.whole import Matrix, WideTable, iter_parts, make_matrix, read_matrix
 from matscore.write.spill import SpilledRows
 
 CHUNK_BYTES = 2**20
@@ -132,17 +131,17 @@ def load_items(
     """Read a file of items whole: into memory, or past a limit into a temporary file."""
     hint = "every feature of an item must be a number"
     with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
-        texts: list[Texts] = []
+        texts: list[Labels] = []
         blocks: list[Floats] = []
         rest = np.empty((0, table.width - 1))
         spilled: SpilledRows | None = None
         fault: InputError | None = None
         n_rows = 0
-        for part in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
-            texts.append(part.texts[0])
-            fault = part.first_fault
+        for part, found in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
+            texts.append(part.labels)
+            fault = found
             n_rows += part.n_rows
-            rows = _stack_rows(rest, part)
+            rows = np.concatenate([rest, part.features.T])
             n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
             blocks.append(rows[:n_whole])
             rest = rows[n_whole:].copy()
@@ -157,15 +156,6 @@ def load_items(
         matrix = make_matrix(table, read, texts, np.empty((0, table.width - 1)), fault)
         side = side_of_matrix(matrix, table, read)
         return Weights(matrix, side, table.source.facts(), blocks, spilled)
-
-
-def _stack_rows(rest: Floats, part: ParsedRows) -> Floats:
-    """Return the rows that were left over and those of a part."""
-    rows = np.empty((len(rest) + part.n_rows, rest.shape[1]))
-    rows[: len(rest)] = rest
-    for j, values in enumerate(part.features):
-        rows[len(rest) :, j] = values
-    return rows
 
 
 def side_of_matrix(matrix: Matrix | WideTable, table: Table, read: ReadOptions) -> Side:

@@ -13,7 +13,7 @@ from matscore.grammar import MISSING_VALUES, Grammar
 from matscore.wording import ITEMS, SCORING, Words
 
 if TYPE_CHECKING:
-    from matscore.read.parse import Reject
+    from matscore.read.faults import Reject
 
 PathLike: TypeAlias = str | Path
 Engine: TypeAlias = Literal["local", "dask"]

@@ -93,7 +93,7 @@ def test_a_file_that_changes_before_its_turn(folder: Path) -> None:
     from matscore.errors import FileError
     from matscore.model import load_weights
     from matscore.options import PlanOptions, ReadOptions
-    from matscore.read.table import iter_table, open_table
+    from matscore.read.table import open_table
     from matscore.run.parts import layout_of, plan_part
 
     path = expected_files(folder)[0]
@@ -103,7 +103,7 @@ def test_a_file_that_changes_before_its_turn(folder: Path) -> None:
     table.park()
     path.write_bytes(path.read_bytes() + b"new,1,2\n")
     with pytest.raises(FileError, match="changed while it was read"):
-        list(iter_table(table, layout_of(part, ReadOptions()), chunk_bytes=100))
+        list(table.iter_chunks(layout_of(part, ReadOptions()), chunk_bytes=100))
 
 
 def test_one_that_does_not_fit_is_named_first(folder: Path) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from matscore.numerics.statistics.reasons import MAX_REASONS, N_EXAMPLES, Reasons
-from matscore.read.parse import Reject
+from matscore.read.faults import Reject
 
 
 def reject(error: str, name: str | None = "action", line: int = 2, text: str = "x") -> Reject:

@@ -464,13 +464,13 @@ def test_a_checksum_and_other_facts(file: Path) -> None:
 def test_a_read_error_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_bytes(TABLE * 100)
     source = open_source(str(file))
-    source.raw.close()
+    source._meter.raw.close()
     os_error = OSError(5, "Input/output error")
 
     class Broken(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
             raise os_error
 
-    monkeypatch.setattr(source._meter, "_raw", Broken())
+    monkeypatch.setattr(source._meter, "raw", Broken())
     with pytest.raises(FileError, match="input/output error"):
         list(source.iter_blocks(0))

@@ -34,9 +34,10 @@ from matscore.options import (
     ScoreOptions,
 )
 from matscore.plan import Plan
+from matscore.read.rows import Rows
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
-from matscore.run.work import Command, Fault, Preview, Rows, Settings, Work, make_output_spec
+from matscore.run.work import Command, Fault, Preview, Settings, Work, make_output_spec
 from matscore.write.deliver import BinaryFile
 from matscore.write.encode import OutputSpec
 

@@ -32,11 +32,12 @@ from matscore.options import (
 )
 from matscore.plan import Plan, require_fit
 from matscore.plan.learning import Sample, find_name
+from matscore.read.rows import Rows
 from matscore.read.table import open_table
 from matscore.run.paired import PairedRows, PairedTable, pair_table
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
-from matscore.run.work import Command, Fault, NoFrame, Rows, Settings
+from matscore.run.work import Command, Fault, NoFrame, Settings
 from matscore.write.encode import OutputSpec
 
 if TYPE_CHECKING:

@@ -39,9 +39,10 @@ from matscore.options import (
 )
 from matscore.plan import Plan
 from matscore.plan.suggest import find_meant, suggest
+from matscore.read.rows import Rows
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
-from matscore.run.work import Command, Fault, Rows, Settings, make_output_spec
+from matscore.run.work import Command, Fault, Settings, make_output_spec
 from matscore.write.deliver import BinaryFile
 from matscore.write.encode import OutputSpec
 

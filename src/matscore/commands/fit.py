@@ -31,8 +31,6 @@ from matscore.plan.learning import (
     sort_columns,
 )
 from matscore.read.columnar import require_pyarrow
-from matscore.read.parse import Layout
-from matscore.read.sample import sample_table
 from matscore.read.source import SourceFacts
 from matscore.read.table import Table, open_table
 from matscore.run.budget import fit_budget
@@ -248,17 +246,13 @@ class _Data:
             read.missing == "skip",
             read.missing == "zero",
         )
-        layout = Layout(
-            self.table.names,
-            self.table.width,
-            columns.label_column,
-            inside if target.is_categories else (),
-            (*columns.feature_columns, *(() if target.is_categories else inside)),
-            self.table.delimiter,
-            read.decimal,
-            "keep" if read.missing == "zero" else read.missing,  # a missing target is not 0
-            read.missing_values,
-            "--missing skip leaves the row out, zero reads 0",
+        layout = self.table.lay_out(
+            read,
+            label=columns.label_column,
+            kept=inside if target.is_categories else (),
+            features=(*columns.feature_columns, *(() if target.is_categories else inside)),
+            missing="keep" if read.missing == "zero" else read.missing,  # a missing target is not 0
+            hint="--missing skip leaves the row out, zero reads 0",
         )
         return Job(layout, work, None, how.rejects.on_error)
 
@@ -276,7 +270,7 @@ def _open_data(
         return table
 
     table = open_input(inputs[0])
-    sample = sample_table(table, how.read)
+    sample = table.sample(how.read)
     check_header(sample, (columns.id_col, *columns.target, *columns.drop_cols))
     if len(inputs) == 1:
         found = sort_columns(sample, columns)

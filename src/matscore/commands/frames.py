@@ -20,12 +20,11 @@ from matscore.names import quote_name, quote_names
 from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.suggest import find_meant, suggest
-from matscore.read.parse import Layout
-from matscore.read.rows import FrameChunk
+from matscore.read.rows import FrameChunk, Layout, Rows
 from matscore.run.job import Job, run_pair
 from matscore.run.local import count_jobs, map_ordered
 from matscore.run.summary import Totals
-from matscore.run.work import Command, Fault, NoFrame, Outcome, Rows, Work
+from matscore.run.work import Command, Fault, NoFrame, Outcome, Work
 
 _CELLS_A_CHUNK = 2**19
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'

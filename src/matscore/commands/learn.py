@@ -23,8 +23,9 @@ from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, 
 from matscore.numerics.scores import stack_features
 from matscore.options import FitOptions, Method
 from matscore.plan.learning import Sample, name_columns
+from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
-from matscore.run.work import Fault, NoFrame, Rows
+from matscore.run.work import Fault, NoFrame
 
 _HINT = "--missing skip leaves such rows out"
 

@@ -17,9 +17,10 @@ from matscore.frame import Frame, Kind, Labels, list_cells, take
 from matscore.kernel import Choices, Column, Floats, Masked, Texts
 from matscore.numerics.scores import Scored
 from matscore.options import PathLike
+from matscore.read.rows import Rows
 from matscore.run.paths import is_directory
 from matscore.run.run import OneOutput, Renderer, Sink
-from matscore.run.work import Preview, Rows
+from matscore.run.work import Preview
 from matscore.write.deliver import BinaryFile
 
 

@@ -16,9 +16,10 @@ from matscore.frame import Frame, Kind, Labels
 from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
 from matscore.numerics.scores import stack_features
 from matscore.options import ReadOptions, RecommendOptions
-from matscore.read.pairs import read_pairs
+from matscore.read.rows import Rows
 from matscore.read.source import SourceFacts
-from matscore.run.work import Fault, Preview, Rows
+from matscore.read.whole import read_pairs
+from matscore.run.work import Fault, Preview
 
 if TYPE_CHECKING:
     from matscore.numerics.statistics.ranks import RankStatistics

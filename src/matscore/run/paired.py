@@ -16,14 +16,12 @@ from matscore.model import CHUNK_BYTES
 from matscore.names import quote_name
 from matscore.options import ColumnOptions, ReadOptions
 from matscore.plan.learning import Sample, check_header, find_label
-from matscore.read.parse import Layout, ParsedRows, Reject
-from matscore.read.records import find_starts
-from matscore.read.rows import FrameChunk, parse_sound
-from matscore.read.sample import sample_table
+from matscore.read.faults import Reject
+from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.read.split import Chunk
-from matscore.read.table import Table, iter_table
+from matscore.read.table import Table
 from matscore.run.job import Job
-from matscore.run.work import Fault, Rows
+from matscore.run.work import Fault
 
 _LINE, _LABEL, _ERROR, _SKIPPED = "line", "label", "error", "skipped"  # columns of the frame
 
@@ -43,21 +41,17 @@ def pair_table(
     `choose` takes a look at the table and its label column, and gives the columns to read as text
     and those to read as numbers; `named` is a column that an option names.
     """
-    sample = sample_table(table, read)
+    sample = table.sample(read)
     check_header(sample, (label_name, named))
     label = _find_label(sample, label_name, no_id_col=no_id_col)
     texts, numbers = choose(sample, label)
-    layout = Layout(
-        table.names,
-        table.width,
-        label,
-        texts,
-        numbers,
-        table.delimiter,
-        read.decimal,
-        "skip" if read.missing == "skip" else "error",
-        read.missing_values,
-        "--missing skip leaves such rows out",
+    layout = table.lay_out(
+        read,
+        label=label,
+        kept=texts,
+        features=numbers,
+        missing="skip" if read.missing == "skip" else "error",
+        hint="--missing skip leaves such rows out",
     )
     return PairedTable(table, layout, label is not None and label_name is not None, stops)
 
@@ -73,7 +67,7 @@ class PairedTable:
 
     def attach(self, pairs: Iterator[tuple[Job, Any]]) -> Iterator[tuple[Job, Any]]:
         """Give each chunk's work the records that belong to it; both tables end together."""
-        chunks = iter_table(self.table, self.layout, chunk_bytes=CHUNK_BYTES)
+        chunks = self.table.iter_chunks(self.layout, chunk_bytes=CHUNK_BYTES)
         held = Frame({})
         for job, chunk in pairs:
             while held.height < chunk.n_records:
@@ -104,18 +98,18 @@ class PairedTable:
         """Return one row a record."""
         parsed = parse_sound(self.layout, chunk, self._refuse)
         n_records = chunk.n_records
-        good = np.arange(n_records) if parsed.rows is None else parsed.rows
+        good = np.arange(n_records) if parsed.places is None else parsed.places
         bad = np.setdiff1d(np.arange(n_records), good)
         errors = Texts.from_strings([str(r.as_error(chunk.path)) for r in parsed.rejects])
         skipped = np.array([float(r.skipped) for r in parsed.rejects])
         made: dict[str, Column] = {
-            _LINE: _lines_of(chunk),
+            _LINE: chunk.lines,
             _ERROR: _spread(errors, bad, n_records),
             _SKIPPED: _spread(skipped, bad, n_records),
         }
         label = self.layout.label_column
         if label is not None:
-            labels = parsed.texts[label]
+            labels: Any = parsed.labels
             filled = Texts(labels.offsets, labels.data)  # a label that is empty is one, too
             made[_LABEL] = _spread(filled, good, n_records)
         made |= {name: _spread(c, good, n_records) for name, c in _columns_of(self.layout, parsed)}
@@ -184,9 +178,9 @@ def _find_label(sample: Sample, label_name: str | None, *, no_id_col: bool) -> i
     return find_label(sample, ColumnOptions(no_id_col=no_id_col), ())
 
 
-def _columns_of(layout: Layout, parsed: ParsedRows) -> Iterator[tuple[str, Column]]:
-    for column in layout.kept_columns:
-        yield str(column), parsed.texts[column]
+def _columns_of(layout: Layout, parsed: Rows) -> Iterator[tuple[str, Column]]:
+    for column, texts in zip(layout.kept_columns, parsed.texts, strict=True):
+        yield str(column), texts
     for column, values in zip(layout.feature_columns, parsed.features, strict=True):
         yield str(column), values
 
@@ -199,12 +193,6 @@ def _spread(column: Column, places: NDArray[np.int64], n: int) -> Column:
     index = np.full(n, len(places))
     index[places] = np.arange(len(places))
     return take(join([column, nothing]), index)  # type: ignore[no-any-return]
-
-
-def _lines_of(chunk: Chunk | FrameChunk) -> NDArray[np.int64]:
-    if isinstance(chunk, Chunk) and chunk.n_records > 1 and b'"' in chunk.data:
-        return chunk.line + find_starts(chunk.data)[1]
-    return chunk.line + np.arange(chunk.n_records)
 
 
 def _are_same(one: Column, other: Texts) -> bool:

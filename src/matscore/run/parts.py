@@ -12,11 +12,10 @@ from matscore.model import CHUNK_BYTES, Weights, side_of_matrix
 from matscore.options import PlanOptions, ReadOptions, RunOptions
 from matscore.plan import Plan, make_plan, require_fit
 from matscore.read.inputs import Input
-from matscore.read.parse import Layout
-from matscore.read.rows import FrameChunk
+from matscore.read.rows import FrameChunk, Layout
 from matscore.read.split import Chunk
-from matscore.read.table import Table, iter_table, open_table, side_of
-from matscore.read.turned import read_wide, turn
+from matscore.read.table import Table, open_table
+from matscore.read.whole import read_wide, turn
 from matscore.run.job import Job
 from matscore.run.work import Work
 from matscore.write.encode import OutputSpec
@@ -76,7 +75,7 @@ def _forget_labels(plan: Plan) -> Plan:
 
 def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOptions) -> PlannedPart:
     """Plan one features table; it is read whole only where it is to be transposed."""
-    wide, side = None, side_of(table, read)
+    wide, side = None, table.side(read)
     if align.transpose_features:
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = side_of_matrix(wide, table, read)
@@ -211,4 +210,4 @@ def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk
     """Return the chunks of one part."""
     if part.turned is not None:
         return [replace(part.turned, row=row)]
-    return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
+    return part.table.iter_chunks(job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import PlanError
-from matscore.frame import Frame, Labels
-from matscore.kernel import Floats, Texts
+from matscore.frame import Frame
+from matscore.kernel import Floats
 from matscore.model import Weights, load_weights
 from matscore.options import (
     Format,
@@ -28,31 +28,12 @@ from matscore.options import (
 )
 from matscore.plan import Plan
 from matscore.read.columnar import require_pyarrow
+from matscore.read.rows import Rows
 from matscore.write.encode import Columns, OutputSpec
 
 if TYPE_CHECKING:
     from matscore.run.paired import PairedTable
     from matscore.run.summary import Progress, Summary
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The good rows of a chunk."""
-
-    labels: Labels  # or their numbers, from 1
-    texts: tuple[Texts, ...]  # in the order of `Layout.kept_columns`
-    features: Sequence[Floats] | Floats  # (n_features, n_rows); NaN only where `has_missing`
-    n_rows: int
-    has_missing: NDArray[np.bool_] | None = None  # (n_rows,); None when no feature is missing
-    places: NDArray[np.int64] | None = None  # of their records in the chunk; None when all are good
-    start: int = 0  # records before the chunk, over all inputs
-    n_records: int = 0  # records of the chunk
-
-    @property
-    def numbers(self) -> NDArray[np.int64]:
-        """Which records of all inputs these are, counted from 1; of shape (n_rows,)."""
-        places = np.arange(self.n_rows) if self.places is None else self.places
-        return places + (self.start + 1)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import IO, Protocol, TypeAlias, TypeVar
 
 from matscore.errors import OutputError
 from matscore.options import SHOWN
-from matscore.read.parse import Reject
+from matscore.read.faults import Reject
 from matscore.write.encode import OutputSpec, encode_between, encode_end, encode_start
 from matscore.write.rejects import encode_rejects, encode_rejects_header
 

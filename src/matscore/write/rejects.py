@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from matscore.read.parse import Reject
+from matscore.read.faults import Reject
 
 COLUMNS = ("file", "line", "column", "name", "error", "text")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from matscore.frame import Frame, Kind
 from matscore.kernel import Column, Floats, Texts
 from matscore.options import Format
-from matscore.read.parse import Reject
+from matscore.read.faults import Reject
 from matscore.write.deliver import BinaryFile, deliver_results
 from matscore.write.encode import OutputSpec, encode_frame
 

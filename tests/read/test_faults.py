@@ -1,4 +1,4 @@
-"""Numbers: the grammar, exact values, and a hint for each refused form."""
+"""Numbers: the grammar, exact values, a hint for each refused form; records of a wrong form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from matscore.grammar import Grammar, is_number
 from matscore.kernel import Fault, parse
-from matscore.read.hints import explain_number, show_text
+from matscore.read.faults import explain_number, explain_width, leaves_quote_open, show_text
 
 MISSING = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
 
@@ -347,3 +347,45 @@ def test_shown_text() -> None:
     assert show_text("a" * 41) == "a" * 39 + "…"
     assert show_text("\x1b[31m\u202e\u00a0") == "\\x1b[31m\\u202e\\xa0"
     assert show_text("a" * 38 + "\x1b") == "a" * 38 + "…"
+
+
+@pytest.mark.parametrize(
+    ("record", "is_open"),
+    [
+        (b'5" pipe,1', False),
+        (b'"5" pipe",1', False),
+        (b'"a"b,1', False),
+        (b'"a"b", c"d,1', False),
+        (b'a"b,"c', True),
+        (b'"a"b,"c', True),
+        (b'"a"b,"c"', False),
+        (b'"a"b,"c""', True),
+        (b'"a"b,"c"""', False),
+        (b'"a"b,"""c', True),
+        (b'a"b,"c,d"', False),
+    ],
+)
+def test_a_line_that_ends_inside_quotes(record: bytes, is_open: bool) -> None:
+    assert leaves_quote_open(record, ",") is is_open
+
+
+@pytest.mark.parametrize(
+    ("record", "n_cells", "width", "cut_off", "what", "hint"),
+    [
+        (b"", 1, 3, False, "a blank line between records", "remove it"),
+        (b"\r", 1, 3, False, "a blank line between records", "remove it"),
+        (b"1,2", 2, 3, True, "2 cells, but the first record has 3", "the file may be cut off"),
+        (b"1", 1, 3, True, "1 cell, but the first record has 3", "the file may be cut off"),
+        (b"1;2;3", 1, 3, False, "1 cell, but the first record has 3", "separated by ';'"),
+        (b"1,2,3,", 4, 3, False, "4 cells, but the first record has 3", "delimiter at the line's"),
+        (b"1,2,3,4", 4, 3, False, "4 cells, but the first record has 3", "quote a cell"),
+        (b"1,2,3,4", 4, 3, True, "4 cells, but the first record has 3", "quote a cell"),
+        (b"1,2", 2, 3, False, "2 cells, but the first record has 3", "a delimiter is missing"),
+    ],
+)
+def test_a_wrong_width_is_explained(
+    record: bytes, n_cells: int, width: int, cut_off: bool, what: str, hint: str
+) -> None:
+    found = explain_width(record, n_cells, width, ",", cut_off=cut_off)
+    assert found[0] == what
+    assert hint in found[1]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from matscore.errors import InputError
 from matscore.grammar import MISSING_VALUES
-from matscore.read.parse import Layout, ParsedRows, Reject, parse_chunk
+from matscore.read.faults import Reject
+from matscore.read.rows import Layout, Rows, parse_rows
 from matscore.read.split import Chunk, iter_chunks
 from tests.read.oracle import Columns, Reading, Row, Unsound, judge, read_text
 
@@ -120,7 +121,7 @@ def bits(numbers: tuple[float, ...]) -> bytes:
     return struct.pack(f"{len(numbers)}d", *(abs(x) if math.isnan(x) else x for x in numbers))
 
 
-def check_rows(layout: Layout, parsed: ParsedRows, chunk: Chunk, reading: Reading) -> None:
+def check_rows(layout: Layout, parsed: Rows, chunk: Chunk, reading: Reading) -> None:
     """Hold a chunk's rows and rejects against what the slow reader says of its records."""
     records = reading.records[chunk.row : chunk.row + chunk.n_records]
     assert len(records) == chunk.n_records
@@ -132,15 +133,19 @@ def check_rows(layout: Layout, parsed: ParsedRows, chunk: Chunk, reading: Readin
     assert [values.dtype for values in parsed.features] == ["f8"] * len(layout.feature_columns)
     features = np.array(parsed.features).T.reshape(parsed.n_rows, len(layout.feature_columns))
     assert [bits(tuple(row)) for row in features.tolist()] == [bits(r.features) for _, r in good]
-    for column in layout.text_columns:
-        texts = list(parsed.texts[column])
-        assert texts == [records[i].cells[column] for i, _ in good]
+    found = dict(zip(layout.kept_columns, parsed.texts, strict=True))
+    if layout.label_column is None:
+        assert parsed.labels.tolist() == [chunk.row + i + 1 for i, _ in good]  # type: ignore[union-attr]
+    else:
+        found[layout.label_column] = parsed.labels  # type: ignore[assignment]
+    for column, texts in found.items():
+        assert list(texts) == [records[i].cells[column] for i, _ in good]
     missing = [any(math.isnan(x) for x in row.features) for _, row in good]
     assert (parsed.has_missing is not None) == any(missing)
     if parsed.has_missing is not None:
         assert parsed.has_missing.tolist() == missing
-    rows = range(chunk.n_records) if parsed.rows is None else parsed.rows.tolist()
-    assert list(rows) == [i for i, _ in good]
+    places = range(chunk.n_records) if parsed.places is None else parsed.places.tolist()
+    assert list(places) == [i for i, _ in good]
 
     assert [reject.line for reject in parsed.rejects] == [row.line for row in bad]
     for reject, row in zip(parsed.rejects, bad, strict=True):
@@ -160,7 +165,7 @@ def check_case(layout: Layout, data: bytes, chunk_bytes: int) -> None:
         for chunk in iter_chunks(
             "x.csv", [data], delimiter=layout.delimiter, chunk_bytes=chunk_bytes
         ):
-            check_rows(layout, parse_chunk(layout, chunk), chunk, reading)
+            check_rows(layout, parse_rows(layout, chunk), chunk, reading)
     except InputError as error:
         assert any(first <= (error.line or 0) <= last for first, last in reading.stops)
     else:
@@ -277,7 +282,7 @@ def test_random_floats_are_read_to_the_last_bit() -> None:
     cells += [f"{x:.800f}".rstrip("0") + "0" for (x,) in halves if abs(x) < 1e15]
     data = "".join(f"{cell},x\n" for cell in cells).encode()
     layout = Layout(None, 2, 1, (), (0,))
-    parsed = parse_chunk(layout, Chunk("x", data, 1, 0, len(cells), 0))
+    parsed = parse_rows(layout, Chunk("x", data, 1, 0, len(cells), 0))
     assert bits(tuple(parsed.features[0].tolist())) == bits(tuple(map(float, cells)))
 
 
@@ -304,7 +309,7 @@ def test_a_short_and_a_long_row_far_apart(missing: str, line_end: str, n_rows: i
         rows[short] = rows[short].rsplit(",", 1)[0]
         rows[long] += f",{tail}"
         data = "".join(row + line_end for row in rows).encode()
-        parsed = parse_chunk(layout, Chunk("x", data, 1, 0, n_rows, 0))
+        parsed = parse_rows(layout, Chunk("x", data, 1, 0, n_rows, 0))
         assert [reject.line for reject in parsed.rejects] == sorted([short + 1, long + 1])
         assert parsed.n_rows == n_rows - 2
 
@@ -315,15 +320,15 @@ def test_quoted_text_far_past_the_parsers_own_pieces() -> None:
     labels = ["".join(drawn.choices(pieces, k=drawn.choice([0, 1, 5, 40]))) for _ in range(30_000)]
     data = "".join(f'{i},"{label}",{i}\r\n' for i, label in enumerate(labels)).encode()
     layout = Layout(None, 3, 1, (), (2, 0))
-    parsed = parse_chunk(layout, Chunk("x", data, 1, 0, len(labels), 0))
-    assert list(parsed.texts[1]) == [label.replace('""', '"') for label in labels]
+    parsed = parse_rows(layout, Chunk("x", data, 1, 0, len(labels), 0))
+    assert list(parsed.labels) == [label.replace('""', '"') for label in labels]
     assert parsed.features[0].tolist() == list(range(len(labels)))
     assert parsed.rejects == []
 
 
 def reject_of(layout: Layout, data: bytes) -> Reject:
     (chunk,) = iter_chunks("x.csv", [data], delimiter=layout.delimiter, chunk_bytes=10**9)
-    (reject,) = parse_chunk(layout, chunk).rejects
+    (reject,) = parse_rows(layout, chunk).rejects
     return reject
 
 
@@ -358,7 +363,7 @@ def test_a_bad_record_is_named(
     rejects = [
         reject
         for chunk in iter_chunks("x.csv", [data], delimiter=",", chunk_bytes=10**9)
-        for reject in parse_chunk(layout, chunk).rejects
+        for reject in parse_rows(layout, chunk).rejects
     ]
     (reject,) = rejects
     assert (reject.line, reject.column) == (line, column)
@@ -381,14 +386,14 @@ def test_a_bad_record_is_named(
 def test_damage_that_no_record_can_be_blamed_for(data: bytes, line: int, what: str) -> None:
     with pytest.raises(InputError, match=what) as caught:
         for chunk in iter_chunks("x.csv", [data], delimiter=",", chunk_bytes=10**9):
-            parse_chunk(PLAIN, chunk)
+            parse_rows(PLAIN, chunk)
     assert caught.value.line == line
     assert caught.value.hint
 
 
 def test_bytes_in_columns_without_use_are_looked_at_too() -> None:
     with pytest.raises(InputError, match="not UTF-8"):
-        parse_chunk(PROJECTED, Chunk("x", b"x,1,q\xff,2\n", 1, 0, 1, 0))
+        parse_rows(PROJECTED, Chunk("x", b"x,1,q\xff,2\n", 1, 0, 1, 0))
 
 
 def test_a_bad_cell_of_any_length() -> None:
@@ -400,6 +405,6 @@ def test_a_row_of_100_000_columns() -> None:
     n = 100_000
     layout = Layout(None, n + 1, 0, (), tuple(range(1, n + 1)))
     data = "".join(f"r{j}," + ",".join(map(str, range(n))) + "\n" for j in range(3)).encode()
-    parsed = parse_chunk(layout, Chunk("x", data, 1, 0, 3, 0))
+    parsed = parse_rows(layout, Chunk("x", data, 1, 0, 3, 0))
     assert parsed.features[-1].tolist() == [n - 1] * 3
-    assert list(parsed.texts[0]) == ["r0", "r1", "r2"]
+    assert list(parsed.labels) == ["r0", "r1", "r2"]

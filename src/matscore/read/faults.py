@@ -1,14 +1,171 @@
-"""Why a cell is not a number, and what to do about it."""
+"""Why a record or a cell is refused, and what to do about it."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
-from matscore.grammar import BLANKS, Grammar, is_number
+from matscore.errors import InputError
+from matscore.grammar import BLANKS, POINT, Grammar, is_number
+from matscore.kernel import BadRecord, Fault, Stop
+from matscore.read.recognise import DELIMITERS
+from matscore.read.split import Chunk, split_cells
+
+if TYPE_CHECKING:
+    from matscore.read.rows import Layout
 
 SHOWN_WIDTH = 40
+_BOM = "\ufeff".encode()
+_JOINED = ("a byte-order mark", "two files may have been joined here; remove it")
+_SIMPLE = {
+    Fault.BYTE_ORDER_MARK: _JOINED,
+    Fault.HEADER_AGAIN: ("the header again", "two files may have been joined here; remove it"),
+    Fault.RETURN: ("a carriage return inside a record", "end lines with a line feed"),
+}
+_QUOTES = {
+    Fault.QUOTE_INSIDE: (
+        "a quote inside an unquoted cell",
+        "quote the whole cell and double the quote",
+    ),
+    Fault.TEXT_AFTER_QUOTE: (
+        "text after a closing quote",
+        "double a quote that is part of the text",
+    ),
+    Fault.QUOTE_OPEN: ("a quote is never closed", "close it, or double it if it is meant"),
+}
+
+
+class Reject(NamedTuple):
+    """A record that cannot be scored: where, why, and its text.
+
+    `skipped` marks one that is set aside by request, because a value is missing. Of a cell that is
+    no number the hint is found when it is asked for: of many rejects nobody asks. It is a tuple,
+    which is made in a third of the time that a frozen dataclass takes: there may be millions.
+    """
+
+    line: int
+    column: int | None
+    name: str | None
+    error: str
+    known_hint: str
+    text: str
+    skipped: bool = False
+    cell: str | None = None
+    decimal: str = "."
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        if self.cell is None:
+            return self.known_hint
+        return find_hint(self.cell, self.decimal)
+
+    def as_error(self, path: str) -> InputError:
+        """Return it as the exception that stops a run."""
+        return InputError(
+            path, self.error, self.hint, line=self.line, column=self.column, name=self.name
+        )
+
+
+def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecord]) -> list[Reject]:
+    """Say what is wrong with each record that the kernel refused, of each cell once a chunk."""
+    rejects, data, mark, decimal = list[Reject](), chunk.data, layout.delimiter, layout.decimal
+    gap = ("a missing value", layout.missing_hint)
+    said: dict[str, str] = {}
+    for _, n_lines, start, end, place, fault, n_cells in bad_records:
+        line, text = chunk.line + n_lines, data[start:end].decode()
+        column, name = (None, None) if place < 0 else (place + 1, layout.name_of(place))
+        if fault == Fault.NUMBER:
+            is_plain = '"' not in text
+            cell = (text.split(mark, place + 1) if is_plain else split_cells(text, mark))[place]
+            what = said.get(cell) or said.setdefault(cell, say_fault(cell, decimal))
+            rejects.append(Reject(line, column, name, what, "", text, False, cell, decimal))
+        elif fault == Fault.MISSING:
+            rejects.append(Reject(line, column, name, *gap, text, layout.missing == "skip"))
+        else:
+            what, hint = _explain_structure(layout, data, start, end, fault, n_cells)
+            rejects.append(Reject(line, column, name, what, hint, text))
+    return rejects
+
+
+def _explain_structure(
+    layout: Layout, data: bytes, start: int, end: int, fault: Fault, n_cells: int
+) -> tuple[str, str]:
+    if fault == Fault.WIDTH:
+        cut_off = b"\n" not in data[end : end + 2]
+        width, mark = layout.width, layout.delimiter
+        return explain_width(data[start:end], n_cells, width, mark, cut_off=cut_off)
+    if fault == Fault.DELIMITERS_ONLY:
+        blank = layout.width == 1
+        return "a blank line between records" if blank else "a line of delimiters only", "remove it"
+    return _SIMPLE[fault]
+
+
+def explain_width(
+    data: bytes, n_cells: int, width: int, delimiter: str, *, cut_off: bool
+) -> tuple[str, str]:
+    """Say what is wrong with a record that is too short, too long, or empty, and what to do.
+
+    Where it is `cut_off`, it is the last of the input and has no line end.
+    """
+    if not data.strip(b"\r"):
+        return "a blank line between records", "remove it"
+    what = f"{n_cells} cell{'s' * (n_cells != 1)}, but the first record has {width}"
+    if cut_off and n_cells < width:
+        return what, "the file may be cut off"
+    if n_cells == 1 < width:
+        for mark in DELIMITERS:
+            if mark != delimiter and data.count(mark.encode()) == width - 1:
+                return what, f"this line is separated by {mark!r}"
+    if n_cells == width + 1 and data.endswith(delimiter.encode()):
+        return what, "remove the delimiter at the line's end"
+    if n_cells > width:
+        return what, "quote a cell that holds the delimiter; see -d for another delimiter"
+    return what, "a delimiter is missing, or the line is not data"
+
+
+def explain_stop(layout: Layout, chunk: Chunk, stop: Stop) -> Reject:
+    """Reject the one record of a chunk with a misplaced quote; refuse any other damage."""
+    data = chunk.data
+    if stop.fault in _QUOTES:
+        return _explain_quote(layout, chunk, stop)
+    what, hint = "a NUL byte", "the file is damaged, or needs --encoding"
+    if stop.fault == Fault.NOT_UTF8:
+        what = f"the text is not UTF-8: byte 0x{data[stop.at]:02x}"
+        hint = "name its encoding with --encoding, latin-1 say"
+    line = chunk.line + data.count(b"\n", 0, stop.at)
+    raise InputError(chunk.path, f"{what} at offset {chunk.offset + stop.at}", hint, line=line)
+
+
+def _explain_quote(layout: Layout, chunk: Chunk, stop: Stop) -> Reject:
+    record, at, column = chunk.data.removesuffix(b"\n").removesuffix(b"\r"), stop.at, stop.column
+    what, hint = _QUOTES[stop.fault]
+    is_escaped = record[at - 1 : at] == b"\\" or record[max(at - 2, 0) : at] == b'\\"'
+    if is_escaped and stop.fault != Fault.QUOTE_OPEN:
+        what, hint = "a quote escaped by a backslash", 'double it instead: ""'
+    if record.startswith(_BOM + b'"'):
+        what, hint = _JOINED
+    name = layout.name_of(column) if column < layout.width else None
+    if b"\n" in record or leaves_quote_open(record, layout.delimiter):
+        hint = "the records after it cannot be told apart; " + hint
+        raise InputError(chunk.path, what, hint, line=chunk.line, column=column + 1, name=name)
+    return Reject(chunk.line, column + 1, name, what, hint, record.decode())
+
+
+def leaves_quote_open(record: bytes, delimiter: str) -> bool:
+    """Say whether a record is inside quotes at its end, when its misplaced quotes are text.
+
+    Nobody can tell then whether the next line is another record.
+    """
+    is_open = False
+    for piece in record.split(delimiter.encode()):
+        if is_open or piece.startswith(b'"'):
+            body = piece if is_open else piece[1:]
+            is_open = b'"' not in body.replace(b'""', b"")
+    return is_open
+
 
 # Why a cell was refused. A rule takes the cell without the blanks around it and the decimal
 # sign, and gives a hint or "". No pattern may need more than linear time: a cell can be long.
@@ -161,18 +318,6 @@ def _name_character(character: str) -> str:
 def explain_number(text: str, decimal: str = ".") -> tuple[str, str]:
     """Say what is wrong with a refused cell, and what to do about it.
 
-    Parameters
-    ----------
-    text : str
-        The cell.
-    decimal : str
-        The decimal sign that it was read with.
-
-    Returns
-    -------
-    what, hint : str
-        For `InputError`.
-
     Examples
     --------
     >>> explain_number("1,5")
@@ -189,10 +334,14 @@ def say_fault(text: str, decimal: str = ".") -> str:
     if not core:
         return "the cell is empty"
     shown = f'"{show_text(text)}"'
-    if Grammar(decimal).is_too_large(core):
+    if _grammar_of(decimal).is_too_large(core):
         return f"{shown} is too large for float64"
     infinite = "finite number" if _INFINITY.fullmatch(core) else "number"
     return f"{shown} is not a {infinite}"
+
+
+def _grammar_of(decimal: str) -> Grammar:
+    return POINT if decimal == "." else Grammar(decimal)
 
 
 def find_hint(text: str, decimal: str = ".") -> str:
@@ -200,7 +349,7 @@ def find_hint(text: str, decimal: str = ".") -> str:
     core = text.strip(BLANKS)
     if not core:
         return "--missing skip, zero or keep says what to do with it"
-    if Grammar(decimal).is_too_large(core):
+    if _grammar_of(decimal).is_too_large(core):
         return "the largest number is about 1.8e308"
     if _INFINITY.fullmatch(core):
         return "write a finite number or leave the cell empty"
@@ -210,13 +359,6 @@ def find_hint(text: str, decimal: str = ".") -> str:
 
 def show_text(text: str, width: int = SHOWN_WIDTH) -> str:
     r"""Make text safe for a message: one short line, whatever is not printable escaped.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-    width : int
-        The most characters to give back; a longer text ends in "…".
 
     Examples
     --------
