@@ -718,7 +718,7 @@ def test_compressed_output_reads_back(tmp_path: Path, ending: str) -> None:
 def test_cut_of_the_writes_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, n_bytes: int
 ) -> None:
-    monkeypatch.setattr(write, "BUFFER_BYTES", 4096)
+    monkeypatch.setattr(write, "_BLOCK_BYTES", 4096)
     data = b"".join(b"%d,%d\n" % (k, k * k % 9973) for k in range(10_000))[:n_bytes]
     written = set()
     for step in (7, 1000, 4096, 50_001):

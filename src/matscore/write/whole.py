@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
 
-BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 16  # less than a chunk, which then goes to the system without a copy
+_BLOCK_BYTES = 1 << 20  # compressed at a time; the compressed bytes may depend on it
 _SYNCED_BYTES = 1 << 25
 
 _MAX_LINKS = 40  # what Linux follows
@@ -135,8 +136,8 @@ class _CompressedWriter(io.BufferedIOBase):
     def write(self, data: ReadableBuffer, /) -> int:
         rest = memoryview(data).cast("B")
         n_bytes = len(rest)
-        while len(self._pending) + len(rest) >= BUFFER_BYTES:
-            n_taken = BUFFER_BYTES - len(self._pending)
+        while len(self._pending) + len(rest) >= _BLOCK_BYTES:
+            n_taken = _BLOCK_BYTES - len(self._pending)
             block = rest[:n_taken] if not self._pending else self._pending + rest[:n_taken]
             self._out.write(self._encoder.compress(block))
             rest, self._pending = rest[n_taken:], bytearray()
@@ -328,7 +329,7 @@ def named_errors(output: str) -> Iterator[None]:
 @contextmanager
 def _write_straight(output: str, descriptor: int) -> Iterator[io.BufferedIOBase]:
     with _OutputFile(output, descriptor) as raw:
-        out = io.BufferedWriter(raw, BUFFER_BYTES)
+        out = io.BufferedWriter(raw, _BUFFER_BYTES)
         yield out
         out.flush()
 
@@ -343,7 +344,7 @@ def _write_beside(
             descriptor = _create(temporary, old)
         # On an exception the raw file is closed under the buffer, which then writes no more.
         with _SyncedFile(output, descriptor) as raw:
-            out = io.BufferedWriter(raw, BUFFER_BYTES)
+            out = io.BufferedWriter(raw, _BUFFER_BYTES)
             yield out
             out.flush()
             raw.sync()
