@@ -101,8 +101,8 @@ def test_no_rows(form: Format) -> None:
     if form == "json":
         assert json.loads(text) == []
     else:
-        assert text.startswith({"jsonl": "", "markdown": "| id "}.get(form, "id"))
-        assert len(text.splitlines()) == {"jsonl": 0, "markdown": 2}.get(form, 1)
+        assert text.startswith({"csv": "id,", "tsv": "id\t", "markdown": "| id "}.get(form, ""))
+        assert len(text.splitlines()) == {"csv": 1, "tsv": 1, "markdown": 2}.get(form, 0)
 
 
 def test_markdown_keeps_a_row_in_a_line_and_a_cell_in_its_column() -> None:

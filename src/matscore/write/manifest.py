@@ -14,7 +14,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +25,10 @@ import matscore
 from matscore.errors import OutputError, UsageError
 from matscore.kernel import Items
 from matscore.read.source import SourceFacts
-from matscore.write.whole import named_errors, open_whole
+from matscore.write.whole import TEMPORARY, named_errors, open_whole
 
 MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"
 SCHEMA_VERSION = 1
-_TEMPORARY = re.compile(r"\..*\.matscore-[0-9a-f]{16}\.tmp")
 
 
 @dataclass(frozen=True)
@@ -214,7 +212,7 @@ def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
 def _delete_leftovers(root: Path) -> None:
     """Delete the unfinished files of a run that was killed."""
     for folder, _, names in os.walk(root):
-        for name in filter(_TEMPORARY.fullmatch, names):
+        for name in filter(TEMPORARY.fullmatch, names):
             Path(folder, name).unlink(missing_ok=True)
 
 

@@ -12,6 +12,7 @@ import errno
 import io
 import lzma
 import os
+import re
 import secrets
 import select
 import stat
@@ -22,7 +23,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import IO, TYPE_CHECKING, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from matscore.errors import OutputError, UsageError
 from matscore.options import PathLike, RejectOptions
@@ -34,6 +35,8 @@ else:
     from backports import zstd
 
 if TYPE_CHECKING:
+    import hashlib
+
     from _typeshed import ReadableBuffer
 
 BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
@@ -41,6 +44,7 @@ BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
 _BUFFER_BYTES = 1 << 16  # less than a chunk, which then goes to the system without a copy
 _BLOCK_BYTES = 1 << 20  # compressed at a time; the compressed bytes may depend on it
 _SYNCED_BYTES = 1 << 25
+TEMPORARY = re.compile(r"\..*\.matscore-[0-9a-f]{16}\.tmp")
 
 _MAX_LINKS = 40  # what Linux follows
 _HINTS = {
@@ -58,34 +62,19 @@ _HINTS = {
 }
 
 
-class Digest(Protocol):
-    """A hash object of `hashlib`."""
-
-    def update(self, data: ReadableBuffer, /) -> None:
-        """Take in more bytes."""
-
-
-class _Encoder(Protocol):
-    """What the compressors of `zlib`, `bz2`, `lzma` and `zstd` share."""
-
-    def compress(self, data: ReadableBuffer, /) -> bytes: ...
-
-    def flush(self) -> bytes: ...
-
-
-COMPRESSIONS: dict[str, Callable[[], _Encoder]] = {
+# By the endings that ask for them; each makes an object with `compress` and `flush`.
+COMPRESSIONS: dict[str, Callable[[], Any]] = {
     # 31: a gzip header, which zlib leaves without name and time.
     ".gz": lambda: zlib.compressobj(6, zlib.DEFLATED, 31),
     ".zst": lambda: zstd.ZstdCompressor(options={zstd.CompressionParameter.checksum_flag: 1}),
     ".bz2": bz2.BZ2Compressor,
     ".xz": lzma.LZMACompressor,
 }
-"""The compressions, by the endings that ask for them."""
 
 
 @contextmanager
 def open_output(
-    path: str, *, inputs: Sequence[str] = (), digest: Digest | None = None
+    path: str, *, inputs: Sequence[str] = (), digest: hashlib._Hash | None = None
 ) -> Iterator[io.BufferedIOBase]:
     r"""Open an output as `open_whole` does, compressing as the ending of its name says.
 
@@ -116,7 +105,7 @@ def open_output(
 class _HashedWriter(io.BufferedIOBase):
     """Passes bytes on and has them hashed."""
 
-    def __init__(self, out: io.BufferedIOBase, digest: Digest) -> None:
+    def __init__(self, out: io.BufferedIOBase, digest: hashlib._Hash) -> None:
         self._out = out
         self._digest = digest
 
@@ -128,7 +117,7 @@ class _HashedWriter(io.BufferedIOBase):
 class _CompressedWriter(io.BufferedIOBase):
     """Compresses blocks of one size, so that how the writes were cut leaves no trace."""
 
-    def __init__(self, out: io.BufferedIOBase, encoder: _Encoder) -> None:
+    def __init__(self, out: io.BufferedIOBase, encoder: Any) -> None:
         self._out = out
         self._encoder = encoder
         self._pending = bytearray()  # less than a block
@@ -362,6 +351,7 @@ def _write_beside(
 
 
 def _make_temporary_name(name: str) -> str:
+    """Return a name that `TEMPORARY` matches."""
     # Cut, since a name may have no room left in its 255 bytes; random, since a killed run
     # leaves its file behind.
     start = os.fsencode(name)[:64].decode("utf-8", "ignore")
