@@ -159,7 +159,6 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             make_job,
             plan_part,
         )
-        from matscore.write.encode import encode_frame
 
         read, options = ReadOptions(), ScoreOptions()
         held = load_weights(str(files.weights), read)
@@ -188,7 +187,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
                 scored = score_rows(model, parsed.features, parsed.n_rows, options)
             with clock.stage("encode"):
                 frame = make_frame(work.columns, parsed.labels, [], scored)
-                data = encode_frame(spec, frame)
+                data = spec.form.rows(spec, frame)
             with clock.stage("write"):
                 out.write(data)
     part.table.close()

@@ -13,7 +13,8 @@ from matscore.model import load_weights
 from matscore.options import PathLike, PlanOptions, ReadOptions
 from matscore.plan import Plan
 from matscore.read.table import open_table
-from matscore.run.parts import plan_part, refuse_two_pipes
+from matscore.run.parts import plan_part
+from matscore.write.whole import check_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ def check_files(
     >>> check_files("sample_data/users.csv", "sample_data/films.csv").add_options
     ('--transpose',)
     """
-    refuse_two_pipes([str(features), str(weights)])
+    check_paths([str(features), str(weights)])
     held = load_weights(str(weights), read)
     with contextlib.closing(open_table(str(features), read)) as table:
         return _check_names(plan_part(table, held, read, align).plan)

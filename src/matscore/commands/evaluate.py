@@ -38,7 +38,7 @@ from matscore.run.paired import PairedRows, PairedTable, pair_table
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
 from matscore.run.work import Command, Fault, NoFrame, Settings
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -43,8 +43,8 @@ from matscore.read.rows import Rows
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
 from matscore.run.work import Command, Fault, Settings, make_output_spec
-from matscore.write.deliver import BinaryFile
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
+from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
     import pandas as pd

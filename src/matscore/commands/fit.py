@@ -30,24 +30,20 @@ from matscore.plan.learning import (
     name_intercept,
     sort_columns,
 )
-from matscore.read.columnar import require_pyarrow
 from matscore.read.source import SourceFacts
 from matscore.read.table import Table, open_table
 from matscore.run.budget import fit_budget
 from matscore.run.job import Job
 from matscore.run.paired import PairedTable, pair_table
 from matscore.run.parts import Part
-from matscore.run.paths import format_of
 from matscore.run.run import OneOutput, Stream
 from matscore.run.summary import Progress, Totals
 from matscore.run.work import Settings
-from matscore.write.deliver import BinaryFile
-from matscore.write.weights import write_weights
+from matscore.write.formats import FORMATS, format_of, write_weights
+from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_FORMATS = ("csv", "tsv", "parquet", "arrow")
 
 
 @dataclass(frozen=True)
@@ -214,12 +210,11 @@ def _check_arguments(
 
 
 def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
-    named = format_of(output) if isinstance(output, PathLike) else None
-    form = asked or named or "csv"
-    if form not in _FORMATS:
-        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(_FORMATS)}")
-    if form in ("parquet", "arrow"):
-        require_pyarrow()
+    form = asked or format_of(output) or "csv"
+    names = [name for name, known in FORMATS.items() if known.is_read]
+    if form not in names:
+        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(names)}")
+    FORMATS[form].require()
     return form
 
 

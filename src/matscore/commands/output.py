@@ -18,10 +18,9 @@ from matscore.kernel import Choices, Column, Floats, Masked, Texts
 from matscore.numerics.scores import Scored
 from matscore.options import PathLike
 from matscore.read.rows import Rows
-from matscore.run.paths import is_directory
 from matscore.run.run import OneOutput, Renderer, Sink
 from matscore.run.work import Preview
-from matscore.write.deliver import BinaryFile
+from matscore.write.whole import BinaryFile
 
 
 @dataclass(frozen=True)
@@ -235,18 +234,15 @@ def _blank(values: NDArray[np.int64] | Floats, there: NDArray[np.bool_]) -> Colu
 
 def open_sink(output: PathLike | BinaryFile | None) -> Sink:
     """Return what takes a command's rows: one output, or a directory where a path ends so."""
-    if is_directory(output):
+    if isinstance(output, str) and output.endswith("/"):
         from matscore.run.directory import Directory
 
-        return Directory(str(output))
+        return Directory(output)
     return OneOutput(output, _load_renderer)
 
 
 def _load_renderer() -> Renderer:
-    """Load what makes a page of a table, which needs an optional library."""
-    from matscore.pages.extra import require_extra
-
-    require_extra("an HTML table", "jinja2")
+    """Load what makes a page of a table."""
     from matscore.pages.scores import render_table
 
     return partial(render_table, version=matscore.__version__)

@@ -25,7 +25,7 @@ from matscore.pages.render import render_page
 if TYPE_CHECKING:
     from matscore.run.summary import Summary
     from matscore.run.work import Preview
-    from matscore.write.encode import OutputSpec
+    from matscore.write.formats import OutputSpec
 
 
 def render_table(summary: Summary[Any], version: str) -> str:

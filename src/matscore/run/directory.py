@@ -22,14 +22,12 @@ from matscore.read.source import SourceFacts
 from matscore.run.job import ChunkResult, Job, Written
 from matscore.run.local import Engine, open_engine
 from matscore.run.parts import Part
-from matscore.run.paths import check_paths, ending_of
 from matscore.run.run import Stream
 from matscore.run.summary import Summary, Totals
 from matscore.run.work import Remembering, Settings
-from matscore.write.compress import open_output
-from matscore.write.deliver import BinaryFile, deliver_results
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec, deliver_results
 from matscore.write.manifest import Folder, PartRecord, fingerprint, refuse_inside
+from matscore.write.whole import BinaryFile, check_paths, open_output
 
 _NO_GROUP: tuple[int | None, Iterable[ChunkResult]] = (None, ())
 
@@ -67,9 +65,9 @@ class Directory:
 
     def prepare(self, inputs: Sequence[Input], spec: OutputSpec | None) -> None:
         """Name the parts; refuse what is no data."""
-        if spec is None or spec.format in ("table", "html"):
+        if spec is None or spec.form.is_shown:
             raise UsageError("a directory holds no tables", "name a format of data with --format")
-        self._outputs = name_parts(inputs, ending_of(spec.format))
+        self._outputs = name_parts(inputs, spec.form.endings[0])
 
     def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
         """Make the parts that are not there and current."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from matscore.errors import PlanError, UsageError
+from matscore.errors import PlanError
 from matscore.model import CHUNK_BYTES, Weights, side_of_matrix
 from matscore.options import PlanOptions, ReadOptions, RunOptions
 from matscore.plan import Plan, make_plan, require_fit
@@ -18,7 +18,7 @@ from matscore.read.table import Table, open_table
 from matscore.read.whole import read_wide, turn
 from matscore.run.job import Job
 from matscore.run.work import Work
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
@@ -37,12 +37,6 @@ class PlannedPart(Part):
     """One that meets the weights."""
 
     plan: Plan
-
-
-def refuse_two_pipes(inputs: Sequence[str]) -> None:
-    """Refuse standard input for more than one input."""
-    if inputs.count("-") > 1:
-        raise UsageError("standard input can be only one of the inputs", "give the other a name")
 
 
 def plan_inputs(

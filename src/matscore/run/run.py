@@ -21,11 +21,10 @@ from matscore.run.budget import fit_budget
 from matscore.run.job import ChunkResult, Job
 from matscore.run.local import Engine, Results, open_engine
 from matscore.run.parts import Part, iter_pairs, make_jobs, plan_inputs, require_fits, share_works
-from matscore.run.paths import check_paths, enter_output, format_of, report_progress
-from matscore.run.summary import Summary, Totals
+from matscore.run.summary import Summary, Totals, report_progress
 from matscore.run.work import Command, Settings
-from matscore.write.deliver import BinaryFile, deliver_rejects, deliver_results
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec, deliver_rejects, deliver_results, format_of
+from matscore.write.whole import BinaryFile, check_paths, enter_output
 
 if TYPE_CHECKING:
     from matscore.run.paired import PairedTable
@@ -99,17 +98,14 @@ class OneOutput:
         self, output: PathLike | BinaryFile | None, load_renderer: Callable[[], Renderer]
     ) -> None:
         self.output = output
-        self._load_renderer = (
-            load_renderer  # of a page, which is loaded only where one is asked for
-        )
+        self._load_renderer = load_renderer  # loaded only where a page is asked for
         self._render: Renderer | None = None
         self.out: BinaryFile | None = None
 
     @property
     def format(self) -> Format:
         """The format that the path's ending names, or CSV."""
-        named = format_of(self.output) if isinstance(self.output, (str, Path)) else None
-        return named or "csv"
+        return format_of(self.output) or "csv"
 
     def check(self, inputs: Sequence[str], how: Settings) -> None:
         """Refuse paths that contradict each other."""

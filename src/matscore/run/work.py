@@ -27,9 +27,8 @@ from matscore.options import (
     RunOptions,
 )
 from matscore.plan import Plan
-from matscore.read.columnar import require_pyarrow
 from matscore.read.rows import Rows
-from matscore.write.encode import Columns, OutputSpec
+from matscore.write.formats import Columns, OutputSpec
 
 if TYPE_CHECKING:
     from matscore.run.paired import PairedTable
@@ -183,11 +182,10 @@ def make_output_spec(
     plan: Plan, columns: Columns, write: OutputOptions, form: Format
 ) -> OutputSpec:
     """Return how columns are written; refuse two of one name. `form` is for where none is asked."""
-    if (write.format or form) in ("parquet", "arrow"):
-        require_pyarrow()
     spec = OutputSpec(
         write.format or form, columns, write.precision, write.excel_safe, write.max_rows
     )
+    spec.form.require()
     if duplicates := spec.find_duplicates():
         what = f'two columns of the output would be named "{duplicates[0]}"'
         raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
     from matscore.commands.output import ScoreColumns
     from matscore.run.summary import Summary
-    from matscore.write.encode import OutputSpec
+    from matscore.write.formats import OutputSpec
 
 _LONGEST = 2000  # a label may be a megabyte
 _LONGEST_WHOLE = 20
