@@ -99,9 +99,7 @@ class OneOutput:
         self, output: PathLike | BinaryFile | None, load_renderer: Callable[[], Renderer]
     ) -> None:
         self.output = output
-        self._load_renderer = (
-            load_renderer  # of a page, which is loaded only where one is asked for
-        )
+        self._load_renderer = load_renderer  # loaded only where a page is asked for
         self._render: Renderer | None = None
         self.out: BinaryFile | None = None
 
