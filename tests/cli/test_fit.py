@@ -506,7 +506,9 @@ class TestPython:
     def test_missing_values(self) -> None:
         frame = IRIS.drop(columns="species").copy()
         frame.iloc[3, 0] = frame.iloc[5, 3] = np.nan
-        with pytest.raises(matscore.InputError, match="features:4: a missing value"):
+        with pytest.raises(
+            matscore.InputError, match='features:4:1: "sepal_length": a missing value'
+        ):
             matscore.fit(frame, "petal_width")
         with pytest.raises(matscore.InputError, match="targets:6: a missing target"):
             matscore.fit(frame, "petal_width", missing="zero")

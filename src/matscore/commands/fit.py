@@ -395,6 +395,7 @@ def fit(
     from matscore.commands.frames import (
         Typed,
         are_categories,
+        check_rows,
         pick_targets,
         run_typed,
         sort_names,
@@ -410,13 +411,16 @@ def fit(
     is_categories = are_categories(table, options)
     chosen, penalty = settle_method(options, categories=is_categories)
     names, order = sort_names(features)
+    typed = Typed(features, order, missing_hint='missing="zero" or "skip" takes the row')
+    if missing == "error":
+        check_rows(typed)  # what the features lack is told before what the targets lack
     if missing != "skip" and (gone := table.isna().any(axis=1).to_numpy()).any():
         hint = 'missing="skip" leaves such rows out'
         raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
-    numbers = [] if is_categories else [take_numbers(table, i) for i in range(table.shape[1])]
-    texts = [take_texts(table.iloc[:, 0])] if is_categories else []
-    hint = 'missing="zero" or "skip" takes the row'
-    typed = Typed(features, order, numbers=numbers, texts=texts, missing_hint=hint)
+    if is_categories:
+        typed = replace(typed, texts=[take_texts(table.iloc[:, 0])])
+    else:
+        typed = replace(typed, numbers=[take_numbers(table, i) for i in range(table.shape[1])])
     work = Learn(
         "features",
         len(order),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,8 @@ from matscore.names import quote_name, quote_names
 from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.suggest import find_meant, suggest
-from matscore.read.rows import FrameChunk, Layout, Rows
+from matscore.read.faults import Reject
+from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.job import Job, run_pair
 from matscore.run.local import count_jobs, map_ordered
 from matscore.run.summary import Totals
@@ -252,6 +253,16 @@ class Typed:
             missing=missing,
             missing_hint=self.missing_hint,
         )
+
+
+def check_rows(typed: Typed) -> None:
+    """Refuse a row with a missing value."""
+
+    def refuse(reject: Reject) -> NoReturn:
+        raise reject.as_error(typed.path)
+
+    for chunk in typed.iter_chunks():
+        parse_sound(typed.make_layout("error"), chunk, refuse)
 
 
 def run_typed(work: Work, typed: Typed, missing: MissingPolicy) -> Any:
