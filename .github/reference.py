@@ -1,7 +1,7 @@
-"""The README's tables of options, made from the program itself.
+"""The pages' tables of options, made from the program itself.
 
-The README calls these functions in its cog blocks: ``python -m cogapp -r README.md`` writes it
-again, ``python -m cogapp --check README.md`` says whether it is current.
+The pages call these functions in their cog blocks: ``python -m cogapp -r .github/docs/*.md`` writes
+them again, with ``--check`` for ``-r`` it says whether they are current.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _HEADINGS = ("Option", "Variable", "Default", "Meaning")
 
 
 class Option(NamedTuple):
-    """An option as the README shows it; its texts are Markdown."""
+    """An option as a page shows it; its texts are Markdown."""
 
     panel: str
     names: str
@@ -46,7 +46,7 @@ def write_other_options(command: str, like: str) -> str:
     known, options = find_options(like), find_options(command)
     shared = ", ".join(option.names for option in options if option in known)
     own = [option[1:] for option in options if option not in known]
-    return f"As for `{like}`: {shared}. And:\n\n{write_table(_HEADINGS, own)}"
+    return f"As for [`{like}`]({like}.md): {shared}. And:\n\n{write_table(_HEADINGS, own)}"
 
 
 def find_options(command: str) -> list[Option]:
