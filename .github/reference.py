@@ -6,15 +6,19 @@ them again, with ``--check`` for ``-r`` it says whether they are current.
 
 from __future__ import annotations
 
+import ast
+import sys
 import typing
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from pathlib import Path
 from types import UnionType
 from typing import Any, NamedTuple
 
 import typer
 
 from matscore.cli.main import app
+
 
 _HEADINGS = ("Option", "Variable", "Default", "Meaning")
 
@@ -27,6 +31,24 @@ class Option(NamedTuple):
     variable: str
     default: str
     meaning: str
+
+
+def write_layers() -> str:
+    """Return the layers that a test holds, from the ground up, and what each part of them owns."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.test_public_api import LAYERS, SOURCE
+
+    rows = []
+    for number, names in enumerate(LAYERS, start=1):
+        for name in names:
+            path = SOURCE.joinpath(*name.split("."))
+            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if not name or not file.exists():
+                continue
+            owns = (ast.get_docstring(ast.parse(file.read_bytes())) or "").splitlines()[0]
+            shown = f"{name}/" if path.is_dir() else file.name
+            rows.append((str(number), f"`{shown}`", owns))
+    return write_table(("Layer", "In `src/matscore/`", "Owns"), rows)
 
 
 def write_options(command: str) -> str:
