@@ -19,7 +19,6 @@ import typer
 
 from matscore.cli.main import app
 
-
 _HEADINGS = ("Option", "Variable", "Default", "Meaning")
 
 
