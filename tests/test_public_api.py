@@ -68,7 +68,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("errors", "_kernel"),
     ("grammar",),
-    ("names", "wording"),
+    ("names",),
     ("kernel",),
     ("frame", "colors", "options"),
     ("model",),
@@ -91,7 +91,7 @@ LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 ROOMS = {name.split(".")[0] for name in LEVELS}
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
-    "numpy": ROOMS - {"", "errors", "grammar", "names", "wording", "options", "__main__"},
+    "numpy": ROOMS - {"", "errors", "grammar", "names", "options", "__main__"},
     "pyarrow": {"read", "write"},
     "pandas": {"commands"},
     "sklearn": {"numerics"},

@@ -8,7 +8,6 @@ a shell and what object stores give, the same on every machine. Arguments keep t
 
 from __future__ import annotations
 
-import errno
 import glob
 import os
 import re
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from matscore.errors import FileError, UsageError
+from matscore.errors import FileError, UsageError, os_errors_about
 from matscore.read.cloud import can_list, is_address, list_objects
 
 _WILD = re.compile(r"[*?[]")
@@ -215,9 +214,8 @@ def _match(pattern: str) -> Iterator[str]:
 
 def _walk(folder: str) -> Iterator[str]:
     def fail(error: OSError) -> None:
-        raise FileError(
-            str(error.filename), os.strerror(error.errno or errno.EIO).lower()
-        ) from error
+        with os_errors_about(str(error.filename)):
+            raise error
 
     for place, folders, files in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not _is_hidden(name)]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, Protocol, cast
 
-from matscore.errors import FileError, InputError
+from matscore.errors import FileError, InputError, os_errors_about
 from matscore.read.cloud import CloudFile, is_address
 from matscore.read.recognise import encoding_of, recognise, refuse_foreign
 
@@ -323,10 +323,8 @@ def _iter_remote(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
 
 
 def _read_raw(path: str, raw: BinaryIO, size: int) -> bytes:
-    try:
+    with os_errors_about(path):
         return raw.read(size)
-    except OSError as error:
-        raise FileError(path, (error.strerror or str(error)).lower()) from error
 
 
 def _open_raw(path: str) -> tuple[BinaryIO, int | None, tuple[int, int] | None]:
@@ -341,10 +339,9 @@ def _open_raw(path: str) -> tuple[BinaryIO, int | None, tuple[int, int] | None]:
         remote = CloudFile(path)
         return cast(BinaryIO, remote), remote.size, (remote.size, remote.mtime_ns)
     try:
-        raw = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the source closes it
-        info = os.fstat(raw.fileno())
-    except OSError as error:
-        raise FileError(path, (error.strerror or str(error)).lower()) from error
+        with os_errors_about(path):
+            raw = Path(path).open("rb", buffering=0)  # noqa: SIM115 - the source closes it
+            info = os.fstat(raw.fileno())
     except ValueError as error:
         raise FileError(path, str(error)) from error
     stream = cast(BinaryIO, raw)
@@ -381,13 +378,11 @@ class _Meter:
             yield block
 
     def _read(self, size: int) -> bytes:
-        try:
+        with os_errors_about(self._path):
             if isinstance(self._raw, io.BufferedReader):
                 block = self._raw.read1(size)
             else:
                 block = self._raw.read(size)
-        except OSError as error:
-            raise FileError(self._path, (error.strerror or str(error)).lower()) from error
         self.n_read += len(block)
         if self.digest is not None:
             self.digest.update(block)
@@ -420,6 +415,8 @@ def _decompress(path: str, kind: str, blocks: Iterator[bytes]) -> Iterator[bytes
     errors = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
     try:
         yield from _iter_gzip(blocks) if kind == "gzip" else _iter_frames(kind, blocks)
+    except FileError:  # of the source itself
+        raise
     except errors as error:
         words = f"the {kind} data is truncated or damaged ({error})"
         raise FileError(path, words, "make or fetch the file again") from error
