@@ -18,7 +18,7 @@ from matscore.read.rows import Rows
 from matscore.read.table import open_table
 from matscore.read.whole import iter_parts, make_matrix, read_pairs
 from matscore.run.prepare import CHUNK_BYTES, Weights, side_of_matrix
-from matscore.write.spill import SpilledRows, explain_lack
+from matscore.write.spill import SpilledRows, named_lack
 
 _USERS_A_CHUNK = 512
 _CELLS_A_CHUNK = 2**22
@@ -163,11 +163,9 @@ def hold_items(plan: Plan, held: HeldItems, metric: Metric) -> Items:
     """
     spill = held.spilled is not None
     items = Items(len(plan.weights_index), cosine=metric == "cosine", spill=spill)
-    try:
+    with named_lack():
         for rows in _iter_items(plan, held):
             items.add(rows)
-    except OSError as error:
-        raise explain_lack(error) from error
     return items
 
 

@@ -11,7 +11,7 @@ from matscore.commands.classify_rows import ScoreColumns
 from matscore.commands.ranked import RankColumns
 from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.model import Matrix, Model
-from matscore.names import quote_name, quote_names
+from matscore.names import quote_name, suggest_name
 from matscore.numerics.scores import make_model
 from matscore.options import (
     Format,
@@ -22,7 +22,6 @@ from matscore.options import (
     ScoreOptions,
 )
 from matscore.plan import Plan, Side, make_plan, require_fit
-from matscore.plan.suggest import find_meant, suggest
 from matscore.read.columnar import require_pyarrow
 from matscore.read.inputs import Input
 from matscore.read.rows import FrameChunk, Layout
@@ -316,8 +315,7 @@ def find_category(plan: Plan, name: str | None, option: str) -> int | None:
     """
     if name is None or name in plan.categories:
         return None if name is None else plan.categories.index(name)
-    hint = suggest(find_meant([name], plan.categories))
-    hint = hint or f"{option} has the name of one of: {quote_names(plan.categories)}"
+    hint = suggest_name(name, plan.categories, option)
     raise MisfitError(plan.weights.path, f"no category {quote_name(name)}", hint)
 
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import IO, Protocol, TypeAlias, TypeVar
 
-from matscore.errors import OutputError
+from matscore.errors import OutputError, os_errors_about
 from matscore.options import SHOWN
 from matscore.read.faults import Reject
 from matscore.write.encode import OutputSpec, encode_between, encode_end, encode_start
@@ -105,9 +105,5 @@ def _write_text(results: Iterable[Result], spec: OutputSpec, out: BinaryFile) ->
 
 
 def _write(out: BinaryFile, data: bytes) -> None:
-    try:
+    with os_errors_about("-", OutputError):
         out.write(data)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError("-", (error.strerror or str(error)).lower()) from error
