@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from matscore.errors import FileError, InputError
 from matscore.grammar import POINT, Grammar
-from matscore.model import Matrix
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.read import table as table_module
+from matscore.read.matrix import Matrix, read_matrix
 from matscore.read.rows import Layout, parse_rows
 from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
-from matscore.read.whole import read_matrix
 from tests.read.oracle import read_text
 
 ANY = ReadOptions()

@@ -14,9 +14,9 @@ from matscore.commands.recommend_rows import MatrixColumns, Seen
 from matscore.kernel import Floats, Items
 from matscore.options import Metric, OutputOptions, ReadOptions
 from matscore.plan import Plan
+from matscore.read.matrix import iter_parts, make_matrix, read_pairs
 from matscore.read.rows import Rows
 from matscore.read.table import open_table
-from matscore.read.whole import iter_parts, make_matrix, read_pairs
 from matscore.run.prepare import CHUNK_BYTES, Weights, side_of_matrix
 from matscore.write.spill import SpilledRows, named_lack
 

@@ -10,7 +10,7 @@ from typing import Literal
 from matscore.commands.classify_rows import ScoreColumns
 from matscore.commands.ranked import RankColumns
 from matscore.errors import MisfitError, PlanError, UsageError
-from matscore.model import Matrix, Model
+from matscore.model import Model
 from matscore.names import quote_name, suggest_name
 from matscore.numerics.scores import make_model
 from matscore.options import (
@@ -24,11 +24,11 @@ from matscore.options import (
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.read.columnar import require_pyarrow
 from matscore.read.inputs import Input
+from matscore.read.matrix import Matrix, WideTable, read_matrix, read_wide, turn
 from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
-from matscore.read.whole import WideTable, read_matrix, read_wide, turn
 from matscore.run.job import Job
 from matscore.run.work import Work
 from matscore.write.encode import Columns, OutputSpec
