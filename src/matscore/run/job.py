@@ -14,14 +14,13 @@ import numpy as np
 
 from matscore.errors import InputError
 from matscore.frame import Labels
-from matscore.options import SHOWN
 from matscore.read.parse import Layout, ParsedRows, Reject
 from matscore.read.records import cut_record, find_starts
 from matscore.read.rows import FrameChunk, find_first_error, parse_rows
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.run.work import Fault, Outcome, Preview, Rows, Work
-from matscore.write.encode import OutputSpec, encode_frame, finish_frame
+from matscore.write.formats import OutputSpec
 
 
 @dataclass(frozen=True)
@@ -158,12 +157,12 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     if parsed.n_rows + len(parsed.rejects) != chunk.n_records:
         raise RuntimeError(f"{chunk.path}: rows are lost in the chunk at line {chunk.line}")
     data, preview = b"", None
-    if job.output is not None and job.output.format in SHOWN:
+    if job.output is not None and job.output.form.is_shown:
         if job.output.selects or chunk.row < job.output.max_rows:
             preview = _preview(job.output, outcome)
     elif job.output is not None and parsed.n_rows:
         frame = outcome.frame()
-        data = encode_frame(job.output, frame) if frame.height else b""
+        data = job.output.form.rows(job.output, frame) if frame.height else b""
     tally, part = outcome.tally(), job.part
     return ChunkResult(chunk.path, data, parsed.n_rows, tally, parsed.rejects, preview, part)
 
@@ -190,7 +189,7 @@ def _take_rows(layout: Layout, chunk: Chunk | FrameChunk, parsed: ParsedRows) ->
 
 def _preview(output: OutputSpec, outcome: Outcome) -> Preview:
     preview = outcome.preview(output.max_rows)
-    return replace(preview, frame=finish_frame(output, preview.frame))
+    return replace(preview, frame=output.finish(preview.frame))
 
 
 def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: list[Reject]) -> None:
