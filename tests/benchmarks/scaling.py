@@ -161,7 +161,6 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             read_weights,
             take_model,
         )
-        from matscore.write.encode import encode_frame
 
         read, options = ReadOptions(), ScoreOptions()
         held = read_weights(str(files.weights), read)
@@ -190,7 +189,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             with clock.stage("encode"):
                 labels = parsed.labels
                 frame = make_frame(columns, labels, [], scored)
-                data = encode_frame(spec, frame)
+                data = spec.form.rows(spec, frame)
             with clock.stage("write"):
                 out.write(data)
     part.table.close()

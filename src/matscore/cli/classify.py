@@ -9,13 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from matscore.cli import options as o
 
-# fmt: off
-_FOREIGN = {
-    ".7z", ".avro", ".db", ".h5", ".npy", ".npz", ".ods", ".orc", ".pdf", ".pkl",
-    ".rar", ".sqlite", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip",
-}
-# fmt: on
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -148,33 +141,13 @@ def _render_top(summary: Summary[Any], console: Console) -> None:
 
 def choose_format(streams: Streams, asked: o.Format | None, output: str | None) -> Format:
     """Return the format that is asked for, named by the output, or fit for the stream."""
+    from matscore.write.formats import find_format
+
     if asked is not None:
         return asked.value
     if output is not None:
         return find_format(output)
     return "table" if streams.out_is_terminal else "csv"
-
-
-def find_format(output: str) -> Format:
-    """Return the format that the output's name asks for.
-
-    Raises
-    ------
-    UsageError
-        Its ending is that of a format which cannot be written.
-    """
-    from pathlib import Path
-
-    from matscore.errors import UsageError
-    from matscore.run.paths import format_of
-
-    if output.endswith("/"):
-        return "csv"
-    ending = Path(output).suffix.lower()
-    if ending in _FOREIGN:
-        hint = "name a .csv, .json, .parquet, ... file, or say --format"
-        raise UsageError(f"{ending} files cannot be written", hint)
-    return format_of(output) or "csv"
 
 
 def refuse_without_table(option: str, is_set: bool, chosen: str) -> None:
@@ -242,7 +215,7 @@ def write_table(
 ) -> Summary[Any]:
     """Render a table into a file, whole or not at all."""
     from matscore.cli.streams import render_text
-    from matscore.write.compress import open_output
+    from matscore.write.whole import open_output
 
     with open_output(output, inputs=inputs) as out:
         summary = run()

@@ -20,9 +20,8 @@ from matscore.pages.extra import require_extra
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.read.source import SourceFacts
-from matscore.run.paths import refuse_same_outputs
 from matscore.run.summary import Summary
-from matscore.write.compress import open_output
+from matscore.write.whole import open_output, refuse_same_outputs
 
 if TYPE_CHECKING:
     from matscore.commands.fit_files import FitSummary

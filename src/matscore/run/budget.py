@@ -114,7 +114,7 @@ def estimate_cost(table: Table, job: Job) -> Cost:
     n_used = n_features + len(layout.text_columns)
     record = table.record_bytes(n_used)
     n_values, n_written = job.work.values_a_row()
-    named = job.output is not None and job.output.format in ("json", "jsonl")
+    named = job.output is not None and job.output.form.repeats_names
     written = _WRITTEN_BYTES + _NAMED_BYTES * named
     values = _VALUE_BYTES * (_COPIES * n_features + n_values) + written * n_written
     return Cost(record, _TEXTS * record + values, _COLUMN_BYTES * (layout.width + n_written))

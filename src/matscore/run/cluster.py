@@ -269,4 +269,4 @@ class ClusterEngine:
 def _is_numbered(job: Job) -> bool:
     """Say whether the number of a row over all inputs matters."""
     numbered = job.layout.label_column is None
-    return numbered or job.output is None or job.output.format in ("table", "html")
+    return numbered or job.output is None or job.output.form.is_shown

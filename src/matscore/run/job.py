@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from matscore.errors import InputError
-from matscore.options import SHOWN
 from matscore.read.faults import Reject
 from matscore.read.rows import FrameChunk, Layout, Rows, find_first_error, parse_rows
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.run.work import Fault, Preview, Work
-from matscore.write.encode import OutputSpec, encode_frame, finish_frame
+from matscore.write.formats import OutputSpec
 
 
 @dataclass(frozen=True)
@@ -95,13 +94,13 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     if rows.n_rows + len(rows.rejects) != chunk.n_records:
         raise RuntimeError(f"{chunk.path}: rows are lost in the chunk at line {chunk.line}")
     data, preview, output = b"", None, job.output
-    if output is not None and output.format in SHOWN:
+    if output is not None and output.form.is_shown:
         if output.selects or chunk.row < output.max_rows:
             preview = outcome.preview(output.max_rows)
-            preview = replace(preview, frame=finish_frame(output, preview.frame))
+            preview = replace(preview, frame=output.finish(preview.frame))
     elif output is not None and rows.n_rows:
         frame = outcome.frame()
-        data = encode_frame(output, frame) if frame.height else b""
+        data = output.form.rows(output, frame) if frame.height else b""
     return ChunkResult(
         chunk.path, data, rows.n_rows, outcome.tally(), rows.rejects, preview, job.part
     )

@@ -9,7 +9,7 @@ from typing import Literal
 
 from matscore.commands.classify_rows import ScoreColumns
 from matscore.commands.ranked import RankColumns
-from matscore.errors import MisfitError, PlanError, UsageError
+from matscore.errors import MisfitError, PlanError
 from matscore.model import Model
 from matscore.names import quote_name, suggest_name
 from matscore.numerics.scores import make_model
@@ -22,7 +22,6 @@ from matscore.options import (
     ScoreOptions,
 )
 from matscore.plan import Plan, Side, make_plan, require_fit
-from matscore.read.columnar import require_pyarrow
 from matscore.read.inputs import Input
 from matscore.read.matrix import Matrix, WideTable, read_matrix, read_wide, turn
 from matscore.read.rows import FrameChunk, Layout
@@ -31,7 +30,7 @@ from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
 from matscore.run.job import Job
 from matscore.run.work import Work
-from matscore.write.encode import Columns, OutputSpec
+from matscore.write.formats import Columns, OutputSpec
 
 CHUNK_BYTES = 2**20
 _RECORDS_A_CHUNK = 16
@@ -80,18 +79,6 @@ class Part:
     table: Table
     plan: Plan
     turned: FrameChunk | None
-
-
-def refuse_two_pipes(inputs: Sequence[str]) -> None:
-    """Refuse standard input for more than one input.
-
-    Raises
-    ------
-    UsageError
-        It is.
-    """
-    if inputs.count("-") > 1:
-        raise UsageError("standard input can be only one of the inputs", "give the other a name")
 
 
 def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Weights:
@@ -266,13 +253,12 @@ def make_output_spec(
     PlanError
         Two of them would.
     MissingExtraError
-        The format needs PyArrow, which is not installed.
+        The format needs a library that is not installed.
     """
-    if (write.format or form) in ("parquet", "arrow"):
-        require_pyarrow()
     spec = OutputSpec(
         write.format or form, columns, write.precision, write.excel_safe, write.max_rows
     )
+    spec.form.require()
     if duplicates := spec.find_duplicates():
         what = f'two columns of the output would be named "{duplicates[0]}"'
         raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))

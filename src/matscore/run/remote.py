@@ -30,9 +30,8 @@ from matscore.read.table import Place, iter_parquet_rows
 from matscore.run.job import ChunkResult, Job, Written, run_chunk
 from matscore.run.summary import Totals
 from matscore.run.work import Work
-from matscore.write.compress import open_output
-from matscore.write.deliver import deliver_results
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec, deliver_results
+from matscore.write.whole import open_output
 
 Item = TypeVar("Item")
 

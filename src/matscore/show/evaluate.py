@@ -15,14 +15,13 @@ from rich.console import Console
 from rich.text import Text
 
 from matscore.cli import options as o
-from matscore.cli.classify import find_format
 from matscore.cli.streams import Streams, render_text
 from matscore.errors import QualityError, UsageError
 from matscore.show.columns import DIM, HEAD, Column, count_cells, render_columns
 from matscore.show.heat import Heat, has_many_colors
 from matscore.show.text import Signs, format_numbers, plural, signs_for
-from matscore.write.compress import open_output
-from matscore.write.encode import escape_markdown
+from matscore.write.formats import escape_markdown, find_format
+from matscore.write.whole import open_output
 
 if TYPE_CHECKING:
     from matscore.commands.evaluate_rows import EvaluateTally

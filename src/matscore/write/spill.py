@@ -16,11 +16,6 @@ class SpilledRows:
     """Rows of numbers in a temporary file, which goes with the object; threads may share it.
 
     It is read and not mapped: pages of a mapped file count as this process's memory.
-
-    Parameters
-    ----------
-    width : int
-        Numbers a row.
     """
 
     def __init__(self, width: int) -> None:
@@ -41,13 +36,7 @@ class SpilledRows:
         return found
 
     def append(self, rows: Floats) -> None:
-        """Write rows behind those there are.
-
-        Raises
-        ------
-        OutputError
-            There is no room for them.
-        """
+        """Write rows behind those there are."""
         data = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
         offset = self.n_rows * self._row_bytes
         with named_lack():

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from matscore.frame import Frame, Kind
 from matscore.kernel import Choices, Masked, Texts
-from matscore.write import sink
-from matscore.write.sink import decode_batch, encode_batch, write_batches
+from matscore.write import columnar
+from matscore.write.columnar import decode_batch, encode_batch, write_batches
 
 Format = Literal["parquet", "arrow"]
 each_format = pytest.mark.parametrize("format", ["parquet", "arrow"])
@@ -97,7 +97,7 @@ def test_any_cut_gives_the_same_bytes(
 ) -> None:
     frame = make_frame(n_rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sink, "_GROUP_ROWS", group)
+        patch.setattr(columnar, "_GROUP_ROWS", group)
         data = write([frame], KINDS, format)
         assert data == write(cut(frame, heights), KINDS, format)
         assert data == write(cut(frame, [1] * n_rows), KINDS, format)

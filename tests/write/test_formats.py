@@ -1,28 +1,44 @@
 import csv
+import errno
 import io
 import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.commands.classify_rows import ScoreColumns, make_frame
+from matscore.errors import OutputError, UsageError
 from matscore.frame import Frame
 from matscore.kernel import Texts
 from matscore.model import Model
 from matscore.numerics.scores import Scored, score_rows
-from matscore.options import FORMATS, Format, ScoreOptions
+from matscore.options import Format, ScoreOptions
 from matscore.run.job import ChunkResult
-from matscore.write.deliver import deliver_results
-from matscore.write.encode import OutputSpec, encode_frame, finish_frame, round_to
+from matscore.write.formats import (
+    FORMATS,
+    OutputSpec,
+    deliver_results,
+    find_format,
+    format_of,
+    round_to,
+    write_weights,
+)
 
 COLUMNS = ScoreColumns("id", ("kept",), ("a", "b"), probabilities=True, margin=True)
 SPEC = OutputSpec("csv", COLUMNS)
 LABELS = ["x", "", "a,b", 'say "hi"', "two\nlines", " 007 ", "=1+1", "é|日本"]
-TEXT_FORMATS: tuple[Format, ...] = ("csv", "tsv", "json", "jsonl", "markdown")
+COLUMNAR = ("parquet", "arrow")
+TEXT_FORMATS = [
+    form.name for form in FORMATS.values() if not form.is_shown and form.name not in COLUMNAR
+]
 
 
 def score(values: list[float]) -> Scored:
@@ -33,12 +49,13 @@ def score(values: list[float]) -> Scored:
 
 def frame_of(spec: OutputSpec, labels: list[str], values: list[float]) -> Frame:
     texts = Texts.from_strings(labels)
-    return finish_frame(spec, make_frame(COLUMNS, texts, [texts], score(values)))
+    return spec.finish(make_frame(COLUMNS, texts, [texts], score(values)))
 
 
 def encode(spec: OutputSpec, frames: list[Frame]) -> bytes:
     chunks = [
-        ChunkResult("f", encode_frame(spec, f) if f.height else b"", f.height, None) for f in frames
+        ChunkResult("f", spec.form.rows(spec, f) if f.height else b"", f.height, None)
+        for f in frames
     ]
     out = io.BytesIO()
     deliver_results(chunks, spec, out)
@@ -84,8 +101,8 @@ def test_no_rows(form: Format) -> None:
     if form == "json":
         assert json.loads(text) == []
     else:
-        assert text.startswith({"jsonl": "", "markdown": "| id "}.get(form, "id"))
-        assert len(text.splitlines()) == {"jsonl": 0, "markdown": 2}.get(form, 1)
+        assert text.startswith({"csv": "id,", "tsv": "id\t", "markdown": "| id "}.get(form, ""))
+        assert len(text.splitlines()) == {"csv": 1, "tsv": 1, "markdown": 2}.get(form, 0)
 
 
 def test_markdown_keeps_a_row_in_a_line_and_a_cell_in_its_column() -> None:
@@ -160,5 +177,92 @@ def test_columns_can_be_left_out_and_doubles_are_found() -> None:
         assert OutputSpec("csv", columns).find_duplicates() == doubles
 
 
-def test_every_format_is_known() -> None:
-    assert set(TEXT_FORMATS) | {"table", "html", "parquet", "arrow"} == set(FORMATS)
+def test_the_names_of_options_are_those_of_the_table() -> None:
+    assert set(get_args(Format)) == set(FORMATS)
+    assert all(form.name == name for name, form in FORMATS.items())
+
+
+def test_every_ending_names_one_format() -> None:
+    endings = [ending for form in FORMATS.values() for ending in form.endings]
+    assert len(endings) == len(set(endings))
+    for name, form in FORMATS.items():
+        assert form.endings
+        assert {format_of(f"a.b{ending}") for ending in form.endings} == {name}
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("a.csv", "csv"),
+        ("A.CSV.GZ", "csv"),
+        ("a.jsonl.zst", "jsonl"),
+        ("a.gz", None),
+        ("a.gz.csv", "csv"),
+        ("a", None),
+        (Path("a.feather"), "arrow"),
+        (io.BytesIO(), None),
+        (None, None),
+    ],
+)
+def test_format_of(path: object, form: Format | None) -> None:
+    assert format_of(path) == form
+
+
+def test_what_cannot_be_written_is_refused_by_its_ending() -> None:
+    assert find_format("a.tab") == "tsv"
+    assert find_format("a") == find_format("a.xlsx/") == "csv"
+    with pytest.raises(UsageError, match=r"\.xlsx files cannot be written"):
+        find_format("a.xlsx")
+
+
+@pytest.mark.parametrize("form", [form.name for form in FORMATS.values() if form.is_read])
+def test_weights_read_back_to_the_last_bit(form: Format) -> None:
+    weights, out = np.array([[0.1, 1e-300], [-0.0, 1 / 3]]), io.BytesIO()
+    write_weights(["x", "a,b"], ["feature", "no"], weights, out, form)
+    out.seek(0)
+    if form in COLUMNAR:
+        columnar: Any = pyarrow.parquet if form == "parquet" else pyarrow.feather
+        columns = columnar.read_table(out).to_pydict()
+        header, rows = list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+    else:
+        lines = io.StringIO(out.read().decode(), newline="")
+        header, *rows = csv.reader(lines, delimiter="\t" if form == "tsv" else ",")
+    assert header == ["name", "feature", "no"]  # the corner's name is no other column's
+    assert [name for name, *_ in rows] == ["x", "a,b"]
+    assert np.array([list(map(float, row[1:])) for row in rows]).tobytes() == weights.tobytes()
+
+
+def test_a_raw_output_may_take_less_at_a_time() -> None:
+    class Narrow(io.RawIOBase):
+        taken = bytearray()
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any, /) -> int:
+            self.taken += bytes(data[:7])
+            return min(len(data), 7)
+
+    out, frame = Narrow(), frame_of(SPEC, LABELS, [1.0] * 8)
+    deliver_results([ChunkResult("f", SPEC.form.rows(SPEC, frame), 8, None)], SPEC, out)
+    assert bytes(out.taken) == encode(SPEC, [frame])
+
+
+def test_an_output_that_fails_is_told_of() -> None:
+    class Full(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, _: Any, /) -> int:
+            raise OSError(errno.ENOSPC, "No space left")
+
+    with pytest.raises(OutputError, match="-: no space left"):
+        deliver_results([], SPEC, Full())
+
+
+def test_what_is_shown_is_not_written() -> None:
+    out = io.BytesIO()
+    results = iter([ChunkResult("f", b"x", 1, None)] * 3)
+    deliver_results(results, replace(SPEC, format="html"), out)
+    assert out.getvalue() == b""
+    assert list(results) == []  # they are drawn all the same
