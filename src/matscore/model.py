@@ -20,9 +20,9 @@ from matscore.frame import Labels
 from matscore.kernel import Floats
 from matscore.options import ReadOptions
 from matscore.plan import Plan, Side
+from matscore.read.matrix import Matrix, WideTable, iter_parts, make_matrix, read_matrix
 from matscore.read.source import SourceFacts
 from matscore.read.table import Table, open_table
-from matscore.read.whole import Matrix, WideTable, iter_parts, make_matrix, read_matrix
 from matscore.write.spill import SpilledRows
 
 CHUNK_BYTES = 2**20

@@ -17,7 +17,7 @@ from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts
 from matscore.model import Model
-from matscore.names import find_close, quote_name, quote_names
+from matscore.names import find_close, quote_name, quote_names, suggest
 from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
 from matscore.numerics.scores import Scored, score_rows
 from matscore.options import (
@@ -387,9 +387,8 @@ class Evaluate:
     def _explain(self, text: str) -> tuple[str, str, bool]:
         if text == "" or text in self.missing_values:
             return "the truth is missing", "--missing skip leaves such rows out", self.skips
-        (close, reason), *_ = find_close([text], self.model.categories)
-        meant = f"did you mean {quote_name(close[0])}" if close else ""
-        hint = f"{meant} ({reason})" if reason else meant or "the model cannot know it"
+        (found,) = find_close([text], self.model.categories)
+        hint = suggest([replace(found, close=found.close[:1])]) or "the model cannot know it"
         return f"{quote_name(text)} is no category of {self.weights_path}", hint, False
 
     def _fault(self, row: int, what: str, hint: str, skipped: bool) -> Fault:

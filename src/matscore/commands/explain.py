@@ -16,8 +16,8 @@ from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_absent, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model
-from matscore.names import quote_name, quote_names
-from matscore.numerics.contributions import (
+from matscore.names import quote_name, suggest_name
+from matscore.numerics.explain import (
     INTERCEPT,
     OTHERS,
     Contributions,
@@ -38,7 +38,6 @@ from matscore.options import (
     ScoreOptions,
 )
 from matscore.plan import Plan
-from matscore.plan.suggest import find_meant, suggest
 from matscore.read.rows import Rows
 from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
@@ -102,8 +101,7 @@ def _find_category(plan: Plan, name: str | None, option: str) -> int | None:
     """Return the index of a category that an option names; None where it names none."""
     if name is None or name in plan.categories:
         return None if name is None else plan.categories.index(name)
-    hint = suggest(find_meant([name], plan.categories))
-    hint = hint or f"{option} has the name of one of: {quote_names(plan.categories)}"
+    hint = suggest_name(name, plan.categories, option)
     raise MisfitError(plan.weights.path, f"no category {quote_name(name)}", hint)
 
 

@@ -16,10 +16,9 @@ from matscore.errors import InputError, MisfitError, UsageError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
 from matscore.kernel import Choices, Column, Floats, Texts
 from matscore.model import Model, make_model
-from matscore.names import quote_name, quote_names
+from matscore.names import find_columns, quote_name, quote_names, suggest_name
 from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
-from matscore.plan.suggest import find_meant, suggest
 from matscore.read.faults import Reject
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.job import Job, run_pair
@@ -122,11 +121,11 @@ def pick_column(
     if isinstance(column, pd.Series):
         check_index(features, column.index, what)
         return column, features
-    places = [i for i, name in enumerate(features.columns) if name == column]
+    places = find_columns(column, list(features.columns), features.shape[1])
     if len(places) != 1:
         names = [str(name) for name in features.columns]
         how_many = "several columns are named" if places else "no column"
-        hint = "" if places else suggest(find_meant([str(column)], names))
+        hint = "" if places else suggest_name(str(column), names)
         raise MisfitError("features", f"{how_many} {quote_name(str(column))}", hint)
     others = [i for i in range(features.shape[1]) if i != places[0]]
     return features.iloc[:, places[0]], features.iloc[:, others]

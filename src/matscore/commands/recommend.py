@@ -39,7 +39,7 @@ from matscore.run.run import run as run_command
 from matscore.run.summary import Progress, Summary
 from matscore.run.work import Command, Settings, Work, make_output_spec
 from matscore.write.formats import OutputSpec
-from matscore.write.spill import explain_lack
+from matscore.write.spill import named_lack
 from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
@@ -88,11 +88,9 @@ class RecommendCommand(Command):
             raise PlanError(replace(plan, problem=what, hint="do the files one by one"))
         spill = weights.spilled is not None
         items = Items(len(plan.weights_index), cosine=self.metric == "cosine", spill=spill)
-        try:
+        with named_lack():
             for rows in weights.take_items(plan):
                 items.add(rows)
-        except OSError as error:
-            raise explain_lack(error) from error
         return items
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec:

@@ -16,13 +16,13 @@ from matscore.frame import Frame, Kind, Labels
 from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
 from matscore.numerics.scores import stack_features
 from matscore.options import ReadOptions, RecommendOptions
+from matscore.read.matrix import read_pairs
 from matscore.read.rows import Rows
 from matscore.read.source import SourceFacts
-from matscore.read.whole import read_pairs
 from matscore.run.work import Fault, Preview
 
 if TYPE_CHECKING:
-    from matscore.numerics.statistics.ranks import RankStatistics
+    from matscore.numerics.statistics import RankStatistics
     from matscore.options import Gather
 
 OVERFLOWING_ITEMS = (OVERFLOW[0], "the features of users or items are too large for float64")
@@ -152,7 +152,7 @@ class Recommend:
         met = None if self.seen is None else np.zeros(len(self.seen.places), dtype=bool)
         found = None
         if self.gather:
-            from matscore.numerics.statistics.ranks import gather_no_ranks
+            from matscore.numerics.statistics import gather_no_ranks
 
             found = gather_no_ranks(self.items.n_features, len(self.items), self.options.k)
         return RecommendTally(met=met, seen=self.seen, statistics=found)
@@ -205,7 +205,7 @@ class RecommendedRows:
         """Count the users."""
         found, missing, statistics = self.found, self.rows.has_missing, None
         if self.work.gather:
-            from matscore.numerics.statistics.ranks import gather_ranks
+            from matscore.numerics.statistics import gather_ranks
 
             n_items, k = len(self.work.items), self.work.options.k
             statistics = gather_ranks(

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matscore.errors import FileError, MissingExtraError, OutputError
+from matscore.errors import FileError, MatscoreError, MissingExtraError, OutputError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -210,7 +210,7 @@ def _named_errors(path: str, kind: type[FileError]) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise kind(path, "no such object") from error
-    except FileError:
+    except MatscoreError:
         raise
     except Exception as error:
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError

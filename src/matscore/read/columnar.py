@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
-from matscore.errors import FileError, InputError, MissingExtraError, explain_os_error
+from matscore.errors import FileError, InputError, MissingExtraError, os_errors_about, say_os_error
 from matscore.read.source import CHANGED
 
 ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
@@ -226,7 +226,7 @@ def _tell_damage(path: str) -> Iterator[None]:
 
 def _reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+        return say_os_error(error)
     if isinstance(error, struct.error | UnicodeDecodeError):
         return "its structure is broken"
     line = (str(error).splitlines() or [type(error).__name__])[0]
@@ -235,24 +235,23 @@ def _reason_of(error: BaseException) -> str:
 
 def _open_file(path: str) -> BinaryIO:
     try:
-        return Path(path).open("rb")
-    except (OSError, ValueError) as error:
-        raise FileError(path, explain_os_error(error)) from error
+        with os_errors_about(path):
+            return Path(path).open("rb")
+    except ValueError as error:
+        raise FileError(path, str(error).lower()) from error
 
 
 def _copy_pipe(path: str, reader: _Reader) -> BinaryIO:
     make = tempfile.TemporaryFile if _DESCRIPTORS.is_dir() else tempfile.NamedTemporaryFile
-    try:
-        with ExitStack() as on_error:
-            copy = cast(BinaryIO, on_error.enter_context(make(prefix="matscore-")))
-            copy.writelines(reader.iter_rest())
-            copy.flush()
-            copy.seek(0)
-            on_error.pop_all()
-            return copy
-    except OSError as error:
-        what = f"cannot be copied to a temporary file: {explain_os_error(error)}"
-        raise FileError(path, what, "store it in a file and name that") from error
+    what = "cannot be copied to a temporary file: {}"
+    hint = "store it in a file and name that"
+    with os_errors_about(path, what=what, hint=hint), ExitStack() as on_error:
+        copy = cast(BinaryIO, on_error.enter_context(make(prefix="matscore-")))
+        copy.writelines(reader.iter_rest())
+        copy.flush()
+        copy.seek(0)
+        on_error.pop_all()
+        return copy
 
 
 def _stamp_of(file: BinaryIO | None) -> tuple[int, ...] | None:

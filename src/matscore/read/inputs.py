@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from matscore.errors import FileError, UsageError, explain_os_error
+from matscore.errors import FileError, UsageError, os_errors_about
 from matscore.read.cloud import can_list, is_address, list_objects
 from matscore.read.recognise import strip_ending
 
@@ -160,7 +160,8 @@ def _match(pattern: str) -> Iterator[str]:
 
 def _walk(folder: str) -> Iterator[str]:
     def fail(error: OSError) -> None:
-        raise FileError(str(error.filename), explain_os_error(error)) from error
+        with os_errors_about(str(error.filename)):
+            raise error
 
     for place, folders, files in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not _is_hidden(name)]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
-from matscore.errors import FileError, InputError, explain_os_error
+from matscore.errors import FileError, InputError, os_errors_about
 from matscore.read.cloud import CloudFile, is_address
 from matscore.read.recognise import encoding_of, recognise, refuse_foreign
 
@@ -233,10 +233,11 @@ def _open_raw(
         remote = cast(BinaryIO, CloudFile(path, start, stop))
         return remote, _stamp_of(remote)
     try:
-        raw = cast(BinaryIO, Path(path).open("rb", buffering=0))  # noqa: SIM115 - closed later
-        is_file = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
-    except (OSError, ValueError) as error:
-        raise FileError(path, explain_os_error(error)) from error
+        with os_errors_about(path):
+            raw = cast(BinaryIO, Path(path).open("rb", buffering=0))  # noqa: SIM115 - closed later
+            is_file = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+    except ValueError as error:
+        raise FileError(path, str(error)) from error
     return raw, _stamp_of(raw) if is_file else None
 
 
@@ -269,11 +270,9 @@ class _Meter:
             yield block
 
     def read(self, size: int) -> bytes:
-        try:
+        with os_errors_about(self._path):
             is_buffered = isinstance(self.raw, io.BufferedReader)  # read1 gives what a pipe has
             block: bytes = self.raw.read1(size) if is_buffered else self.raw.read(size)  # type: ignore[attr-defined]
-        except OSError as error:
-            raise FileError(self._path, explain_os_error(error)) from error
         self.n_read += len(block)
         if self.digest is not None:
             self.digest.update(block)
@@ -306,6 +305,8 @@ def _decompress(path: str, kind: str, blocks: Iterator[bytes]) -> Iterator[bytes
     errors = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
     try:
         yield from _iter_gzip(blocks) if kind == "gzip" else _iter_frames(kind, blocks)
+    except FileError:  # of the source itself
+        raise
     except errors as error:
         words = f"the {kind} data is truncated or damaged ({error})"
         raise FileError(path, words, "make or fetch the file again") from error

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 MAX_RECORD_BYTES = 64 * 2**20
 _REACH_BYTES = 2**12
-_LOOK_BYTES = 2**12
 _EDGE = 2  # bytes beside a quote that tell whether it stands well
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
 
@@ -268,10 +267,9 @@ class Edge:
 
 @dataclass(frozen=True)
 class BlockScan:
-    """What the first pass knows of a block: bytes `start` to `stop` of the file."""
+    """What the first pass knows of a block."""
 
-    start: int
-    stop: int
+    start: int  # byte of the file
     n_quotes: int
     n_lines: int
     outside: Edge  # for a block that starts outside quotes
@@ -325,10 +323,6 @@ def scan_bytes(data: bytes, start: int, lead: int, tail: int, delimiter: str) ->
     (2, 3, 2, 8, 2)
     """
     codes = np.frombuffer(data, np.uint8)[lead : len(data) - tail]
-    if b'"' not in data:
-        n_lines = int(np.count_nonzero(codes == _NEWLINE))
-        outside = replace(_find_first(data, lead, tail), n_outer=n_lines)
-        return BlockScan(start, start + len(codes), 0, n_lines, outside, Edge(0, 0, 0, 0, True))
     newlines = np.flatnonzero(codes == _NEWLINE)
     quotes = np.flatnonzero(codes == _QUOTE)
     parity = np.searchsorted(quotes, newlines) & 1
@@ -339,7 +333,7 @@ def scan_bytes(data: bytes, start: int, lead: int, tail: int, delimiter: str) ->
         )
         for way in (0, 1)
     ]
-    return BlockScan(start, start + len(codes), len(quotes), len(newlines), *edges)
+    return BlockScan(start, len(quotes), len(newlines), *edges)
 
 
 def iter_ranges(
@@ -391,19 +385,6 @@ def find_end(stamp: Stamp, start: int) -> int:
             return begin + len(kept) + tail.find(b"\n") + 1 if b"\n" in tail else stamp.size
         end, size = begin, 2 * size
     return start
-
-
-def _find_first(data: bytes, lead: int, tail: int) -> Edge:
-    """Find the edge of a block without quotes, of which little is looked at."""
-    size = _LOOK_BYTES
-    while True:
-        codes = np.frombuffer(data, np.uint8)[lead : min(lead + size, len(data) - tail)]
-        newlines = np.flatnonzero(codes == _NEWLINE)
-        full = _end_text(data, newlines + lead)
-        edge = _find_edge(newlines, np.ones(len(newlines), dtype=np.bool_), full, is_good=True)
-        if edge.cut or lead + size >= len(data) - tail:
-            return edge
-        size *= 4
 
 
 def _find_edge(newlines: Places, outer: Marks, full: Marks, *, is_good: bool) -> Edge:

@@ -12,10 +12,10 @@ from matscore.model import CHUNK_BYTES, Weights, side_of_matrix
 from matscore.options import PlanOptions, ReadOptions, RunOptions
 from matscore.plan import Plan, make_plan, require_fit
 from matscore.read.inputs import Input
+from matscore.read.matrix import read_wide, turn
 from matscore.read.rows import FrameChunk, Layout
 from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
-from matscore.read.whole import read_wide, turn
 from matscore.run.job import Job
 from matscore.run.work import Work
 from matscore.write.formats import OutputSpec

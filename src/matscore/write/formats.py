@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from matscore.errors import MissingExtraError, OutputError, UsageError
+from matscore.errors import MissingExtraError, OutputError, UsageError, os_errors_about
 from matscore.frame import Frame, Kind, list_cells
 from matscore.kernel import Choices, Column, Floats, Masked, Texts, write_rows
 from matscore.options import Format, PathLike
@@ -366,9 +366,5 @@ def _encode_csv(rows: Iterable[Iterable[object]]) -> bytes:
 
 
 def _write(out: BinaryFile, data: bytes) -> None:
-    try:
+    with os_errors_about("-", OutputError):
         write_all(out, data)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError("-", (error.strerror or str(error)).lower()) from error

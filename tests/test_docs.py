@@ -1,4 +1,4 @@
-"""The README says what the program does: its examples run, its tables and pictures are current."""
+"""The README and its pages say what the program does: examples run, tables are current."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ from tests.helpers import ENVIRONMENT, OLD_PROCESSOR
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / ".github" / "docs"
+PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+TOPICS = {"learn", "files", "refused", "running", "python", "performance"}
 PROGRAM: Any = typer.main.get_command(app)
 
 
@@ -40,8 +43,15 @@ def iter_options() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     "command",
     [
-        pytest.param([".github/examples.py", "--check"], id="examples"),
-        pytest.param(["-m", "cogapp", "--check", "README.md"], id="tables"),
+        *(
+            pytest.param([".github/examples.py", "--check", str(page)], id=f"examples {page.stem}")
+            for page in PAGES
+        ),
+        *(
+            pytest.param(["-m", "cogapp", "--check", str(page)], id=f"tables {page.stem}")
+            for page in PAGES
+            if "[[[cog" in page.read_text(encoding="utf-8")
+        ),
         pytest.param([".github/pictures/make.py", "--check"], id="pictures"),
         pytest.param([".github/man.py", "--check"], id="manual page"),
     ],
@@ -54,9 +64,13 @@ def test_what_the_program_wrote_is_current(command: list[str]) -> None:
     platform.machine() not in ("x86_64", "AMD64") or sys.platform != "linux",
     reason="an old processor of x86, on Linux",
 )
-@pytest.mark.parametrize("command", [".github/examples.py", ".github/pictures/make.py"])
-def test_what_the_program_wrote_is_the_same_on_an_old_processor(command: str) -> None:
-    check_current([command, "--check"], OLD_PROCESSOR)
+@pytest.mark.parametrize(
+    "command",
+    [[".github/pictures/make.py"], *([".github/examples.py", str(page)] for page in PAGES)],
+    ids=lambda command: Path(command[-1]).stem,
+)
+def test_what_the_program_wrote_is_the_same_on_an_old_processor(command: list[str]) -> None:
+    check_current([*command, "--check"], OLD_PROCESSOR)
 
 
 def check_current(command: list[str], variables: Mapping[str, str] | None = None) -> None:
@@ -84,21 +98,37 @@ def test_commands_for_a_fresh_machine(command: str) -> None:
     assert f"```sh\n{command}\n```\n" in README
 
 
+def test_the_readme_is_short() -> None:
+    assert README.count("\n") <= 220
+
+
+def test_each_command_and_topic_has_a_page() -> None:
+    assert {page.stem for page in DOCS.glob("*.md")} == TOPICS | set(PROGRAM.commands)
+
+
 @pytest.mark.parametrize("command", list(PROGRAM.commands))
 def test_command_has_an_example_and_a_reference(command: str) -> None:
-    assert f"\n$ matscore {command} " in README
-    assert f"\n## Options of `{command}`\n" in README
+    page = read_page(command)
+    assert f"\n$ matscore {command} " in page
+    assert f"\n## Options of `{command}`\n" in page
+    assert f"| [`{command}`](.github/docs/{command}.md) |" in README
 
 
 @pytest.mark.parametrize(("command", "option"), list(iter_options()))
 def test_option_is_described(command: str, option: str) -> None:
-    part = README.partition(f"\n## Options of `{command}`\n")[2].partition("\n## ")[0]
-    assert re.search(f"`(?:matscore )?{option}[` ]", part if command else README)
+    part = read_page(command).partition(f"\n## Options of `{command}`\n")[2]
+    assert re.search(f"`(?:matscore )?{option}[` ]", part if command else read_page("running"))
+
+
+def read_page(name: str) -> str:
+    """Return the text of a page, the README's where there is none of that name."""
+    path = DOCS / f"{name}.md"
+    return path.read_text(encoding="utf-8") if name else README
 
 
 def find_block(language: str, start: str) -> str:
-    """Return the README's block of code that starts so."""
-    return README.partition(f"```{language}\n{start}")[2].partition("```\n")[0]
+    """Return the block of code that starts so, of the page on running."""
+    return read_page("running").partition(f"```{language}\n{start}")[2].partition("```\n")[0]
 
 
 @pytest.fixture
@@ -169,7 +199,7 @@ def test_completion_for_all_users(shell: str) -> None:
     command = [sys.executable, "-m", "matscore"]
     ran = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert "matscore" in ran.stdout and "_MATSCORE_COMPLETE=complete_" + shell in ran.stdout
-    assert "`_MATSCORE_COMPLETE=source_bash matscore`" in README
+    assert "`_MATSCORE_COMPLETE=source_bash matscore`" in read_page("running")
 
 
 def test_the_manual_page_is_good_roff() -> None:
@@ -183,10 +213,22 @@ def test_the_manual_page_is_good_roff() -> None:
     assert ran.stderr == ""
 
 
-def test_links_lead_somewhere() -> None:
-    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-    links = re.findall(r'\]\(([^)]+)\)|src="([^"]+)"|srcset="([^"]+)"', README)
-    assert len(links) >= 5
+def find_anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r'\]\(([^)\s]+)\)|src="([^"]+)"|srcset="([^"]+)"', text)
     for link in map("".join, links):
-        assert link[1:] in anchors if link[0] == "#" else (ROOT / link).is_file(), link
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), link
+        assert not anchor or anchor in find_anchors(target), link
+
+
+def test_every_page_is_linked() -> None:
+    linked = set(re.findall(r"\]\(\.github/docs/(\w+)\.md", README))
+    assert linked == {page.stem for page in DOCS.glob("*.md")}

@@ -26,23 +26,14 @@ _let_overflow = np.errstate(over="ignore", invalid="ignore")
 class Contributions:
     """What some scores are made of, one line a feature, a row's lines behind one another.
 
-    Attributes
-    ----------
-    rows : ndarray of shape (n_lines,), int64
-        The row that a line belongs to.
-    entries : ndarray of shape (n_lines,), int64
-        Index of the feature; `INTERCEPT`, or `OTHERS` for the features without a line of their own.
-    values, weights : ndarray of shape (n_lines,), float64
-        The feature and its weight; 1 and the intercept; NaN for `OTHERS`.
-    contributions : ndarray of shape (n_lines,), float64
-        Their product, rounded once; the exact sum of such products, rounded once, for `OTHERS`.
+    All arrays are of shape (n_lines,).
     """
 
-    rows: NDArray[np.int64]
-    entries: NDArray[np.int64]
-    values: Floats
-    weights: Floats
-    contributions: Floats
+    rows: NDArray[np.int64]  # the row that a line belongs to
+    entries: NDArray[np.int64]  # the feature; INTERCEPT, or OTHERS for those without a line
+    values: Floats  # the feature; 1 of the intercept; NaN of OTHERS
+    weights: Floats  # its weight; the intercept; NaN of OTHERS
+    contributions: Floats  # their product, rounded once; the exact sum of them, rounded once
 
     def find_overflow(self, has_missing: NDArray[np.bool_] | None) -> NDArray[np.int64]:
         """Return the rows with a contribution that no float64 can hold."""
@@ -63,25 +54,13 @@ def explain_rows(
 ) -> Contributions:
     """Take scores apart into the contributions of the features.
 
-    Parameters
-    ----------
-    model : Model
-        Weights, intercept and categories.
-    features : ndarray of shape (n_features, n_rows), float64
-        Feature columns in canonical order; NaN where one is missing.
-    categories : ndarray of shape (n_rows,), int64
-        Index of the category whose score is taken apart; -1 for a row that gets no lines.
-    versus : ndarray of shape (n_rows,), int64, optional
-        Index of a category whose score is taken away from it: the weights are differences then,
-        rounded once.
-    top_features : int, optional
-        Features that get a line of their own; the others are summed up in one.
+    `features` is (n_features, n_rows) in canonical order, NaN where one is missing; `categories`,
+    (n_rows,), are those whose scores are taken apart, -1 for a row that gets no lines. The scores
+    of `versus`, (n_rows,), are taken away from them: the weights are differences, rounded once.
 
-    Returns
-    -------
-    Contributions
-        Of each row the features by the size of their contributions, equal ones in canonical order
-        and missing ones last; then the others; then the intercept, where the model has one.
+    Of each row come the features by the size of their contributions, equal ones in canonical order
+    and missing ones last, at most `top_features` of them; then the sum of the others; then the
+    intercept, where the model has one.
 
     Examples
     --------
@@ -116,19 +95,9 @@ def explain_rows(
 
 
 def find_runner_up(scores: Floats, categories: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the category with the highest score beside a given one.
+    """Return the category with the highest score beside a given one, the first of equal ones.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n_categories, n_rows), float64
-        At least two categories.
-    categories : ndarray of shape (n_rows,), int64
-        The category that is left out of each row.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,), int64
-        The first of the highest, in the weights' order.
+    `scores` is (n_categories, n_rows) with two categories at least, `categories` (n_rows,).
     """
     others = scores.copy()
     others[categories, np.arange(scores.shape[1])] = -np.inf

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from matscore.kernel import Floats, error_bound, multiply
 from matscore.model import Model
-from matscore.numerics.contributions import (
+from matscore.numerics.explain import (
     INTERCEPT,
     OTHERS,
     Contributions,

@@ -42,26 +42,14 @@ class _Bins(NamedTuple):
 
 @dataclass(frozen=True)
 class Sketch:
-    """The distribution of each of some columns.
+    """The distribution of each of some columns."""
 
-    Attributes
-    ----------
-    low, high : ndarray of shape (n_columns,), float64
-        The smallest and the largest number, exactly; infinities where there is none.
-    missing, zero : ndarray of shape (n_columns,), int64
-        How many are NaN; how many are zero, or smaller than float32 can hold.
-    start : int
-        The bin that `bins` start with.
-    bins : ndarray of shape (2, n_columns, n_bins), int64
-        How many negative numbers, and how many positive ones, lie in each bin.
-    """
-
-    low: Floats
-    high: Floats
-    missing: Counts
-    zero: Counts
-    start: int
-    bins: NDArray[np.int64]
+    low: Floats  # (n_columns,): the smallest number, exactly; an infinity where there is none
+    high: Floats  # (n_columns,): the largest
+    missing: Counts  # (n_columns,): how many are NaN
+    zero: Counts  # (n_columns,): how many are zero, or smaller than float32 can hold
+    start: int  # the bin that `bins` start with
+    bins: NDArray[np.int64]  # (2, n_columns, n_bins): negative numbers, and positive ones, by bin
 
     def __add__(self, other: Sketch) -> Sketch:
         start, n_bins = _span((one.start, one.bins.shape[2]) for one in (self, other))
@@ -85,20 +73,10 @@ class Sketch:
         return counts
 
     def quantiles(self, column: int, shares: Sequence[float]) -> list[float]:
-        """Return the numbers of some ranks.
+        """Return the numbers of some ranks, from 0 to 1; NaN where there are no numbers.
 
-        Parameters
-        ----------
-        column : int
-            Which column.
-        shares : sequence of float
-            Ranks, from 0 to 1.
-
-        Returns
-        -------
-        list of float
-            Each at most `RELATIVE_WIDTH` nearer to zero than the number of that rank; exact for
-            0 and 1. NaN where there are no numbers.
+        Each is at most `RELATIVE_WIDTH` nearer to zero than the number of that rank; 0 and 1 are
+        exact.
 
         Examples
         --------
@@ -118,21 +96,9 @@ class Sketch:
         return [ends.get(share, value) for share, value in zip(shares, inner, strict=True)]
 
     def histogram(self, column: int, edges: Floats) -> Floats:
-        """Return how many numbers lie between some edges.
+        """Return how many numbers lie between rising edges, (n + 1,); others are left out.
 
         A bin that lies across an edge is shared out by length, so that counts are not whole.
-
-        Parameters
-        ----------
-        column : int
-            Which column.
-        edges : ndarray of shape (n + 1,), float64
-            Rising.
-
-        Returns
-        -------
-        ndarray of shape (n,), float64
-            Counts; what lies outside is left out.
         """
         left, right, counts = self._in_order(column)
         low, high = float(self.low[column]), float(self.high[column])
@@ -172,17 +138,7 @@ def sketch_nothing(n_columns: int) -> Sketch:
 
 
 def sketch_columns(columns: Sequence[Floats]) -> Sketch:
-    """Sketch some columns.
-
-    Parameters
-    ----------
-    columns : sequence of ndarray of shape (n_rows,), float64
-        The columns; NaN is counted apart.
-
-    Returns
-    -------
-    Sketch
-        Of as many columns.
+    """Sketch some columns, each (n_rows,); NaN is counted apart.
 
     Examples
     --------
