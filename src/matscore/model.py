@@ -1,4 +1,4 @@
-"""A linear model, ready to multiply."""
+"""Matrices with names, as they are held in memory."""
 
 from __future__ import annotations
 

@@ -201,11 +201,11 @@ class _Reader:
         self._stream.seek(0)
 
     def readable(self) -> bool:
-        """Say yes, for PyArrow."""
+        """Say that it can be read, which PyArrow asks."""
         return True
 
     def close(self) -> None:
-        """Leave the file open, which is another's."""
+        """Leave the file open: who opened it closes it."""
 
 
 @contextmanager

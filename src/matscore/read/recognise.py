@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from matscore.errors import InputError
 
-Kind: TypeAlias = Literal["csv", "parquet", "arrow", "arrow-stream", "gzip", "zstd", "bzip2", "xz"]
+Kind: TypeAlias = Literal["csv", "parquet", "arrow", "gzip", "zstd", "bzip2", "xz"]
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -25,8 +25,8 @@ class Form(NamedTuple):
 # does not. The other magic numbers are not text in any encoding that is read without being named.
 FORMATS = (
     Form("parquet", (".parquet", ".pq"), rb"PAR1(?![ -~\t\r\n])"),
-    Form("arrow", (".arrow", ".feather", ".ipc"), rb"ARROW1(?![ -~\t\r\n])"),
-    Form("arrow-stream", (), rb"\xff\xff\xff\xff"),
+    # A file, also called Feather, or a stream.
+    Form("arrow", (".arrow", ".feather", ".ipc"), rb"ARROW1(?![ -~\t\r\n])|\xff\xff\xff\xff"),
     Form("csv", (".csv", ".tsv", ".tab", ".txt"), rb""),  # whatever else it may be
 )
 COMPRESSIONS = (

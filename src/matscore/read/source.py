@@ -17,11 +17,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, cast
 
 from matscore.errors import FileError, InputError, os_errors_about
 from matscore.read.cloud import CloudFile, is_address
-from matscore.read.recognise import encoding_of, recognise, refuse_foreign
+from matscore.read.recognise import Kind, encoding_of, recognise, refuse_foreign
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -71,7 +71,7 @@ class Source:
     """One open input."""
 
     path: str  # as it was given; "-" is standard input
-    kind: Literal["csv", "parquet", "arrow"]
+    kind: Kind  # never a compression
     head: bytes  # its first bytes: of a text decompressed and decoded
     size: int | None  # bytes on disk; None for a pipe
     opening: Opening
@@ -179,9 +179,8 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
             stack.enter_context(raw)
         first = meter.read_head(_HEAD_BYTES)
         kind = recognise(first)
-        if kind in ("parquet", "arrow", "arrow-stream"):
-            columnar: Literal["parquet", "arrow"] = "parquet" if kind == "parquet" else "arrow"
-            source = Source(path, columnar, first, size, opening, meter, stamp)
+        if kind in ("parquet", "arrow"):
+            source = Source(path, kind, first, size, opening, meter, stamp)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())
             text, n_mark, is_utf8 = _start_decoding(path, blocks, encoding)
