@@ -144,20 +144,20 @@ def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
     """
     import pyarrow as pa
 
-    held: list[Any] = []
-    n_held = 0
+    pieces: list[Any] = []
+    n_taken = 0
     for batch in batches:
         start = 0
         while start < batch.num_rows:
-            piece = batch.slice(start, n_rows - n_held)
-            held.append(piece)
-            n_held += piece.num_rows
+            piece = batch.slice(start, n_rows - n_taken)
+            pieces.append(piece)
+            n_taken += piece.num_rows
             start += piece.num_rows
-            if n_held == n_rows:
-                yield pa.Table.from_batches(held)
-                held, n_held = [], 0
-    if held:
-        yield pa.Table.from_batches(held)
+            if n_taken == n_rows:
+                yield pa.Table.from_batches(pieces)
+                pieces, n_taken = [], 0
+    if pieces:
+        yield pa.Table.from_batches(pieces)
 
 
 class _Reader:

@@ -126,8 +126,8 @@ def encoding_of(head: bytes) -> tuple[str, int]:
     >>> encoding_of(b"\xef\xbb\xbfid,a"), encoding_of(b"id,a")
     (('utf-8', 3), ('utf-8', 0))
     """
-    found = ((name, len(mark)) for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark))
-    return next(found, ("utf-8", 0))
+    marks = ((name, len(mark)) for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark))
+    return next(marks, ("utf-8", 0))
 
 
 def refuse_foreign(path: str, head: bytes) -> None:
@@ -189,10 +189,10 @@ def _without_mark(head: bytes) -> bytes:
 
 
 def _refuse_sep_line(path: str, text: bytes) -> None:
-    found = _SEP_LINE.match(text)
-    if found is None:
+    sep_line = _SEP_LINE.match(text)
+    if sep_line is None:
         return
-    mark = found[1].decode("ascii", "ignore")
+    mark = sep_line[1].decode("ascii", "ignore")
     name = f" and give -d {_show_mark(mark)}" if mark else ""
     what = 'the first line is "sep=", a note to a spreadsheet'
     raise InputError(path, what, f"remove that line{name}", line=1)

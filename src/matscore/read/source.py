@@ -202,9 +202,9 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
     """Yield some bytes of a file in blocks of about a megabyte, unless it has changed."""
     if start == stop and is_address(stamp.path):
         return
-    raw, found = _open_raw(stamp.path, start, stop)
+    raw, is_now = _open_raw(stamp.path, start, stop)
     with raw:
-        if found != (stamp.size, stamp.mtime_ns):
+        if is_now != (stamp.size, stamp.mtime_ns):
             raise FileError(stamp.path, *CHANGED)
         if not isinstance(raw, CloudFile):
             raw.seek(start)
@@ -360,8 +360,8 @@ def _start_decoding(
     first = next(blocks, b"")
     while len(first) < 4 and (more := next(blocks, b"")):
         first += more
-    found, n_mark = encoding_of(first)
-    name = found if encoding is None or n_mark else encoding
+    marked, n_mark = encoding_of(first)
+    name = marked if encoding is None or n_mark else encoding
     is_utf8 = codecs.lookup(name).name in _UTF8_NAMES
     rest = itertools.chain([first[n_mark:]], blocks)
     text = rest if is_utf8 else _decode(path, rest, name, n_mark)
