@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
@@ -262,10 +262,12 @@ def _stamp_of(file: BinaryIO | None) -> tuple[int, ...] | None:
 
 
 def _refuse_doubles(path: str, names: Sequence[str]) -> None:
-    for column, name in enumerate(names):
-        if name in names[:column]:
+    seen: set[str] = set()
+    for column, name in enumerate(names, start=1):
+        if name in seen:
             what, hint = "an earlier column has the same name", "rename one of them"
-            raise InputError(path, what, hint, column=column + 1, name=name)
+            raise InputError(path, what, hint, column=column, name=name)
+        seen.add(name)
 
 
 def _open_parquet_file(file: BinaryIO) -> Any:
@@ -291,7 +293,7 @@ def _iter_parquet(
     opened: Any, columns: Sequence[str], size: int, start: int, stop: int
 ) -> Iterator[Any]:
     sizes = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    ends = list(accumulate(sizes))
     groups = [i for i, end in enumerate(ends) if end > start and end - sizes[i] < stop]
     at = ends[groups[0]] - sizes[groups[0]] if groups else stop
     batches = opened.iter_batches(size, groups, list(columns), use_threads=False)
