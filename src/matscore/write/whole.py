@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
 
 _BUFFER_BYTES = 1 << 16  # less than a chunk, which then goes to the system without a copy
+_HELD_BYTES = 1 << 20  # of a special file, which a run that fails early leaves as it was
 _BLOCK_BYTES = 1 << 20  # compressed at a time; the compressed bytes may depend on it
 _SYNCED_BYTES = 1 << 25
 TEMPORARY = re.compile(r"\..*\.matscore-[0-9a-f]{16}\.tmp")
@@ -318,7 +319,7 @@ def named_errors(output: str) -> Iterator[None]:
 @contextmanager
 def _write_straight(output: str, descriptor: int) -> Iterator[io.BufferedIOBase]:
     with _OutputFile(output, descriptor) as raw:
-        out = io.BufferedWriter(raw, _BUFFER_BYTES)
+        out = io.BufferedWriter(raw, _HELD_BYTES)
         yield out
         out.flush()
 
