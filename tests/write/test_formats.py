@@ -5,7 +5,8 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 import numpy as np
 import pyarrow.feather
@@ -16,14 +17,15 @@ from hypothesis import strategies as st
 
 from matscore.commands.classify_rows import ScoreColumns, make_frame
 from matscore.errors import OutputError, UsageError
-from matscore.frame import Frame
-from matscore.kernel import Texts
+from matscore.frame import Frame, Kind
+from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model
 from matscore.numerics.scores import Scored, score_rows
 from matscore.options import Format, ScoreOptions
 from matscore.run.job import ChunkResult
 from matscore.write.formats import (
     FORMATS,
+    Columns,
     OutputSpec,
     deliver_results,
     find_format,
@@ -111,6 +113,27 @@ def test_markdown_keeps_a_row_in_a_line_and_a_cell_in_its_column() -> None:
     assert len(lines) == 2 + len(LABELS)
     assert {line.replace("\\|", "").count("|") for line in lines} == {9}
     assert "1.25" in lines[2]
+
+
+def test_markdown_cells() -> None:
+    kinds: list[tuple[str, Kind]] = [
+        ("t", "text"), ("c", "text"), ("n", "whole"), ("m", "whole"), ("x", "number"),
+    ]  # fmt: skip
+    spec = OutputSpec("markdown", cast("Columns", SimpleNamespace(pairs=kinds)))
+    columns: dict[str, Column] = {
+        "t": Texts.from_strings(["null", None, "a\x1b"]),
+        "c": Choices(np.array([0, -1, 1], np.int32), Texts.from_strings(["|", "é"])),
+        "n": np.array([-1, 0, 2**62]),
+        "m": Masked(np.array([1, 2, 3]), np.array([False, True, False])),
+        "x": np.array([np.nan, 1.5e-7, 1e22]),
+    }
+    assert encode(spec, [Frame(columns)]).decode() == (
+        "| t | c | n | m | x |\n"
+        "| --- | --- | ---: | ---: | ---: |\n"
+        "| null | \\| | -1 | 1 | NaN |\n"
+        "|  |  | 0 |  | 1.5e-07 |\n"
+        "| a\\u001b | é | 4611686018427387904 | 3 | 1e+22 |\n"
+    )
 
 
 @pytest.mark.parametrize("precision", [None, 0, 2, 20])
