@@ -2,6 +2,7 @@ import csv
 import errno
 import io
 import json
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -269,6 +270,18 @@ def test_a_raw_output_may_take_less_at_a_time() -> None:
     out, frame = Narrow(), frame_of(SPEC, LABELS, [1.0] * 8)
     deliver_results([ChunkResult("f", SPEC.form.rows(SPEC, frame), 8, None)], SPEC, out)
     assert bytes(out.taken) == encode(SPEC, [frame])
+
+
+def test_a_raw_output_that_takes_nothing_is_told_of() -> None:
+    read, written = os.pipe()
+    os.set_blocking(written, False)
+    results = [ChunkResult("f", b"x" * 2**16, 1, None)] * 100
+    with (
+        open(read, "rb"),  # noqa: PTH123
+        io.FileIO(written, "wb") as out,
+        pytest.raises(OutputError, match=os.strerror(errno.EAGAIN).lower()),
+    ):
+        deliver_results(results, SPEC, out)
 
 
 def test_an_output_that_fails_is_told_of() -> None:

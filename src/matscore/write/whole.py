@@ -155,7 +155,9 @@ def write_all(out: BinaryFile, data: ReadableBuffer) -> None:
         return
     rest = memoryview(data)
     while rest:
-        rest = rest[out.write(rest) or 0 :]
+        if (n_bytes := out.write(rest)) is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        rest = rest[n_bytes:]
 
 
 @contextmanager
