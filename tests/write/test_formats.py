@@ -284,16 +284,27 @@ def test_a_raw_output_that_takes_nothing_is_told_of() -> None:
         deliver_results(results, SPEC, out)
 
 
-def test_an_output_that_fails_is_told_of() -> None:
-    class Full(io.RawIOBase):
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), OutputError, "-: no space left"),
+        (OutputError("a.csv", "is full"), OutputError, "a.csv: is full"),
+        (BrokenPipeError(errno.EPIPE, "gone"), BrokenPipeError, "[Errno 32] gone"),
+    ],
+)
+def test_an_output_that_fails_is_told_of(
+    error: Exception, kind: type[Exception], message: str
+) -> None:
+    class Failing(io.RawIOBase):
         def writable(self) -> bool:
             return True
 
         def write(self, _: Any, /) -> int:
-            raise OSError(errno.ENOSPC, "No space left")
+            raise error
 
-    with pytest.raises(OutputError, match="-: no space left"):
-        deliver_results([], SPEC, Full())
+    with pytest.raises(kind) as caught:
+        deliver_results([], SPEC, Failing())
+    assert str(caught.value) == message
 
 
 def test_what_is_shown_is_not_written() -> None:

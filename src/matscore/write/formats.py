@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from matscore.errors import MissingExtraError, OutputError, UsageError
+from matscore.errors import MissingExtraError, UsageError
 from matscore.frame import Frame, Kind, list_cells
 from matscore.kernel import Choices, Column, Floats, Masked, Texts, write_rows
 from matscore.options import Format, PathLike
 from matscore.read.columnar import require_pyarrow
-from matscore.write.whole import COMPRESSIONS, BinaryFile, write_all
+from matscore.write.whole import COMPRESSIONS, BinaryFile, named_errors, write_all
 
 if TYPE_CHECKING:
     from matscore.read.parse import Reject
@@ -369,9 +369,5 @@ def _encode_csv(rows: Iterable[Iterable[object]]) -> bytes:
 
 
 def _write(out: BinaryFile, data: bytes) -> None:
-    try:
+    with named_errors("-"):
         write_all(out, data)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError("-", (error.strerror or str(error)).lower()) from error

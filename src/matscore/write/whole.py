@@ -25,7 +25,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from matscore.errors import OutputError, UsageError
+from matscore.errors import MatscoreError, OutputError, UsageError
 from matscore.options import PathLike, RejectOptions
 from matscore.read.cloud import is_address, open_upload
 
@@ -308,13 +308,13 @@ def _sync(descriptor: int, done: Future[None]) -> None:
 
 @contextmanager
 def named_errors(output: str) -> Iterator[None]:
-    """Turn what the operating system says into an `OutputError`, with what to do."""
+    """Turn what the operating system says into an `OutputError`, with what to do for a file."""
     try:
         yield
-    except BrokenPipeError:
+    except (BrokenPipeError, MatscoreError):
         raise
     except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "")
+        hint = _HINTS.get(error.errno or 0, "") if output != "-" else ""
         raise OutputError(output, (error.strerror or str(error)).lower(), hint) from error
 
 
