@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from matscore.errors import UsageError
 from matscore.grammar import MISSING_VALUES, Grammar
-from matscore.wording import ITEMS, SCORING, Words
+from matscore.names import ITEMS, SCORING, Words
 
 if TYPE_CHECKING:
-    from matscore.read.parse import Reject
+    from matscore.read.faults import Reject
 
 PathLike: TypeAlias = str | Path
 Engine: TypeAlias = Literal["local", "dask"]

@@ -28,6 +28,7 @@ from typing import Any
 
 import pytest
 
+from matscore import errors
 from matscore.errors import OutputError, UsageError
 from matscore.options import RejectOptions
 from matscore.write import whole as write
@@ -202,12 +203,12 @@ def test_interrupt_at_any_line(tmp_path: Path, ending: str) -> None:
 
 
 def write_interrupted(target: Path, k: int) -> bool:
-    """Raise at the k-th line run in the module; False when there are fewer."""
+    """Raise at the k-th line run in the modules; False when there are fewer."""
     n_lines = 0
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal n_lines
-        if frame.f_code.co_filename != write.__file__:
+        if frame.f_code.co_filename not in (write.__file__, errors.__file__):
             return None
         n_lines += event == "line"
         if n_lines == k and event == "line":

@@ -25,7 +25,7 @@ from matscore.write.whole import open_output, refuse_same_outputs
 
 if TYPE_CHECKING:
     from matscore.commands.fit_files import FitSummary
-    from matscore.numerics.statistics.reasons import Reasons
+    from matscore.numerics.statistics import Reasons
     from matscore.options import Gather
 
 SCHEMA_VERSION = 1
@@ -109,7 +109,7 @@ def open_report(
     refuse_same_outputs([*names, *(name for name in (*outputs, *others) if name is not None)])
     if gather:
         require_extra("a report as a page", "jinja2", "matplotlib")
-        from matscore.numerics.statistics.reasons import Reasons
+        from matscore.numerics.statistics import Reasons
 
         record.reasons = Reasons()
     if not names:
@@ -205,7 +205,7 @@ def _write_json(facts: dict[str, Any]) -> str:
 
 
 def _write_page(record: Record, facts: dict[str, Any]) -> str:
-    from matscore.numerics.statistics.reasons import Reasons
+    from matscore.numerics.statistics import Reasons
     from matscore.pages.report import Run, render_report
 
     return render_report(Run(facts, record.summary, record.reasons or Reasons()))

@@ -30,10 +30,9 @@ from matscore.plan.learning import (
     name_intercept,
     sort_columns,
 )
-from matscore.read.parse import Layout
-from matscore.read.sample import sample_table
+from matscore.read.rows import Layout
 from matscore.read.source import SourceFacts
-from matscore.read.table import Table, iter_table, open_table
+from matscore.read.table import Table, open_table
 from matscore.run.budget import fit_budget
 from matscore.run.job import Job, run_pair
 from matscore.run.local import count_jobs, map_ordered
@@ -181,7 +180,7 @@ def fit_file(
     with contextlib.ExitStack() as stack:
         table = open_table(inputs[0], read, checksum=run.checksum)
         stack.callback(table.close)
-        sample = sample_table(table, read)
+        sample = table.sample(read)
         check_header(sample, (columns.id_col, *columns.target, *columns.drop_cols))
         other: Table | None = None
         if targets is not None:
@@ -212,7 +211,7 @@ def fit_file(
         layout = _make_layout(table, sorted_, target, read, inside=targets is None)
         job = Job(layout, work, None, rejects.on_error)
         run = fit_budget(run, [table], [job])
-        chunks = iter_table(table, layout, chunk_bytes=chunk_bytes_of(table, run))
+        chunks = table.iter_chunks(layout, chunk_bytes=chunk_bytes_of(table, run))
         pairs: Iterator[tuple[Job, Any]] = ((job, chunk) for chunk in chunks)
         if beside is not None:
             pairs = beside.attach(pairs)

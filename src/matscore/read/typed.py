@@ -38,27 +38,11 @@ def is_numeric(dtype: Any) -> bool:
 def label_text(
     column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
 ) -> Texts:
-    """Turn a column into text.
+    """Turn a column into text, of which none is absent.
 
     Integers become their digits, floats the shortest form that reads back, decimals keep all
-    their places, dates and times are in ISO 8601, and null is the empty text.
-
-    Parameters
-    ----------
-    column : pyarrow.Array or pyarrow.ChunkedArray
-        The column.
-    path, column_number, name : str, int or None, str or None
-        Where it stands, for the error.
-
-    Returns
-    -------
-    Texts
-        None of them absent.
-
-    Raises
-    ------
-    InputError
-        The type is binary or nested, or a date is out of range.
+    their places, dates and times are in ISO 8601, and null is the empty text. A type that is
+    binary or nested is refused, and so is a date out of range; the other arguments are for that.
 
     Examples
     --------
@@ -84,25 +68,10 @@ def label_text(
 def feature_column(
     column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
 ) -> npt.NDArray[np.float64]:
-    """Turn a column into numbers.
+    """Turn a column into numbers, of shape (n_rows,); maybe read-only.
 
-    Parameters
-    ----------
-    column : pyarrow.Array or pyarrow.ChunkedArray
-        The column.
-    path, column_number, name : str, int or None, str or None
-        Where it stands, for the error.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) and dtype float64
-        NaN where a value is null or NaN; infinities stay. Integers and decimals with more digits
-        than float64 holds are rounded to the nearest. May be read-only.
-
-    Raises
-    ------
-    InputError
-        The type is not a number's.
+    NaN where a value is null or NaN; infinities stay. Integers and decimals with more digits than
+    float64 holds are rounded to the nearest. A type that is not a number's is refused.
 
     Examples
     --------

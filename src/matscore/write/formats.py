@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from matscore.errors import MissingExtraError, UsageError
+from matscore.errors import MissingExtraError, OutputError, UsageError, os_errors_about
 from matscore.frame import Frame, Kind, list_cells
 from matscore.kernel import Choices, Column, Floats, Masked, Texts, write_rows
 from matscore.options import Format, PathLike
 from matscore.read.columnar import require_pyarrow
-from matscore.write.whole import COMPRESSIONS, BinaryFile, named_errors, write_all
+from matscore.write.whole import COMPRESSIONS, BinaryFile, write_all
 
 if TYPE_CHECKING:
-    from matscore.read.parse import Reject
+    from matscore.read.faults import Reject
 
 # fmt: off
 _FOREIGN = {
@@ -369,5 +369,5 @@ def _encode_csv(rows: Iterable[Iterable[object]]) -> bytes:
 
 
 def _write(out: BinaryFile, data: bytes) -> None:
-    with named_errors("-"):
+    with os_errors_about("-", OutputError):
         write_all(out, data)

@@ -20,12 +20,12 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from matscore.errors import MatscoreError, OutputError, UsageError
+from matscore.errors import OutputError, UsageError, os_errors_about
 from matscore.options import PathLike, RejectOptions
 from matscore.read.cloud import is_address, open_upload
 
@@ -306,16 +306,9 @@ def _sync(descriptor: int, done: Future[None]) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def named_errors(output: str) -> Iterator[None]:
-    """Turn what the operating system says into an `OutputError`, with what to do for a file."""
-    try:
-        yield
-    except (BrokenPipeError, MatscoreError):
-        raise
-    except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "") if output != "-" else ""
-        raise OutputError(output, (error.strerror or str(error)).lower(), hint) from error
+def named_errors(output: str) -> AbstractContextManager[None]:
+    """Turn what the operating system says into an `OutputError`, with what to do."""
+    return os_errors_about(output, OutputError, hints=_HINTS)
 
 
 @contextmanager
