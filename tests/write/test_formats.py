@@ -23,6 +23,7 @@ from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model
 from matscore.numerics.scores import Scored, score_rows
 from matscore.options import Format, ScoreOptions
+from matscore.read import recognise
 from matscore.run.job import ChunkResult
 from matscore.write.formats import (
     FORMATS,
@@ -34,6 +35,7 @@ from matscore.write.formats import (
     round_to,
     write_weights,
 )
+from matscore.write.whole import COMPRESSIONS
 
 COLUMNS = ScoreColumns("id", ("kept",), ("a", "b"), probabilities=True, margin=True)
 SPEC = OutputSpec("csv", COLUMNS)
@@ -212,6 +214,13 @@ def test_every_ending_names_one_format() -> None:
     for name, form in FORMATS.items():
         assert form.endings
         assert {format_of(f"a.b{ending}") for ending in form.endings} == {name}
+
+
+def test_readers_know_the_endings_of_what_is_written() -> None:
+    read = {ending for form in recognise.FORMATS for ending in form.endings}
+    packed = {ending for form in recognise.COMPRESSIONS for ending in form.endings}
+    assert {ending for f in FORMATS.values() if f.is_read for ending in f.endings} <= read
+    assert set(COMPRESSIONS) == packed
 
 
 @pytest.mark.parametrize(
