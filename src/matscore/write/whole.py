@@ -244,7 +244,7 @@ def check_paths(
 
 
 class _OutputFile(io.FileIO):
-    """A raw file whose own failures are told as the output's, and nobody else's."""
+    """A raw file whose own failures, and no others, are `OutputError` of the output."""
 
     def __init__(self, output: str, descriptor: int) -> None:
         self.output = output
@@ -263,9 +263,9 @@ class _OutputFile(io.FileIO):
 
 
 class _SyncedFile(_OutputFile):
-    """One that is brought to the disk while it is written, by a thread of its own.
+    """A file that is synced while it is written, by a thread of its own.
 
-    Otherwise most of it would be left for the end, where nothing else is done.
+    Otherwise most of it would be left for the end, when nothing else is done.
     """
 
     _n_unsynced = 0
