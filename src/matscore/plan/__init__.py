@@ -21,10 +21,8 @@ from matscore.plan.types import Misfit, Plan, Side
 
 __all__ = ["Plan", "Side", "make_plan", "require_fit"]
 
-_DEFAULTS = PlanOptions()
 
-
-def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -> Plan:
+def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions()) -> Plan:
     """Line the columns of the features up with the weights.
 
     Never raises: what does not fit is in the plan's ``problem``.
@@ -41,7 +39,7 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -
     """
     told = blank_shared_heading(features, weights, options)
     try:
-        plan = read_sides(features, told, options)
+        plan = read_sides(Plan(features, told, options))
     except Misfit as misfit:
         plan = explain_misfit(misfit)
     return replace(plan, weights=weights)
