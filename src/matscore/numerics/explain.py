@@ -61,13 +61,6 @@ def explain_rows(
     Of each row come the features by the size of their contributions, equal ones in canonical order
     and missing ones last, at most `top_features` of them; then the sum of the others; then the
     intercept, where the model has one.
-
-    Examples
-    --------
-    >>> model = Model(np.array([[1.1, 0.1], [0.2, 1.2]]), None, ("adventure", "romance"))
-    >>> lines = explain_rows(model, np.array([[1.0], [5.0]]), np.array([1]))
-    >>> lines.entries.tolist(), lines.contributions.tolist()
-    ([1, 0], [6.0, 0.1])
     """
     rows = np.flatnonzero(categories >= 0)
     weights, intercept = _weights_of(

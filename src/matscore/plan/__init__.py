@@ -46,16 +46,7 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
 
 
 def require_fit(plan: Plan) -> Plan:
-    """Return a plan that fits; raise a `PlanError` of one that has a problem.
-
-    Examples
-    --------
-    >>> side = Side("a.csv", 1, ("x",), 1, ("2",))
-    >>> require_fit(make_plan(side, side))
-    Traceback (most recent call last):
-        ...
-    matscore.errors.PlanError: the same file is given as features and weights: a.csv; ...
-    """
+    """Return a plan that fits; raise a `PlanError` of one that has a problem."""
     if not plan.ok:
         raise PlanError(plan)
     return plan
