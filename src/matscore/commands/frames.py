@@ -12,7 +12,7 @@ import pandas as pd
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.kernel import Floats
 from matscore.model import Model
-from matscore.names import quote_name, suggest_name
+from matscore.names import find_columns, quote_name, suggest_name
 from matscore.numerics.scores import make_model
 from matscore.options import MissingPolicy, PlanOptions
 from matscore.plan import Plan, Side, make_plan
@@ -128,7 +128,7 @@ def pick_column(
     if isinstance(column, pd.Series):
         check_index(features, column.index, what)
         return column, features
-    places = [i for i, name in enumerate(features.columns) if name == column]
+    places = find_columns(column, list(features.columns), features.shape[1])
     if len(places) != 1:
         names = [str(name) for name in features.columns]
         how_many = "several columns are named" if places else "no column"

@@ -98,6 +98,7 @@ def list_intercepts(plan: Plan, table: Axis, axis: Axis) -> list[int]:
         return []
     if asked is not None:
         return axis.places.get(asked, [])
+    # A name that both files have is matched as any feature is.
     taken = {_fold(name) for name in table.places if is_intercept(name)}
     return [
         index

@@ -170,6 +170,7 @@ def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | 
     if table.names is None or (rows.names is None and columns.names is None):
         return None
     if rows.names is None:
+        # A header alone may as well name categories: a few names in common are a chance.
         return True if asked or _are_mostly_near(columns, table) else None
     on_rows = _count_hits(rows, table)
     if columns.names is None:
@@ -178,6 +179,7 @@ def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | 
         return True
     on_columns = _count_hits(columns, table)
     if on_rows == on_columns == 0:
+        # No name is there as it is written: all may be spelt in another way.
         on_rows, on_columns = _count_near(rows.names, table), _count_near(columns.names, table)
         return asked if on_rows == on_columns else on_columns > on_rows
     return on_columns > on_rows
@@ -279,6 +281,7 @@ def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Pl
     axes = {False: rows, True: columns}
     fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
     asked = plan.options.transpose
+    # Where neither fits, the refusal is about what was asked for.
     turned = asked if fits[asked] or not fits[not asked] else not asked
     plan = set_intercept(replace(plan, transpose=turned), table, axes[turned])
     if not fits[turned]:
@@ -344,6 +347,7 @@ def _number_features(plan: Plan, table: Axis, axis: Axis) -> Plan:
     plan = replace(plan, feature_columns=columns, weights_index=index)
     named, places = (axis, index) if axis.names is not None else (table, columns)
     if named.names is None:
+        # Their own numbers, not those of the file's columns: labels do not count.
         return replace(plan, feature_names=tuple(str(i + 1) for i in range(len(columns))))
     names = tuple(named.names[i] for i in places)
     check_named(plan, named, places, "feature")
