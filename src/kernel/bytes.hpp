@@ -48,6 +48,18 @@ inline std::uint64_t find_in_block(const char* p, char byte) {
     return found;
 }
 
+inline std::size_t count_byte(const char* p, const char* end, char byte) {
+    std::size_t n = 0;
+    while (p != end) {
+        // So few that a byte can count them, which lets the compiler use all lanes.
+        const char* const stop = end - p > 192 ? p + 192 : end;
+        std::uint8_t n_here = 0;
+        for (; p != stop; ++p) n_here = static_cast<std::uint8_t>(n_here + (*p == byte));
+        n += n_here;
+    }
+    return n;
+}
+
 inline const char* find_byte(const char* p, const char* end, char byte) {
     const void* found = p != end ? std::memchr(p, byte, static_cast<std::size_t>(end - p)) : nullptr;
     return found != nullptr ? static_cast<const char*>(found) : end;

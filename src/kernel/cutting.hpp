@@ -2,10 +2,12 @@
 // start at a record boundary.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "bytes.hpp"
 
@@ -20,93 +22,93 @@ class Blocks {
     // Step to the next block; false where there is none.
     bool step() {
         if (next_ == end_) return false;
-        start = bytes = next_;
-        const std::ptrdiff_t n_left = end_ - start;
-        if (n_left < 64) {
+        const char* bytes = start = next_;
+        if (end_ - start < 64) {
             std::memset(padded_, 0, 64);
-            bytes = static_cast<char*>(std::memcpy(padded_, start, static_cast<std::size_t>(n_left)));
+            bytes = std::copy(start, end_, padded_) - (end_ - start);
         }
-        valid = n_left < 64 ? (std::uint64_t{1} << n_left) - 1 : ~std::uint64_t{0};
-        next_ = n_left < 64 ? end_ : start + 64;
+        next_ = end_ - start < 64 ? end_ : start + 64;
         newlines = find_in_block(bytes, '\n');
-        delimiters = find_in_block(bytes, delimiter_);
         quotes = find_in_block(bytes, '"');
         // Each bit becomes the sum of the quotes up to it.
         std::uint64_t sums = quotes;
         for (int i = 1; quotes != 0 && i < 64; i *= 2) sums ^= sums << i;
         inside = sums ^ open_;
         open_ = std::uint64_t{0} - (inside >> 63);
+        ends = (newlines | find_in_block(bytes, delimiter_)) & ~inside;
         return true;
     }
 
+    bool is_open() const { return open_ != 0; }  // at the end of the block
+
     const char* start = nullptr;
-    const char* bytes = nullptr;  // the same, with NUL bytes up to 64
-    std::uint64_t newlines = 0, delimiters = 0, quotes = 0;
+    std::uint64_t newlines = 0, quotes = 0;
     std::uint64_t inside = 0;  // from an opening quote on, without the closing one
-    std::uint64_t valid = 0;   // bytes of the text
+    std::uint64_t ends = 0;    // of cells
 
   private:
     const char* next_;
     const char* end_;
     char delimiter_;
-    std::uint64_t open_ = 0;  // all bits where the last block ended inside quotes
+    std::uint64_t open_ = 0;  // all bits where the block ends inside quotes
     char padded_[64];
 };
 
 // What a walk through a text finds. A quote opens or closes wherever it stands, but up to the first
 // misplaced one all are where they may be.
 struct Scan {
-    std::size_t n_lines = 0;            // line ends
-    std::size_t n_quoted = 0;           // of them, inside quotes
+    std::size_t n_lines = 0;              // line ends
+    std::size_t n_quoted = 0;             // of them, inside quotes
     const char* after_newline = nullptr;  // after the last one outside, before a misplaced quote
-    const char* misplaced = nullptr;    // the first quote that is
-    bool is_closing = false;            // whether that would close
-    bool is_open = false;               // whether the text ends inside quotes
-    bool has_lone_return = false;       // a carriage return outside quotes that ends no line
+    const char* misplaced = nullptr;      // the first quote that is
+    bool is_closing = false;              // whether that would close
+    bool is_open = false;                 // whether the text ends inside quotes
 };
 
+inline std::size_t count_bits(std::uint64_t bits) {
+    std::size_t n = 0;
+    for (; bits != 0; bits &= bits - 1) ++n;
+    return n;
+}
+
+// Whether a closing quote may stand before p.
+inline bool may_follow_quote(const char* p, const char* end, char delimiter) {
+    const char* const next = p != end && *p == '\r' ? p + 1 : p;
+    return next == end || *next == '\n' || (next == p && (*p == delimiter || *p == '"'));
+}
+
 inline Scan scan_text(const char* data, const char* end, char delimiter) {
+    const std::string_view text(data, static_cast<std::size_t>(end - data));
     Scan scan;
+    if (text.find('"') == std::string_view::npos) {
+        scan.n_lines = count_byte(data, end, '\n');
+        scan.after_newline = data + (text.rfind('\n') + 1);
+        return scan;
+    }
     scan.after_newline = data;
     Blocks block(data, end, delimiter);
-    // Whether the byte before a block lets a quote open, is a closing quote, a carriage return, and
-    // one after a closing quote.
-    std::uint64_t may_open = 1, closed = 0, returned = 0, closed_returned = 0;
+    std::uint64_t may_open = 1;  // whether a quote may open at the start of the block
     while (block.step()) {
-        std::uint64_t outer = block.newlines & ~block.inside;
-        scan.n_lines += static_cast<std::size_t>(std::popcount(block.newlines));
-        scan.n_quoted += static_cast<std::size_t>(std::popcount(block.newlines & block.inside));
-        const auto shift = [](std::uint64_t bits, std::uint64_t& carry) {
-            const std::uint64_t shifted = bits << 1 | carry;
-            carry = bits >> 63;
-            return shifted;
-        };
-        const std::uint64_t returns = find_in_block(block.bytes, '\r') & ~block.inside;
-        const std::uint64_t lone = shift(returns, returned) & ~block.newlines & block.valid;
-        scan.has_lone_return = scan.has_lone_return || lone != 0;
+        scan.n_lines += count_bits(block.newlines);
+        scan.n_quoted += count_bits(block.newlines & block.inside);
+        if (scan.misplaced != nullptr) continue;
         const std::uint64_t closing = block.quotes & ~block.inside;
-        const std::uint64_t ends = (block.newlines | block.delimiters) & ~block.inside;
-        if ((block.quotes | closed | closed_returned) != 0 && scan.misplaced == nullptr) {
-            const std::uint64_t after = shift(closing, closed);
-            const std::uint64_t bad_after =
-                (after & ~(ends | block.quotes | returns) & block.valid) |
-                (shift(after & returns, closed_returned) & lone);
-            const std::uint64_t opening = block.quotes & block.inside;
-            const std::uint64_t bad_opening = opening & ~(ends << 1 | closing << 1 | may_open);
-            if ((bad_after | bad_opening) != 0) {
-                const int at = std::countr_zero(bad_after | bad_opening);
-                scan.is_closing = (bad_after >> at & 1) != 0;
-                scan.misplaced = block.start + at - (scan.is_closing ? 1 : 0);
-                while (*scan.misplaced != '"') --scan.misplaced;  // a return may stand between
-                outer &= (std::uint64_t{1} << at) - 1;
-            }
-        } else if (scan.misplaced != nullptr) {
-            outer = 0;
+        std::uint64_t bad = block.quotes & block.inside & ~((block.ends | closing) << 1 | may_open);
+        // What stands after the others closes them as well.
+        for (auto rest = closing & ~((block.ends | block.quotes) >> 1); rest != 0; rest &= rest - 1) {
+            const char* const after = block.start + std::countr_zero(rest) + 1;
+            if (!may_follow_quote(after, end, delimiter)) bad |= rest & (~rest + 1);
         }
-        may_open = (ends | closing) >> 63;
+        may_open = (block.ends | closing) >> 63;
+        const std::uint64_t sound = (bad & (~bad + 1)) - 1;  // before the first bad one, else all
+        if (bad != 0) {
+            scan.misplaced = block.start + std::countr_zero(bad);
+            scan.is_closing = (closing & bad & ~sound & (sound + 1)) != 0;
+        }
+        const std::uint64_t outer = block.ends & block.newlines & sound;
         if (outer != 0) scan.after_newline = block.start + 64 - std::countl_zero(outer);
-        scan.is_open = (block.inside & (block.valid ^ block.valid >> 1)) != 0;
     }
+    scan.is_open = block.is_open();
     return scan;
 }
 

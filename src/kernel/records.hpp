@@ -96,7 +96,7 @@ class Parser {
     Table parse() {
         table_.texts.resize(layout_.texts.size());
         for (TextColumn& text : table_.texts) text.offsets.assign(1, 0);
-        find_stop();
+        table_.stop = find_stop();
         if (table_.stop.fault == kNoFault) {
             prepare();
             for (const char* p = data_; p != end_;) p = read_record(p);
@@ -123,21 +123,19 @@ class Parser {
         return p;
     }
 
-    void find_stop() {
-        const auto stop = [this](Fault fault, const char* at) { table_.stop = {fault, at - data_, 0}; };
-        const char* at = find_byte(data_, end_, '\0');
-        if (at != end_) return stop(kNul, at);
-        at = find_bad_utf8(data_, end_);
-        if (at != end_) return stop(kNotUtf8, at);
-        at = scan_.misplaced;
-        if (at == nullptr && !scan_.is_open) return;
-        if (at == nullptr) at = data_ + span(data_, end_).rfind('"');
-        stop(scan_.misplaced == nullptr ? kQuoteOpen : scan_.is_closing ? kTextAfterQuote : kQuoteInside, at);
-        for (const char* p = scan_.after_newline;; ++p) {
-            p = find_outside(p, at, layout_.delimiter);
-            if (p == at) return;
-            ++table_.stop.column;
-        }
+    Stop find_stop() const {
+        const char* const nul = find_byte(data_, end_, '\0');
+        if (nul != end_) return {kNul, nul - data_, 0};
+        const char* const bad = find_bad_utf8(data_, end_);
+        if (bad != end_) return {kNotUtf8, bad - data_, 0};
+        if (scan_.misplaced == nullptr && !scan_.is_open) return {};
+        const char* const last_quote = data_ + span(data_, end_).rfind('"');
+        const char* const at = scan_.misplaced != nullptr ? scan_.misplaced : last_quote;
+        Stop stop{scan_.is_closing ? kTextAfterQuote : kQuoteInside, at - data_, 0};
+        if (scan_.misplaced == nullptr) stop.fault = kQuoteOpen;
+        const char* p = scan_.after_newline;
+        while ((p = find_outside(p, at, layout_.delimiter)) != at) ++p, ++stop.column;
+        return stop;
     }
 
     void prepare() {
@@ -154,6 +152,9 @@ class Parser {
         for (std::size_t i = 0; i < layout_.texts.size(); ++i) {
             columns_[layout_.texts[i]].text = &table_.texts[i];
             table_.texts[i].offsets.resize(capacity_ + 1);
+        }
+        for (const char* p = find_byte(data_, end_, '\r'); p != end_; p = find_byte(p, end_, '\r')) {
+            if (++p != end_ && *p != '\n') has_lone_return_ = true;
         }
         double number = 0;
         for (const std::string& word : layout_.words) {
@@ -181,7 +182,7 @@ class Parser {
     const char* next_end() {
         while (ends_ == 0) {
             if (!blocks_.step()) return end_;
-            ends_ = (blocks_.delimiters | blocks_.newlines) & ~blocks_.inside;
+            ends_ = blocks_.ends;
         }
         const char* const at = blocks_.start + std::countr_zero(ends_);
         ends_ &= ends_ - 1;
@@ -235,7 +236,7 @@ class Parser {
         if (n_cells != layout_.width) return kWidth;
         if (record.size() == layout_.width - 1) return kDelimitersOnly;
         if (record.substr(0, 3) == "\xef\xbb\xbf") return kByteOrderMark;
-        return scan_.has_lone_return && find_outside(p, end, '\r') != end ? kReturn : kNoFault;
+        return has_lone_return_ && find_outside(p, end, '\r') != end ? kReturn : kNoFault;
     }
 
     // Whether a record, as wide as it should be, has the header's cells.
@@ -257,8 +258,9 @@ class Parser {
         }
         if (column.numbers == nullptr) return kNoFault;
         double& value = column.numbers[table_.n_rows];
-        // It is read without knowing where its cell ends, which tells how much of it was a number.
-        if (read_number(p, end_, layout_.mark, value) == end && !words_are_numbers_) return kNoFault;
+        const bool is_number = (end_ - p >= 9 && read_short(p, end, layout_.mark, value)) ||
+                               read_number(p, end, layout_.mark, value) == end;
+        if (is_number && !words_are_numbers_) return kNoFault;
         return read_odd_number(span(p, end), value);
     }
 
@@ -325,6 +327,7 @@ class Parser {
     Table table_;
     std::size_t capacity_ = 0;
     std::int64_t line_ = 0;
+    bool has_lone_return_ = false;  // perhaps one inside quotes
     bool words_are_numbers_ = false;
     bool header_is_plain_ = false;
     bool has_missing_ = false;  // the record that is read
