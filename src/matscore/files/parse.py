@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, lru_cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.files.hints import find_hint, say_fault
+from matscore.files.hints import SHOWN_WIDTH, find_hint, say_fault
 from matscore.files.records import explain_width, leaves_quote_open, split_cells
 from matscore.files.split import Chunk
 from matscore.grammar import MISSING_VALUES
@@ -18,6 +18,7 @@ from matscore.kernel import BadRecord, Fault, Floats, Stop, Texts, parse
 
 MissingPolicy = Literal["error", "skip", "zero", "keep"]
 _BOM = "\ufeff".encode()
+_say_again = lru_cache(say_fault)  # the same few words stand in many cells
 _JOINED = ("a byte-order mark", "two files may have been joined here; remove it")
 _SIMPLE = {
     Fault.BYTE_ORDER_MARK: _JOINED,
@@ -103,8 +104,7 @@ class Layout:
         return None if self.names is None else self.names[column]
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(NamedTuple):
     """A record that cannot be scored: where, why, and its text.
 
     `skipped` marks one that is set aside by request, because a value is missing. Of a cell that is
@@ -216,23 +216,25 @@ def _explain(layout: Layout, chunk: Chunk, bad: BadRecord) -> Reject:
     column = name = None
     if bad.column >= 0:
         column, name = bad.column + 1, layout.name_of(bad.column)
-    if bad.fault == Fault.NUMBER:
+    fault = bad.fault
+    if fault is Fault.NUMBER:
         cell = split_cells(text, layout.delimiter)[bad.column]
-        what = say_fault(cell, layout.decimal)
-        return Reject(line, column, name, what, "", text, cell=cell, decimal=layout.decimal)
-    if bad.fault == Fault.MISSING:
+        say = _say_again if len(cell) < SHOWN_WIDTH else say_fault
+        what = say(cell, layout.decimal)
+        return Reject(line, column, name, what, "", text, False, cell, layout.decimal)
+    if fault is Fault.MISSING:
         skipped, hint = layout.missing == "skip", layout.missing_hint
         return Reject(line, column, name, "a missing value", hint, text, skipped)
-    if bad.fault == Fault.WIDTH:
+    if fault is Fault.WIDTH:
         cut_off = b"\n" not in chunk.data[bad.end : bad.end + 2]
         mark, width, record = layout.delimiter, layout.width, chunk.data[bad.start : bad.end]
         what, hint = explain_width(record, bad.n_cells, width, mark, cut_off=cut_off)
-    elif bad.fault == Fault.DELIMITERS_ONLY:
+    elif fault is Fault.DELIMITERS_ONLY:
         blank = layout.width == 1
         what = "a blank line between records" if blank else "a line of delimiters only"
         hint = "remove it"
     else:
-        what, hint = _SIMPLE[bad.fault]
+        what, hint = _SIMPLE[fault]
     return Reject(line, column, name, what, hint, text)
 
 

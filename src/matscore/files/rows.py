@@ -272,7 +272,7 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
             for at in np.flatnonzero(missing):
                 error, hint = "a missing value", layout.missing_hint
                 reject = _reject(layout, chunk, int(at), i, error, hint, "")
-                rejects.setdefault(int(at), replace(reject, skipped=layout.missing == "skip"))
+                rejects.setdefault(int(at), reject._replace(skipped=layout.missing == "skip"))
         for at in np.flatnonzero(np.isinf(column)):
             text, hint = str(column[at]), "only finite numbers can be scored"
             error = f"{text} is not a finite number"

@@ -522,7 +522,7 @@ def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
 def _explain_reject(layout: Layout, reject: Reject, path: str) -> InputError:
     if layout.names is None and reject.line == 1 and reject.column is not None:
         hint = "--no-headers makes data of every file's first line"
-        reject = replace(reject, known_hint=hint, cell=None)
+        reject = reject._replace(known_hint=hint, cell=None)
     return reject.as_error(path)
 
 
