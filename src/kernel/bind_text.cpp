@@ -37,6 +37,12 @@ nb::object make_array(Buffer<T>& buffer) {
 
 nb::object make_flags(Flags& flags) { return flags.empty() ? nb::none() : make_array<bool>(flags); }
 
+template <typename Work>
+auto without_lock(const Work& work) {
+    nb::gil_scoped_release release;
+    return work();
+}
+
 std::optional<double> bind_read_number(nb::bytes text, char mark) {
     const char* p = text.c_str();
     const char* end = p + text.size();
@@ -74,11 +80,8 @@ nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, std::size_t widt
     const Layout layout{delimiter,        mark,  width,           static_cast<Missing>(missing),
                         std::move(features), std::move(texts), std::move(words),
                         std::move(names), has_labels};
-    Table table;
-    {
-        nb::gil_scoped_release release;
-        table = Parser(layout, data.c_str(), data.size()).parse();
-    }
+    Parser parser(layout, data.c_str(), data.size());
+    Table table = without_lock([&] { return parser.parse(); });
     nb::list text_columns;
     for (TextColumn& text : table.texts) {
         text_columns.append(nb::make_tuple(make_array<std::uint64_t>(text.offsets),
@@ -95,17 +98,16 @@ nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, std::size_t widt
 }
 
 std::size_t bind_find_cut(nb::bytes data, char delimiter, bool is_last) {
-    const char* p = data.c_str();
-    nb::gil_scoped_release release;
-    return static_cast<std::size_t>(find_cut(p, p + data.size(), delimiter, is_last) - p);
+    const char* const p = data.c_str();
+    const char* const end = p + data.size();
+    const char* cut = without_lock([&] { return find_cut(p, end, delimiter, is_last); });
+    return static_cast<std::size_t>(cut - p);
 }
 
 nb::tuple bind_count_lines(nb::bytes data) {
-    Scan scan;
-    {
-        nb::gil_scoped_release release;
-        scan = scan_text(data.c_str(), data.c_str() + data.size(), ',');
-    }
+    const char* const p = data.c_str();
+    const char* const end = p + data.size();
+    const Scan scan = without_lock([&] { return scan_text(p, end, ','); });
     return nb::make_tuple(scan.n_lines, scan.n_quoted);
 }
 
@@ -194,10 +196,7 @@ nb::bytes bind_write_rows(int format, int precision, bool excel_safe,
                         n_rows);
     // The stable ABI has no bytes that can be cut to size, so that they are made of a copy.
     Buffer<char> written;
-    {
-        nb::gil_scoped_release release;
-        writer.write(written);
-    }
+    without_lock([&] { writer.write(written); });
     return nb::bytes(written.data(), written.size());
 }
 

@@ -61,7 +61,8 @@ inline std::size_t count_byte(const char* p, const char* end, char byte) {
 }
 
 inline const char* find_byte(const char* p, const char* end, char byte) {
-    const void* found = p != end ? std::memchr(p, byte, static_cast<std::size_t>(end - p)) : nullptr;
+    if (p == end) return end;
+    const void* found = std::memchr(p, byte, static_cast<std::size_t>(end - p));
     return found != nullptr ? static_cast<const char*>(found) : end;
 }
 

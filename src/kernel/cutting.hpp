@@ -65,12 +65,6 @@ struct Scan {
     bool is_open = false;                 // whether the text ends inside quotes
 };
 
-inline std::size_t count_bits(std::uint64_t bits) {
-    std::size_t n = 0;
-    for (; bits != 0; bits &= bits - 1) ++n;
-    return n;
-}
-
 // Whether a closing quote may stand before p.
 inline bool may_follow_quote(const char* p, const char* end, char delimiter) {
     const char* const next = p != end && *p == '\r' ? p + 1 : p;
@@ -79,33 +73,31 @@ inline bool may_follow_quote(const char* p, const char* end, char delimiter) {
 
 inline Scan scan_text(const char* data, const char* end, char delimiter) {
     const std::string_view text(data, static_cast<std::size_t>(end - data));
-    Scan scan;
-    if (text.find('"') == std::string_view::npos) {
-        scan.n_lines = count_byte(data, end, '\n');
-        scan.after_newline = data + (text.rfind('\n') + 1);
+    Scan scan{count_byte(data, end, '\n'), 0, data};
+    if (text.find('"') == text.npos) {
+        scan.after_newline += text.rfind('\n') + 1;
         return scan;
     }
-    scan.after_newline = data;
     Blocks block(data, end, delimiter);
     std::uint64_t may_open = 1;  // whether a quote may open at the start of the block
     while (block.step()) {
-        scan.n_lines += count_bits(block.newlines);
-        scan.n_quoted += count_bits(block.newlines & block.inside);
+        scan.n_quoted += static_cast<std::size_t>(std::popcount(block.newlines & block.inside));
         if (scan.misplaced != nullptr) continue;
         const std::uint64_t closing = block.quotes & ~block.inside;
         std::uint64_t bad = block.quotes & block.inside & ~((block.ends | closing) << 1 | may_open);
         // What stands after the others closes them as well.
-        for (auto rest = closing & ~((block.ends | block.quotes) >> 1); rest != 0; rest &= rest - 1) {
+        auto rest = closing & ~((block.ends | block.quotes) >> 1);
+        for (; rest != 0; rest &= rest - 1) {
             const char* const after = block.start + std::countr_zero(rest) + 1;
             if (!may_follow_quote(after, end, delimiter)) bad |= rest & (~rest + 1);
         }
         may_open = (block.ends | closing) >> 63;
-        const std::uint64_t sound = (bad & (~bad + 1)) - 1;  // before the first bad one, else all
+        bad &= ~bad + 1;  // the first one
         if (bad != 0) {
             scan.misplaced = block.start + std::countr_zero(bad);
-            scan.is_closing = (closing & bad & ~sound & (sound + 1)) != 0;
+            scan.is_closing = (closing & bad) != 0;
         }
-        const std::uint64_t outer = block.ends & block.newlines & sound;
+        const std::uint64_t outer = block.ends & block.newlines & (bad - 1);
         if (outer != 0) scan.after_newline = block.start + 64 - std::countl_zero(outer);
     }
     scan.is_open = block.is_open();

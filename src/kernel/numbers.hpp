@@ -16,11 +16,6 @@ inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 inline constexpr std::uint64_t kInfinityBits = std::uint64_t{0x7ff} << 52;
 
-// Powers of ten that are doubles.
-inline constexpr double kTens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
 // Find the double next to w * 10^q, or to all of [w, w + 1) * 10^q where digits were cut; false
 // where 128 bits of 10^q do not tell, or it is below all doubles. After Eisel and Lemire ("Number
 // Parsing at a Gigabyte per Second", 2021, section 5), but what is near a halfway point is left to
@@ -28,8 +23,8 @@ inline constexpr double kTens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7
 inline bool round_decimal(std::uint64_t w, int q, bool is_cut, std::uint64_t& bits) {
     const int shift = std::countl_zero(w);
     const Power power = power_of_10(q);
-    const Wide low = static_cast<Wide>(w << shift) * power.low;
-    Wide product = static_cast<Wide>(w << shift) * power.high + static_cast<std::uint64_t>(low >> 64);
+    const Wide factor = w << shift;
+    Wide product = factor * power.high + (factor * power.low >> 64);
     int scale = floor_log2_power_of_10(q) + 64 - shift;  // floor(log2(value))
     if (product >> 127 == 0) {
         product <<= 1;
@@ -69,7 +64,7 @@ inline bool round_decimal(std::uint64_t w, int q, bool is_cut, std::uint64_t& bi
         ++n_digits;
     }
     const std::int64_t q = exponent + (n_digits > 19 ? n_digits - 19 : 0);
-    if (w == 0 || q < kMinPower) return 0;  // below 1e19 * 1e-343, half the least double is 2.5e-324
+    if (w == 0 || q < kMinPower) return 0;  // below 1e-324, less than half the least double
     if (q > 309) return kInfinityBits;
     std::uint64_t bits = 0;
     if (round_decimal(w, static_cast<int>(q), n_digits > 19, bits)) return bits;
@@ -82,34 +77,26 @@ inline bool round_decimal(std::uint64_t w, int q, bool is_cut, std::uint64_t& bi
     return std::bit_cast<std::uint64_t>(std::strtod(text, nullptr));
 }
 
-// Read [p, end) where it is a sign, at most eight digits and a mark: most numbers, and the same as
-// read_number without a loop. Nine bytes from p on can be looked at.
-inline bool read_short(const char* p, const char* end, char mark, double& value) {
-    const std::uint64_t sign = std::uint64_t{*p == '-'} << 63;
-    p += (*p == '-') | (*p == '+');
-    const std::ptrdiff_t n = end - p;
-    if (n < 1 || n > 8) return false;
-    // Bytes less '0', with zeros in front for what is not there.
-    std::uint64_t digits = (load_8(p) ^ kOnes * '0') << (64 - 8 * n);
-    // The lowest byte that is the mark; those before it take its place.
-    const std::uint64_t others = digits ^ kOnes * static_cast<unsigned char>(mark ^ '0');
-    const std::uint64_t found = (others - kOnes) & ~others & kHighs;
-    std::size_t n_after = 0;
-    if (found != 0) {
-        if (n == 1) return false;
-        const int at = std::countr_zero(found) - 7;
-        const std::uint64_t before = (std::uint64_t{1} << at) - 1;
-        n_after = static_cast<std::size_t>(56 - at) / 8;
-        digits = (digits & before) << 8 | (digits & ~before & ~(std::uint64_t{0xff} << at));
+// Add the digits at p to `w`, which wraps, and return where they end.
+inline const char* read_digits(const char* p, const char* end, std::uint64_t& w) {
+    while (end - p >= 8) {
+        // Bytes less '0': above 9 where no digit stands (the sum reaches the high bit).
+        const std::uint64_t digits = load_8(p) ^ kOnes * '0';
+        const std::uint64_t others = ((digits + kOnes * 0x76) | digits) & kHighs;
+        const int n = others != 0 ? std::countr_zero(others) >> 3 : 8;
+        if (n == 0) return p;
+        // Eight digits with zeros in front; then pairs, fours and all of them are summed up in all
+        // lanes at once (Lemire 2021, section 3).
+        std::uint64_t v = digits << (64 - 8 * n);
+        v = v * 10 + (v >> 8);
+        v = ((v & 0x0000'00ff'0000'00ff) * (100 + (std::uint64_t{1'000'000} << 32)) +
+             ((v >> 16) & 0x0000'00ff'0000'00ff) * (1 + (std::uint64_t{10'000} << 32))) >> 32;
+        w = w * kWholeTens[static_cast<std::size_t>(n)] + v;
+        p += n;
+        if (n < 8) return p;
     }
-    if (((digits + kOnes * 0x76) | digits) & kHighs) return false;  // some byte is above 9
-    // Pairs, fours and all of them are summed up in all lanes at once (Lemire 2021, section 3).
-    digits = digits * 10 + (digits >> 8);
-    digits = ((digits & 0x0000'00ff'0000'00ff) * (100 + (std::uint64_t{1'000'000} << 32)) +
-              ((digits >> 16) & 0x0000'00ff'0000'00ff) * (1 + (std::uint64_t{10'000} << 32))) >> 32;
-    const double whole = static_cast<double>(static_cast<std::int64_t>(digits));
-    value = std::bit_cast<double>(std::bit_cast<std::uint64_t>(whole / kTens[n_after]) | sign);
-    return true;
+    for (; p != end && is_digit(*p); ++p) w = w * 10 + static_cast<std::uint64_t>(*p - '0');
+    return p;
 }
 
 // Read a number at p: sign, digits with a decimal mark, exponent. Returns where it ends, or null
@@ -121,15 +108,12 @@ inline const char* read_number(const char* p, const char* end, char mark, double
     p += (*p == '-') | (*p == '+');
     const char* const first = p;
     std::uint64_t w = 0;  // wraps where there are more than 19 digits, and is not used then
-    const auto read_digits = [&] {
-        for (; p != end && is_digit(*p); ++p) w = w * 10 + static_cast<std::uint64_t>(*p - '0');
-    };
-    read_digits();
+    for (; p != end && is_digit(*p); ++p) w = w * 10 + static_cast<std::uint64_t>(*p - '0');
     std::int64_t n_digits = p - first;
     std::int64_t exponent = 0;
     if (p != end && *p == mark) {
         const char* const fraction = ++p;
-        read_digits();
+        p = read_digits(p, end, w);
         exponent = fraction - p;
         n_digits -= exponent;
     }

@@ -10,6 +10,16 @@ namespace matscore {
 
 using Wide = unsigned __int128;
 
+// Powers of ten that are doubles, and those that are integers of 64 bits.
+inline constexpr double kTens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+inline constexpr auto kWholeTens = [] {
+    std::array<std::uint64_t, 20> tens{1};
+    for (std::size_t i = 1; i < tens.size(); ++i) tens[i] = tens[i - 1] * 10;
+    return tens;
+}();
+
 inline constexpr int kMinPower = -342;
 inline constexpr int kMaxPower = 324;
 

@@ -90,10 +90,10 @@ class Parser {
         : layout_(layout),
           data_(data),
           end_(data + size),
-          scan_(scan_text(data, end_, layout.delimiter)),
           blocks_(data, end_, layout.delimiter) {}
 
     Table parse() {
+        scan_ = scan_text(data_, end_, layout_.delimiter);
         table_.texts.resize(layout_.texts.size());
         for (TextColumn& text : table_.texts) text.offsets.assign(1, 0);
         table_.stop = find_stop();
@@ -111,9 +111,7 @@ class Parser {
         TextColumn* text;
     };
 
-    static std::string_view span(const char* first, const char* last) {
-        return {first, static_cast<std::size_t>(last - first)};
-    }
+    static std::string_view span(const char* first, const char* last) { return {first, last}; }
 
     // The first such byte outside quotes, or the end; p is outside.
     static const char* find_outside(const char* p, const char* end, char byte) {
@@ -153,7 +151,7 @@ class Parser {
             columns_[layout_.texts[i]].text = &table_.texts[i];
             table_.texts[i].offsets.resize(capacity_ + 1);
         }
-        for (const char* p = find_byte(data_, end_, '\r'); p != end_; p = find_byte(p, end_, '\r')) {
+        for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;) {
             if (++p != end_ && *p != '\n') has_lone_return_ = true;
         }
         double number = 0;
@@ -189,10 +187,10 @@ class Parser {
         return at;
     }
 
-    // Read the record at p, keep it as a row or say what is wrong with it, and return where the next
-    // one starts.
+    // Read a record, keep it or say what is wrong with it, and return where the next starts.
     const char* read_record(const char* const start) {
-        BadRecord bad{static_cast<std::int64_t>(table_.n_records), line_, start - data_, 0, -1, kNoFault, 0};
+        const auto record = static_cast<std::int64_t>(table_.n_records);
+        BadRecord bad{record, line_, start - data_, 0, -1, kNoFault, 0};
         has_missing_ = false;
         std::size_t n_cells = 0;
         const char* p = start;
@@ -219,9 +217,8 @@ class Parser {
             bad.fault = kHeaderAgain;
         }
         if (bad.fault == kNoFault) {
-            for (TextColumn& text : table_.texts) text.offsets[table_.n_rows + 1] = text.bytes.size();
-            set_flag(table_.has_missing, table_.n_rows, capacity_, has_missing_);
-            ++table_.n_rows;
+            set_flag(table_.has_missing, table_.n_rows++, capacity_, has_missing_);
+            for (TextColumn& text : table_.texts) text.offsets[table_.n_rows] = text.bytes.size();
         } else {
             table_.bad.push_back(bad);
         }
@@ -258,18 +255,16 @@ class Parser {
         }
         if (column.numbers == nullptr) return kNoFault;
         double& value = column.numbers[table_.n_rows];
-        const bool is_number = (end_ - p >= 9 && read_short(p, end, layout_.mark, value)) ||
-                               read_number(p, end, layout_.mark, value) == end;
-        if (is_number && !words_are_numbers_) return kNoFault;
-        return read_odd_number(span(p, end), value);
+        const bool is_number = read_number(p, end_, layout_.mark, value) == end;
+        return is_number && !words_are_numbers_ ? kNoFault : read_odd_number(span(p, end), value);
     }
 
     // Read a cell that is no plain number: quoted, with blanks around it, missing.
     Fault read_odd_number(std::string_view cell, double& value) {
         const std::string_view core = strip(unquote(cell));
-        if (!core.empty() && std::find(layout_.words.begin(), layout_.words.end(), core) == layout_.words.end()) {
-            return read_whole(core, value) ? kNoFault : kNumber;
-        }
+        const auto& words = layout_.words;
+        const bool is_word = std::find(words.begin(), words.end(), core) != words.end();
+        if (!core.empty() && !is_word) return read_whole(core, value) ? kNoFault : kNumber;
         if (layout_.missing == Missing::kRefuse) return kMissing;
         has_missing_ = layout_.missing == Missing::kKeep;
         value = has_missing_ ? std::numeric_limits<double>::quiet_NaN() : 0.0;
@@ -296,7 +291,7 @@ class Parser {
         return {scratch_.data(), scratch_.size()};
     }
 
-    // List the good records' places, and close the gaps between the columns that bad ones have left.
+    // List the good records' places, and close the gaps that bad ones have left between columns.
     void finish() {
         const std::size_t n = table_.n_rows;
         for (std::size_t i = 0, next = 0; !table_.bad.empty() && i < table_.n_records; ++i) {
@@ -321,7 +316,7 @@ class Parser {
     const Layout& layout_;
     const char* const data_;
     const char* const end_;
-    const Scan scan_;
+    Scan scan_;
     Blocks blocks_;
     std::uint64_t ends_ = 0;  // of cells, in the block
     Table table_;

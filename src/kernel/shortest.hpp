@@ -1,7 +1,7 @@
 // Numbers to text: the shortest digits that read back to the same double, and whole numbers.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -23,11 +23,10 @@ struct Decimal {
 
 // floor(g * factor / 2^128) for g = 10^q, with its last bit set where that is not exact: enough to
 // compare with (Giulietti 2020, section 9, "round to odd").
-inline std::uint64_t scale_to_odd(Power g, std::uint64_t factor) {
-    const Wide low = static_cast<Wide>(g.low) * factor;
-    const Wide high = static_cast<Wide>(g.high) * factor + static_cast<std::uint64_t>(low >> 64);
-    const auto whole = static_cast<std::uint64_t>(high >> 64);
-    return whole | (static_cast<std::uint64_t>(high) > 1 ? 1 : 0);
+inline std::uint64_t scale_to_odd(Power g, Wide factor) {
+    const Wide product = factor * g.high + (factor * g.low >> 64);
+    const auto whole = static_cast<std::uint64_t>(product >> 64);
+    return whole | (static_cast<std::uint64_t>(product) > 1 ? 1 : 0);
 }
 
 // The shortest decimal in the interval that rounds to the double of these bits, the closest of
@@ -51,25 +50,20 @@ inline Decimal find_shortest(std::uint64_t bits) {
     const std::uint64_t lower = scale_to_odd(g, (4 * c - (is_irregular ? 1 : 2)) << h) + out;
     const std::uint64_t value = scale_to_odd(g, (4 * c) << h);
     const std::uint64_t upper = scale_to_odd(g, (4 * c + 2) << h) - out;
-    // Of the multiples of ten, else of one, beside the value: the one in the interval, or of both the
-    // closer one, the even one of a tie. No branches: nobody can guess which.
+    // Of the multiples of ten, else of one, beside the value: the one in the interval, or of both
+    // the closer one, the even one of a tie. No branches: nobody can guess which.
     const std::uint64_t s = value / 4;
     const std::uint64_t tens = s / 10 * 10;
     const bool has_tens = (lower <= 4 * tens) & (tens > 0);
     const bool takes_tens = has_tens != (4 * tens + 40 <= upper);
     const bool has_below = lower <= 4 * s;
     const bool is_single = has_below != (4 * s + 4 <= upper);
-    const bool is_above = (is_single & !has_below) | (!is_single & (value + (s & 1) > 4 * s + 2));
+    const bool is_closer = value + (s & 1) > 4 * s + 2;
+    const bool is_above = (is_single & !has_below) | (!is_single & is_closer);
     const std::uint64_t ones = s + (is_above ? 1 : 0);
     const std::uint64_t either = ones ^ (tens + (has_tens ? 0 : 10));
     return {ones ^ (either & (std::uint64_t{0} - (takes_tens ? 1 : 0))), k};
 }
-
-inline constexpr auto kWholeTens = [] {
-    std::array<std::uint64_t, 20> tens{1};
-    for (std::size_t i = 1; i < tens.size(); ++i) tens[i] = tens[i - 1] * 10;
-    return tens;
-}();
 
 inline int count_digits(std::uint64_t n) {
     const int guess = static_cast<int>(std::bit_width(n)) * 1233 >> 12;  // floor(width * log10(2))
@@ -96,11 +90,13 @@ inline char* write_decimal(Decimal decimal, char* out) {
     const int n_found = count_digits(decimal.digits);
     const int scale = decimal.exponent + n_found - 1;  // floor(log10(value))
     // All 17 digits are written, with zeros behind; what comes next is written over them.
-    const std::uint64_t digits = decimal.digits * kWholeTens[static_cast<std::size_t>(17 - n_found)];
+    const auto n_lacking = static_cast<std::size_t>(17 - n_found);
+    const std::uint64_t digits = decimal.digits * kWholeTens[n_lacking];
     const std::uint64_t first = digits / kWholeTens[16] + '0';
     const std::uint64_t high = split_digits(digits % kWholeTens[16] / 100'000'000);
     const std::uint64_t low = split_digits(digits % 100'000'000);
-    const int n_digits = 17 - ((low != 0 ? std::countl_zero(low) : 64 + std::countl_zero(high)) >> 3);
+    const int n_zeros = low != 0 ? std::countl_zero(low) : 64 + std::countl_zero(high);
+    const int n_digits = 17 - (n_zeros >> 3);
     // The point, and zeros around it, come after some digits and before the others. No branches:
     // nobody can guess the size of the next number.
     const bool is_plain = scale >= -5 && scale <= 15;
@@ -131,7 +127,7 @@ inline char* write_decimal(Decimal decimal, char* out) {
 inline char* write_number(double number, char* out) {
     const auto bits = std::bit_cast<std::uint64_t>(number);
     const std::uint64_t magnitude = bits & ~(std::uint64_t{1} << 63);
-    const auto put = [&](const char* word) { return static_cast<char*>(std::memcpy(out, word, 3)) + 3; };
+    const auto put = [&out](const char* word) { return std::copy_n(word, 3, out); };
     if (std::isnan(number)) return put("NaN");
     *out = '-';
     out += bits >> 63;

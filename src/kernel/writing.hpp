@@ -15,6 +15,8 @@
 
 namespace matscore {
 
+using std::string_view_literals::operator""sv;
+
 enum class Format { kCsv, kTsv, kJsonLines, kJson };
 
 struct TextsView {
@@ -52,10 +54,10 @@ class Writer {
         }
         if (is_json_) std::fill_n(is_special_, 0x20, true);
         for (OutputColumn& column : columns_) {
-            if (column.texts.bytes == nullptr) column.texts.bytes = "";  // of texts that are all empty
+            if (column.texts.bytes == nullptr) column.texts.bytes = "";  // all texts are empty
             const bool is_first = &column == columns_.data();
             std::string name(6 * column.key.size() + 3, '\0');
-            name.resize(static_cast<std::size_t>(write_text(column.key, name.data()) - name.data()));
+            name.erase(static_cast<std::size_t>(write_text(column.key, name.data()) - name.data()));
             column.key = is_json_ ? (is_first ? '{' : ',') + name + ':' : is_first ? "" : delimiter;
         }
         style_ = style;  // from now on: names get no apostrophe
@@ -95,8 +97,9 @@ class Writer {
     // The text of a cell; without data where it has none.
     static std::string_view find_text(const OutputColumn& column, std::size_t row) {
         const TextsView& texts = column.texts;
-        if (texts.offsets == nullptr || (column.codes != nullptr && column.codes[row] < 0)) return {};
-        const auto i = column.codes != nullptr ? static_cast<std::size_t>(column.codes[row]) : row;
+        const bool is_coded = column.codes != nullptr;
+        if (texts.offsets == nullptr || (is_coded && column.codes[row] < 0)) return {};
+        const auto i = is_coded ? static_cast<std::size_t>(column.codes[row]) : row;
         if (texts.absent != nullptr && texts.absent[i]) return {};
         const std::uint64_t start = texts.offsets[i];
         return {texts.bytes + start, static_cast<std::size_t>(texts.offsets[i + 1] - start)};
@@ -119,14 +122,14 @@ class Writer {
         return write_number(number, out);
     }
 
-    // A text of CSV is quoted only where it must be, and where it is empty, to be told from nothing.
+    // CSV is quoted only where it must be, and where a text is empty, to be told from nothing.
     char* write_text(std::string_view text, char* out) const {
         bool has_special = false;
         for (const char c : text) has_special |= is_special_[static_cast<unsigned char>(c)];
         const bool is_quoted = is_json_ || has_special || text.empty();
         if (is_quoted) *out++ = '"';
-        const bool is_formula = std::string_view("=+-@\t\r").find(text.substr(0, 1)) != text.npos;
-        if (style_.excel_safe && is_formula && !text.empty()) *out++ = '\'';
+        const bool is_formula = !text.empty() && "=+-@\t\r"sv.find(text[0]) != text.npos;
+        if (style_.excel_safe && is_formula) *out++ = '\'';
         for (const char c : text) {
             const bool is_special = has_special && is_special_[static_cast<unsigned char>(c)];
             if (is_special && is_json_) {
@@ -141,7 +144,7 @@ class Writer {
     }
 
     static char* escape(char c, char* out) {
-        const std::size_t i = std::string_view("\"\\\b\f\n\r\t").find(c);
+        const std::size_t i = "\"\\\b\f\n\r\t"sv.find(c);
         *out++ = '\\';
         *out++ = "\"\\bfnrtu"[std::min<std::size_t>(i, 7)];
         if (i != std::string_view::npos) return out;
