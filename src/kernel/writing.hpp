@@ -130,13 +130,14 @@ class Writer {
         if (is_quoted) *out++ = '"';
         const bool is_formula = !text.empty() && "=+-@\t\r"sv.find(text[0]) != text.npos;
         if (style_.excel_safe && is_formula) *out++ = '\'';
-        for (const char c : text) {
-            const bool is_special = has_special && is_special_[static_cast<unsigned char>(c)];
+        if (!has_special) out = std::copy(text.begin(), text.end(), out);
+        for (std::size_t i = 0; has_special && i < text.size(); ++i) {
+            const bool is_special = is_special_[static_cast<unsigned char>(text[i])];
             if (is_special && is_json_) {
-                out = escape(c, out);
+                out = escape(text[i], out);
             } else {
-                if (is_special && c == '"') *out++ = '"';
-                *out++ = c;
+                if (is_special && text[i] == '"') *out++ = '"';
+                *out++ = text[i];
             }
         }
         if (is_quoted) *out++ = '"';
