@@ -21,24 +21,26 @@ using namespace matscore;
 
 namespace {
 
-// Hand memory over to an array; characters become bytes.
-template <typename T>
+// Hand memory over to an array of items that are made of whole values of it.
+template <typename Item, typename T>
 nb::object make_array(Buffer<T>& buffer, std::vector<std::size_t> shape) {
-    using Item = std::conditional_t<std::is_same_v<T, char>, std::uint8_t, T>;
-    T* data = buffer.release();
-    nb::capsule owner(data, [](void* memory) noexcept { std::free(memory); });
-    return nb::cast(nb::ndarray<nb::numpy, Item>(data, shape.size(), shape.data(), owner));
+    auto* const held = new Buffer<T>(std::move(buffer));
+    nb::capsule owner(held, [](void* memory) noexcept { delete static_cast<Buffer<T>*>(memory); });
+    return nb::cast(nb::ndarray<nb::numpy, Item>(held->data(), shape.size(), shape.data(), owner));
 }
 
-template <typename T>
+template <typename Item, typename T>
 nb::object make_array(Buffer<T>& buffer) {
     const std::size_t n = buffer.size();
-    return make_array(buffer, {n});
+    return make_array<Item>(buffer, {n});
 }
 
-template <typename T>
-nb::object make_array_or_none(Buffer<T>& buffer) {
-    return buffer.size() > 0 ? make_array(buffer) : nb::none();
+nb::object make_flags(Flags& flags) { return flags.empty() ? nb::none() : make_array<bool>(flags); }
+
+template <typename Work>
+auto without_lock(const Work& work) {
+    nb::gil_scoped_release release;
+    return work();
 }
 
 std::optional<double> bind_read_number(nb::bytes text, char mark) {
@@ -78,43 +80,35 @@ nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, std::size_t widt
     const Layout layout{delimiter,        mark,  width,           static_cast<Missing>(missing),
                         std::move(features), std::move(texts), std::move(words),
                         std::move(names), has_labels};
-    Table table;
-    {
-        nb::gil_scoped_release release;
-        table = Parser(layout, data.c_str(), data.size()).parse();
-    }
+    Parser parser(layout, data.c_str(), data.size());
+    Table table = without_lock([&] { return parser.parse(); });
     nb::list text_columns;
     for (TextColumn& text : table.texts) {
-        text_columns.append(nb::make_tuple(make_array(text.offsets), make_array(text.bytes),
-                                           make_array_or_none(text.absent)));
+        text_columns.append(nb::make_tuple(make_array<std::uint64_t>(text.offsets),
+                                           make_array<std::uint8_t>(text.bytes),
+                                           make_flags(text.absent)));
     }
-    Buffer<std::int64_t> bad(table.bad.size() * 7);
-    for (const BadRecord& record : table.bad) {
-        for (const std::int64_t value : {record.record, record.line, record.start, record.end,
-                                         record.column, record.fault, record.n_cells}) {
-            bad.push(value);
-        }
-    }
+    const std::size_t n_bad = table.bad.size();
     return nb::make_tuple(
-        make_array(table.values, {layout.features.size(), table.n_rows}), text_columns,
-        table.n_records, table.bad.empty() ? nb::none() : make_array(table.rows),
-        make_array_or_none(table.has_missing), make_array(bad, {table.bad.size(), 7}),
+        make_array<double>(table.values, {layout.features.size(), table.n_rows}), text_columns,
+        table.n_records, n_bad == 0 ? nb::none() : make_array<std::int64_t>(table.rows),
+        make_flags(table.has_missing),
+        make_array<std::int64_t>(table.bad, {n_bad, sizeof(BadRecord) / sizeof(std::int64_t)}),
         nb::make_tuple(static_cast<int>(table.stop.fault), table.stop.at, table.stop.column));
 }
 
 std::size_t bind_find_cut(nb::bytes data, char delimiter, bool is_last) {
-    const char* p = data.c_str();
-    nb::gil_scoped_release release;
-    return static_cast<std::size_t>(find_cut(p, p + data.size(), delimiter, is_last) - p);
+    const char* const p = data.c_str();
+    const char* const end = p + data.size();
+    const char* cut = without_lock([&] { return find_cut(p, end, delimiter, is_last); });
+    return static_cast<std::size_t>(cut - p);
 }
 
 nb::tuple bind_count_lines(nb::bytes data) {
-    Counts counts{};
-    {
-        nb::gil_scoped_release release;
-        counts = count_lines(data.c_str(), data.c_str() + data.size());
-    }
-    return nb::make_tuple(counts.n_lines, counts.n_quoted);
+    const char* const p = data.c_str();
+    const char* const end = p + data.size();
+    const Scan scan = without_lock([&] { return scan_text(p, end, ','); });
+    return nb::make_tuple(scan.n_lines, scan.n_quoted);
 }
 
 template <typename T>
@@ -202,11 +196,7 @@ nb::bytes bind_write_rows(int format, int precision, bool excel_safe,
                         n_rows);
     // The stable ABI has no bytes that can be cut to size, so that they are made of a copy.
     Buffer<char> written;
-    {
-        nb::gil_scoped_release release;
-        char* const start = written.extend(writer.bound());
-        written.set_size(static_cast<std::size_t>(writer.write(start) - start));
-    }
+    without_lock([&] { writer.write(written); });
     return nb::bytes(written.data(), written.size());
 }
 

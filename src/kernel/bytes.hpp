@@ -1,10 +1,14 @@
-// Questions about all the bytes of a chunk.
+// Bytes, eight and sixty-four at a time.
 #pragma once
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace matscore {
 
@@ -19,10 +23,29 @@ inline std::uint64_t load_8(const char* p) {
     return word;
 }
 
-// 1 in each of eight bytes that is `byte`, 0 in the others.
-inline std::uint64_t find_in_word(std::uint64_t word, char byte) {
-    const std::uint64_t other = word ^ (kOnes * static_cast<unsigned char>(byte));
-    return (~(((other & ~kHighs) + ~kHighs) | other) & kHighs) >> 7;
+inline void store_8(std::uint64_t word, char* out) {
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    std::memcpy(out, &word, 8);
+}
+
+// A bit for each of the 64 bytes at p, the first one lowest: whether it is `byte`.
+inline std::uint64_t find_in_block(const char* p, char byte) {
+    std::uint64_t found = 0;
+#ifdef __SSE2__
+    for (int i = 0; i < 4; ++i) {
+        const __m128i lanes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + i);
+        const int bits = _mm_movemask_epi8(_mm_cmpeq_epi8(lanes, _mm_set1_epi8(byte)));
+        found |= static_cast<std::uint64_t>(bits) << (16 * i);
+    }
+#else
+    for (int i = 0; i < 8; ++i) {
+        const std::uint64_t other = load_8(p + 8 * i) ^ (kOnes * static_cast<unsigned char>(byte));
+        const std::uint64_t ones = (~(((other & ~kHighs) + ~kHighs) | other) & kHighs) >> 7;
+        // The product has the lowest bits of the eight bytes side by side at its top.
+        found |= ((ones * 0x0102'0408'1020'4080) >> 56) << (8 * i);
+    }
+#endif
+    return found;
 }
 
 inline std::size_t count_byte(const char* p, const char* end, char byte) {
@@ -38,38 +61,22 @@ inline std::size_t count_byte(const char* p, const char* end, char byte) {
 }
 
 inline const char* find_byte(const char* p, const char* end, char byte) {
-    const void* found = p != end ? std::memchr(p, byte, static_cast<std::size_t>(end - p)) : nullptr;
+    if (p == end) return end;
+    const void* found = std::memchr(p, byte, static_cast<std::size_t>(end - p));
     return found != nullptr ? static_cast<const char*>(found) : end;
-}
-
-// The last such byte of [p, end), or null.
-inline const char* find_last_byte(const char* p, const char* end, char byte) {
-    while (end != p) {
-        if (*--end == byte) return end;
-    }
-    return nullptr;
 }
 
 // Where a text stops being UTF-8: the first byte of what is no character, or the end (Unicode 15,
 // table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF).
 inline const char* find_bad_utf8(const char* p, const char* end) {
     while (p != end) {
-        while (end - p >= 8 && (load_8(p) & kHighs) == 0) p += 8;
+        while (end - p >= 16 && ((load_8(p) | load_8(p + 8)) & kHighs) == 0) p += 16;
         if (p == end) break;
         const auto lead = static_cast<unsigned char>(*p);
-        if (lead < 0x80) {
-            ++p;
-            continue;
-        }
-        if (lead < 0xc2 || lead > 0xf4) return p;
-        const int n_more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-        unsigned char low = 0x80;
-        unsigned char high = 0xbf;
-        if (lead == 0xe0) low = 0xa0;
-        if (lead == 0xed) high = 0x9f;
-        if (lead == 0xf0) low = 0x90;
-        if (lead == 0xf4) high = 0x8f;
-        if (end - p <= n_more) return p;
+        const int n_more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+        if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || end - p <= n_more) return p;
+        unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+        unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
         for (int i = 1; i <= n_more; ++i) {
             const auto byte = static_cast<unsigned char>(p[i]);
             if (byte < low || byte > high) return p;

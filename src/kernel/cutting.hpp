@@ -1,14 +1,108 @@
-// Where a stream of records can be cut, and how many records a piece has.
-//
-// Texts start at a record boundary and are followed by a NUL byte, as in records.hpp.
+// Where records end, where quotes are misplaced, and where a stream of records can be cut. Texts
+// start at a record boundary.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 #include "bytes.hpp"
 
 namespace matscore {
+
+// A text, 64 bytes at a time: a bit for each byte, the first one lowest.
+class Blocks {
+  public:
+    Blocks(const char* data, const char* end, char delimiter)
+        : next_(data), end_(end), delimiter_(delimiter) {}
+
+    // Step to the next block; false where there is none.
+    bool step() {
+        if (next_ == end_) return false;
+        const char* bytes = start = next_;
+        if (end_ - start < 64) {
+            std::memset(padded_, 0, 64);
+            bytes = std::copy(start, end_, padded_) - (end_ - start);
+        }
+        next_ = end_ - start < 64 ? end_ : start + 64;
+        newlines = find_in_block(bytes, '\n');
+        quotes = find_in_block(bytes, '"');
+        // Each bit becomes the sum of the quotes up to it.
+        std::uint64_t sums = quotes;
+        for (int i = 1; quotes != 0 && i < 64; i *= 2) sums ^= sums << i;
+        inside = sums ^ open_;
+        open_ = std::uint64_t{0} - (inside >> 63);
+        ends = (newlines | find_in_block(bytes, delimiter_)) & ~inside;
+        return true;
+    }
+
+    bool is_open() const { return open_ != 0; }  // at the end of the block
+
+    const char* start = nullptr;
+    std::uint64_t newlines = 0, quotes = 0;
+    std::uint64_t inside = 0;  // from an opening quote on, without the closing one
+    std::uint64_t ends = 0;    // of cells
+
+  private:
+    const char* next_;
+    const char* end_;
+    char delimiter_;
+    std::uint64_t open_ = 0;  // all bits where the block ends inside quotes
+    char padded_[64];
+};
+
+// What a walk through a text finds. A quote opens or closes wherever it stands, but up to the first
+// misplaced one all are where they may be.
+struct Scan {
+    std::size_t n_lines = 0;              // line ends
+    std::size_t n_quoted = 0;             // of them, inside quotes
+    const char* after_newline = nullptr;  // after the last one outside, before a misplaced quote
+    const char* misplaced = nullptr;      // the first quote that is
+    bool is_closing = false;              // whether that would close
+    bool is_open = false;                 // whether the text ends inside quotes
+};
+
+// Whether a closing quote may stand before p.
+inline bool may_follow_quote(const char* p, const char* end, char delimiter) {
+    const char* const next = p != end && *p == '\r' ? p + 1 : p;
+    return next == end || *next == '\n' || (next == p && (*p == delimiter || *p == '"'));
+}
+
+inline Scan scan_text(const char* data, const char* end, char delimiter) {
+    const std::string_view text(data, static_cast<std::size_t>(end - data));
+    Scan scan{count_byte(data, end, '\n'), 0, data};
+    if (text.find('"') == text.npos) {
+        scan.after_newline += text.rfind('\n') + 1;
+        return scan;
+    }
+    Blocks block(data, end, delimiter);
+    std::uint64_t may_open = 1;  // whether a quote may open at the start of the block
+    while (block.step()) {
+        scan.n_quoted += static_cast<std::size_t>(std::popcount(block.newlines & block.inside));
+        if (scan.misplaced != nullptr) continue;
+        const std::uint64_t closing = block.quotes & ~block.inside;
+        std::uint64_t bad = block.quotes & block.inside & ~((block.ends | closing) << 1 | may_open);
+        // What stands after the others closes them as well.
+        auto rest = closing & ~((block.ends | block.quotes) >> 1);
+        for (; rest != 0; rest &= rest - 1) {
+            const char* const after = block.start + std::countr_zero(rest) + 1;
+            if (!may_follow_quote(after, end, delimiter)) bad |= rest & (~rest + 1);
+        }
+        may_open = (block.ends | closing) >> 63;
+        bad &= ~bad + 1;  // the first one
+        if (bad != 0) {
+            scan.misplaced = block.start + std::countr_zero(bad);
+            scan.is_closing = (closing & bad) != 0;
+        }
+        const std::uint64_t outer = block.ends & block.newlines & (bad - 1);
+        if (outer != 0) scan.after_newline = block.start + 64 - std::countl_zero(outer);
+    }
+    scan.is_open = block.is_open();
+    return scan;
+}
 
 // Leave blank lines before a cut for the next piece: they may be the last of the file.
 inline const char* trim_blank(const char* data, const char* cut) {
@@ -23,64 +117,13 @@ inline const char* trim_blank(const char* data, const char* cut) {
 // quote's line; or after that line alone, where it is the first. `data` where nothing can be cut
 // off. With `is_last` the text is all there is, and its last record needs no line end.
 inline const char* find_cut(const char* data, const char* end, char delimiter, bool is_last) {
-    const char* after_newline = data;  // the last one outside quotes
-    const char* misplaced = nullptr;
-    const char* p = data;
-    bool is_open = false;
-    for (;;) {
-        const char* const quote = find_byte(p, end, '"');
-        const char* const newline = find_last_byte(p, quote, '\n');
-        if (newline != nullptr) after_newline = newline + 1;
-        if (quote == end) break;
-        if (quote != data && quote[-1] != delimiter && quote[-1] != '\n') {
-            misplaced = quote;
-            break;
-        }
-        const char* closing = find_byte(quote + 1, end, '"');
-        while (closing != end && closing[1] == '"') closing = find_byte(closing + 2, end, '"');
-        if (closing == end) {
-            is_open = true;
-            break;
-        }
-        p = closing + 1;
-        const char* const after = p != end && *p == '\r' ? p + 1 : p;
-        if (p != end && *p != delimiter && *p != '\n' &&
-            (after == p || (after != end && *after != '\n'))) {
-            misplaced = closing;
-            break;
-        }
+    const Scan scan = scan_text(data, end, delimiter);
+    if (scan.misplaced == nullptr) {
+        return trim_blank(data, is_last && !scan.is_open ? end : scan.after_newline);
     }
-    if (misplaced != nullptr) {
-        if (after_newline != data) return after_newline;
-        const char* const newline = find_byte(misplaced, end, '\n');
-        return newline != end ? newline + 1 : is_last ? end : data;
-    }
-    return trim_blank(data, is_last && !is_open ? end : after_newline);
-}
-
-struct Counts {
-    std::size_t n_lines;   // line ends
-    std::size_t n_quoted;  // of them, inside quotes
-};
-
-// Count line ends; a quote opens or closes wherever it stands.
-inline Counts count_lines(const char* p, const char* end) {
-    const std::size_t n_lines = count_byte(p, end, '\n');
-    std::size_t n_quoted = 0;
-    std::uint64_t is_inside = 0;
-    p = find_byte(p, end, '"');
-    for (; end - p >= 8; p += 8) {
-        const std::uint64_t word = load_8(p);
-        // Each byte: the quotes up to it and, in its lowest bit, whether it is inside.
-        const std::uint64_t n_quotes = (find_in_word(word, '"') + is_inside) * kOnes;
-        n_quoted += static_cast<std::size_t>(((find_in_word(word, '\n') & n_quotes) * kOnes) >> 56);
-        is_inside = (n_quotes >> 56) & 1;
-    }
-    for (; p != end; ++p) {
-        is_inside ^= static_cast<std::uint64_t>(*p == '"');
-        n_quoted += static_cast<std::size_t>(is_inside & static_cast<std::uint64_t>(*p == '\n'));
-    }
-    return {n_lines, n_quoted};
+    if (scan.after_newline != data) return scan.after_newline;
+    const char* const newline = find_byte(scan.misplaced, end, '\n');
+    return newline != end ? newline + 1 : is_last ? end : data;
 }
 
 }  // namespace matscore

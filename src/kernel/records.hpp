@@ -1,22 +1,22 @@
 // Records of delimited text (RFC 4180, strictly) into columns of numbers and texts.
 //
-// One pass: a record that is good is read by `read_record`, which gives up at the first thing that
-// is odd; one that is not is looked at again by `judge_record`, which says what is wrong with it.
-// The text must be followed by a NUL byte, as Python's bytes are: it ends every scan.
+// A first walk tells how many records there are and whether quotes are sound (cutting.hpp); in a
+// second one a record is a run of cells, each of which ends at a bit of a block.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "buffer.hpp"
 #include "bytes.hpp"
+#include "cutting.hpp"
 #include "numbers.hpp"
 
 namespace matscore {
@@ -70,17 +70,7 @@ struct Stop {
 struct TextColumn {
     Buffer<std::uint64_t> offsets;  // one more than there are rows
     Buffer<char> bytes;
-    Buffer<bool> absent;  // cells with nothing at all, not even quotes; empty where there are none
-
-    void mark_absent(std::size_t row, std::size_t capacity, bool is_absent) {
-        if (absent.size() == 0) {
-            if (!is_absent) return;
-            absent.reserve(capacity);
-            absent.set_size(capacity);
-            std::memset(absent.data(), 0, capacity);
-        }
-        absent[row] = is_absent;
-    }
+    Flags absent;  // cells with nothing at all, not even quotes; empty where there are none
 };
 
 struct Table {
@@ -89,28 +79,27 @@ struct Table {
     Buffer<double> values;  // (n_features, n_rows)
     std::vector<TextColumn> texts;
     Buffer<std::int64_t> rows;  // the good records' places; empty where all are good
-    Buffer<bool> has_missing;   // empty where no row has
-    std::vector<BadRecord> bad;
+    Flags has_missing;          // empty where no row has
+    Buffer<BadRecord> bad;
     Stop stop;
 };
 
 class Parser {
   public:
     Parser(const Layout& layout, const char* data, std::size_t size)
-        : layout_(layout), data_(data), end_(data + size) {}
+        : layout_(layout),
+          data_(data),
+          end_(data + size),
+          blocks_(data, end_, layout.delimiter) {}
 
     Table parse() {
-        check_bytes();
-        if (table_.stop.fault != kNoFault) return std::move(table_);
-        prepare();
-        const char* p = data_;
-        while (p != end_) {
-            const char* next = read_record(p);
-            if (next == nullptr) next = judge_record(p);
-            if (next == nullptr) break;
-            line_ += is_quoted_ ? static_cast<std::int64_t>(count_byte(p, next, '\n')) : 1;
-            ++table_.n_records;
-            p = next;
+        scan_ = scan_text(data_, end_, layout_.delimiter);
+        table_.texts.resize(layout_.texts.size());
+        for (TextColumn& text : table_.texts) text.offsets.assign(1, 0);
+        table_.stop = find_stop();
+        if (table_.stop.fault == kNoFault) {
+            prepare();
+            for (const char* p = data_; p != end_;) p = read_record(p);
         }
         finish();
         return std::move(table_);
@@ -121,55 +110,58 @@ class Parser {
         double* numbers;  // where its numbers go, or null
         TextColumn* text;
     };
-    void check_bytes() {
-        const char* at = find_byte(data_, end_, '\0');
-        if (at != end_) {
-            table_.stop = {kNul, at - data_, 0};
-            return;
+
+    static std::string_view span(const char* first, const char* last) { return {first, last}; }
+
+    // The first such byte outside quotes, or the end; p is outside.
+    static const char* find_outside(const char* p, const char* end, char byte) {
+        for (bool is_inside = false; p != end && (is_inside || *p != byte); ++p) {
+            is_inside ^= *p == '"';
         }
-        at = find_bad_utf8(data_, end_);
-        if (at != end_) table_.stop = {kNotUtf8, at - data_, 0};
+        return p;
+    }
+
+    Stop find_stop() const {
+        const char* const nul = find_byte(data_, end_, '\0');
+        if (nul != end_) return {kNul, nul - data_, 0};
+        const char* const bad = find_bad_utf8(data_, end_);
+        if (bad != end_) return {kNotUtf8, bad - data_, 0};
+        if (scan_.misplaced == nullptr && !scan_.is_open) return {};
+        const char* const last_quote = data_ + span(data_, end_).rfind('"');
+        const char* const at = scan_.misplaced != nullptr ? scan_.misplaced : last_quote;
+        Stop stop{scan_.is_closing ? kTextAfterQuote : kQuoteInside, at - data_, 0};
+        if (scan_.misplaced == nullptr) stop.fault = kQuoteOpen;
+        const char* p = scan_.after_newline;
+        while ((p = find_outside(p, at, layout_.delimiter)) != at) ++p, ++stop.column;
+        return stop;
     }
 
     void prepare() {
-        const auto size = static_cast<std::size_t>(end_ - data_);
-        is_quoted_ = find_byte(data_, end_, '"') != end_;
-        scratch_.reserve(64);
+        capacity_ = scan_.n_lines - scan_.n_quoted + (scan_.after_newline != end_ ? 1 : 0);
         // A record has at least as many bytes as cells (the last may lack its line end).
-        capacity_ = count_byte(data_, end_, '\n') + (size > 0 && end_[-1] != '\n' ? 1 : 0);
-        if (capacity_ > size / layout_.width + 1) capacity_ = size / layout_.width + 1;
-        table_.values.reserve(layout_.features.size() * capacity_);
+        capacity_ = std::min(capacity_, span(data_, end_).size() / layout_.width + 1);
+        table_.values.resize(layout_.features.size() * capacity_);
+        double* numbers = table_.values.data();
         columns_.assign(layout_.width, Column{nullptr, nullptr});
-        for (std::size_t i = 0; i < layout_.features.size(); ++i) {
-            columns_[layout_.features[i]].numbers = table_.values.data() + i * capacity_;
+        for (const std::size_t column : layout_.features) {
+            columns_[column].numbers = numbers;
+            numbers += capacity_;
         }
-        table_.texts.resize(layout_.texts.size());
         for (std::size_t i = 0; i < layout_.texts.size(); ++i) {
             columns_[layout_.texts[i]].text = &table_.texts[i];
-            table_.texts[i].offsets.reserve(capacity_ + 1);
-            table_.texts[i].offsets[0] = 0;
-            table_.texts[i].bytes.reserve(64);
+            table_.texts[i].offsets.resize(capacity_ + 1);
         }
-        for (const char c : {layout_.delimiter, '\n', '\r', '"', '\0'}) {
-            ends_scan_[static_cast<unsigned char>(c)] = true;
+        for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;) {
+            if (++p != end_ && *p != '\n') has_lone_return_ = true;
         }
-        // A plain number can be read without knowing where its cell ends, unless the delimiter
-        // could be a part of it or a word for a missing cell is a number.
-        numbers_are_plain_ = !is_digit(layout_.delimiter) && layout_.delimiter != layout_.mark &&
-                             std::string_view("+-eE").find(layout_.delimiter) == std::string::npos;
         double number = 0;
         for (const std::string& word : layout_.words) {
-            numbers_are_plain_ = numbers_are_plain_ && !read_whole(word, number);
+            words_are_numbers_ = words_are_numbers_ || read_whole(word, number);
         }
-        if (layout_.has_labels && !layout_.names.empty()) prepare_header_numbers();
-    }
-
-    // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
-    void prepare_header_numbers() {
-        double number = 0;
+        // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
+        header_is_plain_ = layout_.has_labels && !layout_.names.empty();
         for (const std::size_t column : layout_.features) {
-            if (!read_whole(strip(layout_.names[column]), number)) return header_numbers_.clear();
-            header_numbers_.push_back(number);
+            header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), number);
         }
     }
 
@@ -184,298 +176,158 @@ class Parser {
         return text;
     }
 
-    static std::string_view span(const char* first, const char* last) {
-        return {first, static_cast<std::size_t>(last - first)};
+    // Where the next cell ends: at a delimiter, a line end or the end.
+    const char* next_end() {
+        while (ends_ == 0) {
+            if (!blocks_.step()) return end_;
+            ends_ = blocks_.ends;
+        }
+        const char* const at = blocks_.start + std::countr_zero(ends_);
+        ends_ &= ends_ - 1;
+        return at;
     }
 
-    // Read a good record at p and return where the next one starts; null where it is not good, and
-    // then nothing of it is kept.
+    // Read a record, keep it or say what is wrong with it, and return where the next starts.
     const char* read_record(const char* const start) {
-        const std::size_t row = table_.n_rows;
-        const std::size_t last = layout_.width - 1;
+        const auto record = static_cast<std::int64_t>(table_.n_records);
+        BadRecord bad{record, line_, start - data_, 0, -1, kNoFault, 0};
+        has_missing_ = false;
+        std::size_t n_cells = 0;
         const char* p = start;
-        bool has_missing = false;
-        if (starts_with_mark(p)) return nullptr;
-        for (std::size_t i = 0;; ++i) {
-            const Column& column = columns_[i];
-            const char* cell_end = nullptr;
-            if (column.numbers != nullptr) {
-                double& value = column.numbers[row];
-                if (numbers_are_plain_) cell_end = read_number(p, end_, layout_.mark, value);
-                if (cell_end == nullptr || !ends_scan_[static_cast<unsigned char>(*cell_end)]) {
-                    cell_end = read_odd_number(p, value, has_missing);
-                    if (cell_end == nullptr) return nullptr;
+        const char* end = nullptr;  // of a cell, without a line end
+        for (bool is_last = false; !is_last; ++n_cells) {
+            const char* const at = next_end();
+            is_last = at == end_ || *at == '\n';
+            end = is_last && at != p && at[-1] == '\r' ? at - 1 : at;
+            if (n_cells < layout_.width) {
+                const Fault fault = read_cell(columns_[n_cells], p, end);
+                if (fault != kNoFault && bad.column < 0) {
+                    bad.fault = fault;
+                    bad.column = static_cast<std::int64_t>(n_cells);
                 }
-                if (column.text != nullptr) read_text(p, *column.text, row);
-            } else if (column.text != nullptr) {
-                cell_end = read_text(p, *column.text, row);
-            } else {
-                cell_end = skip_cell(p);
             }
-            if (cell_end == nullptr) return nullptr;
-            p = cell_end;
-            if (i == last) break;
-            if (*p != layout_.delimiter) return nullptr;
-            ++p;
+            p = at != end_ ? at + 1 : at;
         }
-        const auto length = static_cast<std::size_t>(p - start);
-        const char* const next = skip_line_end(p);
-        if (next == nullptr || length == last) return nullptr;
-        if (!header_numbers_.empty() && repeats_header_numbers(row)) {
-            if (find_cells(start) == kNoFault && repeats_header()) return nullptr;
+        bad.end = end - data_;
+        bad.n_cells = static_cast<std::int64_t>(n_cells);
+        if (const Fault fault = judge_whole(start, end, n_cells); fault != kNoFault) {
+            bad.fault = fault;
+            bad.column = -1;
+        } else if ((bad.fault != kNoFault || header_is_plain_) && repeats_header(start, end)) {
+            bad.fault = kHeaderAgain;
         }
-        keep_row(row, has_missing);
-        return next;
-    }
-
-    void keep_row(std::size_t row, bool has_missing) {
-        for (TextColumn& text : table_.texts) text.offsets[row + 1] = text.bytes.size();
-        if (has_missing && table_.has_missing.size() == 0) {
-            table_.has_missing.reserve(capacity_);
-            table_.has_missing.set_size(capacity_);
-            std::memset(table_.has_missing.data(), 0, capacity_);
+        if (bad.fault == kNoFault) {
+            set_flag(table_.has_missing, table_.n_rows++, capacity_, has_missing_);
+            for (TextColumn& text : table_.texts) text.offsets[table_.n_rows] = text.bytes.size();
+        } else {
+            table_.bad.push_back(bad);
         }
-        if (table_.has_missing.size() > 0) table_.has_missing[row] = has_missing;
-        if (!table_.bad.empty()) table_.rows.push(static_cast<std::int64_t>(table_.n_records));
-        ++table_.n_rows;
-    }
-
-    bool starts_with_mark(const char* p) const {
-        return end_ - p >= 3 && std::memcmp(p, "\xef\xbb\xbf", 3) == 0;
-    }
-
-    // Where the line after p ends, or null where no line ends at p. A return at the very end of the
-    // text is half a line end.
-    const char* skip_line_end(const char* p) const {
-        if (*p == '\r') {
-            ++p;
-            if (p == end_) return p;
-            return *p == '\n' ? p + 1 : nullptr;
-        }
-        if (p == end_) return p;
-        return *p == '\n' ? p + 1 : nullptr;
-    }
-
-    const char* skip_bare(const char* p) const {
-        while (!ends_scan_[static_cast<unsigned char>(*p)]) ++p;
+        ++table_.n_records;
+        line_ += scan_.n_quoted > 0 ? std::count(start, p, '\n') : 1;
         return p;
     }
 
-    // The closing quote of a quoted cell at p, or null where there is none.
-    const char* find_closing(const char* p, bool& has_quotes) const {
-        for (++p;; p += 2) {
-            p = find_byte(p, end_, '"');
-            if (p == end_) return nullptr;
-            if (p[1] != '"') return p;
-            has_quotes = true;
-        }
+    // What is wrong with a record that ends at `end`, whatever its cells are.
+    Fault judge_whole(const char* p, const char* end, std::size_t n_cells) const {
+        const std::string_view record = span(p, end);
+        if (n_cells != layout_.width) return kWidth;
+        if (record.size() == layout_.width - 1) return kDelimitersOnly;
+        if (record.substr(0, 3) == "\xef\xbb\xbf") return kByteOrderMark;
+        return has_lone_return_ && find_outside(p, end, '\r') != end ? kReturn : kNoFault;
     }
 
-    // The end of the cell at p, or null where a quote in it is misplaced.
-    const char* skip_cell(const char* p) const {
-        if (*p != '"') {
-            p = skip_bare(p);
-            return *p == '"' ? nullptr : p;
+    // Whether a record, as wide as it should be, has the header's cells.
+    bool repeats_header(const char* p, const char* end) {
+        for (const std::string& name : layout_.names) {
+            const char* const cell_end = find_outside(p, end, layout_.delimiter);
+            if (unquote(span(p, cell_end)) != name) return false;
+            p = cell_end + 1;
         }
-        bool has_quotes = false;
-        const char* closing = find_closing(p, has_quotes);
-        return closing == nullptr ? nullptr : closing + 1;
+        return !layout_.names.empty();
     }
 
-    const char* read_text(const char* p, TextColumn& column, std::size_t row) {
-        const char* const cell_end = skip_cell(p);
-        if (cell_end == nullptr) return nullptr;
-        column.bytes.set_size(column.offsets[row]);
-        copy_text(span(p, cell_end), column.bytes);
-        column.mark_absent(row, capacity_, cell_end == p);
-        return cell_end;
+    Fault read_cell(const Column& column, const char* p, const char* end) {
+        if (column.text != nullptr) {
+            TextColumn& text = *column.text;
+            text.bytes.resize(text.offsets[table_.n_rows]);
+            copy_text(span(p, end), text.bytes);
+            set_flag(text.absent, table_.n_rows, capacity_, end == p);
+        }
+        if (column.numbers == nullptr) return kNoFault;
+        double& value = column.numbers[table_.n_rows];
+        const bool is_number = read_number(p, end_, layout_.mark, value) == end;
+        return is_number && !words_are_numbers_ ? kNoFault : read_odd_number(span(p, end), value);
+    }
+
+    // Read a cell that is no plain number: quoted, with blanks around it, missing.
+    Fault read_odd_number(std::string_view cell, double& value) {
+        const std::string_view core = strip(unquote(cell));
+        const auto& words = layout_.words;
+        const bool is_word = std::find(words.begin(), words.end(), core) != words.end();
+        if (!core.empty() && !is_word) return read_whole(core, value) ? kNoFault : kNumber;
+        if (layout_.missing == Missing::kRefuse) return kMissing;
+        has_missing_ = layout_.missing == Missing::kKeep;
+        value = has_missing_ ? std::numeric_limits<double>::quiet_NaN() : 0.0;
+        return kNoFault;
     }
 
     // Add a cell's text, without its quotes and a doubled one as one.
     static void copy_text(std::string_view cell, Buffer<char>& to) {
-        char* out = to.extend(cell.size());
         if (cell.empty() || cell.front() != '"') {
-            std::memcpy(out, cell.data(), cell.size());
-            return to.set_size(to.size() + cell.size());
+            to.insert(to.end(), cell.begin(), cell.end());
+            return;
         }
-        const char* const last = cell.data() + cell.size() - 1;
-        for (const char* p = cell.data() + 1; p != last;) {
-            const char* quote = find_byte(p, last, '"');
-            if (quote != last) ++quote;  // the first of two
-            std::memcpy(out, p, static_cast<std::size_t>(quote - p));
-            out += quote - p;
-            p = quote != last ? quote + 1 : quote;
+        for (std::size_t i = 1; i + 1 < cell.size(); ++i) {
+            to.push_back(cell[i]);
+            if (cell[i] == '"') ++i;
         }
-        to.set_size(static_cast<std::size_t>(out - to.data()));
     }
 
-    // Read a cell that is no plain number: quoted, with blanks around it, missing. Returns its end,
-    // or null where it makes the record bad.
-    const char* read_odd_number(const char* p, double& value, bool& has_missing) {
-        const char* const cell_end = skip_cell(p);
-        if (cell_end == nullptr) return nullptr;
-        const Fault fault = judge_cell(span(p, cell_end), value);
-        if (fault == kMissing && layout_.missing != Missing::kRefuse) {
-            has_missing = layout_.missing == Missing::kKeep;
-            value = has_missing ? std::numeric_limits<double>::quiet_NaN() : 0.0;
-            return cell_end;
-        }
-        return fault == kNoFault ? cell_end : nullptr;
-    }
-
-    Fault judge_cell(std::string_view cell, double& value) {
-        const std::string_view core = strip(unquote(cell));
-        bool is_missing = core.empty();
-        for (const std::string& word : layout_.words) is_missing = is_missing || core == word;
-        if (is_missing) return kMissing;
-        return read_whole(core, value) ? kNoFault : kNumber;
-    }
-
-    // A cell's text; in `scratch_` where quotes are doubled in it.
+    // A cell's text; in `scratch_` where it is quoted.
     std::string_view unquote(std::string_view cell) {
         if (cell.empty() || cell.front() != '"') return cell;
-        const std::string_view inside = cell.substr(1, cell.size() - 2);
-        if (inside.find('"') == std::string_view::npos) return inside;
-        scratch_.set_size(0);
+        scratch_.clear();
         copy_text(cell, scratch_);
         return {scratch_.data(), scratch_.size()};
     }
 
-    bool repeats_header_numbers(std::size_t row) const {
-        for (std::size_t i = 0; i < header_numbers_.size(); ++i) {
-            if (columns_[layout_.features[i]].numbers[row] != header_numbers_[i]) return false;
-        }
-        return true;
-    }
-
-    // Whether the cells that were found are the header's.
-    bool repeats_header() {
-        if (layout_.names.size() != cells_.size()) return false;
-        for (std::size_t i = 0; i < cells_.size(); ++i) {
-            if (unquote(cells_[i]) != layout_.names[i]) return false;
-        }
-        return true;
-    }
-
-    // Find the cells of the record at p, of which the first `width` are kept, and its end. Returns
-    // the fault of a misplaced quote, which is then at `stop_at_`.
-    Fault find_cells(const char* p) {
-        cells_.clear();
-        n_cells_ = 0;
-        has_lone_return_ = false;
-        for (;;) {
-            const char* const first = p;
-            if (*p == '"') {
-                bool has_quotes = false;
-                const char* const closing = find_closing(p, has_quotes);
-                if (closing == nullptr) {
-                    stop_at_ = find_last_byte(p, end_, '"');
-                    return kQuoteOpen;
-                }
-                stop_at_ = closing;
-                p = closing + 1;
-                if (*p != layout_.delimiter && skip_line_end(p) == nullptr) return kTextAfterQuote;
-            } else {
-                while (*(p = skip_bare(p)) == '\r' && skip_line_end(p) == nullptr) {
-                    has_lone_return_ = true;
-                    ++p;
-                }
-                stop_at_ = p;
-                if (*p == '"') return kQuoteInside;
-            }
-            if (cells_.size() < layout_.width) cells_.push_back(span(first, p));
-            ++n_cells_;
-            if (p == end_ || *p != layout_.delimiter) break;
-            ++p;
-        }
-        record_end_ = p;
-        return kNoFault;
-    }
-
-    // Say what is wrong with the record at p that could not be read, and return where the next one
-    // starts; null where the rest of the chunk cannot be read.
-    const char* judge_record(const char* start) {
-        const Fault quote = find_cells(start);
-        if (quote != kNoFault) {
-            table_.stop = {quote, stop_at_ - data_, static_cast<std::int64_t>(n_cells_)};
-            return nullptr;
-        }
-        BadRecord bad{static_cast<std::int64_t>(table_.n_records),
-                      line_,
-                      start - data_,
-                      record_end_ - data_,
-                      -1,
-                      kNoFault,
-                      static_cast<std::int64_t>(n_cells_)};
-        judge_found(start, bad);
-        if (table_.bad.empty()) {
-            for (std::size_t i = 0; i < table_.n_rows; ++i) {
-                table_.rows.push(static_cast<std::int64_t>(i));
-            }
-        }
-        table_.bad.push_back(bad);
-        return skip_line_end(record_end_);
-    }
-
-    void judge_found(const char* start, BadRecord& bad) {
-        if (n_cells_ != layout_.width) {
-            bad.fault = kWidth;
-        } else if (static_cast<std::size_t>(record_end_ - start) == layout_.width - 1) {
-            bad.fault = kDelimitersOnly;
-        } else if (starts_with_mark(start)) {
-            bad.fault = kByteOrderMark;
-        } else if (has_lone_return_) {
-            bad.fault = kReturn;
-        } else {
-            for (std::size_t i = 0; i < layout_.width && bad.fault == kNoFault; ++i) {
-                if (columns_[i].numbers == nullptr) continue;
-                double value = 0;
-                const Fault fault = judge_cell(cells_[i], value);
-                if (fault == kNoFault) continue;
-                if (fault == kMissing && layout_.missing != Missing::kRefuse) continue;
-                bad.fault = fault;
-                bad.column = static_cast<std::int64_t>(i);
-            }
-            if (repeats_header()) bad.fault = kHeaderAgain;
-            if (bad.fault == kNoFault) throw std::logic_error("a good record was not read");
-        }
-    }
-
-    // Close the gaps between the columns that fewer rows than expected have left.
+    // List the good records' places, and close the gaps that bad ones have left between columns.
     void finish() {
         const std::size_t n = table_.n_rows;
-        if (n < capacity_) {
-            for (std::size_t i = 1; i < layout_.features.size(); ++i) {
-                std::memmove(table_.values.data() + i * n, table_.values.data() + i * capacity_,
-                             n * sizeof(double));
-            }
+        for (std::size_t i = 0, next = 0; !table_.bad.empty() && i < table_.n_records; ++i) {
+            const bool is_bad = next < table_.bad.size() &&
+                                table_.bad[next].record == static_cast<std::int64_t>(i);
+            if (is_bad) ++next;
+            else table_.rows.push_back(static_cast<std::int64_t>(i));
         }
-        table_.values.set_size(layout_.features.size() * n);
+        for (std::size_t i = 1; n < capacity_ && i < layout_.features.size(); ++i) {
+            std::memmove(table_.values.data() + i * n, table_.values.data() + i * capacity_,
+                         n * sizeof(double));
+        }
+        table_.values.resize(layout_.features.size() * n);
         for (TextColumn& text : table_.texts) {
-            text.bytes.set_size(text.offsets[n]);
-            text.offsets.set_size(n + 1);
-            if (text.absent.size() > 0) text.absent.set_size(n);
+            text.bytes.resize(text.offsets[n]);
+            text.offsets.resize(n + 1);
+            if (!text.absent.empty()) text.absent.resize(n);
         }
-        if (table_.has_missing.size() > 0) table_.has_missing.set_size(n);
+        if (!table_.has_missing.empty()) table_.has_missing.resize(n);
     }
 
     const Layout& layout_;
     const char* const data_;
     const char* const end_;
+    Scan scan_;
+    Blocks blocks_;
+    std::uint64_t ends_ = 0;  // of cells, in the block
     Table table_;
     std::size_t capacity_ = 0;
     std::int64_t line_ = 0;
-    bool ends_scan_[256] = {};
-    bool is_quoted_ = false;
-    bool numbers_are_plain_ = true;
+    bool has_lone_return_ = false;  // perhaps one inside quotes
+    bool words_are_numbers_ = false;
+    bool header_is_plain_ = false;
+    bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
-    std::vector<double> header_numbers_;
     Buffer<char> scratch_;
-    std::vector<std::string_view> cells_;  // of the record that is looked at
-    std::size_t n_cells_ = 0;
-    const char* record_end_ = nullptr;
-    const char* stop_at_ = nullptr;
-    bool has_lone_return_ = false;
 };
 
 }  // namespace matscore

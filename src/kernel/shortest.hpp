@@ -1,8 +1,9 @@
 // Numbers to text: the shortest digits that read back to the same double, and whole numbers.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -12,7 +13,8 @@
 
 namespace matscore {
 
-inline constexpr int kLongestNumber = 32;  // bytes that write_number may touch
+inline constexpr int kLongestNumber = 32;  // bytes that write_number may touch; it writes 25
+inline constexpr std::uint64_t kZeros = kOnes * '0';
 
 struct Decimal {
     std::uint64_t digits;  // at most 17 of them
@@ -21,11 +23,10 @@ struct Decimal {
 
 // floor(g * factor / 2^128) for g = 10^q, with its last bit set where that is not exact: enough to
 // compare with (Giulietti 2020, section 9, "round to odd").
-inline std::uint64_t scale_to_odd(Power g, std::uint64_t factor) {
-    const Wide low = static_cast<Wide>(g.low) * factor;
-    const Wide high = static_cast<Wide>(g.high) * factor + static_cast<std::uint64_t>(low >> 64);
-    const auto whole = static_cast<std::uint64_t>(high >> 64);
-    return whole | (static_cast<std::uint64_t>(high) > 1 ? 1 : 0);
+inline std::uint64_t scale_to_odd(Power g, Wide factor) {
+    const Wide product = factor * g.high + (factor * g.low >> 64);
+    const auto whole = static_cast<std::uint64_t>(product >> 64);
+    return whole | (static_cast<std::uint64_t>(product) > 1 ? 1 : 0);
 }
 
 // The shortest decimal in the interval that rounds to the double of these bits, the closest of
@@ -49,131 +50,89 @@ inline Decimal find_shortest(std::uint64_t bits) {
     const std::uint64_t lower = scale_to_odd(g, (4 * c - (is_irregular ? 1 : 2)) << h) + out;
     const std::uint64_t value = scale_to_odd(g, (4 * c) << h);
     const std::uint64_t upper = scale_to_odd(g, (4 * c + 2) << h) - out;
+    // Of the multiples of ten, else of one, beside the value: the one in the interval, or of both
+    // the closer one, the even one of a tie. No branches: nobody can guess which.
     const std::uint64_t s = value / 4;
-    if (s >= 10) {
-        const std::uint64_t tens = s / 10;
-        const bool has_below = lower <= 40 * tens;
-        const bool has_above = 40 * tens + 40 <= upper;
-        if (has_below != has_above) return {tens + (has_above ? 1 : 0), k + 1};
-    }
+    const std::uint64_t tens = s / 10 * 10;
+    const bool has_tens = (lower <= 4 * tens) & (tens > 0);
+    const bool takes_tens = has_tens != (4 * tens + 40 <= upper);
     const bool has_below = lower <= 4 * s;
-    const bool has_above = 4 * s + 4 <= upper;
-    if (has_below != has_above) return {s + (has_above ? 1 : 0), k};
-    const std::uint64_t middle = 4 * s + 2;
-    const bool rounds_up = value > middle || (value == middle && (s & 1) != 0);
-    return {s + (rounds_up ? 1 : 0), k};
+    const bool is_single = has_below != (4 * s + 4 <= upper);
+    const bool is_closer = value + (s & 1) > 4 * s + 2;
+    const bool is_above = (is_single & !has_below) | (!is_single & is_closer);
+    const std::uint64_t ones = s + (is_above ? 1 : 0);
+    const std::uint64_t either = ones ^ (tens + (has_tens ? 0 : 10));
+    return {ones ^ (either & (std::uint64_t{0} - (takes_tens ? 1 : 0))), k};
 }
 
-inline constexpr auto kWholeTens = [] {
-    std::array<std::uint64_t, 20> tens{1};
-    for (std::size_t i = 1; i < tens.size(); ++i) tens[i] = tens[i - 1] * 10;
-    return tens;
-}();
-
 inline int count_digits(std::uint64_t n) {
-    n |= 1;
     const int guess = static_cast<int>(std::bit_width(n)) * 1233 >> 12;  // floor(width * log10(2))
     return guess + (n >= kWholeTens[static_cast<std::size_t>(guess)] ? 1 : 0);
 }
 
-inline constexpr auto kPairs = [] {
-    std::array<char, 200> pairs{};
-    for (std::size_t i = 0; i < 100; ++i) {
-        pairs[2 * i] = static_cast<char>('0' + i / 10);
-        pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
-    }
-    return pairs;
-}();
-
-// The eight digits of a number below 10^8 as characters, the first one in the lowest byte: halves,
-// quarters and digits are split off in all lanes at once (the divisions are exact for such numbers).
-inline std::uint64_t make_8_digits(std::uint32_t number) {
-    std::uint64_t v = number / 10'000 | static_cast<std::uint64_t>(number % 10'000) << 32;
+// The eight digits of a number below 10^8, the first one in the lowest byte: halves, quarters and
+// digits are split off in all lanes at once (the divisions are exact for such numbers).
+inline std::uint64_t split_digits(std::uint64_t number) {
+    std::uint64_t v = number / 10'000 | number % 10'000 << 32;
     const std::uint64_t hundreds = ((v * 10'486) >> 20) & 0x0000'007f'0000'007f;
     v = hundreds | (v - hundreds * 100) << 16;
     const std::uint64_t tens = ((v * 103) >> 10) & 0x000f'000f'000f'000f;
-    return (tens | (v - tens * 10) << 8) + 0x3030'3030'3030'3030;
-}
-
-inline void store_8(std::uint64_t characters, char* out) {
-    if constexpr (std::endian::native == std::endian::big) characters = __builtin_bswap64(characters);
-    std::memcpy(out, &characters, 8);
-}
-
-// Write a number of n_digits digits.
-inline void write_digits(std::uint64_t number, int n_digits, char* out) {
-    char* p = out + n_digits;
-    for (; n_digits >= 8; n_digits -= 8, number /= 100'000'000) {
-        p -= 8;
-        store_8(make_8_digits(static_cast<std::uint32_t>(number % 100'000'000)), p);
-    }
-    auto rest = static_cast<std::uint32_t>(number);
-    for (; n_digits >= 2; n_digits -= 2, rest /= 100) {
-        p -= 2;
-        std::memcpy(p, &kPairs[2 * (rest % 100)], 2);
-    }
-    if (n_digits == 1) *--p = static_cast<char>('0' + rest % 10);
+    return tens | (v - tens * 10) << 8;
 }
 
 inline char* write_whole(std::int64_t number, char* out) {
-    auto magnitude = static_cast<std::uint64_t>(number);
-    if (number < 0) {
-        *out++ = '-';
-        magnitude = 0 - magnitude;
-    }
-    const int n_digits = count_digits(magnitude);
-    write_digits(magnitude, n_digits, out);
-    return out + n_digits;
-}
-
-inline void drop_zeros(std::uint64_t& digits, int& exponent) {
-    for (; digits % 100'000'000 == 0; exponent += 8) digits /= 100'000'000;
-    for (; digits % 10 == 0; exponent += 1) digits /= 10;
+    return std::to_chars(out, out + 20, number).ptr;
 }
 
 // Write a finite number above 0 given by its digits: 0.00001 to 9999999999999999.0 with a point and
 // at least one digit after it, others as 1.5e-7 or 1e+16. Polars writes so, and so did we with it.
 inline char* write_decimal(Decimal decimal, char* out) {
-    auto [digits, k] = decimal;
-    if (digits % 10 == 0) drop_zeros(digits, k);
-    const int n_digits = count_digits(digits);
-    const int scale = k + n_digits - 1;  // floor(log10(value))
-    if (scale >= -5 && scale <= 15) {
-        if (scale < 0) {
-            std::memcpy(out, "0.000000", 8);
-            out += 1 - scale;
-            write_digits(digits, n_digits, out);
-            return out + n_digits;
-        }
-        const int n_whole = scale + 1;
-        if (n_digits > n_whole) {
-            write_digits(digits, n_digits, out + 1);
-            std::memmove(out, out + 1, static_cast<std::size_t>(n_whole));
-            out[n_whole] = '.';
-            return out + n_digits + 1;
-        }
-        write_digits(digits, n_digits, out);
-        std::memset(out + n_digits, '0', static_cast<std::size_t>(n_whole - n_digits));
-        std::memcpy(out + n_whole, ".0", 2);
-        return out + n_whole + 2;
+    const int n_found = count_digits(decimal.digits);
+    const int scale = decimal.exponent + n_found - 1;  // floor(log10(value))
+    // All 17 digits are written, with zeros behind; what comes next is written over them.
+    const auto n_lacking = static_cast<std::size_t>(17 - n_found);
+    const std::uint64_t digits = decimal.digits * kWholeTens[n_lacking];
+    const std::uint64_t first = digits / kWholeTens[16] + '0';
+    const std::uint64_t high = split_digits(digits % kWholeTens[16] / 100'000'000);
+    const std::uint64_t low = split_digits(digits % 100'000'000);
+    const int n_zeros = low != 0 ? std::countl_zero(low) : 64 + std::countl_zero(high);
+    const int n_digits = 17 - (n_zeros >> 3);
+    // The point, and zeros around it, come after some digits and before the others. No branches:
+    // nobody can guess the size of the next number.
+    const bool is_plain = scale >= -5 && scale <= 15;
+    const int shown = is_plain ? scale : 0;
+    const int is_small = shown < 0 ? 1 : 0;
+    const int n_whole = (shown + 1) & (is_small - 1);
+    const int n_between = 1 - (shown & -is_small);
+    out[n_between] = static_cast<char>(first);
+    store_8(high + kZeros, out + n_between + 1);
+    store_8(low + kZeros, out + n_between + 9);
+    if (n_whole < 8) {
+        const std::uint64_t word = (high + kZeros) << 8 | first;
+        const std::uint64_t whole = (std::uint64_t{1} << 8 * n_whole) - 1;
+        const std::uint64_t zeros = kZeros & ((std::uint64_t{1} << 8 * n_between) - 1);
+        store_8((word & whole) | zeros << 8 * n_whole | (word & ~whole) << 8 * n_between, out);
+    } else {
+        std::memmove(out, out + 1, static_cast<std::size_t>(n_whole));
     }
-    write_digits(digits, n_digits, out + 1);
-    *out = out[1];
-    out[1] = '.';
+    out[n_whole + is_small] = '.';
+    if (is_plain) return out + (n_digits > n_whole ? n_digits + n_between : n_whole + 2);
     out += n_digits > 1 ? n_digits + 1 : 1;
     *out++ = 'e';
     *out++ = scale < 0 ? '-' : '+';
     return write_whole(scale < 0 ? -scale : scale, out);
 }
 
-// Write a number, at most kLongestNumber bytes; "NaN", "inf" or "-inf" where it is not finite.
+// Write a number; "NaN", "inf" or "-inf" where it is not finite.
 inline char* write_number(double number, char* out) {
     const auto bits = std::bit_cast<std::uint64_t>(number);
     const std::uint64_t magnitude = bits & ~(std::uint64_t{1} << 63);
-    if (std::isnan(number)) return static_cast<char*>(std::memcpy(out, "NaN", 3)) + 3;
-    if (bits != magnitude) *out++ = '-';
-    if (std::isinf(number)) return static_cast<char*>(std::memcpy(out, "inf", 3)) + 3;
-    if (magnitude == 0) return static_cast<char*>(std::memcpy(out, "0.0", 3)) + 3;
+    const auto put = [&out](const char* word) { return std::copy_n(word, 3, out); };
+    if (std::isnan(number)) return put("NaN");
+    *out = '-';
+    out += bits >> 63;
+    if (std::isinf(number)) return put("inf");
+    if (magnitude == 0) return put("0.0");
     return write_decimal(find_shortest(magnitude), out);
 }
 

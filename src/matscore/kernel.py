@@ -88,8 +88,8 @@ class BadRecord(NamedTuple):
         Its bytes in the chunk, without the line end.
     column : int
         The first cell at fault, from 0; -1 where none alone is.
-    fault : Fault
-        What is wrong.
+    code : int
+        What is wrong: the value of `fault`.
     n_cells : int
         Cells it has.
     """
@@ -99,8 +99,13 @@ class BadRecord(NamedTuple):
     start: int
     end: int
     column: int
-    fault: Fault
+    code: int
     n_cells: int
+
+    @property
+    def fault(self) -> Fault:
+        """What is wrong."""
+        return _FAULTS[self.code]
 
 
 class Stop(NamedTuple):
@@ -325,15 +330,9 @@ def parse(
         n_records,
         rows,
         has_missing,
-        [_make_bad(*row) for row in bad.tolist()],
+        list(map(BadRecord._make, bad.tolist())),
         Stop(Fault(stop[0]), *stop[1:]) if stop[0] else None,
     )
-
-
-def _make_bad(
-    record: int, line: int, start: int, end: int, column: int, fault: int, n_cells: int
-) -> BadRecord:
-    return BadRecord(record, line, start, end, column, _FAULTS[fault], n_cells)
 
 
 def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass, replace
 
 from tests.benchmarks.data import Shape
@@ -83,6 +84,7 @@ class Case:
 # DuckDB reads no compressed text from a pipe.
 _PIPED = tuple(peer for peer in PEERS if peer != "DuckDB")
 _TALL = Shape(3_000_000, 8, 3)
+_REJECT = ("--on-error", "reject", "--rejects", os.devnull)
 
 CASES = {
     case.name: case
@@ -92,6 +94,8 @@ CASES = {
         Case("QUOTED", replace(_TALL, quoted=True)),
         Case("GZ", _TALL, piped=True, peers=_PIPED),
         Case("PROBS", _TALL, ("--probabilities", "--margin")),
+        Case("PERCENT", replace(_TALL, gaps="cells"), ("--missing", "zero"), peers=()),
+        Case("MIXED", replace(_TALL, gaps="rows"), _REJECT, peers=()),
         Case("TOPK", _TALL, ("--top-k", "2"), peers=("pandas", "Polars + NumPy")),
         Case("WIDE", Shape(40_000, 784, 10), floor=True),
         Case("INT", Shape(500_000, 64, 10, integers=True), floor=True),

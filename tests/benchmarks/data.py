@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -29,6 +30,8 @@ class Shape:
         otherwise they have six decimals.
     quoted : bool
         Whether every label stands in quotes.
+    gaps : {"", "cells", "rows"}
+        What is no number: every tenth cell, which is empty; or a word in every twentieth row.
     """
 
     n_rows: int
@@ -36,11 +39,13 @@ class Shape:
     n_categories: int
     integers: bool = False
     quoted: bool = False
+    gaps: Literal["", "cells", "rows"] = ""
 
     @property
     def name(self) -> str:
         """A file name for it."""
         kind = ("-integers" if self.integers else "") + ("-quoted" if self.quoted else "")
+        kind += f"-{self.gaps}" if self.gaps else ""
         return f"{self.n_rows}x{self.n_features}x{self.n_categories}{kind}"
 
     @property
@@ -94,6 +99,7 @@ def make_files(shape: Shape, folder: Path) -> Files:
                     include_header=i == 0,
                     float_precision=_DECIMALS,
                     quote_style="non_numeric" if shape.quoted else "necessary",
+                    null_value="n/a" if shape.gaps == "rows" else "",
                 )
         part.replace(files.features)
         make_weights(shape).write_csv(files.weights)
@@ -119,8 +125,9 @@ def iter_features(shape: Shape) -> Iterator[pl.DataFrame]:
         n_rows = min(height, shape.n_rows - start)
         ids = pl.int_range(start + 1, start + n_rows + 1, eager=True)
         columns = {"id": pl.select("item-" + ids.cast(pl.String)).to_series()}
-        for name in shape.feature_names:
-            columns[name] = pl.Series(_draw_cells(rng, n_rows, integers=shape.integers))
+        for i, name in enumerate(shape.feature_names):
+            cells = pl.Series(_draw_cells(rng, n_rows, integers=shape.integers))
+            columns[name] = cells.scatter(_find_gaps(shape, i, start, n_rows), None)
         yield pl.DataFrame(columns)
 
 
@@ -131,6 +138,14 @@ def make_weights(shape: Shape) -> pl.DataFrame:
     for name, column in zip(shape.category_names, values.round(_DECIMALS), strict=True):
         columns[name] = pl.Series(column)
     return pl.DataFrame(columns)
+
+
+def _find_gaps(shape: Shape, column: int, start: int, n_rows: int) -> np.ndarray:
+    """Return the places of a column's gaps in some rows, of which `start` come before."""
+    if not shape.gaps:
+        return np.arange(0)
+    first, step = (column, 10) if shape.gaps == "cells" else (20 * column, 20 * shape.n_features)
+    return np.arange((first - start) % step, n_rows, step)
 
 
 def _draw_cells(rng: np.random.Generator, n_rows: int, *, integers: bool) -> np.ndarray:

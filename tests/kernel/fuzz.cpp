@@ -59,7 +59,8 @@ std::string write(const Table& table, Format format, int precision, bool excel_s
         OutputColumn column;
         column.key = "k\"ey";
         column.texts = {text.offsets.data(), text.bytes.data(),
-                        text.absent.size() > 0 ? text.absent.data() : nullptr};
+                        text.absent.empty() ? nullptr
+                                            : reinterpret_cast<const bool*>(text.absent.data())};
         columns.push_back(column);
     }
     const std::size_t n_features =
@@ -71,12 +72,9 @@ std::string write(const Table& table, Format format, int precision, bool excel_s
         columns.push_back(column);
     }
     const Writer writer({format, precision, excel_safe}, columns, table.n_rows);
-    const std::size_t bound = writer.bound();
-    char* memory = new char[bound];
-    std::string written(memory, static_cast<std::size_t>(writer.write(memory) - memory));
-    delete[] memory;
-    require(written.size() + 32 <= bound, "the bound leaves room");
-    return written;
+    Buffer<char> written;
+    writer.write(written);
+    return {written.begin(), written.end()};
 }
 
 bool same(double a, double b) { return std::isnan(a) ? std::isnan(b) : a == b; }
@@ -112,7 +110,7 @@ void check_records(const Layout& layout, const std::string& text) {
         const char* const cut = find_cut(held.bytes, end, layout.delimiter, is_last);
         require(cut >= held.bytes && cut <= end, "a cut is in the text");
     }
-    const Counts counts = count_lines(held.bytes, end);
+    const Scan counts = scan_text(held.bytes, end, layout.delimiter);
     require(counts.n_quoted <= counts.n_lines && counts.n_lines <= held.size, "lines add up");
     const Table table = Parser(layout, held.bytes, held.size).parse();
     require(table.values.size() == layout.features.size() * table.n_rows, "the shape");

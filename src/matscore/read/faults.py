@@ -74,33 +74,33 @@ def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecor
     rejects, data, mark, decimal = list[Reject](), chunk.data, layout.delimiter, layout.decimal
     gap = ("a missing value", layout.missing_hint)
     said: dict[str, str] = {}
-    for _, n_lines, start, end, place, fault, n_cells in bad_records:
+    for _, n_lines, start, end, place, code, n_cells in bad_records:
         line, text = chunk.line + n_lines, data[start:end].decode()
         column, name = (None, None) if place < 0 else (place + 1, layout.name_of(place))
-        if fault == Fault.NUMBER:
+        if code == Fault.NUMBER:
             is_plain = '"' not in text
             cell = (text.split(mark, place + 1) if is_plain else split_cells(text, mark))[place]
             what = said.get(cell) or said.setdefault(cell, say_fault(cell, decimal))
             rejects.append(Reject(line, column, name, what, "", text, False, cell, decimal))
-        elif fault == Fault.MISSING:
+        elif code == Fault.MISSING:
             rejects.append(Reject(line, column, name, *gap, text, layout.missing == "skip"))
         else:
-            what, hint = _explain_structure(layout, data, start, end, fault, n_cells)
+            what, hint = _explain_structure(layout, data, start, end, code, n_cells)
             rejects.append(Reject(line, column, name, what, hint, text))
     return rejects
 
 
 def _explain_structure(
-    layout: Layout, data: bytes, start: int, end: int, fault: Fault, n_cells: int
+    layout: Layout, data: bytes, start: int, end: int, code: int, n_cells: int
 ) -> tuple[str, str]:
-    if fault == Fault.WIDTH:
+    if code == Fault.WIDTH:
         cut_off = b"\n" not in data[end : end + 2]
         width, mark = layout.width, layout.delimiter
         return explain_width(data[start:end], n_cells, width, mark, cut_off=cut_off)
-    if fault == Fault.DELIMITERS_ONLY:
+    if code == Fault.DELIMITERS_ONLY:
         blank = layout.width == 1
         return "a blank line between records" if blank else "a line of delimiters only", "remove it"
-    return _SIMPLE[fault]
+    return _SIMPLE[Fault(code)]
 
 
 def explain_width(
