@@ -6,7 +6,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "best.hpp"
+#include "exp.hpp"
 #include "top.hpp"
 
 namespace nb = nanobind;
@@ -18,8 +18,6 @@ namespace {
 using Table = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Row = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Places = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T, size_t N>
-using Result = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
 
 Matrix view(const Table& table) { return {table.data(), table.shape(0), table.shape(1)}; }
 
@@ -27,118 +25,119 @@ void expect(bool holds, const char* what) {
     if (!holds) throw nb::value_error(what);
 }
 
-// An array that owns its numbers.
-template <class T, size_t N>
-struct Owned {
-    std::unique_ptr<T[]> data;
-    std::array<size_t, N> shape;
-
-    explicit Owned(std::array<size_t, N> sizes) : shape(sizes) {
-        size_t n = 1;
-        for (size_t size : sizes) n *= size;
-        data.reset(new T[n]);  // not set to zero: all of it is written
-    }
-    Result<T, N> give() {
-        T* values = data.release();
-        const nb::capsule owner(values, [](void* p) noexcept { delete[] static_cast<T*>(p); });
-        return {values, N, shape.data(), owner};
-    }
-};
-
 template <class T>
-Result<T, 1> give(const std::vector<T>& values) {
-    Owned<T, 1> owned({values.size()});
-    std::copy(values.begin(), values.end(), owned.data.get());
-    return owned.give();
+using Array = nb::ndarray<nb::numpy, T>;
+
+// An array for results: not set to zero, as all of it is written.
+template <class T>
+Array<T> make(std::initializer_list<size_t> shape) {
+    size_t n = 1;
+    for (size_t size : shape) n *= size;
+    T* values = new T[n];
+    const nb::capsule owner(values, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    return {values, shape, owner};
 }
 
-// A linear model and rows that it is to score.
-struct Task {
-    Matrix features, weights;
-    const double* intercept;
-
-    Task(const Table& x, const Table& w, const std::optional<Row>& b)
-        : features(view(x)), weights(view(w)), intercept(b ? b->data() : nullptr) {
-        expect(x.shape(0) == w.shape(0), "features and weights differ in the number of features");
-        expect(!b || b->shape(0) == w.shape(1), "the intercept is not one number a category");
-    }
-    size_t n_rows() const { return features.n_columns; }
-    size_t n_categories() const { return weights.n_columns; }
-    std::array<size_t, 2> shape() const { return {n_categories(), n_rows()}; }
-    void expect_scores(const Table& scores) const {
-        expect(scores.shape(0) == n_categories() && scores.shape(1) == n_rows(),
-               "the scores are not one a category and row");
-    }
-};
-
-nb::object multiply_rows(Table features, Table weights, std::optional<Row> intercept) {
-    const Task task(features, weights, intercept);
-    Owned<double, 2> scores(task.shape());
-    {
-        const nb::gil_scoped_release unlocked;
-        multiply(task.features, task.weights, task.intercept, scores.data.get());
-    }
-    return nb::cast(scores.give());
+template <class T, class Values>
+Array<T> give(const Values& values) {
+    const Array<T> array = make<T>({values.size()});
+    std::copy(values.begin(), values.end(), array.data());
+    return array;
 }
 
-nb::object bound_scores(Table features, Table weights, std::optional<Row> intercept) {
-    const Task task(features, weights, intercept);
-    Owned<double, 2> bounds(task.shape());
-    {
-        const nb::gil_scoped_release unlocked;
-        bound_errors(task.features, task.weights, task.intercept, bounds.data.get());
+// Calls work() without the interpreter's lock.
+template <class Work>
+void unlocked(const Work& work) {
+    const nb::gil_scoped_release released;
+    work();
+}
+
+void check_rows(const Model& model, const Table& features) {
+    expect(features.shape(0) == model.n_features(), "features and weights differ in the number of features");
+}
+
+void check_scores(const Model& model, const Table& features, const Table& scores) {
+    check_rows(model, features);
+    expect(scores.shape(0) == model.n_categories() && scores.shape(1) == features.shape(1),
+           "the scores are not one a category and row");
+}
+
+void make_model(Model* self, Table weights, std::optional<Row> intercept) {
+    expect(!intercept || intercept->shape(0) == weights.shape(1), "the intercept is not one number a category");
+    new (self) Model(view(weights), intercept ? intercept->data() : nullptr);
+}
+
+Array<double> multiply_rows(const Model& model, Table features) {
+    check_rows(model, features);
+    const auto scores = make<double>({model.n_categories(), features.shape(1)});
+    unlocked([&] { model.multiply(view(features), scores.data()); });
+    return scores;
+}
+
+nb::tuple score_rows(const Model& model, Table features, bool keep) {
+    check_rows(model, features);
+    const size_t n = features.shape(1);
+    const auto scores = make<double>({keep ? model.n_categories() : 0, n});
+    const auto best = make<int64_t>({n});
+    const auto margin = make<double>({n});
+    const auto tied = make<bool>({n});
+    const auto overflow = make<bool>({n});
+    const Decision decision{best.data(), margin.data(), tied.data(), overflow.data()};
+    unlocked([&] { model.score(view(features), keep ? scores.data() : nullptr, decision); });
+    return nb::make_tuple(scores, best, margin, tied, overflow);
+}
+
+Array<double> bound_scores(const Model& model, Table features) {
+    check_rows(model, features);
+    const size_t n = features.shape(1);
+    const auto bounds = make<double>({model.n_categories(), n});
+    std::vector<double> x(model.n_features());
+    for (size_t row = 0; row < n; ++row) {
+        for (size_t f = 0; f < x.size(); ++f) x[f] = view(features).row(f)[row];
+        for (size_t c = 0; c < model.n_categories(); ++c) bounds.data()[c * n + row] = model.bound(x.data(), c);
     }
-    return nb::cast(bounds.give());
+    return bounds;
 }
 
-nb::tuple decide_rows(const Task& task, double* scores, bool has_scores) {
-    Owned<int64_t, 1> best({task.n_rows()});
-    Owned<double, 1> margin({task.n_rows()});
-    Owned<bool, 1> tied({task.n_rows()}), overflow({task.n_rows()});
-    {
-        const nb::gil_scoped_release unlocked;
-        const Decision decision{best.data.get(), margin.data.get(), tied.data.get(), overflow.data.get()};
-        decide(task.features, task.weights, task.intercept, scores, has_scores, decision);
-    }
-    return nb::make_tuple(best.give(), margin.give(), tied.give(), overflow.give());
+Array<bool> mark_cells(const Model& model, Table features, Table scores) {
+    check_scores(model, features, scores);
+    const size_t n = features.shape(1);
+    const auto cells = make<bool>({model.n_categories(), n});
+    std::fill_n(cells.data(), model.n_categories() * n, false);
+    model.rank_rows(view(features), view(scores), 1, [&](size_t row, const std::vector<Candidate>& left) {
+        for (const Candidate& one : left)
+            cells.data()[static_cast<size_t>(one.place) * n + row] = one.tied || &one == left.data();
+    });
+    return cells;
 }
 
-nb::tuple score_rows(Table features, Table weights, std::optional<Row> intercept) {
-    const Task task(features, weights, intercept);
-    Owned<double, 2> scores(task.shape());
-    const nb::tuple decision = decide_rows(task, scores.data.get(), false);
-    return nb::make_tuple(scores.give(), decision[0], decision[1], decision[2], decision[3]);
+nb::tuple rank_scores(const Model& model, Table features, Table scores, size_t k) {
+    check_scores(model, features, scores);
+    k = std::min(k, model.n_categories());
+    const auto places = make<int64_t>({features.shape(1), k});
+    const auto tied = make<bool>({features.shape(1), k});
+    unlocked([&] {
+        model.rank_rows(view(features), view(scores), k, [&](size_t row, const std::vector<Candidate>& left) {
+            for (size_t i = 0; i < k; ++i) {
+                places.data()[row * k + i] = i < left.size() ? left[i].place : -1;
+                tied.data()[row * k + i] = i < left.size() && left[i].tied;
+            }
+        });
+    });
+    return nb::make_tuple(places, tied);
 }
 
-nb::tuple decide_scores(Table scores, Table features, Table weights, std::optional<Row> intercept) {
-    const Task task(features, weights, intercept);
-    task.expect_scores(scores);
-    return decide_rows(task, const_cast<double*>(scores.data()), true);
+Array<double> take_powers(Table values) {
+    const auto powers = make<double>({values.shape(0), values.shape(1)});
+    unlocked([&] { exp_numbers(values.data(), values.size(), powers.data()); });
+    return powers;
 }
 
-nb::object mark_cells(Table scores, Table features, Table weights, std::optional<Row> intercept) {
-    const Task task(features, weights, intercept);
-    task.expect_scores(scores);
-    Owned<bool, 2> cells(task.shape());
-    {
-        const nb::gil_scoped_release unlocked;
-        tied_cells(view(scores), task.features, task.weights, task.intercept, cells.data.get());
-    }
-    return nb::cast(cells.give());
-}
-
-nb::tuple rank_scores(Table scores, Table features, Table weights, std::optional<Row> intercept, size_t k) {
-    const Task task(features, weights, intercept);
-    task.expect_scores(scores);
-    const size_t n_ranks = std::min(k, task.n_categories());
-    Owned<int64_t, 2> places({task.n_rows(), n_ranks});
-    Owned<bool, 2> tied({task.n_rows(), n_ranks});
-    {
-        const nb::gil_scoped_release unlocked;
-        rank_categories(view(scores), task.features, task.weights, task.intercept, n_ranks,
-                        places.data.get(), tied.data.get());
-    }
-    return nb::make_tuple(places.give(), tied.give());
+Array<double> make_probabilities(Table scores) {
+    expect(scores.shape(0) > 0, "there are no categories");
+    const auto probabilities = make<double>({scores.shape(0), scores.shape(1)});
+    unlocked([&] { find_probabilities(view(scores), probabilities.data()); });
+    return probabilities;
 }
 
 Excluded take_excluded(const std::optional<Places>& starts, const std::optional<Places>& items, size_t n_users) {
@@ -156,44 +155,43 @@ Excluded take_excluded(const std::optional<Places>& starts, const std::optional<
     return excluded;
 }
 
-nb::tuple recommend_items(const Items& items, Table users, size_t k, std::optional<double> min_score,
-                          std::optional<Places> starts, std::optional<Places> excluded, size_t most_pairs) {
-    expect(users.shape(0) == items.n_features(), "users and items differ in the number of features");
+void check_users(const Items& items, size_t n_features) {
+    expect(n_features == items.n_features(), "users and items differ in the number of features");
+}
+
+nb::tuple recommend_items(const Items& items, Table users, size_t k, double min_score, std::optional<Places> starts,
+                          std::optional<Places> excluded, size_t most_pairs) {
+    check_users(items, users.shape(0));
     expect(k > 0, "no item is wanted");
     const Excluded left_out = take_excluded(starts, excluded, users.shape(1));
+    const Wish wish{std::min(k, std::max<size_t>(items.size(), 1)), min_score, most_pairs, left_out};
     Recommended found;
-    {
-        const nb::gil_scoped_release unlocked;
+    unlocked([&] {
         for (size_t start = 0; start < users.shape(1); start += 512)
-            recommend(items, view(users), start, std::min<size_t>(start + 512, users.shape(1)),
-                      std::min(k, std::max<size_t>(items.size(), 1)), min_score, left_out, most_pairs, found);
-    }
-    Owned<bool, 1> tied({found.tied.size()});
-    std::copy(found.tied.begin(), found.tied.end(), tied.data.get());
-    return nb::make_tuple(give(found.counts), give(found.items), give(found.scores), tied.give(), give(found.overflow));
+            recommend(items, view(users), start, std::min<size_t>(512, users.shape(1) - start), wish, found);
+    });
+    return nb::make_tuple(give<int64_t>(found.counts), give<int64_t>(found.items),
+                          give<double>(found.scores), give<bool>(found.tied),
+                          give<int64_t>(found.overflow));
 }
 
-nb::object score_all(const Items& items, Table users) {
-    expect(users.shape(0) == items.n_features(), "users and items differ in the number of features");
-    Owned<double, 2> scores({users.shape(1), items.size()});
-    {
-        const nb::gil_scoped_release unlocked;
-        score_items(items, view(users), scores.data.get());
-    }
-    return nb::cast(scores.give());
+Array<double> score_all(const Items& items, Table users) {
+    check_users(items, users.shape(0));
+    const auto scores = make<double>({users.shape(1), items.size()});
+    unlocked([&] { score_items(items, view(users), scores.data()); });
+    return scores;
 }
 
-nb::object unpack_items(const Items& items, size_t block) {
+Array<double> unpack_items(const Items& items, size_t block) {
     expect(block < items.blocks().size(), "there are not so many blocks");
-    Owned<double, 2> rows({items.count(block), items.n_features()});
-    items.unpack(block, rows.data.get());
-    return nb::cast(rows.give());
+    const auto rows = make<double>({items.blocks()[block].order.size(), items.n_features()});
+    items.unpack(items.blocks()[block], rows.data());
+    return rows;
 }
 
 void add_items(Items& items, Table rows) {
-    expect(rows.shape(1) == items.n_features(), "the rows differ in the number of features");
-    const nb::gil_scoped_release unlocked;
-    items.add(view(rows));
+    check_users(items, rows.shape(1));
+    unlocked([&] { items.add(view(rows)); });
 }
 
 }  // namespace
@@ -201,13 +199,8 @@ void add_items(Items& items, Table rows) {
 
 void bind_arithmetic(nb::module_& m) {
     using namespace matscore;
-    const auto none = nb::none();
-    m.def("multiply", &multiply_rows, "features"_a, "weights"_a, "intercept"_a = none);
-    m.def("error_bound", &bound_scores, "features"_a, "weights"_a, "intercept"_a = none);
-    m.def("score", &score_rows, "features"_a, "weights"_a, "intercept"_a = none);
-    m.def("decide", &decide_scores, "scores"_a, "features"_a, "weights"_a, "intercept"_a = none);
-    m.def("tied_cells", &mark_cells, "scores"_a, "features"_a, "weights"_a, "intercept"_a = none);
-    m.def("rank", &rank_scores, "scores"_a, "features"_a, "weights"_a, "intercept"_a, "k"_a);
+    m.def("exp", &take_powers, "values"_a);
+    m.def("softmax", &make_probabilities, "scores"_a);
     m.def("rounding_unit", &rounding_unit, "n_features"_a);
     m.def("use", [](const std::string& name) { chosen_isa = find_isa(name); }, "instruction_set"_a);
     m.def("instruction_sets", [] {
@@ -224,15 +217,21 @@ void bind_arithmetic(nb::module_& m) {
             PyErr_SetFromErrno(PyExc_OSError);
         }
     });
+    nb::class_<Model>(m, "Model")
+        .def("__init__", &make_model, "weights"_a, "intercept"_a = nb::none())
+        .def("multiply", &multiply_rows, "features"_a)
+        .def("score", &score_rows, "features"_a, "keep"_a = true)
+        .def("error_bound", &bound_scores, "features"_a)
+        .def("tied_cells", &mark_cells, "features"_a, "scores"_a)
+        .def("rank", &rank_scores, "features"_a, "scores"_a, "k"_a);
     nb::class_<Items>(m, "Items")
-        .def("__init__", [](Items* self, size_t n_features, bool cosine, int spill) {
-            new (self) Items(n_features, cosine ? Metric::cosine : Metric::dot, spill);
-        }, "n_features"_a, nb::kw_only(), "cosine"_a = false, "spill"_a = -1)
+        .def(nb::init<size_t, bool, int>(), "n_features"_a, nb::kw_only(), "cosine"_a = false, "spill"_a = -1)
         .def("__len__", &Items::size)
         .def("n_blocks", [](const Items& items) { return items.blocks().size(); })
         .def("unpack", &unpack_items, "block"_a)
         .def("add", &add_items, "rows"_a)
-        .def("recommend", &recommend_items, "users"_a, "k"_a, nb::kw_only(), "min_score"_a = none,
-             "starts"_a = none, "excluded"_a = none, "most_pairs"_a = size_t{1} << 22)
+        .def("recommend", &recommend_items, "users"_a, "k"_a, nb::kw_only(),
+             "min_score"_a = -std::numeric_limits<double>::infinity(), "starts"_a = nb::none(),
+             "excluded"_a = nb::none(), "most_pairs"_a = size_t{1} << 21)
         .def("score", &score_all, "users"_a);
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from matscore.errors import InputError
-from matscore.kernel import Floats
+from matscore.kernel import Floats, PackedWeights
 
 
 @dataclass(frozen=True)
@@ -95,3 +96,8 @@ class Model:
     weights: Floats
     intercept: Floats | None
     categories: tuple[str, ...]
+
+    @cached_property
+    def packed(self) -> PackedWeights:
+        """Weights and intercept as they are multiplied."""
+        return PackedWeights(self.weights, self.intercept)

@@ -13,9 +13,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore import kernel
 from matscore.errors import UsageError
-from matscore.kernel import Decision, Floats, Ranking
+from matscore.kernel import Decision, Floats, Ranking, softmax
 from matscore.matrix import Model
 from matscore.plan import Plan
 
@@ -74,7 +73,8 @@ class Scored:
     Attributes
     ----------
     scores : ndarray of shape (n_categories, n_rows), float64
-        NaN in every category for a row with a missing feature.
+        NaN in every category for a row with a missing feature; of no category where they are not
+        kept.
     probabilities : ndarray of the same shape, or None
         Their softmax.
     decision : Decision
@@ -105,7 +105,9 @@ class Scored:
         """
         first = slice(n_rows)
         scores, features = self.scores[:, first], self.features[:, first]
-        marks = kernel.mark_ties(scores, features, model.weights, model.intercept)
+        if len(scores) < len(model.categories):
+            scores = model.packed.multiply(np.ascontiguousarray(features))
+        marks = model.packed.mark_ties(features, scores)
         return marks & (self.decision.best[first] >= 0)
 
     def rank(self, model: Model, k: int, threshold: float | None) -> Ranking:
@@ -129,7 +131,7 @@ class Scored:
         if threshold is not None:
             gate = scores if self.probabilities is None else self.probabilities
             scores = np.where(gate >= threshold, scores, -np.inf)
-        return kernel.rank(scores, self.features, model.weights, model.intercept, k)
+        return model.packed.rank(self.features, scores, k)
 
 
 def make_model(plan: Plan, values: Floats) -> Model:
@@ -166,7 +168,12 @@ def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:
 
 
 def score_rows(
-    model: Model, features: Floats | Sequence[Floats], n_rows: int, options: ScoreOptions
+    model: Model,
+    features: Floats | Sequence[Floats],
+    n_rows: int,
+    options: ScoreOptions,
+    *,
+    keep: bool = True,
 ) -> Scored:
     """Score rows.
 
@@ -180,6 +187,8 @@ def score_rows(
         Number of rows.
     options : ScoreOptions
         What to compute.
+    keep : bool
+        Whether the scores are used once they have decided.
 
     Returns
     -------
@@ -193,7 +202,8 @@ def score_rows(
     [0]
     """
     stacked = stack_features(features, n_rows)
-    scores, decision = kernel.score(stacked, model.weights, model.intercept)
+    keep = keep or options.probabilities or options.threshold is not None
+    scores, decision = model.packed.score(stacked, keep=keep)
     probabilities = softmax(scores) if options.probabilities else None
     best = decision.best
     if options.threshold is not None:
@@ -203,39 +213,3 @@ def score_rows(
     elif len(model.categories) == 1:
         best[:] = -1
     return Scored(scores, probabilities, decision, stacked)
-
-
-# Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
-@np.errstate(over="ignore", invalid="ignore")
-def softmax(scores: Floats) -> Floats:
-    """Turn scores into probabilities.
-
-    The softmax, shifted by the highest score so that it cannot overflow; the logistic function for
-    a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_categories, n_rows), float64
-        Scores.
-
-    Returns
-    -------
-    ndarray of shape (n_categories, n_rows), float64
-        Probabilities; NaN where the scores are NaN.
-
-    Examples
-    --------
-    >>> softmax(np.array([[0.0, 1000.0], [0.0, 0.0]])).tolist()
-    [[0.5, 1.0], [0.5, 0.0]]
-    >>> softmax(np.array([[0.0, -1000.0]])).tolist()
-    [[0.5, 0.0]]
-    """
-    if len(scores) == 1:
-        shrunk = np.exp(-np.abs(scores))
-        return np.where(scores >= 0, 1.0, shrunk) / (1.0 + shrunk)
-    powers = np.exp(scores - scores.max(axis=0))
-    total = np.zeros(scores.shape[1])
-    for row in powers:  # a fixed order of addition, so that the bits do not depend on the chunk
-        total += row
-    probabilities: Floats = powers / total
-    return probabilities

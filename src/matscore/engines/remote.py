@@ -19,7 +19,6 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 import matscore
-from matscore import kernel
 from matscore.errors import FileError, MatscoreError, OutputError
 from matscore.files.compress import open_output
 from matscore.files.deliver import deliver_results
@@ -30,6 +29,7 @@ from matscore.files.rows import FrameChunk
 from matscore.files.source import Stamp, iter_range
 from matscore.files.split import Chunk, iter_chunks
 from matscore.files.table import Place, iter_parquet_rows, iter_table
+from matscore.kernel import PackedWeights
 from matscore.options import RejectOptions
 from matscore.pipeline import ChunkResult, Job, Written, run_chunk
 from matscore.summary import Totals
@@ -225,7 +225,7 @@ def describe_environment() -> dict[str, str]:
     """
     rng = np.random.default_rng(0)
     weights, features = rng.normal(size=(37, 5)), rng.normal(size=(37, 300))
-    digest = hashlib.sha256(kernel.multiply(features, weights).tobytes()).hexdigest()
+    digest = hashlib.sha256(PackedWeights(weights).multiply(features).tobytes()).hexdigest()
     return {
         "Python": platform.python_version(),
         "matscore": matscore.__version__,

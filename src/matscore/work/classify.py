@@ -175,7 +175,11 @@ class Classify:
 
     def apply(self, rows: Rows) -> ScoredRows:
         """Score rows and name the best category of each."""
-        scored = score_rows(self.model, rows.features, rows.n_rows, self.options)
+        return self.score(rows, keep=self.columns.scores or bool(self.gather))
+
+    def score(self, rows: Rows, *, keep: bool) -> ScoredRows:
+        """Do the same, and say whether the scores are used later."""
+        scored = score_rows(self.model, rows.features, rows.n_rows, self.options, keep=keep)
         return ScoredRows(self, rows, scored, find_overflow(scored))
 
 

@@ -51,7 +51,7 @@ class ClassifyTop:
 
     def apply(self, rows: Rows) -> TopRows:
         """Score rows and rank the categories of each."""
-        outcome = self.classify.apply(rows)
+        outcome = self.classify.score(rows, keep=True)
         model, threshold = self.classify.model, self.classify.options.threshold
         return TopRows(self, rows, outcome, outcome.scored.rank(model, self.k, threshold))
 

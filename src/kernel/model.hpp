@@ -1,0 +1,176 @@
+// A linear model: the scores of rows, the best category of each, what is tied with it and by how
+// much it is ahead.
+#pragma once
+
+#include "product.hpp"
+#include "ranking.hpp"
+
+namespace matscore {
+
+// What the scores of rows decide, each (n_rows,).
+struct Decision {
+    int64_t* best;    // the first of those tied with the highest; -1 where scores are missing
+    double* margin;   // highest less second; 0 for a tie, NaN for missing scores or one category
+    bool* tied;
+    bool* overflow;   // a score that is not finite though no feature is missing
+};
+
+inline bool has_missing(Matrix features, size_t row) {
+    for (size_t f = 0; f < features.n_rows; ++f)
+        if (std::isnan(features.row(f)[row])) return true;
+    return false;
+}
+
+// The highest and second score of some rows and the first category of the highest; `odd` is NaN
+// where a score is not finite. A NaN score never wins.
+struct Bests {
+    std::vector<double> highest, second, best, odd;
+
+    explicit Bests(size_t n)
+        : highest(n, -std::numeric_limits<double>::infinity()), second(highest), best(n, -1.0), odd(n, 0.0) {}
+    void add(size_t row, size_t category, size_t n, const double* scores) {
+        run([&](auto lanes) __attribute__((always_inline)) {
+            for (size_t i = 0; i < tile_rows; i += lanes) {
+                Lanes<lanes> score, top, next, first, mark;
+                load(top, highest.data() + row + i);
+                load(next, second.data() + row + i);
+                load(first, best.data() + row + i);
+                load(mark, odd.data() + row + i);
+                for (size_t c = 0; c < n; ++c) {
+                    load(score, scores + c * tile_rows + i);
+                    const auto wins = score > top;  // an equal one does not: the first stays
+                    const Lanes<lanes> other = wins ? top : score;
+                    next = other > next ? other : next;
+                    top = wins ? score : top;
+                    first = wins ? static_cast<double>(category + c) - Lanes<lanes>{} : first;
+                    mark += score - score;
+                }
+                store(highest.data() + row + i, top);
+                store(second.data() + row + i, next);
+                store(best.data() + row + i, first);
+                store(odd.data() + row + i, mark);
+            }
+        });
+    }
+};
+
+// Weights (n_categories, n_features), held once for all threads, and an intercept.
+class Model {
+  public:
+    // Weights of shape (n_features, n_categories); an intercept, if any, of as many as categories.
+    Model(Matrix weights, const double* intercept)
+        : n_features_(weights.n_rows), packed_(weights.n_rows * weights.n_columns), added_(weights.n_columns, 0.0),
+          heaviest_(find_largest(weights.data, packed_.size())) {
+        for (size_t f = 0; f < n_features_; ++f)
+            for (size_t c = 0; c < added_.size(); ++c) packed_[c * n_features_ + f] = weights.row(f)[c];
+        for (size_t c = 0; intercept != nullptr && c < added_.size(); ++c) added_[c] += intercept[c];
+        heaviest_added_ = find_largest(added_.data(), added_.size());
+    }
+    size_t n_features() const { return n_features_; }
+    size_t n_categories() const { return added_.size(); }
+    Matrix weights() const { return {packed_.data(), added_.size(), n_features_}; }
+
+    // Scores (n_categories, n_rows) of features (n_features, n_rows).
+    void multiply(Matrix features, double* scores) const {
+        visit(features, [&](const Tiles& x, size_t start) {
+            multiply_tiles(x, weights(), added_.data(), [&](size_t row, size_t height, size_t c, size_t n, const double* some) {
+                put(some, height, n, scores + c * features.n_columns + start + row, features.n_columns);
+            });
+        });
+    }
+
+    // Scores rows and decides; `scores` is null where only that is wanted.
+    void score(Matrix features, double* scores, const Decision& to) const {
+        std::vector<size_t> close;  // rows whose highest score may tie
+        visit(features, [&](const Tiles& x, size_t start) {
+            Bests bests(x.largest.size());
+            multiply_tiles(x, weights(), added_.data(), [&](size_t row, size_t height, size_t c, size_t n, const double* some) {
+                bests.add(row, c, n, some);
+                if (scores != nullptr)
+                    put(some, height, n, scores + c * features.n_columns + start + row, features.n_columns);
+            });
+            for (size_t i = 0; i < x.n_rows; ++i) {
+                constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+                const size_t row = start + i;
+                const bool odd = std::isnan(bests.odd[i]), missing = odd && has_missing(features, row);
+                to.best[row] = missing ? -1 : static_cast<int64_t>(bests.best[i]);
+                to.margin[row] = missing || n_categories() == 1 ? nan : bests.highest[i] - bests.second[i];
+                to.tied[row] = false;
+                to.overflow[row] = odd && !missing;
+                if (!odd && to.margin[row] <= reach(x.largest[i])) close.push_back(row);
+            }
+        });
+        settle(features, close, to);
+    }
+
+    // Ranks the categories of scored rows: act(row, candidates) with the first k ranks in front. A
+    // score that is NaN or minus infinity has none.
+    template <class Act>
+    void rank_rows(Matrix features, Matrix scores, size_t k, const Act& act) const {
+        std::vector<Candidate> left;
+        std::vector<double> x(n_features_);
+        for (size_t row = 0; row < features.n_columns; ++row) {
+            for (size_t f = 0; f < n_features_; ++f) x[f] = features.row(f)[row];
+            left.clear();
+            for (size_t c = 0; c < n_categories(); ++c)
+                if (scores.row(c)[row] > -std::numeric_limits<double>::infinity())
+                    left.push_back({scores.row(c)[row], 0.0, static_cast<int64_t>(c)});
+            const double most = reach(find_largest(x.data(), n_features_));
+            drop_low(left, k, most);
+            std::sort(left.begin(), left.end(), is_higher);
+            const auto is_close = [&](const Candidate& a, const Candidate& b) { return !(a.score - b.score > most); };
+            if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
+                for (Candidate& candidate : left) candidate.bound = bound(x.data(), static_cast<size_t>(candidate.place));
+            rank(left, k);
+            act(row, left);
+        }
+    }
+
+    // Bounds the error of the score of a row of n_features for a category.
+    double bound(const double* x, size_t category) const {
+        return bound_error(x, packed_.data() + category * n_features_, n_features_, added_[category]);
+    }
+
+  private:
+    // Calls act(rows in tiles, first row) for blocks of rows that fit the second cache.
+    template <class Act>
+    void visit(Matrix features, const Act& act) const {
+        Tiles x{n_features_};
+        const size_t most = std::clamp<size_t>(65536 / std::max<size_t>(n_features_, 1), tile_rows, 4096) / tile_rows * tile_rows;
+        for (size_t start = 0; start < features.n_columns; start += most) {
+            x.take(features, start, std::min(most, features.n_columns - start));
+            act(x, start);
+        }
+    }
+    static void put(const double* some, size_t height, size_t n, double* to, size_t step) {
+        for (size_t c = 0; c < n; ++c) std::copy_n(some + c * tile_rows, height, to + c * step);
+    }
+    // What is no further below a row's highest score may tie with it.
+    double reach(double largest) const { return widest_tie(n_features_, largest, heaviest_, heaviest_added_); }
+
+    // Decides close rows, which are scored once more, some at a time.
+    void settle(Matrix features, const std::vector<size_t>& close, const Decision& to) const {
+        std::vector<double> some, scores;
+        for (size_t start = 0; start < close.size(); start += tile_rows) {
+            const size_t n = std::min(tile_rows, close.size() - start);
+            some.resize(n_features_ * n);
+            scores.resize(n_categories() * n);
+            for (size_t f = 0; f < n_features_; ++f)
+                for (size_t i = 0; i < n; ++i) some[f * n + i] = features.row(f)[close[start + i]];
+            const Matrix rows{some.data(), n_features_, n};
+            multiply(rows, scores.data());
+            rank_rows(rows, {scores.data(), n_categories(), n}, 1, [&](size_t i, const std::vector<Candidate>& left) {
+                const size_t row = close[start + i];
+                to.best[row] = left[0].place;
+                to.tied[row] = left[0].tied;
+                if (left[0].tied) to.margin[row] = 0.0;
+            });
+        }
+    }
+
+    size_t n_features_;
+    std::vector<double> packed_, added_;
+    double heaviest_, heaviest_added_;
+};
+
+}  // namespace matscore
