@@ -1,9 +1,10 @@
 // The arithmetic half of the extension module: shapes are checked here, and the interpreter's lock
-// is released while numbers are computed.
+// is released while numbers are computed. A result is cast once it is taken again.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include "exp.hpp"
@@ -18,15 +19,14 @@ namespace {
 using Table = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Row = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Places = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Array = nb::ndarray<nb::numpy, T>;
 
 Matrix view(const Table& table) { return {table.data(), table.shape(0), table.shape(1)}; }
 
 void expect(bool holds, const char* what) {
-    if (!holds) throw nb::value_error(what);
+    if (!holds) throw std::invalid_argument(what);
 }
-
-template <class T>
-using Array = nb::ndarray<nb::numpy, T>;
 
 // An array for results: not set to zero, as all of it is written.
 template <class T>
@@ -45,140 +45,117 @@ Array<T> give(const Values& values) {
     return array;
 }
 
-// Calls work() without the interpreter's lock.
-template <class Work>
-void unlocked(const Work& work) {
-    const nb::gil_scoped_release released;
-    work();
-}
-
-void check_rows(const Model& model, const Table& features) {
-    expect(features.shape(0) == model.n_features(), "features and weights differ in the number of features");
-}
-
-void check_scores(const Model& model, const Table& features, const Table& scores) {
-    check_rows(model, features);
-    expect(scores.shape(0) == model.n_categories() && scores.shape(1) == features.shape(1),
-           "the scores are not one a category and row");
-}
-
 void make_model(Model* self, Table weights, std::optional<Row> intercept) {
     expect(!intercept || intercept->shape(0) == weights.shape(1), "the intercept is not one number a category");
     new (self) Model(view(weights), intercept ? intercept->data() : nullptr);
 }
 
-Array<double> multiply_rows(const Model& model, Table features) {
-    check_rows(model, features);
-    const auto scores = make<double>({model.n_categories(), features.shape(1)});
-    unlocked([&] { model.multiply(view(features), scores.data()); });
-    return scores;
+// The features of rows to score; their scores, which are checked where there are some.
+Matrix take_rows(const Model& model, const Table& features, const Table* scores = nullptr) {
+    expect(features.shape(0) == model.n_features(), "features and weights differ in the number of features");
+    expect(scores == nullptr || (scores->shape(0) == model.n_categories() && scores->shape(1) == features.shape(1)),
+           "the scores are not one a category and row");
+    return view(features);
 }
 
-nb::tuple score_rows(const Model& model, Table features, bool keep) {
-    check_rows(model, features);
-    const size_t n = features.shape(1);
-    const auto scores = make<double>({keep ? model.n_categories() : 0, n});
+auto score_rows(const Model& model, Table features, bool keep) {
+    const Matrix rows = take_rows(model, features);
+    const size_t n = rows.n_columns;
+    const auto scores = make<double>({keep ? model.n_categories() : 0, n}), margin = make<double>({n});
     const auto best = make<int64_t>({n});
-    const auto margin = make<double>({n});
-    const auto tied = make<bool>({n});
-    const auto overflow = make<bool>({n});
-    const Decision decision{best.data(), margin.data(), tied.data(), overflow.data()};
-    unlocked([&] { model.score(view(features), keep ? scores.data() : nullptr, decision); });
-    return nb::make_tuple(scores, best, margin, tied, overflow);
+    const auto tied = make<bool>({n}), overflow = make<bool>({n});
+    const nb::gil_scoped_release unlocked;
+    model.score(rows, keep ? scores.data() : nullptr, {best.data(), margin.data(), tied.data(), overflow.data()});
+    return std::tuple(scores, best, margin, tied, overflow);
 }
 
 Array<double> bound_scores(const Model& model, Table features) {
-    check_rows(model, features);
-    const size_t n = features.shape(1);
-    const auto bounds = make<double>({model.n_categories(), n});
-    std::vector<double> x(model.n_features());
-    for (size_t row = 0; row < n; ++row) {
-        for (size_t f = 0; f < x.size(); ++f) x[f] = view(features).row(f)[row];
-        for (size_t c = 0; c < model.n_categories(); ++c) bounds.data()[c * n + row] = model.bound(x.data(), c);
-    }
+    const Matrix rows = take_rows(model, features);
+    const auto bounds = make<double>({model.n_categories(), rows.n_columns});
+    for (size_t row = 0; row < rows.n_columns; ++row)
+        for (size_t c = 0; c < model.n_categories(); ++c)
+            bounds.data()[c * rows.n_columns + row] = model.bound(column(rows, row).data(), c);
     return bounds;
 }
 
 Array<bool> mark_cells(const Model& model, Table features, Table scores) {
-    check_scores(model, features, scores);
-    const size_t n = features.shape(1);
-    const auto cells = make<bool>({model.n_categories(), n});
-    std::fill_n(cells.data(), model.n_categories() * n, false);
-    model.rank_rows(view(features), view(scores), 1, [&](size_t row, const std::vector<Candidate>& left) {
+    const Matrix rows = take_rows(model, features, &scores);
+    const auto cells = make<bool>({model.n_categories(), rows.n_columns});
+    std::fill_n(cells.data(), cells.size(), false);
+    model.rank_rows(rows, view(scores), 1, [&](size_t row, const std::vector<Candidate>& left) {
         for (const Candidate& one : left)
-            cells.data()[static_cast<size_t>(one.place) * n + row] = one.tied || &one == left.data();
+            cells.data()[static_cast<size_t>(one.place) * rows.n_columns + row] = one.tied || &one == left.data();
     });
     return cells;
 }
 
-nb::tuple rank_scores(const Model& model, Table features, Table scores, size_t k) {
-    check_scores(model, features, scores);
+auto rank_scores(const Model& model, Table features, Table scores, size_t k) {
+    const Matrix rows = take_rows(model, features, &scores);
     k = std::min(k, model.n_categories());
-    const auto places = make<int64_t>({features.shape(1), k});
-    const auto tied = make<bool>({features.shape(1), k});
-    unlocked([&] {
-        model.rank_rows(view(features), view(scores), k, [&](size_t row, const std::vector<Candidate>& left) {
-            for (size_t i = 0; i < k; ++i) {
-                places.data()[row * k + i] = i < left.size() ? left[i].place : -1;
-                tied.data()[row * k + i] = i < left.size() && left[i].tied;
-            }
-        });
+    const auto places = make<int64_t>({rows.n_columns, k});
+    const auto tied = make<bool>({rows.n_columns, k});
+    const nb::gil_scoped_release unlocked;
+    model.rank_rows(rows, view(scores), k, [&](size_t row, const std::vector<Candidate>& left) {
+        for (size_t i = 0; i < k; ++i) {
+            places.data()[row * k + i] = i < left.size() ? left[i].place : -1;
+            tied.data()[row * k + i] = i < left.size() && left[i].tied;
+        }
     });
-    return nb::make_tuple(places, tied);
+    return std::tuple(places, tied);
 }
 
 Array<double> take_powers(Table values) {
     const auto powers = make<double>({values.shape(0), values.shape(1)});
-    unlocked([&] { exp_numbers(values.data(), values.size(), powers.data()); });
+    exp_numbers(values.data(), values.size(), powers.data());
     return powers;
 }
 
 Array<double> make_probabilities(Table scores) {
     expect(scores.shape(0) > 0, "there are no categories");
     const auto probabilities = make<double>({scores.shape(0), scores.shape(1)});
-    unlocked([&] { find_probabilities(view(scores), probabilities.data()); });
+    const nb::gil_scoped_release unlocked;
+    find_probabilities(view(scores), probabilities.data());
     return probabilities;
 }
 
 Excluded take_excluded(const std::optional<Places>& starts, const std::optional<Places>& items, size_t n_users) {
-    Excluded excluded;
-    expect(starts.has_value() == items.has_value(), "excluded items go with where each user's start");
-    if (!starts) return excluded;
-    excluded.starts.assign(starts->data(), starts->data() + starts->shape(0));
-    excluded.items.assign(items->data(), items->data() + items->shape(0));
-    expect(excluded.starts.size() == n_users + 1 && excluded.starts.front() == 0 &&
-               excluded.starts.back() == static_cast<int64_t>(excluded.items.size()) &&
-               std::is_sorted(excluded.starts.begin(), excluded.starts.end()),
+    if (!starts || !items) return {};
+    Excluded excluded{{starts->data(), starts->data() + starts->size()}, {items->data(), items->data() + items->size()}};
+    const auto& ends = excluded.starts;
+    expect(ends.size() == n_users + 1 && ends.front() == 0 && ends.back() == static_cast<int64_t>(items->size()) &&
+               std::is_sorted(ends.begin(), ends.end()),
            "the starts of excluded items do not fit");
     for (size_t u = 0; u < n_users; ++u)
-        std::sort(excluded.items.begin() + excluded.starts[u], excluded.items.begin() + excluded.starts[u + 1]);
+        std::sort(excluded.items.begin() + ends[u], excluded.items.begin() + ends[u + 1]);
     return excluded;
 }
 
-void check_users(const Items& items, size_t n_features) {
-    expect(n_features == items.n_features(), "users and items differ in the number of features");
+Matrix take_users(const Items& items, const Table& users) {
+    expect(users.shape(0) == items.n_features(), "users and items differ in the number of features");
+    return view(users);
 }
 
-nb::tuple recommend_items(const Items& items, Table users, size_t k, double min_score, std::optional<Places> starts,
-                          std::optional<Places> excluded, size_t most_pairs) {
-    check_users(items, users.shape(0));
+auto recommend_items(const Items& items, Table features, size_t k, double min_score, std::optional<Places> starts,
+                     std::optional<Places> excluded, size_t most_pairs) {
+    const Matrix users = take_users(items, features);
     expect(k > 0, "no item is wanted");
-    const Excluded left_out = take_excluded(starts, excluded, users.shape(1));
-    const Wish wish{std::min(k, std::max<size_t>(items.size(), 1)), min_score, most_pairs, left_out};
+    const Wish wish{std::min(k, std::max<size_t>(items.size(), 1)), min_score, most_pairs,
+                    take_excluded(starts, excluded, users.n_columns)};
     Recommended found;
-    unlocked([&] {
-        for (size_t start = 0; start < users.shape(1); start += 512)
-            recommend(items, view(users), start, std::min<size_t>(512, users.shape(1) - start), wish, found);
-    });
-    return nb::make_tuple(give<int64_t>(found.counts), give<int64_t>(found.items),
-                          give<double>(found.scores), give<bool>(found.tied),
-                          give<int64_t>(found.overflow));
+    {
+        const nb::gil_scoped_release unlocked;
+        for (size_t start = 0; start < users.n_columns; start += 512)
+            recommend(items, users, start, std::min<size_t>(512, users.n_columns - start), wish, found);
+    }
+    return std::tuple(give<int64_t>(found.counts), give<int64_t>(found.items), give<double>(found.scores),
+                      give<bool>(found.tied), give<int64_t>(found.overflow));
 }
 
-Array<double> score_all(const Items& items, Table users) {
-    check_users(items, users.shape(0));
-    const auto scores = make<double>({users.shape(1), items.size()});
-    unlocked([&] { score_items(items, view(users), scores.data()); });
+Array<double> score_all(const Items& items, Table features) {
+    const Matrix users = take_users(items, features);
+    const auto scores = make<double>({users.n_columns, items.size()});
+    const nb::gil_scoped_release unlocked;
+    score_items(items, users, scores.data());
     return scores;
 }
 
@@ -190,8 +167,9 @@ Array<double> unpack_items(const Items& items, size_t block) {
 }
 
 void add_items(Items& items, Table rows) {
-    check_users(items, rows.shape(1));
-    unlocked([&] { items.add(view(rows)); });
+    expect(rows.shape(1) == items.n_features(), "the rows differ in the number of features");
+    const nb::gil_scoped_release unlocked;
+    items.add(view(rows));
 }
 
 }  // namespace
@@ -202,11 +180,10 @@ void bind_arithmetic(nb::module_& m) {
     m.def("exp", &take_powers, "values"_a);
     m.def("softmax", &make_probabilities, "scores"_a);
     m.def("rounding_unit", &rounding_unit, "n_features"_a);
-    m.def("use", [](const std::string& name) { chosen_isa = find_isa(name); }, "instruction_set"_a);
+    m.def("use", &choose, "instruction_set"_a);
     m.def("instruction_sets", [] {
         std::vector<std::string> names;
-        for (size_t i = 0; i < isa_names.size(); ++i)
-            if (runs_here(static_cast<Isa>(i))) names.emplace_back(isa_names[i]);
+        for (const auto& [lanes, name] : instruction_sets) names.push_back(name);
         return names;
     });
     nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {
@@ -219,7 +196,6 @@ void bind_arithmetic(nb::module_& m) {
     });
     nb::class_<Model>(m, "Model")
         .def("__init__", &make_model, "weights"_a, "intercept"_a = nb::none())
-        .def("multiply", &multiply_rows, "features"_a)
         .def("score", &score_rows, "features"_a, "keep"_a = true)
         .def("error_bound", &bound_scores, "features"_a)
         .def("tied_cells", &mark_cells, "features"_a, "scores"_a)

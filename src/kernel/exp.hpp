@@ -1,6 +1,7 @@
 // The exponential function by definition, so that probabilities have the same bits everywhere.
 #pragma once
 
+#include <array>
 #include <bit>
 
 #include "product.hpp"
@@ -42,7 +43,7 @@ MATSCORE_INLINE void exp_lanes(Lanes<L>& x) {
 
 // Powers (n,) of numbers: to = exp(from).
 inline void exp_numbers(const double* from, size_t n, double* to) {
-    run([&](auto lanes) __attribute__((always_inline)) {
+    run([&](auto lanes) MATSCORE_ALWAYS {
         Lanes<lanes> x;
         for (size_t i = 0; i < n; i += lanes) {
             const size_t some = std::min<size_t>(lanes, n - i) * sizeof(double);

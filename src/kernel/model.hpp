@@ -16,45 +16,42 @@ struct Decision {
 };
 
 inline bool has_missing(Matrix features, size_t row) {
-    for (size_t f = 0; f < features.n_rows; ++f)
-        if (std::isnan(features.row(f)[row])) return true;
-    return false;
+    const std::vector<double> x = column(features, row);
+    return std::any_of(x.begin(), x.end(), [](double value) { return std::isnan(value); });
 }
 
-// The highest and second score of some rows and the first category of the highest; `odd` is NaN
+// The highest and second score of a tile's rows and the first category of the highest; `odd` is NaN
 // where a score is not finite. A NaN score never wins.
 struct Bests {
-    std::vector<double> highest, second, best, odd;
+    double highest[tile_rows], second[tile_rows], best[tile_rows], odd[tile_rows];
 
-    explicit Bests(size_t n)
-        : highest(n, -std::numeric_limits<double>::infinity()), second(highest), best(n, -1.0), odd(n, 0.0) {}
-    void add(size_t row, size_t category, size_t n, const double* scores) {
-        run([&](auto lanes) __attribute__((always_inline)) {
+    Bests() {
+        std::fill_n(highest, tile_rows, -std::numeric_limits<double>::infinity());
+        std::fill_n(second, tile_rows, -std::numeric_limits<double>::infinity());
+        std::fill_n(best, tile_rows, -1.0);
+        std::fill_n(odd, tile_rows, 0.0);
+    }
+    void add(const Part& part) {
+        run([&](auto lanes) MATSCORE_ALWAYS {
             for (size_t i = 0; i < tile_rows; i += lanes) {
                 Lanes<lanes> score, top, next, first, mark;
-                load(top, highest.data() + row + i);
-                load(next, second.data() + row + i);
-                load(first, best.data() + row + i);
-                load(mark, odd.data() + row + i);
-                for (size_t c = 0; c < n; ++c) {
-                    load(score, scores + c * tile_rows + i);
+                load(top, highest + i), load(next, second + i), load(first, best + i), load(mark, odd + i);
+                for (size_t c = 0; c < part.n_categories; ++c) {
+                    load(score, part.scores + c * tile_rows + i);
                     const auto wins = score > top;  // an equal one does not: the first stays
                     const Lanes<lanes> other = wins ? top : score;
                     next = other > next ? other : next;
                     top = wins ? score : top;
-                    first = wins ? static_cast<double>(category + c) - Lanes<lanes>{} : first;
+                    first = wins ? static_cast<double>(part.category + c) - Lanes<lanes>{} : first;
                     mark += score - score;
                 }
-                store(highest.data() + row + i, top);
-                store(second.data() + row + i, next);
-                store(best.data() + row + i, first);
-                store(odd.data() + row + i, mark);
+                store(highest + i, top), store(second + i, next), store(best + i, first), store(odd + i, mark);
             }
         });
     }
 };
 
-// Weights (n_categories, n_features), held once for all threads, and an intercept.
+// Weights (n_categories, n_features) and an intercept, packed once for all threads.
 class Model {
   public:
     // Weights of shape (n_features, n_categories); an intercept, if any, of as many as categories.
@@ -68,33 +65,20 @@ class Model {
     }
     size_t n_features() const { return n_features_; }
     size_t n_categories() const { return added_.size(); }
-    Matrix weights() const { return {packed_.data(), added_.size(), n_features_}; }
-
-    // Scores (n_categories, n_rows) of features (n_features, n_rows).
-    void multiply(Matrix features, double* scores) const {
-        visit(features, [&](const Tiles& x, size_t start) {
-            multiply_tiles(x, weights(), added_.data(), [&](size_t row, size_t height, size_t c, size_t n, const double* some) {
-                put(some, height, n, scores + c * features.n_columns + start + row, features.n_columns);
-            });
-        });
-    }
 
     // Scores rows and decides; `scores` is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
         std::vector<size_t> close;  // rows whose highest score may tie
         visit(features, [&](const Tiles& x, size_t start) {
-            Bests bests(x.largest.size());
-            multiply_tiles(x, weights(), added_.data(), [&](size_t row, size_t height, size_t c, size_t n, const double* some) {
-                bests.add(row, c, n, some);
-                if (scores != nullptr)
-                    put(some, height, n, scores + c * features.n_columns + start + row, features.n_columns);
-            });
+            std::vector<Bests> bests(x.largest.size() / tile_rows);
+            multiply_block(x, start, features, scores, [&](const Part& part) { bests[part.row / tile_rows].add(part); });
             for (size_t i = 0; i < x.n_rows; ++i) {
                 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-                const size_t row = start + i;
-                const bool odd = std::isnan(bests.odd[i]), missing = odd && has_missing(features, row);
-                to.best[row] = missing ? -1 : static_cast<int64_t>(bests.best[i]);
-                to.margin[row] = missing || n_categories() == 1 ? nan : bests.highest[i] - bests.second[i];
+                const Bests& found = bests[i / tile_rows];
+                const size_t row = start + i, at = i % tile_rows;
+                const bool odd = std::isnan(found.odd[at]), missing = odd && has_missing(features, row);
+                to.best[row] = missing ? -1 : static_cast<int64_t>(found.best[at]);
+                to.margin[row] = missing || n_categories() == 1 ? nan : found.highest[at] - found.second[at];
                 to.tied[row] = false;
                 to.overflow[row] = odd && !missing;
                 if (!odd && to.margin[row] <= reach(x.largest[i])) close.push_back(row);
@@ -108,9 +92,8 @@ class Model {
     template <class Act>
     void rank_rows(Matrix features, Matrix scores, size_t k, const Act& act) const {
         std::vector<Candidate> left;
-        std::vector<double> x(n_features_);
         for (size_t row = 0; row < features.n_columns; ++row) {
-            for (size_t f = 0; f < n_features_; ++f) x[f] = features.row(f)[row];
+            const std::vector<double> x = column(features, row);
             left.clear();
             for (size_t c = 0; c < n_categories(); ++c)
                 if (scores.row(c)[row] > -std::numeric_limits<double>::infinity())
@@ -142,8 +125,14 @@ class Model {
             act(x, start);
         }
     }
-    static void put(const double* some, size_t height, size_t n, double* to, size_t step) {
-        for (size_t c = 0; c < n; ++c) std::copy_n(some + c * tile_rows, height, to + c * step);
+    // Calls act(part) for all parts of the block, which are stored, too, if `scores` is not null.
+    template <class Act>
+    void multiply_block(const Tiles& x, size_t start, Matrix features, double* scores, const Act& act) const {
+        multiply_tiles(x, {packed_.data(), n_categories(), n_features_}, added_.data(), [&](const Part& part) {
+            for (size_t c = 0; scores != nullptr && c < part.n_categories; ++c)
+                std::copy_n(&part.at(c, 0), part.n_rows, scores + (part.category + c) * features.n_columns + start + part.row);
+            act(part);
+        });
     }
     // What is no further below a row's highest score may tie with it.
     double reach(double largest) const { return widest_tie(n_features_, largest, heaviest_, heaviest_added_); }
@@ -158,7 +147,7 @@ class Model {
             for (size_t f = 0; f < n_features_; ++f)
                 for (size_t i = 0; i < n; ++i) some[f * n + i] = features.row(f)[close[start + i]];
             const Matrix rows{some.data(), n_features_, n};
-            multiply(rows, scores.data());
+            visit(rows, [&](const Tiles& x, size_t) { multiply_block(x, 0, rows, scores.data(), [](const Part&) {}); });
             rank_rows(rows, {scores.data(), n_categories(), n}, 1, [&](size_t i, const std::vector<Candidate>& left) {
                 const size_t row = close[start + i];
                 to.best[row] = left[0].place;

@@ -28,12 +28,15 @@ struct Matrix {
     const double* row(size_t i) const { return data + i * n_columns; }
 };
 
+inline std::vector<double> column(Matrix matrix, size_t j) {
+    std::vector<double> values(matrix.n_rows);
+    for (size_t i = 0; i < values.size(); ++i) values[i] = matrix.row(i)[j];
+    return values;
+}
+
 inline double find_largest(const double* values, size_t n) {
     double largest = 0.0;
-    for (size_t i = 0; i < n; ++i) {
-        const double size = std::fabs(values[i]);
-        largest = size > largest ? size : largest;  // passes over NaN
-    }
+    for (size_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(values[i]));  // passes over NaN
     return largest;
 }
 
@@ -43,26 +46,23 @@ struct Tiles {
     size_t n_features, n_rows = 0;
     std::vector<double> values{}, largest{};  // largest: the size of each row's largest feature
 
-    static size_t round_up(size_t n) { return (n + tile_rows - 1) / tile_rows * tile_rows; }
     // Takes rows `start` up to start + n of features (n_features, n_rows).
     void take(Matrix features, size_t start, size_t n) {
         n_rows = n;
-        values.resize(n_features * round_up(n));
-        largest.assign(round_up(n), 0.0);
-        for (size_t f = 0; f < n_features; ++f) {
-            const double* from = features.row(f) + start;
+        largest.assign((n + tile_rows - 1) / tile_rows * tile_rows, 0.0);
+        values.resize(n_features * largest.size());
+        for (size_t f = 0; f < n_features; ++f)
             for (size_t row = 0; row < n; row += tile_rows) {
-                double* to = values.data() + row * n_features + f * tile_rows;
-                double* most = largest.data() + row;
                 const size_t height = std::min(tile_rows, n - row);
-                if (height < tile_rows) std::fill_n(to, tile_rows, 0.0);
-                std::copy_n(from + row, height, to);
-                for (size_t i = 0; i < tile_rows; ++i) most[i] = std::fabs(to[i]) > most[i] ? std::fabs(to[i]) : most[i];
+                double* to = &at(f, row);
+                std::copy_n(features.row(f) + start + row, height, to);
+                std::fill_n(to + height, tile_rows - height, 0.0);
+                for (size_t i = 0; i < tile_rows; ++i)
+                    largest[row + i] = std::max(largest[row + i], std::fabs(to[i]));  // passes over NaN
             }
-        }
     }
-    size_t at(size_t feature, size_t row) const {
-        return row / tile_rows * tile_rows * n_features + feature * tile_rows + row % tile_rows;
+    double& at(size_t feature, size_t row) {
+        return values[row / tile_rows * tile_rows * n_features + feature * tile_rows + row % tile_rows];
     }
 };
 
@@ -85,7 +85,7 @@ MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], si
 // row. A chain that is cut where the first cache is full goes on from what was stored: exactly.
 inline void run_tile(const double* x, const double* weights, size_t n_features, size_t n, const double* added,
                      double* scores) {
-    run([&](auto lanes) __attribute__((always_inline)) {
+    run([&](auto lanes) MATSCORE_ALWAYS {
         constexpr size_t most = 128;
         std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
         for (size_t f = 0; f < n_features; f += most)
@@ -100,17 +100,23 @@ inline void run_tile(const double* x, const double* weights, size_t n_features, 
     });
 }
 
-// Multiplies tiles and weights (n_categories, n_features): calls after(first row, rows, first
-// category, categories, scores (categories, 24)) for scores that are in the first cache.
-template <class After>
-void multiply_tiles(const Tiles& x, Matrix weights, const double* added, const After& after) {
+// Some categories' scores of some rows, in the first cache: (categories, 24).
+struct Part {
+    size_t row, n_rows, category, n_categories;
+    double* scores;
+    double& at(size_t c, size_t i) const { return scores[c * tile_rows + i]; }
+};
+
+// Multiplies tiles and weights (n_categories, n_features), calls act(part) for every part.
+template <class Act>
+void multiply_tiles(const Tiles& x, Matrix weights, const double* added, const Act& act) {
     alignas(64) double scores[group_size * tile_rows];
     for (size_t c = 0; c < weights.n_rows; c += group_size)
         for (size_t row = 0; row < x.n_rows; row += tile_rows) {
             const size_t n = std::min(group_size, weights.n_rows - c);
             run_tile(x.values.data() + row * x.n_features, weights.row(c), x.n_features, n,
                      added == nullptr ? nullptr : added + c, scores);
-            after(row, std::min(tile_rows, x.n_rows - row), c, n, scores);
+            act(Part{row, std::min(tile_rows, x.n_rows - row), c, n, scores});
         }
 }
 
@@ -124,7 +130,7 @@ inline double rounding_unit(size_t n_features) {
 // The sum of the sizes of a score's terms, in eight chains on every processor.
 inline double add_sizes(const double* x, const double* w, size_t n) {
     double sums[8] = {};
-    run([&](auto lanes) __attribute__((always_inline)) {
+    run([&](auto lanes) MATSCORE_ALWAYS {
         Lanes<lanes> parts[8 / lanes] = {}, a, b;
         size_t f = 0;
         for (; f + 8 <= n; f += 8)

@@ -119,6 +119,54 @@ class Items {
     std::vector<ItemBlock> blocks_;
 };
 
+// Users `first` up to first + n of features (n_features, n_users) and their norms, 1 for the product.
+struct Users {
+    Tiles tiles;
+    std::vector<double> norms;
+
+    Users(const Items& items, Matrix features, size_t first, size_t n) : tiles{items.n_features()} {
+        tiles.take(features, first, n);
+        norms.assign(tiles.largest.size(), 1.0);
+        for (size_t u = 0; items.cosine() && u < n; ++u) {
+            std::vector<double> user = row(u);
+            norms[u] = scale_to_norm(user.data(), user.size());
+            for (size_t f = 0; f < user.size(); ++f) tiles.at(f, u) = user[f];
+        }
+    }
+    std::vector<double> row(size_t user) {
+        std::vector<double> values(tiles.n_features);
+        for (size_t f = 0; f < values.size(); ++f) values[f] = tiles.at(f, user);
+        return values;
+    }
+    // Calls act(block, its rows, part) for all scores.
+    template <class Act>
+    void visit(const Items& items, const Act& act) const {
+        std::vector<double> room;
+        for (const ItemBlock& block : items.blocks()) {
+            const Matrix rows = items.rows(block, room);
+            multiply_tiles(tiles, rows, nullptr, [&](const Part& part) {
+                for (size_t c = 0; items.cosine() && c < part.n_categories; ++c)
+                    for (size_t i = 0; i < tile_rows; ++i) {  // NaN where a norm is 0
+                        const double cosine = part.at(c, i) / (norms[part.row + i] * block.norms[part.category + c]);
+                        part.at(c, i) = std::clamp(cosine, -1.0, 1.0);
+                    }
+                act(block, rows, part);
+            });
+        }
+    }
+};
+
+// The scores of all items for each user, (n_users, n_items); NaN where there is none.
+inline void score_items(const Items& items, Matrix features, double* to) {
+    Users(items, features, 0, features.n_columns).visit(items, [&](const ItemBlock& block, Matrix, const Part& part) {
+        for (size_t c = 0; c < part.n_categories; ++c)
+            block.visit_copies(part.category + c, [&](size_t copy) {
+                for (size_t i = 0; i < part.n_rows; ++i)
+                    to[(part.row + i) * items.size() + block.first + copy] = part.at(c, i);
+            });
+    });
+}
+
 // What is left out: the items of user u are items[starts[u]..starts[u + 1]], sorted.
 struct Excluded {
     std::vector<int64_t> starts, items;
@@ -128,61 +176,12 @@ struct Excluded {
     }
 };
 
-// Users `first` up to first + n of features (n_features, n_users), scored with all items.
-class Users {
-  public:
-    Users(const Items& items, Matrix features, size_t first, size_t n)
-        : items_(items), tiles_{items.n_features()}, norms_(Tiles::round_up(n), 1.0) {
-        tiles_.take(features, first, n);
-        for (size_t u = 0; items.cosine() && u < n; ++u) {
-            std::vector<double> user = row(u);
-            norms_[u] = scale_to_norm(user.data(), user.size());
-            for (size_t f = 0; f < user.size(); ++f) tiles_.values[tiles_.at(f, u)] = user[f];
-        }
-    }
-    const Tiles& tiles() const { return tiles_; }
-    std::vector<double> row(size_t user) const {
-        std::vector<double> values(tiles_.n_features);
-        for (size_t f = 0; f < values.size(); ++f) values[f] = tiles_.values[tiles_.at(f, user)];
-        return values;
-    }
-    double norm(size_t user) const { return norms_[user]; }
-
-    // Calls act(block, its rows, first user, users, first row, rows, scores (rows, 24)).
-    template <class Act>
-    void visit(const Act& act) const {
-        std::vector<double> room;
-        for (const ItemBlock& block : items_.blocks()) {
-            const Matrix rows = items_.rows(block, room);
-            multiply_tiles(tiles_, rows, nullptr, [&](size_t user, size_t height, size_t i, size_t n, double* scores) {
-                if (items_.cosine())
-                    for (size_t c = 0; c < n; ++c)
-                        for (size_t u = 0; u < tile_rows; ++u) {
-                            double& score = scores[c * tile_rows + u];  // NaN where a norm is 0
-                            score = std::clamp(score / (norms_[user + u] * block.norms[i + c]), -1.0, 1.0);
-                        }
-                act(block, rows, user, height, i, n, scores);
-            });
-        }
-    }
-
-  private:
-    const Items& items_;
-    Tiles tiles_;
-    std::vector<double> norms_;
+struct Wish {
+    size_t k;
+    double least;       // what a score must reach
+    size_t most_pairs;  // that are held for more than one user
+    Excluded excluded;
 };
-
-// The scores of all items for each user, (n_users, n_items); NaN where there is none.
-inline void score_items(const Items& items, Matrix features, double* to) {
-    const Users users(items, features, 0, features.n_columns);
-    users.visit([&](const ItemBlock& block, Matrix, size_t user, size_t height, size_t i, size_t n, const double* scores) {
-        for (size_t c = 0; c < n; ++c)
-            block.visit_copies(i + c, [&](size_t copy) {
-                for (size_t u = 0; u < height; ++u)
-                    to[(user + u) * items.size() + block.first + copy] = scores[c * tile_rows + u];
-            });
-    });
-}
 
 struct Recommended {
     std::vector<int64_t> counts, items, overflow;  // overflow: users whose scores do
@@ -190,56 +189,46 @@ struct Recommended {
     std::vector<uint8_t> tied;
 };
 
-struct Wish {
-    size_t k;
-    double least;         // what a score must reach
-    size_t most_pairs;    // that are held for more than one user
-    const Excluded& excluded;
-};
+// More pairs are within reach of the k-th score than are to be held for so many users.
+struct TooMany {};
 
 // One pass over the items for some users.
 class Search {
   public:
     Search(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish)
-        : items_(items), features_(features), first_(first), n_(n), wish_(wish), users_(items, features, first, n),
-          limits_(Tiles::round_up(n), std::numeric_limits<double>::infinity()), overflow_(n, false), lists_(n) {
+        : items_(items), features_(features), first_(first), wish_(wish), users_(items, features, first, n),
+          limits_(users_.norms.size(), std::numeric_limits<double>::infinity()), overflow_(n, false), lists_(n) {
         for (size_t u = 0; u < n; ++u) {
-            const double largest = users_.tiles().largest[u];
-            may_overflow_ |= !items.cosine() && !(largest * items.largest() * static_cast<double>(items.n_features()) < 0x1p1022);
+            const double largest = users_.tiles.largest[u], most = largest * items.largest();
+            may_overflow_ |= !items.cosine() && !(most * static_cast<double>(items.n_features()) < 0x1p1022);
             lists_[u].reach = items.cosine() ? 2.5 * unit_ + 4.0 * lost_
                                              : widest_tie(items.n_features(), largest, items.largest(), 0.0);
-            lists_[u].room = 4 * wish.k + 64;
-            n_held_ += lists_[u].room;
+            n_held_ += lists_[u].room = 4 * wish.k + 64;
             if (largest > 0.0) limits_[u] = wish.least;
         }
     }
 
-    // False where more pairs are within reach of the k-th score than are to be held.
-    bool run() {
-        users_.visit([&](const ItemBlock& block, Matrix rows, size_t user, size_t height, size_t i, size_t n, const double* scores) {
-            if (n_held_ > wish_.most_pairs && n_ > 1) return;
-            for (size_t c = 0; c < n; ++c)
-                for (size_t u = 0; may_overflow_ && u < height; ++u)
-                    if (!std::isfinite(scores[c * tile_rows + u])) overflow_[user + u] = true;
-            for (size_t c = 0; c < n; c += 8) {
-                const size_t stop = std::min(n, c + 8);
-                if (is_any_wanted(scores + c * tile_rows, stop - c, limits_.data() + user))
-                    for (size_t d = c; d < stop; ++d)
-                        for (size_t u = 0; u < height; ++u)
-                            if (scores[d * tile_rows + u] >= limits_[user + u])
-                                take(block, rows, user + u, i + d, scores[d * tile_rows + u]);
+    void run() {
+        users_.visit(items_, [&](const ItemBlock& block, Matrix rows, const Part& part) {
+            for (size_t c = 0; c < part.n_categories; c += 8) {
+                const Part few{part.row, part.n_rows, c, std::min<size_t>(part.n_categories - c, 8), &part.at(c, 0)};
+                if (may_overflow_) find_overflow(few);
+                if (!is_any_wanted(few)) continue;
+                for (size_t d = 0; d < few.n_categories; ++d)
+                    for (size_t i = 0; i < few.n_rows; ++i)
+                        if (few.at(d, i) >= limits_[few.row + i])
+                            take(block, rows, few.row + i, part.category + c + d, few.at(d, i));
             }
         });
-        return n_held_ <= wish_.most_pairs || n_ == 1;
     }
 
     // Appends what was found.
     void give(Recommended& to) {
-        for (size_t u = 0; u < n_; ++u) {
+        for (size_t u = 0; u < lists_.size(); ++u) {
             std::vector<Candidate>& held = lists_[u].held;
             const bool missing = has_missing(features_, first_ + u);
             // All items are alike to zeros: the first will do, and one more to see that they tie.
-            if (users_.tiles().largest[u] == 0.0 && !missing && !items_.cosine() && wish_.least <= 0.0)
+            if (users_.tiles.largest[u] == 0.0 && !missing && !items_.cosine() && wish_.least <= 0.0)
                 for (int64_t i = 0; i < static_cast<int64_t>(items_.size()) && held.size() <= wish_.k; ++i)
                     if (!wish_.excluded.has(first_ + u, i)) held.push_back({0.0, lost_, i});
             if (overflow_[u] && !missing) {
@@ -264,14 +253,14 @@ class Search {
         size_t room;
     };
 
-    static bool is_any_wanted(const double* scores, size_t n, const double* limits) {
+    bool is_any_wanted(const Part& part) const {
         bool any = false;
-        matscore::run([&](auto lanes) __attribute__((always_inline)) {
+        matscore::run([&](auto lanes) MATSCORE_ALWAYS {
             Lanes<lanes> limit, score, most = -1.0 - Lanes<lanes>{};
-            for (size_t u = 0; u < tile_rows; u += lanes) {
-                load(limit, limits + u);
-                for (size_t c = 0; c < n; ++c) {
-                    load(score, scores + c * tile_rows + u);
+            for (size_t i = 0; i < tile_rows; i += lanes) {
+                load(limit, limits_.data() + part.row + i);
+                for (size_t c = 0; c < part.n_categories; ++c) {
+                    load(score, part.scores + c * tile_rows + i);
                     const Lanes<lanes> ahead = score - limit;
                     most = ahead > most ? ahead : most;
                 }
@@ -281,30 +270,36 @@ class Search {
         return any;
     }
 
-    void take(const ItemBlock& block, Matrix rows, size_t user, size_t i, double score) {
+    void find_overflow(const Part& part) {
+        for (size_t c = 0; c < part.n_categories; ++c)
+            for (size_t i = 0; i < part.n_rows; ++i)
+                if (!std::isfinite(part.at(c, i))) overflow_[part.row + i] = true;
+    }
+
+    void take(const ItemBlock& block, Matrix rows, size_t user, size_t item, double score) {
         const std::vector<double> x = users_.row(user);
-        const size_t n = items_.n_features();
-        const double bound = items_.cosine()
-            ? add_sizes(x.data(), rows.row(i), n) / (users_.norm(user) * block.norms[i]) * unit_ + lost_
-            : bound_error(x.data(), rows.row(i), n, 0.0);
+        double bound = lost_;
+        if (items_.cosine())
+            bound += add_sizes(x.data(), rows.row(item), x.size()) / (users_.norms[user] * block.norms[item]) * unit_;
+        else
+            bound = bound_error(x.data(), rows.row(item), x.size(), 0.0);
         List& list = lists_[user];
         size_t n_taken = 0;
-        block.visit_copies(i, [&](size_t copy) {
+        block.visit_copies(item, [&](size_t copy) {
             const auto place = static_cast<int64_t>(block.first + copy);
             if (n_taken > wish_.k || wish_.excluded.has(first_ + user, place)) return;
             ++n_taken;
             list.held.push_back({score, bound, place});
             if (list.held.size() < list.room) return;
             limits_[user] = std::max(limits_[user], drop_low(list.held, wish_.k, list.reach));
-            if (2 * list.held.size() <= list.room) return;
-            n_held_ += 4 * list.held.size() - list.room;
-            list.room = 4 * list.held.size();
+            if (2 * list.held.size() > list.room) n_held_ += std::exchange(list.room, 2 * list.room);
         });
+        if (n_held_ > wish_.most_pairs && lists_.size() > 1) throw TooMany{};
     }
 
     const Items& items_;
     Matrix features_;
-    size_t first_, n_;
+    size_t first_;
     const Wish& wish_;
     Users users_;
     // For the cosine: gamma of n for the product, as much for the two norms together, and seven
@@ -320,9 +315,11 @@ class Search {
 
 // The best items for users `first` up to first + n, appended: in halves where too many pairs tie.
 inline void recommend(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish, Recommended& to) {
-    {
+    try {
         Search search(items, features, first, n, wish);
-        if (search.run()) return search.give(to);
+        search.run();
+        return search.give(to);
+    } catch (const TooMany&) {
     }
     recommend(items, features, first, n / 2, wish, to);
     recommend(items, features, first + n / 2, n - n / 2, wish, to);

@@ -528,7 +528,7 @@ class PackedWeights:
         NaN in every category for a row with a missing feature; an infinity or NaN where a step
         overflows.
         """
-        return self._model.multiply(features)
+        return self.score(features)[0]
 
     def score(self, features: Floats, *, keep: bool = True) -> tuple[Floats, Decision]:
         """Return the scores, of shape (0, n_rows) where they are not to be kept, and decide."""

@@ -88,8 +88,7 @@ void add_items(Output& out, Random& random, unsigned kind, bool cosine) {
     Items items(n_features, cosine);
     items.add({rows.data(), n_items, n_features});
     Recommended found;
-    const Excluded nothing;
-    const Wish wish{10, -std::numeric_limits<double>::infinity(), size_t{1} << 20, nothing};
+    const Wish wish{10, -std::numeric_limits<double>::infinity(), size_t{1} << 20, {}};
     recommend(items, {users.data(), n_features, n_users}, 0, n_users, wish, found);
     out.add(found.counts);
     out.add(found.items);
@@ -120,7 +119,7 @@ void add_texts(Output& out, Random& random, bool is_long) {
 }  // namespace
 
 int main(int n, char** arguments) {
-    if (n > 1) matscore::chosen_isa = matscore::find_isa(arguments[1]);
+    if (n > 1) matscore::choose(arguments[1]);
     Output out;
     Random random;
     constexpr size_t shapes[][3] = {{50, 8, 3}, {25, 130, 10}, {3, 70, 41}, {241, 3, 9}, {24, 300, 17}};

@@ -140,7 +140,7 @@ class TestSameBits:
         assert found.tobytes() == whole[np.ix_(columns, rows)].tobytes()
         model = kernel.Model(W, b)
         with ThreadPoolExecutor(4) as pool:
-            for again in pool.map(lambda _: model.multiply(X), range(8)):
+            for again in pool.map(lambda _: model.score(X)[0], range(8)):
                 assert again.tobytes() == whole.tobytes()
 
     def test_other_rows_do_not_matter(self) -> None:
