@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
-from matscore.kernel import Floats, softmax
+from matscore.kernel import Floats
 from matscore.metrics import Counts, Metrics, count_rows, no_counts
+from matscore.score import softmax
 
 NAMES = ("a", "b", "c", "d", "e")
 Ints = NDArray[np.int64]

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.kernel import Floats, PackedWeights, Ranking, softmax
+from matscore.kernel import Floats, PackedWeights, Ranking
 from matscore.matrix import Model
 from matscore.plan import Plan, PlanOptions, Side, make_plan
-from matscore.score import Scored, ScoreOptions, make_model, score_rows
+from matscore.score import Scored, ScoreOptions, make_model, score_rows, softmax
 
 MODEL = Model(np.array([[1.1, 0.4, 0.1], [0.2, 0.5, 1.2]]), None, ("a", "b", "c"))
 FILMS = np.array([[5.0, 1.0, 4.0], [2.0, 5.0, 4.0]])

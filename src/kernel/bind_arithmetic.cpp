@@ -1,4 +1,4 @@
-// The arithmetic half of the extension module: shapes are checked here, and the interpreter's lock
+// The extension module, its arithmetic half: shapes are checked here, and the interpreter's lock
 // is released while numbers are computed. A result is cast once it is taken again.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -110,14 +110,6 @@ Array<double> take_powers(Table values) {
     return powers;
 }
 
-Array<double> make_probabilities(Table scores) {
-    expect(scores.shape(0) > 0, "there are no categories");
-    const auto probabilities = make<double>({scores.shape(0), scores.shape(1)});
-    const nb::gil_scoped_release unlocked;
-    find_probabilities(view(scores), probabilities.data());
-    return probabilities;
-}
-
 Excluded take_excluded(const std::optional<Places>& starts, const std::optional<Places>& items, size_t n_users) {
     if (!starts || !items) return {};
     Excluded excluded{{starts->data(), starts->data() + starts->size()}, {items->data(), items->data() + items->size()}};
@@ -175,10 +167,14 @@ void add_items(Items& items, Table rows) {
 }  // namespace
 }  // namespace matscore
 
-void bind_arithmetic(nb::module_& m) {
+void bind_text(nb::module_& m);
+
+NB_MODULE(_kernel, m) {
     using namespace matscore;
+    m.doc() = "The compiled kernel of matscore; matscore.kernel is what the program imports.";
+    nb::set_leak_warnings(false);  // what lives until the process ends is no fault
+    bind_text(m);
     m.def("exp", &take_powers, "values"_a);
-    m.def("softmax", &make_probabilities, "scores"_a);
     m.def("rounding_unit", &rounding_unit, "n_features"_a);
     m.def("use", &choose, "instruction_set"_a);
     m.def("instruction_sets", [] {

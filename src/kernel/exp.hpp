@@ -1,10 +1,11 @@
 // The exponential function by definition, so that probabilities have the same bits everywhere.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
-#include "product.hpp"
+#include "vectors.hpp"
 
 namespace matscore {
 
@@ -53,32 +54,6 @@ inline void exp_numbers(const double* from, size_t n, double* to) {
             std::memcpy(to + i, &x, some);
         }
     });
-}
-
-// Probabilities of scores, both (n_categories, n_rows): the softmax, shifted by the highest score so
-// that it cannot overflow, its sum in the categories' order; the logistic function for a single
-// category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1). NaN for NaN.
-inline void find_probabilities(Matrix scores, double* to) {
-    const size_t n_rows = scores.n_columns, block = 240;
-    std::vector<double> highest(block), total(block);
-    for (size_t start = 0; start < n_rows; start += block) {
-        const size_t n = std::min(block, n_rows - start);
-        const auto visit = [&](const auto& act) {  // act(row, score, its probability)
-            for (size_t c = 0; c < scores.n_rows; ++c)
-                for (size_t i = 0; i < n; ++i) act(i, scores.row(c)[start + i], to[c * n_rows + start + i]);
-        };
-        const bool alone = scores.n_rows == 1;
-        std::copy_n(scores.row(0) + start, n, highest.data());
-        std::fill_n(total.data(), n, alone ? 1.0 : 0.0);
-        visit([&](size_t i, double score, double&) { highest[i] = std::max(highest[i], score); });
-        visit([&](size_t i, double score, double& power) { power = alone ? -std::fabs(score) : score - highest[i]; });
-        for (size_t c = 0; c < scores.n_rows; ++c) {
-            double* powers = to + c * n_rows + start;
-            exp_numbers(powers, n, powers);
-        }
-        visit([&](size_t i, double, double& power) { total[i] += power; });
-        visit([&](size_t i, double score, double& power) { power = (alone && score >= 0.0 ? 1.0 : power) / total[i]; });
-    }
 }
 
 }  // namespace matscore

@@ -66,12 +66,15 @@ class Model {
     size_t n_features() const { return n_features_; }
     size_t n_categories() const { return added_.size(); }
 
-    // Scores rows and decides; `scores` is null where only that is wanted.
+    // Scores rows and decides; `scores` (n_categories, n_rows) is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
         std::vector<size_t> close;  // rows whose highest score may tie
-        visit(features, [&](const Tiles& x, size_t start) {
-            std::vector<Bests> bests(x.largest.size() / tile_rows);
-            multiply_block(x, start, features, scores, [&](const Part& part) { bests[part.row / tile_rows].add(part); });
+        std::vector<Bests> bests;
+        const auto add = [&](const Part& part) {
+            bests.resize(std::max(bests.size(), part.row / tile_rows + 1));
+            bests[part.row / tile_rows].add(part);
+        };
+        visit(features, scores, add, [&](const Tiles& x, size_t start) {
             for (size_t i = 0; i < x.n_rows; ++i) {
                 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
                 const Bests& found = bests[i / tile_rows];
@@ -83,6 +86,7 @@ class Model {
                 to.overflow[row] = odd && !missing;
                 if (!odd && to.margin[row] <= reach(x.largest[i])) close.push_back(row);
             }
+            bests.clear();
         });
         settle(features, close, to);
     }
@@ -115,24 +119,22 @@ class Model {
     }
 
   private:
-    // Calls act(rows in tiles, first row) for blocks of rows that fit the second cache.
-    template <class Act>
-    void visit(Matrix features, const Act& act) const {
+    // Calls act(part) for each part of a block of rows that fits the second cache, then done(rows,
+    // first row). The scores are stored, too, if `scores` is not null.
+    template <class Act, class Done>
+    void visit(Matrix features, double* scores, const Act& act, const Done& done) const {
         Tiles x{n_features_};
-        const size_t most = std::clamp<size_t>(65536 / std::max<size_t>(n_features_, 1), tile_rows, 4096) / tile_rows * tile_rows;
-        for (size_t start = 0; start < features.n_columns; start += most) {
-            x.take(features, start, std::min(most, features.n_columns - start));
-            act(x, start);
+        const size_t n = features.n_columns, fit = 65536 / std::max<size_t>(n_features_, 1);
+        const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 170) * tile_rows;
+        for (size_t start = 0; start < n; start += most) {
+            x.take(features, start, std::min(most, n - start));
+            multiply_tiles(x, {packed_.data(), n_categories(), n_features_}, added_.data(), [&](const Part& part) {
+                for (size_t c = 0; scores != nullptr && c < part.n_categories; ++c)
+                    std::copy_n(&part.at(c, 0), part.n_rows, scores + (part.category + c) * n + start + part.row);
+                act(part);
+            });
+            done(x, start);
         }
-    }
-    // Calls act(part) for all parts of the block, which are stored, too, if `scores` is not null.
-    template <class Act>
-    void multiply_block(const Tiles& x, size_t start, Matrix features, double* scores, const Act& act) const {
-        multiply_tiles(x, {packed_.data(), n_categories(), n_features_}, added_.data(), [&](const Part& part) {
-            for (size_t c = 0; scores != nullptr && c < part.n_categories; ++c)
-                std::copy_n(&part.at(c, 0), part.n_rows, scores + (part.category + c) * features.n_columns + start + part.row);
-            act(part);
-        });
     }
     // What is no further below a row's highest score may tie with it.
     double reach(double largest) const { return widest_tie(n_features_, largest, heaviest_, heaviest_added_); }
@@ -147,7 +149,7 @@ class Model {
             for (size_t f = 0; f < n_features_; ++f)
                 for (size_t i = 0; i < n; ++i) some[f * n + i] = features.row(f)[close[start + i]];
             const Matrix rows{some.data(), n_features_, n};
-            visit(rows, [&](const Tiles& x, size_t) { multiply_block(x, 0, rows, scores.data(), [](const Part&) {}); });
+            visit(rows, scores.data(), [](const Part&) {}, [](const Tiles&, size_t) {});
             rank_rows(rows, {scores.data(), n_categories(), n}, 1, [&](size_t i, const std::vector<Candidate>& left) {
                 const size_t row = close[start + i];
                 to.best[row] = left[0].place;

@@ -16,10 +16,6 @@ struct Candidate {
     bool tied = false;  // at a rank so far it was tied with the highest
 };
 
-inline bool is_tie(const Candidate& higher, const Candidate& lower) {
-    return higher.score - lower.score <= higher.bound + lower.bound;
-}
-
 inline bool is_higher(const Candidate& a, const Candidate& b) {
     return a.score != b.score ? a.score > b.score : a.place < b.place;
 }
@@ -58,7 +54,7 @@ inline void rank(std::vector<Candidate>& left, size_t k) {
         auto chosen = start;
         const Candidate highest = *start;
         for (auto it = start + 1; it != stop; ++it) {
-            if (!is_tie(highest, *it)) continue;
+            if (!(highest.score - it->score <= highest.bound + it->bound)) continue;
             it->tied = start->tied = true;
             if (it->place < chosen->place) chosen = it;
         }

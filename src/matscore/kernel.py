@@ -42,7 +42,6 @@ __all__ = [
     "open_unnamed",
     "parse",
     "read_number",
-    "softmax",
     "write_number",
     "write_rows",
 ]
@@ -585,32 +584,6 @@ class PackedWeights:
 def exp(values: Floats) -> Floats:
     """Return powers of e of a matrix, within an ulp, with the same bits on every processor."""
     return _kernel.exp(values)
-
-
-def softmax(scores: Floats) -> Floats:
-    """Turn scores into probabilities, with the same bits on every processor.
-
-    The softmax, shifted by the highest score so that it cannot overflow; the logistic function for
-    a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_categories, n_rows), float64
-        Scores.
-
-    Returns
-    -------
-    ndarray of shape (n_categories, n_rows), float64
-        Probabilities; NaN where the scores are NaN.
-
-    Examples
-    --------
-    >>> softmax(np.array([[0.0, 1000.0], [0.0, 0.0]])).tolist()
-    [[0.5, 1.0], [0.5, 0.0]]
-    >>> softmax(np.array([[0.0, -1000.0]])).tolist()
-    [[0.5, 0.0]]
-    """
-    return _kernel.softmax(scores)
 
 
 class Exclusions(NamedTuple):

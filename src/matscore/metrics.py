@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.exact import exact_total, round_total
-from matscore.kernel import Floats, exp, softmax
+from matscore.kernel import Floats, exp
+from matscore.score import softmax
 
 N_TENTHS = 10
 _EDGES = np.arange(1, N_TENTHS) / N_TENTHS

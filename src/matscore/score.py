@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import UsageError
-from matscore.kernel import Decision, Floats, Ranking, softmax
+from matscore.kernel import Decision, Floats, Ranking, exp
 from matscore.matrix import Model
 from matscore.plan import Plan
 
@@ -213,3 +213,39 @@ def score_rows(
     elif len(model.categories) == 1:
         best[:] = -1
     return Scored(scores, probabilities, decision, stacked)
+
+
+# Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
+@np.errstate(over="ignore", invalid="ignore")
+def softmax(scores: Floats) -> Floats:
+    """Turn scores into probabilities.
+
+    The softmax, shifted by the highest score so that it cannot overflow; the logistic function for
+    a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_categories, n_rows), float64
+        Scores.
+
+    Returns
+    -------
+    ndarray of shape (n_categories, n_rows), float64
+        Probabilities; NaN where the scores are NaN.
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 1000.0], [0.0, 0.0]])).tolist()
+    [[0.5, 1.0], [0.5, 0.0]]
+    >>> softmax(np.array([[0.0, -1000.0]])).tolist()
+    [[0.5, 0.0]]
+    """
+    if len(scores) == 1:
+        shrunk = exp(-np.abs(scores))
+        return np.where(scores >= 0, 1.0, shrunk) / (1.0 + shrunk)
+    powers = exp(scores - scores.max(axis=0))
+    total = np.zeros(scores.shape[1])
+    for row in powers:  # a fixed order of addition, so that the bits do not depend on the chunk
+        total += row
+    probabilities: Floats = powers / total
+    return probabilities

@@ -1,4 +1,4 @@
-// Writes the bytes of a fixed set of products, decisions, probabilities, best items, parses and prints: the same on
+// Writes the bytes of a fixed set of products, decisions, powers, best items, parses and prints: the same on
 // every processor and with every compiler. processors.sh builds it and compares the checksums.
 //
 //   checksum [instruction set] | sha256sum
@@ -63,7 +63,7 @@ void add_scores(Output& out, Random& random, unsigned kind, size_t n_rows, size_
     using namespace matscore;
     const auto x = random.numbers(kind, n_features * n_rows), w = random.numbers(kind, n_features * n_categories);
     const auto b = random.numbers(kind, n_categories);
-    std::vector<double> scores(n_rows * n_categories), margin(n_rows), bounds, chances(scores), row(n_features);
+    std::vector<double> scores(n_rows * n_categories), margin(n_rows), bounds, powers(scores), row(n_features);
     std::vector<int64_t> best(n_rows);
     const auto flags = std::make_unique<bool[]>(2 * n_rows);
     const Model model({w.data(), n_features, n_categories}, b.data());
@@ -72,11 +72,11 @@ void add_scores(Output& out, Random& random, unsigned kind, size_t n_rows, size_
         for (size_t f = 0; f < n_features; ++f) row[f] = x[f * n_rows];
         bounds.push_back(model.bound(row.data(), c));
     }
-    find_probabilities({scores.data(), n_categories, n_rows}, chances.data());
+    exp_numbers(scores.data(), scores.size(), powers.data());
     out.add_numbers(scores);
     out.add_numbers(margin);
     out.add_numbers(bounds);
-    out.add_numbers(chances);
+    out.add_numbers(powers);
     out.add(best);
     out.add(flags.get(), 2 * n_rows);
 }
