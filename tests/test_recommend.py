@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from matscore.kernel import Floats, Items, Recommended, error_bound, multiply
+from matscore.kernel import Floats, Items, PackedWeights, Recommended
 from matscore.options import Metric
 from tests.kernel.test_top import draw_matrix, search_all
 
@@ -77,7 +77,7 @@ class TestTies:
         U, V = draw_matrix(rng, kind, 25, 6), draw_matrix(rng, kind, 3000, 6)
         order = rng.permutation(3000)
         one, other = recommend(U, V, 10), recommend(U, V[order], 10)
-        error = error_bound(np.ascontiguousarray(U.T), V.T).max()
+        error = PackedWeights(V.T).error_bound(U.T).max()
         np.testing.assert_allclose(one.scores, other.scores, rtol=0, atol=4 * error)
         clear = np.repeat(~(one.tied | other.tied).reshape(25, 10).any(axis=1), 10)
         assert (one.items[clear] == order[other.items[clear]]).all()
@@ -90,7 +90,7 @@ class TestBits:
     def test_scores_are_those_of_classify(self, d: int) -> None:
         rng = rng_of(d)
         U, V = rng.normal(size=(70, d)) * 10.0 ** rng.integers(-3, 3, d), rng.normal(size=(300, d))
-        scores = multiply(np.ascontiguousarray(U.T), np.ascontiguousarray(V.T)).T
+        scores = PackedWeights(V.T).multiply(U.T).T
         assert (hold(V).score(np.ascontiguousarray(U.T)) == scores).all()
         found = recommend(U, V, 300)
         user = np.repeat(np.arange(70), 300)

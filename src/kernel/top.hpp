@@ -1,17 +1,30 @@
-// The best items for each user: a tile of scores is looked at while it is in the first cache, and of
-// each user only the pairs are kept that can still be among the first k.
+// The best items for each user: scores are looked at while they are in the first cache, and of each
+// user only the pairs are kept that can still be among the first k.
 #pragma once
 
-#include <memory>
+#include <unistd.h>
+
+#include <cerrno>
 #include <numeric>
 #include <optional>
+#include <system_error>
 
-#include "ranking.hpp"
-#include "spill.hpp"
+#include "model.hpp"
 
 namespace matscore {
 
-enum class Metric { dot, cosine };
+// Calls move(fd, bytes, size, offset), which is pread or pwrite, until all numbers are moved. A
+// temporary file is read and not mapped: a mapped file's pages count as this process's memory.
+template <class Number, class Move>
+void move_numbers(int fd, Number* values, size_t n, size_t offset, const Move& move) {
+    for (size_t at = 0; at < n * sizeof(double);) {
+        const ssize_t size = move(fd, reinterpret_cast<char*>(const_cast<double*>(values)) + at,
+                                  n * sizeof(double) - at, static_cast<off_t>(offset + at));
+        if (size < 0 && errno == EINTR) continue;
+        if (size <= 0) throw std::system_error(size < 0 ? errno : EIO, std::generic_category());
+        at += static_cast<size_t>(size);
+    }
+}
 
 // A vector scaled by a power of two, so that its norm neither overflows nor underflows: its largest
 // number is from a half to one. The norm is the root of a chain of its squares.
@@ -26,20 +39,24 @@ inline double scale_to_norm(double* values, size_t n) {
     return std::sqrt(sum);
 }
 
-// Up to 1,024 items: the distinct ones in tiles of shape (n_features, 24), each with the places of
-// its copies. So a catalog full of copies costs no more than one without.
+// Up to 1,024 items, of which equal ones are held once: so a catalog full of copies costs no more
+// than one without.
 struct ItemBlock {
-    std::vector<double> tiles, norms;     // norms: NaN where there is no item, 1 for the product
-    size_t offset = 0;                    // of the tiles in the file, where they are spilled
-    std::vector<int64_t> starts, places;  // of distinct item i: places[starts[i]..starts[i + 1]]
-    size_t n_distinct() const { return starts.size() - 1; }
+    size_t first, offset;               // its first item; where rows are in the file, if there is one
+    std::vector<double> rows, norms;    // of distinct items; norms: 1 for the product
+    std::vector<uint32_t> order, starts;  // item i, distinct, is first + order[starts[i]..starts[i + 1]]
+    size_t n_distinct() const { return norms.size(); }
+    template <class Act>
+    void visit_copies(size_t distinct, const Act& act) const {
+        for (uint32_t i = starts[distinct]; i < starts[distinct + 1]; ++i) act(order[i]);
+    }
 };
 
 class Items {
   public:
-    // Tiles are held in the file that is open as `spill`, if any, and not in memory.
-    Items(size_t n_features, Metric metric, int spill = -1)
-        : n_features_(n_features), metric_(metric), spill_(spill) {}
+    // Rows are held in the file that is open as `spill`, if any, and not in memory.
+    Items(size_t n_features, bool cosine, int spill = -1)
+        : n_features_(n_features), cosine_(cosine), spill_(spill) {}
 
     // Appends rows (n, n_features), finite; the first has the place `size()`.
     void add(Matrix rows) {
@@ -48,152 +65,107 @@ class Items {
     }
     size_t size() const { return n_items_; }
     size_t n_features() const { return n_features_; }
-    Metric metric() const { return metric_; }
+    bool cosine() const { return cosine_; }
     double largest() const { return largest_; }
     const std::vector<ItemBlock>& blocks() const { return blocks_; }
-    // The tiles of a block, in `room` where they are spilled.
-    const double* tiles(const ItemBlock& block, std::vector<double>& room) const {
-        if (spill_ < 0) return block.tiles.data();
-        room.resize(block.norms.size() * n_features_);
-        read_numbers(spill_, room, block.offset);
-        return room.data();
+    // The distinct rows of a block, in `room` where they are spilled.
+    Matrix rows(const ItemBlock& block, std::vector<double>& room) const {
+        if (spill_ < 0) return {block.rows.data(), block.n_distinct(), n_features_};
+        room.resize(block.n_distinct() * n_features_);
+        move_numbers(spill_, room.data(), room.size(), block.offset, ::pread);
+        return {room.data(), block.n_distinct(), n_features_};
     }
     // The items of a block as they were added, but for the scale of the cosine: to = (n, n_features).
-    void unpack(size_t block, double* to) const {
+    void unpack(const ItemBlock& block, double* to) const {
         std::vector<double> room;
-        const ItemBlock& from = blocks_[block];
-        const double* held = tiles(from, room);
-        std::fill_n(to, count(block) * n_features_, 0.0);
-        for (size_t i = 0; i < from.n_distinct(); ++i)
-            for (auto copy = from.starts[i]; copy < from.starts[i + 1]; ++copy) {
-                const auto place = static_cast<size_t>(from.places[static_cast<size_t>(copy)]) - firsts_[block];
-                const double* tile = held + i / tile_rows * tile_rows * n_features_ + i % tile_rows;
-                for (size_t f = 0; f < n_features_; ++f) to[place * n_features_ + f] = tile[f * tile_rows];
-            }
-    }
-    // Items of a block.
-    size_t count(size_t block) const {
-        return (block + 1 < firsts_.size() ? firsts_[block + 1] : n_items_) - firsts_[block];
+        const Matrix held = rows(block, room);
+        for (size_t i = 0; i < block.n_distinct(); ++i)
+            block.visit_copies(i, [&](size_t copy) { std::copy_n(held.row(i), n_features_, to + copy * n_features_); });
     }
 
   private:
     void add_block(Matrix rows) {
-        const size_t n_bytes = n_features_ * sizeof(double);
-        std::vector<double> values(rows.data, rows.data + rows.n_rows * n_features_), norms(rows.n_rows, 1.0);
-        std::vector<size_t> order;
-        for (size_t i = 0; i < rows.n_rows; ++i) {
-            if (metric_ == Metric::cosine) norms[i] = scale_to_norm(values.data() + i * n_features_, n_features_);
-            if (norms[i] > 0.0) order.push_back(i);  // zeros have no cosine
-        }
+        std::vector<double> values(rows.data, rows.row(rows.n_rows));
+        const auto at = [&](size_t i) { return values.data() + i * n_features_; };
+        ItemBlock block{n_items_, n_spilled_, {}, {}, std::vector<uint32_t>(rows.n_rows), {}};
+        std::vector<double> norms(rows.n_rows, 1.0);
+        for (size_t i = 0; cosine_ && i < rows.n_rows; ++i) norms[i] = scale_to_norm(at(i), n_features_);
         largest_ = std::max(largest_, find_largest(values.data(), values.size()));
-        const auto compare = [&](size_t a, size_t b) {
-            return std::memcmp(values.data() + a * n_features_, values.data() + b * n_features_, n_bytes);
-        };
-        std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return compare(a, b) < 0; });
-        ItemBlock block;
-        std::vector<size_t> distinct;
-        for (size_t i = 0; i < order.size(); ++i) {
-            if (i == 0 || compare(order[i - 1], order[i]) != 0) {
-                block.starts.push_back(static_cast<int64_t>(i));
-                distinct.push_back(order[i]);
-            }
-            block.places.push_back(static_cast<int64_t>(n_items_ + order[i]));
+        const auto compare = [&](size_t a, size_t b) { return std::memcmp(at(a), at(b), n_features_ * sizeof(double)); };
+        std::iota(block.order.begin(), block.order.end(), 0u);
+        std::stable_sort(block.order.begin(), block.order.end(), [&](size_t a, size_t b) { return compare(a, b) < 0; });
+        for (uint32_t i = 0; i < rows.n_rows; ++i) {
+            if (i > 0 && compare(block.order[i - 1], block.order[i]) == 0) continue;
+            block.starts.push_back(i);
+            block.norms.push_back(norms[block.order[i]]);
+            block.rows.insert(block.rows.end(), at(block.order[i]), at(block.order[i]) + n_features_);
         }
-        block.starts.push_back(static_cast<int64_t>(order.size()));
-        const size_t n_tiles = (distinct.size() + tile_rows - 1) / tile_rows;
-        block.tiles.assign(n_tiles * tile_rows * n_features_, 0.0);
-        block.norms.assign(n_tiles * tile_rows, std::numeric_limits<double>::quiet_NaN());
-        for (size_t i = 0; i < distinct.size(); ++i) {
-            double* tile = block.tiles.data() + i / tile_rows * tile_rows * n_features_ + i % tile_rows;
-            for (size_t f = 0; f < n_features_; ++f) tile[f * tile_rows] = values[distinct[i] * n_features_ + f];
-            block.norms[i] = norms[distinct[i]];
-        }
+        block.starts.push_back(static_cast<uint32_t>(rows.n_rows));
         if (spill_ >= 0) {
-            block.offset = n_spilled_;
-            write_numbers(spill_, block.tiles, n_spilled_);
-            n_spilled_ += block.tiles.size() * sizeof(double);
-            std::vector<double>().swap(block.tiles);  // assigning {} would keep its memory
+            move_numbers(spill_, block.rows.data(), block.rows.size(), n_spilled_, ::pwrite);
+            n_spilled_ += block.rows.size() * sizeof(double);
+            block.rows = std::vector<double>();
         }
-        firsts_.push_back(n_items_);
+        block.rows.shrink_to_fit();
         n_items_ += rows.n_rows;
         blocks_.push_back(std::move(block));
     }
 
     size_t n_features_;
-    Metric metric_;
+    bool cosine_;
     int spill_;
     size_t n_items_ = 0, n_spilled_ = 0;
     double largest_ = 0.0;
     std::vector<ItemBlock> blocks_;
-    std::vector<size_t> firsts_;  // of each block
 };
 
-// More pairs are within reach of the k-th score than are to be held for so many users.
-struct TooMany {};
+// Users `first` up to first + n of features (n_features, n_users) and their norms, 1 for the product.
+struct Users {
+    Tiles tiles;
+    std::vector<double> norms;
 
-// What one user can still get. At any rank up to k the highest score left is at least the k-th
-// highest of all, and what ties with it is at most `reach` below: all under that can go.
-class Shortlist {
-  public:
-    Shortlist(size_t k, double reach) : k_(k), reach_(reach), room_(4 * k + 64) {}
-
-    double limit() const { return limit_; }
-    const std::vector<Candidate>& held() const { return held_; }
-
-    // Returns by how much room has grown.
-    size_t add(const Candidate& candidate) {
-        if (candidate.score < limit_ || is_fenced(candidate)) return 0;
-        held_.push_back(candidate);
-        if (held_.size() < room_) return 0;
-        const size_t before = room_;
-        drop_low();
-        if (2 * held_.size() > room_) drop_alike();
-        if (2 * held_.size() > room_) room_ = 4 * held_.size();
-        return room_ - before;
-    }
-
-  private:
-    void drop_low() {
-        const auto kth = held_.begin() + static_cast<std::ptrdiff_t>(k_) - 1;
-        std::nth_element(held_.begin(), kth, held_.end(),
-                         [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
-        const double low = std::nextafter(kth->score - reach_, -std::numeric_limits<double>::infinity());
-        limit_ = std::max(limit_, low);
-        std::erase_if(held_, [&](const Candidate& candidate) { return candidate.score < limit_; });
-    }
-
-    // Of pairs with one score and one bound, those after the first k + 1 never get a rank: as long
-    // as ranks are left, two before them tie with all that they tie with. The last of k is still
-    // seen to be tied.
-    void drop_alike() {
-        std::sort(held_.begin(), held_.end(), [](const Candidate& a, const Candidate& b) {
-            if (a.score != b.score) return a.score > b.score;
-            return a.bound != b.bound ? a.bound > b.bound : a.place < b.place;
-        });
-        size_t n_alike = 0, kept = 0;
-        for (size_t i = 0; i < held_.size(); ++i) {
-            const Candidate& now = held_[i];
-            const bool alike = kept > 0 && held_[kept - 1].score == now.score && held_[kept - 1].bound == now.bound;
-            n_alike = alike ? n_alike + 1 : 1;
-            if (n_alike > k_ + 1) continue;
-            held_[kept++] = now;
-            if (n_alike == k_ + 1) fence_ = now;
+    Users(const Items& items, Matrix features, size_t first, size_t n) : tiles{items.n_features()} {
+        tiles.take(features, first, n);
+        norms.assign(tiles.largest.size(), 1.0);
+        for (size_t u = 0; items.cosine() && u < n; ++u) {
+            std::vector<double> user = row(u);
+            norms[u] = scale_to_norm(user.data(), user.size());
+            for (size_t f = 0; f < user.size(); ++f) tiles.at(f, u) = user[f];
         }
-        held_.resize(kept);
     }
-
-    // The same for pairs behind the last that were found alike, before they are taken in.
-    bool is_fenced(const Candidate& candidate) const {
-        return fence_ && candidate.score <= fence_->score && candidate.bound <= fence_->bound &&
-               candidate.place > fence_->place;
+    std::vector<double> row(size_t user) {
+        std::vector<double> values(tiles.n_features);
+        for (size_t f = 0; f < values.size(); ++f) values[f] = tiles.at(f, user);
+        return values;
     }
-
-    size_t k_;
-    double reach_, limit_ = -std::numeric_limits<double>::infinity();
-    size_t room_;
-    std::vector<Candidate> held_;
-    std::optional<Candidate> fence_;
+    // Calls act(block, its rows, part) for all scores.
+    template <class Act>
+    void visit(const Items& items, const Act& act) const {
+        std::vector<double> room;
+        for (const ItemBlock& block : items.blocks()) {
+            const Matrix rows = items.rows(block, room);
+            multiply_tiles(tiles, rows, nullptr, [&](const Part& part) {
+                for (size_t c = 0; items.cosine() && c < part.n_categories; ++c)
+                    for (size_t i = 0; i < tile_rows; ++i) {  // NaN where a norm is 0
+                        const double cosine = part.at(c, i) / (norms[part.row + i] * block.norms[part.category + c]);
+                        part.at(c, i) = std::clamp(cosine, -1.0, 1.0);
+                    }
+                act(block, rows, part);
+            });
+        }
+    }
 };
+
+// The scores of all items for each user, (n_users, n_items); NaN where there is none.
+inline void score_items(const Items& items, Matrix features, double* to) {
+    Users(items, features, 0, features.n_columns).visit(items, [&](const ItemBlock& block, Matrix, const Part& part) {
+        for (size_t c = 0; c < part.n_categories; ++c)
+            block.visit_copies(part.category + c, [&](size_t copy) {
+                for (size_t i = 0; i < part.n_rows; ++i)
+                    to[(part.row + i) * items.size() + block.first + copy] = part.at(c, i);
+            });
+    });
+}
 
 // What is left out: the items of user u are items[starts[u]..starts[u + 1]], sorted.
 struct Excluded {
@@ -204,282 +176,153 @@ struct Excluded {
     }
 };
 
-// Users who are served together: features (n_features, n_users), NaN where one is missing.
-class Users {
-  public:
-    Users(Matrix features, size_t start, size_t n, const Items& items)
-        : n_(n), values_(features.n_rows * n), norms_(n, 1.0), sizes_(n, 0.0), missing_(n, false) {
-        std::vector<double> user(features.n_rows);
-        for (size_t u = 0; u < n; ++u) {
-            for (size_t f = 0; f < user.size(); ++f) user[f] = features.row(f)[start + u];
-            missing_[u] = std::any_of(user.begin(), user.end(), [](double x) { return std::isnan(x); });
-            if (missing_[u]) std::fill(user.begin(), user.end(), 0.0);
-            if (items.metric() == Metric::cosine) norms_[u] = scale_to_norm(user.data(), user.size());
-            sizes_[u] = find_largest(user.data(), user.size());
-            for (size_t f = 0; f < user.size(); ++f) values_[f * n + u] = user[f];
-        }
-    }
-    size_t size() const { return n_; }
-    Matrix features() const { return {values_.data(), values_.size() / std::max<size_t>(n_, 1), n_}; }
-    double value(size_t feature, size_t user) const { return values_[feature * n_ + user]; }
-    double norm(size_t user) const { return norms_[user]; }
-    double size_of(size_t user) const { return sizes_[user]; }  // the largest of its numbers
-    bool missing(size_t user) const { return missing_[user]; }
-
-  private:
-    size_t n_;
-    std::vector<double> values_, norms_, sizes_;
-    std::vector<bool> missing_;
+struct Wish {
+    size_t k;
+    double least;       // what a score must reach
+    size_t most_pairs;  // that are held for more than one user
+    Excluded excluded;
 };
 
-inline double divide_by_norms(double sum, double user, double item) {
-    return std::clamp(sum / (user * item), -1.0, 1.0);
-}
+struct Recommended {
+    std::vector<int64_t> counts, items, overflow;  // overflow: users whose scores do
+    std::vector<double> scores;
+    std::vector<uint8_t> tied;
+};
+
+// More pairs are within reach of the k-th score than are to be held for so many users.
+struct TooMany {};
 
 // One pass over the items for some users.
 class Search {
   public:
-    Search(const Items& items, const Users& users, size_t first_user, size_t k,
-           std::optional<double> least, const Excluded& excluded, size_t most)
-        : items_(items), users_(users), first_user_(first_user), k_(k), excluded_(excluded), panels_(users.features()),
-          least_(least.value_or(-std::numeric_limits<double>::infinity())), most_(most),
-          limits_(panels_.count() * tile_width, std::numeric_limits<double>::infinity()),
-          wary_(limits_.size(), false), overflow_(limits_.size(), false) {
-        const double n = static_cast<double>(items.n_features());
-        const bool cosine = items.metric() == Metric::cosine;
-        // For the cosine: gamma of n for the product, as much for the two norms together, and seven
-        // roundings for their roots, their product, the division and the bound's own arithmetic.
-        unit_ = rounding_unit(cosine ? 2 * items.n_features() + 7 : items.n_features());
-        lost_ = n * underflow * (cosine ? 8.0 : 1.0);
-        for (size_t u = 0; u < users.size(); ++u) {
-            const double heaviest = users.size_of(u) * items.largest();
-            double reach = 2.5 * unit_ + 4.0 * lost_;
-            if (!cosine) reach = widest_tie(items.n_features(), users.size_of(u), items.largest(), 0.0);
-            lists_.emplace_back(k, reach);
-            held_ += 4 * k + 64;
-            wary_[u] = !cosine && !(heaviest * n < 0x1p1022);
-            if (!users.missing(u) && users.size_of(u) > 0.0) set_limit(u);
+    Search(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish)
+        : items_(items), features_(features), first_(first), wish_(wish), users_(items, features, first, n),
+          limits_(users_.norms.size(), std::numeric_limits<double>::infinity()), overflow_(n, false), lists_(n) {
+        for (size_t u = 0; u < n; ++u) {
+            const double largest = users_.tiles.largest[u], most = largest * items.largest();
+            may_overflow_ |= !items.cosine() && !(most * static_cast<double>(items.n_features()) < 0x1p1022);
+            lists_[u].reach = items.cosine() ? 2.5 * unit_ + 4.0 * lost_
+                                             : widest_tie(items.n_features(), largest, items.largest(), 0.0);
+            n_held_ += lists_[u].room = 4 * wish.k + 64;
+            if (largest > 0.0) limits_[u] = wish.least;
         }
     }
 
-    template <int L>
-    MATSCORE_INLINE void run() const {
-        const_cast<Search*>(this)->visit<L>();
+    void run() {
+        users_.visit(items_, [&](const ItemBlock& block, Matrix rows, const Part& part) {
+            for (size_t c = 0; c < part.n_categories; c += 8) {
+                const Part few{part.row, part.n_rows, c, std::min<size_t>(part.n_categories - c, 8), &part.at(c, 0)};
+                if (may_overflow_) find_overflow(few);
+                if (!is_any_wanted(few)) continue;
+                for (size_t d = 0; d < few.n_categories; ++d)
+                    for (size_t i = 0; i < few.n_rows; ++i)
+                        if (few.at(d, i) >= limits_[few.row + i])
+                            take(block, rows, few.row + i, part.category + c + d, few.at(d, i));
+            }
+        });
     }
 
-    // The ranks of a user, after the pass.
-    std::vector<Rank> rank_user(size_t user) const {
-        if (overflow_[user]) return {};
-        std::vector<Candidate> candidates = lists_[user].held();
-        if (!users_.missing(user) && users_.size_of(user) == 0.0 && items_.metric() == Metric::dot && least_ <= 0.0)
-            for (int64_t i = 0; i < static_cast<int64_t>(items_.size()) && candidates.size() <= k_; ++i)
-                if (!is_excluded(user, i)) candidates.push_back({0.0, lost_, i});
-        return rank(candidates, k_);
+    // Appends what was found.
+    void give(Recommended& to) {
+        for (size_t u = 0; u < lists_.size(); ++u) {
+            std::vector<Candidate>& held = lists_[u].held;
+            const bool missing = has_missing(features_, first_ + u);
+            // All items are alike to zeros: the first will do, and one more to see that they tie.
+            if (users_.tiles.largest[u] == 0.0 && !missing && !items_.cosine() && wish_.least <= 0.0)
+                for (int64_t i = 0; i < static_cast<int64_t>(items_.size()) && held.size() <= wish_.k; ++i)
+                    if (!wish_.excluded.has(first_ + u, i)) held.push_back({0.0, lost_, i});
+            if (overflow_[u] && !missing) {
+                held.clear();
+                to.overflow.push_back(static_cast<int64_t>(first_ + u));
+            }
+            rank(held, wish_.k);
+            held.resize(std::min(held.size(), wish_.k), {});
+            to.counts.push_back(static_cast<int64_t>(held.size()));
+            for (const Candidate& candidate : held) {
+                to.items.push_back(candidate.place);
+                to.scores.push_back(candidate.score);
+                to.tied.push_back(candidate.tied);
+            }
+        }
     }
-    bool overflows(size_t user) const { return overflow_[user]; }
 
   private:
-    template <int L>
-    MATSCORE_INLINE void visit() {
-        const size_t n_features = items_.n_features();
-        double scores[tile_rows * tile_width];
-        std::vector<double> room;
-        for (const ItemBlock& block : items_.blocks()) {
-            tiles_ = items_.tiles(block, room);
-            for (size_t start = 0; start < block.n_distinct(); start += tile_rows) {
-                const double* tile = tiles_ + start * n_features;
-                const double* norms = block.norms.data() + start;
-                for (size_t panel = 0; panel < panels_.count(); ++panel) {
-                    const size_t user = panel * tile_width, width = panels_.width(panel);
-                    call_tile<L>({tile, tile_rows, panels_.at(panel, 0), panels_.step(), n_features, scores,
-                                 tile_rows, true, nullptr}, width);
-                    if (is_any_wanted<L>(scores, norms, limits_.data() + user, width)) {
-                        for (size_t c = 0; c < width; ++c) take<L>(block, start, user + c, scores + c * tile_rows);
-                    }
-                    for (size_t c = 0; c < width; ++c)
-                        if (wary_[user + c]) find_overflow(scores + c * tile_rows, norms, user + c);
+    struct List {
+        std::vector<Candidate> held;
+        double reach;  // what is further below another never ties with it
+        size_t room;
+    };
+
+    bool is_any_wanted(const Part& part) const {
+        bool any = false;
+        matscore::run([&](auto lanes) MATSCORE_ALWAYS {
+            Lanes<lanes> limit, score, most = -1.0 - Lanes<lanes>{};
+            for (size_t i = 0; i < tile_rows; i += lanes) {
+                load(limit, limits_.data() + part.row + i);
+                for (size_t c = 0; c < part.n_categories; ++c) {
+                    load(score, part.scores + c * tile_rows + i);
+                    const Lanes<lanes> ahead = score - limit;
+                    most = ahead > most ? ahead : most;
                 }
             }
-        }
-    }
-
-    // Whether a score reaches its user's limit times the item's norm.
-    template <int L>
-    MATSCORE_INLINE bool is_any_wanted(const double* scores, const double* norms, const double* limits,
-                                       size_t width) const {
-        Lanes<L> most = -1.0 - Lanes<L>{};
-        for (size_t c = 0; c < width; ++c)
-            for (size_t i = 0; i < tile_rows; i += L) {
-                Lanes<L> score, norm;
-                load(score, scores + c * tile_rows + i);
-                load(norm, norms + i);
-                const Lanes<L> ahead = score - norm * limits[c];
-                most = ahead > most ? ahead : most;
-            }
-        bool any = false;
-        for (size_t i = 0; i < L; ++i) any |= most[i] >= 0.0;
+            for (size_t i = 0; i < lanes; ++i) any |= most[i] >= 0.0;
+        });
         return any;
     }
 
-    template <int L>
-    MATSCORE_INLINE void take(const ItemBlock& block, size_t start, size_t user, const double* scores) {
-        bool any = false;
-        for (size_t i = 0; i < tile_rows; ++i) any |= scores[i] >= block.norms[start + i] * limits_[user];
-        if (!any) return;
-        double sums[tile_rows];
-        add_sizes<L>(tiles_ + start * items_.n_features(), user, 1.0, sums);
-        for (size_t i = 0; i < tile_rows; ++i)
-            if (scores[i] >= block.norms[start + i] * limits_[user])
-                take_pair(block, start + i, user, scores[i], sums[i]);
-        set_limit(user);
+    void find_overflow(const Part& part) {
+        for (size_t c = 0; c < part.n_categories; ++c)
+            for (size_t i = 0; i < part.n_rows; ++i)
+                if (!std::isfinite(part.at(c, i))) overflow_[part.row + i] = true;
     }
 
-    void take_pair(const ItemBlock& block, size_t distinct, size_t user, double score, double sum) {
-        score += 0.0;  // no score is -0
-        double bound = sum * unit_ + lost_;
-        if (items_.metric() == Metric::cosine) {
-            score = divide_by_norms(score, users_.norm(user), block.norms[distinct]);
-            bound = sum / (users_.norm(user) * block.norms[distinct]) * unit_ + lost_;
-        } else if (std::isinf(sum)) {  // finite terms, whose sum is not
-            int exponent = 0;
-            std::frexp(static_cast<double>(items_.n_features() + 1), &exponent);
-            const double scale = std::ldexp(1.0, -exponent);
-            double shrunk[tile_rows];
-            const double* tile = tiles_ + distinct / tile_rows * tile_rows * items_.n_features();
-            add_sizes<1>(tile, user, scale, shrunk);
-            bound = shrunk[distinct % tile_rows] * (unit_ / scale) + lost_;
-        }
-        if (score < least_) return;
+    void take(const ItemBlock& block, Matrix rows, size_t user, size_t item, double score) {
+        const std::vector<double> x = users_.row(user);
+        double bound = lost_;
+        if (items_.cosine())
+            bound += add_sizes(x.data(), rows.row(item), x.size()) / (users_.norms[user] * block.norms[item]) * unit_;
+        else
+            bound = bound_error(x.data(), rows.row(item), x.size(), 0.0);
+        List& list = lists_[user];
         size_t n_taken = 0;
-        for (auto i = block.starts[distinct]; i < block.starts[distinct + 1] && n_taken <= k_; ++i) {
-            const int64_t place = block.places[static_cast<size_t>(i)];
-            if (is_excluded(user, place)) continue;
-            held_ += lists_[user].add({score, bound, place});
+        block.visit_copies(item, [&](size_t copy) {
+            const auto place = static_cast<int64_t>(block.first + copy);
+            if (n_taken > wish_.k || wish_.excluded.has(first_ + user, place)) return;
             ++n_taken;
-        }
-        if (held_ > most_ && users_.size() > 1) throw TooMany{};
-    }
-
-    bool is_excluded(size_t user, int64_t item) const { return excluded_.has(first_user_ + user, item); }
-
-    // Chains of the sizes of a tile's terms for one user: sum = fma(|item|, |user|, sum).
-    template <int L>
-    MATSCORE_INLINE void add_sizes(const double* tile, size_t user, double scale, double* to) const {
-        for (size_t i = 0; i < tile_rows; i += L) {
-            Lanes<L> sum = {}, value, size;
-            for (size_t f = 0; f < items_.n_features(); ++f) {
-                load(value, tile + f * tile_rows + i);
-                const double other = std::fabs(users_.value(f, user)) * scale;
-                spread(size, other);
-                add_product(sum, value < 0.0 ? -value : value, size);
-            }
-            store(to + i, sum);
-        }
-    }
-
-    // The limit of sums, before they are divided by the norms, rounded down.
-    void set_limit(size_t user) {
-        const double limit = std::max(lists_[user].limit(), least_);
-        limits_[user] = limit;
-        if (items_.metric() == Metric::dot) return;
-        const double sum = limit * users_.norm(user);
-        limits_[user] = limit <= -1.0 ? -std::numeric_limits<double>::infinity()
-                                      : sum - std::fabs(sum) * 0x1p-50 - 0x1p-1000;
-    }
-
-    void find_overflow(const double* scores, const double* norms, size_t user) {
-        for (size_t i = 0; i < tile_rows; ++i)
-            if (norms[i] == 1.0 && !std::isfinite(scores[i])) overflow_[user] = true;
+            list.held.push_back({score, bound, place});
+            if (list.held.size() < list.room) return;
+            limits_[user] = std::max(limits_[user], drop_low(list.held, wish_.k, list.reach));
+            if (2 * list.held.size() > list.room) n_held_ += std::exchange(list.room, 2 * list.room);
+        });
+        if (n_held_ > wish_.most_pairs && lists_.size() > 1) throw TooMany{};
     }
 
     const Items& items_;
-    const Users& users_;
-    size_t first_user_, k_;
-    const Excluded& excluded_;
-    Panels panels_;
-    const double* tiles_ = nullptr;  // of the block that is visited
-    double least_;
-    size_t most_, held_ = 0;
-    double unit_ = 0.0, lost_ = 0.0;
-    std::vector<double> limits_;
-    std::vector<bool> wary_, overflow_;
-    std::vector<Shortlist> lists_;
+    Matrix features_;
+    size_t first_;
+    const Wish& wish_;
+    Users users_;
+    // For the cosine: gamma of n for the product, as much for the two norms together, and seven
+    // roundings for their roots, their product, the division and the bound's own arithmetic.
+    double unit_ = rounding_unit(2 * items_.n_features() + 7);
+    double lost_ = static_cast<double>(items_.n_features()) * underflow * (items_.cosine() ? 8.0 : 1.0);
+    std::vector<double> limits_;  // what a score must reach to be taken
+    std::vector<bool> overflow_;
+    std::vector<List> lists_;
+    bool may_overflow_ = false;
+    size_t n_held_ = 0;
 };
 
-struct Recommended {
-    std::vector<int64_t> counts, items;
-    std::vector<double> scores;
-    std::vector<uint8_t> tied;
-    std::vector<int64_t> overflow;
-};
-
-// The best items for users `start` up to `stop`, appended: in halves where too many pairs tie.
-inline void recommend(const Items& items, Matrix features, size_t start, size_t stop, size_t k,
-                      std::optional<double> least, const Excluded& excluded, size_t most, Recommended& to) {
-    const Users users(features, start, stop - start, items);
+// The best items for users `first` up to first + n, appended: in halves where too many pairs tie.
+inline void recommend(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish, Recommended& to) {
     try {
-        Search search(items, users, start, k, least, excluded, most);
-        run(search);
-        for (size_t u = 0; u < users.size(); ++u) {
-            const std::vector<Rank> ranks = search.rank_user(u);
-            to.counts.push_back(static_cast<int64_t>(ranks.size()));
-            if (search.overflows(u)) to.overflow.push_back(static_cast<int64_t>(start + u));
-            for (const Rank& rank : ranks) {
-                to.items.push_back(rank.candidate.place);
-                to.scores.push_back(rank.candidate.score);
-                to.tied.push_back(rank.tied);
-            }
-        }
-        return;
+        Search search(items, features, first, n, wish);
+        search.run();
+        return search.give(to);
     } catch (const TooMany&) {
     }
-    const size_t middle = start + (stop - start) / 2;
-    recommend(items, features, start, middle, k, least, excluded, most, to);
-    recommend(items, features, middle, stop, k, least, excluded, most, to);
-}
-
-// The scores of all items for each user, (n_users, n_items); NaN where there is none.
-struct ItemScores {
-    const Items& items;
-    const Users& users;
-    const Panels& panels;
-    double* scores;
-
-    template <int L>
-    MATSCORE_INLINE void run() const {
-        double some[tile_rows * tile_width];
-        std::vector<double> room;
-        std::fill_n(scores, users.size() * items.size(), std::numeric_limits<double>::quiet_NaN());
-        for (const ItemBlock& block : items.blocks()) {
-            const double* tiles = items.tiles(block, room);
-            for (size_t start = 0; start < block.n_distinct(); start += tile_rows)
-                for (size_t panel = 0; panel < panels.count(); ++panel) {
-                    const size_t width = panels.width(panel);
-                    call_tile<L>({tiles + start * items.n_features(), tile_rows, panels.at(panel, 0),
-                                 panels.step(), items.n_features(), some, tile_rows, true, nullptr}, width);
-                    for (size_t c = 0; c < width; ++c)
-                        put(block, start, panel * tile_width + c, some + c * tile_rows);
-                }
-        }
-    }
-
-  private:
-    void put(const ItemBlock& block, size_t start, size_t user, const double* some) const {
-        if (users.missing(user)) return;
-        for (size_t i = start; i < std::min(start + tile_rows, block.n_distinct()); ++i) {
-            double score = some[i - start] + 0.0;
-            if (items.metric() == Metric::cosine)
-                score = divide_by_norms(score, users.norm(user), block.norms[i]);
-            for (auto copy = block.starts[i]; copy < block.starts[i + 1]; ++copy)
-                scores[user * items.size() + static_cast<size_t>(block.places[static_cast<size_t>(copy)])] = score;
-        }
-    }
-};
-
-inline void score_items(const Items& items, Matrix features, double* scores) {
-    const Users users(features, 0, features.n_columns, items);
-    const Panels panels(users.features());
-    run(ItemScores{items, users, panels, scores});
+    recommend(items, features, first, n / 2, wish, to);
+    recommend(items, features, first + n / 2, n - n / 2, wish, to);
 }
 
 }  // namespace matscore

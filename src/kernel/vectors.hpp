@@ -1,50 +1,38 @@
 // Vectors of float64, and which of the processor's instruction sets computes with them.
 //
-// Every loop is written once, as a template over the number of lanes L that is always inlined into
-// one function for each instruction set. Lanes never mix, and all that rounds is a fused
-// multiply-add or an addition: so each instruction set gives the same bits.
+// Every inner loop is written once, as a lambda over the number of lanes L that is inlined into one
+// function for each instruction set. Lanes never mix, and all that rounds is a fused multiply-add,
+// an addition or a division: so each instruction set gives the same bits.
 #pragma once
 
-#include <array>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <map>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace matscore {
 
 using std::size_t;
 
-// Must be inlined: a function keeps the instruction set of where it ends up.
+// Must be inlined: a function, or lambda, keeps the instruction set of where it ends up.
 #define MATSCORE_INLINE __attribute__((always_inline)) inline
+#define MATSCORE_ALWAYS __attribute__((always_inline))
 
-#define MATSCORE_INLINE_LAMBDA __attribute__((always_inline))
-
-// Calls body(0), body(1), ... body(N - 1), written out: what is kept in registers is numbered by
-// constants before a compiler looks for a place for it.
-template <class Body, size_t... I>
-MATSCORE_INLINE void unroll(const Body& body, std::index_sequence<I...>) {
-    (body(I), ...);
-}
+// Calls body(0), body(1), ... body(N - 1), written out, with integral constants:
+// what is numbered by constants is kept in registers.
 template <size_t N, class Body>
 MATSCORE_INLINE void unroll(const Body& body) {
-    unroll(body, std::make_index_sequence<N>{});
+    [&]<size_t... I>(std::index_sequence<I...>) MATSCORE_ALWAYS {
+        (body(std::integral_constant<size_t, I>{}), ...);
+    }(std::make_index_sequence<N>{});
 }
 
-template <int L>
+template <size_t L>
 using Lanes __attribute__((vector_size(L * sizeof(double)))) = double;
-
-// A matrix in memory, row after row.
-struct Matrix {
-    const double* data;
-    size_t n_rows, n_columns;
-    const double* row(size_t i) const { return data + i * n_columns; }
-};
 
 template <class V>
 MATSCORE_INLINE void load(V& to, const double* from) {
@@ -89,63 +77,47 @@ MATSCORE_INLINE void spread(V& to, const double& from) {
     to = from - V{};
 }
 
-// Instruction sets, the best first.
-enum class Isa { x86_64_v4, x86_64_v3, base };
-
-inline constexpr std::array<std::string_view, 3> isa_names{"x86-64-v4", "x86-64-v3", "base"};
-
-inline bool runs_here(Isa isa) {
+// The processor's instruction sets by their lanes, the best first.
+inline const std::map<size_t, std::string, std::greater<>> instruction_sets = [] {
+    std::map<size_t, std::string, std::greater<>> sets{{2, "base"}};
 #if defined(__x86_64__)
-    if (isa == Isa::x86_64_v4)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vl");
-    if (isa == Isa::x86_64_v3) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[4] = "x86-64-v3";
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        sets[8] = "x86-64-v4";
 #endif
-    return isa == Isa::base;
+    return sets;
+}();
+
+// Of what the process computes with; tests choose it.
+inline size_t chosen_lanes = instruction_sets.begin()->first;
+
+inline void choose(const std::string& name) {
+    for (const auto& [lanes, known] : instruction_sets)
+        if (known == name) return static_cast<void>(chosen_lanes = lanes);
+    throw std::invalid_argument("this processor has no " + name);
 }
 
-inline Isa best_isa() {
-    for (Isa isa : {Isa::x86_64_v4, Isa::x86_64_v3})
-        if (runs_here(isa)) return isa;
-    return Isa::base;
-}
-
-// What the process computes with; tests set it.
-inline Isa chosen_isa = best_isa();
-
-inline Isa find_isa(std::string_view name) {
-    for (size_t i = 0; i < isa_names.size(); ++i)
-        if (isa_names[i] == name && runs_here(static_cast<Isa>(i))) return static_cast<Isa>(i);
-    throw std::invalid_argument("this processor has no " + std::string(name));
-}
-
-#if defined(__x86_64__)
-#define MATSCORE_V4 __attribute__((target("avx512f,avx512dq,avx512vl,avx2,fma")))
-#define MATSCORE_V3 __attribute__((target("avx2,fma")))
-#endif
-
-// Calls body with the number of lanes of the chosen instruction set, compiled for it. The body is
-// an object with an always inlined `template <int L> void run() const`.
+// Calls body, an always inlined lambda, with the lanes of the chosen instruction set as an integral
+// constant, compiled for that set.
 template <class Body>
+__attribute__((noinline)) void run_base(const Body& body) {
+    body(std::integral_constant<size_t, 2>{});
+}
 #if defined(__x86_64__)
-MATSCORE_V4 void run_v4(const Body& body) {
-    body.template run<8>();
+template <class Body>
+__attribute__((noinline, target("avx2,fma"))) void run_v3(const Body& body) {
+    body(std::integral_constant<size_t, 4>{});
 }
 template <class Body>
-MATSCORE_V3 void run_v3(const Body& body) {
-    body.template run<4>();
+__attribute__((noinline, target("avx512f,avx512dq,avx512vl,avx2,fma"))) void run_v4(const Body& body) {
+    body(std::integral_constant<size_t, 8>{});
 }
-template <class Body>
 #endif
-void run_base(const Body& body) {
-    body.template run<2>();
-}
-
 template <class Body>
 void run(const Body& body) {
 #if defined(__x86_64__)
-    if (chosen_isa == Isa::x86_64_v4) return run_v4(body);
-    if (chosen_isa == Isa::x86_64_v3) return run_v3(body);
+    if (chosen_lanes == 8) return run_v4(body);
+    if (chosen_lanes == 4) return run_v3(body);
 #endif
     run_base(body);
 }

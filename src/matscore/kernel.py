@@ -30,21 +30,18 @@ __all__ = [
     "Floats",
     "Items",
     "Masked",
+    "PackedWeights",
     "Ranking",
     "Recommended",
     "Stop",
     "Table",
     "Texts",
     "count_records",
-    "error_bound",
+    "exp",
     "find_cut",
-    "mark_ties",
-    "multiply",
     "open_unnamed",
     "parse",
-    "rank",
     "read_number",
-    "score",
     "write_number",
     "write_rows",
 ]
@@ -491,129 +488,101 @@ class Ranking(NamedTuple):
     tied: Marks
 
 
-def multiply(features: Floats, weights: Floats, intercept: Floats | None = None) -> Floats:
-    """Return scores: ``s = 0``, ``s = fma(x, w, s)`` for each feature in order, then the intercept.
+class PackedWeights:
+    """A linear model as it is multiplied; threads may share it.
+
+    A score is ``s = 0``, ``s = fma(x, w, s)`` for each feature in order, then the intercept, each
+    step rounded once. Scores that differ by no more than the sum of their error bounds are a tie.
+    Features are of shape (n_features, n_rows), float64: finite, or NaN where one is missing.
 
     Parameters
     ----------
-    features : ndarray of shape (n_features, n_rows), float64
-        Finite, or NaN where one is missing.
     weights : ndarray of shape (n_features, n_categories), float64
         Finite.
     intercept : ndarray of shape (n_categories,), float64, optional
         Added last.
 
-    Returns
-    -------
-    ndarray of shape (n_categories, n_rows), float64
-        Each step is rounded once. NaN in every category for a row with a missing feature; an
-        infinity or NaN where a step overflows.
-
     Examples
     --------
-    >>> multiply(np.array([[5.0], [2.0]]), np.array([[1.0, 0.5], [0.25, 2.0]])).tolist()
+    >>> model = PackedWeights(np.array([[1.0, 0.5], [0.25, 2.0]]))
+    >>> model.multiply(np.array([[5.0], [2.0]])).tolist()
     [[5.5], [6.5]]
-    """
-    return _kernel.multiply(features, weights, intercept)
-
-
-def score(
-    features: Floats, weights: Floats, intercept: Floats | None = None
-) -> tuple[Floats, Decision]:
-    """Return the scores of `multiply`, and what they decide.
-
-    Parameters
-    ----------
-    features, weights, intercept
-        As in `multiply`.
-
-    Returns
-    -------
-    ndarray of shape (n_categories, n_rows), float64
-        Scores.
-    Decision
-        Scores that differ by no more than the sum of their error bounds are a tie. NaN never wins.
-
-    Examples
-    --------
-    >>> _, decision = score(np.array([[1.0], [1.0]]), np.array([[0.3, 0.1], [0.0, 0.2]]))
+    >>> model = PackedWeights(np.array([[0.3, 0.1], [0.0, 0.2]]))
+    >>> _, decision = model.score(np.array([[1.0], [1.0]]))
     >>> decision.best.tolist(), decision.tied.tolist(), decision.margin.tolist()
     ([0], [True], [0.0])
     """
-    scores, best, margin, tied, overflow = _kernel.score(features, weights, intercept)
-    return scores, Decision(best, margin, tied, overflow)
 
+    def __init__(self, weights: Floats, intercept: Floats | None = None) -> None:
+        self._given = weights, intercept
+        self._model = _kernel.Model(weights, intercept)
 
-def error_bound(features: Floats, weights: Floats, intercept: Floats | None = None) -> Floats:
-    """Bound the rounding error of each score.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedWeights, self._given
 
-    The bound is ``gamma * (|weights.T| @ |features| + |intercept|)``, ``gamma = n u / (1 - n u)``,
-    with ``n`` roundings and ``u = 2**-53``: Higham, Accuracy and Stability of Numerical Algorithms,
-    2nd ed., section 3.1; and what products that underflow may lose (section 2.1).
+    def multiply(self, features: Floats) -> Floats:
+        """Return scores, of shape (n_categories, n_rows).
 
-    Parameters
-    ----------
-    features, weights, intercept
-        As in `multiply`.
+        NaN in every category for a row with a missing feature; an infinity or NaN where a step
+        overflows.
+        """
+        return self.score(features)[0]
 
-    Returns
-    -------
-    ndarray of shape (n_categories, n_rows), float64
-        Bound on ``|computed - exact|``; NaN where a feature is NaN.
-    """
-    return _kernel.error_bound(features, weights, intercept)
+    def score(self, features: Floats, *, keep: bool = True) -> tuple[Floats, Decision]:
+        """Return the scores, of shape (0, n_rows) where they are not to be kept, and decide."""
+        scores, best, margin, tied, overflow = self._model.score(features, keep)
+        return scores, Decision(best, margin, tied, overflow)
 
+    def error_bound(self, features: Floats) -> Floats:
+        """Bound the rounding error of each score, of shape (n_categories, n_rows).
 
-def mark_ties(
-    scores: Floats, features: Floats, weights: Floats, intercept: Floats | None = None
-) -> Marks:
-    """Mark, in each row, the highest score and those that tie with it.
+        The bound is ``gamma * (|weights.T| @ |features| + |intercept|)``, ``gamma = n u / (1 - n
+        u)``, with ``n`` roundings and ``u = 2**-53``: Higham, Accuracy and Stability of Numerical
+        Algorithms, 2nd ed., section 3.1; and what products that underflow may lose (section 2.1).
+        NaN where a feature is NaN.
+        """
+        return self._model.error_bound(features)
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n_categories, n_rows), float64
-        From `multiply`.
-    features, weights, intercept
-        What they were computed from.
+    def mark_ties(self, features: Floats, scores: Floats) -> Marks:
+        """Mark, in each row of scores, the highest and those that tie with it.
 
-    Returns
-    -------
-    ndarray of shape (n_categories, n_rows), bool
         The best category alone where nothing ties; none for missing scores.
-    """
-    return _kernel.tied_cells(scores, features, weights, intercept)
+        """
+        return self._model.tied_cells(features, scores)
+
+    def rank(self, features: Floats, scores: Floats, k: int) -> Ranking:
+        """Rank the categories of scored rows.
+
+        Again and again, of what is left, the highest score is taken; what ties with it is tied, and
+        the first of the tied in order gets the next rank. So the first rank is the best category,
+        and the first k ranks do not depend on how many are asked for.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n_features, n_rows), float64
+            What the scores were computed from.
+        scores : ndarray of shape (n_categories, n_rows), float64
+            From `multiply`, or minus infinity for a category that is to have no rank.
+        k : int
+            Ranks wanted.
+
+        Returns
+        -------
+        Ranking
+            With ``min(k, n_categories)`` ranks; none for missing scores.
+
+        Examples
+        --------
+        >>> features, scores = np.array([[2.0]]), np.array([[0.8], [1.4]])
+        >>> PackedWeights(np.array([[0.4, 0.7]])).rank(features, scores, 1).places.tolist()
+        [[1]]
+        """
+        return Ranking(*self._model.rank(features, scores, k))
 
 
-def rank(
-    scores: Floats, features: Floats, weights: Floats, intercept: Floats | None, k: int
-) -> Ranking:
-    """Rank the categories of scored rows.
-
-    Again and again, of what is left, the highest score is taken; what ties with it is tied, and the
-    first of the tied in order gets the next rank. So the first rank is the best category, and the
-    first k ranks do not depend on how many are asked for.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_categories, n_rows), float64
-        From `multiply`, or minus infinity for a category that is to have no rank.
-    features, weights, intercept
-        What they were computed from.
-    k : int
-        Ranks wanted.
-
-    Returns
-    -------
-    Ranking
-        With ``min(k, n_categories)`` ranks; none for missing scores.
-
-    Examples
-    --------
-    >>> scores, features = np.array([[0.8], [1.4]]), np.array([[2.0]])
-    >>> rank(scores, features, np.array([[0.4, 0.7]]), None, 1).places.tolist()
-    [[1]]
-    """
-    return Ranking(*_kernel.rank(scores, features, weights, intercept, k))
+def exp(values: Floats) -> Floats:
+    """Return powers of e of a matrix, within an ulp, with the same bits on every processor."""
+    return _kernel.exp(values)
 
 
 class Exclusions(NamedTuple):
@@ -764,9 +733,8 @@ class Items:
             rule of `rank` puts first.
         """
         starts, left_out = exclusions or (None, None)
-        found = self._items.recommend(
-            users, k, min_score=min_score, starts=starts, excluded=left_out
-        )
+        least = -np.inf if min_score is None else min_score
+        found = self._items.recommend(users, k, min_score=least, starts=starts, excluded=left_out)
         return Recommended(*found)
 
     def score(self, users: Floats) -> Floats:

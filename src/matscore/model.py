@@ -12,12 +12,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from matscore.errors import InputError
 from matscore.frame import Labels
-from matscore.kernel import Floats
+from matscore.kernel import Floats, PackedWeights
 from matscore.options import ReadOptions
 from matscore.plan import Plan, Side
 from matscore.read.matrix import Matrix, WideTable, iter_parts, make_matrix, read_matrix
@@ -52,6 +53,11 @@ class Model:
         added = 0.0 if self.intercept is None else self.intercept
         if not (np.isfinite(self.weights).all() and np.isfinite(added).all()):
             raise ValueError("a weight is not finite")
+
+    @cached_property
+    def packed(self) -> PackedWeights:
+        """Weights and intercept as they are multiplied."""
+        return PackedWeights(self.weights, self.intercept)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.kernel import Floats, Items, Recommended, multiply, rank
+from matscore.kernel import Floats, Items, PackedWeights, Recommended
 from matscore.run.local import map_ordered
 
 
@@ -161,13 +161,13 @@ def measure(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, lis
 def agree(users: Floats, items: Floats, k: int, found: list[Recommended]) -> str:
     """Compare with the ranking of all scores in float64."""
     same_items = same_scores = total = 0
-    weights = np.ascontiguousarray(items.T)
+    packed = PackedWeights(np.ascontiguousarray(items.T))
     blocks = zip(iter_blocks(len(users), BLOCK), found, strict=True)
     for block, part in blocks:
         for some in iter_blocks(len(part.counts), 128):
             few = np.ascontiguousarray(users[block][some].T)
-            scores = multiply(few, weights)
-            places = rank(scores, few, weights, None, k).places
+            scores = packed.multiply(few)
+            places = packed.rank(few, scores, k).places
             ours = slice(some.start * k, some.stop * k)
             same_items += int((part.items[ours].reshape(-1, k) == places).sum())
             best = np.take_along_axis(scores.T, places, axis=1)

@@ -1,11 +1,12 @@
-// Writes the bytes of a fixed set of products, decisions, best items, parses and prints: the same on
+// Writes the bytes of a fixed set of products, decisions, powers, best items, parses and prints: the same on
 // every processor and with every compiler. processors.sh builds it and compares the checksums.
 //
 //   checksum [instruction set] | sha256sum
 #include <bit>
 #include <cstdio>
+#include <memory>
 
-#include "best.hpp"
+#include "exp.hpp"
 #include "numbers.hpp"
 #include "shortest.hpp"
 #include "top.hpp"
@@ -62,27 +63,33 @@ void add_scores(Output& out, Random& random, unsigned kind, size_t n_rows, size_
     using namespace matscore;
     const auto x = random.numbers(kind, n_features * n_rows), w = random.numbers(kind, n_features * n_categories);
     const auto b = random.numbers(kind, n_categories);
-    std::vector<double> scores(n_rows * n_categories), margin(n_rows), bounds(scores);
+    std::vector<double> scores(n_rows * n_categories), margin(n_rows), bounds, powers(scores), row(n_features);
     std::vector<int64_t> best(n_rows);
     const auto flags = std::make_unique<bool[]>(2 * n_rows);
-    const Matrix features{x.data(), n_features, n_rows}, weights{w.data(), n_features, n_categories};
-    decide(features, weights, b.data(), scores.data(), false, {best.data(), margin.data(), flags.get(), flags.get() + n_rows});
-    bound_errors(features, weights, b.data(), bounds.data());
+    const Model model({w.data(), n_features, n_categories}, b.data());
+    model.score({x.data(), n_features, n_rows}, scores.data(), {best.data(), margin.data(), flags.get(), flags.get() + n_rows});
+    for (size_t c = 0; c < n_categories; ++c) {
+        for (size_t f = 0; f < n_features; ++f) row[f] = x[f * n_rows];
+        bounds.push_back(model.bound(row.data(), c));
+    }
+    exp_numbers(scores.data(), scores.size(), powers.data());
     out.add_numbers(scores);
     out.add_numbers(margin);
     out.add_numbers(bounds);
+    out.add_numbers(powers);
     out.add(best);
     out.add(flags.get(), 2 * n_rows);
 }
 
-void add_items(Output& out, Random& random, unsigned kind, matscore::Metric metric) {
+void add_items(Output& out, Random& random, unsigned kind, bool cosine) {
     using namespace matscore;
     const size_t n_features = 9, n_items = 1100, n_users = 21;
     const auto rows = random.numbers(kind, n_items * n_features), users = random.numbers(kind, n_users * n_features);
-    Items items(n_features, metric);
+    Items items(n_features, cosine);
     items.add({rows.data(), n_items, n_features});
     Recommended found;
-    recommend(items, {users.data(), n_features, n_users}, 0, n_users, 10, {}, {}, size_t{1} << 20, found);
+    const Wish wish{10, -std::numeric_limits<double>::infinity(), size_t{1} << 20, {}};
+    recommend(items, {users.data(), n_features, n_users}, 0, n_users, wish, found);
     out.add(found.counts);
     out.add(found.items);
     out.add_numbers(found.scores);
@@ -112,13 +119,13 @@ void add_texts(Output& out, Random& random, bool is_long) {
 }  // namespace
 
 int main(int n, char** arguments) {
-    if (n > 1) matscore::chosen_isa = matscore::find_isa(arguments[1]);
+    if (n > 1) matscore::choose(arguments[1]);
     Output out;
     Random random;
     constexpr size_t shapes[][3] = {{50, 8, 3}, {25, 130, 10}, {3, 70, 41}, {241, 3, 9}, {24, 300, 17}};
     for (unsigned kind = 0; kind < 4; ++kind)
         for (const auto& shape : shapes) add_scores(out, random, kind, shape[0], shape[1], shape[2]);
     for (unsigned kind = 0; kind < 3; ++kind)
-        for (const auto metric : {matscore::Metric::dot, matscore::Metric::cosine}) add_items(out, random, kind, metric);
+        for (const bool cosine : {false, true}) add_items(out, random, kind, cosine);
     for (int i = 0; i < 30000; ++i) add_texts(out, random, i % 3 == 0);
 }

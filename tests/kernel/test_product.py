@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from matscore import _kernel as kernel
 from tests.kernel import exact
 from tests.kernel.exact import Floats
+from tests.kernel.linear import error_bound, multiply
 
 SETS = kernel.instruction_sets()
 any_float = st.floats(allow_nan=False, allow_infinity=False)
@@ -63,9 +64,9 @@ class TestDefinition:
         rng = np.random.default_rng([len(features), len(weights)])
         X = draw_values(rng, features, 7, 9)
         W = draw_values(rng, weights, 7, 2)
-        np.testing.assert_array_equal(kernel.multiply(X, W), exact.multiply(X, W))
+        np.testing.assert_array_equal(multiply(X, W), exact.multiply(X, W))
         intercept = draw_values(rng, weights, 2)
-        found = kernel.multiply(X, W, intercept)
+        found = multiply(X, W, intercept)
         np.testing.assert_array_equal(found, exact.multiply(X, W, intercept))
 
     @given(st.data())
@@ -77,14 +78,14 @@ class TestDefinition:
             return np.reshape(data.draw(st.lists(number, min_size=size, max_size=size)), shape)
 
         X, W, b = draw(n_features, n_rows), draw(n_features, n_categories), draw(n_categories)
-        np.testing.assert_array_equal(kernel.multiply(X, W, b), exact.multiply(X, W, b))
+        np.testing.assert_array_equal(multiply(X, W, b), exact.multiply(X, W, b))
 
     def test_terms_that_cancel(self, instruction_set: str) -> None:
         """An fma keeps what a product's rounding would lose: here, all there is."""
         x = 1.0 + 2.0**-30
         X, W = np.full((2, 30), x), np.array([[-1.0], [x]])
         X[0] = x * x
-        assert kernel.multiply(X, W).tolist() == [[2.0**-60] * 30]
+        assert multiply(X, W).tolist() == [[2.0**-60] * 30]
 
     @pytest.mark.parametrize("n_rows", [1, 5, 30])
     def test_each_shape_of_block(self, instruction_set: str, n_rows: int) -> None:
@@ -92,25 +93,25 @@ class TestDefinition:
         for n_features, n_categories in ((65, 3), (129, 2), (257, 9), (520, 10)):
             X, W, b = make(n_features, n_categories, n_rows)
             rows = [0, n_rows - 1]
-            found = kernel.multiply(X, W, b)[:, rows]
+            found = multiply(X, W, b)[:, rows]
             assert found.tolist() == exact.multiply(X[:, rows], W, b).tolist()
 
     def test_no_features_and_no_rows(self) -> None:
         b = np.array([1.5, -0.0])
-        found = kernel.multiply(np.empty((0, 2)), np.empty((0, 2)), b)
+        found = multiply(np.empty((0, 2)), np.empty((0, 2)), b)
         assert found.tolist() == [[1.5, 1.5], [0.0, 0.0]]
-        assert kernel.multiply(np.empty((3, 0)), np.ones((3, 2))).shape == (2, 0)
+        assert multiply(np.empty((3, 0)), np.ones((3, 2))).shape == (2, 0)
 
     def test_shapes_that_do_not_fit(self) -> None:
         with pytest.raises(ValueError, match="number of features"):
-            kernel.multiply(np.ones((2, 3)), np.ones((3, 2)))
+            multiply(np.ones((2, 3)), np.ones((3, 2)))
         with pytest.raises(ValueError, match="intercept"):
-            kernel.multiply(np.ones((2, 3)), np.ones((2, 2)), np.ones(3))
+            multiply(np.ones((2, 3)), np.ones((2, 2)), np.ones(3))
 
     def test_a_view_is_as_good(self) -> None:
         X, W, b = make(5, 4, 50)
-        found = kernel.multiply(np.asfortranarray(X), np.asfortranarray(W), b)
-        assert found.tobytes() == kernel.multiply(X, W, b).tobytes()
+        found = multiply(np.asfortranarray(X), np.asfortranarray(W), b)
+        assert found.tobytes() == multiply(X, W, b).tobytes()
 
 
 class TestSameBits:
@@ -119,33 +120,34 @@ class TestSameBits:
         """A score depends on its row and category alone."""
         X, W, b = make(n_features, 41, 270)
         kernel.use(SETS[-1])
-        whole = kernel.multiply(X, W, b)
+        whole = multiply(X, W, b)
         kernel.use(instruction_set)
         for n_rows in [*range(1, 18), *range(23, 26), 48, 241, 270]:
             start = (270 - n_rows) // 2
             some = np.ascontiguousarray(X[:, start : start + n_rows])
             for n_categories in [*range(1, 18), 41] if n_rows < 9 or n_rows == 25 else [3, 8, 41]:
-                found = kernel.multiply(some, W[:, :n_categories], b[:n_categories])
+                found = multiply(some, W[:, :n_categories], b[:n_categories])
                 part = whole[:n_categories, start : start + n_rows]
                 assert found.tobytes() == part.tobytes()
 
     @pytest.mark.parametrize(("n_features", "n_categories"), [(8, 3), (130, 20), (1000, 10)])
     def test_order_and_threads(self, n_features: int, n_categories: int) -> None:
         X, W, b = make(n_features, n_categories, 500)
-        whole = kernel.multiply(X, W, b)
+        whole = multiply(X, W, b)
         rng = np.random.default_rng(0)
         rows, columns = rng.permutation(500), rng.permutation(n_categories)
-        found = kernel.multiply(X[:, rows].copy(), W[:, columns].copy(), b[columns])
+        found = multiply(X[:, rows].copy(), W[:, columns].copy(), b[columns])
         assert found.tobytes() == whole[np.ix_(columns, rows)].tobytes()
+        model = kernel.Model(W, b)
         with ThreadPoolExecutor(4) as pool:
-            for again in pool.map(lambda _: kernel.multiply(X, W, b), range(8)):
+            for again in pool.map(lambda _: model.score(X)[0], range(8)):
                 assert again.tobytes() == whole.tobytes()
 
     def test_other_rows_do_not_matter(self) -> None:
         X, W, b = make(20, 9, 100)
-        whole = kernel.multiply(X, W, b)
+        whole = multiply(X, W, b)
         X[:, 3], X[5, 99] = 1e300, np.nan
-        found = kernel.multiply(X, W, b)
+        found = multiply(X, W, b)
         rest = [i for i in range(100) if i not in (3, 99)]
         assert found[:, rest].tobytes() == whole[:, rest].tobytes()
         assert np.isnan(found[:, 99]).all()
@@ -165,10 +167,10 @@ class TestZeros:
             data.draw(st.lists(st.booleans(), min_size=n_features, max_size=n_features))
         )
         x[zero] = data.draw(st.sampled_from([0.0, -0.0]))
-        dense = kernel.multiply(x[:, None], w[:, None], b)
+        dense = multiply(x[:, None], w[:, None], b)
         kept = x[~zero][:, None], w[~zero][:, None]
-        assert kernel.multiply(*kept, b).tobytes() == dense.tobytes()
-        assert kernel.multiply(*kept).tobytes() == kernel.multiply(x[:, None], w[:, None]).tobytes()
+        assert multiply(*kept, b).tobytes() == dense.tobytes()
+        assert multiply(*kept).tobytes() == multiply(x[:, None], w[:, None]).tobytes()
 
     @pytest.mark.parametrize("n_rows", [1, 3, 40])
     @pytest.mark.parametrize("n_categories", [1, 9, 20])
@@ -178,21 +180,21 @@ class TestZeros:
         X = np.full((1, n_rows), -1e-200)
         W = np.full((1, n_categories), 1e-200)
         for b in (None, np.full(n_categories, -0.0)):
-            scores = kernel.multiply(X, W, b)
+            scores = multiply(X, W, b)
             assert not scores.any() and not np.signbit(scores).any()
 
 
 class TestOverflow:
     def test_is_infinite_or_nan(self, instruction_set: str) -> None:
         X, W = np.array([[1e308, 1.0], [1e308, 1.0]]), np.array([[10.0, 10.0], [10.0, -10.0]])
-        scores = kernel.multiply(X, W)
+        scores = multiply(X, W)
         assert not np.isfinite(scores[:, 0]).any()
         assert scores[:, 1].tolist() == [20.0, 0.0]
 
     def test_a_product_alone_does_not(self) -> None:
         """Its sum with what is there is rounded once, and there is room for that."""
         X, W = np.array([[-1e308], [1e308]]), np.array([[1.0], [2.5]])
-        assert kernel.multiply(X, W).tolist() == [[1.5e308]]
+        assert multiply(X, W).tolist() == [[1.5e308]]
 
 
 class TestErrorBound:
@@ -205,7 +207,7 @@ class TestErrorBound:
             return np.reshape(data.draw(st.lists(number, min_size=size, max_size=size)), shape)
 
         X, W, b = draw(n_features, n_rows), draw(n_features, n_categories), draw(n_categories)
-        scores, bounds = kernel.multiply(X, W, b), kernel.error_bound(X, W, b)
+        scores, bounds = multiply(X, W, b), error_bound(X, W, b)
         for c, row in np.argwhere(np.isfinite(scores)).tolist():
             pairs = zip(X[:, row].tolist(), W[:, c].tolist(), strict=True)
             terms = [*(Fraction(x) * Fraction(w) for x, w in pairs), Fraction(float(b[c]))]
@@ -217,21 +219,21 @@ class TestErrorBound:
     def test_of_terms_whose_sum_overflows(self) -> None:
         X, W = np.array([[1e308], [1e308]]), np.array([[1.0, 1.0], [-1.0, -0.5]])
         unit = kernel.rounding_unit(2) * 1e308
-        np.testing.assert_allclose(kernel.error_bound(X, W)[:, 0], [2 * unit, 1.5 * unit])
-        bounds = kernel.error_bound(X, W, np.array([1e308, 0.0]))
+        np.testing.assert_allclose(error_bound(X, W)[:, 0], [2 * unit, 1.5 * unit])
+        bounds = error_bound(X, W, np.array([1e308, 0.0]))
         np.testing.assert_allclose(bounds[:, 0], [3 * unit, 1.5 * unit])
 
     def test_of_terms_that_underflow(self) -> None:
-        assert kernel.error_bound(np.array([[1e-200]]), np.array([[1e-200, 0.0]]))[0, 0] > 0.0
+        assert error_bound(np.array([[1e-200]]), np.array([[1e-200, 0.0]]))[0, 0] > 0.0
 
     def test_does_not_depend_on_other_rows(self, instruction_set: str) -> None:
         rng = np.random.default_rng(0)
         X, W = rng.normal(size=(5, 20)) * 1e20, rng.normal(size=(5, 3)) * [1.0, 1e-307, 1.0]
-        bounds = kernel.error_bound(X, W)
+        bounds = error_bound(X, W)
         X[:, 3] = 1.7e308
         same = np.arange(20) != 3
-        assert kernel.error_bound(X, W)[:, same].tobytes() == bounds[:, same].tobytes()
-        assert np.isfinite(kernel.error_bound(X, W)).all()
+        assert error_bound(X, W)[:, same].tobytes() == bounds[:, same].tobytes()
+        assert np.isfinite(error_bound(X, W)).all()
 
 
 def test_an_instruction_set_that_is_not_there() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from matscore import _kernel as kernel
 from tests.kernel.exact import Floats
+from tests.kernel.linear import error_bound, multiply
 from tests.kernel.test_best import follow_the_rule
 
 NAN = float("nan")
@@ -40,8 +41,14 @@ def recommend(
     if excluded is not None:
         starts = np.cumsum([0, *map(len, excluded)])
         flat = np.array([item for items in excluded for item in items], dtype=np.int64)
+    least = -np.inf if min_score is None else min_score
     counts, item, scores, tied, overflow = items.recommend(
-        U.T.copy(), k, min_score=min_score, starts=starts, excluded=flat, most_pairs=most_pairs
+        U.T.copy(),
+        k,
+        min_score=least,
+        starts=starts,
+        excluded=flat,
+        most_pairs=most_pairs,
     )
     ends = np.cumsum(counts)
     found = list(zip(item.tolist(), scores.tolist(), tied.tolist(), strict=True))
@@ -51,7 +58,7 @@ def recommend(
 def scale(M: Floats) -> tuple[Floats, Floats]:
     """Scale rows by powers of two; return their norms too, chains of squares by their roots."""
     scaled = np.ldexp(M, -np.frexp(np.abs(M).max(axis=1, initial=0.0))[1][:, None])
-    squares = [kernel.multiply(row[:, None].copy(), row[:, None].copy())[0, 0] for row in scaled]
+    squares = [multiply(row[:, None].copy(), row[:, None].copy())[0, 0] for row in scaled]
     return scaled, np.sqrt(squares)
 
 
@@ -59,12 +66,12 @@ def score_all(U: Floats, V: Floats, metric: str) -> tuple[Floats, Floats]:
     """Return all scores and their rounding errors, users in rows, by the plain formulas."""
     if metric == "dot":
         task = U.T.copy(), V.T.copy()
-        return kernel.multiply(*task).T.copy(), kernel.error_bound(*task).T.copy()
+        return multiply(*task).T.copy(), error_bound(*task).T.copy()
     (U, users), (V, items) = scale(U), scale(V)
     norms = np.outer(users, items)
     with np.errstate(invalid="ignore", divide="ignore"):
-        scores = kernel.multiply(U.T.copy(), V.T.copy()).T / norms
-        sizes = kernel.multiply(np.abs(U.T).copy(), np.abs(V.T).copy()).T / norms
+        scores = multiply(U.T.copy(), V.T.copy()).T / norms
+        sizes = multiply(np.abs(U.T).copy(), np.abs(V.T).copy()).T / norms
     d = U.shape[1]
     bounds = sizes * kernel.rounding_unit(2 * d + 7) + d * 8 * 5e-324
     return np.clip(scores, -1, 1), bounds

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from matscore.kernel import Floats, error_bound, multiply
+from matscore.kernel import Floats
 from matscore.model import Model
 from matscore.numerics.explain import (
     INTERCEPT,
@@ -34,7 +34,7 @@ def make_model(n_features: int, n_categories: int, *, intercept: bool = True) ->
 
 
 def scores_of(model: Model, features: Floats) -> Floats:
-    return multiply(features, model.weights, model.intercept)
+    return model.packed.multiply(features)
 
 
 def score_difference(
@@ -80,7 +80,7 @@ def test_contributions_add_up_to_the_score(
     versus = find_runner_up(scores, best) if against else None
     found = explain_rows(model, features, best, versus=versus, top_features=top_features)
     score = score_difference(scores, best, versus)
-    bounds = error_bound(features, model.weights, model.intercept)
+    bounds = model.packed.error_bound(features)
     for row in range(n_rows):
         exact = sum(Fraction(line[3]) for line in lines_of(found, row))
         bound = Fraction(bounds[best[row], row])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.kernel import Floats, Ranking, error_bound
+from matscore.kernel import Floats, PackedWeights, Ranking
 from matscore.model import Model, make_model
 from matscore.numerics.scores import Scored, score_rows, softmax
 from matscore.options import PlanOptions, ScoreOptions
@@ -162,7 +162,7 @@ class TestRank:
         """3 ties with 2, 2 with 1, but not 3 with 1: of those that tie with 3, the first."""
         X, unit = np.ones((2, 1)), 2.0**-52
         W = np.array([[-1.0] * 3, [1.0, 1 + 4 * unit, 1 + 8 * unit]])
-        assert 4 * unit <= 2 * error_bound(X, W).min() < 8 * unit
+        assert 4 * unit <= 2 * PackedWeights(W).error_bound(X).min() < 8 * unit
         ranking = self.rank(Model(W, None, ("a", "b", "c")), X, 3)
         assert ranking.places.tolist() == [[1, 2, 0]]
         assert ranking.tied.tolist() == [[True, True, False]]

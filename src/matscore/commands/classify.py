@@ -331,7 +331,8 @@ class Classify:
 
     def apply(self, rows: Rows) -> ScoredRows:
         """Score rows and name the best category of each."""
-        scored = score_rows(self.model, rows.features, rows.n_rows, self.options)
+        keep = self.columns.scores or bool(self.gather)
+        scored = score_rows(self.model, rows.features, rows.n_rows, self.options, keep=keep)
         return ScoredRows(self, rows, scored, find_overflow(scored))
 
 

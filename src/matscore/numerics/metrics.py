@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.kernel import Floats
+from matscore.kernel import Floats, exp
 from matscore.numerics.scores import softmax
 
 N_TENTHS = 10
@@ -303,7 +303,7 @@ def _losses(scores: Floats, truth: NDArray[np.int64]) -> Floats:
         shifted = scores - scores.max(axis=0)
         own = np.take_along_axis(shifted, truth[None], axis=0)[0]
     total = np.zeros(scores.shape[1])
-    for row in np.exp(shifted):  # a fixed order of addition, as in `softmax`
+    for row in exp(shifted):  # a fixed order of addition, as in `softmax`
         total += row
     losses: Floats = np.log(total) - np.maximum(own, -np.finfo(np.float64).max)
     return losses

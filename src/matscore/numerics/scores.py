@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore import kernel
-from matscore.kernel import Decision, Floats, Ranking
+from matscore.kernel import Decision, Floats, Ranking, exp
 from matscore.model import Model
 from matscore.options import ScoreOptions
 
@@ -21,7 +20,8 @@ from matscore.options import ScoreOptions
 class Scored:
     """Scores of some rows, and what they decide."""
 
-    # (n_categories, n_rows), float64: NaN in every category for a row with a missing feature.
+    # (n_categories, n_rows), float64: NaN in every category for a row with a missing feature; of
+    # no category where they are not kept.
     scores: Floats
     probabilities: Floats | None  # their softmax, of the same shape
     decision: Decision  # best category (-1 where there is no prediction), margin, ties, overflow
@@ -34,7 +34,9 @@ class Scored:
         """
         first = slice(n_rows)
         scores, features = self.scores[:, first], self.features[:, first]
-        marks = kernel.mark_ties(scores, features, model.weights, model.intercept)
+        if len(scores) < len(model.categories):
+            scores = model.packed.multiply(np.ascontiguousarray(features))
+        marks = model.packed.mark_ties(features, scores)
         return marks & (self.decision.best[first] >= 0)
 
     def rank(self, model: Model, k: int, threshold: float | None) -> Ranking:
@@ -46,7 +48,7 @@ class Scored:
         if threshold is not None:
             gate = scores if self.probabilities is None else self.probabilities
             scores = np.where(gate >= threshold, scores, -np.inf)
-        return kernel.rank(scores, self.features, model.weights, model.intercept, k)
+        return model.packed.rank(self.features, scores, k)
 
 
 def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:
@@ -60,15 +62,23 @@ def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:
 
 
 def score_rows(
-    model: Model, features: Floats | Sequence[Floats], n_rows: int, options: ScoreOptions
+    model: Model,
+    features: Floats | Sequence[Floats],
+    n_rows: int,
+    options: ScoreOptions,
+    *,
+    keep: bool = True,
 ) -> Scored:
     """Score rows; those whose scores overflow are to be refused.
+
+    `keep` says whether the scores are used once they have decided.
 
     `features` is of shape (n_features, n_rows) or a sequence of its rows, in canonical order;
     finite, or NaN where one is missing.
     """
     stacked = stack_features(features, n_rows)
-    scores, decision = kernel.score(stacked, model.weights, model.intercept)
+    keep = keep or options.probabilities or options.threshold is not None
+    scores, decision = model.packed.score(stacked, keep=keep)
     probabilities = softmax(scores) if options.probabilities else None
     best = decision.best
     if options.threshold is not None:
@@ -89,9 +99,9 @@ def softmax(scores: Floats) -> Floats:
     a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
     """
     if len(scores) == 1:
-        shrunk = np.exp(-np.abs(scores))
+        shrunk = exp(-np.abs(scores))
         return np.where(scores >= 0, 1.0, shrunk) / (1.0 + shrunk)
-    powers = np.exp(scores - scores.max(axis=0))
+    powers = exp(scores - scores.max(axis=0))
     total = np.zeros(scores.shape[1])
     for row in powers:  # a fixed order of addition, so that the bits do not depend on the chunk
         total += row

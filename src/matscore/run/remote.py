@@ -19,8 +19,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 import matscore
-from matscore import kernel
 from matscore.errors import FileError, MatscoreError, OutputError
+from matscore.kernel import PackedWeights
 from matscore.options import RejectOptions
 from matscore.read.faults import Reject
 from matscore.read.rows import FrameChunk, Layout
@@ -169,7 +169,7 @@ def describe_environment() -> dict[str, str]:
     """
     rng = np.random.default_rng(0)
     weights, features = rng.normal(size=(37, 5)), rng.normal(size=(37, 300))
-    digest = hashlib.sha256(kernel.multiply(features, weights).tobytes()).hexdigest()
+    digest = hashlib.sha256(PackedWeights(weights).multiply(features).tobytes()).hexdigest()
     return {
         "Python": platform.python_version(),
         "matscore": matscore.__version__,

@@ -13,7 +13,6 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from matscore import kernel
 from matscore.errors import UsageError
 from matscore.show.text import Signs, pad, signs_for
 
@@ -88,7 +87,7 @@ def _explain_row(
     names = [signs.shorten(signs.show(name), _LONGEST) for name in plan.feature_names]
     names += ["intercept"] * (model.intercept is not None)
     heads = [signs.shorten(signs.show(name), _LONGEST) for name in model.categories]
-    scores = kernel.multiply(np.array(values)[:, None], model.weights, model.intercept)[:, 0]
+    scores = model.packed.multiply(np.array(values)[:, None])[:, 0]
     sums = [_add_up(model, values, j, score, signs) for j, score in enumerate(scores.tolist())]
     label = str(preview.frame.values(next(iter(preview.frame.columns)))[row])
     yield Text(signs.shorten(signs.show(label[:1000]), width), style=_HEAD)
