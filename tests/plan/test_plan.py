@@ -515,6 +515,12 @@ class TestTranspose:
         assert not require_fit(plan_of(F, W, auto_transpose=True)).transpose
         assert require_fit(plan_of(F, W, transpose=True)).transpose
 
+    def test_numbers_that_name_rows_and_columns_are_in_doubt(self) -> None:
+        F = features("10,3,1.5,1\n0,0,0,0", header=True)
+        W = weights("10,1\n1,1\n1.5,1", header=True)
+        assert "the rows or the columns" in problem_of(plan_of(F, W, auto_transpose=True))
+        assert not require_fit(plan_of(F, W)).transpose
+
     @pytest.mark.parametrize("auto", [False, True])
     def test_by_shape_in_two_ways(self, *, auto: bool) -> None:
         F = features("1,2,3,4\n5,6,7,8", header=False)

@@ -152,6 +152,7 @@ def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) ->
 def check_first_columns(plan: Plan) -> None:
     """Refuse first columns of both files that may hold numbers of things, or a feature."""
     features, weights, options = plan.features, plan.weights, plan.options
+    _check_both_ways(plan)
     asked = options.id_col is not None or options.no_id_col or plan.transpose_features
     if asked or not plan.transpose or plan.weights_label_column or features.labelled is not None:
         return
@@ -169,6 +170,22 @@ def check_first_columns(plan: Plan) -> None:
         f" or a feature{shown}",
         f"say --id-col {heading or 1} if these are labels, --no-id-col if they are not",
     )
+
+
+def _check_both_ways(plan: Plan) -> None:
+    """Refuse numbers that name the rows of weights which their columns would fit as well."""
+    features, weights = plan.features, plan.weights
+    heading = _shared_heading(features, weights)
+    turns = plan.options.auto_transpose and not plan.transpose and plan.weights_label_column
+    if not turns or heading is None or is_label_heading(heading):
+        return
+    by_rows = any(weights.grammar.is_number(cell) for cell in weights.first or ())
+    if by_rows and {*(weights.names or ())} <= {*(features.names or ())}:
+        raise Misfit(
+            plan,
+            f"cannot tell whether the rows or the columns of {weights.path} are the features",
+            "say --transpose if the columns are, and leave --auto-transpose out if the rows are",
+        )
 
 
 def _shared_heading(features: Side, weights: Side) -> str | None:
