@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,6 @@ from matscore.model import Model, make_model
 from matscore.names import find_columns, quote_name, quote_names, suggest_name
 from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
-from matscore.read.faults import Reject
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.job import Job, run_pair
 from matscore.run.local import count_jobs, map_ordered
@@ -256,12 +255,8 @@ class Typed:
 
 def check_rows(typed: Typed) -> None:
     """Refuse a row with a missing value."""
-
-    def refuse(reject: Reject) -> NoReturn:
-        raise reject.as_error(typed.path)
-
     for chunk in typed.iter_chunks():
-        parse_sound(typed.make_layout("error"), chunk, refuse)
+        parse_sound(typed.make_layout("error"), chunk)
 
 
 def run_typed(work: Work, typed: Typed, missing: MissingPolicy) -> Any:
