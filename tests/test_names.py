@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 from matscore.names import (
     explain_difference,
     find_close,
+    find_columns,
     quote_name,
     quote_names,
+    suggest,
+    suggest_name,
 )
 
 
@@ -29,3 +32,32 @@ class TestNaming:
         assert [bool(one.close) for one in found] == [True] * 5 + [False] * 4
         assert all(len(one.close) <= 3 for one in found)
         assert find_close(["x" * 101], ["x" * 102])[0].close == ()
+
+
+class TestSuggesting:
+    def test_a_close_name_and_why(self) -> None:
+        assert suggest_name("Age", ["age", "sex"]) == 'did you mean "age" (differs only by case)'
+        assert suggest_name("aged", ["agee", "age"]) == 'did you mean "age" or "agee"'
+
+    def test_without_a_close_name_an_option_says_what_there_is(self) -> None:
+        assert suggest_name("x", ["age", "sex"], "--by") == (
+            '--by has the name of one of: "age", "sex"'
+        )
+        assert suggest_name("x", ["age", "sex"]) == ""
+
+    def test_several_names_have_one_reason_at_the_end(self) -> None:
+        missing = find_close(["Age", "SEX", "?"], ["age", "sex"])
+        assert suggest(missing) == (
+            'did you mean "age" for "Age", "sex" for "SEX" (differs only by case)'
+        )
+
+
+class TestColumns:
+    def test_names(self) -> None:
+        assert find_columns("b", ["a", "b", "c", "b"], 4) == [1, 3]
+        assert find_columns("2", ["a", "b"], 2) == []
+
+    def test_numbers_where_there_are_no_names(self) -> None:
+        assert [find_columns(str(n), None, 3) for n in range(5)] == [[], [0], [1], [2], []]
+        for odd in ("", "-1", "1.0", "²", "٣", " 1", "0000000019", "9" * 5000):
+            assert find_columns(odd, None, 3) == []

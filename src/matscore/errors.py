@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,8 @@ class InputError(MatscoreError, ValueError):
         self.name = name
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_input_error, self.args
+        make = partial(type(self), line=self.line, column=self.column, name=self.name)
+        return make, self.args[:3], self.__dict__
 
     def __str__(self) -> str:
         place = ":".join(str(p) for p in (self.path, self.line, self.column) if p is not None)
@@ -96,7 +98,21 @@ class PlanError(MatscoreError, ValueError):
         return join_sentence(self.plan.problem or "the matrices do not line up", self.plan.hint)
 
 
-class MisfitError(MatscoreError, ValueError):
+class _AboutFileError(MatscoreError):
+    """What is wrong with a file as a whole."""
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__()  # OSError would take the path for its number
+        self.args = (path, what, hint)
+        self.path = path
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.path}: {join_sentence(self.what, self.hint)}"
+
+
+class MisfitError(_AboutFileError, ValueError):
     """Names or shapes of a file that do not serve what it is given for.
 
     Parameters
@@ -108,15 +124,6 @@ class MisfitError(MatscoreError, ValueError):
     hint : str
         What to do about it; may be empty.
     """
-
-    def __init__(self, path: str, what: str, hint: str = "") -> None:
-        super().__init__(path, what, hint)
-        self.path = path
-        self.what = what
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.path}: {join_sentence(self.what, self.hint)}"
 
 
 class QualityError(MatscoreError):
@@ -136,7 +143,7 @@ class QualityError(MatscoreError):
         return self.what
 
 
-class FileError(MatscoreError, OSError):
+class FileError(_AboutFileError, OSError):
     """A file that cannot be read.
 
     Parameters
@@ -154,13 +161,6 @@ class FileError(MatscoreError, OSError):
         The operating system's number; None where it is not to blame.
     """
 
-    def __init__(self, path: str, what: str, hint: str = "") -> None:
-        super().__init__()  # OSError would take the path for its number
-        self.args = (path, what, hint)
-        self.path = path
-        self.what = what
-        self.hint = hint
-
     @property
     def filename(self) -> str:
         """The file's name as it was given."""
@@ -173,9 +173,6 @@ class FileError(MatscoreError, OSError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), self.args, {**self.__dict__, "errno": self.errno}
-
-    def __str__(self) -> str:
-        return f"{self.path}: {join_sentence(self.what, self.hint)}"
 
 
 class OutputError(FileError):
@@ -242,9 +239,3 @@ def os_errors_about(
 def join_sentence(what: str, hint: str) -> str:
     """Join what is wrong and what to do, as every message does."""
     return f"{what}; {hint}" if hint else what
-
-
-def _rebuild_input_error(
-    path: str, what: str, hint: str, line: int | None, column: int | None, name: str | None
-) -> InputError:
-    return InputError(path, what, hint, line=line, column=column, name=name)

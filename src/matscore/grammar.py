@@ -27,18 +27,10 @@ _DRESS = {ord(sign): None for sign in " ,_%$€£'’()\u00a0\u202f"} | {ord("�
 
 @dataclass(frozen=True)
 class Grammar:
-    """How the cells of a run are read.
+    """How the cells of a run are read."""
 
-    Attributes
-    ----------
-    decimal : str
-        The decimal mark, a point or a comma; the other one is refused.
-    missing_values : tuple of str
-        Words for a missing cell, besides the empty one.
-    """
-
-    decimal: str = "."
-    missing_values: tuple[str, ...] = MISSING_VALUES
+    decimal: str = "."  # the decimal mark, a point or a comma; the other one is refused
+    missing_values: tuple[str, ...] = MISSING_VALUES  # words for a missing cell
 
     def is_number(self, cell: str) -> bool:
         """Say whether a cell is a finite number; blanks around it are ignored.

@@ -32,13 +32,7 @@ def is_intercept(name: str) -> bool:
 
 
 def quote_name(name: str) -> str:
-    """Put a name in quotes, its end cut off when it is very long.
-
-    Examples
-    --------
-    >>> quote_name("science fiction")
-    '"science fiction"'
-    """
+    """Put a name in quotes, its end cut off when it is very long."""
     return f'"{name}"' if len(name) <= _MAX_QUOTED else f'"{name[:_MAX_QUOTED]}…"'
 
 
@@ -122,11 +116,6 @@ def find_close(wanted: Sequence[str], candidates: Collection[str]) -> tuple[Miss
     """Find at most three close matches of each name that is not there.
 
     Only the first five are looked for: comparing is slow.
-
-    Examples
-    --------
-    >>> find_close(["Age"], ["age", "action"])
-    (MissingName(name='Age', close=('age',), reason='differs only by case'),)
     """
     looked_for = wanted[:MAX_SHOWN]
     folded = {fold_name(name) for name in looked_for}

@@ -335,6 +335,22 @@ def test_a_manifest_names_nothing_outside(folder: Path) -> None:
     assert (folder / "part-of-mine.csv").read_text() == "mine"
 
 
+@pytest.mark.parametrize("value", [None, "1", [], {}, -0.5])
+def test_a_manifest_that_others_have_edited(folder: Path, value: object) -> None:
+    argv = ("classify", "data", "w.csv", "-o", "out/")
+    run(*argv, cwd=folder).check(quiet=True)
+    expected = snapshot(folder / "out")
+    manifest = manifest_of(folder / "out")
+    for part, name in zip(manifest["parts"], manifest["parts"][0], strict=False):
+        part[name] = value
+    (folder / "out/_manifest.json").write_text(json.dumps(manifest))
+    run(*argv, "--resume", cwd=folder).check(quiet=True)
+    assert manifest_of(folder / "out")["rows_in"] == N_FILES * N_ROWS
+    resumed = snapshot(folder / "out")
+    del expected["_manifest.json"], resumed["_manifest.json"]
+    assert resumed == expected
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [

@@ -46,7 +46,7 @@ def write_arrow_stream(buffer: io.BytesIO) -> None:
 
 @pytest.mark.parametrize(
     ("write", "kind"),
-    [(write_parquet, "parquet"), (write_arrow, "arrow"), (write_arrow_stream, "arrow-stream")],
+    [(write_parquet, "parquet"), (write_arrow, "arrow"), (write_arrow_stream, "arrow")],
 )
 def test_table_formats(write: Callable[[io.BytesIO], None], kind: str) -> None:
     buffer = io.BytesIO()

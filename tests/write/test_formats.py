@@ -2,10 +2,12 @@ import csv
 import errno
 import io
 import json
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 import numpy as np
 import pyarrow.feather
@@ -16,14 +18,16 @@ from hypothesis import strategies as st
 
 from matscore.commands.output import ScoreColumns, make_frame
 from matscore.errors import OutputError, UsageError
-from matscore.frame import Frame
-from matscore.kernel import Texts
+from matscore.frame import Frame, Kind
+from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model
 from matscore.numerics.scores import Scored, score_rows
 from matscore.options import Format, ScoreOptions
+from matscore.read import recognise
 from matscore.run.job import ChunkResult
 from matscore.write.formats import (
     FORMATS,
+    Columns,
     OutputSpec,
     deliver_results,
     find_format,
@@ -31,6 +35,7 @@ from matscore.write.formats import (
     round_to,
     write_weights,
 )
+from matscore.write.whole import COMPRESSIONS
 
 COLUMNS = ScoreColumns("id", ("kept",), ("a", "b"), probabilities=True, margin=True)
 SPEC = OutputSpec("csv", COLUMNS)
@@ -113,6 +118,27 @@ def test_markdown_keeps_a_row_in_a_line_and_a_cell_in_its_column() -> None:
     assert "1.25" in lines[2]
 
 
+def test_markdown_cells() -> None:
+    kinds: list[tuple[str, Kind]] = [
+        ("t", "text"), ("c", "text"), ("n", "whole"), ("m", "whole"), ("x", "number"),
+    ]  # fmt: skip
+    spec = OutputSpec("markdown", cast("Columns", SimpleNamespace(pairs=kinds)))
+    columns: dict[str, Column] = {
+        "t": Texts.from_strings(["null", None, "a\x1b"]),
+        "c": Choices(np.array([0, -1, 1], np.int32), Texts.from_strings(["|", "é"])),
+        "n": np.array([-1, 0, 2**62]),
+        "m": Masked(np.array([1, 2, 3]), np.array([False, True, False])),
+        "x": np.array([np.nan, 1.5e-7, 1e22]),
+    }
+    assert encode(spec, [Frame(columns)]).decode() == (
+        "| t | c | n | m | x |\n"
+        "| --- | --- | ---: | ---: | ---: |\n"
+        "| null | \\| | -1 | 1 | NaN |\n"
+        "|  |  | 0 |  | 1.5e-07 |\n"
+        "| a\\u001b | é | 4611686018427387904 | 3 | 1e+22 |\n"
+    )
+
+
 @pytest.mark.parametrize("precision", [None, 0, 2, 20])
 def test_numbers_are_the_same_in_all_texts(precision: int | None) -> None:
     values = [1.0, -2.0, 1 / 3, 1e-9, -1e22, 1e300, np.nan]
@@ -190,6 +216,13 @@ def test_every_ending_names_one_format() -> None:
         assert {format_of(f"a.b{ending}") for ending in form.endings} == {name}
 
 
+def test_readers_know_the_endings_of_what_is_written() -> None:
+    read = {ending for form in recognise.FORMATS for ending in form.endings}
+    packed = {ending for form in recognise.COMPRESSIONS for ending in form.endings}
+    assert {ending for f in FORMATS.values() if f.is_read for ending in f.endings} <= read
+    assert set(COMPRESSIONS) == packed
+
+
 @pytest.mark.parametrize(
     ("path", "form"),
     [
@@ -248,16 +281,39 @@ def test_a_raw_output_may_take_less_at_a_time() -> None:
     assert bytes(out.taken) == encode(SPEC, [frame])
 
 
-def test_an_output_that_fails_is_told_of() -> None:
-    class Full(io.RawIOBase):
+def test_a_raw_output_that_takes_nothing_is_told_of() -> None:
+    read, written = os.pipe()
+    os.set_blocking(written, False)
+    results = [ChunkResult("f", b"x" * 2**16, 1, None)] * 100
+    with (
+        open(read, "rb"),  # noqa: PTH123
+        io.FileIO(written, "wb") as out,
+        pytest.raises(OutputError, match=os.strerror(errno.EAGAIN).lower()),
+    ):
+        deliver_results(results, SPEC, out)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), OutputError, "-: no space left"),
+        (OutputError("a.csv", "is full"), OutputError, "a.csv: is full"),
+        (BrokenPipeError(errno.EPIPE, "gone"), BrokenPipeError, "[Errno 32] gone"),
+    ],
+)
+def test_an_output_that_fails_is_told_of(
+    error: Exception, kind: type[Exception], message: str
+) -> None:
+    class Failing(io.RawIOBase):
         def writable(self) -> bool:
             return True
 
         def write(self, _: Any, /) -> int:
-            raise OSError(errno.ENOSPC, "No space left")
+            raise error
 
-    with pytest.raises(OutputError, match="-: no space left"):
-        deliver_results([], SPEC, Full())
+    with pytest.raises(kind) as caught:
+        deliver_results([], SPEC, Failing())
+    assert str(caught.value) == message
 
 
 def test_what_is_shown_is_not_written() -> None:

@@ -28,6 +28,7 @@ from typing import Any
 
 import pytest
 
+from matscore import errors
 from matscore.errors import OutputError, UsageError
 from matscore.options import RejectOptions
 from matscore.write import whole as write
@@ -184,25 +185,30 @@ def test_error_of_reading_is_not_the_outputs(target: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_interrupt_at_any_line(target: Path) -> None:
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_interrupt_at_any_line(tmp_path: Path, ending: str) -> None:
     """A signal's exception can come anywhere; here it comes at each line in turn."""
+    target = tmp_path / f"scores.csv{ending}"
+    with open_output(str(target)) as out:
+        out.write(NEW)
+    new = target.read_bytes()
     for k in itertools.count(1):
         target.write_bytes(OLD)
         if not write_interrupted(target, k):
             break
-        assert target.read_bytes() in (OLD, NEW)
-        assert list_names(target.parent) == ["scores.csv"], f"interrupted at line event {k}"
+        assert target.read_bytes() in (OLD, new)
+        assert list_names(tmp_path) == [target.name], f"interrupted at line event {k}"
     assert k > 40
-    assert target.read_bytes() == NEW
+    assert target.read_bytes() == new
 
 
 def write_interrupted(target: Path, k: int) -> bool:
-    """Raise at the k-th line run in the module; False when there are fewer."""
+    """Raise at the k-th line run in the modules; False when there are fewer."""
     n_lines = 0
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal n_lines
-        if frame.f_code.co_filename != write.__file__:
+        if frame.f_code.co_filename not in (write.__file__, errors.__file__):
             return None
         n_lines += event == "line"
         if n_lines == k and event == "line":
@@ -212,7 +218,8 @@ def write_interrupted(target: Path, k: int) -> bool:
     before = sys.gettrace()
     try:
         sys.settrace(trace)
-        write_whole(target)
+        with open_output(str(target)) as out:
+            out.write(NEW)
     except Stop:
         return True
     finally:
@@ -536,11 +543,12 @@ def test_fifo_without_a_reader_is_a_broken_pipe(tmp_path: Path) -> None:
 
 
 def test_exception_drops_what_a_fifo_has_not_got(tmp_path: Path) -> None:
+    """So a run that fails early leaves nothing there, as on standard output."""
     fifo = tmp_path / "fifo.csv"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(Stop), open_whole(str(fifo)) as out:
-        out.write(NEW)
+        out.write(b"x" * MIB)
         raise Stop
     assert os.read(reader, 1) == b""
     os.close(reader)

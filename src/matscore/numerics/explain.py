@@ -19,9 +19,6 @@ INTERCEPT = -1
 OTHERS = -2
 
 
-_let_overflow = np.errstate(over="ignore", invalid="ignore")
-
-
 @dataclass(frozen=True)
 class Contributions:
     """What some scores are made of, one line a feature, a row's lines behind one another.
@@ -43,7 +40,7 @@ class Contributions:
         return np.unique(infinite)
 
 
-@_let_overflow
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is found by `find_overflow`
 def explain_rows(
     model: Model,
     features: Floats,
@@ -61,18 +58,10 @@ def explain_rows(
     Of each row come the features by the size of their contributions, equal ones in canonical order
     and missing ones last, at most `top_features` of them; then the sum of the others; then the
     intercept, where the model has one.
-
-    Examples
-    --------
-    >>> model = Model(np.array([[1.1, 0.1], [0.2, 1.2]]), None, ("adventure", "romance"))
-    >>> lines = explain_rows(model, np.array([[1.0], [5.0]]), np.array([1]))
-    >>> lines.entries.tolist(), lines.contributions.tolist()
-    ([1, 0], [6.0, 0.1])
     """
     rows = np.flatnonzero(categories >= 0)
-    weights, intercept = _weights_of(
-        model, categories[rows], None if versus is None else versus[rows]
-    )
+    versus = None if versus is None else versus[rows]
+    weights, intercept = _weights_of(model, categories[rows], versus)
     values = np.ascontiguousarray(features[:, rows].T)
     products = values * weights
     order = np.argsort(-np.abs(products), axis=1, kind="stable")
@@ -85,8 +74,7 @@ def explain_rows(
         nothing = np.full((len(rows), 1), np.nan)
         parts.append((_column(len(rows), OTHERS), nothing, nothing, _sum_rows(rest)[:, None]))
     if intercept is not None:
-        ones = np.ones((len(rows), 1))
-        last = intercept[:, None]
+        ones, last = np.ones((len(rows), 1)), intercept[:, None]
         parts.append((_column(len(rows), INTERCEPT), ones, last, last))
     entries, *numbers = (np.hstack(part) for part in zip(*parts, strict=True))
     return Contributions(

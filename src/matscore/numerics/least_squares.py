@@ -52,12 +52,6 @@ def reduce_rows(features: Floats, targets: Floats, names: tuple[str, ...]) -> Tr
 
     The factor has at most ``n_features + n_targets`` rows; it is not finite where the numbers are
     too large.
-
-    Examples
-    --------
-    >>> triangle = reduce_rows(np.array([[1.0], [3.0]]), np.array([[5.0], [9.0]]), ("y",))
-    >>> triangle.mean.tolist(), np.abs(triangle.factor[0]).round(9).tolist()
-    ([2.0, 7.0], [1.414213562, 2.828427125])
     """
     with np.errstate(over="ignore", invalid="ignore"):
         rows = np.hstack([features, targets])
@@ -72,14 +66,6 @@ def merge(one: Triangle, two: Triangle) -> Triangle:
     """Return the triangle of the rows of two, its targets sorted where they differ.
 
     Targets that one of them lacks are categories without rows in it.
-
-    Examples
-    --------
-    >>> x, y = np.arange(6.0)[:, None], np.arange(6.0)[:, None] ** 2
-    >>> halves = reduce_rows(x[:3], y[:3], ("y",)), reduce_rows(x[3:], y[3:], ("y",))
-    >>> both, whole = merge(*halves), reduce_rows(x, y, ("y",))
-    >>> np.allclose(both.factor.T @ both.factor, whole.factor.T @ whole.factor)
-    True
     """
     if one.targets != two.targets:
         names = sort_names({*one.targets, *two.targets})
@@ -199,14 +185,6 @@ def cut_rows(
     `features` is (n_rows, n_features) and finite, `targets` (n_rows, n_targets) numbers or members
     of categories, `records` (n_rows,) the rows' records, counted from 0 over all inputs, ascending;
     those rejected are left out.
-
-    Examples
-    --------
-    >>> x = np.arange(5000.0)[:, None]
-    >>> parts = [cut_rows(x[a:b], x[a:b], ("y",), records=np.arange(a, b), start=a, stop=b)
-    ...          for a, b in ((0, 100), (100, 4999), (4999, 5000))]
-    >>> finish(no_rows(1) + parts[0] + parts[1] + parts[2]).n_rows
-    5000
     """
     height = block_rows(features.shape[1])
     first, last = -(-start // height) * height, stop // height * height
@@ -304,13 +282,6 @@ def solve(
     rows too few, they are the shortest of them. With `standardize` the penalty and the length are
     counted in units of each feature's standard deviation. Where `intercept` is None, one is fitted
     if there are more rows than features: with fewer, the features alone can give every target.
-
-    Examples
-    --------
-    >>> X = np.array([[5.0, 2.0], [1.0, 5.0]])
-    >>> fit = solve(reduce_rows(X, np.array([[5.9], [2.1]]), ("adventure",)), intercept=None)
-    >>> fit.weights.round(12).ravel().tolist(), fit.intercept
-    ([1.1, 0.2], None)
     """
     n_features, n_rows = triangle.n_features, triangle.n_rows
     if intercept is None:

@@ -238,14 +238,6 @@ def count_rows(
 
     `scores` is (n_categories, n_rows), finite or all NaN in a row without a prediction; `best` and
     `truth` are (n_rows,), int64, and `best` is -1 where there is no prediction.
-
-    Examples
-    --------
-    >>> scores = np.array([[2.0, 0.0, 1.0], [1.0, 3.0, 0.0]])
-    >>> counts = count_rows(("no", "yes"), scores, np.array([0, 1, 0]), np.array([0, 1, 1]))
-    >>> metrics = Metrics(counts)
-    >>> metrics.confusion.tolist(), round(metrics.accuracy, 4)
-    ([[1, 0], [1, 1]], 0.6667)
     """
     n_categories = len(categories)
     cells = truth * (n_categories + 1) + np.where(best < 0, n_categories, best)
@@ -269,12 +261,6 @@ def exact_total(values: Floats) -> int:
     """Add up finite numbers, (n,), exactly; fewer than 2**36 of them.
 
     The sum is in units of 2**-1074. Such totals may be added up in any order.
-
-    Examples
-    --------
-    >>> total = exact_total(np.array([1e100, 1.0, -1e100]))
-    >>> round_total(total)
-    1.0
     """
     mantissas, exponents = np.frexp(values)
     whole = np.ldexp(mantissas, _DIGITS).astype(np.int64)
@@ -294,11 +280,6 @@ def round_total(total: int, divisor: int = 1) -> float:
     """Return the float64 nearest to an exact total, or to its share.
 
     NaN where the divisor is 0; an infinity where the sum is too large for float64.
-
-    Examples
-    --------
-    >>> round_total(exact_total(np.array([0.5, 0.25])), 2)
-    0.375
     """
     if divisor == 0:
         return math.nan

@@ -66,12 +66,6 @@ def score_rows(
 
     `features` is of shape (n_features, n_rows) or a sequence of its rows, in canonical order;
     finite, or NaN where one is missing.
-
-    Examples
-    --------
-    >>> model = Model(np.array([[1.1, 0.1], [0.2, 1.2]]), None, ("adventure", "romance"))
-    >>> score_rows(model, np.array([[5.0], [2.0]]), 1, ScoreOptions()).decision.best.tolist()
-    [0]
     """
     stacked = stack_features(features, n_rows)
     scores, decision = kernel.score(stacked, model.weights, model.intercept)
@@ -93,13 +87,6 @@ def softmax(scores: Floats) -> Floats:
 
     The softmax, shifted by the highest score so that it cannot overflow; the logistic function for
     a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
-
-    Examples
-    --------
-    >>> softmax(np.array([[0.0, 1000.0], [0.0, 0.0]])).tolist()
-    [[0.5, 1.0], [0.5, 0.0]]
-    >>> softmax(np.array([[0.0, -1000.0]])).tolist()
-    [[0.5, 0.0]]
     """
     if len(scores) == 1:
         shrunk = np.exp(-np.abs(scores))

@@ -77,11 +77,6 @@ class Sketch:
 
         Each is at most `RELATIVE_WIDTH` nearer to zero than the number of that rank; 0 and 1 are
         exact.
-
-        Examples
-        --------
-        >>> sketch_columns([np.array([4.0, 1.0, 3.0, 2.0, 5.0])]).quantiles(0, [0, 0.5, 1])
-        [1.0, 3.0, 5.0]
         """
         left, right, counts = self._in_order(column)
         n_all = int(counts.sum())
@@ -138,14 +133,7 @@ def sketch_nothing(n_columns: int) -> Sketch:
 
 
 def sketch_columns(columns: Sequence[Floats]) -> Sketch:
-    """Sketch some columns, each (n_rows,); NaN is counted apart.
-
-    Examples
-    --------
-    >>> sketch = sketch_columns([np.array([1.5, 0.0, -2.0, np.nan])])
-    >>> sketch.n_numbers.tolist(), sketch.missing.tolist(), sketch.low.tolist()
-    ([3], [1], [-2.0])
-    """
+    """Sketch some columns, each (n_rows,); NaN is counted apart."""
     if not any(map(len, columns)):
         return sketch_nothing(len(columns))
     found = [_count_bins(column) for column in columns]

@@ -21,10 +21,8 @@ from matscore.plan.types import Misfit, Plan, Side
 
 __all__ = ["Plan", "Side", "make_plan", "require_fit"]
 
-_DEFAULTS = PlanOptions()
 
-
-def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -> Plan:
+def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions()) -> Plan:
     """Line the columns of the features up with the weights.
 
     Never raises: what does not fit is in the plan's ``problem``.
@@ -41,23 +39,14 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -
     """
     told = blank_shared_heading(features, weights, options)
     try:
-        plan = read_sides(features, told, options)
+        plan = read_sides(Plan(features, told, options))
     except Misfit as misfit:
         plan = explain_misfit(misfit)
     return replace(plan, weights=weights)
 
 
 def require_fit(plan: Plan) -> Plan:
-    """Return a plan that fits; raise a `PlanError` of one that has a problem.
-
-    Examples
-    --------
-    >>> side = Side("a.csv", 1, ("x",), 1, ("2",))
-    >>> require_fit(make_plan(side, side))
-    Traceback (most recent call last):
-        ...
-    matscore.errors.PlanError: the same file is given as features and weights: a.csv; ...
-    """
+    """Return a plan that fits; raise a `PlanError` of one that has a problem."""
     if not plan.ok:
         raise PlanError(plan)
     return plan

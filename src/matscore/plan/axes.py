@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Literal, NoReturn
+from typing import Literal
 
 from matscore.names import find_columns, is_intercept, quote_name, quote_names, suggest_name
 from matscore.plan.labels import OtherSide, judge_first_column, numbers_things
@@ -63,11 +63,8 @@ def check_once(plan: Plan, axis: Axis, names: Iterable[str], what: str) -> None:
         return
     shown = [f"{quote_name(name)} in {axis.count_off(found)}" for name, found in twice[:5]]
     rest = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-    raise Misfit(
-        plan,
-        f"{axis.path} has {_one(what)} more than once: {'; '.join(shown)}{rest}",
-        "rename one or take it out",
-    )
+    problem = f"{axis.path} has {_one(what)} more than once: {'; '.join(shown)}{rest}"
+    raise Misfit(plan, problem, "rename one or take it out")
 
 
 def carries_features(plan: Plan, names: Sequence[str], table: Axis) -> bool:
@@ -82,17 +79,13 @@ def set_intercept(plan: Plan, table: Axis, axis: Axis) -> Plan:
     """Set the intercept among the entries of the weights that are features."""
     names, found = axis.names or (), list_intercepts(plan, table, axis)
     if plan.options.intercept is not None and not found:
-        _refuse_asked(plan, axis, plan.options.intercept)
+        raise _unknown_intercept(plan, axis, plan.options.intercept)
     if len(found) > 1:
-        raise Misfit(
-            plan,
-            f"{axis.path} has {len(found)} intercepts: {quote_names([names[i] for i in found])}",
-            "keep only one",
-        )
+        shown = quote_names([names[i] for i in found])
+        raise Misfit(plan, f"{axis.path} has {len(found)} intercepts: {shown}", "keep only one")
     if len(found) == axis.size:
-        raise Misfit(
-            plan, f"{axis.path} has an intercept but no features", "give it one row a feature"
-        )
+        problem = f"{axis.path} has an intercept but no features"
+        raise Misfit(plan, problem, "give it one row a feature")
     if not found:
         return plan
     return replace(plan, intercept_name=names[found[0]], intercept_index=found[0])
@@ -105,6 +98,7 @@ def list_intercepts(plan: Plan, table: Axis, axis: Axis) -> list[int]:
         return []
     if asked is not None:
         return axis.places.get(asked, [])
+    # A name that both files have is matched as any feature is.
     taken = {_fold(name) for name in table.places if is_intercept(name)}
     return [
         index
@@ -113,15 +107,13 @@ def list_intercepts(plan: Plan, table: Axis, axis: Axis) -> list[int]:
     ]
 
 
-def _refuse_asked(plan: Plan, axis: Axis, asked: str) -> NoReturn:
+def _unknown_intercept(plan: Plan, axis: Axis, asked: str) -> Misfit:
+    shown = quote_name(asked)
     if axis.names is None:
-        raise Misfit(
-            plan,
-            f"{axis.path} does not name its features, so it has no intercept {quote_name(asked)}",
-            "leave --intercept out",
-        )
-    problem = f"{axis.path} has no {axis.kind} {quote_name(asked)}"
-    raise Misfit(plan, problem, suggest_name(asked, axis.names, "--intercept"))
+        problem = f"{axis.path} does not name its features, so it has no intercept {shown}"
+        return Misfit(plan, problem, "leave --intercept out")
+    problem = f"{axis.path} has no {axis.kind} {shown}"
+    return Misfit(plan, problem, suggest_name(asked, axis.names, "--intercept"))
 
 
 def orient_features(plan: Plan) -> tuple[Plan, Axis]:
@@ -165,11 +157,9 @@ def _is_first_named(plan: Plan) -> bool:
         return _holds_labels(plan, side, known, "say --id-col when it holds names", sure=sure)
     allowed = "1" if side.names is None else side.names[0]
     if asked != allowed:
-        raise Misfit(
-            plan,
-            f"--id-col {asked} is not the first column of {side.path}",
-            f"transposed features have their names there: say --id-col {allowed}",
-        )
+        problem = f"--id-col {asked} is not the first column of {side.path}"
+        hint = f"transposed features have their names there: say --id-col {allowed}"
+        raise Misfit(plan, problem, hint)
     return True
 
 
@@ -193,10 +183,8 @@ def read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
 
 def _hint_at_names(plan: Plan, table: Axis) -> str:
     if table.names is None:
-        return (
-            f"say --headers when {table.path} has a header, or give every row of the weights a name"
-            " that is no number"
-        )
+        asked = f"say --headers when {table.path} has a header"
+        return f"{asked}, or give every row of the weights a name that is no number"
     side = plan.weights
     is_word = any(side.grammar.kind_of(cell) == "word" for cell in side.first or ())
     otherwise = "correct what should be a number" if is_word else "leave the column out"
@@ -236,9 +224,8 @@ def _asks_for_labels(plan: Plan, side: Side) -> bool:
     features, options = plan.features, plan.options
     alike = side is not features and features.names is None and side.names is None
     alike = alike and (options.items or features.width == side.width)
-    return (
-        alike and options.transpose and options.id_col == "1" and numbers_things(side.first or ())
-    )
+    asked = alike and options.transpose and options.id_col == "1"
+    return asked and numbers_things(side.first or ())
 
 
 def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:

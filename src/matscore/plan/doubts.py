@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -16,26 +16,22 @@ from matscore.plan.labels import (
     judge_first_record,
     numbers_things,
 )
+from matscore.plan.match import line_up
 from matscore.plan.types import Misfit, Plan, Side
 
-Fits = Callable[[Side, Side], bool]
 
-
-def check_first_records(plan: Plan, fits: Fits) -> None:
-    """Refuse a guessed first record that may be a header as well as data; the plan need not fit.
-
-    `fits` says whether two files, one of them read in another way, fit.
-    """
+def check_first_records(plan: Plan) -> None:
+    """Refuse a guessed first record that may be a header as well as data; the plan need not fit."""
     for side in (plan.features, plan.weights):
         if not side.guessed or side.labelled is not None:
             continue
         if side.names is None:
             _check_data(plan, side)
         else:
-            _check_header(plan, side, fits)
+            _check_header(plan, side)
 
 
-def _check_header(plan: Plan, side: Side, fits: Fits) -> None:
+def _check_header(plan: Plan, side: Side) -> None:
     header = side.first_record or ()
     is_features, options = side is plan.features, plan.options
     facing = plan.weights if is_features else plan.features
@@ -46,7 +42,7 @@ def _check_header(plan: Plan, side: Side, fits: Fits) -> None:
         return
     if not plan.ok and not plan.add_options and _count_words(side, header) > 1:
         return  # a header, likely, whose names are at fault
-    used = plan.ok and _is_used(plan, side, other, fits)
+    used = plan.ok and _is_used(plan, side, other)
     if judge_first_record(header, side.grammar, other, named=named, used=used) == "doubtful":
         raise Misfit(
             replace(plan, add_options=(), drop_options=()),
@@ -61,7 +57,7 @@ def _names_of(side: Side) -> tuple[str, ...]:
     return names[1:] if names and is_label_heading(names[0]) else names
 
 
-def _is_used(plan: Plan, side: Side, other: OtherSide, fits: Fits) -> bool:
+def _is_used(plan: Plan, side: Side, other: OtherSide) -> bool:
     """Say whether a header has the names that features are found by, and cannot be data."""
     corner, *columns = side.first_record or ("",)
     by_name = plan.matched_by == "name"
@@ -69,7 +65,7 @@ def _is_used(plan: Plan, side: Side, other: OtherSide, fits: Fits) -> bool:
     if carries and by_name and _count_words(side, plan.feature_names):
         several = _count_words(side, (corner, *columns)) > 1
         bare = not several and (is_intercept(corner) or corner == plan.options.intercept)
-        return several or not (bare or _fits_as_data(plan, side, fits))
+        return several or not (bare or _fits_as_data(plan, side))
     if other.may_name(corner):
         return False
     if by_name and counts_up(columns) and {*columns} == {*plan.feature_names}:
@@ -86,20 +82,28 @@ def _is_used(plan: Plan, side: Side, other: OtherSide, fits: Fits) -> bool:
         and len(plan.feature_names) > 1
     )
     named = side is plan.weights and by_name and _count_words(side, columns) > 0
-    return (named or numbered) and not _fits_as_data(plan, side, fits)
+    return (named or numbered) and not _fits_as_data(plan, side)
 
 
 def _count_words(side: Side, cells: Sequence[str]) -> int:
     return sum(side.grammar.kind_of(cell) == "word" for cell in cells)
 
 
-def _fits_as_data(plan: Plan, side: Side, fits: Fits) -> bool:
+def _fits_as_data(plan: Plan, side: Side) -> bool:
     """Say whether the files fit, too, when a header is data, whatever the other one's is."""
     readings = [
         [one.as_data()] if one is side else [one, *([one.as_data()] if _may_be_data(one) else [])]
         for one in (plan.features, plan.weights)
     ]
-    return any(fits(features, weights) for features, weights in product(*readings))
+    return any(_fits(Plan(one, two, plan.options)) for one, two in product(*readings))
+
+
+def _fits(plan: Plan) -> bool:
+    try:
+        line_up(plan)
+    except Misfit:
+        return False
+    return True
 
 
 def _may_be_data(side: Side) -> bool:
@@ -122,12 +126,9 @@ def _check_data(plan: Plan, side: Side) -> None:
         # All of the record, but for a label column's name.
         differ = len(set(names)) == len(names) > 1
         if differ and record.issuperset(names) and len(record) - len(names) <= 1:
-            raise Misfit(
-                plan,
-                f"the first record of {side.path} has the names in {facing.path}:"
-                f" {quote_names(names)}",
-                "say --headers if it is a header, --no-headers if it is not",
-            )
+            what = f"the first record of {side.path} has the names in {facing.path}"
+            hint = "say --headers if it is a header, --no-headers if it is not"
+            raise Misfit(plan, f"{what}: {quote_names(names)}", hint)
 
 
 def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) -> Side:

@@ -121,6 +121,7 @@ def judge_first_column(
     if not cells or (is_alone and "word" not in kinds):
         return "numbers"
     known = other.names - {""}
+    # Cells that repeat are no names, whatever they are equal to.
     hits = sum(cell in known for cell in cells) if len(set(cells)) == len(cells) else 0
     usual = column.heading is not None and column.heading not in known
     usual = usual and is_label_heading(column.heading or "")
@@ -173,6 +174,7 @@ def counts_up(cells: Sequence[str]) -> bool:
     >>> counts_up(["7", "8", "9", "10"]), counts_up(["7", "8"])
     (True, False)
     """
+    # Ten digits and more are identifiers, or too long a number for int.
     if len(cells) < _NO_ACCIDENT or not all(is_integer(cell) and len(cell) < 10 for cell in cells):
         return False
     start = int(cells[0])

@@ -72,16 +72,7 @@ class FeatureColumns:
 
 
 def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
-    """Tell the features of a file from its labels, its targets and what is to be left out.
-
-    Examples
-    --------
-    >>> names = ("flower", "length", "width", "species")
-    >>> kinds = ("text", "number", "number", "text")
-    >>> sample = Sample("iris.csv", names, kinds, (False,) * 4, ("iris-001", "iris-002"))
-    >>> sort_columns(sample, ColumnOptions(target=("species",))).feature_names
-    ('length', 'width')
-    """
+    """Tell the features of a file from its labels, its targets and what is to be left out."""
     targets = tuple(find_name(sample, name, "--target") for name in options.target)
     dropped = {find_name(sample, name, "--drop-cols") for name in options.drop_cols}
     label = find_label(sample, options, {*targets, *dropped})
@@ -167,13 +158,7 @@ def name_columns(sample: Sample, columns: Sequence[int], letter: str) -> tuple[s
 
 
 def name_intercept(feature_names: Collection[str]) -> str:
-    """Return a name for the intercept that no feature has, in any case.
-
-    Examples
-    --------
-    >>> name_intercept(["age"]), name_intercept(["(intercept)"])
-    ('(Intercept)', 'intercept')
-    """
+    """Return a name for the intercept that no feature has, in any case."""
     taken = {name.strip().casefold() for name in feature_names if is_intercept(name)}
     free = [name for name in INTERCEPTS if name.casefold() not in taken]
     if not free:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Literal, NoReturn
+from typing import Literal
 
 from matscore.names import fold_name, is_intercept, quote_name, quote_names
 from matscore.plan.axes import (
@@ -121,14 +121,8 @@ def _check_turn(plan: Plan, table: Axis, axis: Axis, other: Axis) -> None:
     both = plan.matched_by == "name" and carries_features(plan, other.names or (), table)
     if turned == options.transpose or (turned and options.auto_transpose and not both):
         return
-    asked = replace(
-        plan,
-        transpose=not turned,
-        weights_index=(),
-        categories=(),
-        intercept_name=None,
-        intercept_index=None,
-    )
+    asked = replace(plan, transpose=not turned, weights_index=(), categories=())
+    asked = replace(asked, intercept_name=None, intercept_index=None)
     why = compare_counts(asked)
     if plan.matched_by == "name":
         shown = f": {quote_names(other.names)}" if other.names else ""
@@ -143,21 +137,17 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
     facts = []
     features, weights = plan.features.path, plan.weights.path
     if plan.matched_by == "position":
-        path, lack = (
-            (features, "column names") if table.names is None else (weights, "feature names")
-        )
-        facts.append(f"features are matched by position, as {path} has no {lack}")
+        lack = f"{weights} has no feature names"
+        lack = lack if table.names is not None else f"{features} has no column names"
+        facts.append(f"features are matched by position, as {lack}")
     if plan.reordered:
         facts.append("features are matched by name; the two files list them in different orders")
     words = plan.options.words
+    turned = "the {} are transposed: the {}s of {} are the features"
     if words.is_asked(plan.transpose):
-        facts.append(
-            f"the {words.weights} are transposed: the {axis.kind}s of {weights} are the features"
-        )
+        facts.append(turned.format(words.weights, axis.kind, weights))
     if plan.transpose_features:
-        facts.append(
-            f"the {words.features} are transposed: the rows of {features} are the features"
-        )
+        facts.append(turned.format(words.features, "row", features))
     elif (
         plan.label_column is not None
         and plan.matched_by == "position"
@@ -180,6 +170,7 @@ def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | 
     if table.names is None or (rows.names is None and columns.names is None):
         return None
     if rows.names is None:
+        # A header alone may as well name categories: a few names in common are a chance.
         return True if asked or _are_mostly_near(columns, table) else None
     on_rows = _count_hits(rows, table)
     if columns.names is None:
@@ -188,6 +179,7 @@ def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | 
         return True
     on_columns = _count_hits(columns, table)
     if on_rows == on_columns == 0:
+        # No name is there as it is written: all may be spelt in another way.
         on_rows, on_columns = _count_near(rows.names, table), _count_near(columns.names, table)
         return asked if on_rows == on_columns else on_columns > on_rows
     return on_columns > on_rows
@@ -289,10 +281,18 @@ def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Pl
     axes = {False: rows, True: columns}
     fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
     asked = plan.options.transpose
+    # Where neither fits, the refusal is about what was asked for.
     turned = asked if fits[asked] or not fits[not asked] else not asked
     plan = set_intercept(replace(plan, transpose=turned), table, axes[turned])
     if not fits[turned]:
-        _refuse_shapes(plan)
+        words = plan.options.words
+        kind = "column" if words.in_rows else "row"
+        raise Misfit(
+            plan,
+            f"{show_shapes(plan)} do not line up: {compare_counts(plan)}",
+            f"give the {words.weights} one {kind} a feature, or name the features in both files",
+            turnable="by shape",
+        )
     if fits[turned] == "with a label":
         _check_label_doubt(plan, other_fits=fits[not turned] == "exactly")
         plan = set_label(plan, table, 0)
@@ -315,17 +315,6 @@ def _fit(plan: Plan, table: Axis, axis: Axis) -> _Fit:
 
 def _unlabelled(plan: Plan, table: Axis) -> tuple[int, ...]:
     return tuple(index for index in table.entries if index != plan.label_column)
-
-
-def _refuse_shapes(plan: Plan) -> NoReturn:
-    words = plan.options.words
-    kind = "column" if words.in_rows else "row"
-    raise Misfit(
-        plan,
-        f"{show_shapes(plan)} do not line up: {compare_counts(plan)}",
-        f"give the {words.weights} one {kind} a feature, or name the features in both files",
-        turnable="by shape",
-    )
 
 
 def _check_label_doubt(plan: Plan, *, other_fits: bool) -> None:
@@ -358,6 +347,7 @@ def _number_features(plan: Plan, table: Axis, axis: Axis) -> Plan:
     plan = replace(plan, feature_columns=columns, weights_index=index)
     named, places = (axis, index) if axis.names is not None else (table, columns)
     if named.names is None:
+        # Their own numbers, not those of the file's columns: labels do not count.
         return replace(plan, feature_names=tuple(str(i + 1) for i in range(len(columns))))
     names = tuple(named.names[i] for i in places)
     check_named(plan, named, places, "feature")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from typing import Literal
 
 from matscore.names import find_close, quote_names, suggest
 from matscore.options import PlanOptions
@@ -13,10 +11,10 @@ from matscore.plan.match import line_up
 from matscore.plan.types import Misfit, Plan, Side, Turnable, other_turn
 
 
-def read_sides(features: Side, weights: Side, options: PlanOptions) -> Plan:
+def read_sides(plan: Plan) -> Plan:
     """Return the plan of two files that fit beyond doubt, or raise a `Misfit`."""
-    plan = line_up(Plan(features, weights, options))
-    check_first_records(plan, partial(_fits, options))
+    plan = line_up(plan)
+    check_first_records(plan)
     check_first_columns(plan)
     return plan
 
@@ -27,7 +25,7 @@ def explain_misfit(misfit: Misfit) -> Plan:
     A doubt about a header comes before the rest.
     """
     try:
-        check_first_records(misfit.plan, partial(_fits, misfit.plan.options))
+        check_first_records(misfit.plan)
     except Misfit as doubt:
         misfit = doubt
     if misfit.turnable and (way_out := _find_way_out(misfit.plan, misfit.turnable)):
@@ -41,46 +39,32 @@ def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:
     if features.first is not None:
         swapped = _try(weights, features, options)
         if swapped and swapped.matched_by == "name":
-            return _suggest_swap(plan)
+            problem = f"{features.path} and {weights.path} are swapped"
+            return replace(plan, swap=True, problem=problem, hint=f"give {weights.path} first")
     turned = replace(options, transpose_features=not options.transpose_features)
     other = _try(features, weights, turned)
     if other and (other.matched_by == "name" or turnable == "by shape"):
         kind = "rows" if turned.transpose_features else "columns"
-        return _suggest_turn(plan, other, "features", f"{kind} of {features.path}")
+        why = f"the {kind} of {features.path} are the features{_name_features(other)}"
+        return other_turn(plan, "features", why).plan
     if weights.names is None:
         turned = replace(options, transpose=not options.transpose)
         if other := _try(features, weights, turned):
             kind = "columns" if turned.transpose else "rows"
-            return _suggest_turn(plan, other, "weights", f"{kind} of {weights.path}")
+            why = f"the {kind} of {weights.path} are the features{_name_features(other)}"
+            return other_turn(plan, "weights", why).plan
     return None
 
 
 def _try(features: Side, weights: Side, options: PlanOptions) -> Plan | None:
     try:
-        return read_sides(features, weights, options)
+        return read_sides(Plan(features, weights, options))
     except Misfit:
         return None
 
 
-def _fits(options: PlanOptions, features: Side, weights: Side) -> bool:
-    try:
-        line_up(Plan(features, weights, options))
-    except Misfit:
-        return False
-    return True
-
-
-def _suggest_swap(plan: Plan) -> Plan:
-    features, weights = plan.features.path, plan.weights.path
-    problem, hint = f"{features} and {weights} are swapped", f"give {weights} first"
-    return replace(plan, swap=True, problem=problem, hint=hint)
-
-
-def _suggest_turn(
-    plan: Plan, other: Plan, side: Literal["weights", "features"], carriers: str
-) -> Plan:
-    names = f" ({quote_names(other.feature_names)})" if other.matched_by == "name" else ""
-    return other_turn(plan, side, f"the {carriers} are the features{names}").plan
+def _name_features(plan: Plan) -> str:
+    return f" ({quote_names(plan.feature_names)})" if plan.matched_by == "name" else ""
 
 
 def _explain_missing(misfit: Misfit) -> Plan:

@@ -61,10 +61,10 @@ class CloudFile(io.RawIOBase):
         store, key = _open_store(path)
         options = {} if stop is None else {"range": (start, stop)}
         with _named_errors(path, FileError):
-            found = _obstore().get(store, key, options=options)
-            self.size = int(found.meta["size"])
-            self.mtime_ns = int(found.meta["last_modified"].timestamp() * 10**9)
-            self._stream = iter(found.stream(min_chunk_size=READ_BYTES))
+            answer = _obstore().get(store, key, options=options)
+            self.size = int(answer.meta["size"])
+            self.mtime_ns = int(answer.meta["last_modified"].timestamp() * 10**9)
+            self._stream = iter(answer.stream(min_chunk_size=READ_BYTES))
         self._n_left = (self.size if stop is None else stop) - start
         self._held = memoryview(b"")
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
@@ -144,20 +144,20 @@ def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
     """
     import pyarrow as pa
 
-    held: list[Any] = []
-    n_held = 0
+    pieces: list[Any] = []
+    n_taken = 0
     for batch in batches:
         start = 0
         while start < batch.num_rows:
-            piece = batch.slice(start, n_rows - n_held)
-            held.append(piece)
-            n_held += piece.num_rows
+            piece = batch.slice(start, n_rows - n_taken)
+            pieces.append(piece)
+            n_taken += piece.num_rows
             start += piece.num_rows
-            if n_held == n_rows:
-                yield pa.Table.from_batches(held)
-                held, n_held = [], 0
-    if held:
-        yield pa.Table.from_batches(held)
+            if n_taken == n_rows:
+                yield pa.Table.from_batches(pieces)
+                pieces, n_taken = [], 0
+    if pieces:
+        yield pa.Table.from_batches(pieces)
 
 
 class _Reader:
@@ -201,11 +201,11 @@ class _Reader:
         self._stream.seek(0)
 
     def readable(self) -> bool:
-        """Say yes, for PyArrow."""
+        """Say that it can be read, which PyArrow asks."""
         return True
 
     def close(self) -> None:
-        """Leave the file open, which is another's."""
+        """Leave the file open: who opened it closes it."""
 
 
 @contextmanager
@@ -262,10 +262,12 @@ def _stamp_of(file: BinaryIO | None) -> tuple[int, ...] | None:
 
 
 def _refuse_doubles(path: str, names: Sequence[str]) -> None:
-    for column, name in enumerate(names):
-        if name in names[:column]:
+    seen: set[str] = set()
+    for column, name in enumerate(names, start=1):
+        if name in seen:
             what, hint = "an earlier column has the same name", "rename one of them"
-            raise InputError(path, what, hint, column=column + 1, name=name)
+            raise InputError(path, what, hint, column=column, name=name)
+        seen.add(name)
 
 
 def _open_parquet_file(file: BinaryIO) -> Any:
@@ -291,7 +293,7 @@ def _iter_parquet(
     opened: Any, columns: Sequence[str], size: int, start: int, stop: int
 ) -> Iterator[Any]:
     sizes = [opened.metadata.row_group(i).num_rows for i in range(opened.num_row_groups)]
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    ends = list(accumulate(sizes))
     groups = [i for i, end in enumerate(ends) if end > start and end - sizes[i] < stop]
     at = ends[groups[0]] - sizes[groups[0]] if groups else stop
     batches = opened.iter_batches(size, groups, list(columns), use_threads=False)

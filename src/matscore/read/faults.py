@@ -254,19 +254,19 @@ def _hint_digits(core: str, decimal: str) -> str:  # noqa: ARG001
 
 
 def _hint_minus(core: str, decimal: str) -> str:
-    found = next((c for c in core if c in _MINUS_SIGNS), None)
-    if found is None or not is_number(core.replace(found, "-"), decimal):
+    sign = next((c for c in core if c in _MINUS_SIGNS), None)
+    if sign is None or not is_number(core.replace(sign, "-"), decimal):
         return ""
-    return f"its minus sign is {_name_character(found)}: write - (U+002D)"
+    return f"its minus sign is {_name_character(sign)}: write - (U+002D)"
 
 
 def _hint_invisible(core: str, decimal: str) -> str:
-    found = next((c for c in core if _is_invisible(c)), None)
+    hidden = next((c for c in core if _is_invisible(c)), None)
     rest = "".join(c for c in core if not _is_invisible(c))
-    if found is None or not (rest.strip(BLANKS) == "" or is_number(rest, decimal)):
+    if hidden is None or not (rest.strip(BLANKS) == "" or is_number(rest, decimal)):
         return ""
-    joined = " (were two files joined?)" if found == "\ufeff" else ""
-    return f"take out the character {_name_character(found)}{joined}"
+    joined = " (were two files joined?)" if hidden == "\ufeff" else ""
+    return f"take out the character {_name_character(hidden)}{joined}"
 
 
 def _hint_parentheses(core: str, decimal: str) -> str:

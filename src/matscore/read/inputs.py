@@ -37,8 +37,8 @@ class Input:
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
         """Names and values of the ``key=value`` folders between the root and the file."""
-        found = map(_KEY.fullmatch, self.place.split("/")[:-1])
-        return tuple((unquote(m[1]), _value_of(m[2])) for m in found if m)
+        matches = map(_KEY.fullmatch, self.place.split("/")[:-1])
+        return tuple((unquote(m[1]), _value_of(m[2])) for m in matches if m)
 
 
 def list_inputs(arguments: Sequence[str]) -> list[Input]:
@@ -46,19 +46,19 @@ def list_inputs(arguments: Sequence[str]) -> list[Input]:
 
     Examples
     --------
-    >>> [found.path for found in list_inputs(["sample_data/*ies.csv", "sample_data/users.csv"])]
+    >>> [file.path for file in list_inputs(["sample_data/*ies.csv", "sample_data/users.csv"])]
     ['sample_data/movies.csv', 'sample_data/users.csv']
     """
     inputs: list[Input] = []
     seen: set[str] = set()
     for argument in arguments:
-        found = _list_argument(argument)
-        for one in found or [Input(argument, *os.path.split(argument))]:
-            name = one.path if is_address(one.path) else os.path.normpath(one.path)
-            if found and name in seen:
-                raise UsageError(f"{one.path} is given twice", "name it once")
+        files = _list_argument(argument)
+        for file in files or [Input(argument, *os.path.split(argument))]:
+            name = file.path if is_address(file.path) else os.path.normpath(file.path)
+            if files and name in seen:
+                raise UsageError(f"{file.path} is given twice", "name it once")
             seen.add(name)
-            inputs.append(one)
+            inputs.append(file)
     return inputs
 
 
@@ -75,32 +75,32 @@ def name_parts(inputs: Sequence[Input], ending: str) -> list[str]:
     >>> name_parts([Input("a/x.csv.gz", "a", "x.csv.gz"), Input("b/x.csv", "b", "x.csv")], ".csv")
     ['a/part-of-x.csv', 'b/part-of-x.csv']
     """
-    roots = [os.path.abspath(one.root) for one in inputs if not _is_special(one)]  # noqa: PTH100
+    roots = [os.path.abspath(file.root) for file in inputs if not _is_special(file)]  # noqa: PTH100
     root = os.path.commonpath(roots) if roots else "/"
-    places = [_place_of(one, root) for one in inputs]
+    places = [_place_of(file, root) for file in inputs]
     stems = [os.path.join(folder, strip_ending(name)) for folder, name in places]  # noqa: PTH118
     shared = {stem for stem, n in Counter(stems).items() if n > 1}
     names: dict[str, str] = {}
-    for one, stem, (folder, name) in zip(inputs, stems, places, strict=True):
+    for file, stem, (folder, name) in zip(inputs, stems, places, strict=True):
         kept = name if stem in shared else os.path.basename(stem)  # noqa: PTH119
         part = os.path.join(folder, f"part-of-{kept}{ending}")  # noqa: PTH118
         if part in names:
-            what = f"{names[part]} and {one.path} would both be written to {part}"
+            what = f"{names[part]} and {file.path} would both be written to {part}"
             raise UsageError(what, "rename one of them, or write two directories")
-        names[part] = one.path
+        names[part] = file.path
     return list(names)
 
 
-def _is_special(one: Input) -> bool:
-    return one.path == "-" or one.path.startswith(("/dev/", "/proc/"))
+def _is_special(file: Input) -> bool:
+    return file.path == "-" or file.path.startswith(("/dev/", "/proc/"))
 
 
-def _place_of(one: Input, root: str) -> tuple[str, str]:
-    if one.path == "-":
+def _place_of(file: Input, root: str) -> tuple[str, str]:
+    if file.path == "-":
         return "", "stdin"
-    if _is_special(one):
-        return "", Path(one.path).name
-    path = os.path.join(os.path.abspath(one.root), one.place)  # noqa: PTH100, PTH118
+    if _is_special(file):
+        return "", Path(file.path).name
+    path = os.path.join(os.path.abspath(file.root), file.place)  # noqa: PTH100, PTH118
     return os.path.split(os.path.relpath(path, root))
 
 
@@ -110,7 +110,7 @@ def _list_argument(argument: str) -> list[Input]:
         if not can_list(argument) or not (_WILD.search(argument) or argument.endswith("/")):
             return []
         root = _root_of(argument) if _WILD.search(argument) else argument.rstrip("/")
-        paths = [one for one in list_objects(f"{root}/") if _is_meant(one, argument, root)]
+        paths = [path for path in list_objects(f"{root}/") if _is_meant(path, argument, root)]
         what, hint = "no object is found there", "look at what is there"
     elif os.path.isdir(argument):  # noqa: PTH112 - which is False where it cannot be told
         root, paths = argument, list(_walk(argument))
@@ -123,10 +123,10 @@ def _list_argument(argument: str) -> list[Input]:
     if not paths:
         raise FileError(argument, what, hint)
     if is_address(root):
-        found = [Input(path, root, path.removeprefix(f"{root}/")) for path in paths]
+        files = [Input(path, root, path.removeprefix(f"{root}/")) for path in paths]
     else:
-        found = [Input(path, root, os.path.relpath(path, root or ".")) for path in paths]
-    return sorted(found, key=lambda one: [os.fsencode(part) for part in one.place.split("/")])
+        files = [Input(path, root, os.path.relpath(path, root or ".")) for path in paths]
+    return sorted(files, key=lambda file: [os.fsencode(part) for part in file.place.split("/")])
 
 
 def _is_meant(path: str, argument: str, root: str) -> bool:

@@ -62,9 +62,9 @@ def read_matrix(
     hint = "every weight must be a number" if is_model else Layout.missing_hint
     policy = "error" if is_model else options.missing
     parts, fault = list[Rows](), None
-    for rows, found in iter_parts(table, options, policy, hint, chunk_bytes=chunk_bytes):
+    for rows, first_fault in iter_parts(table, options, policy, hint, chunk_bytes=chunk_bytes):
         parts.append(rows)
-        fault = found
+        fault = first_fault
     rest, labels = np.empty((sum(part.n_rows for part in parts), table.width - 1)), list[Any]()
     n_done = 0
     while parts:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from matscore.errors import InputError
 
-Kind: TypeAlias = Literal["csv", "parquet", "arrow", "arrow-stream", "gzip", "zstd", "bzip2", "xz"]
+Kind: TypeAlias = Literal["csv", "parquet", "arrow", "gzip", "zstd", "bzip2", "xz"]
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -25,8 +25,8 @@ class Form(NamedTuple):
 # does not. The other magic numbers are not text in any encoding that is read without being named.
 FORMATS = (
     Form("parquet", (".parquet", ".pq"), rb"PAR1(?![ -~\t\r\n])"),
-    Form("arrow", (".arrow", ".feather", ".ipc"), rb"ARROW1(?![ -~\t\r\n])"),
-    Form("arrow-stream", (), rb"\xff\xff\xff\xff"),
+    # A file, also called Feather, or a stream.
+    Form("arrow", (".arrow", ".feather", ".ipc"), rb"ARROW1(?![ -~\t\r\n])|\xff\xff\xff\xff"),
     Form("csv", (".csv", ".tsv", ".tab", ".txt"), rb""),  # whatever else it may be
 )
 COMPRESSIONS = (
@@ -126,8 +126,8 @@ def encoding_of(head: bytes) -> tuple[str, int]:
     >>> encoding_of(b"\xef\xbb\xbfid,a"), encoding_of(b"id,a")
     (('utf-8', 3), ('utf-8', 0))
     """
-    found = ((name, len(mark)) for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark))
-    return next(found, ("utf-8", 0))
+    marks = ((name, len(mark)) for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark))
+    return next(marks, ("utf-8", 0))
 
 
 def refuse_foreign(path: str, head: bytes) -> None:
@@ -189,10 +189,10 @@ def _without_mark(head: bytes) -> bytes:
 
 
 def _refuse_sep_line(path: str, text: bytes) -> None:
-    found = _SEP_LINE.match(text)
-    if found is None:
+    sep_line = _SEP_LINE.match(text)
+    if sep_line is None:
         return
-    mark = found[1].decode("ascii", "ignore")
+    mark = sep_line[1].decode("ascii", "ignore")
     name = f" and give -d {_show_mark(mark)}" if mark else ""
     what = 'the first line is "sep=", a note to a spreadsheet'
     raise InputError(path, what, f"remove that line{name}", line=1)

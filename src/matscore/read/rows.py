@@ -365,8 +365,8 @@ def find_first_error(
         for n_records, half in zip((0, parts[0].n_records), parts, strict=True):
             try:
                 check(half, n_before + n_records)
-            except InputError as found:
-                error, chunk, n_before = found, half, n_before + n_records
+            except InputError as first_error:
+                error, chunk, n_before = first_error, half, n_before + n_records
                 break
         else:
             break

@@ -17,11 +17,11 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, cast
 
 from matscore.errors import FileError, InputError, os_errors_about
 from matscore.read.cloud import CloudFile, is_address
-from matscore.read.recognise import encoding_of, recognise, refuse_foreign
+from matscore.read.recognise import Kind, encoding_of, recognise, refuse_foreign
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -71,18 +71,22 @@ class Source:
     """One open input."""
 
     path: str  # as it was given; "-" is standard input
-    kind: Literal["csv", "parquet", "arrow"]
+    kind: Kind  # never a compression
     head: bytes  # its first bytes: of a text decompressed and decoded
-    size: int | None  # bytes on disk; None for a pipe
     opening: Opening
+    stamp: Stamp | None  # what tells the file from others; None for a pipe
     _meter: _Meter = field(repr=False)
-    _stamp: tuple[int, int] | None = None
     _rest: Iterator[bytes] = field(repr=False, default_factory=lambda: iter(()))
     n_mark: int = 0  # bytes of the byte-order mark before the head
     is_parked: bool = False  # closed, to be opened again
     is_whole: bool = False  # whether the head is the whole input
     is_plain: bool = False  # whether a file's bytes are the text itself
     _n_head: int = 0
+
+    @property
+    def size(self) -> int | None:
+        """Bytes on disk; None for a pipe."""
+        return None if self.stamp is None else self.stamp.size
 
     @property
     def n_read(self) -> int:
@@ -105,7 +109,7 @@ class Source:
         if start < len(self.head):
             yield self.head[start:]
         yield from self._rest
-        if self._stamp is not None and _stamp_of(self._meter.raw) != self._stamp:
+        if self.stamp is not None and _stamp_of(self.path, self._meter.raw) != self.stamp:
             raise FileError(self.path, *CHANGED)
 
     def open_stream(self) -> BinaryIO | None:
@@ -125,13 +129,8 @@ class Source:
 
     def look(self) -> SourceFacts:
         """Return what is known of the input before it is read."""
-        mtime = None if self._stamp is None else self._stamp[1] / 1e9
+        mtime = None if self.stamp is None else self.stamp.mtime_ns / 1e9
         return SourceFacts(self.path, self.size, mtime, None)
-
-    @property
-    def stamp(self) -> Stamp | None:
-        """What tells the file from others; None for a pipe."""
-        return None if self._stamp is None else Stamp(self.path, *self._stamp)
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
@@ -140,7 +139,7 @@ class Source:
 
     def park(self) -> None:
         """Close the file until `wake`; what cannot be opened again stays open."""
-        if self.size is not None and not self.is_parked:
+        if self.stamp is not None and not self.is_parked:
             self.is_parked = True
             self._n_head = len(self.head)
             self.head = self.head[:_PARKED_BYTES]
@@ -152,7 +151,7 @@ class Source:
         if not self.is_parked:
             return
         fresh = self.opening.open(self.path)
-        if fresh._stamp != self._stamp or fresh.kind != self.kind:
+        if fresh.stamp != self.stamp or fresh.kind != self.kind:
             fresh.close()
             raise FileError(self.path, *CHANGED)
         while len(fresh.head) < self._n_head and fresh.extend_head():
@@ -162,7 +161,7 @@ class Source:
 
     @property
     def _has_name(self) -> bool:
-        return self.size is not None and not is_address(self.path)
+        return self.stamp is not None and not is_address(self.path)
 
 
 def open_source(path: str, *, encoding: str | None = None, checksum: bool = False) -> Source:
@@ -171,7 +170,6 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
     Without the name of an encoding it is UTF-8, or what a byte-order mark says.
     """
     raw, stamp = _open_raw(path)
-    size = None if stamp is None else stamp[0]
     meter = _Meter(raw, path, checksum=checksum)
     opening = Opening(encoding, checksum)
     with contextlib.ExitStack() as stack:
@@ -179,13 +177,12 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
             stack.enter_context(raw)
         first = meter.read_head(_HEAD_BYTES)
         kind = recognise(first)
-        if kind in ("parquet", "arrow", "arrow-stream"):
-            columnar: Literal["parquet", "arrow"] = "parquet" if kind == "parquet" else "arrow"
-            source = Source(path, columnar, first, size, opening, meter, stamp)
+        if kind in ("parquet", "arrow"):
+            source = Source(path, kind, first, opening, stamp, meter)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())
             text, n_mark, is_utf8 = _start_decoding(path, blocks, encoding)
-            source = Source(path, "csv", b"", size, opening, meter, stamp, text, n_mark)
+            source = Source(path, "csv", b"", opening, stamp, meter, text, n_mark)
             source.is_plain = is_utf8 and kind == "csv" and stamp is not None
             while len(source.head) < _HEAD_BYTES and source.extend_head():
                 pass
@@ -203,9 +200,9 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
     """Yield some bytes of a file in blocks of about a megabyte, unless it has changed."""
     if start == stop and is_address(stamp.path):
         return
-    raw, found = _open_raw(stamp.path, start, stop)
+    raw, is_now = _open_raw(stamp.path, start, stop)
     with raw:
-        if found != (stamp.size, stamp.mtime_ns):
+        if is_now != stamp:
             raise FileError(stamp.path, *CHANGED)
         if not isinstance(raw, CloudFile):
             raw.seek(start)
@@ -218,10 +215,8 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
             yield block
 
 
-def _open_raw(
-    path: str, start: int = 0, stop: int | None = None
-) -> tuple[BinaryIO, tuple[int, int] | None]:
-    """Return a file, and its size and time of change; of an object only the bytes asked for."""
+def _open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[BinaryIO, Stamp | None]:
+    """Return a file and its stamp; of an object in a store only the bytes asked for."""
     if path == "-":
         if sys.stdin is None or sys.stdin.closed:
             raise FileError("-", "standard input is closed")
@@ -231,21 +226,21 @@ def _open_raw(
         return sys.stdin.buffer, None
     if is_address(path):
         remote = cast(BinaryIO, CloudFile(path, start, stop))
-        return remote, _stamp_of(remote)
+        return remote, _stamp_of(path, remote)
     try:
         with os_errors_about(path):
             raw = cast(BinaryIO, Path(path).open("rb", buffering=0))  # noqa: SIM115 - closed later
             is_file = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
     except ValueError as error:
         raise FileError(path, str(error)) from error
-    return raw, _stamp_of(raw) if is_file else None
+    return raw, _stamp_of(path, raw) if is_file else None
 
 
-def _stamp_of(raw: BinaryIO) -> tuple[int, int]:
+def _stamp_of(path: str, raw: BinaryIO) -> Stamp:
     if isinstance(raw, CloudFile):  # one answer of the server is of one version
-        return raw.size, raw.mtime_ns
+        return Stamp(path, raw.size, raw.mtime_ns)
     info = os.fstat(raw.fileno())
-    return info.st_size, info.st_mtime_ns
+    return Stamp(path, info.st_size, info.st_mtime_ns)
 
 
 class _Meter:
@@ -361,8 +356,8 @@ def _start_decoding(
     first = next(blocks, b"")
     while len(first) < 4 and (more := next(blocks, b"")):
         first += more
-    found, n_mark = encoding_of(first)
-    name = found if encoding is None or n_mark else encoding
+    marked, n_mark = encoding_of(first)
+    name = marked if encoding is None or n_mark else encoding
     is_utf8 = codecs.lookup(name).name in _UTF8_NAMES
     rest = itertools.chain([first[n_mark:]], blocks)
     text = rest if is_utf8 else _decode(path, rest, name, n_mark)

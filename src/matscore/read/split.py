@@ -101,18 +101,18 @@ def iter_chunks(
     """
     position = _Position(path, line, row, offset)
     most = MAX_RECORD_BYTES + chunk_bytes
-    rest, held, n_held, n_wanted, is_quoted = b"", [b""], 0, chunk_bytes, False
+    rest, blocks_read, n_read, n_wanted, is_quoted = b"", [b""], 0, chunk_bytes, False
     for block in itertools.chain(_split_large(blocks, chunk_bytes), [b""]):
-        held.append(block)
-        n_held += len(block)
+        blocks_read.append(block)
+        n_read += len(block)
         is_quoted = is_quoted or b'"' in block
-        if block and n_held < n_wanted:
+        if block and n_read < n_wanted:
             continue
         if cut := 0 if is_quoted else _find_plain_cut(block):
-            yield position.take(b"".join([*held[:-1], memoryview(block)[:cut]]))
+            yield position.take(b"".join([*blocks_read[:-1], memoryview(block)[:cut]]))
             rest = block[cut:]
         else:
-            data, start = b"".join(held), position.offset
+            data, start = b"".join(blocks_read), position.offset
             for piece in _iter_pieces(data, delimiter, at_end=not block):
                 yield position.take(piece)
             rest = data[position.offset - start :]
@@ -120,7 +120,7 @@ def iter_chunks(
             raise _endless(rest, position, "the record is longer than 64 MiB")
         # A long record is looked at again when twice as much of it is there.
         n_wanted = min(max(len(rest), chunk_bytes), most + 1 - len(rest))
-        held, n_held, is_quoted = [rest], 0, b'"' in rest
+        blocks_read, n_read, is_quoted = [rest], 0, b'"' in rest
     if rest.strip(b"\r\n"):
         raise _endless(rest, position, "a quote is never closed")
 
@@ -230,15 +230,15 @@ def split_cells(record: str, delimiter: str) -> list[str]:
     if '"' not in record:
         return record.split(delimiter)
     cells: list[str] = []
-    held: list[str] = []
+    pieces: list[str] = []
     n_quotes = 0
     for piece in record.split(delimiter):
-        held.append(piece)
+        pieces.append(piece)
         n_quotes += piece.count('"')
         if n_quotes % 2 == 0:
-            cell = delimiter.join(held)
+            cell = delimiter.join(pieces)
             cells.append(cell[1:-1].replace('""', '"') if cell.startswith('"') else cell)
-            held = []
+            pieces = []
     return cells
 
 

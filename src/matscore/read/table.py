@@ -306,7 +306,7 @@ _READERS: dict[str, Callable[[Source, ReadOptions, Set[str]], Table]] = {
 
 
 def _open_columnar(source: Source) -> ColumnarFile:
-    assert source.kind != "csv"
+    assert source.kind in ("parquet", "arrow")
     return open_columnar(source.path, source.open_stream(), source.kind)
 
 

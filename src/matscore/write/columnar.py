@@ -49,21 +49,21 @@ def write_batches(
     types = {"text": pa.large_string(), "whole": pa.int64(), "number": pa.float64()}
     schema = pa.schema([(name, types[kind]) for name, kind in kinds.items()])
     n_rows = max(1, min(_GROUP_ROWS, _GROUP_CELLS // max(1, len(schema))))
-    held = _Pieces()
+    pieces = _Pieces()
     if format == "parquet":
         # Scores are all different: dictionaries of them take time and room.
         writer = pyarrow.parquet.ParquetWriter(
-            held, schema, compression="zstd", compression_level=3, use_dictionary=False
+            pieces, schema, compression="zstd", compression_level=3, use_dictionary=False
         )
     else:
-        writer = pyarrow.ipc.new_file(held, schema)
+        writer = pyarrow.ipc.new_file(pieces, schema)
     try:
         for group in rebatch(_check_batches(batches, schema), n_rows):
             writer.write_batch(_copy_rows(group))
-            write_all(out, held.take())
+            write_all(out, pieces.take())
     finally:
         writer.close()
-    write_all(out, held.take())
+    write_all(out, pieces.take())
 
 
 def encode_batch(frame: Frame) -> bytes:
@@ -122,15 +122,15 @@ def _make_array(column: Any) -> Any:
         case Masked(values, absent):
             column, masked = np.where(absent, values.dtype.type(0), values), absent
         case Texts(offsets, data, absent):
-            held = [offsets.view(np.int64), data]
-            return _from_buffers(pa.large_string(), held, len(column), absent)
+            buffers = [offsets.view(np.int64), data]
+            return _from_buffers(pa.large_string(), buffers, len(column), absent)
     dtype = pa.int64() if column.dtype == np.int64 else pa.float64()
     return _from_buffers(dtype, [np.ascontiguousarray(column)], len(column), masked)
 
 
-def _from_buffers(dtype: Any, held: list[Any], n: int, absent: Any) -> Any:
+def _from_buffers(dtype: Any, buffers: list[Any], n: int, absent: Any) -> Any:
     # PyArrow's own way from NumPy imports pandas, which takes longer than a small job.
     valid = None
     if absent is not None:
         valid = pa.py_buffer(np.packbits(~absent, bitorder="little"))
-    return pa.Array.from_buffers(dtype, n, [valid, *map(pa.py_buffer, held)])
+    return pa.Array.from_buffers(dtype, n, [valid, *map(pa.py_buffer, buffers)])

@@ -167,18 +167,20 @@ class _Markdown(OutputFormat):
 
     def rows(self, spec: OutputSpec, frame: Frame) -> bytes:
         columns = spec.finish(frame).columns.values()
-        cells = [map(self._cell, list_cells(column)) for column in columns]
-        return self._lines(zip(*cells, strict=True))
+        return self._lines(zip(*map(self._cells, columns), strict=True))
 
     @staticmethod
     def _lines(rows: Iterable[Sequence[str]]) -> bytes:
         return "".join(f"| {' | '.join(row)} |\n" for row in rows).encode()
 
     @staticmethod
-    def _cell(value: Any) -> str:
-        if isinstance(value, str):
-            return escape_markdown(value)
-        return "" if value is None else json.dumps(value)
+    def _cells(column: Column) -> list[str]:
+        values = list_cells(column)
+        if isinstance(column, (Texts, Choices)):
+            return ["" if text is None else escape_markdown(text) for text in values]
+        # All numbers in one call, which is compiled; null is what is absent.
+        numbers = json.dumps(values)[1:-1].split(", ")
+        return ["" if number == "null" else number for number in numbers]
 
 
 @dataclass(frozen=True)
@@ -346,8 +348,9 @@ def round_to(values: Floats, precision: int | None) -> Floats:
 
 def escape_markdown(text: str) -> str:
     """Make text safe for a cell of a Markdown table."""
-    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-    return shown.replace("|", "\\|")
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    return text.replace("|", "\\|")
 
 
 def _guard_texts(texts: Texts) -> Texts:

@@ -66,12 +66,12 @@ class Folder:
             self._root.mkdir(exist_ok=True)
             self._lock = os.open(self._root, os.O_RDONLY)
         try:
-            self._take(resume=resume)
+            self._lock_and_read(resume=resume)
         except BaseException:
             self.close()
             raise
 
-    def _take(self, *, resume: bool) -> None:
+    def _lock_and_read(self, *, resume: bool) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -230,7 +230,10 @@ def _read_lines(root: Path) -> list[Any]:
 def _iter_records(lines: Iterable[Any]) -> Iterator[tuple[str, PartRecord]]:
     names = {field.name for field in dataclasses.fields(PartRecord)}
     for line in lines:
-        if isinstance(line, dict) and set(line) == names and isinstance(line["output"], str):
+        if not isinstance(line, dict) or set(line) != names or not isinstance(line["output"], str):
+            continue
+        # Others may have edited the file, and these are added up.
+        if all(isinstance(line[name], int) for name in ("rows_scored", "rows_rejected")):
             yield line["output"], PartRecord(**line)
 
 

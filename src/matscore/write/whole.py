@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
 
 _BUFFER_BYTES = 1 << 16  # less than a chunk, which then goes to the system without a copy
+_HELD_BYTES = 1 << 20  # of a special file, which a run that fails early leaves as it was
 _BLOCK_BYTES = 1 << 20  # compressed at a time; the compressed bytes may depend on it
 _SYNCED_BYTES = 1 << 25
 TEMPORARY = re.compile(r"\..*\.matscore-[0-9a-f]{16}\.tmp")
@@ -154,7 +155,9 @@ def write_all(out: BinaryFile, data: ReadableBuffer) -> None:
         return
     rest = memoryview(data)
     while rest:
-        rest = rest[out.write(rest) or 0 :]
+        if (n_bytes := out.write(rest)) is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        rest = rest[n_bytes:]
 
 
 @contextmanager
@@ -241,7 +244,7 @@ def check_paths(
 
 
 class _OutputFile(io.FileIO):
-    """A raw file whose own failures are told as the output's, and nobody else's."""
+    """A raw file whose own failures, and no others, are `OutputError` of the output."""
 
     def __init__(self, output: str, descriptor: int) -> None:
         self.output = output
@@ -260,9 +263,9 @@ class _OutputFile(io.FileIO):
 
 
 class _SyncedFile(_OutputFile):
-    """One that is brought to the disk while it is written, by a thread of its own.
+    """A file that is synced while it is written, by a thread of its own.
 
-    Otherwise most of it would be left for the end, where nothing else is done.
+    Otherwise most of it would be left for the end, when nothing else is done.
     """
 
     _n_unsynced = 0
@@ -311,7 +314,7 @@ def named_errors(output: str) -> AbstractContextManager[None]:
 @contextmanager
 def _write_straight(output: str, descriptor: int) -> Iterator[io.BufferedIOBase]:
     with _OutputFile(output, descriptor) as raw:
-        out = io.BufferedWriter(raw, _BUFFER_BYTES)
+        out = io.BufferedWriter(raw, _HELD_BYTES)
         yield out
         out.flush()
 
