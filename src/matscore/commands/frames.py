@@ -25,7 +25,7 @@ from matscore.run.local import count_jobs, map_ordered
 from matscore.run.summary import Totals
 from matscore.run.work import Command, Fault, NoFrame, Outcome, Work
 
-_CELLS_A_CHUNK = 2**19
+_CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
 
@@ -289,7 +289,7 @@ def run_frames(
     """
     check_missing(missing)
     plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
-    command.make_output(plan, "csv")
+    command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
     work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
     typed = Typed(features, [i - 1 for i in plan.feature_columns])
     found = collect_frame(work, typed, missing)
