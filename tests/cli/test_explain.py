@@ -252,3 +252,11 @@ def test_python_agrees() -> None:
                     assert mine == theirs
                 else:
                     assert mine == float(theirs or "nan") or (math.isnan(mine) and not theirs)
+
+
+def test_a_row_that_no_file_has_is_refused_for_a_directory(tmp_path: Path) -> None:
+    """No manifest says that the run is complete."""
+    options = ("--row", "Thunder", "-o", f"{tmp_path}/out/")
+    done = run("explain", "movies.csv", "genres.csv", *options).check(4)
+    assert 'movies.csv: no row is labelled "Thunder"' in done.err
+    assert not (tmp_path / "out/_manifest.json").exists()

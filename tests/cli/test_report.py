@@ -209,3 +209,11 @@ def test_no_report_is_an_input_that_was_found(tmp_path: Path, given: str) -> Non
     done = run(*argv, cwd=tmp_path).check(2)
     assert "the output is also an input" in done.err
     assert file.read_bytes() == text
+
+
+def test_a_page_of_the_best_categories(tmp_path: Path) -> None:
+    """It shows the weights, which ranks are made of as scores are."""
+    pytest.importorskip("jinja2")
+    page = tmp_path / "page.html"
+    run("classify", "movies.csv", "genres.csv", "--top-k", "2", "--report", page).check()
+    assert "adventure" in page.read_text()

@@ -1,1 +1,1 @@
-"""The commands as functions: typed results, no printing."""
+"""One module a command: the command, its work on rows, and its functions for files and frames."""

@@ -108,6 +108,7 @@ def _check_names(plan: Plan, *, labelled: bool = True) -> Plan:
     if not plan.ok:
         return plan
     try:
+        # The names of the output are known from the plan alone, and nothing is written.
         ClassifyCommand().make_output(plan if labelled else replace(plan, label_name=""), "csv")
     except PlanError as error:
         return replace(plan, problem=error.plan.problem, hint=error.plan.hint)

@@ -66,6 +66,7 @@ class ClassifyCommand(Command):
 
     def make_work(self, plan: Plan, model: Model) -> Work:
         """Return what scores rows, or what ranks their categories."""
+        # Ranks need the score columns, too: what is gathered for pages and plots is of all scores.
         columns, gather = self._score_columns(plan), self.how.run.gather
         if self.write.top_k is None:
             return Classify(model, self.score, columns, gather)

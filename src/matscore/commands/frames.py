@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,14 +19,13 @@ from matscore.model import Model, make_model
 from matscore.names import find_columns, quote_name, quote_names, suggest_name
 from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
-from matscore.read.faults import Reject
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.job import Job, run_pair
 from matscore.run.local import count_jobs, map_ordered
 from matscore.run.summary import Totals
 from matscore.run.work import Command, Fault, NoFrame, Outcome, Work
 
-_CELLS_A_CHUNK = 2**19
+_CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
 
@@ -256,12 +255,8 @@ class Typed:
 
 def check_rows(typed: Typed) -> None:
     """Refuse a row with a missing value."""
-
-    def refuse(reject: Reject) -> NoReturn:
-        raise reject.as_error(typed.path)
-
     for chunk in typed.iter_chunks():
-        parse_sound(typed.make_layout("error"), chunk, refuse)
+        parse_sound(typed.make_layout("error"), chunk)
 
 
 def run_typed(work: Work, typed: Typed, missing: MissingPolicy) -> Any:
@@ -294,7 +289,7 @@ def run_frames(
     """
     check_missing(missing)
     plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
-    command.make_output(plan, "csv")
+    command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
     work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
     typed = Typed(features, [i - 1 for i in plan.feature_columns])
     found = collect_frame(work, typed, missing)

@@ -20,7 +20,6 @@ from matscore.numerics.learn import (
     learn_logistic,
 )
 from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, sort_names
-from matscore.numerics.scores import stack_features
 from matscore.options import FitOptions, Method
 from matscore.plan.learning import Sample, name_columns
 from matscore.read.rows import Rows
@@ -121,7 +120,7 @@ class Learn:
 
     def apply(self, rows: Rows) -> LearnedRows:
         """Set features and targets beside each other."""
-        X = stack_features(rows.features[: self.n_features], rows.n_rows).T
+        X = np.ascontiguousarray(rows.features[: self.n_features].T)  # rows are reduced in blocks
         if self.fills:
             X = np.where(np.isnan(X), 0.0, X)
         frame = None if self.beside is None else self.beside.of(rows)

@@ -83,6 +83,7 @@ class RecommendCommand(Command):
 
     def take_model(self, plan: Plan, weights: Weights) -> Items:
         """Hold the items, once for all files of users: what was read is gone after that."""
+        # Two ways to meet the items would need them twice, which memory may not hold.
         if weights.is_gone:
             what = f"{plan.features.path} meets the items in another way than the files before it"
             raise PlanError(replace(plan, problem=what, hint="do the files one by one"))
@@ -295,6 +296,7 @@ def recommend(
     check_missing(missing)
     align = PlanOptions(strict=strict, transpose=transpose).for_items()
     plan = require_fit(plan_frames(users, items, align, ("users", "items")))
+    # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
     values = take_matrix(items, plan.weights.path, "feature of an item")
     held = Items(len(plan.weights_index), cosine=metric == "cosine")
@@ -330,7 +332,7 @@ def _make_table(found: Frame, users: pd.DataFrame, items: pd.Index[Any]) -> pd.D
     chosen = found[item]
     if not isinstance(chosen, Choices):
         raise TypeError("items are chosen from a list")
-    there = chosen.codes >= 0
+    there = chosen.codes >= 0  # a user to whom nothing is recommended has an empty line
     places = read_numbers(found[user])[there].astype(np.int64) - 1
     made = {
         "user": users.index[places],

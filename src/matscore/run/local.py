@@ -135,4 +135,5 @@ def map_ordered(
         if failure is not None:
             raise failure
     finally:
+        # Whoever closes the generator early waits only for what is being worked on.
         pool.shutdown(wait=True, cancel_futures=True)

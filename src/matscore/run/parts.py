@@ -125,6 +125,7 @@ def share_works(
         side = replace(plan.features, path="", n_rows=None, first=None, first_record=None)
         alike = replace(plan, features=side, facts=())
         if alike not in works:
+            # A model depends on these alone, and items can be taken out of memory only once.
             way = plan.weights_index, plan.transpose, plan.weights_label_column
             if (key := (*way, plan.intercept_index)) not in models:
                 models[key] = take_model(plan)

@@ -151,6 +151,7 @@ def run(
     inputs = (*(one.path for one in found), str(weights), *command.others)
     sink.check(inputs, how)
     checksum = how.run.checksum or sink.checksum
+    # The weights come first: every features file is planned against them before a row is read.
     held = command.load(str(weights), checksum=checksum)
     with contextlib.ExitStack() as stack:
         parts = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
@@ -184,6 +185,7 @@ def run(
             tuple(totals.previews),
             tuple(works),
         )
+        # A summary that is refused leaves no output behind: paths are renamed when the stack ends.
         command.check(summary)
         sink.finish(summary)
         return summary
