@@ -231,9 +231,9 @@ def os_errors_about(
         raise
     except OSError as error:
         words = what.format(say_os_error(error))
-        told = kind(path, words, hints.get(error.errno or 0, hint))
-        told.errno = error.errno
-        raise told from error
+        failure = kind(path, words, hints.get(error.errno or 0, hint))
+        failure.errno = error.errno
+        raise failure from error
 
 
 def join_sentence(what: str, hint: str) -> str:

@@ -123,23 +123,23 @@ def find_close(wanted: Sequence[str], candidates: Collection[str]) -> tuple[Miss
     for candidate in candidates:
         if (key := fold_name(candidate)) in folded:
             twins.setdefault(key, []).append(candidate)
-    found = []
+    matches = []
     for name in looked_for:
         same = twins.get(fold_name(name), [])
         close = tuple(dict.fromkeys([*same, *_compare(name, candidates)]))[:3]
         reason = explain_difference(name, close[0]) if close else ""
-        found.append(MissingName(name, close, reason))
-    return (*found, *map(MissingName, wanted[MAX_SHOWN:]))
+        matches.append(MissingName(name, close, reason))
+    return (*matches, *map(MissingName, wanted[MAX_SHOWN:]))
 
 
 def suggest(missing: Sequence[MissingName]) -> str:
     """Ask whether close matches were meant; empty when there are none."""
-    found = [one for one in missing if one.close]
+    known = [one for one in missing if one.close]
     if len(missing) == 1:
-        meant = [" or ".join(map(quote_name, one.close)) for one in found]
+        meant = [" or ".join(map(quote_name, one.close)) for one in known]
     else:
-        meant = [f"{quote_name(one.close[0])} for {quote_name(one.name)}" for one in found]
-    reasons = [f" ({one.reason})" if one.reason else "" for one in found]
+        meant = [f"{quote_name(one.close[0])} for {quote_name(one.name)}" for one in known]
+    reasons = [f" ({one.reason})" if one.reason else "" for one in known]
     if len(set(reasons)) == 1:  # said once, at the end
         reasons[:-1] = [""] * (len(reasons) - 1)
     shown = [name + reason for name, reason in zip(meant, reasons, strict=True)]

@@ -71,8 +71,8 @@ def explain_rows(
     parts = [(shown, *(np.take_along_axis(a, shown, axis=1) for a in (values, weights, products)))]
     if n_shown < n_features:
         rest = np.take_along_axis(products, hidden, axis=1)
-        nothing = np.full((len(rows), 1), np.nan)
-        parts.append((_column(len(rows), OTHERS), nothing, nothing, _sum_rows(rest)[:, None]))
+        unknown = np.full((len(rows), 1), np.nan)
+        parts.append((_column(len(rows), OTHERS), unknown, unknown, _sum_rows(rest)[:, None]))
     if intercept is not None:
         ones, last = np.ones((len(rows), 1)), intercept[:, None]
         parts.append((_column(len(rows), INTERCEPT), ones, last, last))

@@ -87,37 +87,37 @@ class Learned:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know before the weights are used."""
-        found = []
+        warnings = []
         n_features = len(self.features)
         is_shortest = self.rank is not None and self.rank < n_features - len(self.constant)
         which = "of many weights that fit as well, these are the shortest"
         if self.alpha:
             which = "the penalty alone decides between weights that fit as well"
         if is_shortest and self.n_rows <= n_features:
-            found.append(
+            warnings.append(
                 f"{self.n_rows} rows for {n_features} features (rank {self.rank}): {which}"
             )
         elif is_shortest:
             names = quote_names(self.collinear)
-            found.append(
+            warnings.append(
                 f"rank {self.rank} of {n_features}, as features are combinations of each other"
                 f" ({names}): {which}"
             )
         if not self.converged:
-            found.append("the search did not end: the weights may be off; try --standardize")
-        return tuple(found)
+            warnings.append("the search did not end: the weights may be off; try --standardize")
+        return tuple(warnings)
 
     @property
     def facts(self) -> tuple[str, ...]:
         """What is worth knowing."""
-        found = []
+        facts = []
         if self.intercept is None:
-            found.append("no intercept is fitted")
+            facts.append("no intercept is fitted")
         if self.constant:
             n = len(self.constant)
             count = "a feature does" if n == 1 else f"{n} features do"
-            found.append(f"{count} not vary, weight 0: {quote_names(self.constant)}")
-        return tuple(found)
+            facts.append(f"{count} not vary, weight 0: {quote_names(self.constant)}")
+        return tuple(facts)
 
     def stack(self, intercept_name: str) -> tuple[tuple[str, ...], Floats]:
         """Return the rows of a weights file, their names and numbers: the intercept comes last."""
@@ -166,23 +166,21 @@ def learn_linear(
         raise InputError(path, "there are no rows to learn from")
     if categories:
         check_categories(triangle.targets, path)
-    found = solve(
-        triangle, alpha=alpha, intercept=options.intercept, standardize=options.standardize
-    )
-    _check_finite(found.weights, found.intercept, path)
+    fit = solve(triangle, alpha=alpha, intercept=options.intercept, standardize=options.standardize)
+    _check_finite(fit.weights, fit.intercept, path)
     return Learned(
         method,
         alpha,
         tuple(features[i] for i in order),
-        found.targets,
-        np.ascontiguousarray(found.weights[list(order)]),
-        found.intercept,
-        found.n_rows,
-        found.rank,
-        found.condition,
-        _names(found.constant, features, order),
-        _names(found.collinear, features, order),
-        found.r2,
+        fit.targets,
+        np.ascontiguousarray(fit.weights[list(order)]),
+        fit.intercept,
+        fit.n_rows,
+        fit.rank,
+        fit.condition,
+        _names(fit.constant, features, order),
+        _names(fit.collinear, features, order),
+        fit.r2,
     )
 
 
@@ -202,7 +200,7 @@ def learn_logistic(
     `learn_linear`.
     """
     check_categories(categories, path)
-    found = fit_logistic(
+    fit = fit_logistic(
         X,
         truth,
         len(categories),
@@ -210,8 +208,8 @@ def learn_logistic(
         intercept=options.intercept is not False,
         standardize=options.standardize,
     )
-    _check_finite(found.weights, found.intercept, path)
-    model = Model(found.weights, found.intercept, categories)
+    _check_finite(fit.weights, fit.intercept, path)
+    model = Model(fit.weights, fit.intercept, categories)
     scored = score_rows(model, X.T, len(X), ScoreOptions())
     metrics = Metrics(count_rows(categories, scored.scores, scored.decision.best, truth))
     constant = np.flatnonzero(np.equal(X, X[0]).all(axis=0)).tolist()
@@ -220,13 +218,13 @@ def learn_logistic(
         alpha,
         tuple(features[i] for i in order),
         categories,
-        np.ascontiguousarray(found.weights[list(order)]),
-        found.intercept,
+        np.ascontiguousarray(fit.weights[list(order)]),
+        fit.intercept,
         len(X),
         constant=_names(constant, features, order),
         accuracy=metrics.accuracy,
         log_loss=metrics.log_loss,
-        converged=found.converged,
+        converged=fit.converged,
     )
 
 

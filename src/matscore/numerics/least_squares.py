@@ -97,8 +97,8 @@ def sort_names(names: Iterable[str]) -> tuple[str, ...]:
     >>> sort_names(["10", "9"]), sort_names(["b", "a", "10"])
     (('9', '10'), ('10', 'a', 'b'))
     """
-    found = sorted(names)
-    return tuple(sorted(found, key=float) if all(map(is_number, found)) else found)
+    texts = sorted(names)
+    return tuple(sorted(texts, key=float) if all(map(is_number, texts)) else texts)
 
 
 def triangle_of(rows: Floats) -> Floats:
@@ -231,13 +231,13 @@ def _reduce(pieces: tuple[Piece, ...]) -> tuple[Triangle, ...]:
 
 def _join_members(pieces: tuple[Piece, ...]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
     """Stack the members of categories, without those that have none in the block."""
-    found = {
+    present = {
         name
         for piece in pieces
         for name, members in zip(piece.names, piece.targets.T, strict=True)
         if members.any()
     }
-    names = sort_names(found)
+    names = sort_names(present)
     columns = {name: i for i, name in enumerate(names)}
     stacked = np.zeros((sum(len(piece.targets) for piece in pieces), len(names)), dtype=bool)
     row = 0
@@ -354,8 +354,8 @@ def _find_space(X: Floats, n_rows: int) -> _Space:
     X = X / lengths
     if not np.isfinite(X).all():
         n_features = X.shape[1]
-        nothing = np.full((len(X), len(X)), np.nan), np.zeros(0), np.full((n_features,) * 2, np.nan)
-        return _Space(X, lengths, *nothing, 0)
+        U, Vt = (np.full((n, n), np.nan) for n in (len(X), n_features))
+        return _Space(X, lengths, U, np.zeros(0), Vt, 0)
     U, S, Vt = np.linalg.svd(X)
     # As in numpy.linalg.matrix_rank: Press et al., Numerical Recipes, 3rd ed., section 15.4.
     tolerance = S.max(initial=0.0) * max(n_rows, X.shape[1]) * _EPS

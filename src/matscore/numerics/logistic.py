@@ -60,7 +60,7 @@ def fit_logistic(
         fit_intercept=intercept,
         solver="newton-cholesky" if n_weights <= _NEWTON_WEIGHTS else "lbfgs",
     )
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         search.fit((features - mean) / unit, truth)
     coefficients, constants = search.coef_.T, search.intercept_
@@ -69,7 +69,7 @@ def fit_logistic(
         coefficients = np.hstack([-coefficients / 2, coefficients / 2])
         constants = np.hstack([-constants / 2, constants / 2])
     weights = np.ascontiguousarray(coefficients / unit[:, None])
-    converged = not any(issubclass(one.category, ConvergenceWarning) for one in said)
+    converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
     return LogisticFit(weights, constants - mean @ weights if intercept else None, converged)
 
 

@@ -136,12 +136,13 @@ def sketch_columns(columns: Sequence[Floats]) -> Sketch:
     """Sketch some columns, each (n_rows,); NaN is counted apart."""
     if not any(map(len, columns)):
         return sketch_nothing(len(columns))
-    found = [_count_bins(column) for column in columns]
-    start, n_bins = _span((one.start, one.bins.shape[1]) for one in found)
+    counted = [_count_bins(column) for column in columns]
+    start, n_bins = _span((one.start, one.bins.shape[1]) for one in counted)
     bins = np.zeros((2, len(columns), n_bins), dtype=np.int64)
-    for i, one in enumerate(found):
+    for i, one in enumerate(counted):
         bins[:, i, one.start - start : one.start - start + one.bins.shape[1]] = one.bins
-    missing, zero = (np.array([getattr(one, name) for one in found]) for name in _Bins._fields[:2])
+    missing = np.array([one.missing for one in counted])
+    zero = np.array([one.zero for one in counted])
     ends = [_find_ends(column, n) for column, n in zip(columns, missing, strict=True)]
     low, high = np.array(ends).T
     return Sketch(low, high, missing, zero, start, bins)

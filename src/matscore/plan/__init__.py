@@ -37,9 +37,9 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
     >>> plan.feature_names, plan.feature_columns, plan.weights_index
     (('action', 'comedy'), (1, 2), (1, 0))
     """
-    told = blank_shared_heading(features, weights, options)
+    cleared = blank_shared_heading(features, weights, options)
     try:
-        plan = read_sides(Plan(features, told, options))
+        plan = read_sides(Plan(features, cleared, options))
     except Misfit as misfit:
         plan = explain_misfit(misfit)
     return replace(plan, weights=weights)

@@ -58,10 +58,10 @@ def check_named(plan: Plan, axis: Axis, indices: Iterable[int], what: str) -> No
 def check_once(plan: Plan, axis: Axis, names: Iterable[str], what: str) -> None:
     """Refuse names that several entries have."""
     places = {name: axis.places.get(name, []) for name in names}
-    twice = [(name, found) for name, found in places.items() if len(found) > 1]
+    twice = [(name, indices) for name, indices in places.items() if len(indices) > 1]
     if not twice:
         return
-    shown = [f"{quote_name(name)} in {axis.count_off(found)}" for name, found in twice[:5]]
+    shown = [f"{quote_name(name)} in {axis.count_off(indices)}" for name, indices in twice[:5]]
     rest = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
     problem = f"{axis.path} has {_one(what)} more than once: {'; '.join(shown)}{rest}"
     raise Misfit(plan, problem, "rename one or take it out")
@@ -77,18 +77,19 @@ def carries_features(plan: Plan, names: Sequence[str], table: Axis) -> bool:
 
 def set_intercept(plan: Plan, table: Axis, axis: Axis) -> Plan:
     """Set the intercept among the entries of the weights that are features."""
-    names, found = axis.names or (), list_intercepts(plan, table, axis)
-    if plan.options.intercept is not None and not found:
+    names, intercepts = axis.names or (), list_intercepts(plan, table, axis)
+    if plan.options.intercept is not None and not intercepts:
         raise _unknown_intercept(plan, axis, plan.options.intercept)
-    if len(found) > 1:
-        shown = quote_names([names[i] for i in found])
-        raise Misfit(plan, f"{axis.path} has {len(found)} intercepts: {shown}", "keep only one")
-    if len(found) == axis.size:
+    if len(intercepts) > 1:
+        shown = quote_names([names[i] for i in intercepts])
+        problem = f"{axis.path} has {len(intercepts)} intercepts: {shown}"
+        raise Misfit(plan, problem, "keep only one")
+    if len(intercepts) == axis.size:
         problem = f"{axis.path} has an intercept but no features"
         raise Misfit(plan, problem, "give it one row a feature")
-    if not found:
+    if not intercepts:
         return plan
-    return replace(plan, intercept_name=names[found[0]], intercept_index=found[0])
+    return replace(plan, intercept_name=names[intercepts[0]], intercept_index=intercepts[0])
 
 
 def list_intercepts(plan: Plan, table: Axis, axis: Axis) -> list[int]:
@@ -203,11 +204,11 @@ def _holds_labels(plan: Plan, side: Side, known: set[str], hint: str, *, sure: b
     asked = plan.options.intercept
     other = OtherSide(known if asked is None else {*known, asked}, asked)
     is_alone, cells = side.width == 1, side.first or ()
-    found = judge_first_column(side.first_column, side.grammar, other, is_alone=is_alone)
+    verdict = judge_first_column(side.first_column, side.grammar, other, is_alone=is_alone)
     numbers = [cell for cell in cells if side.grammar.kind_of(cell) != "word"]
-    if found == "labels" and not sure and len(numbers) == len(cells):
-        found = "doubtful"
-    if found == "doubtful" and not (plan.options.no_id_col and len(numbers) == len(cells)):
+    if verdict == "labels" and not sure and len(numbers) == len(cells):
+        verdict = "doubtful"
+    if verdict == "doubtful" and not (plan.options.no_id_col and len(numbers) == len(cells)):
         words = [cell for cell in cells if side.grammar.kind_of(cell) == "word"]
         shown = quote_names([*numbers[:1], *words[:1]] if words else numbers)
         raise Misfit(
@@ -216,7 +217,7 @@ def _holds_labels(plan: Plan, side: Side, known: set[str], hint: str, *, sure: b
             hint if words else f"{hint}; say --no-id-col for numbers",
             turnable="by name",
         )
-    return found == "labels"
+    return verdict == "labels"
 
 
 def _asks_for_labels(plan: Plan, side: Side) -> bool:

@@ -131,8 +131,8 @@ def judge_first_column(
     if kinds == {"word"} or named or _heads_features(column, known, grammar):
         return "labels"
     if "word" in kinds:
-        some = sum(cell in known for cell in cells)
-        return "labels" if some > 1 and 2 * some >= len(cells) else "doubtful"
+        n_known = sum(cell in known for cell in cells)
+        return "labels" if n_known > 1 and 2 * n_known >= len(cells) else "doubtful"
     # Numbers that other evidence calls labels would become a category of their own.
     counted = counts_up(cells) and cells[0] in ("0", "1")
     return "doubtful" if usual or counted or 2 * hits >= len(cells) else "numbers"

@@ -137,17 +137,17 @@ def find_label(sample: Sample, options: ColumnOptions, taken: Collection[int]) -
     if options.no_id_col or 0 in taken or sample.width == 1:
         return None
     heading = None if sample.names is None else sample.names[0]
-    found: FirstColumn = "labels"  # text in a columnar file
+    verdict: FirstColumn = "labels"  # text in a columnar file
     if sample.first or sample.kinds[0] != "text":
-        found = judge_first_column(Column(sample.first, heading), sample.grammar, None)
-    if found == "doubtful":
+        verdict = judge_first_column(Column(sample.first, heading), sample.grammar, None)
+    if verdict == "doubtful":
         what = (
             f"cannot tell whether the first column, {quote_name(sample.name_of(0))}, holds labels"
         )
         raise MisfitError(
             sample.path, what, f"say --id-col {sample.name_of(0)}, or --no-id-col for a feature"
         )
-    return 0 if found == "labels" else None
+    return 0 if verdict == "labels" else None
 
 
 def name_columns(sample: Sample, columns: Sequence[int], letter: str) -> tuple[str, ...]:

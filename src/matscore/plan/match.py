@@ -276,8 +276,8 @@ def _hint_at_header(plan: Plan, table: Axis) -> str:
 def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Plan:
     """Match the features to the axis of the weights that is as long; the asked one, if both are."""
     side = plan.features
-    found = judge_first_column(side.first_column, side.grammar, OtherSide())
-    plan = label_features(plan, table, guess=found == "labels")
+    verdict = judge_first_column(side.first_column, side.grammar, OtherSide())
+    plan = label_features(plan, table, guess=verdict == "labels")
     axes = {False: rows, True: columns}
     fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
     asked = plan.options.transpose
