@@ -76,6 +76,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("numerics",),
     ("read",),
     ("write",),
+    ("show",),
     ("run.work",),
     ("commands.beside", "commands.top", "commands.ranked"),
     ("commands.classify_rows", "commands.recommend_rows"),
@@ -84,7 +85,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("commands",),
     ("dask",),
-    ("show", "cli"),
+    ("cli",),
     ("__main__",),
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}

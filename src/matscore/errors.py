@@ -188,3 +188,11 @@ def _rebuild_input_error(
     path: str, what: str, hint: str, line: int | None, column: int | None, name: str | None
 ) -> InputError:
     return InputError(path, what, hint, line=line, column=column, name=name)
+
+
+def require_extra(what: str, *libraries: str, extra: str = "report") -> None:
+    """Raise `MissingExtraError`, before any work, where libraries that `what` needs are missing."""
+    from importlib.util import find_spec
+
+    if any(find_spec(library) is None for library in libraries):
+        raise MissingExtraError(extra, what)

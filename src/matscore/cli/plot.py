@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from matscore.errors import UsageError
-from matscore.pages.extra import require_extra
+from matscore.errors import UsageError, require_extra
 from matscore.write.compress import open_output
 
 if TYPE_CHECKING:

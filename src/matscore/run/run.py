@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matscore
-from matscore.errors import UsageError
+from matscore.errors import UsageError, require_extra
 from matscore.options import Format, PathLike, PlanOptions, ReadOptions, RejectOptions, RunOptions
-from matscore.pages.extra import require_extra
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.run.budget import fit_budget

@@ -9,10 +9,19 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from matscore.colors import Heat
 from matscore.names import quote_name
-from matscore.show.columns import DIM, HEAD, Column, count_cells, render_columns
-from matscore.show.heat import Heat, has_many_colors
-from matscore.show.text import format_numbers, plural, show_shape, signs_for
+from matscore.show.table import Column, count_cells, render_columns
+from matscore.show.text import (
+    DIM,
+    HEAD,
+    Signs,
+    format_numbers,
+    plural,
+    print_lines,
+    show_shape,
+    signs_for,
+)
 
 if TYPE_CHECKING:
     from matscore.commands.fit_files import FitSummary
@@ -22,18 +31,7 @@ _MOST_TARGETS = 5
 
 
 def list_quality(learned: Learned) -> list[str]:
-    """Say how well the weights fit the rows that they were learned from.
-
-    Parameters
-    ----------
-    learned : Learned
-        What was learned.
-
-    Returns
-    -------
-    list of str
-        Sentences without an end.
-    """
+    """Say how well the weights fit the rows that they were learned from."""
     penalty = f", alpha {learned.alpha:g}" if learned.alpha else ""
     found = [f"{learned.method}{penalty}, {plural(learned.n_rows, 'row')}"]
     if learned.r2 is not None:
@@ -57,17 +55,7 @@ def _short(value: float) -> str:
 
 
 def render_fit(found: FitSummary, console: Console, *, max_rows: int) -> None:
-    """Print learned weights and how well they fit.
-
-    Parameters
-    ----------
-    found : FitSummary
-        What was learned.
-    console : Console
-        Where to print; its width and encoding decide what is shown.
-    max_rows : int
-        Features that are shown; the intercept is always.
-    """
+    """Print learned weights, the intercept and at most some features, and how well they fit."""
     learned, signs = found.learned, signs_for(console)
     n_features, n_targets = learned.weights.shape
     weights = show_shape(n_features, n_targets, signs)
@@ -78,44 +66,34 @@ def render_fit(found: FitSummary, console: Console, *, max_rows: int) -> None:
     for fact in list_quality(learned):
         console.print(Text(signs.show(fact)))
     console.print("")
-    heat = Heat(signs, has_many_colors(console))
-    columns = _list_columns(learned, heat, max_rows)
+    heat = Heat.for_console(console, signs.density)
+    columns = _list_columns(learned, signs, heat, max_rows)
     shown = columns
-    while len(shown) > 2 and count_cells([column.width for column in shown]) > console.width:
+    while len(shown) > 2 and count_cells(shown) > console.width:
         shown = shown[:-1]
-    for line in render_columns(shown, console.width, signs):
-        console.print(line, soft_wrap=True)
+    print_lines(console, render_columns(shown, console.width, signs))
     rest = []
     if n_features > max_rows:
         rest.append(f"{signs.ellipsis} and {plural(n_features - max_rows, 'more feature')}")
     if len(shown) < len(columns):
         rest.append(f"{len(shown) - 1} of {n_targets:,} columns shown")
-    for said in (*rest, heat.legend()):
-        console.print(Text(said, style=DIM), soft_wrap=True)
+    print_lines(console, [Text(text, style=DIM) for text in (*rest, heat.legend())])
 
 
-def _list_columns(learned: Learned, heat: Heat, max_rows: int) -> list[Column]:
+def _list_columns(learned: Learned, signs: Signs, heat: Heat, max_rows: int) -> list[Column]:
     """Return the names, and a shaded column a target; the intercept is not on the scale."""
-    signs, weights = heat.signs, learned.weights[:max_rows]
+    weights = learned.weights[:max_rows]
     names = [signs.show(name) for name in learned.features[:max_rows]]
     places = heat.place(learned.weights)[:max_rows]
     if learned.intercept is not None:
         names.append("(Intercept)")
         weights = np.vstack([weights, learned.intercept])
         places = np.vstack([places, np.full(weights.shape[1], np.nan)])
-    columns = [Column("feature", names, [""] * len(names), is_label=True)]
+    columns = [Column("feature", names, is_label=True)]
     for j, target in enumerate(learned.targets):
-        texts = format_numbers(weights[:, j].tolist())
-        cells = [
-            heat.shade(place, text, "", False)
-            for place, text in zip(places[:, j], texts, strict=True)
-        ]
-        columns.append(
-            Column(
-                signs.show(target),
-                [text for text, _ in cells],
-                [style for _, style in cells],
-                is_numeric=True,
-            )
-        )
+        numbers = format_numbers(weights[:, j].tolist())
+        cells = zip(places[:, j], numbers, strict=True)
+        shaded = [heat.shade(place, number, "") for place, number in cells]
+        texts, styles = [text for text, _ in shaded], [style for _, style in shaded]
+        columns.append(Column(signs.show(target), texts, styles, is_numeric=True))
     return columns
