@@ -40,7 +40,7 @@ class Plot:
     def __call__(self, summary: Summary[ScoreTally]) -> None:
         """Draw a run."""
         if self.out is not None:
-            from matscore.pages.plot import render_plot
+            from matscore.pages.charts import render_plot
 
             self.out.write(render_plot(summary, self.form))
 

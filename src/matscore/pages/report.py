@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
-from matscore.names import show
 from matscore.numerics.statistics.reasons import Reasons
-from matscore.pages.parts import (
-    BARS,
+from matscore.pages import classify, evaluate, fit, recommend
+from matscore.pages.page import (
     Cell,
     Column,
     Figure,
@@ -19,73 +19,70 @@ from matscore.pages.parts import (
     Section,
     Table,
     Tile,
-    column,
+    bar_column,
     count_cell,
-    number_cell,
+    number_columns,
     percent_cell,
+    render_page,
+    show_line,
     text_cell,
-    write_size,
 )
-from matscore.pages.render import render_page
 from matscore.pages.shapes import Shapes, draw_shapes
+from matscore.show.text import show_bytes
 
 Facts = Mapping[str, Any]
+# What the report of a command has and those after it have not; ``explain`` has no page of its own.
+_PAGES: dict[str, ModuleType] = {
+    "evaluation": evaluate,
+    "fit": fit,
+    "recommendations": recommend,
+    "rows_a_category": classify,
+}
+_TITLES = {
+    "classify": "Scores of",
+    "recommend": "Recommendations for",
+    "explain": "Explanation of",
+    "evaluate": "Evaluation on",
+    "fit": "Weights learned from",
+}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a page is made of.
+    """What a page is made of."""
 
-    Attributes
-    ----------
-    facts : dict
-        The JSON report of the run.
-    summary : Summary, FitSummary or None
-        What was done; None for a run that failed.
-    reasons : Reasons
-        The rows set aside.
-    """
+    facts: Facts  # the JSON report of the run
+    summary: Any  # a Summary or FitSummary; None for a run that failed
+    reasons: Reasons  # the rows set aside
 
-    facts: Facts
-    summary: Any
-    reasons: Reasons
+    @property
+    def command(self) -> str:
+        """The command's name."""
+        return next(iter(self.facts["command"]), "")
 
 
 def render_report(run: Run) -> str:
-    """Return the page of a run, also of one that failed.
-
-    Parameters
-    ----------
-    run : Run
-        What is known of it.
-
-    Returns
-    -------
-    str
-        One HTML file.
-    """
-    facts = run.facts
-    sections = [
-        *_line_up(run),
-        *_show_results(run),
-        *_show_rejects(run),
-        *_show_sources(run),
-        _show_inputs(facts),
-    ]
+    """Return the page of a run, also of one that failed."""
+    facts, results, sources = run.facts, [], []
+    command = next((page for name, page in _PAGES.items() if name in facts), None)
+    if command is not None and run.summary is not None:
+        results, sources = command.show_results(run), command.show_sources(run)
     rows, held = name_inputs(facts)
-    ended = "done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}"
-    return render_page(
-        Page(
-            title=_safe(f"{_title_of(facts)} {rows}"),
-            subtitle=_safe(f"by {held} · {_say_time(facts)}" if held else _say_time(facts)),
-            status=ended,
-            is_good=facts["exit"] == 0,
-            alert=_safe(facts["error"] or ""),
-            tiles=_count_tiles(run),
-            sections=sections,
-            foot=f"matscore {facts['version']}",
-        )
-    )
+    started = facts["started"][:16].replace("T", " ")
+    time = f"{started} UTC · {facts['seconds']:.3g} s"
+    page = Page(
+        title=show_line(f"{_TITLES.get(run.command, 'Report on')} {rows}"),
+        subtitle=show_line(f"by {held} · {time}" if held else time),
+        status="done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}",
+        is_good=facts["exit"] == 0,
+        alert=show_line(facts["error"] or ""),
+        tiles=_count_tiles(run),
+        sections=[
+            *_line_up(run), *results, *_show_rejects(run), *sources, _show_inputs(facts),
+        ],
+        foot=f"matscore {facts['version']}",
+    )  # fmt: skip
+    return render_page(page)
 
 
 def name_inputs(facts: Facts) -> tuple[str, str]:
@@ -98,26 +95,6 @@ def name_inputs(facts: Facts) -> tuple[str, str]:
     held = [name for name, role in names if role in ("weights", "items")]
     more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
     return rows[0] + more, held[0] if held else ""
-
-
-def _safe(text: str) -> str:
-    return show(text[:500])
-
-
-def _title_of(facts: Facts) -> str:
-    command = next(iter(facts["command"]), "")
-    return {
-        "classify": "Scores of",
-        "recommend": "Recommendations for",
-        "explain": "Explanation of",
-        "evaluate": "Evaluation on",
-        "fit": "Weights learned from",
-    }.get(command, "Report on")
-
-
-def _say_time(facts: Facts) -> str:
-    started = facts["started"][:16].replace("T", " ")
-    return f"{started} UTC · {facts['seconds']:.3g} s"
 
 
 def _count_tiles(run: Run) -> list[Tile]:
@@ -133,17 +110,17 @@ def _count_tiles(run: Run) -> list[Tile]:
     ]
     counts = {
         "rows_tied": ("tie", "ties"),
-        "rows_without_prediction": ("without prediction", "without prediction"),
-        "rows_without_items": ("without items", "without items"),
-        "rows_missing": ("with missing values", "with missing values"),
+        "rows_without_prediction": ("without prediction",) * 2,
+        "rows_without_items": ("without items",) * 2,
+        "rows_missing": ("with missing values",) * 2,
     }
     if evaluation := facts.get("evaluation"):
         share = evaluation["accuracy"]
         tiles.insert(0, Tile("–" if share is None else f"{share:.1%}", "accuracy"))
     for name, (one, many) in counts.items():
         if name in facts and (facts[name] or name == "rows_tied"):
-            tone = "warn" if facts[name] else ""
-            tiles.append(Tile(f"{facts[name]:,}", one if facts[name] == 1 else many, tone))  # type: ignore[arg-type]
+            tone: Literal["warn", ""] = "warn" if facts[name] else ""
+            tiles.append(Tile(f"{facts[name]:,}", one if facts[name] == 1 else many, tone))
     return tiles
 
 
@@ -155,24 +132,12 @@ def _line_up(run: Run) -> list[Section]:
     plan = (facts["plans"] or [None])[0 if facts["exit"] == 0 else -1]
     fits = plan is None or plan["verdict"] == "fits"
     (n_rows, n_features), (n_weights, n_categories) = shapes["features"], shapes["weights"]
-    if fits:
-        n_features = n_weights
-    features, weights = name_inputs(facts)
-    picture = draw_shapes(
-        Shapes(
-            n_rows,
-            n_features,
-            n_weights,
-            n_categories,
-            features,
-            weights,
-            fits,
-            is_recommend=next(iter(facts["command"]), "") == "recommend",
-        )
-    )
+    sizes = n_rows, n_weights if fits else n_features, n_weights, n_categories
+    is_recommend = run.command == "recommend"
+    picture = draw_shapes(Shapes(*sizes, *name_inputs(facts), fits, is_recommend))
     parts: list[Figure | Table | Notes] = [picture]
     if plan is not None:
-        command = "" if fits else _safe(plan["command"])
+        command = "" if fits else show_line(plan["command"])
         parts.append(Notes(_say_plan(plan), command, "This works:"))
     return [Section("shapes", "How the two line up", [Pair(parts)])]
 
@@ -185,47 +150,7 @@ def _say_plan(plan: Facts) -> list[str]:
     for missing in plan["missing"][:5]:
         close = f"; did you mean {' or '.join(missing['close'])}?" if missing["close"] else ""
         notes.append(f"missing: {missing['name']}{close}")
-    return [_safe(note) for note in (*notes, *plan["facts"])]
-
-
-def _show_results(run: Run) -> list[Section]:
-    """Return the sections of the command's own: what came of the rows."""
-    from matscore.commands.classify_rows import ScoreTally
-    from matscore.commands.recommend_rows import RecommendTally
-    from matscore.pages.classify import show_scores
-    from matscore.pages.evaluate import show_evaluation
-    from matscore.pages.fit import show_fit
-    from matscore.pages.recommend import show_ranks
-
-    facts, summary = run.facts, run.summary
-    if summary is None:
-        return []
-    if isinstance(summary.tally, ScoreTally):
-        return show_scores(summary)
-    if isinstance(summary.tally, RecommendTally):
-        return show_ranks(summary)
-    if "evaluation" in facts:
-        return show_evaluation(facts["evaluation"])
-    return show_fit(facts["fit"], summary.learned, summary.warnings) if "fit" in facts else []
-
-
-def _show_sources(run: Run) -> list[Section]:
-    """Return the sections of the command's own: what the rows and the model are like."""
-    from matscore.commands.classify_rows import ScoreTally
-    from matscore.commands.recommend_rows import RecommendTally
-    from matscore.pages.classify import show_sources_of_scores, show_weights
-    from matscore.pages.recommend import show_users
-
-    summary = run.summary
-    if summary is None:
-        return []
-    if isinstance(summary.tally, ScoreTally):
-        return show_sources_of_scores(summary)
-    if isinstance(summary.tally, RecommendTally):
-        return show_users(summary)
-    if "evaluation" in run.facts:
-        return show_weights(summary.works[0].model, summary.plans[0].feature_names)
-    return []
+    return [show_line(note) for note in (*notes, *plan["facts"])]
 
 
 def _show_rejects(run: Run) -> list[Section]:
@@ -234,33 +159,19 @@ def _show_rejects(run: Run) -> list[Section]:
     if not n_all:
         return []
     most = max([*reasons.counts.values(), reasons.n_other])
+
+    def count(n: int) -> list[Cell]:
+        return [count_cell(n, of=most), percent_cell(n, n_all)]
+
     rows = [
-        [
-            text_cell(reason.what),
-            text_cell("" if reason.name is None else reason.name),
-            count_cell(n, of=most),
-            percent_cell(n, n_all),
-            text_cell(reason.hint),
-        ]
+        [text_cell(reason.what), text_cell(reason.name or ""), *count(n), text_cell(reason.hint)]
         for reason, n in sorted(reasons.counts.items(), key=lambda item: -item[1])
     ]
     if reasons.n_other:
-        other = reasons.n_other
-        rows.append(
-            [Cell("other reasons"), Cell(""), count_cell(other, of=most),
-             percent_cell(other, n_all), Cell("")]
-        )  # fmt: skip
-    by_reason = Table(
-        "Rejected rows by reason",
-        [
-            Column("what is wrong"),
-            Column("column"),
-            BARS,
-            Column("share", is_number=True),
-            Column("what to do"),
-        ],
-        rows,
-    )
+        rows.append([Cell("other reasons"), Cell(""), *count(reasons.n_other), Cell("")])
+    what, column = Column("what is wrong"), Column("column")
+    columns = [what, column, bar_column("rows"), *number_columns("share"), Column("what to do")]
+    by_reason = Table("Rejected rows by reason", columns, rows)
     examples = [
         [
             text_cell(f"{one.path}:{one.line}"),
@@ -272,14 +183,10 @@ def _show_rejects(run: Run) -> list[Section]:
     ]
     place = run.facts["rejects"]
     shown = len(examples)
-    where = f"all are in {_safe(place)}" if place and run.facts["exit"] == 0 else ""
+    where = f"all are in {show_line(place)}" if place and run.facts["exit"] == 0 else ""
     note = f"the first {shown:,} of {n_all:,}; {where}" if n_all > shown else where
-    each = Table(
-        "Rejected rows",
-        [Column("place"), Column("column"), Column("what is wrong"), Column("text")],
-        examples,
-        note.removesuffix("; "),
-    )
+    columns = [Column("place"), column, what, Column("text")]
+    each = Table("Rejected rows", columns, examples, note.removesuffix("; "))
     lead = f"{n_all:,} {'row was' if n_all == 1 else 'rows were'} set aside and not scored."
     return [Section("rejects", "Rejected rows", [by_reason, each], lead)]
 
@@ -290,33 +197,22 @@ def _show_inputs(facts: Facts) -> Section:
         [
             text_cell("standard input" if one["path"] == "-" else one["path"]),
             text_cell(one["role"]),
-            number_cell(None) if one["size"] is None else Cell(
-                write_size(one["size"]), value=float(one["size"])
-            ),
+            Cell("")
+            if one["size"] is None
+            else Cell(show_bytes(one["size"]), value=float(one["size"])),
             text_cell((one["mtime"] or "")[:16].replace("T", " ")),
             text_cell(one["sha256"] or ""),
         ]
         for one in facts["inputs"]
-    ]  # fmt: skip
-    files = Table(
-        "Files read",
-        [
-            column("file"),
-            column("role"),
-            column("size", is_number=True),
-            column("changed (UTC)"),
-            column("SHA-256"),
-        ],
-        rows,
-    )
+    ]
+    headings = Column("file"), Column("role"), *number_columns("size")
+    columns = [*headings, Column("changed (UTC)"), Column("SHA-256")]
+    files = Table("Files read", columns, rows)
     written = [
         f"{what} in {facts[key]}"
         for key, what in (("output", "the output"), ("rejects", "rejected rows"))
         if facts[key]
     ]
-    command = " ".join(["matscore", *facts["command"]])
-    return Section(
-        "inputs",
-        "Inputs",
-        [files, Notes([_safe(text) for text in written], _safe(command), "The command:")],
-    )
+    command = show_line(" ".join(["matscore", *facts["command"]]))
+    notes = Notes([show_line(text) for text in written], command, "The command:")
+    return Section("inputs", "Inputs", [files, notes])
