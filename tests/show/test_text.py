@@ -17,7 +17,11 @@ from matscore.show.text import (
     plural,
     shorten,
     show,
+    show_bytes,
+    show_number,
+    show_percent,
     show_product,
+    show_shape,
     signs_for,
 )
 
@@ -82,6 +86,13 @@ def test_shortened_text_fits(text: str, width: int) -> None:
         assert short == text
     elif width > 0:
         assert short.endswith("…")
+
+
+def test_examples_shortened() -> None:
+    assert shorten("The Wrong Umbrella", 10) == "The Wrong…"
+    assert [shorten("日本語", 5), shorten("drama", 5)] == ["日本…", "drama"]
+    assert [ASCII.shorten("The Wrong Umbrella", 8), ASCII.shorten("drama", 2)] == ["The W...", "dr"]
+    assert [UNICODE.clip("abc", 2), UNICODE.clip("a\n", 2)] == ["ab…", r"a\n"]
 
 
 def test_a_combining_character_stays_with_its_letter() -> None:
@@ -165,3 +176,17 @@ def test_signs_escape_what_the_encoding_lacks() -> None:
 )
 def test_the_equation_breaks_between_shapes(width: int, text: str) -> None:
     assert show_product(None, 1000, 30, width) == text
+
+
+def test_shapes_of_users_and_items() -> None:
+    assert show_product(3, 4, 2, 80, transposed=True) == "(3 × 4) · (2 × 4)ᵀ → (3 × 2)"
+    assert show_shape(None, 1200) == "(? × 1,200)"
+
+
+def test_numbers_in_sentences() -> None:
+    numbers = (0.5, 12345.678, -1e-9, float("nan"), 3.0, 0.0, 1e15)
+    shown = ["0.5", "12,346", "-1e-09", "NaN", "3", "0", "1e+15"]
+    assert [show_number(number) for number in numbers] == shown
+    shares = (0.0, 1e-6, 0.5, 0.99999, 1.0)
+    assert [show_percent(s) for s in shares] == ["0%", "<0.1%", "50.0%", ">99.9%", "100%"]
+    assert [show_bytes(812), show_bytes(4_500_000)] == ["812 bytes", "4.5 MB"]
