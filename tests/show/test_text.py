@@ -15,7 +15,6 @@ from matscore.show.text import (
     format_numbers,
     pad,
     plural,
-    shorten,
     show,
     show_bytes,
     show_number,
@@ -80,7 +79,7 @@ def test_examples_shown(text: str, shown: str) -> None:
 
 @given(any_text.map(show), st.integers(0, 30))
 def test_shortened_text_fits(text: str, width: int) -> None:
-    short = shorten(text, width)
+    short = UNICODE.shorten(text, width)
     assert cell_len(short) <= width
     if cell_len(text) <= width and len(text) <= 8 * width:
         assert short == text
@@ -89,14 +88,14 @@ def test_shortened_text_fits(text: str, width: int) -> None:
 
 
 def test_examples_shortened() -> None:
-    assert shorten("The Wrong Umbrella", 10) == "The Wrong…"
-    assert [shorten("日本語", 5), shorten("drama", 5)] == ["日本…", "drama"]
+    assert UNICODE.shorten("The Wrong Umbrella", 10) == "The Wrong…"
+    assert [UNICODE.shorten("日本語", 5), UNICODE.shorten("drama", 5)] == ["日本…", "drama"]
     assert [ASCII.shorten("The Wrong Umbrella", 8), ASCII.shorten("drama", 2)] == ["The W...", "dr"]
     assert [UNICODE.clip("abc", 2), UNICODE.clip("a\n", 2)] == ["ab…", r"a\n"]
 
 
 def test_a_combining_character_stays_with_its_letter() -> None:
-    assert shorten("e\u0301" * 9, 4) == "e\u0301" * 3 + "…"
+    assert UNICODE.shorten("e\u0301" * 9, 4) == "e\u0301" * 3 + "…"
 
 
 def test_padding_counts_cells() -> None:

@@ -39,38 +39,20 @@ _VARIABLES = {
     BLUE: "var(--blue)",
     ORANGE: "var(--orange)",
 }
-_PAGE_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "font.size": 9.5,
-    "text.color": INK,
+_STYLE: dict[Any, Any] = {
     "text.parse_math": False,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": FAINT,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.formatter.useoffset": False,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "xtick.major.size": 3,
-    "ytick.major.size": 0,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-}
-_PLOT_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "matscore",
-    "svg.fonttype": "path",
-    "font.size": 9,
-    "text.parse_math": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.spines.left": False,
-    "figure.facecolor": "white",
-}
+    "axes.spines.left": False, "axes.spines.right": False, "axes.spines.top": False,
+}  # fmt: skip
+_PAGE_STYLE: dict[Any, Any] = _STYLE | {
+    "svg.fonttype": "none", "font.size": 9.5, "text.color": INK,
+    "axes.edgecolor": LINE, "axes.labelcolor": FAINT, "axes.grid": True, "axes.axisbelow": True,
+    "axes.formatter.useoffset": False, "grid.color": LINE, "grid.linewidth": 0.6,
+    "xtick.color": FAINT, "ytick.color": FAINT, "xtick.major.size": 3, "ytick.major.size": 0,
+    "figure.facecolor": "none", "axes.facecolor": "none",
+}  # fmt: skip
+_PLOT_STYLE: dict[Any, Any] = _STYLE | {
+    "svg.hashsalt": "matscore", "svg.fonttype": "path", "font.size": 9, "figure.facecolor": "white",
+}  # fmt: skip
 _LONGEST_LABEL = 28
 _NUMBERED_CELLS = 300
 _FONT = re.compile(r"font-family: [^;]+; ?")
@@ -161,15 +143,13 @@ def _count_axis(axis: Any) -> None:
 def _settle(svg: str, name: str) -> str:
     """Make what Matplotlib wrote a part of a page."""
     text = _OWN_ID.sub("", _LEFT_OUT.sub("", _HEAD.sub("", svg, count=1)))
-
-    def resize(head: re.Match[str]) -> str:
-        width = float(head[1].split()[2])
-        return (
-            f'<svg class="chart" viewBox="{head[1]}" style="max-width:{_ENLARGED * width:.0f}px" '
+    if size := _SIZE.search(text):
+        width = _ENLARGED * float(size[1].split()[2])
+        head = (
+            f'<svg class="chart" viewBox="{size[1]}" style="max-width:{width:.0f}px" '
             'aria-hidden="true" focusable="false">'
         )
-
-    text = _SIZE.sub(resize, text)
+        text = text[: size.start()] + head + text[size.end() :]
     text = _FONT_SHORT.sub(r"font-size: \1", _FONT.sub("", text))
     text = re.sub(r"\s*\n\s*", " ", text)  # a path is a line, not one for each of its points
     for color, variable in _VARIABLES.items():

@@ -30,7 +30,7 @@ from matscore.show.text import (
     signs_for,
 )
 
-_MAX_ROWS, _MAX_NAME, _MIN_TITLE, _GAP = 4, 14, 18, 2
+_MAX_ROWS, _MAX_NAME, _LONGEST, _MIN_TITLE, _GAP = 4, 14, 24, 18, 2
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,23 @@ class _Pen:
 
     def name(self, name: str, width: int) -> Text:
         return Text(self.signs.shorten(self.signs.show(name), width), style=self.style(name))
+
+    def line_up(
+        self, names: Sequence[str], width: int, longest: int, *, marked: bool = False
+    ) -> Text:
+        """Write names beside each other, as many as find room, marked by whether they match."""
+        text, signs = Text(), self.signs
+        for done, name in enumerate(names):
+            item = self.name(name, longest)
+            if marked and self.style(name):
+                item.append(f" {signs.check if name in self.matched else signs.cross}")
+            rest = len(names) - done
+            tail = Text(f"  and {rest:,} more", style=DIM) if marked else Text(f" {signs.ellipsis}")
+            room = width - text.cell_len - (tail.cell_len if rest > 1 else 0)
+            if done and 2 + item.cell_len > room:
+                return text.append_text(tail)
+            text.append("  " if done else "").append_text(item)
+        return text
 
 
 def render_picture(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
@@ -192,7 +209,7 @@ def _draw_box(box: NamedMatrix, pen: _Pen, room: _Room) -> _Art:
     rows = _pick_rows(box, signs)
     label = max((min(cell_len(signs.show(name)), room.label) for name in rows), default=0)
     side = label + bool(label)
-    top = _draw_top(box.columns, pen, room.top)
+    top = pen.line_up(box.columns or (), room.top, min(_MAX_NAME, room.top))
     shape = show_size(*box.shape, signs)
     title = _fit_title(box.title, max(room.top, _MIN_TITLE), signs)
     inner = max(top.cell_len, cell_len(shape), cell_len(title) - 4) + 2
@@ -232,21 +249,6 @@ def _pick_rows(box: NamedMatrix, signs: Signs) -> list[str]:
     return list(box.rows) or [""]
 
 
-def _draw_top(names: Sequence[str] | None, pen: _Pen, width: int) -> Text:
-    """Write names beside each other, as many as find room."""
-    text = Text()
-    for done, name in enumerate(names or ()):
-        item = pen.name(name, min(_MAX_NAME, width))
-        gap = 2 if done else 0
-        is_last = done == len(names or ()) - 1
-        tail = 0 if is_last else 1 + cell_len(pen.signs.ellipsis)
-        if text.cell_len + gap + item.cell_len + tail > width and done:
-            text.append(f" {pen.signs.ellipsis}")
-            break
-        text.append(" " * gap).append_text(item)
-    return text
-
-
 def _print_sides(features: NamedMatrix, weights: NamedMatrix, pen: _Pen, console: Console) -> None:
     """Compare the two sides that must be the same: the lesson in two lines."""
     signs = pen.signs
@@ -261,7 +263,11 @@ def _print_sides(features: NamedMatrix, weights: NamedMatrix, pen: _Pen, console
     console.print()
     for (title, _, names), count in zip(sides, counts, strict=True):
         line = Text(pad(title, head)).append(f"  {count.rjust(wide)}  ", style=HEAD)
-        line.append_text(_draw_names(names, pen, console.width - head - wide - 4))
+        room = console.width - head - wide - 4
+        no_names = Text("no names", style=DIM)
+        line.append_text(
+            no_names if names is None else pen.line_up(names, room, _LONGEST, marked=True)
+        )
         print_lines(console, [line])
     verdict = Text(f"{signs.cross} not the same: they cannot be multiplied", style=BAD)
     if same:
@@ -277,22 +283,6 @@ def _is_same_side(features: NamedMatrix, weights: NamedMatrix, pen: _Pen) -> boo
     return all(name in pen.matched for name in weights.rows) and set(weights.rows) <= set(
         features.columns
     )
-
-
-def _draw_names(names: Sequence[str] | None, pen: _Pen, width: int) -> Text:
-    if names is None:
-        return Text("no names", style=DIM)
-    signs, text = pen.signs, Text()
-    for done, name in enumerate(names):
-        item = pen.name(name, 24)
-        if name in pen.matched or name in pen.missing:
-            item.append(f" {signs.check if name in pen.matched else signs.cross}")
-        rest = len(names) - done
-        tail = f"  and {rest:,} more"
-        if done and text.cell_len + 2 + item.cell_len + (len(tail) if rest > 1 else 0) > width:
-            return text.append(tail, style=DIM)
-        text.append("  " if done else "").append_text(item)
-    return text
 
 
 def _list_names(names: Sequence[str], width: int, signs: Signs) -> str:

@@ -24,7 +24,7 @@ from matscore.show.text import (
 )
 
 if TYPE_CHECKING:
-    from matscore.plan import MissingFeature, Plan
+    from matscore.plan import Plan
 
 SCHEMA_VERSION = 1
 _FITS, _DOES_NOT_FIT = "fits", "does not fit"
@@ -49,35 +49,55 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
     Shapes are ``[rows, columns]`` without label columns; rows are None while unknown. Text that
     UTF-8 cannot hold, as in the name of a file, is escaped.
     """
-    features, weights = features_of(plan), weights_of(plan)
     matched, extra = _match(plan)
-    return {
+    label = None
+    if plan.label_column is not None:
+        label = {"column": plan.label_column + 1, "name": plan.label_name}
+    facts = {
         "schema_version": SCHEMA_VERSION,
         "verdict": _FITS if plan.ok else _DOES_NOT_FIT,
-        "problem": None if plan.problem is None else _clean(plan.problem),
-        "hint": _clean(plan.hint),
+        "problem": plan.problem,
+        "hint": plan.hint,
         "command": working_command(plan, argv),
-        "features": _matrix_facts(features),
-        "weights": _matrix_facts(weights),
+        "features": _matrix_facts(features_of(plan)),
+        "weights": _matrix_facts(weights_of(plan)),
         "matched_by": plan.matched_by,
-        "matched": _clean_all(matched),
-        "missing": [_missing_facts(feature) for feature in plan.missing],
-        "left_out": _clean_all(extra),
-        "kept": _clean_all(plan.kept_names),
+        "matched": matched,
+        "missing": [
+            {"name": feature.name, "close": feature.close, "reason": feature.reason}
+            for feature in plan.missing
+        ],
+        "left_out": extra,
+        "kept": plan.kept_names,
         "reordered": plan.reordered,
-        "label_column": _label_facts(plan),
-        "intercept": None if plan.intercept_name is None else _clean(plan.intercept_name),
+        "label_column": label,
+        "intercept": plan.intercept_name,
         "transpose": plan.transpose,
         "transpose_features": plan.transpose_features,
-        "categories": _clean_all(plan.categories),
-        "features_shape": list(plan.features_shape),
-        "weights_shape": list(plan.weights_shape),
-        "scores_shape": list(plan.scores_shape) if plan.ok else None,
-        "facts": _clean_all(plan.facts),
-        "add_options": list(plan.add_options),
-        "drop_options": list(plan.drop_options),
+        "categories": plan.categories,
+        "features_shape": plan.features_shape,
+        "weights_shape": plan.weights_shape,
+        "scores_shape": plan.scores_shape if plan.ok else None,
+        "facts": plan.facts,
+        "add_options": plan.add_options,
+        "drop_options": plan.drop_options,
         "swap": plan.swap,
     }
+    return {name: _to_json(value) for name, value in facts.items()}
+
+
+def _matrix_facts(matrix: NamedMatrix) -> dict[str, object]:
+    names = {"row_names": matrix.rows, "column_names": matrix.columns}
+    return {"path": matrix.title, "shape": matrix.shape, **names}
+
+
+def _to_json(value: object) -> object:
+    """Make a value one that JSON can hold, lists of tuples, text that UTF-8 can hold."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {name: _to_json(one) for name, one in value.items()}
+    return list(map(_to_json, value)) if isinstance(value, (list, tuple)) else value
 
 
 def working_command(plan: Plan, argv: Sequence[str] | None = None) -> str:
@@ -238,34 +258,6 @@ def _match(plan: Plan) -> tuple[Sequence[str], Sequence[str]]:
     found, asked = set(columns), set(wanted)
     extra = [name for name in columns if name not in asked]
     return [name for name in wanted if name in found], extra
-
-
-def _matrix_facts(matrix: NamedMatrix) -> dict[str, object]:
-    return {
-        "path": _clean(matrix.title),
-        "shape": list(matrix.shape),
-        "row_names": None if matrix.rows is None else _clean_all(matrix.rows),
-        "column_names": None if matrix.columns is None else _clean_all(matrix.columns),
-    }
-
-
-def _missing_facts(feature: MissingFeature) -> dict[str, object]:
-    close = _clean_all(feature.close)
-    return {"name": _clean(feature.name), "close": close, "reason": feature.reason}
-
-
-def _label_facts(plan: Plan) -> dict[str, object] | None:
-    if plan.label_column is None:
-        return None
-    return {"column": plan.label_column + 1, "name": _clean(plan.label_name)}
-
-
-def _clean(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def _clean_all(texts: Sequence[str]) -> list[str]:
-    return list(map(_clean, texts))
 
 
 def _mend(words: Sequence[str], plan: Plan) -> list[str]:

@@ -50,8 +50,12 @@ class Signs:
         return show(text.replace(UNICODE.times, self.times), self.encoding)
 
     def shorten(self, text: str, width: int) -> str:
-        """Cut text to a width in cells."""
-        return shorten(text, width, self.ellipsis)
+        """Cut printable text to a width in cells; an ellipsis says so where it has room."""
+        head = text[: _MANY_TIMES_ITS_WIDTH * max(width, 1) + 1]  # a label may be a megabyte
+        if len(head) == len(text) and cell_len(text) <= width:
+            return text
+        room = width - cell_len(self.ellipsis)
+        return _cut(head, room).rstrip() + self.ellipsis if room >= 0 else _cut(head, width)
 
     def clip(self, text: str, longest: int) -> str:
         """Make the first characters of any text safe; a label may be a megabyte."""
@@ -81,15 +85,6 @@ def print_dim(console: Console, texts: Iterable[str]) -> None:
     """Print what is said about a table."""
     for text in texts:
         console.print(Text(text, style=DIM))
-
-
-def shorten(text: str, width: int, ellipsis: str = UNICODE.ellipsis) -> str:
-    """Cut printable text to a width in cells; an ellipsis says so where it has room."""
-    head = text[: _MANY_TIMES_ITS_WIDTH * max(width, 1) + 1]  # a label may be a megabyte
-    if len(head) == len(text) and cell_len(text) <= width:
-        return text
-    room = width - cell_len(ellipsis)
-    return _cut(head, room).rstrip() + ellipsis if room >= 0 else _cut(head, width)
 
 
 def _cut(text: str, width: int) -> str:
