@@ -51,10 +51,12 @@ _PAGE_STYLE: dict[Any, Any] = _STYLE | {
     "figure.facecolor": "none", "axes.facecolor": "none",
 }  # fmt: skip
 _PLOT_STYLE: dict[Any, Any] = _STYLE | {
+    # A plot stands alone, so it carries its letters; its identifiers are the same each time.
     "svg.hashsalt": "matscore", "svg.fonttype": "path", "font.size": 9, "figure.facecolor": "white",
 }  # fmt: skip
 _LONGEST_LABEL = 28
 _NUMBERED_CELLS = 300
+# What Matplotlib writes that is not for a page: its fonts, its head, styles and identifiers.
 _FONT = re.compile(r"font-family: [^;]+; ?")
 _FONT_SHORT = re.compile(r"font: ([\d.]+px) [^;\"]+")
 _HEAD = re.compile(r".*?(?=<svg )", re.DOTALL)
@@ -123,7 +125,7 @@ def _spread_edges(sketch: Sketch, place: int, *, from_zero: bool = False) -> Flo
     low, high = float(sketch.low[place]), float(sketch.high[place])
     if from_zero:
         low = min(low, 0.0)
-    # Halves, as the distance may overflow.
+    # Halves, as the distance may overflow; numbers too close for bars get room on both sides.
     if not high / 2 - low / 2 > abs(high) * 1e-12:
         room = abs(high) / 2 or 0.5
         low, high = low - room, high + room
@@ -142,6 +144,7 @@ def _count_axis(axis: Any) -> None:
 
 def _settle(svg: str, name: str) -> str:
     """Make what Matplotlib wrote a part of a page."""
+    # Two charts on a page may not share an identifier, and none may bring a style of its own.
     text = _OWN_ID.sub("", _LEFT_OUT.sub("", _HEAD.sub("", svg, count=1)))
     if size := _SIZE.search(text):
         width = _ENLARGED * float(size[1].split()[2])
@@ -219,6 +222,7 @@ def _draw_ridges(statistics: ScoreStatistics, names: Sequence[str]) -> Figure:
     figure = _open_figure(7.0, 1.2 + 0.55 * len(names))
     axes, sketches = figure.add_subplot(), statistics.scores
     spans = [_spread_edges(sketches, i) for i in range(len(names))]
+    # One axis for all, finer than a histogram's, as the ridges are small.
     edges = np.linspace(min(s[0] for s in spans), max(s[-1] for s in spans), 121)
     blue, orange = parts_of(color_at(-1.0)), parts_of(color_at(0.95))
     for i in range(len(names)):

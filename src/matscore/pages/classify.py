@@ -152,7 +152,7 @@ def _show_first(statistics: ScoreStatistics, summary: Summary[ScoreTally]) -> li
     shaded = heat_cells(np.array([row.scores[:MOST_SHADED] for row in statistics.first]))
     rows = []
     for row, cells in zip(statistics.first, shaded, strict=True):
-        if 0 <= row.best < len(cells):
+        if 0 <= row.best < len(cells):  # the best may be one of those that are not shown
             cells[row.best] = replace(cells[row.best], mark="best")
         predicted = text_cell(names[row.best]) if row.best >= 0 else Cell("–")
         rows.append([text_cell(row.label), *cells, predicted])

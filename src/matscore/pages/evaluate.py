@@ -96,6 +96,7 @@ def _list_categories(facts: Facts) -> Table:
 
 def _shade(cell: Cell, whole: float) -> Cell:
     """Shade a share by its own size, from nothing to the whole."""
+    # By the scale of all cells a matrix of equal shares would be as dark as a perfect one.
     if cell.value is None or np.isnan(cell.value):
         return Cell("–")
     return replace(cell, level=round(LEVELS * cell.value / whole))

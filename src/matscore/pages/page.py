@@ -179,10 +179,12 @@ def heat_cells(values: Floats, decimals: int | None = None) -> list[list[Cell]]:
 
 def line_up_numbers(values: Sequence[float], decimals: int | None = None) -> list[str]:
     """Write the numbers of a column with as many decimals each, so that their points line up."""
+    # From 1e15 on a float64 has no digits after the point to speak of.
     if decimals is None:
         decimals = _count_decimals(values)
     texts: list[str] = []
     for value in values:
+        # What would be rounded to nothing keeps its own exponent.
         if 0 < abs(value) < 0.5 * 10**-decimals:
             texts.append(f"{value:.2e}")
         else:
@@ -202,7 +204,7 @@ def _count_decimals(values: Sequence[float]) -> int:
 
 def cut(text: str, longest: int = LONGEST_TEXT) -> tuple[str, str]:
     """Return text that is safe and short, and the whole of it where that is longer."""
-    shown = show(text[: LONGEST_TITLE + 1])
+    shown = show(text[: LONGEST_TITLE + 1])  # a label may be a megabyte
     if len(shown) <= longest:
         return shown, ""
     rest = "…" if len(text) > LONGEST_TITLE else ""
@@ -230,6 +232,7 @@ def render_page(page: Page) -> str:
 
     environment = jinja2.Environment(
         loader=(loader := jinja2.PackageLoader("matscore.pages")),
+        # Of our own script and style nothing may be escaped, of all else everything.
         autoescape=lambda name: name is None or name.endswith(".html.j2"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -258,6 +261,7 @@ def level_name(level: int) -> str:
 
 def _write_policy(script: str) -> str:
     """Return a policy under which only our own script runs, and nothing is fetched."""
+    # The digest, and no nonce: the same page is the same text, and needs no server.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "

@@ -94,6 +94,7 @@ def _draw_ranks(by_rank: Sketch, ranks: Sequence[int]) -> Figure:
 
 def _show_items(chosen: NDArray[np.int64], names: Sequence[str], n_users: int) -> Section:
     n_items, n_used = len(chosen), int((chosen > 0).sum())
+    # Of items that are recommended equally often the first goes first.
     order = np.lexsort((np.arange(n_items), -chosen))[: min(_MOST_ITEMS, n_used)].tolist()
     rows = [
         [text_cell(names[i]), count_cell(n, of=int(chosen.max())), percent_cell(n, n_users)]

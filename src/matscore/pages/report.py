@@ -64,15 +64,16 @@ class Run:
 def render_report(run: Run) -> str:
     """Return the page of a run, also of one that failed."""
     facts, results, sources = run.facts, [], []
+    # Of a run that failed the report names the counts, but there is nothing to show.
     command = next((page for name, page in _PAGES.items() if name in facts), None)
     if command is not None and run.summary is not None:
         results, sources = command.show_results(run), command.show_sources(run)
-    rows, held = name_inputs(facts)
+    rows, model = name_inputs(facts)
     started = facts["started"][:16].replace("T", " ")
     time = f"{started} UTC · {facts['seconds']:.3g} s"
     page = Page(
         title=show_line(f"{_TITLES.get(run.command, 'Report on')} {rows}"),
-        subtitle=show_line(f"by {held} · {time}" if held else time),
+        subtitle=show_line(f"by {model} · {time}" if model else time),
         status="done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}",
         is_good=facts["exit"] == 0,
         alert=show_line(facts["error"] or ""),
@@ -92,9 +93,9 @@ def name_inputs(facts: Facts) -> tuple[str, str]:
         for one in facts["inputs"]
     ]
     rows = [name for name, role in names if role in ("features", "users")]
-    held = [name for name, role in names if role in ("weights", "items")]
+    model = [name for name, role in names if role in ("weights", "items")]
     more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-    return rows[0] + more, held[0] if held else ""
+    return rows[0] + more, model[0] if model else ""
 
 
 def _count_tiles(run: Run) -> list[Tile]:
@@ -129,6 +130,7 @@ def _line_up(run: Run) -> list[Section]:
     facts, shapes = run.facts, run.facts["shapes"]
     if not shapes:
         return []
+    # Of a run that failed the last plan is the one that does not fit.
     plan = (facts["plans"] or [None])[0 if facts["exit"] == 0 else -1]
     fits = plan is None or plan["verdict"] == "fits"
     (n_rows, n_features), (n_weights, n_categories) = shapes["features"], shapes["weights"]
@@ -169,8 +171,8 @@ def _show_rejects(run: Run) -> list[Section]:
     ]
     if reasons.n_other:
         rows.append([Cell("other reasons"), Cell(""), *count(reasons.n_other), Cell("")])
-    what, column = Column("what is wrong"), Column("column")
-    columns = [what, column, bar_column("rows"), *number_columns("share"), Column("what to do")]
+    wrong, column = Column("what is wrong"), Column("column")
+    columns = [wrong, column, bar_column("rows"), *number_columns("share"), Column("what to do")]
     by_reason = Table("Rejected rows by reason", columns, rows)
     examples = [
         [
@@ -185,7 +187,7 @@ def _show_rejects(run: Run) -> list[Section]:
     shown = len(examples)
     where = f"all are in {show_line(place)}" if place and run.facts["exit"] == 0 else ""
     note = f"the first {shown:,} of {n_all:,}; {where}" if n_all > shown else where
-    columns = [Column("place"), column, what, Column("text")]
+    columns = [Column("place"), column, wrong, Column("text")]
     each = Table("Rejected rows", columns, examples, note.removesuffix("; "))
     lead = f"{n_all:,} {'row was' if n_all == 1 else 'rows were'} set aside and not scored."
     return [Section("rejects", "Rejected rows", [by_reason, each], lead)]
@@ -209,8 +211,8 @@ def _show_inputs(facts: Facts) -> Section:
     columns = [*headings, Column("changed (UTC)"), Column("SHA-256")]
     files = Table("Files read", columns, rows)
     written = [
-        f"{what} in {facts[key]}"
-        for key, what in (("output", "the output"), ("rejects", "rejected rows"))
+        f"{content} in {facts[key]}"
+        for key, content in (("output", "the output"), ("rejects", "rejected rows"))
         if facts[key]
     ]
     command = show_line(" ".join(["matscore", *facts["command"]]))

@@ -76,6 +76,7 @@ def _make_table(spec: OutputSpec, frame: Frame, marks: np.ndarray | None, more: 
             cells[name] = [
                 Cell("") if nothing else row[i] for row, nothing in zip(by_row, absent, strict=True)
             ]
+    # Marks are of the scores, or of the probabilities where there are no scores.
     if marks is not None and shaded and len(shaded[0]) == len(marks):
         for name, marked in zip(shaded[0], marks, strict=True):
             cells[name] = _mark(cells[name], marked, marks)

@@ -46,7 +46,7 @@ def draw_shapes(shapes: Shapes) -> Figure:
     wide = _length(shapes.n_categories)
     longest = show_size(shapes.n_rows, max(shapes.n_features, shapes.n_categories))
     across, wide = (max(side, 9.5 * len(longest) + 14) for side in (across, wide))
-    if shapes.fits:
+    if shapes.fits:  # the two inner sides are seen to be as long as each other
         down = across
     x, y = _LEFT + across + _GAP, _TOP + down + _GAP  # the corner of the scores
     parts = [
@@ -91,16 +91,14 @@ def _label(shapes: Shapes, x: float, y: float, wide: float, rows: float) -> list
     if not shapes.fits:
         same = f"{shapes.n_features:,} against {shapes.n_weights:,}: not the same features"
     side = x + wide + 14
-    made = "scores" if shapes.fits else ""
     count = "?" if shapes.n_rows is None else f"{shapes.n_rows:,}"
+    result = f"{count} {n_rows} by {shapes.n_categories:,} {n_out}"
     return [
         _text(side, _TOP + 16, top, "size"),
         _text(side, _TOP + 35, _name(shapes.weights), "faint"),
         _text(side, _TOP + 53, same, "fits"),
-        _text(side, y + 16, made, "size"),
-        _text(side, y + 35, f"{count} {n_rows} by {shapes.n_categories:,} {n_out}", "faint")
-        if made
-        else "",
+        _text(side, y + 16, "scores" if shapes.fits else "", "size"),
+        _text(side, y + 35, result, "faint") if shapes.fits else "",
         _text(_LEFT, y + rows + 17, left, "size"),
         _text(_LEFT, y + rows + 36, _name(shapes.features), "faint"),
     ]
@@ -108,11 +106,12 @@ def _label(shapes: Shapes, x: float, y: float, wide: float, rows: float) -> list
 
 def _length(n: int) -> float:
     """Return the length of a side: it grows with the number, slowly."""
+    # A picture to scale would show one row beside a million as nothing.
     return round(min(64 + 26 * math.log10(max(n, 1)), 190), 1)
 
 
 def _name(path: str) -> str:
-    shown = show(path)
+    shown = show(path)  # its end tells files apart
     return shown if len(shown) <= _LONGEST_PATH else f"…{shown[-_LONGEST_PATH:]}"
 
 

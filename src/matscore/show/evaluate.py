@@ -161,7 +161,7 @@ def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Te
     names = [signs.show(name) for name in metrics.categories]
     counts = metrics.counts.confusion if metrics.n_unpredicted else metrics.confusion
     headings = [*names, "none"] if metrics.n_unpredicted else names
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore"):  # a category without rows has no shares
         shares = counts / metrics.support[:, None]
     columns = [Column("truth", names, is_label=True)]
     for j, heading in enumerate(headings):

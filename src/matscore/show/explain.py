@@ -89,6 +89,7 @@ class _Row:
         head.append(": ").append(f"{short(row.category)} {score}", style=GOOD)
         if row.rival is None:
             return head
+        # Whether scores tie is decided elsewhere, once; here they may differ in the last digit.
         gap = 0.0 if row.tied else row.score - row.rival_score
         if not gap:
             return head.append(f", a tie with {short(row.rival)}")
@@ -161,6 +162,7 @@ class _Row:
 
 def _draw_bars(values: Sequence[float], width: int, signs: Signs) -> list[Text]:
     """Draw a bar for each value, left of zero or right of it."""
+    # Zero is part of the scale, so that bars of one sign start at an edge.
     finite = [0.0 if math.isnan(value) else value for value in values]
     lowest, highest = min(0.0, *finite), max(0.0, *finite)
     span = highest - lowest
@@ -279,6 +281,7 @@ def _add_up(
     terms += map(_guard, added)
     if any(map(math.isnan, values)):  # missing values that were kept
         return _Sum(terms, "NaN", True)
+    # In fractions: what is shown adds up to what is shown, or it does not.
     shown = sum((_read(v) * _read(w) for v, w in products), sum(map(_read, added), Fraction(0)))
     return _Sum(terms, _write(score), shown == _read(score))
 

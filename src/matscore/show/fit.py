@@ -33,34 +33,32 @@ _MOST_TARGETS = 5
 def list_quality(learned: Learned) -> list[str]:
     """Say how well the weights fit the rows that they were learned from."""
     penalty = f", alpha {learned.alpha:g}" if learned.alpha else ""
-    found = [f"{learned.method}{penalty}, {plural(learned.n_rows, 'row')}"]
+    sentences = [f"{learned.method}{penalty}, {plural(learned.n_rows, 'row')}"]
     if learned.r2 is not None:
         pairs = list(zip(learned.targets, learned.r2.tolist(), strict=True))
         shown = [f"{quote_name(name)} {_short(value)}" for name, value in pairs[:_MOST_TARGETS]]
         rest = f" and {len(pairs) - _MOST_TARGETS} more" if len(pairs) > _MOST_TARGETS else ""
-        found.append(f"R²: {', '.join(shown)}{rest}")
+        sentences.append(f"R²: {', '.join(shown)}{rest}")
     if learned.accuracy is not None and learned.log_loss is not None:
-        found.append(
-            f"on these rows: accuracy {learned.accuracy:.4f}, log-loss {learned.log_loss:.4f}"
-        )
+        measures = f"accuracy {learned.accuracy:.4f}, log-loss {learned.log_loss:.4f}"
+        sentences.append(f"on these rows: {measures}")
     if learned.rank is not None and learned.condition is not None:
-        found.append(
-            f"rank {learned.rank} of {len(learned.features)}, condition {learned.condition:.3g}"
-        )
-    return found
+        rank = f"rank {learned.rank} of {len(learned.features)}"
+        sentences.append(f"{rank}, condition {learned.condition:.3g}")
+    return sentences
 
 
 def _short(value: float) -> str:
     return "unknown, as it does not vary" if math.isnan(value) else f"{value:.6g}"
 
 
-def render_fit(found: FitSummary, console: Console, *, max_rows: int) -> None:
+def render_fit(summary: FitSummary, console: Console, *, max_rows: int) -> None:
     """Print learned weights, the intercept and at most some features, and how well they fit."""
-    learned, signs = found.learned, signs_for(console)
+    learned, signs = summary.learned, signs_for(console)
     n_features, n_targets = learned.weights.shape
     weights = show_shape(n_features, n_targets, signs)
-    features = show_shape(found.n_rows, n_features, signs)
-    scores = show_shape(found.n_rows, n_targets, signs)
+    features = show_shape(summary.n_rows, n_features, signs)
+    scores = show_shape(summary.n_rows, n_targets, signs)
     equation = f"{features} {signs.dot} {weights} {signs.about} {scores}"
     console.print(Text(equation, style=HEAD), soft_wrap=True)
     for fact in list_quality(learned):
@@ -84,6 +82,7 @@ def _list_columns(learned: Learned, signs: Signs, heat: Heat, max_rows: int) -> 
     """Return the names, and a shaded column a target; the intercept is not on the scale."""
     weights = learned.weights[:max_rows]
     names = [signs.show(name) for name in learned.features[:max_rows]]
+    # Placed before rows are left out: what is shown of a model does not change its shades.
     places = heat.place(learned.weights)[:max_rows]
     if learned.intercept is not None:
         names.append("(Intercept)")

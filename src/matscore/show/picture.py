@@ -173,6 +173,7 @@ def _print_boxes(
         if sum(art.width for art in arts) <= width:
             print_lines(console, _join(arts, operators))
             return
+    # Below each other, whatever the width: a terminal may be narrower than any box.
     label = min(_ROOMY.label, max(console.width // 4, 1))
     arts = _draw_boxes(boxes, pen, _Room(label, max(min(_ROOMY.top, console.width - label - 5), 8)))
     for operator, art in zip(["", *operators], arts, strict=True):
@@ -208,7 +209,7 @@ def _draw_box(box: NamedMatrix, pen: _Pen, room: _Room) -> _Art:
     signs = pen.signs
     rows = _pick_rows(box, signs)
     label = max((min(cell_len(signs.show(name)), room.label) for name in rows), default=0)
-    side = label + bool(label)
+    side = label + bool(label)  # all lines start where the frame does
     top = pen.line_up(box.columns or (), room.top, min(_MAX_NAME, room.top))
     shape = show_size(*box.shape, signs)
     title = _fit_title(box.title, max(room.top, _MIN_TITLE), signs)

@@ -200,10 +200,10 @@ def _iter_turns(
     plan: Plan, features: NamedMatrix, weights: NamedMatrix, signs: Signs
 ) -> Iterator[tuple[str, str]]:
     sides = (plan.transpose_features, "features", features), (plan.transpose, "weights", weights)
-    for turned, what, matrix in sides:
+    for turned, side, matrix in sides:
         if turned:
             n_rows, n_columns = matrix.shape
-            yield "transposed", f"{what}, now {show_shape(n_columns, n_rows or 0, signs)}"
+            yield "transposed", f"{side}, now {show_shape(n_columns, n_rows or 0, signs)}"
 
 
 def _say_names(names: Sequence[str] | None) -> str:
@@ -255,9 +255,9 @@ def _match(plan: Plan) -> tuple[Sequence[str], Sequence[str]]:
     features, weights = features_of(plan), weights_of(plan)
     wanted = (weights.columns if plan.transpose else weights.rows) or ()
     columns = (features.rows if plan.transpose_features else features.columns) or ()
-    found, asked = set(columns), set(wanted)
+    there, asked = set(columns), set(wanted)
     extra = [name for name in columns if name not in asked]
-    return [name for name in wanted if name in found], extra
+    return [name for name in wanted if name in there], extra
 
 
 def _mend(words: Sequence[str], plan: Plan) -> list[str]:
@@ -266,6 +266,7 @@ def _mend(words: Sequence[str], plan: Plan) -> list[str]:
         other = {plan.features.path: plan.weights.path, plan.weights.path: plan.features.path}
         mended = [other.get(word, word) for word in mended]
     options = [option for option in plan.add_options if option not in mended]
+    # After "--" every word is a file.
     end = mended.index("--") if "--" in mended else len(mended)
     return mended[:end] + options + mended[end:]
 

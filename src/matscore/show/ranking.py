@@ -105,6 +105,7 @@ class _Ranks:
         columns, values = self.columns, self.frame.values("rank")
         no_lines: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         tied = np.concatenate([no_lines, *(preview.tied for preview in self.previews)]).tolist()
+        # A row without ranks has a line, too, whose rank is empty.
         first = [rank in (1, None) for rank in values]
         styles = [
             DIM if rank is None else TIED if tie else GOOD if rank == 1 else ""
@@ -132,10 +133,10 @@ class _Ranks:
 
         With `cut`, items that find no room are left out; else nothing is shown then.
         """
-        found = [preview.scores for preview in self.previews if preview.scores is not None]
-        if not found or len(found) < len(self.previews):
+        blocks = [preview.scores for preview in self.previews if preview.scores is not None]
+        if not blocks or len(blocks) < len(self.previews):
             return []
-        scores = np.concatenate(found)
+        scores = np.concatenate(blocks)
         labels = self.frame
         if not cut:  # there is a line a rank
             ranks = enumerate(labels.values("rank"))
@@ -191,6 +192,7 @@ class _Ranks:
 def _draw_bars(scores: Floats, longest: int, signs: Signs) -> list[str]:
     """Draw bars as long as the scores, the highest of all the longest; none under zero."""
     values = np.nan_to_num(scores)
+    # The smallest normal number, so that nothing is divided by zero where no score is above it.
     highest = max(values.max(initial=0.0), np.finfo(np.float64).tiny)
     lengths = np.ceil(np.clip(values / highest, 0.0, 1.0) * longest).astype(int)
     return [signs.bar * n for n in lengths]

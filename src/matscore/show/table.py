@@ -119,6 +119,7 @@ def count_cells(columns: Sequence[Column], at: Least | None = None) -> int:
 
 def fit_widths(columns: Sequence[Column], width: int) -> list[int]:
     """Shrink the widest columns, as far as they allow, until all fit."""
+    # The widest gives a cell at a time, so that columns which shrink end alike.
     widths = [min(column.width, max(width, column.least(CRAMPED))) for column in columns]
     room = width - GAP * (len(widths) - 1)
     for at in (ROOMY, TIGHT, CRAMPED):
@@ -209,7 +210,7 @@ class _Rows:
 
     def best(self) -> list[Column]:
         """Return the highest score and probability of each row instead of them all."""
-        spec, marks = self.spec, self.decided
+        spec, marks = self.spec, self.decided  # which stand on the first column only
         columns: list[Column] = []
         for name, names in (("score", spec.score_names), ("probability", spec.probability_names)):
             if names:
@@ -319,6 +320,7 @@ def _choose_columns(rows: _Rows, width: int) -> _Choice:
 
 
 def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[_Choice, Least]]:
+    # All columns, then fewer scores, then fewer kept columns: the prediction is never left out.
     spec = rows.spec
     most = width // (1 + GAP) + 1  # columns that the terminal could ever hold
     label, prediction, margin = rows.label(), rows.prediction(), rows.margin()
@@ -370,6 +372,7 @@ def render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Tex
     won = [(name, n) for name, n in tally.counts.items() if n]
     won.sort(key=lambda item: -item[1])
     longest = max(width - 20, 8)
+    # "5 12" would read as two counts.
     colon = ":" if any(map(is_number, tally.counts)) else ""
     items = [
         f"{signs.shorten(signs.show(name), longest)}{colon} {n:,}{_percent(n, summary.n_rows)}"

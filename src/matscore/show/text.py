@@ -47,10 +47,12 @@ class Signs:
 
     def show(self, text: str) -> str:
         """Make text safe for the console that the signs are for."""
+        # Sentences about shapes hold the sign, which has a plain form where others are escaped.
         return show(text.replace(UNICODE.times, self.times), self.encoding)
 
     def shorten(self, text: str, width: int) -> str:
         """Cut printable text to a width in cells; an ellipsis says so where it has room."""
+        # Letters with several marks take more characters than cells.
         head = text[: _MANY_TIMES_ITS_WIDTH * max(width, 1) + 1]  # a label may be a megabyte
         if len(head) == len(text) and cell_len(text) <= width:
             return text
@@ -141,6 +143,7 @@ def show_product(
     weights = (n_categories, n_features) if transposed else (n_features, n_categories)
     turned = signs.transposed if transposed else ""
     text = show_shape(n_rows, n_features, signs)
+    # A shape is never broken: the eye compares the two sizes in the middle.
     for part in (
         f"{signs.dot} {show_shape(*weights, signs)}{turned}",
         f"{signs.arrow} {show_shape(n_rows, n_categories, signs)}",
@@ -196,6 +199,7 @@ def _count_decimals(values: Sequence[float]) -> int:
         digits, _, exponent = f"{value:.3e}".partition("e")
         significant = len(digits.lstrip("-").replace(".", "").rstrip("0"))
         decimals = max(decimals, significant - 1 - int(exponent))
+    # A column of mixed sizes would be wide with the decimals that its smallest number needs.
     largest = max((abs(value) for value in values if _is_plain(value)), default=0.0)
     return min(decimals, max(3, 8 - len(str(int(largest)))))
 
@@ -205,6 +209,7 @@ def _format_number(value: float, decimals: int, *, fixed: bool) -> str:
         return _NOT_A_NUMBER
     value += 0.0  # no negative zero
     text = f"{value:.{decimals}f}"
+    # From 1e15 on a float64 has no digits after the point to speak of.
     if fixed:
         return text if abs(value) < 1e15 else repr(value)
     exact = _is_plain(value) and abs(float(text) - value) <= _CLOSE * abs(value)
