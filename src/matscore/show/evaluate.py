@@ -15,7 +15,7 @@ from rich.text import Text
 
 from matscore.colors import Heat
 from matscore.kernel import Floats
-from matscore.show.table import Column, count_cells, render_columns
+from matscore.show.table import Column, Table
 from matscore.show.text import (
     DIM,
     HEAD,
@@ -103,7 +103,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def render_metrics(summary: Summary[EvaluateTally], console: Console) -> None:
     """Print the measures of a run of ``evaluate`` as tables."""
     metrics, signs = summary.tally.metrics, signs_for(console)
-    categories = render_columns(_list_categories(metrics, signs), console.width, signs)
+    categories = _list_categories(metrics, signs).render(console.width)
     print_lines(console, [*_say_overall(metrics, summary, signs), Text(""), *categories])
     for lines in (
         _show_confusion(metrics, signs, console),
@@ -140,12 +140,12 @@ def _share(value: float, signs: Signs) -> str:
     return signs.dash if math.isnan(value) else f"{value:.4f}"
 
 
-def _list_categories(metrics: Metrics, signs: Signs) -> list[Column]:
+def _list_categories(metrics: Metrics, signs: Signs) -> Table:
     def shares(heading: str, values: Floats) -> Column:
         texts = [_share(value, signs) for value in values.tolist()]
         return Column(heading, texts, is_numeric=True)
 
-    return [
+    columns = [
         Column("category", [signs.show(name) for name in metrics.categories], is_label=True),
         Column.of_counts("support", metrics.support.tolist()),
         Column.of_counts("predicted", metrics.predicted.tolist()),
@@ -153,6 +153,7 @@ def _list_categories(metrics: Metrics, signs: Signs) -> list[Column]:
         shares("recall", metrics.recall),
         shares("F1", metrics.f1),
     ]
+    return Table(columns, signs)
 
 
 def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Text]:
@@ -173,10 +174,11 @@ def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Te
         ]
         texts, styles = zip(*shaded, strict=True)
         columns.append(Column(heading, texts, styles, is_numeric=True))
-    if count_cells(columns) > console.width:
+    table = Table(columns, signs)
+    if table.count_cells() > console.width:
         return _list_confusions(metrics, signs, console.width)
     title = "rows by truth, down, and prediction, across"
-    lines = render_columns(columns, console.width, signs)
+    lines = table.render(console.width)
     return [Text(title, style=DIM), *lines, Text(heat.legend(), style=DIM)]
 
 
@@ -194,7 +196,7 @@ def _list_confusions(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
         Column.of_counts("rows", [wrong[pair] for pair in pairs]),
     ]
     title = "the commonest confusions; -f csv gives all"
-    return [Text(title, style=DIM), *render_columns(columns, width, signs)]
+    return [Text(title, style=DIM), *Table(columns, signs).render(width)]
 
 
 def _show_calibration(metrics: Metrics, width: int, signs: Signs) -> list[Text]:
@@ -209,4 +211,4 @@ def _show_calibration(metrics: Metrics, width: int, signs: Signs) -> list[Text]:
         Column("accuracy", format_numbers(shares, 4), is_numeric=True),
     ]
     title = "calibration: the probability of the prediction, and how often it is right"
-    return [Text(title, style=DIM), *render_columns(columns, width, signs)]
+    return [Text(title, style=DIM), *Table(columns, signs).render(width)]

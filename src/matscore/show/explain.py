@@ -15,7 +15,7 @@ from rich.text import Text
 
 from matscore import kernel
 from matscore.errors import UsageError
-from matscore.show.table import GAP, Column, count_cells, write_equation, write_line
+from matscore.show.table import GAP, Column, Table, write_equation
 from matscore.show.text import (
     DIM,
     GOOD,
@@ -137,9 +137,9 @@ class _Row:
         if row.differences:
             rival = signs.shorten(signs.show(row.rival or ""), 14)
             columns.append(self._column(f"over {rival}", row.differences))
-            if _LEAST_NAME + GAP + count_cells(columns) > width:
+            if _LEAST_NAME + GAP + Table(columns, signs).count_cells() > width:
                 columns.pop()
-        left = width - GAP - count_cells(columns)  # for the names
+        left = width - GAP - Table(columns, signs).count_cells()  # for the names
         room = max(min(names.body, _LONGEST_NAME, left), _LEAST_NAME)
         bar = min(left - room - GAP, _WIDEST_BAR)
         bars = [Text()] * len(row.names)
@@ -147,10 +147,10 @@ class _Row:
             bars = [
                 Text(" " * GAP).append(one) for one in _draw_bars(row.contributions, bar, signs)
             ]
-        shown, widths = [names, *columns], [room, *(column.width for column in columns)]
-        yield Text(write_line(shown, widths, None, signs).plain, style=HEAD)
+        table, widths = Table([names, *columns], signs), [room, *(c.width for c in columns)]
+        yield Text(table.write_line(widths, None).plain, style=HEAD)
         for i, one in enumerate(bars):
-            yield write_line(shown, widths, i, signs).append(one)
+            yield table.write_line(widths, i).append(one)
 
     def _column(self, heading: str, values: Sequence[float]) -> Column:
         """Return a column of numbers, those that there are."""

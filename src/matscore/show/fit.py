@@ -11,7 +11,7 @@ from rich.text import Text
 
 from matscore.colors import Heat
 from matscore.names import quote_name
-from matscore.show.table import Column, count_cells, render_columns
+from matscore.show.table import Column, Table
 from matscore.show.text import (
     DIM,
     HEAD,
@@ -65,15 +65,14 @@ def render_fit(summary: FitSummary, console: Console, *, max_rows: int) -> None:
         console.print(Text(signs.show(fact)))
     console.print("")
     heat = Heat.for_console(console, signs.density)
-    columns = _list_columns(learned, signs, heat, max_rows)
-    shown = columns
-    while len(shown) > 2 and count_cells(shown) > console.width:
-        shown = shown[:-1]
-    print_lines(console, render_columns(shown, console.width, signs))
+    shown = _list_columns(learned, signs, heat, max_rows)
+    while len(shown) > 2 and Table(shown, signs).count_cells() > console.width:
+        shown.pop()
+    print_lines(console, Table(shown, signs).render(console.width))
     rest = []
     if n_features > max_rows:
         rest.append(f"{signs.ellipsis} and {plural(n_features - max_rows, 'more feature')}")
-    if len(shown) < len(columns):
+    if len(shown) - 1 < n_targets:
         rest.append(f"{len(shown) - 1} of {n_targets:,} columns shown")
     print_lines(console, [Text(text, style=DIM) for text in (*rest, heat.legend())])
 

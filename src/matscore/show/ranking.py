@@ -17,9 +17,8 @@ from matscore.show.table import (
     GAP,
     ROOMY,
     Column,
-    count_cells,
+    Table,
     mark_numbers,
-    render_columns,
     render_counts,
     write_equation,
 )
@@ -122,11 +121,11 @@ class _Ranks:
             texts = ["" if value is None else number for number, value in there]
             signs = [self.signs.tie if tie else "" for tie in tied]
             shown.append(mark_numbers(name, texts, signs, styles))
-        left = self.width - count_cells(shown, ROOMY) - GAP
+        left = self.width - Table(shown, self.signs).count_cells(ROOMY) - GAP
         if columns.scores and left >= _LEAST_BAR:
             bars = _draw_bars(read_numbers(self.frame["score"]), min(left, _BAR), self.signs)
             shown.append(Column("", bars, ["cyan"] * len(bars)))
-        return list(render_columns(shown, self.width, self.signs))
+        return list(Table(shown, self.signs).render(self.width))
 
     def render_matrix(self, items: Sequence[str], *, cut: bool) -> list[Text]:
         """Return the table of all scores, the highest of each row marked; none without scores.
@@ -151,14 +150,14 @@ class _Ranks:
             signs = [self.signs.best if mark else "" for mark in marks]
             styles = [GOOD if mark else "" for mark in marks]
             shown.append(mark_numbers(self.signs.show(name), numbers, signs, styles))
-            if count_cells(shown, CRAMPED) > self.width:
+            if Table(shown, self.signs).count_cells(CRAMPED) > self.width:
                 shown.pop()
                 break
-        n_shown = len(shown) - 1
+        n_shown, lines = len(shown) - 1, list(Table(shown, self.signs).render(self.width))
         if n_shown == len(items):
-            return list(render_columns(shown, self.width, self.signs))
+            return lines
         rest = f"{n_shown} of {plural(len(items), 'item')} shown; -f csv gives all"
-        return [*render_columns(shown, self.width, self.signs), Text(rest, DIM)] if cut else []
+        return [*lines, Text(rest, DIM)] if cut else []
 
     def say_more(self, row: str, chosen: str) -> Iterator[str]:
         """Say how many rows there are besides those shown, and what ties mean."""

@@ -111,53 +111,47 @@ def mark_numbers(
     return Column(heading, cells, styles, is_numeric=True)
 
 
-def count_cells(columns: Sequence[Column], at: Least | None = None) -> int:
-    """Return the cells that columns take with their gaps, or the least that they may take."""
-    widths = [column.width if at is None else column.least(at) for column in columns]
-    return sum(widths) + GAP * (len(widths) - 1)
-
-
-def fit_widths(columns: Sequence[Column], width: int) -> list[int]:
-    """Shrink the widest columns, as far as they allow, until all fit."""
-    # The widest gives a cell at a time, so that columns which shrink end alike.
-    widths = [min(column.width, max(width, column.least(CRAMPED))) for column in columns]
-    room = width - GAP * (len(widths) - 1)
-    for at in (ROOMY, TIGHT, CRAMPED):
-        least = [column.least(at) for column in columns]
-        while sum(widths) > room:
-            slack = [w if w > low else 0 for w, low in zip(widths, least, strict=True)]
-            if not any(slack):
-                break
-            widths[slack.index(max(slack))] -= 1
-    return widths
-
-
-def render_columns(columns: Sequence[Column], width: int, signs: Signs) -> Iterator[Text]:
-    """Yield the lines of a table: headings, a rule, and the rows."""
-    widths = fit_widths(columns, width)
-    yield write_line(columns, widths, None, signs)
-    yield Text(signs.rule * (sum(widths) + GAP * (len(widths) - 1)), style=DIM)
-    for row in range(len(columns[0].cells)):
-        yield write_line(columns, widths, row, signs)
-
-
-def write_line(
-    columns: Sequence[Column], widths: Sequence[int], row: int | None, signs: Signs
-) -> Text:
-    """Write a row of a table, or the headings."""
-    line = Text()
-    for column, width in zip(columns, widths, strict=True):
-        cell, style = column.write(row, width, signs)
-        line.append(" " * GAP if line else "").append(cell, style=style)
-    return line
-
-
 @dataclass(frozen=True)
-class _Choice:
-    """The columns that are shown, and what is said of the others."""
+class Table:
+    """Columns of one height beside each other, and the signs that they are drawn with."""
 
-    columns: list[Column]
-    hidden: list[str] = field(default_factory=list)
+    columns: Sequence[Column]
+    signs: Signs
+
+    def count_cells(self, at: Least | None = None) -> int:
+        """Return the cells that the columns take with their gaps, or the least that they may."""
+        widths = [column.width if at is None else column.least(at) for column in self.columns]
+        return sum(widths) + GAP * (len(widths) - 1)
+
+    def render(self, width: int) -> Iterator[Text]:
+        """Yield lines of at most a width: headings, a rule, and the rows."""
+        widths = self._fit_widths(width)
+        yield self.write_line(widths, None)
+        yield Text(self.signs.rule * (sum(widths) + GAP * (len(widths) - 1)), style=DIM)
+        for row in range(len(self.columns[0].cells)):
+            yield self.write_line(widths, row)
+
+    def write_line(self, widths: Sequence[int], row: int | None) -> Text:
+        """Write a row, or the headings."""
+        line = Text()
+        for column, width in zip(self.columns, widths, strict=True):
+            cell, style = column.write(row, width, self.signs)
+            line.append(" " * GAP if line else "").append(cell, style=style)
+        return line
+
+    def _fit_widths(self, width: int) -> list[int]:
+        """Shrink the widest columns, as far as they allow, until all fit."""
+        # The widest gives a cell at a time, so that columns which shrink end alike.
+        widths = [min(column.width, max(width, column.least(CRAMPED))) for column in self.columns]
+        room = width - GAP * (len(widths) - 1)
+        for at in (ROOMY, TIGHT, CRAMPED):
+            least = [column.least(at) for column in self.columns]
+            while sum(widths) > room:
+                slack = [w if w > low else 0 for w, low in zip(widths, least, strict=True)]
+                if not any(slack):
+                    break
+                widths[slack.index(max(slack))] -= 1
+        return widths
 
 
 @dataclass(frozen=True)
@@ -282,10 +276,10 @@ def render_scores(summary: Summary[ScoreTally], console: Console, *, heatmap: bo
     signs = signs_for(console)
     heat = Heat.for_console(console, signs.density) if heatmap else None
     rows = _take_rows(summary, signs, heat)
-    choice = _choose_columns(rows, console.width)
+    table, hidden = _choose_columns(rows, console.width)
     console.print(Text(f"{write_equation(summary, console.width, signs)}\n", style=HEAD))
-    print_lines(console, render_columns(choice.columns, console.width, signs))
-    print_dim(console, _say_rest(summary, rows, choice))
+    print_lines(console, table.render(console.width))
+    print_dim(console, _say_rest(summary, rows, hidden))
     if summary.n_rows and rows.spec.prediction:
         console.print("")
         console.print(render_counts(summary, console.width, signs))
@@ -310,16 +304,16 @@ def _take_rows(summary: Summary[ScoreTally], signs: Signs, heat: Heat | None) ->
     return _Rows(columns, frame.head(output.max_rows), shown, signs, output.precision, heat)
 
 
-def _choose_columns(rows: _Rows, width: int) -> _Choice:
-    """Return the first choice of columns that fits, or the smallest there is."""
-    choice = _Choice([])
-    for choice, least in _iter_choices(rows, width):
-        if count_cells(choice.columns, least) <= width:
-            break
-    return choice
+def _choose_columns(rows: _Rows, width: int) -> tuple[Table, list[str]]:
+    """Return the first table that fits, or the smallest, and what is said of columns left out."""
+    for columns, hidden, least in _iter_choices(rows, width):
+        table = Table(columns, rows.signs)
+        if table.count_cells(least) <= width:
+            return table, hidden
+    return table, hidden
 
 
-def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[_Choice, Least]]:
+def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[list[Column], list[str], Least]]:
     # All columns, then fewer scores, then fewer kept columns: the prediction is never left out.
     spec = rows.spec
     most = width // (1 + GAP) + 1  # columns that the terminal could ever hold
@@ -328,18 +322,18 @@ def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[_Choice, Least]]:
     best, n_categories, n_kept = rows.best(), len(spec.categories), len(spec.kept_names)
     if n_categories <= most >= n_kept:
         columns = [label, *kept, *scores, *prediction, *probabilities, *margin]
-        yield _Choice(columns), TIGHT
+        yield columns, [], TIGHT
         if scores and probabilities:
             columns = [label, *kept, *scores, *prediction, best[1], *margin]
-            yield _Choice(columns, ["probability of the best category only"]), TIGHT
+            yield columns, ["probability of the best category only"], TIGHT
     last = [*prediction, *best, *margin]
     for n in range(min(len(scores), n_categories - 1), -1, -1):
         if n_kept <= most:
             columns = [label, *kept, *scores[:n], *last]
-            yield _Choice(columns, _say_hidden(spec, n, n_kept)), ROOMY
+            yield columns, _say_hidden(spec, n, n_kept), ROOMY
     for n in range(len(kept), -1, -1):
-        yield _Choice([label, *kept[:n], *last], _say_hidden(spec, 0, n)), TIGHT
-    yield _Choice([label, *last], _say_hidden(spec, 0, 0)), CRAMPED
+        yield [label, *kept[:n], *last], _say_hidden(spec, 0, n), TIGHT
+    yield [label, *last], _say_hidden(spec, 0, 0), CRAMPED
 
 
 def _say_hidden(spec: ScoreColumns, n_scores: int, n_kept: int) -> list[str]:
@@ -352,14 +346,14 @@ def _say_hidden(spec: ScoreColumns, n_scores: int, n_kept: int) -> list[str]:
     return hidden
 
 
-def _say_rest(summary: Summary[ScoreTally], rows: _Rows, choice: _Choice) -> Iterator[str]:
+def _say_rest(summary: Summary[ScoreTally], rows: _Rows, hidden: list[str]) -> Iterator[str]:
     signs, more = rows.signs, summary.n_rows - rows.frame.height
     if not summary.n_rows:
         yield "0 rows"
     elif more > 0:
         yield f"{signs.ellipsis} and {plural(more, 'more row')}"
-    if choice.hidden:
-        yield f"{', '.join(choice.hidden)}; -f csv gives all"
+    if hidden:
+        yield f"{', '.join(hidden)}; -f csv gives all"
     if rows.tied.any():
         yield f"{signs.tie} a tie: the first category wins it"
     if rows.heat is not None and rows.frame.height:
