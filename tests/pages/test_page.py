@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matscore.pages.page import cut, heat_cells, level_name, line_up_numbers, text_cell
+from matscore.pages.page import Cell, cut, heat_cells, level_name, line_up_numbers
 from matscore.pages.shapes import Shapes, describe_shapes
 
 
 def test_what_does_not_print_is_shown_and_what_is_long_is_cut() -> None:
-    assert text_cell("a\x1b[1m").text == r"a\x1b[1m"
-    cell = text_cell("x" * 5000)
+    assert Cell.of_text("a\x1b[1m").text == r"a\x1b[1m"
+    cell = Cell.of_text("x" * 5000)
     assert (len(cell.text), cell.text[-1], len(cell.title), cell.title[-1]) == (81, "…", 1001, "…")
     assert cut("y" * 80) == ("y" * 80, "")
     assert cut("abc", 2) == ("ab…", "abc")

@@ -12,6 +12,7 @@ from rich.console import Console
 from matscore.show.text import (
     ASCII,
     UNICODE,
+    Signs,
     format_numbers,
     pad,
     plural,
@@ -21,7 +22,6 @@ from matscore.show.text import (
     show_percent,
     show_product,
     show_shape,
-    signs_for,
 )
 
 any_text = st.text(st.characters())  # lone surrogates too
@@ -157,11 +157,11 @@ def test_points_line_up(values: list[float]) -> None:
 
 @pytest.mark.parametrize(("encoding", "signs"), [("utf-8", UNICODE), ("ascii", ASCII)])
 def test_signs_follow_the_encoding(encoding: str, signs: object) -> None:
-    assert signs_for(Console(file=Stream(encoding))) == signs
+    assert Signs.of(Console(file=Stream(encoding))) == signs
 
 
 def test_signs_escape_what_the_encoding_lacks() -> None:
-    signs = signs_for(Console(file=Stream("latin-1")))
+    signs = Signs.of(Console(file=Stream("latin-1")))
     assert signs.show("é 日 × …") == r"é \u65e5 x \u2026"
 
 

@@ -19,16 +19,9 @@ from matscore.pages.page import (
     Pair,
     Section,
     Table,
-    bar_column,
-    count_cell,
     cut,
     heat_cells,
-    name_column,
-    number_cell,
-    number_columns,
-    percent_cell,
     say_hidden,
-    text_cell,
 )
 from matscore.show.text import show_number
 
@@ -68,12 +61,12 @@ def _show_categories(summary: Summary[ScoreTally]) -> list[Section]:
     tally, n_rows = summary.tally, summary.n_rows
     if not n_rows or not tally.won.any():
         return []
-    counts = [(text_cell(name), n) for name, n in tally.counts.items()]
+    counts = [(Cell.of_text(name), n) for name, n in tally.counts.items()]
     if tally.n_empty:
         counts.append((Cell("no prediction"), tally.n_empty))
     most = max(n for _, n in counts)
-    rows = [[name, count_cell(n, of=most), percent_cell(n, n_rows)] for name, n in counts]
-    headings = [Column("category"), bar_column("rows"), *number_columns("share")]
+    rows = [[name, Cell.of_count(n, of=most), Cell.of_share(n, n_rows)] for name, n in counts]
+    headings = [Column("category"), Column.of_bars("rows"), *Column.of_numbers("share")]
     return [Section("categories", "What was predicted", [Table("Rows a category", headings, rows)])]
 
 
@@ -88,7 +81,7 @@ def _show_distributions(statistics: ScoreStatistics) -> list[Section]:
         rows.append([Cell("best score"), *quantile_cells(statistics.best, 0)])
     if not figures:
         return []
-    columns = [Column("what"), *number_columns(*RANKS)]
+    columns = [Column("what"), *Column.of_numbers(*RANKS)]
     table = Table("In numbers", columns, rows, RANKS_NOTE)
     lead = "The smaller a row's margin, the less it takes to change its category."
     return [Section("distributions", "How surely", [Pair(figures), table], lead)]
@@ -105,7 +98,7 @@ def _draw(caption: str, sketch: Sketch, words: str) -> Figure:
 
 def quantile_cells(sketch: Sketch, place: int) -> list[Cell]:
     """Return cells with the numbers of `RANKS` in a column of a sketch."""
-    return [number_cell(value) for value in sketch.quantiles(place, [*RANKS.values()])]
+    return [Cell.of_number(value) for value in sketch.quantiles(place, [*RANKS.values()])]
 
 
 def _show_closest(
@@ -127,18 +120,18 @@ def _show_closest(
 def _list_rows(
     caption: str, close: Sequence[CloseRow], categories: Sequence[str], label: str
 ) -> Table:
-    score, number, margin = number_columns("score", "row number", "margin")
+    score, number, margin = Column.of_numbers("score", "row number", "margin")
     predicted, second = Column("predicted"), Column("runner-up")
     columns = [Column(label), number, predicted, score, second, score, margin]
     rows = [
         [
-            text_cell(row.label),
-            count_cell(row.number),
-            text_cell(categories[row.best]),
-            number_cell(row.best_score),
-            text_cell(categories[row.second]),
-            number_cell(row.second_score),
-            number_cell(row.margin),
+            Cell.of_text(row.label),
+            Cell.of_count(row.number),
+            Cell.of_text(categories[row.best]),
+            Cell.of_number(row.best_score),
+            Cell.of_text(categories[row.second]),
+            Cell.of_number(row.second_score),
+            Cell.of_number(row.margin),
         ]
         for row in close
     ]
@@ -154,11 +147,11 @@ def _show_first(statistics: ScoreStatistics, summary: Summary[ScoreTally]) -> li
     for row, cells in zip(statistics.first, shaded, strict=True):
         if 0 <= row.best < len(cells):  # the best may be one of those that are not shown
             cells[row.best] = replace(cells[row.best], mark="best")
-        predicted = text_cell(names[row.best]) if row.best >= 0 else Cell("–")
-        rows.append([text_cell(row.label), *cells, predicted])
+        predicted = Cell.of_text(names[row.best]) if row.best >= 0 else Cell("–")
+        rows.append([Cell.of_text(row.label), *cells, predicted])
     columns = [
-        name_column(summary.plans[0].label_name),
-        *(name_column(name, is_number=True) for name in names[:MOST_SHADED]),
+        Column.of_name(summary.plans[0].label_name, is_number=False),
+        *(Column.of_name(name) for name in names[:MOST_SHADED]),
         Column("prediction"),
     ]
     note = say_hidden(len(names) - MOST_SHADED, "categories")
@@ -175,14 +168,14 @@ def show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
         return []
     rows = [
         [
-            text_cell(name),
+            Cell.of_text(name),
             *quantile_cells(sketch, i),
-            count_cell(int(sketch.zero[i])),
-            count_cell(int(sketch.missing[i])),
+            Cell.of_count(int(sketch.zero[i])),
+            Cell.of_count(int(sketch.missing[i])),
         ]
         for i, name in enumerate(names[:MAX_FEATURES])
     ]
-    columns = [Column("feature"), *number_columns(*RANKS, "zeros", "missing")]
+    columns = [Column("feature"), *Column.of_numbers(*RANKS, "zeros", "missing")]
     note = say_hidden(len(names) - MAX_FEATURES, "features")
     table = Table("Ranges of the features in this input", columns, rows, note)
     lead = "A value far from the others often is a wrong unit or a slipped comma."
@@ -194,11 +187,11 @@ def show_weights(model: Model, names: Sequence[str]) -> Section:
     n_features, n_categories = model.weights.shape
     cells = heat_cells(model.weights[:MOST_WEIGHTS, :MOST_SHADED])
     named = zip(names[:MOST_WEIGHTS], cells, strict=True)
-    rows = [[text_cell(name), *row] for name, row in named]
+    rows = [[Cell.of_text(name), *row] for name, row in named]
     if model.intercept is not None:
-        added = (number_cell(float(value)) for value in model.intercept[:MOST_SHADED])
+        added = (Cell.of_number(float(value)) for value in model.intercept[:MOST_SHADED])
         rows.append([Cell("intercept"), *added])
-    categories = (name_column(name, is_number=True) for name in model.categories[:MOST_SHADED])
+    categories = (Column.of_name(name) for name in model.categories[:MOST_SHADED])
     notes = (
         say_hidden(n_features - MOST_WEIGHTS, "features"),
         say_hidden(n_categories - MOST_SHADED, "categories"),

@@ -11,21 +11,7 @@ import numpy as np
 from matscore.colors import LEVELS
 from matscore.pages.charts import BLUE, DASHES, FAINT, draw_inline
 from matscore.pages.classify import MOST_SHADED, show_weights
-from matscore.pages.page import (
-    Cell,
-    Column,
-    Figure,
-    Section,
-    Table,
-    bar_column,
-    count_cell,
-    heat_cells,
-    name_column,
-    number_cell,
-    number_columns,
-    say_hidden,
-    text_cell,
-)
+from matscore.pages.page import Cell, Column, Figure, Section, Table, heat_cells, say_hidden
 from matscore.show.text import show_percent
 
 if TYPE_CHECKING:
@@ -65,12 +51,12 @@ def show_measures(
     """Return a table of measures, by their names in the report, and what they mean."""
     rows = [] if first is None else [[*first, Cell("")]]
     rows += [
-        [Cell(name.replace("_", " ")), number_cell(facts[name]), Cell(meaning)]
+        [Cell(name.replace("_", " ")), Cell.of_number(facts[name]), Cell(meaning)]
         for name, meaning in meanings.items()
         if name in facts and (first is None or facts[name] is not None)
     ]
     return Table(
-        "All in all", [Column("measure"), *number_columns("value"), Column("meaning")], rows
+        "All in all", [Column("measure"), *Column.of_numbers("value"), Column("meaning")], rows
     )
 
 
@@ -81,14 +67,14 @@ def _list_categories(facts: Facts) -> Table:
     shaded = heat_cells(np.array(shares, dtype=np.float64), 4)  # NaN for None
     rows = [
         [
-            text_cell(name),
-            count_cell(row["support"]),
-            count_cell(row["predicted"]),
+            Cell.of_text(name),
+            Cell.of_count(row["support"]),
+            Cell.of_count(row["predicted"]),
             *(_shade(cell, 1.0) for cell in cells),
         ]
         for name, row, cells in zip(names, categories, shaded, strict=True)
     ]
-    headings = number_columns("rows", "predicted", "precision", "recall", "F1")
+    headings = Column.of_numbers("rows", "predicted", "precision", "recall", "F1")
     note = say_hidden(len(facts["categories"]) - len(names), "categories")
     columns = [Column("category"), *headings]
     return Table("Category by category", columns, rows, note, is_heat=True)
@@ -109,9 +95,9 @@ def _show_confusion(facts: Facts) -> Section:
         counts = facts["confusion"][truth]
         support = facts["categories"][truth]["support"] or 1
         rows.append(
-            [text_cell(truth), *(_shade(count_cell(counts[name]), support) for name in names)]
+            [Cell.of_text(truth), *(_shade(Cell.of_count(counts[name]), support) for name in names)]
         )
-    columns = [Column("truth"), *(name_column(name, is_number=True) for name in names)]
+    columns = [Column("truth"), *(Column.of_name(name) for name in names)]
     note = "A column for each prediction; shaded by the share of the truth's rows."
     hidden = say_hidden(len(facts["confusion"]) - len(names), "categories")
     note = f"{note} {hidden}".rstrip()
@@ -128,20 +114,20 @@ def _show_calibration(facts: Facts) -> list[Section]:
     rows = [
         [
             Cell(f"{tenth['from']:.1f} to {tenth['to']:.1f}", value=tenth["from"]),
-            count_cell(tenth["rows"], of=most),
+            Cell.of_count(tenth["rows"], of=most),
             Cell(show_percent(tenth["confidence"]), value=tenth["confidence"]),
             Cell(show_percent(tenth["accuracy"]), value=tenth["accuracy"]),
         ]
         for tenth in tenths
     ]
-    means = number_columns("mean confidence", "predicted rightly")
+    means = Column.of_numbers("mean confidence", "predicted rightly")
     points = [f"{right.text} right at {mean.text}" for *_, mean, right in rows]
     figure = Figure(
         _draw_calibration(tenths, most),
         "Share predicted rightly by confidence; the dashed line is where they agree",
         f"Calibration: {', '.join(points)}.",
     )
-    table = Table("In numbers", [Column("confidence"), bar_column("rows"), *means], rows)
+    table = Table("In numbers", [Column("confidence"), Column.of_bars("rows"), *means], rows)
     lead = "Where the points lie under the line, the probabilities promise too much."
     return [Section("calibration", "Calibration", [figure, table], lead)]
 

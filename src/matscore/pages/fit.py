@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matscore.model import Model
 from matscore.pages.classify import MOST_WEIGHTS, show_weights
 from matscore.pages.evaluate import show_measures
-from matscore.pages.page import (
-    Cell,
-    Column,
-    Notes,
-    Section,
-    Table,
-    bar_column,
-    show_line,
-    text_cell,
-)
+from matscore.pages.page import Cell, Column, Notes, Section, Table, show_line
 
 if TYPE_CHECKING:
     from matscore.numerics.learn import Learned
@@ -38,7 +29,7 @@ def show_results(run: Run) -> list[Section]:
     learned: Learned = run.summary.learned
     warnings = [show_line(text) for text in run.summary.warnings]
     parts: list[Notes | Table] = [Notes(warnings)] if warnings else []
-    parts.append(show_measures(_MEASURES, facts, (Cell("method"), text_cell(learned.method))))
+    parts.append(show_measures(_MEASURES, facts, (Cell("method"), Cell.of_text(learned.method))))
     if facts.get("r2"):
         parts.append(_show_targets(facts["r2"]))
     lead = "Measured on the rows that it learned from: on others it will be less."
@@ -60,7 +51,7 @@ def _show_targets(r2: Mapping[str, float | None]) -> Table:
             return Cell("–")
         return Cell(f"{share:.4f}", value=share, bar=min(max(share, 0.0), 1.0))
 
-    rows = [[text_cell(name), fill(share)] for name, share in list(r2.items())[:MOST_WEIGHTS]]
-    columns = [Column("target"), bar_column("R²")]
+    rows = [[Cell.of_text(name), fill(share)] for name, share in list(r2.items())[:MOST_WEIGHTS]]
+    columns = [Column("target"), Column.of_bars("R²")]
     note = "R² is the share of a target's variance that the weights explain."
     return Table("Target by target", columns, rows, note)

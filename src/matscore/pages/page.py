@@ -31,6 +31,32 @@ class Cell:
     bar: float | None = None  # the length of a bar behind it, from 0 to 1
     mark: Literal["", "best", "tie"] = ""
 
+    @classmethod
+    def of_text(cls, text: object) -> Cell:
+        """Return a cell of any text, made safe and cut."""
+        return cls(*cut(str(text)))
+
+    @classmethod
+    def of_texts(cls, *texts: object) -> list[Cell]:
+        """Return several cells of text."""
+        return list(map(cls.of_text, texts))
+
+    @classmethod
+    def of_number(cls, value: float | None) -> Cell:
+        """Return a cell of a number; there is nothing for None."""
+        return cls("") if value is None else cls(show_number(value), value=value)
+
+    @classmethod
+    def of_count(cls, n: int, *, of: int | None = None) -> Cell:
+        """Return a cell of a count, with a bar as long as its share of another."""
+        return cls(f"{n:,}", value=float(n), bar=None if not of else n / of)
+
+    @classmethod
+    def of_share(cls, n: int, of: int) -> Cell:
+        """Return a cell of a share in percent."""
+        share = n / of if of else 0.0
+        return cls(show_percent(share), value=share)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -40,6 +66,22 @@ class Column:
     is_number: bool = False
     title: str = ""
     has_bars: bool = False
+
+    @classmethod
+    def of_name(cls, name: str, *, is_number: bool = True) -> Column:
+        """Return a column whose heading is any text, made safe and cut."""
+        short, title = cut(name)
+        return cls(short, is_number, title)
+
+    @classmethod
+    def of_numbers(cls, *headings: str) -> list[Column]:
+        """Return columns of numbers, their headings our own words."""
+        return [cls(heading, is_number=True) for heading in headings]
+
+    @classmethod
+    def of_bars(cls, heading: str) -> Column:
+        """Return a column whose numbers have bars behind them."""
+        return cls(heading, is_number=True, has_bars=True)
 
 
 @dataclass(frozen=True)
@@ -122,43 +164,6 @@ class Page:
     is_good: bool = True
     alert: str = ""  # what went wrong
     tiles: Sequence[Tile] = ()
-
-
-def name_column(heading: object, *, is_number: bool = False) -> Column:
-    """Return a column; what does not print in its heading is shown, what is long is cut."""
-    short, title = cut(str(heading))
-    return Column(short, is_number, title)
-
-
-def number_columns(*headings: str) -> list[Column]:
-    """Return columns of numbers, their headings our own words."""
-    return [Column(heading, is_number=True) for heading in headings]
-
-
-def bar_column(heading: str) -> Column:
-    """Return a column whose cells have bars."""
-    return Column(heading, is_number=True, has_bars=True)
-
-
-def text_cell(text: object) -> Cell:
-    """Return a cell of text; what does not print is shown as an escape, what is long is cut."""
-    return Cell(*cut(str(text)))
-
-
-def number_cell(value: float | None) -> Cell:
-    """Return a cell of a number; there is nothing for None."""
-    return Cell("") if value is None else Cell(show_number(value), value=value)
-
-
-def count_cell(n: int, *, of: int | None = None) -> Cell:
-    """Return a cell of a count, with a bar as long as its share of another."""
-    return Cell(f"{n:,}", value=float(n), bar=None if not of else n / of)
-
-
-def percent_cell(n: int, of: int) -> Cell:
-    """Return a cell of a share in percent."""
-    share = n / of if of else 0.0
-    return Cell(show_percent(share), value=share)
 
 
 def heat_cells(values: Floats, decimals: int | None = None) -> list[list[Cell]]:

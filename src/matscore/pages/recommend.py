@@ -12,19 +12,7 @@ from matscore.numerics.statistics.ranks import RankStatistics
 from matscore.numerics.statistics.sketch import Sketch
 from matscore.pages.charts import BLUE, INK, draw_inline
 from matscore.pages.classify import RANKS, RANKS_NOTE, quantile_cells, show_features
-from matscore.pages.page import (
-    Cell,
-    Column,
-    Figure,
-    Pair,
-    Section,
-    Table,
-    bar_column,
-    count_cell,
-    number_columns,
-    percent_cell,
-    text_cell,
-)
+from matscore.pages.page import Cell, Column, Figure, Pair, Section, Table
 from matscore.show.text import show_number, show_percent
 
 if TYPE_CHECKING:
@@ -57,12 +45,12 @@ def _show_scores(by_rank: Sketch) -> Section:
     rows = [
         [
             Cell(str(i + 1), value=float(i + 1)),
-            count_cell(int(by_rank.n_numbers[i])),
+            Cell.of_count(int(by_rank.n_numbers[i])),
             *quantile_cells(by_rank, i),
         ]
         for i in ranks
     ]
-    table = Table("In numbers", number_columns("rank", "users", *RANKS), rows, RANKS_NOTE)
+    table = Table("In numbers", Column.of_numbers("rank", "users", *RANKS), rows, RANKS_NOTE)
     lead = "How fast scores fall with the rank: where they are level, the order says little."
     return Section("ranks", "Score by rank", [_draw_ranks(by_rank, ranks), table], lead)
 
@@ -97,11 +85,11 @@ def _show_items(chosen: NDArray[np.int64], names: Sequence[str], n_users: int) -
     # Of items that are recommended equally often the first goes first.
     order = np.lexsort((np.arange(n_items), -chosen))[: min(_MOST_ITEMS, n_used)].tolist()
     rows = [
-        [text_cell(names[i]), count_cell(n, of=int(chosen.max())), percent_cell(n, n_users)]
+        [Cell.of_text(names[i]), Cell.of_count(n, of=int(chosen.max())), Cell.of_share(n, n_users)]
         for i in order
         for n in [int(chosen[i])]
     ]
-    columns = [Column("item"), bar_column("users"), *number_columns("of all users")]
+    columns = [Column("item"), Column.of_bars("users"), *Column.of_numbers("of all users")]
     hidden = n_used - len(rows)
     note = f"{hidden:,} more items were recommended." if hidden > 0 else ""
     most = Table("Items recommended most", columns, rows, note)
@@ -117,6 +105,6 @@ def _concentrate(chosen: NDArray[np.int64]) -> Table:
     for share in (0.01, 0.05, 0.1, 0.25, 0.5, 1.0):
         n = max(round(share * len(ordered)), 1)
         first = Cell(f"first {share:.0%}", value=share)
-        rows.append([first, count_cell(n), percent_cell(int(ordered[:n].sum()), total)])
-    columns = [Column("of the items"), *number_columns("items", "of all recommendations")]
+        rows.append([first, Cell.of_count(n), Cell.of_share(int(ordered[:n].sum()), total)])
+    columns = [Column("of the items"), *Column.of_numbers("items", "of all recommendations")]
     return Table("How they are spread", columns, rows)

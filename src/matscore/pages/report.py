@@ -19,13 +19,8 @@ from matscore.pages.page import (
     Section,
     Table,
     Tile,
-    bar_column,
-    count_cell,
-    number_columns,
-    percent_cell,
     render_page,
     show_line,
-    text_cell,
 )
 from matscore.pages.shapes import Shapes, draw_shapes
 from matscore.show.text import show_bytes
@@ -161,28 +156,23 @@ def _show_rejects(run: Run) -> list[Section]:
     if not n_all:
         return []
     most = max([*reasons.counts.values(), reasons.n_other])
-
-    def count(n: int) -> list[Cell]:
-        return [count_cell(n, of=most), percent_cell(n, n_all)]
-
-    rows = [
-        [text_cell(reason.what), text_cell(reason.name or ""), *count(n), text_cell(reason.hint)]
+    counts = [
+        (reason.what, reason.name or "", reason.hint, n)
         for reason, n in sorted(reasons.counts.items(), key=lambda item: -item[1])
     ]
     if reasons.n_other:
-        rows.append([Cell("other reasons"), Cell(""), *count(reasons.n_other), Cell("")])
-    wrong, column = Column("what is wrong"), Column("column")
-    columns = [wrong, column, bar_column("rows"), *number_columns("share"), Column("what to do")]
+        counts.append(("other reasons", "", "", reasons.n_other))
+    rows = []
+    for what, name, hint, n in counts:
+        share = Cell.of_count(n, of=most), Cell.of_share(n, n_all)
+        rows.append([*Cell.of_texts(what, name), *share, *Cell.of_texts(hint)])
+    wrong, column, todo = Column("what is wrong"), Column("column"), Column("what to do")
+    columns = [wrong, column, Column.of_bars("rows"), *Column.of_numbers("share"), todo]
     by_reason = Table("Rejected rows by reason", columns, rows)
-    examples = [
-        [
-            text_cell(f"{one.path}:{one.line}"),
-            text_cell(one.name if one.name is not None else one.column or ""),
-            text_cell(one.error),
-            text_cell(one.text),
-        ]
-        for one in reasons.examples
-    ]
+    examples = []
+    for one in reasons.examples:
+        cell = one.name if one.name is not None else one.column or ""
+        examples.append(Cell.of_texts(f"{one.path}:{one.line}", cell, one.error, one.text))
     place = run.facts["rejects"]
     shown = len(examples)
     where = f"all are in {show_line(place)}" if place and run.facts["exit"] == 0 else ""
@@ -195,19 +185,15 @@ def _show_rejects(run: Run) -> list[Section]:
 
 def _show_inputs(facts: Facts) -> Section:
     """List the files of the run and the command that made it."""
-    rows = [
-        [
-            text_cell("standard input" if one["path"] == "-" else one["path"]),
-            text_cell(one["role"]),
-            Cell("")
-            if one["size"] is None
-            else Cell(show_bytes(one["size"]), value=float(one["size"])),
-            text_cell((one["mtime"] or "")[:16].replace("T", " ")),
-            text_cell(one["sha256"] or ""),
-        ]
-        for one in facts["inputs"]
-    ]
-    headings = Column("file"), Column("role"), *number_columns("size")
+    rows = []
+    for one in facts["inputs"]:
+        path, size = "standard input" if one["path"] == "-" else one["path"], Cell("")
+        if one["size"] is not None:
+            size = Cell(show_bytes(one["size"]), value=float(one["size"]))
+        changed = (one["mtime"] or "")[:16].replace("T", " ")
+        last = Cell.of_texts(changed, one["sha256"] or "")
+        rows.append([*Cell.of_texts(path, one["role"]), size, *last])
+    headings = Column("file"), Column("role"), *Column.of_numbers("size")
     columns = [*headings, Column("changed (UTC)"), Column("SHA-256")]
     files = Table("Files read", columns, rows)
     written = [

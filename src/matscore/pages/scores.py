@@ -10,17 +10,7 @@ import numpy as np
 
 from matscore.frame import Frame, find_absent, join_frames
 from matscore.names import show
-from matscore.pages.page import (
-    Cell,
-    Page,
-    Section,
-    Table,
-    heat_cells,
-    name_column,
-    number_cell,
-    render_page,
-    text_cell,
-)
+from matscore.pages.page import Cell, Column, Page, Section, Table, heat_cells, render_page
 from matscore.show.text import plural
 
 if TYPE_CHECKING:
@@ -83,9 +73,9 @@ def _make_table(spec: OutputSpec, frame: Frame, marks: np.ndarray | None, more: 
     columns = []
     for i, (name, kind) in enumerate(spec.kinds.items()):
         is_number = kind != "text" and i > 0
-        columns.append(name_column(name, is_number=is_number))
+        columns.append(Column.of_name(name, is_number=is_number))
         if name not in cells:
-            make = number_cell if is_number else text_cell
+            make = Cell.of_number if is_number else Cell.of_text
             cells[name] = [Cell("") if v is None else make(v) for v in frame.values(name)]
     note = f"and {plural(more, 'more row')}" if more > 0 else ""
     rows = list(zip(*(cells[name] for name in spec.kinds), strict=True))

@@ -16,16 +16,7 @@ from rich.text import Text
 from matscore.colors import Heat
 from matscore.kernel import Floats
 from matscore.show.table import Column, Table
-from matscore.show.text import (
-    DIM,
-    HEAD,
-    Signs,
-    format_numbers,
-    list_counts,
-    plural,
-    print_lines,
-    signs_for,
-)
+from matscore.show.text import DIM, HEAD, Signs, format_numbers, list_counts, plural, print_lines
 from matscore.write.encode import escape_markdown
 
 if TYPE_CHECKING:
@@ -102,7 +93,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def render_metrics(summary: Summary[EvaluateTally], console: Console) -> None:
     """Print the measures of a run of ``evaluate`` as tables."""
-    metrics, signs = summary.tally.metrics, signs_for(console)
+    metrics, signs = summary.tally.metrics, Signs.of(console)
     categories = _list_categories(metrics, signs).render(console.width)
     print_lines(console, [*_say_overall(metrics, summary, signs), Text(""), *categories])
     for lines in (

@@ -16,17 +16,7 @@ from rich.text import Text
 from matscore import kernel
 from matscore.errors import UsageError
 from matscore.show.table import GAP, Column, Table, write_equation
-from matscore.show.text import (
-    DIM,
-    GOOD,
-    HEAD,
-    Signs,
-    format_numbers,
-    pad,
-    plural,
-    print_lines,
-    signs_for,
-)
+from matscore.show.text import DIM, GOOD, HEAD, Signs, format_numbers, pad, plural, print_lines
 from matscore.write.encode import round_to
 
 if TYPE_CHECKING:
@@ -45,7 +35,7 @@ _UP, _DOWN = "green", "red"
 
 def render_explanation(summary: Summary[ExplainTally], console: Console) -> None:
     """Print the first rows of a run of ``explain``, each taken apart."""
-    signs, output = signs_for(console), summary.output
+    signs, output = Signs.of(console), summary.output
     console.print(Text(write_equation(summary, console.width, signs), style=HEAD))
     previews = cast("Sequence[ExplainPreview]", summary.previews)
     rows = [row for preview in previews for row in preview.rows]
@@ -190,7 +180,7 @@ def refuse_large_model(plans: Sequence[Plan]) -> None:
 
 def render_work(summary: Summary[ScoreTally], console: Console, max_rows: int) -> None:
     """Print the terms of every score of the first rows of ``classify``."""
-    signs, left = signs_for(console), max_rows
+    signs, left = Signs.of(console), max_rows
     for preview in summary.previews:
         for row in range(min(preview.frame.height, left)):
             console.print()

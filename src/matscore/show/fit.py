@@ -12,16 +12,7 @@ from rich.text import Text
 from matscore.colors import Heat
 from matscore.names import quote_name
 from matscore.show.table import Column, Table
-from matscore.show.text import (
-    DIM,
-    HEAD,
-    Signs,
-    format_numbers,
-    plural,
-    print_lines,
-    show_shape,
-    signs_for,
-)
+from matscore.show.text import DIM, HEAD, Signs, format_numbers, plural, print_lines, show_shape
 
 if TYPE_CHECKING:
     from matscore.commands.fit_files import FitSummary
@@ -54,7 +45,7 @@ def _short(value: float) -> str:
 
 def render_fit(summary: FitSummary, console: Console, *, max_rows: int) -> None:
     """Print learned weights, the intercept and at most some features, and how well they fit."""
-    learned, signs = summary.learned, signs_for(console)
+    learned, signs = summary.learned, Signs.of(console)
     n_features, n_targets = learned.weights.shape
     weights = show_shape(n_features, n_targets, signs)
     features = show_shape(summary.n_rows, n_features, signs)

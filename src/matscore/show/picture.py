@@ -17,18 +17,7 @@ from matscore.show.plan import (
     render_problem,
     weights_of,
 )
-from matscore.show.text import (
-    BAD,
-    DIM,
-    GOOD,
-    HEAD,
-    Signs,
-    pad,
-    plural,
-    print_lines,
-    show_size,
-    signs_for,
-)
+from matscore.show.text import BAD, DIM, GOOD, HEAD, Signs, pad, plural, print_lines, show_size
 
 _MAX_ROWS, _MAX_NAME, _LONGEST, _MIN_TITLE, _GAP = 4, 14, 24, 18, 2
 
@@ -97,9 +86,9 @@ def render_picture(plan: Plan, console: Console, argv: Sequence[str] | None = No
     """
     render_problem(plan, console)
     if plan.ok:
-        _draw_fit(plan, console, signs_for(console))
+        _draw_fit(plan, console, Signs.of(console))
     else:
-        _draw_misfit(plan, console, signs_for(console))
+        _draw_misfit(plan, console, Signs.of(console))
     render_command(plan, console, argv)
 
 

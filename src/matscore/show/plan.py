@@ -12,16 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from matscore.names import MAX_SHOWN, quote_name, quote_names
-from matscore.show.text import (
-    BAD,
-    GOOD,
-    HEAD,
-    Signs,
-    plural,
-    show_product,
-    show_shape,
-    signs_for,
-)
+from matscore.show.text import BAD, GOOD, HEAD, Signs, plural, show_product, show_shape
 
 if TYPE_CHECKING:
     from matscore.plan import Plan
@@ -115,7 +106,7 @@ def working_command(plan: Plan, argv: Sequence[str] | None = None) -> str:
 
 def render_plan(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
     """Print how two files line up, and the command that works."""
-    signs = signs_for(console)
+    signs = Signs.of(console)
     render_problem(plan, console)
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style=_KEY_STYLE, no_wrap=True)
@@ -136,7 +127,7 @@ def render_problem(plan: Plan, console: Console) -> None:
     """Print what does not fit, if anything."""
     if not plan.ok:
         # One line in a log, where it is looked for; a person's terminal breaks it between words.
-        line = Text(_say_problem(plan, signs_for(console)), style=BAD)
+        line = Text(_say_problem(plan, Signs.of(console)), style=BAD)
         console.print(line, soft_wrap=not console.is_terminal)
         console.print()
 
@@ -146,7 +137,7 @@ def render_command(plan: Plan, console: Console, argv: Sequence[str] | None = No
     if command := working_command(plan, argv):
         console.print()
         line = Text("Run: " if plan.ok else "Try: ")
-        console.print(line.append(signs_for(console).show(command), style=HEAD), soft_wrap=True)
+        console.print(line.append(Signs.of(console).show(command), style=HEAD), soft_wrap=True)
 
 
 def _say_problem(plan: Plan, signs: Signs) -> str:

@@ -33,7 +33,6 @@ from matscore.show.text import (
     plural,
     print_dim,
     print_lines,
-    signs_for,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class _Ranks:
     def __init__(self, summary: Summary[Any], console: Console) -> None:
         self.spec = cast("OutputSpec", summary.output)
         self.columns = cast("RankColumns", self.spec.columns)
-        self.n_rows, self.width, self.signs = summary.n_rows, console.width, signs_for(console)
+        self.n_rows, self.width, self.signs = summary.n_rows, console.width, Signs.of(console)
         self.previews: list[RankedPreview] = []
         left = self.spec.max_rows
         for preview in cast("Sequence[RankedPreview]", summary.previews):

@@ -33,7 +33,6 @@ from matscore.show.text import (
     print_dim,
     print_lines,
     show_product,
-    signs_for,
 )
 
 if TYPE_CHECKING:
@@ -273,7 +272,7 @@ class _Rows:
 
 def render_scores(summary: Summary[ScoreTally], console: Console, *, heatmap: bool = False) -> None:
     """Print the first rows of a run, shaded by value if asked, and what became of all of them."""
-    signs = signs_for(console)
+    signs = Signs.of(console)
     heat = Heat.for_console(console, signs.density) if heatmap else None
     rows = _take_rows(summary, signs, heat)
     table, hidden = _choose_columns(rows, console.width)

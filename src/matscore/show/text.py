@@ -45,6 +45,11 @@ class Signs:
     about: str = "≈"
     encoding: str = "utf-8"
 
+    @classmethod
+    def of(cls, console: Console) -> Signs:
+        """Return the signs that a console can show."""
+        return replace(ASCII, encoding=console.encoding) if console.options.ascii_only else UNICODE
+
     def show(self, text: str) -> str:
         """Make text safe for the console that the signs are for."""
         # Sentences about shapes hold the sign, which has a plain form where others are escaped.
@@ -70,11 +75,6 @@ ASCII = Signs(
     thin=".", ellipsis="...", side="|", corners="++++", check="+", cross="!", density=" .:o#",
     about="~", encoding="ascii",
 )  # fmt: skip
-
-
-def signs_for(console: Console) -> Signs:
-    """Return the signs that a console can show."""
-    return replace(ASCII, encoding=console.encoding) if console.options.ascii_only else UNICODE
 
 
 def print_lines(console: Console, lines: Iterable[Text]) -> None:
