@@ -111,14 +111,14 @@ def choose_text_format(
     """Return the format that is asked for, named by the output, or fit for the stream."""
     from matscore.cli.classify import find_format
     from matscore.errors import UsageError
-    from matscore.show.evaluate import FORMATS
+    from matscore.show.evaluate import TEXT_FORMATS
 
     if asked is not None:
         return asked.value
     if output is None:
         return "table" if streams.out_is_terminal else "csv"
     found = find_format(output)
-    for form in FORMATS:
+    for form in TEXT_FORMATS:
         if form == found:
             return form
     raise UsageError(f"measures are not written as {found}", "name a .csv, .json, .md or .txt file")

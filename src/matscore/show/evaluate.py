@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matscore.run.summary import Summary
 
 TextFormat = Literal["table", "csv", "json", "markdown"]
-FORMATS: tuple[TextFormat, ...] = ("table", "csv", "json", "markdown")
+TEXT_FORMATS: tuple[TextFormat, ...] = ("table", "csv", "json", "markdown")
 _MOST_RANKS = 5
 _MOST_CONFUSIONS = 10
 _OVERALL = (
