@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from matscore.colors import LEVELS, color_at, contrast, ink_on, level_of, luminance, scale_values
+from matscore.colors import (
+    LEVELS,
+    Heat,
+    color_at,
+    contrast,
+    hex_of,
+    ink_on,
+    level_of,
+    luminance,
+    scale_values,
+)
 
 # Machado, Oliveira and Fernandes 2009, "A Physiologically-based Model for Simulation of Color
 # Vision Deficiency", IEEE TVCG 15(6), table 1: severity 1.0, on linear RGB.
@@ -91,3 +101,22 @@ def test_places_keep_order_and_sign(values: np.ndarray) -> None:
 def test_one_value_is_no_scale() -> None:
     assert scale_values(np.array([3.0, 3.0])).tolist() == [0.0, 0.0]
     assert level_of(-0.96) == -LEVELS
+
+
+def test_examples_of_the_scale() -> None:
+    mixed = scale_values(np.array([-2.0, 0.0, 1.0, np.nan, np.inf]))
+    np.testing.assert_array_equal(mixed, [-1.0, 0.0, 0.5, np.nan, np.nan])
+    assert scale_values(np.array([4.0, 5.0, 6.0])).tolist() == [0.0, 0.5, 1.0]
+    assert [level_of(place) for place in (-1.0, 0.04, 0.5)] == [-10, 0, 5]
+    ends = [(33, 102, 172), (247, 247, 247), (179, 88, 6)]
+    assert [color_at(place) for place in (-1.0, 0.0, 1.0)] == ends
+    assert hex_of((33, 102, 172)) == "#2166ac"
+    assert contrast((0, 0, 0), (255, 255, 255)) == 21.0
+
+
+def test_heat_shades_a_cell() -> None:
+    signs, colors = Heat(" ░▒▓█", in_color=False), Heat(" ░▒▓█", in_color=True)
+    assert signs.shade(1.0, "5.9", "dim") == ("█ 5.9", "dim")
+    assert signs.shade(float("nan"), "5.9", "dim") == ("  5.9", "dim")
+    assert colors.shade(1.0, "5.9", "", bold=True) == ("5.9", "bold #ffffff on #b35806")
+    assert colors.shade(float("nan"), "–", "dim") == ("–", "dim")

@@ -77,11 +77,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("write",),
     ("model",),
     ("numerics",),
+    ("show",),
     ("run",),
     ("pages",),
     ("commands",),
     ("dask",),
-    ("show", "cli"),
+    ("cli",),
     ("__main__",),
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -9,16 +9,20 @@ RdBu and the orange half of PuOr, both marked there as safe for colour-blind rea
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from matscore.kernel import Floats
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 Rgb: TypeAlias = tuple[int, int, int]
 
-LEVELS = 10
-"""Steps of the scale on each side of the middle."""
+LEVELS = 10  # steps of the scale on each side of the middle
 
 BLACK: Rgb = (17, 20, 24)
 WHITE: Rgb = (255, 255, 255)
@@ -36,25 +40,10 @@ _DARK: tuple[Rgb, ...] = (
 
 
 def scale_values(values: Floats) -> Floats:
-    """Place values on the scale, all by one measure.
+    """Place values of any shape on the scale, all by one measure; what is not finite is NaN.
 
-    Parameters
-    ----------
-    values : ndarray of any shape, float64
-        NaN and infinities stay out of the measure.
-
-    Returns
-    -------
-    ndarray of the same shape, float64
-        From -1 to 1 with 0 in the middle where there are values of both signs; else from 0 for the
-        lowest to 1 for the highest. NaN for what is not finite.
-
-    Examples
-    --------
-    >>> scale_values(np.array([-2.0, 0.0, 1.0, np.nan])).tolist()
-    [-1.0, 0.0, 0.5, nan]
-    >>> scale_values(np.array([4.0, 5.0, 6.0])).tolist()
-    [0.0, 0.5, 1.0]
+    From -1 to 1 with 0 in the middle where there are values of both signs, else from 0 for the
+    lowest to 1 for the highest.
     """
     finite = np.isfinite(values)
     scaled = np.full(values.shape, np.nan)
@@ -70,36 +59,12 @@ def scale_values(values: Floats) -> Floats:
 
 
 def level_of(place: float) -> int:
-    """Return the step of the scale for a place on it, from -`LEVELS` to `LEVELS`.
-
-    Examples
-    --------
-    >>> level_of(-1.0), level_of(0.04), level_of(0.5)
-    (-10, 0, 5)
-    """
+    """Return the step of the scale for a place on it, from -`LEVELS` to `LEVELS`."""
     return round(place * LEVELS)
 
 
 def color_at(place: float, *, dark: bool = False) -> Rgb:
-    """Return the colour of a place on the scale.
-
-    Parameters
-    ----------
-    place : float
-        From -1 to 1.
-    dark : bool
-        Whether the ground is dark.
-
-    Returns
-    -------
-    tuple of int
-        Red, green and blue, from 0 to 255.
-
-    Examples
-    --------
-    >>> color_at(-1.0), color_at(0.0), color_at(1.0)
-    ((33, 102, 172), (247, 247, 247), (179, 88, 6))
-    """
+    """Return the colour of a place on the scale, from -1 to 1, on a light or a dark ground."""
     anchors = _DARK if dark else _LIGHT
     at = (place + 1) / 2 * (len(anchors) - 1)
     start = min(int(at), len(anchors) - 2)
@@ -117,13 +82,7 @@ def ink_on(ground: Rgb) -> Rgb:
 
 
 def contrast(one: Rgb, other: Rgb) -> float:
-    """Return the contrast ratio of two colours (WCAG 2.2, "contrast ratio").
-
-    Examples
-    --------
-    >>> contrast((0, 0, 0), (255, 255, 255))
-    21.0
-    """
+    """Return the contrast ratio of two colours (WCAG 2.2, "contrast ratio")."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
@@ -136,11 +95,48 @@ def luminance(color: Rgb) -> float:
 
 
 def hex_of(color: Rgb) -> str:
-    """Write a colour as CSS does.
-
-    Examples
-    --------
-    >>> hex_of((33, 102, 172))
-    '#2166ac'
-    """
+    """Write a colour as CSS does."""
     return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def parts_of(color: Rgb) -> tuple[float, float, float]:
+    """Return red, green and blue from 0 to 1, as Matplotlib takes them."""
+    red, green, blue = color
+    return red / 255, green / 255, blue / 255
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Shades of a terminal's cells: in colour, or by five signs of growing density."""
+
+    density: str
+    in_color: bool
+
+    @classmethod
+    def for_console(cls, console: Console, density: str) -> Heat:
+        """Use colours where there are enough to tell shades of one apart."""
+        many = console.color_system in ("256", "truecolor", "windows")
+        return cls(density, many and not console.no_color)
+
+    def place(self, values: Floats) -> Floats:
+        """Place values on the scale, from -1 to 1, for signs from 0 to 1; NaN stays NaN."""
+        places = scale_values(values)
+        has_middle = bool((places < 0).any())
+        return (places + 1) / 2 if has_middle and not self.in_color else places
+
+    def shade(self, place: float, text: str, style: str, *, bold: bool = False) -> tuple[str, str]:
+        """Return a cell's text and style, shaded; `bold` makes it stand out in colour too."""
+        if not self.in_color:
+            step = 0 if math.isnan(place) else min(int(place * 5), 4)
+            sign = self.density[step]  # the first is a blank
+            return f"{sign} {text}", style
+        if math.isnan(place):
+            return text, style
+        ground = color_at(place)
+        return text, f"{'bold ' * bold}{hex_of(ink_on(ground))} on {hex_of(ground)}"
+
+    def legend(self) -> str:
+        """Say what the shades mean."""
+        if self.in_color:
+            return "shaded from blue, low, to orange, high"
+        return f"shaded from blank, low, by {' '.join(self.density.strip())} to high"

@@ -239,3 +239,11 @@ def os_errors_about(
 def join_sentence(what: str, hint: str) -> str:
     """Join what is wrong and what to do, as every message does."""
     return f"{what}; {hint}" if hint else what
+
+
+def require_extra(what: str, *libraries: str, extra: str = "report") -> None:
+    """Raise `MissingExtraError`, before any work, where libraries that `what` needs are missing."""
+    from importlib.util import find_spec
+
+    if any(find_spec(library) is None for library in libraries):
+        raise MissingExtraError(extra, what)

@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from matscore.colors import Heat
 from matscore.commands.classify import ScoreTally, classify_file
 from matscore.commands.output import ScoreColumns
 from matscore.frame import Frame
@@ -20,7 +21,6 @@ from matscore.options import OutputOptions, PlanOptions, ReadOptions, ScoreOptio
 from matscore.plan import Plan, Side
 from matscore.run.summary import Summary
 from matscore.run.work import Preview
-from matscore.show.heat import has_many_colors
 from matscore.show.table import render_scores
 from matscore.write.formats import OutputSpec
 from tests.helpers import run
@@ -420,8 +420,10 @@ def test_heat_in_colour_leaves_the_text_alone() -> None:
     ("system", "many"), [("256", True), ("truecolor", True), ("standard", False), (None, False)]
 )
 def test_colours_are_used_where_there_are_many(system: Any, many: bool) -> None:
-    assert has_many_colors(Console(file=io.StringIO(), color_system=system)) is many
-    assert not has_many_colors(Console(file=io.StringIO(), color_system=system, no_color=True))
+    console = Console(file=io.StringIO(), color_system=system)
+    assert Heat.for_console(console, " .:o#").in_color is many
+    console.no_color = True
+    assert not Heat.for_console(console, " .:o#").in_color
 
 
 def test_heat_of_probabilities_where_there_are_no_scores(tmp_path: Path) -> None:

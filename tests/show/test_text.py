@@ -12,13 +12,16 @@ from rich.console import Console
 from matscore.show.text import (
     ASCII,
     UNICODE,
+    Signs,
     format_numbers,
     pad,
     plural,
-    shorten,
     show,
+    show_bytes,
+    show_number,
+    show_percent,
     show_product,
-    signs_for,
+    show_shape,
 )
 
 any_text = st.text(st.characters())  # lone surrogates too
@@ -76,7 +79,7 @@ def test_examples_shown(text: str, shown: str) -> None:
 
 @given(any_text.map(show), st.integers(0, 30))
 def test_shortened_text_fits(text: str, width: int) -> None:
-    short = shorten(text, width)
+    short = UNICODE.shorten(text, width)
     assert cell_len(short) <= width
     if cell_len(text) <= width and len(text) <= 8 * width:
         assert short == text
@@ -84,8 +87,15 @@ def test_shortened_text_fits(text: str, width: int) -> None:
         assert short.endswith("…")
 
 
+def test_examples_shortened() -> None:
+    assert UNICODE.shorten("The Wrong Umbrella", 10) == "The Wrong…"
+    assert [UNICODE.shorten("日本語", 5), UNICODE.shorten("drama", 5)] == ["日本…", "drama"]
+    assert [ASCII.shorten("The Wrong Umbrella", 8), ASCII.shorten("drama", 2)] == ["The W...", "dr"]
+    assert [UNICODE.clip("abc", 2), UNICODE.clip("a\n", 2)] == ["ab…", r"a\n"]
+
+
 def test_a_combining_character_stays_with_its_letter() -> None:
-    assert shorten("e\u0301" * 9, 4) == "e\u0301" * 3 + "…"
+    assert UNICODE.shorten("e\u0301" * 9, 4) == "e\u0301" * 3 + "…"
 
 
 def test_padding_counts_cells() -> None:
@@ -147,11 +157,11 @@ def test_points_line_up(values: list[float]) -> None:
 
 @pytest.mark.parametrize(("encoding", "signs"), [("utf-8", UNICODE), ("ascii", ASCII)])
 def test_signs_follow_the_encoding(encoding: str, signs: object) -> None:
-    assert signs_for(Console(file=Stream(encoding))) == signs
+    assert Signs.of(Console(file=Stream(encoding))) == signs
 
 
 def test_signs_escape_what_the_encoding_lacks() -> None:
-    signs = signs_for(Console(file=Stream("latin-1")))
+    signs = Signs.of(Console(file=Stream("latin-1")))
     assert signs.show("é 日 × …") == r"é \u65e5 x \u2026"
 
 
@@ -165,3 +175,17 @@ def test_signs_escape_what_the_encoding_lacks() -> None:
 )
 def test_the_equation_breaks_between_shapes(width: int, text: str) -> None:
     assert show_product(None, 1000, 30, width) == text
+
+
+def test_shapes_of_users_and_items() -> None:
+    assert show_product(3, 4, 2, 80, transposed=True) == "(3 × 4) · (2 × 4)ᵀ → (3 × 2)"
+    assert show_shape(None, 1200) == "(? × 1,200)"
+
+
+def test_numbers_in_sentences() -> None:
+    numbers = (0.5, 12345.678, -1e-9, float("nan"), 3.0, 0.0, 1e15)
+    shown = ["0.5", "12,346", "-1e-09", "NaN", "3", "0", "1e+15"]
+    assert [show_number(number) for number in numbers] == shown
+    shares = (0.0, 1e-6, 0.5, 0.99999, 1.0)
+    assert [show_percent(s) for s in shares] == ["0%", "<0.1%", "50.0%", ">99.9%", "100%"]
+    assert [show_bytes(812), show_bytes(4_500_000)] == ["812 bytes", "4.5 MB"]

@@ -190,7 +190,7 @@ class Screen:
         def look(plans: tuple[Plan, ...]) -> None:
             say(plans)
             if self.show_work:
-                from matscore.show.work import refuse_large_model
+                from matscore.show.explain import refuse_large_model
 
                 refuse_large_model(plans)
 
@@ -198,8 +198,8 @@ class Screen:
 
     def render(self, summary: Summary[ScoreTally], console: Console) -> None:
         """Print the table and what is asked for below it."""
+        from matscore.show.explain import render_work
         from matscore.show.table import render_scores
-        from matscore.show.work import render_work
 
         render_scores(summary, console, heatmap=self.heatmap)
         if self.show_work:

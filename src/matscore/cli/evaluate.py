@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from matscore.cli import options as o
+
+if TYPE_CHECKING:
+    from matscore.cli.streams import Streams
+    from matscore.commands.evaluate import EvaluateTally
+    from matscore.run.summary import Summary
+    from matscore.show.evaluate import TextFormat
 
 
 def evaluate(
@@ -52,12 +61,7 @@ def evaluate(
     from matscore.cli.report import open_report
     from matscore.cli.streams import open_streams
     from matscore.commands.evaluate import EvaluateTally, evaluate_file
-    from matscore.show.evaluate import (
-        choose_text_format,
-        refuse_low_accuracy,
-        render_metrics,
-        write_metrics,
-    )
+    from matscore.show.evaluate import render_metrics
 
     streams = open_streams(color.value)
     chosen = choose_text_format(streams, format_, output)
@@ -98,3 +102,57 @@ def evaluate(
             streams.print_out(partial(render_metrics, record.summary))
         say_rejects(streams, record.summary, rejects, quiet=quiet)
         refuse_low_accuracy(record.summary, min_accuracy)
+
+
+def choose_text_format(
+    streams: Streams, asked: o.EvaluateFormat | None, output: str | None
+) -> TextFormat:
+    """Return the format that is asked for, named by the output, or fit for the stream."""
+    from matscore.errors import UsageError
+    from matscore.show.evaluate import TEXT_FORMATS
+    from matscore.write.formats import find_format
+
+    if asked is not None:
+        return asked.value
+    if output is None:
+        return "table" if streams.out_is_terminal else "csv"
+    found = find_format(output)
+    for form in TEXT_FORMATS:
+        if form == found:
+            return form
+    raise UsageError(f"measures are not written as {found}", "name a .csv, .json, .md or .txt file")
+
+
+def write_metrics(
+    streams: Streams,
+    run: Callable[[], Summary[EvaluateTally]],
+    form: TextFormat,
+    output: str | None,
+    inputs: Sequence[str],
+) -> Summary[EvaluateTally]:
+    """Measure, and write what was measured; a table on standard output is left to the caller."""
+    from matscore.cli.classify import write_table
+    from matscore.show.evaluate import encode_metrics, render_metrics
+    from matscore.write.whole import open_output
+
+    if output is None:
+        summary = run()
+        if form != "table":
+            streams.out.write(encode_metrics(summary.tally.metrics, form).encode())
+            streams.out.finish()
+        return summary
+    if form == "table":
+        return write_table(run, output, list(inputs), render_metrics)
+    with open_output(output, inputs=inputs) as out:
+        summary = run()
+        out.write(encode_metrics(summary.tally.metrics, form).encode())
+    return summary
+
+
+def refuse_low_accuracy(summary: Summary[EvaluateTally], least: float | None) -> None:
+    """Refuse a model that is less accurate than asked for; without rows none is accurate."""
+    from matscore.errors import QualityError
+
+    accuracy = summary.tally.metrics.accuracy
+    if least is not None and not accuracy >= least:
+        raise QualityError(f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)")

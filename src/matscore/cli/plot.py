@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from matscore.errors import UsageError
-from matscore.pages.extra import require_extra
+from matscore.errors import UsageError, require_extra
 from matscore.write.whole import open_output
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Plot:
     def __call__(self, summary: Summary[ScoreTally]) -> None:
         """Draw a run."""
         if self.out is not None:
-            from matscore.pages.plot import render_plot
+            from matscore.pages.charts import render_plot
 
             self.out.write(render_plot(summary, self.form))
 

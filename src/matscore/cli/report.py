@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matscore
-from matscore.errors import MatscoreError, OutputError
+from matscore.errors import MatscoreError, OutputError, require_extra
 from matscore.options import RejectOptions
-from matscore.pages.extra import require_extra
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.read.source import SourceFacts

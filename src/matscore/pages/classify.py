@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -10,263 +11,191 @@ import numpy as np
 from matscore.numerics.sketch import Sketch
 from matscore.numerics.statistics import MAX_FEATURES, CloseRow, ScoreStatistics
 from matscore.pages.charts import draw_histogram
-from matscore.pages.parts import (
-    BARS,
+from matscore.pages.page import (
     Cell,
     Column,
     Figure,
     Pair,
-    Part,
     Section,
     Table,
-    column,
-    count_cell,
     cut,
     heat_cells,
-    number_cell,
-    percent_cell,
-    text_cell,
-    write_number,
+    say_hidden,
 )
+from matscore.show.text import show_number
 
 if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
     from matscore.model import Model
+    from matscore.pages.report import Run
     from matscore.run.summary import Summary
 
 MOST_WEIGHTS, MOST_SHADED = 200, 40
-_SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-HEADINGS = ("lowest", "5%", "25%", "median", "75%", "95%", "highest")
+RANKS = {
+    "lowest": 0.0, "5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95, "highest": 1.0,
+}  # fmt: skip
+RANKS_NOTE = "The lowest and the highest are exact, the others at most 1.6% nearer to 0."
 
 
-def show_scores(summary: Summary[ScoreTally]) -> list[Section]:
-    """Return the sections about the scores.
-
-    Parameters
-    ----------
-    summary : Summary
-        With statistics for a page.
-
-    Returns
-    -------
-    list of Section
-        What was predicted, how surely, the closest rows, the first rows.
-    """
-    found = cast("ScoreStatistics", summary.tally.statistics)
+def show_results(run: Run) -> list[Section]:
+    """Return what was predicted, how surely, the closest rows, the first rows."""
+    summary: Summary[ScoreTally] = run.summary
+    statistics = cast("ScoreStatistics", summary.tally.statistics)
     return [
         *_show_categories(summary),
-        *_show_distributions(found),
-        *_show_closest(found, summary.tally.categories, summary.plans[0].label_name),
-        *_show_first(found, summary),
+        *_show_distributions(statistics),
+        *_show_closest(statistics, summary.tally.categories, summary.plans[0].label_name),
+        *_show_first(statistics, summary),
     ]
 
 
-def show_sources_of_scores(summary: Summary[ScoreTally]) -> list[Section]:
+def show_sources(run: Run) -> list[Section]:
     """Return the sections about the features and the weights."""
-    found = cast("ScoreStatistics", summary.tally.statistics)
-    names = summary.plans[0].feature_names
-    return [
-        *show_features(found.features, names),
-        *show_weights(summary.works[0].model, names),  # type: ignore[attr-defined]
-    ]
+    names = run.summary.plans[0].feature_names
+    features = show_features(run.summary.tally.statistics.features, names)
+    return [*features, show_weights(run.summary.works[0].model, names)]
 
 
 def _show_categories(summary: Summary[ScoreTally]) -> list[Section]:
     tally, n_rows = summary.tally, summary.n_rows
     if not n_rows or not tally.won.any():
         return []
-    most = max(int(tally.won.max()), tally.n_empty)
-    rows = [
-        [text_cell(name), count_cell(n, of=most), percent_cell(n, n_rows)]
-        for name, n in tally.counts.items()
-    ]
+    counts = [(Cell.of_text(name), n) for name, n in tally.counts.items()]
     if tally.n_empty:
-        rows.append(
-            [Cell("no prediction"), count_cell(tally.n_empty, of=most),
-             percent_cell(tally.n_empty, n_rows)]
-        )  # fmt: skip
-    headings = [Column("category"), BARS, Column("share", True)]
+        counts.append((Cell("no prediction"), tally.n_empty))
+    most = max(n for _, n in counts)
+    rows = [[name, Cell.of_count(n, of=most), Cell.of_share(n, n_rows)] for name, n in counts]
+    headings = [Column("category"), Column.of_bars("rows"), *Column.of_numbers("share")]
     return [Section("categories", "What was predicted", [Table("Rows a category", headings, rows)])]
 
 
-def _show_distributions(found: ScoreStatistics) -> list[Section]:
-    parts: list[Part] = []
+def _show_distributions(statistics: ScoreStatistics) -> list[Section]:
     figures, rows = [], []
-    for name, sketch, words, from_zero in (
-        ("margin", found.margin, "margin: the best score less the runner-up", True),
-        ("best", found.best, "the best score of a row", False),
-    ):
-        if int(sketch.n_numbers[0]):
-            figures.append(_draw(name, sketch, words, from_zero=from_zero))
-            heading = "margin" if name == "margin" else "best score"
-            rows.append([Cell(heading), *quantile_cells(sketch, 0)])
+    if statistics.margin.n_numbers[0]:
+        words = "margin: the best score less the runner-up"
+        figures.append(_draw("Margins", statistics.margin, words))
+        rows.append([Cell("margin"), *quantile_cells(statistics.margin, 0)])
+    if statistics.best.n_numbers[0]:
+        figures.append(_draw("Best scores", statistics.best, "the best score of a row"))
+        rows.append([Cell("best score"), *quantile_cells(statistics.best, 0)])
     if not figures:
         return []
-    columns = [Column("what"), *(Column(name, True) for name in HEADINGS)]
-    note = "The lowest and the highest are exact, the others at most 1.6% nearer to 0."
-    parts = [Pair(figures), Table("In numbers", columns, rows, note)]
+    columns = [Column("what"), *Column.of_numbers(*RANKS)]
+    table = Table("In numbers", columns, rows, RANKS_NOTE)
     lead = "The smaller a row's margin, the less it takes to change its category."
-    return [Section("distributions", "How surely", parts, lead)]
+    return [Section("distributions", "How surely", [Pair(figures), table], lead)]
 
 
-def _draw(name: str, sketch: Sketch, words: str, *, from_zero: bool) -> Figure:
-    low, middle, high = (write_number(v, 3) for v in sketch.quantiles(0, [0.0, 0.5, 1.0]))
-    chart = draw_histogram(name, sketch, words, orange=name == "best", from_zero=from_zero)
-    caption = "Margins" if name == "margin" else "Best scores"
+def _draw(caption: str, sketch: Sketch, words: str) -> Figure:
+    low, middle, high = (show_number(v, 3) for v in sketch.quantiles(0, [0.0, 0.5, 1.0]))
+    is_best = caption == "Best scores"
+    name = "best" if is_best else "margin"
+    chart = draw_histogram(name, sketch, words, orange=is_best, from_zero=not is_best)
     alt = f"Histogram of {words}: from {low} to {high}, half of the rows under {middle}."
     return Figure(chart, f"{caption}; the dashed line is the median", alt)
 
 
 def quantile_cells(sketch: Sketch, place: int) -> list[Cell]:
-    """Return cells with the ranks of `HEADINGS` in a column of a sketch."""
-    return [number_cell(value) for value in sketch.quantiles(place, _SHARES)]
+    """Return cells with the numbers of `RANKS` in a column of a sketch."""
+    return [Cell.of_number(value) for value in sketch.quantiles(place, [*RANKS.values()])]
 
 
 def _show_closest(
-    found: ScoreStatistics, categories: Sequence[str], label_name: str
+    statistics: ScoreStatistics, categories: Sequence[str], label_name: str
 ) -> list[Section]:
-    parts: list[Part] = []
     label = "label" if label_name == "row" else cut(label_name)[0]
-    if found.closest:
-        parts.append(_list_rows("The smallest margins", found.closest, categories, label))
-    if found.tied:
+    tables = [
+        _list_rows("The smallest margins", statistics.closest, categories, label),
+        _list_rows("Ties, the first of them", statistics.tied, categories, label),
+    ]
+    parts = [table for table in tables if table.rows]
+    if statistics.tied:
         note = "A tie goes to the first category in the weights' order."
-        parts.append(_list_rows("Ties, the first of them", found.tied, categories, label, note))
-    if not parts:
-        return []
-    return [Section("closest", "Closest calls", parts, "The rows to look at by hand.")]
+        parts[-1] = replace(parts[-1], note=note)
+    lead = "The rows to look at by hand."
+    return [Section("closest", "Closest calls", parts, lead)] if parts else []
 
 
 def _list_rows(
-    caption: str,
-    rows: Sequence[CloseRow],
-    categories: Sequence[str],
-    label: str,
-    note: str = "",
+    caption: str, close: Sequence[CloseRow], categories: Sequence[str], label: str
 ) -> Table:
-    columns = [
-        Column(label),
-        Column("row number", True),
-        Column("predicted"),
-        Column("score", True),
-        Column("runner-up"),
-        Column("score", True),
-        Column("margin", True),
-    ]
-    return Table(
-        caption,
-        columns,
+    score, number, margin = Column.of_numbers("score", "row number", "margin")
+    predicted, second = Column("predicted"), Column("runner-up")
+    columns = [Column(label), number, predicted, score, second, score, margin]
+    rows = [
         [
-            [
-                text_cell(row.label),
-                count_cell(row.number),
-                text_cell(categories[row.best]),
-                number_cell(row.best_score),
-                text_cell(categories[row.second]),
-                number_cell(row.second_score),
-                number_cell(row.margin),
-            ]
-            for row in rows
-        ],
-        note,
-    )
+            Cell.of_text(row.label),
+            Cell.of_count(row.number),
+            Cell.of_text(categories[row.best]),
+            Cell.of_number(row.best_score),
+            Cell.of_text(categories[row.second]),
+            Cell.of_number(row.second_score),
+            Cell.of_number(row.margin),
+        ]
+        for row in close
+    ]
+    return Table(caption, columns, rows)
 
 
-def _show_first(found: ScoreStatistics, summary: Summary[ScoreTally]) -> list[Section]:
-    if not found.first:
+def _show_first(statistics: ScoreStatistics, summary: Summary[ScoreTally]) -> list[Section]:
+    if not statistics.first:
         return []
     names = summary.tally.categories
-    shaded = heat_cells(np.array([row.scores[:MOST_SHADED] for row in found.first]))
+    shaded = heat_cells(np.array([row.scores[:MOST_SHADED] for row in statistics.first]))
     rows = []
-    for row, cells in zip(found.first, shaded, strict=True):
-        marked = [
-            Cell(c.text, c.title, c.value, c.level, None, "best" if i == row.best else "")
-            for i, c in enumerate(cells)
-        ]
-        predicted = text_cell(names[row.best]) if row.best >= 0 else Cell("–")
-        rows.append([text_cell(row.label), *marked, predicted])
+    for row, cells in zip(statistics.first, shaded, strict=True):
+        if 0 <= row.best < len(cells):  # the best may be one of those that are not shown
+            cells[row.best] = replace(cells[row.best], mark="best")
+        predicted = Cell.of_text(names[row.best]) if row.best >= 0 else Cell("–")
+        rows.append([Cell.of_text(row.label), *cells, predicted])
     columns = [
-        column(summary.plans[0].label_name),
-        *(column(name, is_number=True) for name in names[:MOST_SHADED]),
+        Column.of_name(summary.plans[0].label_name, is_number=False),
+        *(Column.of_name(name) for name in names[:MOST_SHADED]),
         Column("prediction"),
     ]
-    hidden = len(names) - MOST_SHADED
-    note = f"{hidden:,} more categories are not shown." if hidden > 0 else ""
+    note = say_hidden(len(names) - MOST_SHADED, "categories")
     table = Table("Scores of the first rows", columns, rows, note, is_heat=True)
     return [Section("first", "First rows", [table])]
 
 
 def show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
-    """Return the section with the ranges of the features.
+    """Return the section with the ranges of the first features; none where no row was scored.
 
-    Parameters
-    ----------
-    sketch : Sketch
-        Of the first features.
-    names : sequence of str
-        Of all features, in canonical order.
-
-    Returns
-    -------
-    list of Section
-        One, or none where no row was scored.
+    `names` are of all features, in canonical order.
     """
     if not len(sketch.low) or not sketch.n_numbers.any():
         return []
     rows = [
         [
-            text_cell(name),
+            Cell.of_text(name),
             *quantile_cells(sketch, i),
-            count_cell(int(sketch.zero[i])),
-            count_cell(int(sketch.missing[i])),
+            Cell.of_count(int(sketch.zero[i])),
+            Cell.of_count(int(sketch.missing[i])),
         ]
         for i, name in enumerate(names[:MAX_FEATURES])
     ]
-    columns = [
-        Column("feature"),
-        *(Column(name, True) for name in HEADINGS),
-        Column("zeros", True),
-        Column("missing", True),
-    ]
-    hidden = len(names) - MAX_FEATURES
-    note = f"{hidden:,} more features are not shown." if hidden > 0 else ""
+    columns = [Column("feature"), *Column.of_numbers(*RANKS, "zeros", "missing")]
+    note = say_hidden(len(names) - MAX_FEATURES, "features")
     table = Table("Ranges of the features in this input", columns, rows, note)
     lead = "A value far from the others often is a wrong unit or a slipped comma."
     return [Section("features", "Features", [table], lead)]
 
 
-def show_weights(model: Model, names: Sequence[str]) -> list[Section]:
-    """Return the section with a model's weights, shaded.
-
-    Parameters
-    ----------
-    model : Model
-        The weights.
-    names : sequence of str
-        Its features, in canonical order.
-
-    Returns
-    -------
-    list of Section
-        One.
-    """
+def show_weights(model: Model, names: Sequence[str]) -> Section:
+    """Return the section with a model's weights, shaded; `names` are of its features."""
     n_features, n_categories = model.weights.shape
-    shown = model.weights[:MOST_WEIGHTS, :MOST_SHADED]
-    cells = heat_cells(shown)
+    cells = heat_cells(model.weights[:MOST_WEIGHTS, :MOST_SHADED])
     named = zip(names[:MOST_WEIGHTS], cells, strict=True)
-    rows = [[text_cell(name), *row] for name, row in named]
+    rows = [[Cell.of_text(name), *row] for name, row in named]
     if model.intercept is not None:
-        added = (number_cell(float(value)) for value in model.intercept[:MOST_SHADED])
+        added = (Cell.of_number(float(value)) for value in model.intercept[:MOST_SHADED])
         rows.append([Cell("intercept"), *added])
-    columns = [
-        Column("feature"),
-        *(column(name, is_number=True) for name in model.categories[:MOST_SHADED]),
-    ]
-    notes = []
-    if n_features > MOST_WEIGHTS:
-        notes.append(f"{n_features - MOST_WEIGHTS:,} more features are not shown.")
-    if n_categories > MOST_SHADED:
-        notes.append(f"{n_categories - MOST_SHADED:,} more categories are not shown.")
-    table = Table("Weights", columns, rows, " ".join(notes), is_heat=True)
+    categories = (Column.of_name(name) for name in model.categories[:MOST_SHADED])
+    notes = (
+        say_hidden(n_features - MOST_WEIGHTS, "features"),
+        say_hidden(n_categories - MOST_SHADED, "categories"),
+    )
+    note = " ".join(filter(None, notes))
+    table = Table("Weights", [Column("feature"), *categories], rows, note, is_heat=True)
     lead = "What one unit of a feature adds to the score of each category."
-    return [Section("weights", "Weights", [table], lead)]
+    return Section("weights", "Weights", [table], lead)

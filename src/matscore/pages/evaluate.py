@@ -9,26 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matscore.colors import LEVELS
-from matscore.pages.charts import BLUE, FAINT, draw_inline
-from matscore.pages.classify import MOST_SHADED
-from matscore.pages.parts import (
-    Cell,
-    Column,
-    Figure,
-    Part,
-    Section,
-    Table,
-    column,
-    count_cell,
-    heat_cells,
-    number_cell,
-    text_cell,
-    write_percent,
-)
+from matscore.pages.charts import BLUE, DASHES, FAINT, draw_inline
+from matscore.pages.classify import MOST_SHADED, show_weights
+from matscore.pages.page import Cell, Column, Figure, Section, Table, heat_cells, say_hidden
+from matscore.show.text import show_percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from matscore.pages.report import Run
+
+Facts = Mapping[str, Any]  # of the JSON report
 _MEASURES = {
     "accuracy": "rows predicted rightly",
     "balanced_accuracy": "mean recall of the categories that have rows",
@@ -39,115 +30,111 @@ _MEASURES = {
 }
 
 
-def show_evaluation(found: Mapping[str, Any]) -> list[Section]:
-    """Return the sections about an evaluation.
-
-    Parameters
-    ----------
-    found : dict
-        ``evaluation`` of the JSON report.
-
-    Returns
-    -------
-    list of Section
-        The measures, the confusion matrix, calibration.
-    """
-    if not found["rows"]:
+def show_results(run: Run) -> list[Section]:
+    """Return the measures, the confusion matrix, calibration."""
+    facts: Facts = run.facts["evaluation"]
+    if not facts["rows"]:
         return []
-    return [_show_measures(found), _show_confusion(found), *_show_calibration(found)]
+    whole = show_measures(_MEASURES, facts)
+    measures = Section("measures", "How good", [whole, _list_categories(facts)])
+    return [measures, _show_confusion(facts), *_show_calibration(facts)]
 
 
-def _show_measures(found: Mapping[str, Any]) -> Section:
-    measures = [
-        [Cell(name.replace("_", " ")), number_cell(found[name]), Cell(words)]
-        for name, words in _MEASURES.items()
+def show_sources(run: Run) -> list[Section]:
+    """Return the section about the weights."""
+    return [show_weights(run.summary.works[0].model, run.summary.plans[0].feature_names)]
+
+
+def show_measures(
+    meanings: Mapping[str, str], facts: Facts, first: tuple[Cell, Cell] | None = None
+) -> Table:
+    """Return a table of measures, by their names in the report, and what they mean."""
+    rows = [] if first is None else [[*first, Cell("")]]
+    rows += [
+        [Cell(name.replace("_", " ")), Cell.of_number(facts[name]), Cell(meaning)]
+        for name, meaning in meanings.items()
+        if name in facts and (first is None or facts[name] is not None)
     ]
-    headings = [Column("measure"), Column("value", is_number=True), Column("meaning")]
-    whole = Table("All in all", headings, measures)
-    shares = ("precision", "recall", "f1")
-    names = list(found["categories"])[: 5 * MOST_SHADED]
-    values = [[found["categories"][name][key] for key in shares] for name in names]
-    numbers = np.array([[np.nan if v is None else v for v in row] for row in values], dtype=float)
-    shaded = [[_shade(cell, 1.0) for cell in row] for row in heat_cells(numbers, 4)]
+    return Table(
+        "All in all", [Column("measure"), *Column.of_numbers("value"), Column("meaning")], rows
+    )
+
+
+def _list_categories(facts: Facts) -> Table:
+    names = list(facts["categories"])[: 5 * MOST_SHADED]
+    categories = [facts["categories"][name] for name in names]
+    shares = [[row[key] for key in ("precision", "recall", "f1")] for row in categories]
+    shaded = heat_cells(np.array(shares, dtype=np.float64), 4)  # NaN for None
     rows = [
         [
-            text_cell(name),
-            count_cell(found["categories"][name]["support"]),
-            count_cell(found["categories"][name]["predicted"]),
-            *cells,
+            Cell.of_text(name),
+            Cell.of_count(row["support"]),
+            Cell.of_count(row["predicted"]),
+            *(_shade(cell, 1.0) for cell in cells),
         ]
-        for name, cells in zip(names, shaded, strict=True)
+        for name, row, cells in zip(names, categories, shaded, strict=True)
     ]
-    counted = ("rows", "predicted", "precision", "recall", "F1")
-    columns = [Column("category"), *(Column(name, is_number=True) for name in counted)]
-    hidden = len(found["categories"]) - len(names)
-    note = f"{hidden:,} more categories are not shown." if hidden else ""
-    each = Table("Category by category", columns, rows, note, is_heat=True)
-    return Section("measures", "How good", [whole, each])
+    headings = Column.of_numbers("rows", "predicted", "precision", "recall", "F1")
+    note = say_hidden(len(facts["categories"]) - len(names), "categories")
+    columns = [Column("category"), *headings]
+    return Table("Category by category", columns, rows, note, is_heat=True)
 
 
 def _shade(cell: Cell, whole: float) -> Cell:
     """Shade a share by its own size, from nothing to the whole."""
+    # By the scale of all cells a matrix of equal shares would be as dark as a perfect one.
     if cell.value is None or np.isnan(cell.value):
         return Cell("–")
     return replace(cell, level=round(LEVELS * cell.value / whole))
 
 
-def _show_confusion(found: Mapping[str, Any]) -> Section:
-    names = list(found["confusion"])[:MOST_SHADED]
+def _show_confusion(facts: Facts) -> Section:
+    names = list(facts["confusion"])[:MOST_SHADED]
     rows = []
     for truth in names:
-        counts = found["confusion"][truth]
-        support = found["categories"][truth]["support"] or 1
-        cells = [_shade(Cell(f"{counts[n]:,}", value=float(counts[n])), support) for n in names]
-        rows.append([text_cell(truth), *cells])
-    columns = [Column("truth"), *(column(name, is_number=True) for name in names)]
-    hidden = len(found["confusion"]) - len(names)
+        counts = facts["confusion"][truth]
+        support = facts["categories"][truth]["support"] or 1
+        rows.append(
+            [Cell.of_text(truth), *(_shade(Cell.of_count(counts[name]), support) for name in names)]
+        )
+    columns = [Column("truth"), *(Column.of_name(name) for name in names)]
     note = "A column for each prediction; shaded by the share of the truth's rows."
-    if hidden:
-        note += f" {hidden:,} more categories are not shown."
+    hidden = say_hidden(len(facts["confusion"]) - len(names), "categories")
+    note = f"{note} {hidden}".rstrip()
     table = Table("Rows by truth and prediction", columns, rows, note, is_heat=True)
     lead = "The diagonal is right; what stands beside it is taken for something else."
     return Section("confusion", "Confusion matrix", [table], lead)
 
 
-def _show_calibration(found: Mapping[str, Any]) -> list[Section]:
-    tenths = [tenth for tenth in found["calibration"] if tenth["rows"]]
+def _show_calibration(facts: Facts) -> list[Section]:
+    tenths = [tenth for tenth in facts["calibration"] if tenth["rows"]]
     if not tenths:
         return []
+    most = max(tenth["rows"] for tenth in tenths)
     rows = [
         [
             Cell(f"{tenth['from']:.1f} to {tenth['to']:.1f}", value=tenth["from"]),
-            count_cell(tenth["rows"], of=max(t["rows"] for t in tenths)),
-            Cell(write_percent(tenth["confidence"]), value=tenth["confidence"]),
-            Cell(write_percent(tenth["accuracy"]), value=tenth["accuracy"]),
+            Cell.of_count(tenth["rows"], of=most),
+            Cell(show_percent(tenth["confidence"]), value=tenth["confidence"]),
+            Cell(show_percent(tenth["accuracy"]), value=tenth["accuracy"]),
         ]
         for tenth in tenths
     ]
-    columns = [
-        Column("confidence"),
-        Column("rows", is_number=True, has_bars=True),
-        Column("mean confidence", is_number=True),
-        Column("predicted rightly", is_number=True),
-    ]
-    said = ", ".join(
-        f"{write_percent(t['accuracy'])} right at {write_percent(t['confidence'])}" for t in tenths
-    )
+    means = Column.of_numbers("mean confidence", "predicted rightly")
+    points = [f"{right.text} right at {mean.text}" for *_, mean, right in rows]
     figure = Figure(
-        _draw_calibration(tenths),
+        _draw_calibration(tenths, most),
         "Share predicted rightly by confidence; the dashed line is where they agree",
-        f"Calibration: {said}.",
+        f"Calibration: {', '.join(points)}.",
     )
-    parts: list[Part] = [figure, Table("In numbers", columns, rows)]
+    table = Table("In numbers", [Column("confidence"), Column.of_bars("rows"), *means], rows)
     lead = "Where the points lie under the line, the probabilities promise too much."
-    return [Section("calibration", "Calibration", parts, lead)]
+    return [Section("calibration", "Calibration", [figure, table], lead)]
 
 
-def _draw_calibration(tenths: list[Mapping[str, Any]]) -> str:
-    most = max(tenth["rows"] for tenth in tenths)
-
+def _draw_calibration(tenths: list[Facts], most: int) -> str:
     def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=DASHES)
         confidence = [tenth["confidence"] for tenth in tenths]
         accuracy = [tenth["accuracy"] for tenth in tenths]
         axes.plot(confidence, accuracy, color=BLUE, linewidth=1.6)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from matscore.model import Model
-from matscore.names import show
 from matscore.pages.classify import MOST_WEIGHTS, show_weights
-from matscore.pages.parts import (
-    Cell,
-    Column,
-    Notes,
-    Part,
-    Section,
-    Table,
-    number_cell,
-    text_cell,
-)
+from matscore.pages.evaluate import show_measures
+from matscore.pages.page import Cell, Column, Notes, Section, Table, show_line
 
 if TYPE_CHECKING:
     from matscore.numerics.learn import Learned
+    from matscore.pages.report import Run
 
 _MEASURES = {
     "alpha": "penalty on the weights; 0 for none",
@@ -31,53 +23,35 @@ _MEASURES = {
 }
 
 
-def show_fit(found: Mapping[str, Any], learned: Learned, warnings: Sequence[str]) -> list[Section]:
-    """Return the sections about weights that were learned.
-
-    Parameters
-    ----------
-    found : dict
-        ``fit`` of the JSON report.
-    learned : Learned
-        The weights.
-    warnings : sequence of str
-        What a person should know before they are used.
-
-    Returns
-    -------
-    list of Section
-        How well they fit, and the weights.
-    """
-    measures = [[Cell("method"), text_cell(learned.method), Cell("")]]
-    measures += [
-        [Cell(name.replace("_", " ")), number_cell(found[name]), Cell(words)]
-        for name, words in _MEASURES.items()
-        if found.get(name) is not None
-    ]
-    columns = [Column("measure"), Column("value", is_number=True), Column("meaning")]
-    parts: list[Part] = [Table("All in all", columns, measures)]
-    if found.get("r2"):
-        parts.append(_show_targets(found["r2"]))
-    if warnings:
-        parts.insert(0, Notes([show(text[:500]) for text in warnings]))
+def show_results(run: Run) -> list[Section]:
+    """Return how well the weights fit, and the weights."""
+    facts: Mapping[str, Any] = run.facts["fit"]
+    learned: Learned = run.summary.learned
+    warnings = [show_line(text) for text in run.summary.warnings]
+    parts: list[Notes | Table] = [Notes(warnings)] if warnings else []
+    parts.append(show_measures(_MEASURES, facts, (Cell("method"), Cell.of_text(learned.method))))
+    if facts.get("r2"):
+        parts.append(_show_targets(facts["r2"]))
     lead = "Measured on the rows that it learned from: on others it will be less."
     model = Model(learned.weights, learned.intercept, learned.targets)
     return [
         Section("quality", "How well it fits", parts, lead),
-        *show_weights(model, learned.features),
+        show_weights(model, learned.features),
     ]
+
+
+def show_sources(_run: Run) -> list[Section]:
+    """Return nothing: the weights are the result."""
+    return []
 
 
 def _show_targets(r2: Mapping[str, float | None]) -> Table:
-    rows = [
-        [
-            text_cell(name),
-            Cell("–")
-            if share is None
-            else Cell(f"{share:.4f}", value=share, bar=min(max(share, 0.0), 1.0)),
-        ]
-        for name, share in list(r2.items())[:MOST_WEIGHTS]
-    ]
-    columns = [Column("target"), Column("R²", is_number=True, has_bars=True)]
+    def fill(share: float | None) -> Cell:
+        if share is None:
+            return Cell("–")
+        return Cell(f"{share:.4f}", value=share, bar=min(max(share, 0.0), 1.0))
+
+    rows = [[Cell.of_text(name), fill(share)] for name, share in list(r2.items())[:MOST_WEIGHTS]]
+    columns = [Column("target"), Column.of_bars("R²")]
     note = "R² is the share of a target's variance that the weights explain."
     return Table("Target by target", columns, rows, note)

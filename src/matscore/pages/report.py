@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal
 
-from matscore.names import show
 from matscore.numerics.statistics import Reasons
-from matscore.pages.parts import (
-    BARS,
+from matscore.pages import classify, evaluate, fit, recommend
+from matscore.pages.page import (
     Cell,
     Column,
     Figure,
@@ -19,73 +19,66 @@ from matscore.pages.parts import (
     Section,
     Table,
     Tile,
-    column,
-    count_cell,
-    number_cell,
-    percent_cell,
-    text_cell,
-    write_size,
+    render_page,
+    show_line,
 )
-from matscore.pages.render import render_page
 from matscore.pages.shapes import Shapes, draw_shapes
+from matscore.show.text import show_bytes
 
 Facts = Mapping[str, Any]
+# What the report of a command has and those after it have not; ``explain`` has no page of its own.
+_PAGES: dict[str, ModuleType] = {
+    "evaluation": evaluate,
+    "fit": fit,
+    "recommendations": recommend,
+    "rows_a_category": classify,
+}
+_TITLES = {
+    "classify": "Scores of",
+    "recommend": "Recommendations for",
+    "explain": "Explanation of",
+    "evaluate": "Evaluation on",
+    "fit": "Weights learned from",
+}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a page is made of.
+    """What a page is made of."""
 
-    Attributes
-    ----------
-    facts : dict
-        The JSON report of the run.
-    summary : Summary, FitSummary or None
-        What was done; None for a run that failed.
-    reasons : Reasons
-        The rows set aside.
-    """
+    facts: Facts  # the JSON report of the run
+    summary: Any  # a Summary or FitSummary; None for a run that failed
+    reasons: Reasons  # the rows set aside
 
-    facts: Facts
-    summary: Any
-    reasons: Reasons
+    @property
+    def command(self) -> str:
+        """The command's name."""
+        return next(iter(self.facts["command"]), "")
 
 
 def render_report(run: Run) -> str:
-    """Return the page of a run, also of one that failed.
-
-    Parameters
-    ----------
-    run : Run
-        What is known of it.
-
-    Returns
-    -------
-    str
-        One HTML file.
-    """
-    facts = run.facts
-    sections = [
-        *_line_up(run),
-        *_show_results(run),
-        *_show_rejects(run),
-        *_show_sources(run),
-        _show_inputs(facts),
-    ]
-    rows, held = name_inputs(facts)
-    ended = "done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}"
-    return render_page(
-        Page(
-            title=_safe(f"{_title_of(facts)} {rows}"),
-            subtitle=_safe(f"by {held} · {_say_time(facts)}" if held else _say_time(facts)),
-            status=ended,
-            is_good=facts["exit"] == 0,
-            alert=_safe(facts["error"] or ""),
-            tiles=_count_tiles(run),
-            sections=sections,
-            foot=f"matscore {facts['version']}",
-        )
-    )
+    """Return the page of a run, also of one that failed."""
+    facts, results, sources = run.facts, [], []
+    # Of a run that failed the report names the counts, but there is nothing to show.
+    command = next((page for name, page in _PAGES.items() if name in facts), None)
+    if command is not None and run.summary is not None:
+        results, sources = command.show_results(run), command.show_sources(run)
+    rows, model = name_inputs(facts)
+    started = facts["started"][:16].replace("T", " ")
+    time = f"{started} UTC · {facts['seconds']:.3g} s"
+    page = Page(
+        title=show_line(f"{_TITLES.get(run.command, 'Report on')} {rows}"),
+        subtitle=show_line(f"by {model} · {time}" if model else time),
+        status="done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}",
+        is_good=facts["exit"] == 0,
+        alert=show_line(facts["error"] or ""),
+        tiles=_count_tiles(run),
+        sections=[
+            *_line_up(run), *results, *_show_rejects(run), *sources, _show_inputs(facts),
+        ],
+        foot=f"matscore {facts['version']}",
+    )  # fmt: skip
+    return render_page(page)
 
 
 def name_inputs(facts: Facts) -> tuple[str, str]:
@@ -95,29 +88,9 @@ def name_inputs(facts: Facts) -> tuple[str, str]:
         for one in facts["inputs"]
     ]
     rows = [name for name, role in names if role in ("features", "users")]
-    held = [name for name, role in names if role in ("weights", "items")]
+    model = [name for name, role in names if role in ("weights", "items")]
     more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-    return rows[0] + more, held[0] if held else ""
-
-
-def _safe(text: str) -> str:
-    return show(text[:500])
-
-
-def _title_of(facts: Facts) -> str:
-    command = next(iter(facts["command"]), "")
-    return {
-        "classify": "Scores of",
-        "recommend": "Recommendations for",
-        "explain": "Explanation of",
-        "evaluate": "Evaluation on",
-        "fit": "Weights learned from",
-    }.get(command, "Report on")
-
-
-def _say_time(facts: Facts) -> str:
-    started = facts["started"][:16].replace("T", " ")
-    return f"{started} UTC · {facts['seconds']:.3g} s"
+    return rows[0] + more, model[0] if model else ""
 
 
 def _count_tiles(run: Run) -> list[Tile]:
@@ -133,17 +106,17 @@ def _count_tiles(run: Run) -> list[Tile]:
     ]
     counts = {
         "rows_tied": ("tie", "ties"),
-        "rows_without_prediction": ("without prediction", "without prediction"),
-        "rows_without_items": ("without items", "without items"),
-        "rows_missing": ("with missing values", "with missing values"),
+        "rows_without_prediction": ("without prediction",) * 2,
+        "rows_without_items": ("without items",) * 2,
+        "rows_missing": ("with missing values",) * 2,
     }
     if evaluation := facts.get("evaluation"):
         share = evaluation["accuracy"]
         tiles.insert(0, Tile("–" if share is None else f"{share:.1%}", "accuracy"))
     for name, (one, many) in counts.items():
         if name in facts and (facts[name] or name == "rows_tied"):
-            tone = "warn" if facts[name] else ""
-            tiles.append(Tile(f"{facts[name]:,}", one if facts[name] == 1 else many, tone))  # type: ignore[arg-type]
+            tone: Literal["warn", ""] = "warn" if facts[name] else ""
+            tiles.append(Tile(f"{facts[name]:,}", one if facts[name] == 1 else many, tone))
     return tiles
 
 
@@ -152,27 +125,16 @@ def _line_up(run: Run) -> list[Section]:
     facts, shapes = run.facts, run.facts["shapes"]
     if not shapes:
         return []
+    # Of a run that failed the last plan is the one that does not fit.
     plan = (facts["plans"] or [None])[0 if facts["exit"] == 0 else -1]
     fits = plan is None or plan["verdict"] == "fits"
     (n_rows, n_features), (n_weights, n_categories) = shapes["features"], shapes["weights"]
-    if fits:
-        n_features = n_weights
-    features, weights = name_inputs(facts)
-    picture = draw_shapes(
-        Shapes(
-            n_rows,
-            n_features,
-            n_weights,
-            n_categories,
-            features,
-            weights,
-            fits,
-            is_recommend=next(iter(facts["command"]), "") == "recommend",
-        )
-    )
+    sizes = n_rows, n_weights if fits else n_features, n_weights, n_categories
+    is_recommend = run.command == "recommend"
+    picture = draw_shapes(Shapes(*sizes, *name_inputs(facts), fits, is_recommend))
     parts: list[Figure | Table | Notes] = [picture]
     if plan is not None:
-        command = "" if fits else _safe(plan["command"])
+        command = "" if fits else show_line(plan["command"])
         parts.append(Notes(_say_plan(plan), command, "This works:"))
     return [Section("shapes", "How the two line up", [Pair(parts)])]
 
@@ -185,41 +147,7 @@ def _say_plan(plan: Facts) -> list[str]:
     for missing in plan["missing"][:5]:
         close = f"; did you mean {' or '.join(missing['close'])}?" if missing["close"] else ""
         notes.append(f"missing: {missing['name']}{close}")
-    return [_safe(note) for note in (*notes, *plan["facts"])]
-
-
-def _show_results(run: Run) -> list[Section]:
-    """Return the sections of the command's own: what came of the rows."""
-    from matscore.pages.classify import show_scores
-    from matscore.pages.evaluate import show_evaluation
-    from matscore.pages.fit import show_fit
-    from matscore.pages.recommend import show_ranks
-
-    facts, summary = run.facts, run.summary
-    if summary is None:
-        return []
-    if "evaluation" in facts:
-        return show_evaluation(facts["evaluation"])
-    if "rows_a_category" in facts:
-        return show_scores(summary)
-    if "recommendations" in facts:
-        return show_ranks(summary)
-    return show_fit(facts["fit"], summary.learned, summary.warnings) if "fit" in facts else []
-
-
-def _show_sources(run: Run) -> list[Section]:
-    """Return the sections of the command's own: what the rows and the model are like."""
-    from matscore.pages.classify import show_sources_of_scores, show_weights
-    from matscore.pages.recommend import show_users
-
-    summary = run.summary
-    if summary is None:
-        return []
-    if "evaluation" in run.facts:
-        return show_weights(summary.works[0].model, summary.plans[0].feature_names)
-    if "rows_a_category" in run.facts:
-        return show_sources_of_scores(summary)
-    return show_users(summary) if "recommendations" in run.facts else []
+    return [show_line(note) for note in (*notes, *plan["facts"])]
 
 
 def _show_rejects(run: Run) -> list[Section]:
@@ -228,89 +156,51 @@ def _show_rejects(run: Run) -> list[Section]:
     if not n_all:
         return []
     most = max([*reasons.counts.values(), reasons.n_other])
-    rows = [
-        [
-            text_cell(reason.what),
-            text_cell("" if reason.name is None else reason.name),
-            count_cell(n, of=most),
-            percent_cell(n, n_all),
-            text_cell(reason.hint),
-        ]
+    counts = [
+        (reason.what, reason.name or "", reason.hint, n)
         for reason, n in sorted(reasons.counts.items(), key=lambda item: -item[1])
     ]
     if reasons.n_other:
-        other = reasons.n_other
-        rows.append(
-            [Cell("other reasons"), Cell(""), count_cell(other, of=most),
-             percent_cell(other, n_all), Cell("")]
-        )  # fmt: skip
-    by_reason = Table(
-        "Rejected rows by reason",
-        [
-            Column("what is wrong"),
-            Column("column"),
-            BARS,
-            Column("share", is_number=True),
-            Column("what to do"),
-        ],
-        rows,
-    )
-    examples = [
-        [
-            text_cell(f"{one.path}:{one.line}"),
-            text_cell(one.name if one.name is not None else one.column or ""),
-            text_cell(one.error),
-            text_cell(one.text),
-        ]
-        for one in reasons.examples
-    ]
+        counts.append(("other reasons", "", "", reasons.n_other))
+    rows = []
+    for what, name, hint, n in counts:
+        share = Cell.of_count(n, of=most), Cell.of_share(n, n_all)
+        rows.append([*Cell.of_texts(what, name), *share, *Cell.of_texts(hint)])
+    wrong, column, todo = Column("what is wrong"), Column("column"), Column("what to do")
+    columns = [wrong, column, Column.of_bars("rows"), *Column.of_numbers("share"), todo]
+    by_reason = Table("Rejected rows by reason", columns, rows)
+    examples = []
+    for one in reasons.examples:
+        cell = one.name if one.name is not None else one.column or ""
+        examples.append(Cell.of_texts(f"{one.path}:{one.line}", cell, one.error, one.text))
     place = run.facts["rejects"]
     shown = len(examples)
-    where = f"all are in {_safe(place)}" if place and run.facts["exit"] == 0 else ""
+    where = f"all are in {show_line(place)}" if place and run.facts["exit"] == 0 else ""
     note = f"the first {shown:,} of {n_all:,}; {where}" if n_all > shown else where
-    each = Table(
-        "Rejected rows",
-        [Column("place"), Column("column"), Column("what is wrong"), Column("text")],
-        examples,
-        note.removesuffix("; "),
-    )
+    columns = [Column("place"), column, wrong, Column("text")]
+    each = Table("Rejected rows", columns, examples, note.removesuffix("; "))
     lead = f"{n_all:,} {'row was' if n_all == 1 else 'rows were'} set aside and not scored."
     return [Section("rejects", "Rejected rows", [by_reason, each], lead)]
 
 
 def _show_inputs(facts: Facts) -> Section:
     """List the files of the run and the command that made it."""
-    rows = [
-        [
-            text_cell("standard input" if one["path"] == "-" else one["path"]),
-            text_cell(one["role"]),
-            number_cell(None) if one["size"] is None else Cell(
-                write_size(one["size"]), value=float(one["size"])
-            ),
-            text_cell((one["mtime"] or "")[:16].replace("T", " ")),
-            text_cell(one["sha256"] or ""),
-        ]
-        for one in facts["inputs"]
-    ]  # fmt: skip
-    files = Table(
-        "Files read",
-        [
-            column("file"),
-            column("role"),
-            column("size", is_number=True),
-            column("changed (UTC)"),
-            column("SHA-256"),
-        ],
-        rows,
-    )
+    rows = []
+    for one in facts["inputs"]:
+        path, size = "standard input" if one["path"] == "-" else one["path"], Cell("")
+        if one["size"] is not None:
+            size = Cell(show_bytes(one["size"]), value=float(one["size"]))
+        changed = (one["mtime"] or "")[:16].replace("T", " ")
+        last = Cell.of_texts(changed, one["sha256"] or "")
+        rows.append([*Cell.of_texts(path, one["role"]), size, *last])
+    headings = Column("file"), Column("role"), *Column.of_numbers("size")
+    columns = [*headings, Column("changed (UTC)"), Column("SHA-256")]
+    files = Table("Files read", columns, rows)
     written = [
-        f"{what} in {facts[key]}"
-        for key, what in (("output", "the output"), ("rejects", "rejected rows"))
+        f"{content} in {facts[key]}"
+        for key, content in (("output", "the output"), ("rejects", "rejected rows"))
         if facts[key]
     ]
-    command = " ".join(["matscore", *facts["command"]])
-    return Section(
-        "inputs",
-        "Inputs",
-        [files, Notes([_safe(text) for text in written], _safe(command), "The command:")],
-    )
+    command = show_line(" ".join(["matscore", *facts["command"]]))
+    notes = Notes([show_line(text) for text in written], command, "The command:")
+    return Section("inputs", "Inputs", [files, notes])

@@ -10,17 +10,8 @@ import numpy as np
 
 from matscore.frame import Frame, find_absent, join_frames
 from matscore.names import show
-from matscore.pages.parts import (
-    Cell,
-    Page,
-    Section,
-    Table,
-    column,
-    heat_cells,
-    number_cell,
-    text_cell,
-)
-from matscore.pages.render import render_page
+from matscore.pages.page import Cell, Column, Page, Section, Table, heat_cells, render_page
+from matscore.show.text import plural
 
 if TYPE_CHECKING:
     from matscore.run.summary import Summary
@@ -29,41 +20,23 @@ if TYPE_CHECKING:
 
 
 def render_table(summary: Summary[Any], version: str) -> str:
-    """Return the first rows of an output as a page with a single table.
-
-    Parameters
-    ----------
-    summary : Summary
-        Of a run whose format is ``html``.
-    version : str
-        The program's.
-
-    Returns
-    -------
-    str
-        One HTML file.
-    """
+    """Return the first rows of an output as a page with a single table."""
     spec = summary.output
     if spec is None:
         raise ValueError("the run has no output")
     frames, n_shown = _take_rows(summary.previews, spec.max_rows)
     frame = join_frames(frames, spec.kinds)
     marks = [preview.marks for preview in summary.previews if preview.marks is not None]
-    found = np.hstack(marks)[:, : frame.height] if marks else None
-    table = _make_table(spec, frame, found, summary.n_rows - n_shown)
+    shown = np.hstack(marks)[:, : frame.height] if marks else None
+    table = _make_table(spec, frame, shown, summary.n_rows - n_shown)
     plan = summary.plans[0]
-    return render_page(
-        Page(
-            title=show(f"{plan.features.path[:200]} by {plan.weights.path[:200]}"),
-            subtitle=f"{summary.n_rows:,} {'row' if summary.n_rows == 1 else 'rows'}",
-            status="",
-            is_good=True,
-            alert="",
-            tiles=[],
-            sections=[Section("table", "", [table])],
-            foot=f"matscore {version}",
-        )
+    page = Page(
+        title=show(f"{plan.features.path[:200]} by {plan.weights.path[:200]}"),
+        subtitle=plural(summary.n_rows, "row"),
+        sections=[Section("table", "", [table])],
+        foot=f"matscore {version}",
     )
+    return render_page(page)
 
 
 def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[Frame], int]:
@@ -77,30 +50,29 @@ def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[Frame], i
 
 
 def _make_table(spec: OutputSpec, frame: Frame, marks: np.ndarray | None, more: int) -> Table:
-    shaded: Sequence[Sequence[str]] = getattr(spec.columns, "shaded", ())
+    shaded: list[Sequence[str]] = [*filter(None, getattr(spec.columns, "shaded", ()))]
     cells: dict[str, list[Cell]] = {}
-    for names in filter(None, shaded):
+    for names in shaded:
         by_row = heat_cells(frame.numbers(names), spec.precision)
         for i, name in enumerate(names):
-            nothing = find_absent(frame[name]).tolist()
+            absent = find_absent(frame[name]).tolist()
             cells[name] = [
-                Cell("") if is_none else row[i]
-                for row, is_none in zip(by_row, nothing, strict=True)
+                Cell("") if nothing else row[i] for row, nothing in zip(by_row, absent, strict=True)
             ]
-    first = next(filter(None, shaded), ())
-    if marks is not None and len(first) == len(marks):
-        for name, marked in zip(first, marks, strict=True):
+    # Marks are of the scores, or of the probabilities where there are no scores.
+    if marks is not None and shaded and len(shaded[0]) == len(marks):
+        for name, marked in zip(shaded[0], marks, strict=True):
             cells[name] = _mark(cells[name], marked, marks)
     columns = []
     for i, (name, kind) in enumerate(spec.kinds.items()):
         is_number = kind != "text" and i > 0
-        columns.append(column(name, is_number=is_number))
+        columns.append(Column.of_name(name, is_number=is_number))
         if name not in cells:
-            make = number_cell if is_number else text_cell
+            make = Cell.of_number if is_number else Cell.of_text
             cells[name] = [Cell("") if v is None else make(v) for v in frame.values(name)]
-    note = f"and {more:,} more {'row' if more == 1 else 'rows'}" if more > 0 else ""
+    note = f"and {plural(more, 'more row')}" if more > 0 else ""
     rows = list(zip(*(cells[name] for name in spec.kinds), strict=True))
-    return Table("Scores", columns, rows, note, is_heat=bool(first) and frame.height > 0)
+    return Table("Scores", columns, rows, note, is_heat=bool(shaded) and frame.height > 0)
 
 
 def _mark(cells: list[Cell], marked: np.ndarray, marks: np.ndarray) -> list[Cell]:

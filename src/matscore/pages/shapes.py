@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from html import escape
 
 from matscore.names import show
-from matscore.pages.parts import Figure, cut
+from matscore.pages.page import Figure
+from matscore.show.text import show_size
 
 _GAP, _LEFT, _TOP = 46, 20, 30
 _LONGEST_PATH = 34
@@ -21,34 +22,16 @@ _LONGEST_PATH = 34
 
 @dataclass(frozen=True)
 class Shapes:
-    """Three matrices by size.
+    """Three matrices by size."""
 
-    Attributes
-    ----------
-    n_rows : int or None
-        Rows of the features; None where they were not counted.
-    n_features : int
-        Columns of the features.
-    n_weights : int
-        Rows of the weights.
-    n_categories : int
-        Columns of the weights.
-    features, weights : str
-        Where they come from.
-    fits : bool
-        Whether there is a product.
-    is_recommend : bool
-        Whether these are users and items, of which the items are transposed.
-    """
-
-    n_rows: int | None
-    n_features: int
-    n_weights: int
-    n_categories: int
-    features: str
+    n_rows: int | None  # of the features; None where they were not counted
+    n_features: int  # columns of the features
+    n_weights: int  # rows of the weights
+    n_categories: int  # columns of the weights
+    features: str  # where they come from
     weights: str
-    fits: bool
-    is_recommend: bool = False
+    fits: bool  # whether there is a product
+    is_recommend: bool = False  # whether these are users and items, transposed
 
     @property
     def names(self) -> tuple[str, str]:
@@ -61,21 +44,23 @@ def draw_shapes(shapes: Shapes) -> Figure:
     rows = _length(shapes.n_rows or 0)
     across, down = _length(shapes.n_features), _length(shapes.n_weights)
     wide = _length(shapes.n_categories)
-    longest = _size(shapes.n_rows, max(shapes.n_features, shapes.n_categories))
+    longest = show_size(shapes.n_rows, max(shapes.n_features, shapes.n_categories))
     across, wide = (max(side, 9.5 * len(longest) + 14) for side in (across, wide))
-    if shapes.fits:
+    if shapes.fits:  # the two inner sides are seen to be as long as each other
         down = across
     x, y = _LEFT + across + _GAP, _TOP + down + _GAP  # the corner of the scores
     parts = [
-        _box(_LEFT, y, across, rows, "", _size(shapes.n_rows, shapes.n_features)),
-        _box(x, _TOP, wide, down, "", _size(shapes.n_weights, shapes.n_categories)),
+        _box(_LEFT, y, across, rows, "", show_size(shapes.n_rows, shapes.n_features)),
+        _box(x, _TOP, wide, down, "", show_size(shapes.n_weights, shapes.n_categories)),
         f'<line class="inner" x1="{_LEFT}" y1="{y}" x2="{_LEFT + across}" y2="{y}"/>',
         f'<line class="inner" x1="{x}" y1="{_TOP}" x2="{x}" y2="{_TOP + down}"/>',
         f'<path class="join" d="M{_LEFT + across / 2} {y} '
         f'Q{_LEFT + across / 2} {_TOP + down / 2} {x} {_TOP + down / 2}"/>',
     ]
     if shapes.fits:
-        parts.append(_box(x, y, wide, rows, "result", _size(shapes.n_rows, shapes.n_categories)))
+        parts.append(
+            _box(x, y, wide, rows, "result", show_size(shapes.n_rows, shapes.n_categories))
+        )
     parts += _label(shapes, x, y, wide, rows)
     width, height = x + wide + (250 if shapes.fits else 300), y + rows + 50
     kind = "fit" if shapes.fits else "misfit"
@@ -88,13 +73,7 @@ def draw_shapes(shapes: Shapes) -> Figure:
 
 
 def describe_shapes(shapes: Shapes) -> str:
-    """Say in words what the picture shows.
-
-    Examples
-    --------
-    >>> describe_shapes(Shapes(3, 2, 2, 4, "f.csv", "w.csv", fits=True))
-    'features of 3 by 2 times weights of 2 by 4 give scores of 3 by 4'
-    """
+    """Say in words what the picture shows."""
     rows = "unknown" if shapes.n_rows is None else f"{shapes.n_rows:,}"
     left, top = shapes.names
     features = f"{left} of {rows} by {shapes.n_features:,}"
@@ -112,16 +91,14 @@ def _label(shapes: Shapes, x: float, y: float, wide: float, rows: float) -> list
     if not shapes.fits:
         same = f"{shapes.n_features:,} against {shapes.n_weights:,}: not the same features"
     side = x + wide + 14
-    made = "scores" if shapes.fits else ""
     count = "?" if shapes.n_rows is None else f"{shapes.n_rows:,}"
+    result = f"{count} {n_rows} by {shapes.n_categories:,} {n_out}"
     return [
         _text(side, _TOP + 16, top, "size"),
         _text(side, _TOP + 35, _name(shapes.weights), "faint"),
         _text(side, _TOP + 53, same, "fits"),
-        _text(side, y + 16, made, "size"),
-        _text(side, y + 35, f"{count} {n_rows} by {shapes.n_categories:,} {n_out}", "faint")
-        if made
-        else "",
+        _text(side, y + 16, "scores" if shapes.fits else "", "size"),
+        _text(side, y + 35, result, "faint") if shapes.fits else "",
         _text(_LEFT, y + rows + 17, left, "size"),
         _text(_LEFT, y + rows + 36, _name(shapes.features), "faint"),
     ]
@@ -129,16 +106,13 @@ def _label(shapes: Shapes, x: float, y: float, wide: float, rows: float) -> list
 
 def _length(n: int) -> float:
     """Return the length of a side: it grows with the number, slowly."""
+    # A picture to scale would show one row beside a million as nothing.
     return round(min(64 + 26 * math.log10(max(n, 1)), 190), 1)
 
 
-def _size(n_rows: int | None, n_columns: int) -> str:
-    return f"{'?' if n_rows is None else format(n_rows, ',')} × {n_columns:,}"
-
-
 def _name(path: str) -> str:
-    shown = show(path)
-    return shown if len(shown) <= _LONGEST_PATH else f"…{cut(shown[-_LONGEST_PATH:])[0]}"
+    shown = show(path)  # its end tells files apart
+    return shown if len(shown) <= _LONGEST_PATH else f"…{shown[-_LONGEST_PATH:]}"
 
 
 def _box(x: float, y: float, width: float, height: float, kind: str, size: str) -> str:

@@ -6,22 +6,18 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from matscore.cli import options as o
-from matscore.cli.streams import Streams, render_text
-from matscore.errors import QualityError, UsageError
-from matscore.show.columns import DIM, HEAD, Column, count_cells, render_columns
-from matscore.show.heat import Heat, has_many_colors
-from matscore.show.text import Signs, format_numbers, plural, signs_for
-from matscore.write.formats import escape_markdown, find_format
-from matscore.write.whole import open_output
+from matscore.colors import Heat
+from matscore.kernel import Floats
+from matscore.show.table import Column, Table
+from matscore.show.text import DIM, HEAD, Signs, format_numbers, list_counts, plural, print_lines
+from matscore.write.formats import escape_markdown
 
 if TYPE_CHECKING:
     from matscore.commands.evaluate import EvaluateTally
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
     from matscore.run.summary import Summary
 
 TextFormat = Literal["table", "csv", "json", "markdown"]
-_FORMATS: tuple[TextFormat, ...] = ("table", "csv", "json", "markdown")
+TEXT_FORMATS: tuple[TextFormat, ...] = ("table", "csv", "json", "markdown")
 _MOST_RANKS = 5
 _MOST_CONFUSIONS = 10
 _OVERALL = (
@@ -38,78 +34,10 @@ _OVERALL = (
 )  # fmt: skip
 
 
-def choose_text_format(
-    streams: Streams, asked: o.EvaluateFormat | None, output: str | None
-) -> TextFormat:
-    """Return the format that is asked for, named by the output, or fit for the stream.
-
-    Raises
-    ------
-    UsageError
-        The output's ending is that of a format that measures are not written in.
-    """
-    if asked is not None:
-        return asked.value
-    if output is None:
-        return "table" if streams.out_is_terminal else "csv"
-    found = find_format(output)
-    for form in _FORMATS:
-        if form == found:
-            return form
-    raise UsageError(f"measures are not written as {found}", "name a .csv, .json, .md or .txt file")
-
-
-def write_metrics(
-    streams: Streams,
-    run: Callable[[], Summary[EvaluateTally]],
-    form: TextFormat,
-    output: str | None,
-    inputs: Sequence[str],
-) -> Summary[EvaluateTally]:
-    """Measure, and write what was measured; a table on standard output is left to the caller."""
-    if output is None:
-        summary = run()
-        if form != "table":
-            streams.out.write(encode_metrics(summary.tally.metrics, form).encode())
-            streams.out.finish()
-        return summary
-    with open_output(output, inputs=inputs) as out:
-        summary = run()
-        if form == "table":
-            text = render_text(partial(render_metrics, summary), None, "never")
-        else:
-            text = encode_metrics(summary.tally.metrics, form)
-        out.write(text.encode())
-    return summary
-
-
-def refuse_low_accuracy(summary: Summary[EvaluateTally], least: float | None) -> None:
-    """Refuse a model that is less accurate than asked for; without rows none is accurate.
-
-    Raises
-    ------
-    QualityError
-        It is.
-    """
-    accuracy = summary.tally.metrics.accuracy
-    if least is not None and not accuracy >= least:
-        raise QualityError(f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)")
-
-
 def encode_metrics(metrics: Metrics, form: TextFormat) -> str:
-    """Write measures for a program, in full precision.
+    """Write measures for a program, in full precision; those that are undefined are empty.
 
-    Parameters
-    ----------
-    metrics : Metrics
-        What was measured.
-    form : {"csv", "json", "markdown"}
-        CSV has one measure a line.
-
-    Returns
-    -------
-    str
-        Undefined measures are empty; null in JSON.
+    CSV has one measure a line; JSON has null for what is undefined.
     """
     if form == "json":
         return json.dumps(metrics.facts(), indent=2, ensure_ascii=False) + "\n"
@@ -164,99 +92,84 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def render_metrics(summary: Summary[EvaluateTally], console: Console) -> None:
-    """Print measures as tables.
-
-    Parameters
-    ----------
-    summary : Summary
-        Of a run of ``evaluate``.
-    console : Console
-        Where to print; its width and encoding decide what is shown.
-    """
-    metrics, signs = summary.tally.metrics, signs_for(console)
-    heat = Heat(signs, has_many_colors(console))
-    parts = [
-        _say_overall(metrics, summary, signs),
-        list(render_columns(_list_categories(metrics, signs), console.width, signs)),
-        _show_confusion(metrics, heat, console.width),
+    """Print the measures of a run of ``evaluate`` as tables."""
+    metrics, signs = summary.tally.metrics, Signs.of(console)
+    categories = _list_categories(metrics, signs).render(console.width)
+    print_lines(console, [*_say_overall(metrics, summary, signs), Text(""), *categories])
+    for lines in (
+        _show_confusion(metrics, signs, console),
         _show_calibration(metrics, console.width, signs),
-    ]
-    for i, part in enumerate(parts):
-        if i and part:
-            console.print("")
-        for line in part:
-            console.print(line, soft_wrap=True)
+    ):
+        print_lines(console, [Text(""), *lines] if lines else [])
 
 
 def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs) -> list[Text]:
     n_right = int(metrics.confusion.diagonal().sum())
     rows = plural(metrics.n_rows, "row")
-    accuracy = f"accuracy {_short(metrics.accuracy, signs)}"
-    lines = [Text(accuracy, style=HEAD).append(f": {n_right:,} of {rows}", style="")]
-    lines.append(
-        Text(
-            f"balanced accuracy {_short(metrics.balanced_accuracy, signs)}   "
-            f"log-loss {_short(metrics.log_loss, signs)}   "
-            f"macro F1 {_short(metrics.macro_f1, signs)}"
-        )
-    )
+    accuracy = f"accuracy {_share(metrics.accuracy, signs)}"
     last = min(_MOST_RANKS, len(metrics.categories) - 1)
-    ranks = [f"top {k} {_short(metrics.top_k_accuracy[k - 1], signs)}" for k in range(2, last + 1)]
-    lines += [Text("   ".join(ranks))] if ranks else []
-    special = [plural(summary.tally.n_ties, "tie")] if summary.tally.n_ties else []
-    if metrics.n_unpredicted:
-        special.append(f"{plural(metrics.n_unpredicted, 'row')} without prediction, counted wrong")
-    if summary.n_rejected:
-        special.append(f"{plural(summary.n_rejected, 'row')} rejected")
-    return [*lines, *([Text("   ".join(special), style=DIM)] if special else [])]
+    ranks = [f"top {k} {_share(metrics.top_k_accuracy[k - 1], signs)}" for k in range(2, last + 1)]
+    special = list_counts(
+        (summary.tally.n_ties, "tie", ""),
+        (metrics.n_unpredicted, "row", " without prediction, counted wrong"),
+        (summary.n_rejected, "row", " rejected"),
+    )
+    lines = [
+        Text(accuracy, style=HEAD).append(f": {n_right:,} of {rows}", style=""),
+        Text(
+            f"balanced accuracy {_share(metrics.balanced_accuracy, signs)}   "
+            f"log-loss {_share(metrics.log_loss, signs)}   "
+            f"macro F1 {_share(metrics.macro_f1, signs)}"
+        ),
+        Text("   ".join(ranks)),
+        Text("   ".join(special), style=DIM),
+    ]
+    return [line for line in lines if line]
 
 
-def _short(value: float, signs: Signs) -> str:
+def _share(value: float, signs: Signs) -> str:
     return signs.dash if math.isnan(value) else f"{value:.4f}"
 
 
-def _list_categories(metrics: Metrics, signs: Signs) -> list[Column]:
-    names = [signs.show(name) for name in metrics.categories]
-    blank = [""] * len(names)
-    columns = [Column("category", names, blank, is_label=True)]
-    for heading, counts in (("support", metrics.support), ("predicted", metrics.predicted)):
-        texts = [f"{n:,}" for n in counts.tolist()]
-        columns.append(Column(heading, texts, blank, is_numeric=True))
-    for heading, values in (
-        ("precision", metrics.precision),
-        ("recall", metrics.recall),
-        ("F1", metrics.f1),
-    ):
-        texts = [_short(value, signs) for value in values.tolist()]
-        columns.append(Column(heading, texts, blank, is_numeric=True))
-    return columns
+def _list_categories(metrics: Metrics, signs: Signs) -> Table:
+    def shares(heading: str, values: Floats) -> Column:
+        texts = [_share(value, signs) for value in values.tolist()]
+        return Column(heading, texts, is_numeric=True)
+
+    columns = [
+        Column("category", [signs.show(name) for name in metrics.categories], is_label=True),
+        Column.of_counts("support", metrics.support.tolist()),
+        Column.of_counts("predicted", metrics.predicted.tolist()),
+        shares("precision", metrics.precision),
+        shares("recall", metrics.recall),
+        shares("F1", metrics.f1),
+    ]
+    return Table(columns, signs)
 
 
-def _show_confusion(metrics: Metrics, heat: Heat, width: int) -> list[Text]:
+def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Text]:
     """Show the matrix, shaded by the share of each row; the commonest confusions, if too wide."""
-    signs, counts = heat.signs, metrics.confusion
-    has_empty = metrics.n_unpredicted > 0
-    headings = [signs.show(name) for name in metrics.categories]
-    cells = metrics.counts.confusion if has_empty else counts
-    headings += ["none"] if has_empty else []
-    with np.errstate(invalid="ignore"):
-        shares = cells / metrics.support[:, None]
-    blank = [""] * len(counts)
+    heat = Heat.for_console(console, signs.density)
     names = [signs.show(name) for name in metrics.categories]
-    columns = [Column("truth", names, blank, is_label=True)]
+    counts = metrics.counts.confusion if metrics.n_unpredicted else metrics.confusion
+    headings = [*names, "none"] if metrics.n_unpredicted else names
+    with np.errstate(invalid="ignore"):  # a category without rows has no shares
+        shares = counts / metrics.support[:, None]
+    columns = [Column("truth", names, is_label=True)]
     for j, heading in enumerate(headings):
         shaded = [
-            heat.shade(
-                share if n else math.nan, f"{n:,}" if n else signs.dot, DIM * (n == 0), i == j
-            )
-            for i, (n, share) in enumerate(zip(cells[:, j].tolist(), shares[:, j], strict=True))
+            heat.shade(share, f"{n:,}", "", bold=i == j)
+            if n
+            else heat.shade(math.nan, signs.dot, DIM)
+            for i, (n, share) in enumerate(zip(counts[:, j].tolist(), shares[:, j], strict=True))
         ]
         texts, styles = zip(*shaded, strict=True)
         columns.append(Column(heading, texts, styles, is_numeric=True))
-    if count_cells([column.width for column in columns]) > width:
-        return _list_confusions(metrics, signs, width)
+    table = Table(columns, signs)
+    if table.count_cells() > console.width:
+        return _list_confusions(metrics, signs, console.width)
     title = "rows by truth, down, and prediction, across"
-    lines = render_columns(columns, width, signs)
+    lines = table.render(console.width)
     return [Text(title, style=DIM), *lines, Text(heat.legend(), style=DIM)]
 
 
@@ -267,27 +180,26 @@ def _list_confusions(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
     pairs = [divmod(int(at), len(wrong)) for at in order if wrong.flat[at]]
     if not pairs:
         return []
-    names, blank = metrics.categories, [""] * len(pairs)
+    names = [signs.show(name) for name in metrics.categories]
     columns = [
-        Column("truth", [signs.show(names[i]) for i, _ in pairs], blank, is_label=True),
-        Column("predicted", [signs.show(names[j]) for _, j in pairs], blank),
-        Column("rows", [f"{wrong[i, j]:,}" for i, j in pairs], blank, is_numeric=True),
+        Column("truth", [names[i] for i, _ in pairs], is_label=True),
+        Column("predicted", [names[j] for _, j in pairs]),
+        Column.of_counts("rows", [wrong[pair] for pair in pairs]),
     ]
     title = "the commonest confusions; -f csv gives all"
-    return [Text(title, style=DIM), *render_columns(columns, width, signs)]
+    return [Text(title, style=DIM), *Table(columns, signs).render(width)]
 
 
 def _show_calibration(metrics: Metrics, width: int, signs: Signs) -> list[Text]:
     tenths = [(i / 10, *tenth) for i, tenth in enumerate(metrics.calibration) if tenth[0]]
     if not tenths:
         return []
-    blank = [""] * len(tenths)
-    means, shares = ([tenth[i] for tenth in tenths] for i in (2, 3))
+    lows, counts, means, shares = (list(values) for values in zip(*tenths, strict=True))
     columns = [
-        Column("confidence", [f"{low:.1f} to {low + 0.1:.1f}" for low, *_ in tenths], blank),
-        Column("rows", [f"{n:,}" for _, n, *_ in tenths], blank, is_numeric=True),
-        Column("mean", format_numbers(means, 4), blank, is_numeric=True),
-        Column("accuracy", format_numbers(shares, 4), blank, is_numeric=True),
+        Column("confidence", [f"{low:.1f} to {low + 0.1:.1f}" for low in lows]),
+        Column.of_counts("rows", counts),
+        Column("mean", format_numbers(means, 4), is_numeric=True),
+        Column("accuracy", format_numbers(shares, 4), is_numeric=True),
     ]
     title = "calibration: the probability of the prediction, and how often it is right"
-    return [Text(title, style=DIM), *render_columns(columns, width, signs)]
+    return [Text(title, style=DIM), *Table(columns, signs).render(width)]

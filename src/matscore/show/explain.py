@@ -1,10 +1,11 @@
-"""Explanations on a terminal: the equation, bars left and right of zero, the runner-up."""
+"""How scores come about: each row's terms, with bars, and every score with a pencil."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -12,178 +13,146 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from matscore.show.text import Signs, format_numbers, pad, plural, show_product, signs_for
+from matscore.errors import UsageError
+from matscore.show.table import GAP, Column, Table, write_equation
+from matscore.show.text import DIM, GOOD, HEAD, Signs, format_numbers, pad, plural, print_lines
 from matscore.write.formats import round_to
 
 if TYPE_CHECKING:
+    from matscore.commands.classify import ScoreTally
     from matscore.commands.explain import ExplainTally
     from matscore.commands.output import ExplainedRow, ExplainPreview
+    from matscore.model import Model
+    from matscore.plan import Plan
     from matscore.run.summary import Summary
+    from matscore.run.work import Preview
 
-_GAP = 2
-_LONGEST_NAME, _LEAST_NAME = 30, 8
+MAX_TERMS, MAX_CATEGORIES = 12, 20
+_LONGEST_NAME, _LEAST_NAME, _LONGEST_HEADING = 30, 8, 20
 _WIDEST_BAR, _LEAST_BAR = 32, 6
-_UP, _DOWN, _DIM, _HEAD, _BEST = "green", "red", "dim", "bold", "bold green"
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of a row's lines; its cells are of one width."""
-
-    heading: str
-    cells: Sequence[str]
-    right: bool = True
-
-    @property
-    def width(self) -> int:
-        return max(map(cell_len, (self.heading, *self.cells)))
+_UP, _DOWN = "green", "red"
 
 
 def render_explanation(summary: Summary[ExplainTally], console: Console) -> None:
-    """Print the first rows of a run, each taken apart.
-
-    Parameters
-    ----------
-    summary : Summary
-        Of a run of ``explain`` whose format is ``table``.
-    console : Console
-        Where to print; its width and encoding decide what is shown.
-    """
-    signs, plan, output = signs_for(console), summary.plans[0], summary.output
-    n_features, n_categories = len(plan.feature_names), len(plan.categories)
-    equation = show_product(summary.n_rows, n_features, n_categories, console.width, signs)
-    console.print(Text(equation, style=_HEAD))
+    """Print the first rows of a run of ``explain``, each taken apart."""
+    signs, output = Signs.of(console), summary.output
+    console.print(Text(write_equation(summary, console.width, signs), style=HEAD))
     previews = cast("Sequence[ExplainPreview]", summary.previews)
-    found = [row for preview in previews for row in preview.rows]
-    shown = found[: output.max_rows if output else 0]
-    precision = output.precision if output else None
+    rows = [row for preview in previews for row in preview.rows]
+    shown = rows[: output.max_rows if output else 0]
     for row in shown:
         console.print("")
-        for line in _render_row(row, console.width, signs, precision):
-            console.print(line, soft_wrap=True)
+        drawn = _Row(row, console.width, signs, output.precision if output else None)
+        print_lines(console, drawn.render())
     more = summary.tally.n_explained + summary.tally.n_empty - len(shown)
     if more or not shown:
         rest = f"{signs.ellipsis} and {plural(more, 'more row')}" if shown else plural(more, "row")
-        console.print(Text(f"\n{rest}", style=_DIM))
+        console.print(Text(f"\n{rest}", style=DIM))
 
 
-def _render_row(
-    row: ExplainedRow, width: int, signs: Signs, precision: int | None
-) -> Iterator[Text]:
-    yield _render_head(row, width, signs, precision)
-    if row.category is None:
-        return
-    equation = _write_equation(row, width, signs, precision)
-    yield Text(equation, style=_DIM)
-    yield from _render_lines(row, width, signs, precision)
+@dataclass(frozen=True)
+class _Row:
+    """A row that is taken apart: its head, its equation, a line a feature."""
 
+    row: ExplainedRow
+    width: int
+    signs: Signs
+    precision: int | None
 
-def _render_head(row: ExplainedRow, width: int, signs: Signs, precision: int | None) -> Text:
-    """Name the row, its category and score, and the category that comes next."""
-    longest = max(width // 3, _LEAST_NAME)
-    label = signs.shorten(signs.show(str(row.label)), longest)
-    head = Text(label, style=_HEAD)
-    if row.category is None:
-        return head.append(f": no prediction, as a value is missing {signs.dash}", style=_DIM)
-    category = signs.shorten(signs.show(row.category), longest)
-    head.append(": ").append(f"{category} {_short(row.score, precision)[0]}", style=_BEST)
-    if row.rival is not None:
+    def render(self) -> Iterator[Text]:
+        yield self._write_head()
+        if self.row.category is not None:
+            yield Text(self._write_equation(), style=DIM)
+            yield from self._write_features()
+
+    def _write_head(self) -> Text:
+        """Name the row, its category and score, and the category that comes next."""
+        row, signs, longest = self.row, self.signs, max(self.width // 3, _LEAST_NAME)
+
+        def short(text: str) -> str:
+            return signs.shorten(signs.show(text), longest)
+
+        head = Text(short(str(row.label)), style=HEAD)
+        if row.category is None:
+            return head.append(f": no prediction, as a value is missing {signs.dash}", style=DIM)
+        score = self._number(row.score)[0]
+        head.append(": ").append(f"{short(row.category)} {score}", style=GOOD)
+        if row.rival is None:
+            return head
+        # Whether scores tie is decided elsewhere, once; here they may differ in the last digit.
         gap = 0.0 if row.tied else row.score - row.rival_score
-        rival = signs.shorten(signs.show(row.rival), longest)
-        other, margin = _short(row.rival_score, precision)[0], _short(abs(gap), precision)[0]
+        if not gap:
+            return head.append(f", a tie with {short(row.rival)}")
+        other, margin = self._number(row.rival_score)[0], self._number(abs(gap))[0]
         place = "before" if gap > 0 else "behind"
-        head.append(f", {place} {rival} {other} by {margin}" if gap else f", a tie with {rival}")
-    return head
+        return head.append(f", {place} {short(row.rival)} {other} by {margin}")
 
+    def _write_equation(self) -> str:
+        """Write value × weight + … = score, as many terms as find room."""
+        row, signs = self.row, self.signs
+        total = row.score - row.rival_score if not row.differences and row.rival else row.score
+        score, exact = self._number(total)
+        terms: list[str] = []
+        for line in zip(row.entries, row.values, row.weights, row.contributions, strict=True):
+            term, is_exact = self._write_term(*line)
+            more = f" + {signs.ellipsis}" if len(terms) + 1 < len(row.names) else ""
+            if terms and cell_len(f"{' + '.join([*terms, term])}{more} = {score}") > self.width:
+                terms.append(signs.ellipsis)
+                break
+            terms.append(term)
+            exact = exact and is_exact
+        return f"{' + '.join(terms)} {'=' if exact else signs.about} {score}"
 
-def _write_equation(row: ExplainedRow, width: int, signs: Signs, precision: int | None) -> str:
-    """Write value × weight + … = score, as many terms as find room."""
-    total = row.score - row.rival_score if not row.differences and row.rival else row.score
-    score, exact = _short(total, precision)
-    terms: list[str] = []
-    lines = zip(row.entries, row.values, row.weights, row.contributions, strict=True)
-    for entry, value, weight, part in lines:
-        term, is_exact = _write_term(entry, value, weight, part, signs, precision)
-        more = f" + {signs.ellipsis}" if len(terms) + 1 < len(row.names) else ""
-        if terms and cell_len(" + ".join([*terms, term]) + more + f" = {score}") > width:
-            terms.append(signs.ellipsis)
-            break
-        terms.append(term)
-        exact = exact and is_exact
-    about = "≈" if signs.encoding == "utf-8" else "~"
-    return f"{' + '.join(terms)} {'=' if exact else about} {score}"
+    def _write_term(self, entry: int, value: float, weight: float, part: float) -> tuple[str, bool]:
+        if entry < 0:  # no product: the intercept, or the sum of others
+            text, exact = self._number(part)
+            return (f"({text})" if part < 0 else text), exact
+        (left, is_left), (right, is_right) = self._number(value), self._number(weight)
+        left, right = (f"({text})" if text[0] == "-" else text for text in (left, right))
+        return f"{left} {self.signs.times} {right}", is_left and is_right
 
+    def _number(self, value: float) -> tuple[str, bool]:
+        """Write a number in four digits, or as asked; say whether it is the number itself."""
+        text = f"{value:.4g}" if self.precision is None else f"{value:.{self.precision}f}"
+        return text, math.isnan(value) or float(text) == value
 
-def _write_term(
-    entry: int, value: float, weight: float, part: float, signs: Signs, precision: int | None
-) -> tuple[str, bool]:
-    if entry < 0:  # no product: the intercept, or the sum of others
-        text, exact = _short(part, precision)
-        return (f"({text})" if part < 0 else text), exact
-    (left, is_left), (right, is_right) = _short(value, precision), _short(weight, precision)
-    left, right = (f"({text})" if text[0] == "-" else text for text in (left, right))
-    return f"{left} {signs.times} {right}", is_left and is_right
+    def _write_features(self) -> Iterator[Text]:
+        row, width, signs = self.row, self.width, self.signs
+        names = Column("feature", [signs.show(name[: 4 * _LONGEST_NAME]) for name in row.names])
+        columns = [
+            self._column("value", row.values),
+            self._column("weight", row.weights),
+            self._column("contribution", row.contributions),
+        ]
+        if row.differences:
+            rival = signs.shorten(signs.show(row.rival or ""), 14)
+            columns.append(self._column(f"over {rival}", row.differences))
+            if _LEAST_NAME + GAP + Table(columns, signs).count_cells() > width:
+                columns.pop()
+        left = width - GAP - Table(columns, signs).count_cells()  # for the names
+        room = max(min(names.body, _LONGEST_NAME, left), _LEAST_NAME)
+        bar = min(left - room - GAP, _WIDEST_BAR)
+        bars = [Text()] * len(row.names)
+        if bar >= _LEAST_BAR:
+            bars = [
+                Text(" " * GAP).append(one) for one in _draw_bars(row.contributions, bar, signs)
+            ]
+        table, widths = Table([names, *columns], signs), [room, *(c.width for c in columns)]
+        yield Text(table.write_line(widths, None).plain, style=HEAD)
+        for i, one in enumerate(bars):
+            yield table.write_line(widths, i).append(one)
 
-
-def _short(value: float, precision: int | None) -> tuple[str, bool]:
-    """Write a number in four digits, or as asked; say whether it is the number itself."""
-    text = f"{value:.4g}" if precision is None else f"{value:.{precision}f}"
-    return text, math.isnan(value) or float(text) == value
-
-
-def _render_lines(
-    row: ExplainedRow, width: int, signs: Signs, precision: int | None
-) -> Iterator[Text]:
-    names = [signs.show(name[: 4 * _LONGEST_NAME]) for name in row.names]
-    room = min(max(map(cell_len, names)), _LONGEST_NAME)
-    columns = [
-        _numbers("value", row.values, precision),
-        _numbers("weight", row.weights, precision),
-        _numbers("contribution", row.contributions, precision),
-    ]
-    bars = row.contributions
-    if row.differences:
-        rival = signs.shorten(signs.show(row.rival or ""), 14)
-        columns.append(_numbers(f"over {rival}", row.differences, precision))
-    while len(columns) > 3 and _count(columns, _LEAST_NAME) > width:
-        columns.pop()
-    room = max(min(room, width - _count(columns, 0)), _LEAST_NAME)
-    bar = min(width - _count(columns, room) - _GAP, _WIDEST_BAR)
-    drawn = _draw_bars(bars, bar, signs) if bar >= _LEAST_BAR else None
-    first = _Column("feature", [signs.shorten(name, room) for name in names], right=False)
-    yield _join([first, *columns], None, room, Text(style=_HEAD))
-    for i in range(len(names)):
-        line = _join([first, *columns], i, room, Text())
-        yield line if drawn is None else line.append(" " * _GAP).append(drawn[i])
-
-
-def _numbers(heading: str, values: Sequence[float], precision: int | None) -> _Column:
-    """Write the numbers of a column, those that there are."""
-    there = [value for value in values if not math.isnan(value)]
-    rounded = _round(there, precision)
-    texts = iter(format_numbers(rounded, precision))
-    return _Column(heading, ["" if math.isnan(value) else next(texts) for value in values])
-
-
-def _round(values: Sequence[float], precision: int | None) -> list[float]:
-    return list(round_to(np.array(values, dtype=np.float64), precision))
-
-
-def _count(columns: Sequence[_Column], name: int) -> int:
-    return name + sum(column.width + _GAP for column in columns)
-
-
-def _join(columns: Sequence[_Column], i: int | None, room: int, line: Text) -> Text:
-    for n, column in enumerate(columns):
-        text = column.heading if i is None else column.cells[i]
-        cell = pad(text, column.width if n else max(room, cell_len("feature")), right=column.right)
-        line.append(" " * _GAP if n else "").append(cell)
-    return line
+    def _column(self, heading: str, values: Sequence[float]) -> Column:
+        """Return a column of numbers, those that there are."""
+        there = np.array([value for value in values if not math.isnan(value)], dtype=np.float64)
+        texts = iter(format_numbers(list(round_to(there, self.precision)), self.precision))
+        cells = ["" if math.isnan(value) else next(texts) for value in values]
+        return Column(heading, cells, is_numeric=True)
 
 
 def _draw_bars(values: Sequence[float], width: int, signs: Signs) -> list[Text]:
     """Draw a bar for each value, left of zero or right of it."""
-    full, thin, axis = ("█", "▏", "│") if signs.encoding == "utf-8" else ("#", ".", "|")
+    # Zero is part of the scale, so that bars of one sign start at an edge.
     finite = [0.0 if math.isnan(value) else value for value in values]
     lowest, highest = min(0.0, *finite), max(0.0, *finite)
     span = highest - lowest
@@ -191,9 +160,129 @@ def _draw_bars(values: Sequence[float], width: int, signs: Signs) -> list[Text]:
     left = round(-lowest * scale)
     bars = []
     for value in finite:
-        n = round(abs(value) * scale)
-        bar = full * n or thin * (value != 0)
+        bar = signs.bar * round(abs(value) * scale) or signs.thin * (value != 0)
         before = pad(bar, left, right=True) if value < 0 and left else " " * left
-        text = Text(before, style=_DOWN).append(axis, style=_DIM)
+        text = Text(before, style=_DOWN).append(signs.side, style=DIM)
         bars.append(text.append(bar if value > 0 else "", style=_UP))
     return bars
+
+
+def refuse_large_model(plans: Sequence[Plan]) -> None:
+    """Refuse to write out what nobody would read."""
+    n_features, n_categories = plans[0].weights_shape
+    if n_features > MAX_TERMS or n_categories > MAX_CATEGORIES:
+        what = (
+            f"--show-work is for at most {MAX_TERMS} features and {MAX_CATEGORIES} categories, and "
+            f"the weights have {n_features:,} and {n_categories:,}"
+        )
+        raise UsageError(what, "leave it out")
+
+
+def render_work(summary: Summary[ScoreTally], console: Console, max_rows: int) -> None:
+    """Print the terms of every score of the first rows of ``classify``."""
+    signs, left = Signs.of(console), max_rows
+    for preview in summary.previews:
+        for row in range(min(preview.frame.height, left)):
+            console.print()
+            work = _add_up_row(summary.plans[0], preview, row, signs)
+            label = str(preview.frame.values(next(iter(preview.frame.columns)))[row])
+            print_lines(
+                console, [Text(signs.shorten(signs.show(label[:1000]), console.width), style=HEAD)]
+            )
+            lines = list(work.write_across())
+            if max(line.cell_len for line in lines) > console.width:
+                lines = list(work.write_down())
+            print_lines(console, lines)
+        left -= preview.frame.height
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """The terms of one score as texts, and whether they are exactly what was computed."""
+
+    terms: list[str]
+    total: str
+    exact: bool
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The scores of a row written out."""
+
+    names: list[str]  # of the terms
+    heads: list[str]  # of the scores
+    sums: list[_Sum]
+    ends: list[tuple[str, str]]  # the sign behind each score, and its style
+    signs: Signs
+
+    def write_across(self) -> Iterator[Text]:
+        """Write a score a line, its terms below each other's."""
+        widths = [
+            max(cell_len(text) for text in (name, *(one.terms[i] for one in self.sums)))
+            for i, name in enumerate(self.names)
+        ]
+        head, total = max(map(cell_len, self.heads)), max(len(one.total) for one in self.sums)
+        titles = "   ".join(_pad_all(self.names, widths))
+        yield Text(f"  {' ' * head}   {titles}".rstrip(), style=DIM)
+        for name, one, (sign, style) in zip(self.heads, self.sums, self.ends, strict=True):
+            line = Text(f"  {pad(name, head)} = {' + '.join(_pad_all(one.terms, widths))} ")
+            line.append("= " if one.exact else f"{self.signs.about} ")
+            yield line.append(one.total.rjust(total) + sign, style)
+
+    def write_down(self) -> Iterator[Text]:
+        """Write a term a line, one score after another."""
+        for head, one, (sign, style) in zip(self.heads, self.sums, self.ends, strict=True):
+            equal = "=" if one.exact else self.signs.about
+            yield Text(f"  {head} {equal} ").append(one.total + sign, style)
+            width = max(map(len, one.terms))
+            for done, (name, term) in enumerate(zip(self.names, one.terms, strict=True)):
+                yield Text(f"  {'+' if done else ' '} {pad(term, width)}  ").append(name, style=DIM)
+
+
+def _pad_all(texts: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    return (pad(text, width) for text, width in zip(texts, widths, strict=True))
+
+
+def _add_up_row(plan: Plan, preview: Preview, row: int, signs: Signs) -> _Work:
+    model = cast("Model", preview.work.model)
+    values: list[float] = [] if preview.features is None else preview.features[:, row].tolist()
+    marks = [False] * len(model.categories)
+    if preview.marks is not None:
+        marks = preview.marks[:, row].tolist()
+    sign = f" {signs.best if sum(marks) == 1 else signs.tie}"
+    names, heads = (
+        [signs.shorten(signs.show(name), _LONGEST_HEADING) for name in given]
+        for given in (plan.feature_names, model.categories)
+    )
+    names += ["intercept"] * (model.intercept is not None)
+    scores = model.packed.multiply(np.array(values)[:, None])[:, 0]
+    sums = [_add_up(model, values, j, score, signs) for j, score in enumerate(scores.tolist())]
+    return _Work(names, heads, sums, [(sign, GOOD) if mark else ("", "") for mark in marks], signs)
+
+
+def _add_up(
+    model: Model, values: Sequence[float], category: int, score: float, signs: Signs
+) -> _Sum:
+    """Write the terms of one score, which is that of the numbers, not of what is shown."""
+    weights = model.weights[:, category].tolist()
+    products = list(zip(values, weights, strict=True))
+    added = [] if model.intercept is None else [float(model.intercept[category])]
+    terms = [f"{_guard(value)} {signs.times} {_guard(weight)}" for value, weight in products]
+    terms += map(_guard, added)
+    if any(map(math.isnan, values)):  # missing values that were kept
+        return _Sum(terms, "NaN", True)
+    # In fractions: what is shown adds up to what is shown, or it does not.
+    shown = sum((_read(v) * _read(w) for v, w in products), sum(map(_read, added), Fraction(0)))
+    return _Sum(terms, _write(score), shown == _read(score))
+
+
+def _write(value: float) -> str:
+    return f"{value + 0.0:.4g}"
+
+
+def _read(value: float) -> Fraction:
+    return Fraction(_write(value))
+
+
+def _guard(value: float) -> str:
+    return f"({_write(value)})" if value < 0 else _write(value)

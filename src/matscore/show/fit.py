@@ -9,10 +9,10 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
+from matscore.colors import Heat
 from matscore.names import quote_name
-from matscore.show.columns import DIM, HEAD, Column, count_cells, render_columns
-from matscore.show.heat import Heat, has_many_colors
-from matscore.show.text import format_numbers, plural, show_shape, signs_for
+from matscore.show.table import Column, Table
+from matscore.show.text import DIM, HEAD, Signs, format_numbers, plural, print_lines, show_shape
 
 if TYPE_CHECKING:
     from matscore.commands.fit import FitSummary
@@ -22,100 +22,67 @@ _MOST_TARGETS = 5
 
 
 def list_quality(learned: Learned) -> list[str]:
-    """Say how well the weights fit the rows that they were learned from.
-
-    Parameters
-    ----------
-    learned : Learned
-        What was learned.
-
-    Returns
-    -------
-    list of str
-        Sentences without an end.
-    """
+    """Say how well the weights fit the rows that they were learned from."""
     penalty = f", alpha {learned.alpha:g}" if learned.alpha else ""
-    found = [f"{learned.method}{penalty}, {plural(learned.n_rows, 'row')}"]
+    sentences = [f"{learned.method}{penalty}, {plural(learned.n_rows, 'row')}"]
     if learned.r2 is not None:
         pairs = list(zip(learned.targets, learned.r2.tolist(), strict=True))
         shown = [f"{quote_name(name)} {_short(value)}" for name, value in pairs[:_MOST_TARGETS]]
         rest = f" and {len(pairs) - _MOST_TARGETS} more" if len(pairs) > _MOST_TARGETS else ""
-        found.append(f"R²: {', '.join(shown)}{rest}")
+        sentences.append(f"R²: {', '.join(shown)}{rest}")
     if learned.accuracy is not None and learned.log_loss is not None:
-        found.append(
-            f"on these rows: accuracy {learned.accuracy:.4f}, log-loss {learned.log_loss:.4f}"
-        )
+        measures = f"accuracy {learned.accuracy:.4f}, log-loss {learned.log_loss:.4f}"
+        sentences.append(f"on these rows: {measures}")
     if learned.rank is not None and learned.condition is not None:
-        found.append(
-            f"rank {learned.rank} of {len(learned.features)}, condition {learned.condition:.3g}"
-        )
-    return found
+        rank = f"rank {learned.rank} of {len(learned.features)}"
+        sentences.append(f"{rank}, condition {learned.condition:.3g}")
+    return sentences
 
 
 def _short(value: float) -> str:
     return "unknown, as it does not vary" if math.isnan(value) else f"{value:.6g}"
 
 
-def render_fit(found: FitSummary, console: Console, *, max_rows: int) -> None:
-    """Print learned weights and how well they fit.
-
-    Parameters
-    ----------
-    found : FitSummary
-        What was learned.
-    console : Console
-        Where to print; its width and encoding decide what is shown.
-    max_rows : int
-        Features that are shown; the intercept is always.
-    """
-    learned, signs = found.learned, signs_for(console)
+def render_fit(summary: FitSummary, console: Console, *, max_rows: int) -> None:
+    """Print learned weights, the intercept and at most some features, and how well they fit."""
+    learned, signs = summary.learned, Signs.of(console)
     n_features, n_targets = learned.weights.shape
     weights = show_shape(n_features, n_targets, signs)
-    features = show_shape(found.n_rows, n_features, signs)
-    scores = show_shape(found.n_rows, n_targets, signs)
+    features = show_shape(summary.n_rows, n_features, signs)
+    scores = show_shape(summary.n_rows, n_targets, signs)
     equation = f"{features} {signs.dot} {weights} {signs.about} {scores}"
     console.print(Text(equation, style=HEAD), soft_wrap=True)
     for fact in list_quality(learned):
         console.print(Text(signs.show(fact)))
     console.print("")
-    heat = Heat(signs, has_many_colors(console))
-    columns = _list_columns(learned, heat, max_rows)
-    shown = columns
-    while len(shown) > 2 and count_cells([column.width for column in shown]) > console.width:
-        shown = shown[:-1]
-    for line in render_columns(shown, console.width, signs):
-        console.print(line, soft_wrap=True)
+    heat = Heat.for_console(console, signs.density)
+    shown = _list_columns(learned, signs, heat, max_rows)
+    while len(shown) > 2 and Table(shown, signs).count_cells() > console.width:
+        shown.pop()
+    print_lines(console, Table(shown, signs).render(console.width))
     rest = []
     if n_features > max_rows:
         rest.append(f"{signs.ellipsis} and {plural(n_features - max_rows, 'more feature')}")
-    if len(shown) < len(columns):
+    if len(shown) - 1 < n_targets:
         rest.append(f"{len(shown) - 1} of {n_targets:,} columns shown")
-    for said in (*rest, heat.legend()):
-        console.print(Text(said, style=DIM), soft_wrap=True)
+    print_lines(console, [Text(text, style=DIM) for text in (*rest, heat.legend())])
 
 
-def _list_columns(learned: Learned, heat: Heat, max_rows: int) -> list[Column]:
+def _list_columns(learned: Learned, signs: Signs, heat: Heat, max_rows: int) -> list[Column]:
     """Return the names, and a shaded column a target; the intercept is not on the scale."""
-    signs, weights = heat.signs, learned.weights[:max_rows]
+    weights = learned.weights[:max_rows]
     names = [signs.show(name) for name in learned.features[:max_rows]]
+    # Placed before rows are left out: what is shown of a model does not change its shades.
     places = heat.place(learned.weights)[:max_rows]
     if learned.intercept is not None:
         names.append("(Intercept)")
         weights = np.vstack([weights, learned.intercept])
         places = np.vstack([places, np.full(weights.shape[1], np.nan)])
-    columns = [Column("feature", names, [""] * len(names), is_label=True)]
+    columns = [Column("feature", names, is_label=True)]
     for j, target in enumerate(learned.targets):
-        texts = format_numbers(weights[:, j].tolist())
-        cells = [
-            heat.shade(place, text, "", False)
-            for place, text in zip(places[:, j], texts, strict=True)
-        ]
-        columns.append(
-            Column(
-                signs.show(target),
-                [text for text, _ in cells],
-                [style for _, style in cells],
-                is_numeric=True,
-            )
-        )
+        numbers = format_numbers(weights[:, j].tolist())
+        cells = zip(places[:, j], numbers, strict=True)
+        shaded = [heat.shade(place, number, "") for place, number in cells]
+        texts, styles = [text for text, _ in shaded], [style for _, style in shaded]
+        columns.append(Column(signs.show(target), texts, styles, is_numeric=True))
     return columns

@@ -10,21 +10,16 @@ from rich.console import Console
 from rich.text import Text
 
 from matscore.plan import Plan, make_plan
-from matscore.show.plan import features_of, render_command, render_problem, weights_of
-from matscore.show.text import Signs, pad, plural, signs_for
+from matscore.show.plan import (
+    NamedMatrix,
+    features_of,
+    render_command,
+    render_problem,
+    weights_of,
+)
+from matscore.show.text import BAD, DIM, GOOD, HEAD, Signs, pad, plural, print_lines, show_size
 
-_MAX_ROWS, _MAX_NAME, _MIN_TITLE, _GAP = 4, 14, 18, 2
-_GOOD, _BAD, _HEAD, _DIM = "bold green", "bold red", "bold", "dim"
-
-
-@dataclass(frozen=True)
-class _Box:
-    """A matrix: its title, its shape, the names down its left side and along its top."""
-
-    title: str
-    shape: tuple[int | None, int]
-    rows: Sequence[str] | None
-    columns: Sequence[str] | None
+_MAX_ROWS, _MAX_NAME, _LONGEST, _MIN_TITLE, _GAP = 4, 14, 24, 18, 2
 
 
 @dataclass(frozen=True)
@@ -60,30 +55,40 @@ class _Pen:
     missing: Collection[str] = ()
 
     def style(self, name: str) -> str:
-        return _GOOD if name in self.matched else _BAD if name in self.missing else ""
+        return GOOD if name in self.matched else BAD if name in self.missing else ""
 
     def name(self, name: str, width: int) -> Text:
         return Text(self.signs.shorten(self.signs.show(name), width), style=self.style(name))
+
+    def line_up(
+        self, names: Sequence[str], width: int, longest: int, *, marked: bool = False
+    ) -> Text:
+        """Write names beside each other, as many as find room, marked by whether they match."""
+        text, signs = Text(), self.signs
+        for done, name in enumerate(names):
+            item = self.name(name, longest)
+            if marked and self.style(name):
+                item.append(f" {signs.check if name in self.matched else signs.cross}")
+            rest = len(names) - done
+            tail = Text(f"  and {rest:,} more", style=DIM) if marked else Text(f" {signs.ellipsis}")
+            room = width - text.cell_len - (tail.cell_len if rest > 1 else 0)
+            if done and 2 + item.cell_len > room:
+                return text.append_text(tail)
+            text.append("  " if done else "").append_text(item)
+        return text
 
 
 def render_picture(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
     """Draw two matrices, the sides that must meet, and what makes them meet.
 
-    Parameters
-    ----------
-    plan : Plan
-        One that fits is drawn with its scores; of one that does not, the files as they stand and
-        what they would be with the options that its way out adds or drops.
-    console : Console
-        Where to print; its width decides whether boxes stand side by side.
-    argv : sequence of str, optional
-        The user's own words after the program's name.
+    A plan that fits is drawn with its scores; of one that does not, the files as they stand and
+    what they would be with the options that its way out adds or drops.
     """
     render_problem(plan, console)
     if plan.ok:
-        _draw_fit(plan, console, signs_for(console))
+        _draw_fit(plan, console, Signs.of(console))
     else:
-        _draw_misfit(plan, console, signs_for(console))
+        _draw_misfit(plan, console, Signs.of(console))
     render_command(plan, console, argv)
 
 
@@ -93,32 +98,17 @@ def _draw_misfit(plan: Plan, console: Console, signs: Signs) -> None:
     known = set(features.columns or ()) | set(features.rows or ())
     others = set(weights.columns or ()) | set(weights.rows or ())
     pen = _Pen(signs, (known & others) - missing, missing)
-    boxes = [
-        _Box(features.path, features.shape, features.rows, features.columns),
-        _Box(weights.path, weights.shape, weights.rows, weights.columns),
-    ]
-    console.print(Text("as the files stand", style=_DIM))
-    _print_boxes(boxes, [signs.dot], pen, console)
-    _print_sides(boxes[0], boxes[1], pen, console)
+    console.print(Text("as the files stand", style=DIM))
+    _print_boxes([features, weights], [signs.dot], pen, console)
+    _print_sides(features, weights, pen, console)
     if (mended := mend_plan(plan)) is not None and mended.ok:
         console.print()
-        console.print(Text(_say_change(plan), style=_DIM))
+        console.print(Text(_say_change(plan), style=DIM))
         _draw_fit(mended, console, signs)
 
 
 def mend_plan(plan: Plan) -> Plan | None:
-    """Return the plan of the command that works; None when none is known.
-
-    Parameters
-    ----------
-    plan : Plan
-        One that does not fit.
-
-    Returns
-    -------
-    Plan or None
-        Made anew from the same two sides.
-    """
+    """Return the plan of the command that works, from the same sides; None when none is known."""
     if not (plan.add_options or plan.drop_options or plan.swap):
         return None
     changes: dict[str, bool] = {}
@@ -142,48 +132,43 @@ def _draw_fit(plan: Plan, console: Console, signs: Signs) -> None:
     labels = features.columns if plan.transpose_features else features.rows
     named = plan.matched_by == "name" or plan.features.names or plan.weights_label_column
     names = plan.feature_names if named or plan.transpose else None
-    turned = {True: ", turned", False: ""}
+    titles = (
+        features.title + ", turned" * plan.transpose_features,
+        plan.weights.path + ", turned" * plan.transpose,
+    )
     boxes = [
-        _Box(
-            plan.features.path + turned[plan.transpose_features],
-            (n_rows, n_features),
-            labels,
-            names,
-        ),
-        _Box(
-            plan.weights.path + turned[plan.transpose], plan.weights_shape, names, plan.categories
-        ),
-        _Box("scores", plan.scores_shape, labels, plan.categories),
+        NamedMatrix(titles[0], (n_rows, n_features), labels, names),
+        NamedMatrix(titles[1], plan.weights_shape, names, plan.categories),
+        NamedMatrix("scores", plan.scores_shape, labels, plan.categories),
     ]
     pen = _Pen(signs, frozenset(plan.feature_names))
     _print_boxes(boxes, [signs.dot, signs.arrow], pen, console)
     _print_sides(boxes[0], boxes[1], pen, console)
     if plan.left_out:
         left_out = f"left out: {_list_names(plan.left_out, console.width - 10, signs)}"
-        console.print(Text(left_out, style=_DIM))
+        console.print(Text(left_out, style=DIM))
     if plan.intercept_name is not None:
         added = f"added to each row of scores: {signs.show(plan.intercept_name)}"
-        console.print(Text(signs.shorten(added, console.width), style=_DIM))
+        console.print(Text(signs.shorten(added, console.width), style=DIM))
 
 
 def _print_boxes(
-    boxes: Sequence[_Box], operators: Sequence[str], pen: _Pen, console: Console
+    boxes: Sequence[NamedMatrix], operators: Sequence[str], pen: _Pen, console: Console
 ) -> None:
     """Print boxes in one line where they fit, else below each other."""
     width = console.width - sum(len(operator) + 2 * _GAP for operator in operators)
     for room in (_ROOMY, _TIGHT, _CRAMPED):
         arts = _draw_boxes(boxes, pen, room)
         if sum(art.width for art in arts) <= width:
-            for line in _join(arts, operators):
-                console.print(line, soft_wrap=True)
+            print_lines(console, _join(arts, operators))
             return
+    # Below each other, whatever the width: a terminal may be narrower than any box.
     label = min(_ROOMY.label, max(console.width // 4, 1))
     arts = _draw_boxes(boxes, pen, _Room(label, max(min(_ROOMY.top, console.width - label - 5), 8)))
     for operator, art in zip(["", *operators], arts, strict=True):
         if operator:
-            console.print(Text(f"  {operator}", style=_HEAD))
-        for line in art.lines:
-            console.print(line, soft_wrap=True)
+            console.print(Text(f"  {operator}", style=HEAD))
+        print_lines(console, art.lines)
 
 
 def _join(arts: Sequence[_Art], operators: Sequence[str]) -> Iterable[Text]:
@@ -196,11 +181,11 @@ def _join(arts: Sequence[_Art], operators: Sequence[str]) -> Iterable[Text]:
             line.append_text(part).append(" " * (art.width - part.cell_len))
             if operator:
                 shown = operator if row == middle else " " * len(operator)
-                line.append(" " * _GAP).append(shown, style=_HEAD).append(" " * _GAP)
+                line.append(" " * _GAP).append(shown, style=HEAD).append(" " * _GAP)
         yield line
 
 
-def _draw_boxes(boxes: Sequence[_Box], pen: _Pen, room: _Room) -> list[_Art]:
+def _draw_boxes(boxes: Sequence[NamedMatrix], pen: _Pen, room: _Room) -> list[_Art]:
     """Draw boxes; the scores' rows are the features' rows, and where room is short not named."""
     arts = [_draw_box(box, pen, room) for box in boxes[:2]]
     for box in boxes[2:]:
@@ -208,18 +193,18 @@ def _draw_boxes(boxes: Sequence[_Box], pen: _Pen, room: _Room) -> list[_Art]:
     return arts
 
 
-def _draw_box(box: _Box, pen: _Pen, room: _Room) -> _Art:
+def _draw_box(box: NamedMatrix, pen: _Pen, room: _Room) -> _Art:
     """Draw a title, the names along the top, and a frame with the names down its left side."""
     signs = pen.signs
     rows = _pick_rows(box, signs)
     label = max((min(cell_len(signs.show(name)), room.label) for name in rows), default=0)
-    side = label + bool(label)
-    top = _draw_top(box.columns, pen, room.top)
-    shape = _show_size(box.shape, signs)
+    side = label + bool(label)  # all lines start where the frame does
+    top = pen.line_up(box.columns or (), room.top, min(_MAX_NAME, room.top))
+    shape = show_size(*box.shape, signs)
     title = _fit_title(box.title, max(room.top, _MIN_TITLE), signs)
     inner = max(top.cell_len, cell_len(shape), cell_len(title) - 4) + 2
     lines = [
-        Text(" " * side).append(title, style=_HEAD),
+        Text(" " * side).append(title, style=HEAD),
         Text(" " * (side + 2)).append_text(top),
         Text(" " * side).append(signs.corners[0] + signs.rule * inner + signs.corners[1]),
     ]
@@ -229,7 +214,7 @@ def _draw_box(box: _Box, pen: _Pen, room: _Room) -> _Art:
         text = pen.name(name, label)
         line = Text(" " * (label - text.cell_len)).append_text(text).append(" " * bool(label))
         line.append(signs.side)
-        line.append((shape if is_middle else "").center(inner), style=_HEAD).append(signs.side)
+        line.append((shape if is_middle else "").center(inner), style=HEAD).append(signs.side)
         lines.append(line)
     lines.append(Text(" " * side).append(signs.corners[2] + signs.rule * inner + signs.corners[3]))
     return _Art(lines, middle)
@@ -243,12 +228,7 @@ def _fit_title(title: str, width: int, signs: Signs) -> str:
     return signs.shorten(shown, width)
 
 
-def _show_size(shape: tuple[int | None, int], signs: Signs) -> str:
-    rows = "?" if shape[0] is None else f"{shape[0]:,}"
-    return f"{rows} {signs.times} {shape[1]:,}"
-
-
-def _pick_rows(box: _Box, signs: Signs) -> list[str]:
+def _pick_rows(box: NamedMatrix, signs: Signs) -> list[str]:
     """Return the names of the rows that are drawn; empty ones where rows have no names."""
     n_rows = _MAX_ROWS - 1 if box.shape[0] is None else box.shape[0]
     n_drawn = max(min(n_rows, _MAX_ROWS), 1)
@@ -259,22 +239,7 @@ def _pick_rows(box: _Box, signs: Signs) -> list[str]:
     return list(box.rows) or [""]
 
 
-def _draw_top(names: Sequence[str] | None, pen: _Pen, width: int) -> Text:
-    """Write names beside each other, as many as find room."""
-    text = Text()
-    for done, name in enumerate(names or ()):
-        item = pen.name(name, min(_MAX_NAME, width))
-        gap = 2 if done else 0
-        is_last = done == len(names or ()) - 1
-        tail = 0 if is_last else 1 + cell_len(pen.signs.ellipsis)
-        if text.cell_len + gap + item.cell_len + tail > width and done:
-            text.append(f" {pen.signs.ellipsis}")
-            break
-        text.append(" " * gap).append_text(item)
-    return text
-
-
-def _print_sides(features: _Box, weights: _Box, pen: _Pen, console: Console) -> None:
+def _print_sides(features: NamedMatrix, weights: NamedMatrix, pen: _Pen, console: Console) -> None:
     """Compare the two sides that must be the same: the lesson in two lines."""
     signs = pen.signs
     sides = [
@@ -287,17 +252,20 @@ def _print_sides(features: _Box, weights: _Box, pen: _Pen, console: Console) -> 
     same = _is_same_side(features, weights, pen)
     console.print()
     for (title, _, names), count in zip(sides, counts, strict=True):
-        line = Text(pad(title, head)).append(f"  {count.rjust(wide)}  ", style=_HEAD)
-        line.append_text(_draw_names(names, pen, console.width - head - wide - 4))
-        console.print(line, soft_wrap=True)
-    verdict = (
-        "the same: they can be multiplied" if same else "not the same: they cannot be multiplied"
-    )
-    sign, style = (signs.check, _GOOD) if same else (signs.cross, _BAD)
-    console.print(Text(f"{sign} {verdict}", style=style))
+        line = Text(pad(title, head)).append(f"  {count.rjust(wide)}  ", style=HEAD)
+        room = console.width - head - wide - 4
+        no_names = Text("no names", style=DIM)
+        line.append_text(
+            no_names if names is None else pen.line_up(names, room, _LONGEST, marked=True)
+        )
+        print_lines(console, [line])
+    verdict = Text(f"{signs.cross} not the same: they cannot be multiplied", style=BAD)
+    if same:
+        verdict = Text(f"{signs.check} the same: they can be multiplied", style=GOOD)
+    console.print(verdict)
 
 
-def _is_same_side(features: _Box, weights: _Box, pen: _Pen) -> bool:
+def _is_same_side(features: NamedMatrix, weights: NamedMatrix, pen: _Pen) -> bool:
     if pen.missing or features.shape[1] < (weights.shape[0] or 0):
         return False
     if features.columns is None or weights.rows is None:
@@ -305,22 +273,6 @@ def _is_same_side(features: _Box, weights: _Box, pen: _Pen) -> bool:
     return all(name in pen.matched for name in weights.rows) and set(weights.rows) <= set(
         features.columns
     )
-
-
-def _draw_names(names: Sequence[str] | None, pen: _Pen, width: int) -> Text:
-    if names is None:
-        return Text("no names", style=_DIM)
-    signs, text = pen.signs, Text()
-    for done, name in enumerate(names):
-        item = pen.name(name, 24)
-        if name in pen.matched or name in pen.missing:
-            item.append(f" {signs.check if name in pen.matched else signs.cross}")
-        rest = len(names) - done
-        tail = f"  and {rest:,} more"
-        if done and text.cell_len + 2 + item.cell_len + (len(tail) if rest > 1 else 0) > width:
-            return text.append(tail, style=_DIM)
-        text.append("  " if done else "").append_text(item)
-    return text
 
 
 def _list_names(names: Sequence[str], width: int, signs: Signs) -> str:

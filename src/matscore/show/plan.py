@@ -12,91 +12,90 @@ from rich.table import Table
 from rich.text import Text
 
 from matscore.names import MAX_SHOWN, quote_name, quote_names
-from matscore.show.text import Signs, plural, show_product, show_shape, signs_for
+from matscore.show.text import BAD, GOOD, HEAD, Signs, plural, show_product, show_shape
 
 if TYPE_CHECKING:
-    from matscore.names import MissingName
     from matscore.plan import Plan
 
 SCHEMA_VERSION = 1
 _FITS, _DOES_NOT_FIT = "fits", "does not fit"
-_KEY, _GOOD, _BAD, _COMMAND = "cyan", "bold green", "bold red", "bold"
-_KEY_WIDTH = 12
+_KEY_STYLE, _KEY_WIDTH = "cyan", 12
 _FORMAT = ("-f", "--format")
 _CHECK_ONLY = (*_FORMAT, "--picture")
 
 
 @dataclass(frozen=True)
-class FileMatrix:
-    """One file as it is on disk: its numbers' shape, and the names on its axes."""
+class NamedMatrix:
+    """A matrix as it is shown: its numbers' shape, and the names on its axes where it has them."""
 
-    path: str
+    title: str  # of a file its path
     shape: tuple[int | None, int]
     rows: Sequence[str] | None
     columns: Sequence[str] | None
 
 
 def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, object]:
-    """Return a plan as plain values that JSON can hold.
+    """Return a plan as plain values that JSON can hold; `argv` is as in `working_command`.
 
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    argv : sequence of str, optional
-        The user's own words after the program's name.
-
-    Returns
-    -------
-    dict
-        Shapes are ``[rows, columns]`` without label columns; rows are None while unknown. Text
-        that UTF-8 cannot hold, as in the name of a file, is escaped.
+    Shapes are ``[rows, columns]`` without label columns; rows are None while unknown. Text that
+    UTF-8 cannot hold, as in the name of a file, is escaped.
     """
-    features, weights = features_of(plan), weights_of(plan)
     matched, extra = _match(plan)
-    return {
+    label = None
+    if plan.label_column is not None:
+        label = {"column": plan.label_column + 1, "name": plan.label_name}
+    facts = {
         "schema_version": SCHEMA_VERSION,
         "verdict": _FITS if plan.ok else _DOES_NOT_FIT,
-        "problem": None if plan.problem is None else _clean(plan.problem),
-        "hint": _clean(plan.hint),
+        "problem": plan.problem,
+        "hint": plan.hint,
         "command": working_command(plan, argv),
-        "features": _matrix_facts(features),
-        "weights": _matrix_facts(weights),
+        "features": _matrix_facts(features_of(plan)),
+        "weights": _matrix_facts(weights_of(plan)),
         "matched_by": plan.matched_by,
-        "matched": _clean_all(matched),
-        "missing": [_missing_facts(feature) for feature in plan.missing],
-        "left_out": _clean_all(extra),
-        "kept": _clean_all(plan.kept_names),
+        "matched": matched,
+        "missing": [
+            {"name": feature.name, "close": feature.close, "reason": feature.reason}
+            for feature in plan.missing
+        ],
+        "left_out": extra,
+        "kept": plan.kept_names,
         "reordered": plan.reordered,
-        "label_column": _label_facts(plan),
-        "intercept": None if plan.intercept_name is None else _clean(plan.intercept_name),
+        "label_column": label,
+        "intercept": plan.intercept_name,
         "transpose": plan.transpose,
         "transpose_features": plan.transpose_features,
-        "categories": _clean_all(plan.categories),
-        "features_shape": list(plan.features_shape),
-        "weights_shape": list(plan.weights_shape),
-        "scores_shape": list(plan.scores_shape) if plan.ok else None,
-        "facts": _clean_all(plan.facts),
-        "add_options": list(plan.add_options),
-        "drop_options": list(plan.drop_options),
+        "categories": plan.categories,
+        "features_shape": plan.features_shape,
+        "weights_shape": plan.weights_shape,
+        "scores_shape": plan.scores_shape if plan.ok else None,
+        "facts": plan.facts,
+        "add_options": plan.add_options,
+        "drop_options": plan.drop_options,
         "swap": plan.swap,
     }
+    return {name: _to_json(value) for name, value in facts.items()}
+
+
+def _matrix_facts(matrix: NamedMatrix) -> dict[str, object]:
+    names = {"row_names": matrix.rows, "column_names": matrix.columns}
+    return {"path": matrix.title, "shape": matrix.shape, **names}
+
+
+def _to_json(value: object) -> object:
+    """Make a value one that JSON can hold, lists of tuples, text that UTF-8 can hold."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {name: _to_json(one) for name, one in value.items()}
+    return list(map(_to_json, value)) if isinstance(value, (list, tuple)) else value
 
 
 def working_command(plan: Plan, argv: Sequence[str] | None = None) -> str:
-    """Return the user's own command, changed so that it works.
+    """Return the user's own command, changed so that it works and quoted for a shell.
 
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    argv : sequence of str, optional
-        The user's own words after the program's name; without them the command is made up.
-
-    Returns
-    -------
-    str
-        Quoted for a shell; ``check`` becomes ``classify``. Empty when nothing is known to work.
+    `argv` are the user's words after the program's name; without them the command is made up.
+    ``check`` becomes ``classify``. Empty when nothing is known to work.
     """
     words = list(argv or ["classify", plan.features.path, plan.weights.path])
     mended = _mend(words, plan)
@@ -106,28 +105,20 @@ def working_command(plan: Plan, argv: Sequence[str] | None = None) -> str:
 
 
 def render_plan(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
-    """Print how two files line up, and the command that works.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    console : Console
-        Where to print.
-    argv : sequence of str, optional
-        The user's own words after the program's name.
-    """
-    signs = signs_for(console)
+    """Print how two files line up, and the command that works."""
+    signs = Signs.of(console)
     render_problem(plan, console)
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style=_KEY, no_wrap=True)
+    grid.add_column(style=_KEY_STYLE, no_wrap=True)
     grid.add_column(overflow="fold")
     for key, value in _iter_rows(plan, signs):
         grid.add_row(Text(key), Text(signs.show(value)))
     if plan.ok:
-        grid.add_row(Text("scores"), Text(_say_product(plan, console.width - _KEY_WIDTH, signs)))
-    style = _GOOD if plan.ok else _BAD
-    grid.add_row(Text("verdict"), Text(_FITS if plan.ok else _DOES_NOT_FIT, style=style))
+        sizes = *plan.features_shape, plan.scores_shape[1]
+        product = show_product(*sizes, console.width - _KEY_WIDTH, signs)
+        grid.add_row(Text("scores"), Text(product))
+    verdict = Text(_FITS, style=GOOD) if plan.ok else Text(_DOES_NOT_FIT, style=BAD)
+    grid.add_row(Text("verdict"), verdict)
     console.print(grid)
     render_command(plan, console, argv)
 
@@ -136,7 +127,7 @@ def render_problem(plan: Plan, console: Console) -> None:
     """Print what does not fit, if anything."""
     if not plan.ok:
         # One line in a log, where it is looked for; a person's terminal breaks it between words.
-        line = Text(_say_problem(plan, signs_for(console)), style=_BAD)
+        line = Text(_say_problem(plan, Signs.of(console)), style=BAD)
         console.print(line, soft_wrap=not console.is_terminal)
         console.print()
 
@@ -146,7 +137,7 @@ def render_command(plan: Plan, console: Console, argv: Sequence[str] | None = No
     if command := working_command(plan, argv):
         console.print()
         line = Text("Run: " if plan.ok else "Try: ")
-        console.print(line.append(signs_for(console).show(command), style=_COMMAND), soft_wrap=True)
+        console.print(line.append(Signs.of(console).show(command), style=HEAD), soft_wrap=True)
 
 
 def _say_problem(plan: Plan, signs: Signs) -> str:
@@ -162,12 +153,12 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
     """Yield what is known, a heading and a text at a time."""
     features, weights = features_of(plan), weights_of(plan)
     matched, extra = _match(plan)
-    yield plan.options.words.features, f"{features.path} {show_shape(*features.shape, signs)}"
+    yield plan.options.words.features, f"{features.title} {show_shape(*features.shape, signs)}"
     yield "  columns", _say_names(features.columns)
     if plan.transpose_features:
         yield "  rows", _say_names(features.rows)
     yield "  labels", _say_label(plan, features)
-    yield plan.options.words.weights, f"{weights.path} {show_shape(*weights.shape, signs)}"
+    yield plan.options.words.weights, f"{weights.title} {show_shape(*weights.shape, signs)}"
     yield "  columns", _say_names(weights.columns)
     yield "  rows", _say_names(weights.rows)
     if matched or plan.ok:
@@ -191,35 +182,26 @@ def _iter_missing(plan: Plan) -> Iterator[tuple[str, str]]:
     for place, missing in enumerate(plan.missing[:MAX_SHOWN]):
         reason = f" ({missing.reason})" if missing.reason else ""
         close = f"; did you mean {' or '.join(map(quote_name, missing.close))}?{reason}"
-        key = "" if place else "missing"
-        yield key, quote_name(missing.name) + (close if missing.close else "")
+        yield "" if place else "missing", quote_name(missing.name) + close * bool(missing.close)
     if len(plan.missing) > MAX_SHOWN:
         yield "", f"and {len(plan.missing) - MAX_SHOWN:,} more"
 
 
 def _iter_turns(
-    plan: Plan, features: FileMatrix, weights: FileMatrix, signs: Signs
+    plan: Plan, features: NamedMatrix, weights: NamedMatrix, signs: Signs
 ) -> Iterator[tuple[str, str]]:
-    for turned, what, matrix in (
-        (plan.transpose_features, "features", features),
-        (plan.transpose, "weights", weights),
-    ):
+    sides = (plan.transpose_features, "features", features), (plan.transpose, "weights", weights)
+    for turned, side, matrix in sides:
         if turned:
             n_rows, n_columns = matrix.shape
-            turned_shape = show_shape(n_columns, n_rows or 0, signs)
-            yield "transposed", f"{what}, now {turned_shape}"
-
-
-def _say_product(plan: Plan, width: int, signs: Signs) -> str:
-    n_rows, n_features = plan.features_shape
-    return show_product(n_rows, n_features, plan.scores_shape[1], width, signs)
+            yield "transposed", f"{side}, now {show_shape(n_columns, n_rows or 0, signs)}"
 
 
 def _say_names(names: Sequence[str] | None) -> str:
     return "no names" if names is None else quote_names(names) or "none"
 
 
-def _say_label(plan: Plan, features: FileMatrix) -> str:
+def _say_label(plan: Plan, features: NamedMatrix) -> str:
     if plan.transpose_features:
         return "the header" if plan.label_column is not None else "none; rows are numbered"
     if plan.label_column is None:
@@ -230,7 +212,7 @@ def _say_label(plan: Plan, features: FileMatrix) -> str:
     return column + (f": {quote_names(features.rows)}" if features.rows else "")
 
 
-def features_of(plan: Plan) -> FileMatrix:
+def features_of(plan: Plan) -> NamedMatrix:
     """Return the features as they stand in their file."""
     side, label = plan.features, plan.label_column
     names = side.names
@@ -238,18 +220,18 @@ def features_of(plan: Plan) -> FileMatrix:
         named = plan.features_name_column
         shape = (_count_rows(plan, features=True), side.width - named)
         columns = None if names is None else names[len(names) - shape[1] :]
-        return FileMatrix(side.path, shape, side.first if named else None, columns)
+        return NamedMatrix(side.path, shape, side.first if named else None, columns)
     columns = names if names is None or label is None else names[:label] + names[label + 1 :]
     shape = (side.n_rows, side.width - (label is not None))
-    return FileMatrix(side.path, shape, side.first if label == 0 else None, columns)
+    return NamedMatrix(side.path, shape, side.first if label == 0 else None, columns)
 
 
-def weights_of(plan: Plan) -> FileMatrix:
+def weights_of(plan: Plan) -> NamedMatrix:
     """Return the weights as they stand in their file."""
     side, labelled = plan.weights, plan.weights_label_column
     columns = None if side.names is None else side.names[labelled:]
     shape = (_count_rows(plan, features=False), side.width - labelled)
-    return FileMatrix(side.path, shape, side.first if labelled else None, columns)
+    return NamedMatrix(side.path, shape, side.first if labelled else None, columns)
 
 
 def _count_rows(plan: Plan, *, features: bool) -> int | None:
@@ -264,37 +246,9 @@ def _match(plan: Plan) -> tuple[Sequence[str], Sequence[str]]:
     features, weights = features_of(plan), weights_of(plan)
     wanted = (weights.columns if plan.transpose else weights.rows) or ()
     columns = (features.rows if plan.transpose_features else features.columns) or ()
-    found, asked = set(columns), set(wanted)
+    there, asked = set(columns), set(wanted)
     extra = [name for name in columns if name not in asked]
-    return [name for name in wanted if name in found], extra
-
-
-def _matrix_facts(matrix: FileMatrix) -> dict[str, object]:
-    return {
-        "path": _clean(matrix.path),
-        "shape": list(matrix.shape),
-        "row_names": None if matrix.rows is None else _clean_all(matrix.rows),
-        "column_names": None if matrix.columns is None else _clean_all(matrix.columns),
-    }
-
-
-def _missing_facts(feature: MissingName) -> dict[str, object]:
-    close = _clean_all(feature.close)
-    return {"name": _clean(feature.name), "close": close, "reason": feature.reason}
-
-
-def _label_facts(plan: Plan) -> dict[str, object] | None:
-    if plan.label_column is None:
-        return None
-    return {"column": plan.label_column + 1, "name": _clean(plan.label_name)}
-
-
-def _clean(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def _clean_all(texts: Sequence[str]) -> list[str]:
-    return list(map(_clean, texts))
+    return [name for name in wanted if name in there], extra
 
 
 def _mend(words: Sequence[str], plan: Plan) -> list[str]:
@@ -303,6 +257,7 @@ def _mend(words: Sequence[str], plan: Plan) -> list[str]:
         other = {plan.features.path: plan.weights.path, plan.weights.path: plan.features.path}
         mended = [other.get(word, word) for word in mended]
     options = [option for option in plan.add_options if option not in mended]
+    # After "--" every word is a file.
     end = mended.index("--") if "--" in mended else len(mended)
     return mended[:end] + options + mended[end:]
 

@@ -10,33 +10,35 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from matscore.commands.output import RankColumns, RankedPreview
-from matscore.commands.users import MatrixColumns, RecommendTally
 from matscore.frame import Frame, join_frames, read_numbers
-from matscore.show.columns import (
-    BEST,
+from matscore.kernel import Floats
+from matscore.show.table import (
     CRAMPED,
-    DIM,
     GAP,
-    HEAD,
     ROOMY,
-    TIED,
     Column,
-    count_cells,
-    render_columns,
+    Table,
+    mark_numbers,
+    render_counts,
+    write_equation,
 )
-from matscore.show.table import render_counts
 from matscore.show.text import (
+    DIM,
+    GOOD,
+    HEAD,
+    TIED,
     Signs,
     format_numbers,
+    list_counts,
     plural,
-    show_product,
-    show_similarity,
-    signs_for,
+    print_dim,
+    print_lines,
 )
 
 if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
+    from matscore.commands.output import RankColumns, RankedPreview
+    from matscore.commands.users import RecommendTally
     from matscore.run.summary import Summary
     from matscore.write.formats import OutputSpec
 
@@ -47,271 +49,148 @@ _LONGEST = 200
 def render_recommended(
     summary: Summary[RecommendTally], console: Console, metric: str = "dot"
 ) -> None:
-    """Print the best items of the first users, and the matrix of all scores where it is small.
-
-    Parameters
-    ----------
-    summary : Summary
-        Of a run whose format is ``table``.
-    console : Console
-        Where to print; its width and encoding decide what is shown.
-    metric : {"dot", "cosine"}
-        What a score is.
-    """
-    signs, width = signs_for(console), console.width
-    plan = summary.plans[0]
-    n_features, n_items = len(plan.feature_names), len(plan.categories)
-    equation = show_similarity(summary.n_rows, n_features, n_items, width, signs)
-    said = f"cosine: {equation}" if metric == "cosine" else equation
-    console.print(Text(f"{said}\n", style=HEAD))
-    found = cast("OutputSpec", summary.output).columns
-    columns = cast("RankColumns | MatrixColumns", found)
-    previews = _take_previews(summary)
-    if isinstance(columns, MatrixColumns):
-        lines = render_matrix(summary, previews, columns, plan.categories, width, signs, cut=True)
-    else:
-        lines = render_matrix(summary, previews, columns, plan.categories, width, signs, cut=False)
-        if lines:
-            lines.append(Text(""))
-        lines += render_ranks(summary, previews, columns, width, signs)
-    for line in lines:
-        console.print(line, soft_wrap=True)
-    for text in _say_rest(summary, previews, signs):
-        console.print(Text(text, style=DIM))
+    """Print the best items of the first users, and the matrix of all scores where it is small."""
+    ranks = _Ranks(summary, console)
+    cosine = "cosine: " if metric == "cosine" else ""
+    shapes = write_equation(summary, console.width, ranks.signs, transposed=True)
+    console.print(Text(f"{cosine}{shapes}\n", style=HEAD))
+    items = summary.plans[0].categories
+    is_matrix = not hasattr(ranks.columns, "chosen_name")
+    matrix = ranks.render_matrix(items, cut=is_matrix)
+    print_lines(console, matrix)
+    if not is_matrix:
+        print_lines(console, [Text("")] if matrix else [])
+        print_lines(console, ranks.render_ranks())
+    print_dim(console, ranks.say_more("user", "item"))
+    tally = summary.tally
+    special = list_counts(
+        (tally.n_ties, "user", " with ties"),
+        (tally.n_empty, "user", " without items"),
+        (summary.n_rejected, "row", " rejected"),
+        (tally.n_missing, "user", " with missing values"),
+    )
+    print_dim(console, ["   ".join(special)] if special else [])
 
 
 def render_top(summary: Summary[ScoreTally], console: Console) -> None:
-    """Print the best categories of the first rows.
-
-    Parameters
-    ----------
-    summary : Summary
-        Of a run with `top_k` whose format is ``table``.
-    console : Console
-        Where to print; its width and encoding decide what is shown.
-    """
-    signs, width = signs_for(console), console.width
-    plan = summary.plans[0]
-    n_features, n_categories = len(plan.feature_names), len(plan.categories)
-    equation = show_product(summary.n_rows, n_features, n_categories, width, signs)
-    console.print(Text(f"{equation}\n", style=HEAD))
-    columns = cast("RankColumns", cast("OutputSpec", summary.output).columns)
-    previews = _take_previews(summary)
-    for line in render_ranks(summary, previews, columns, width, signs):
-        console.print(line, soft_wrap=True)
-    for text in _say_more(summary, previews, signs, "row", "category"):
-        console.print(Text(text, style=DIM))
+    """Print the best categories of the first rows."""
+    ranks = _Ranks(summary, console)
+    console.print(Text(f"{write_equation(summary, console.width, ranks.signs)}\n", style=HEAD))
+    print_lines(console, ranks.render_ranks())
+    print_dim(console, ranks.say_more("row", "category"))
     if summary.n_rows:
         console.print("")
-        console.print(render_counts(summary, width, signs))
+        console.print(render_counts(summary, console.width, ranks.signs))
 
 
-def render_ranks(
-    summary: Summary[Any],
-    previews: Sequence[RankedPreview],
-    columns: RankColumns,
-    width: int,
-    signs: Signs,
-) -> list[Text]:
-    """Return the table of the first rows' ranks.
+class _Ranks:
+    """The first rows of a run whose output has a line a rank, or a line a row of all scores."""
 
-    Parameters
-    ----------
-    summary : Summary
-        Of a run whose format is ``table``.
-    previews : sequence of RankedPreview
-        Its first rows.
-    columns : RankColumns
-        The output's columns.
-    width : int
-        Cells of the terminal.
-    signs : Signs
-        What it can show.
+    def __init__(self, summary: Summary[Any], console: Console) -> None:
+        self.spec = cast("OutputSpec", summary.output)
+        self.columns = cast("RankColumns", self.spec.columns)
+        self.n_rows, self.width, self.signs = summary.n_rows, console.width, Signs.of(console)
+        self.previews: list[RankedPreview] = []
+        left = self.spec.max_rows
+        for preview in cast("Sequence[RankedPreview]", summary.previews):
+            if left > 0:
+                self.previews.append(preview.head(left))
+                left -= self.previews[-1].n_rows
+        self.frame = join_frames([preview.frame for preview in self.previews], self.spec.kinds)
 
-    Returns
-    -------
-    list of Text
-        Lines.
-    """
-    spec = cast("OutputSpec", summary.output)
-    frame = join_frames([preview.frame for preview in previews], spec.kinds)
-    tied = np.concatenate([np.zeros(0, dtype=bool), *(preview.tied for preview in previews)])
-    first = np.array([rank in (1, None) for rank in frame.values("rank")], dtype=bool)
-    made = [_text(frame, columns.label_name, signs, first, is_label=True)]
-    made += [_text(frame, name, signs, first) for name in columns.kept_names]
-    ranks = ["" if rank is None else str(rank) for rank in frame.values("rank")]
-    styles = _style_ranks(frame.values("rank"), tied)
-    made.append(Column("rank", ranks, [DIM] * len(ranks), is_numeric=True))
-    made.append(_text(frame, columns.chosen_name, signs, None, styles))
-    for name in columns.number_names:
-        made.append(_number(frame, name, spec.precision, signs, tied, styles))
-    left = width - count_cells([c.least(ROOMY) for c in made]) - GAP
-    if columns.scores and left >= _LEAST_BAR:
-        made.append(_bars(read_numbers(frame["score"]), min(left, _BAR), signs))
-    return list(render_columns(made, width, signs))
+    def render_ranks(self) -> list[Text]:
+        """Return the table of the ranks."""
+        columns, values = self.columns, self.frame.values("rank")
+        no_lines: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        tied = np.concatenate([no_lines, *(preview.tied for preview in self.previews)]).tolist()
+        # A row without ranks has a line, too, whose rank is empty.
+        first = [rank in (1, None) for rank in values]
+        styles = [
+            DIM if rank is None else TIED if tie else GOOD if rank == 1 else ""
+            for rank, tie in zip(values, tied, strict=True)
+        ]
+        ranks = ["" if rank is None else str(rank) for rank in values]
+        shown = [self._text(self.frame, columns.label_name, first, is_label=True)]
+        shown += [self._text(self.frame, name, first) for name in columns.kept_names]
+        shown.append(Column("rank", ranks, [DIM] * len(ranks), is_numeric=True))
+        shown.append(self._text(self.frame, columns.chosen_name, styles=styles))
+        for name in columns.number_names:
+            numbers = format_numbers(read_numbers(self.frame[name]).tolist(), self.spec.precision)
+            there = zip(numbers, self.frame.values(name), strict=True)
+            texts = ["" if value is None else number for number, value in there]
+            signs = [self.signs.tie if tie else "" for tie in tied]
+            shown.append(mark_numbers(name, texts, signs, styles))
+        left = self.width - Table(shown, self.signs).count_cells(ROOMY) - GAP
+        if columns.scores and left >= _LEAST_BAR:
+            bars = _draw_bars(read_numbers(self.frame["score"]), min(left, _BAR), self.signs)
+            shown.append(Column("", bars, ["cyan"] * len(bars)))
+        return list(Table(shown, self.signs).render(self.width))
 
+    def render_matrix(self, items: Sequence[str], *, cut: bool) -> list[Text]:
+        """Return the table of all scores, the highest of each row marked; none without scores.
 
-def render_matrix(
-    summary: Summary[Any],
-    previews: Sequence[RankedPreview],
-    columns: RankColumns | MatrixColumns,
-    items: Sequence[str],
-    width: int,
-    signs: Signs,
-    *,
-    cut: bool,
-) -> list[Text]:
-    """Return the table of the first users' scores, the highest of each marked.
+        With `cut`, items that find no room are left out; else nothing is shown then.
+        """
+        blocks = [preview.scores for preview in self.previews if preview.scores is not None]
+        if not blocks or len(blocks) < len(self.previews):
+            return []
+        scores = np.concatenate(blocks)
+        labels = self.frame
+        if not cut:  # there is a line a rank
+            ranks = enumerate(labels.values("rank"))
+            first = np.array([i for i, rank in ranks if rank in (1, None)], dtype=np.int64)
+            labels = labels.take(first)
+        shown = [self._text(labels, self.columns.label_name, is_label=True)]
+        best = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
+        for place, name in enumerate(items):
+            values = scores[:, place]
+            marks = ((best == place) & ~np.isnan(values)).tolist()
+            numbers = format_numbers(values.tolist(), self.spec.precision)
+            signs = [self.signs.best if mark else "" for mark in marks]
+            styles = [GOOD if mark else "" for mark in marks]
+            shown.append(mark_numbers(self.signs.show(name), numbers, signs, styles))
+            if Table(shown, self.signs).count_cells(CRAMPED) > self.width:
+                shown.pop()
+                break
+        n_shown, lines = len(shown) - 1, list(Table(shown, self.signs).render(self.width))
+        if n_shown == len(items):
+            return lines
+        rest = f"{n_shown} of {plural(len(items), 'item')} shown; -f csv gives all"
+        return [*lines, Text(rest, DIM)] if cut else []
 
-    Parameters
-    ----------
-    summary, previews, columns, width, signs
-        As in `render_ranks`.
-    items : sequence of str
-        The items' labels.
-    cut : bool
-        Whether items that find no room are left out; else nothing is shown then.
+    def say_more(self, row: str, chosen: str) -> Iterator[str]:
+        """Say how many rows there are besides those shown, and what ties mean."""
+        more = self.n_rows - sum(preview.n_rows for preview in self.previews)
+        if not self.n_rows:
+            yield f"0 {row}s"
+        elif more > 0:
+            yield f"{self.signs.ellipsis} and {plural(more, f'more {row}')}"
+        if any(preview.tied.any() for preview in self.previews):
+            yield f"{self.signs.tie} a tie: the first {chosen} goes first"
 
-    Returns
-    -------
-    list of Text
-        Lines; none without scores.
-    """
-    found = [preview.scores for preview in previews if preview.scores is not None]
-    if not found or len(found) < len(previews):
-        return []
-    scores: NDArray[np.float64] = np.concatenate(found)
-    spec = cast("OutputSpec", summary.output)
-    labels = join_frames([_first_lines(preview.frame) for preview in previews], spec.kinds)
-    made = [_text(labels, columns.label_name, signs, None, is_label=True)]
-    best = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
-    shown = 0
-    for place, name in enumerate(items):
-        marks = (best == place) & ~np.isnan(scores[:, place])
-        made.append(_marked(name, scores[:, place], marks, spec.precision, signs))
-        if count_cells([column.least(CRAMPED) for column in made]) > width:
-            made.pop()
-            break
-        shown += 1
-    if shown < len(items) and not cut:
-        return []
-    lines = list(render_columns(made, width, signs))
-    if shown < len(items):
-        lines.append(Text(f"{shown} of {plural(len(items), 'item')} shown; -f csv gives all", DIM))
-    return lines
-
-
-def _take_previews(summary: Summary[Any]) -> list[RankedPreview]:
-    """Return the previews of at most as many rows as are to be shown."""
-    left = cast("OutputSpec", summary.output).max_rows
-    taken = []
-    for preview in summary.previews:
-        if isinstance(preview, RankedPreview) and left > 0:
-            taken.append(preview.head(left))
-            left -= taken[-1].n_rows
-    return taken
+    def _text(
+        self,
+        frame: Frame,
+        name: str,
+        shown: Sequence[bool] = (),
+        styles: Sequence[str] = (),
+        *,
+        is_label: bool = False,
+    ) -> Column:
+        """Return a column of text or row numbers, blank where the line above says the same."""
+        signs, cells = self.signs, []
+        for place, value in enumerate(frame.values(name)):
+            if shown and not shown[place]:
+                cells.append("")
+            else:
+                cells.append(signs.dash if value is None else signs.clip(str(value), _LONGEST))
+        return Column(signs.show(name), cells, styles, is_label=is_label)
 
 
-def _first_lines(frame: Frame) -> Frame:
-    if "rank" not in frame.columns:
-        return frame
-    first = [i for i, rank in enumerate(frame.values("rank")) if rank in (1, None)]
-    return frame.take(np.array(first, dtype=np.int64))
-
-
-def _text(
-    frame: Frame,
-    name: str,
-    signs: Signs,
-    shown: NDArray[np.bool_] | None,
-    styles: Sequence[str] = (),
-    *,
-    is_label: bool = False,
-) -> Column:
-    """Return a column of text, or of row numbers; blank where it says what the line above says."""
-    cells = []
-    for place, value in enumerate(frame.values(name)):
-        if shown is not None and not shown[place]:
-            cells.append("")
-        elif value is None:
-            cells.append(signs.dash)
-        else:
-            text = str(value)
-            cells.append(signs.show(text[:_LONGEST]) + signs.ellipsis * (len(text) > _LONGEST))
-    return Column(signs.show(name), cells, styles or [""] * len(cells), is_label)
-
-
-def _style_ranks(ranks: Sequence[int | None], tied: NDArray[np.bool_]) -> list[str]:
-    styles = []
-    for rank, tie in zip(ranks, tied.tolist(), strict=True):
-        styles.append(DIM if rank is None else TIED if tie else BEST if rank == 1 else "")
-    return styles
-
-
-def _number(
-    frame: Frame,
-    name: str,
-    precision: int | None,
-    signs: Signs,
-    tied: NDArray[np.bool_],
-    styles: Sequence[str],
-) -> Column:
-    numbers = format_numbers(read_numbers(frame[name]).tolist(), precision)
-    slot = 2 * bool(tied.any())
-    cells = []
-    for number, value, tie in zip(numbers, frame.values(name), tied.tolist(), strict=True):
-        shown = number if value is not None else ""
-        cells.append(shown + (f" {signs.tie}" if tie else " " * slot))
-    return Column(name, cells, styles, is_numeric=True)
-
-
-def _marked(
-    name: str,
-    values: NDArray[np.float64],
-    marks: NDArray[np.bool_],
-    precision: int | None,
-    signs: Signs,
-) -> Column:
-    slot = 2 * bool(marks.any())
-    cells = [
-        number + (f" {signs.best}" if mark else " " * slot)
-        for number, mark in zip(format_numbers(values.tolist(), precision), marks, strict=True)
-    ]
-    styles = [BEST if mark else "" for mark in marks]
-    return Column(signs.show(name), cells, styles, is_numeric=True)
-
-
-def _bars(scores: NDArray[np.float64], longest: int, signs: Signs) -> Column:
-    """Return bars as long as the scores, the highest of all the longest; none under zero."""
+def _draw_bars(scores: Floats, longest: int, signs: Signs) -> list[str]:
+    """Draw bars as long as the scores, the highest of all the longest; none under zero."""
     values = np.nan_to_num(scores)
+    # The smallest normal number, so that nothing is divided by zero where no score is above it.
     highest = max(values.max(initial=0.0), np.finfo(np.float64).tiny)
     lengths = np.ceil(np.clip(values / highest, 0.0, 1.0) * longest).astype(int)
-    return Column("", [signs.bar * n for n in lengths], ["cyan"] * len(values))
-
-
-def _say_more(
-    summary: Summary[Any], previews: Sequence[RankedPreview], signs: Signs, row: str, chosen: str
-) -> Iterator[str]:
-    shown = sum(preview.n_rows for preview in previews)
-    if not summary.n_rows:
-        yield f"0 {row}s"
-    elif summary.n_rows > shown:
-        yield f"{signs.ellipsis} and {plural(summary.n_rows - shown, f'more {row}')}"
-    if any(preview.tied.any() for preview in previews):
-        yield f"{signs.tie} a tie: the first {chosen} goes first"
-
-
-def _say_rest(
-    summary: Summary[RecommendTally], previews: Sequence[RankedPreview], signs: Signs
-) -> Iterator[str]:
-    tally = summary.tally
-    yield from _say_more(summary, previews, signs, "user", "item")
-    special = [f"{plural(tally.n_ties, 'user')} with ties"] if tally.n_ties else []
-    if tally.n_empty:
-        special.append(f"{plural(tally.n_empty, 'user')} without items")
-    if summary.n_rejected:
-        special.append(f"{plural(summary.n_rejected, 'row')} rejected")
-    if tally.n_missing:
-        special.append(f"{plural(tally.n_missing, 'user')} with missing values")
-    if special:
-        yield "   ".join(special)
+    return [signs.bar * n for n in lengths]

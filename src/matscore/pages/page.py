@@ -1,0 +1,283 @@
+"""What a page is made of, and how it becomes one HTML file that fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from matscore.colors import LEVELS, color_at, hex_of, ink_on, level_of, scale_values
+from matscore.kernel import Floats
+from matscore.names import show
+from matscore.show.text import show_number, show_percent
+
+if TYPE_CHECKING:
+    pass
+
+LONGEST_TEXT, LONGEST_TITLE, LONGEST_LINE = 80, 1000, 500
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table; its text is safe to show and short."""
+
+    text: str
+    title: str = ""  # the whole of a text that was cut
+    value: float | None = None  # what a number is sorted by
+    level: int | None = None  # its shade
+    bar: float | None = None  # the length of a bar behind it, from 0 to 1
+    mark: Literal["", "best", "tie"] = ""
+
+    @classmethod
+    def of_text(cls, text: object) -> Cell:
+        """Return a cell of any text, made safe and cut."""
+        return cls(*cut(str(text)))
+
+    @classmethod
+    def of_texts(cls, *texts: object) -> list[Cell]:
+        """Return several cells of text."""
+        return list(map(cls.of_text, texts))
+
+    @classmethod
+    def of_number(cls, value: float | None) -> Cell:
+        """Return a cell of a number; there is nothing for None."""
+        return cls("") if value is None else cls(show_number(value), value=value)
+
+    @classmethod
+    def of_count(cls, n: int, *, of: int | None = None) -> Cell:
+        """Return a cell of a count, with a bar as long as its share of another."""
+        return cls(f"{n:,}", value=float(n), bar=None if not of else n / of)
+
+    @classmethod
+    def of_share(cls, n: int, of: int) -> Cell:
+        """Return a cell of a share in percent."""
+        share = n / of if of else 0.0
+        return cls(show_percent(share), value=share)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; `title` is the whole of a heading that was cut."""
+
+    heading: str
+    is_number: bool = False
+    title: str = ""
+    has_bars: bool = False
+
+    @classmethod
+    def of_name(cls, name: str, *, is_number: bool = True) -> Column:
+        """Return a column whose heading is any text, made safe and cut."""
+        short, title = cut(name)
+        return cls(short, is_number, title)
+
+    @classmethod
+    def of_numbers(cls, *headings: str) -> list[Column]:
+        """Return columns of numbers, their headings our own words."""
+        return [cls(heading, is_number=True) for heading in headings]
+
+    @classmethod
+    def of_bars(cls, heading: str) -> Column:
+        """Return a column whose numbers have bars behind them."""
+        return cls(heading, is_number=True, has_bars=True)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; its first column names the rows."""
+
+    kind: ClassVar = "table"
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+    is_heat: bool = False  # whether its numbers are shaded
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether any cell stands out, so that all numbers keep room for the sign."""
+        return any(cell.mark for row in self.rows for cell in row)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture as SVG, with what it shows in words."""
+
+    kind: ClassVar = "figure"
+
+    svg: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Sentences, and a command with what is said before it."""
+
+    kind: ClassVar = "notes"
+
+    sentences: Sequence[str]
+    command: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Parts that stand beside each other where there is room."""
+
+    kind: ClassVar = "pair"
+
+    parts: Sequence[Figure | Table | Notes]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page with a heading; `anchor` is where links lead."""
+
+    anchor: str
+    title: str
+    parts: Sequence[Table | Figure | Notes | Pair]
+    lead: str = ""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number that is seen first."""
+
+    number: str
+    words: str
+    tone: Literal["", "good", "warn", "bad"] = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole page."""
+
+    title: str
+    subtitle: str
+    sections: Sequence[Section]
+    foot: str  # what made the page
+    status: str = ""  # how the run ended
+    is_good: bool = True
+    alert: str = ""  # what went wrong
+    tiles: Sequence[Tile] = ()
+
+
+def heat_cells(values: Floats, decimals: int | None = None) -> list[list[Cell]]:
+    """Return cells of numbers, of shape (n_rows, n_columns), shaded by one measure but for NaN.
+
+    Without `decimals` a column has those that its largest number needs for four digits.
+    """
+    columns = [line_up_numbers(column.tolist(), decimals) for column in values.T]
+    places = scale_values(values).tolist()
+    return [
+        [
+            Cell(columns[j][i], value=value, level=None if math.isnan(place) else level_of(place))
+            for j, (value, place) in enumerate(zip(row, places[i], strict=True))
+        ]
+        for i, row in enumerate(values.tolist())
+    ]
+
+
+def line_up_numbers(values: Sequence[float], decimals: int | None = None) -> list[str]:
+    """Write the numbers of a column with as many decimals each, so that their points line up."""
+    # From 1e15 on a float64 has no digits after the point to speak of.
+    if decimals is None:
+        decimals = _count_decimals(values)
+    texts: list[str] = []
+    for value in values:
+        # What would be rounded to nothing keeps its own exponent.
+        if 0 < abs(value) < 0.5 * 10**-decimals:
+            texts.append(f"{value:.2e}")
+        else:
+            plain = abs(value) < 1e15
+            texts.append(f"{value + 0.0:,.{decimals}f}" if plain else show_number(value, 3))
+    return texts
+
+
+def _count_decimals(values: Sequence[float]) -> int:
+    """Count the decimals that four significant digits of the largest number need, if any does."""
+    finite = [value for value in values if math.isfinite(value)]
+    largest = max(map(abs, finite), default=0.0)
+    most = 0 if largest == 0 else min(max(3 - math.floor(math.log10(largest)), 0), 8)
+    texts = (f"{value:.{most}f}".rstrip("0") for value in finite)
+    return max((len(text.partition(".")[2]) for text in texts), default=0) if most else 0
+
+
+def cut(text: str, longest: int = LONGEST_TEXT) -> tuple[str, str]:
+    """Return text that is safe and short, and the whole of it where that is longer."""
+    shown = show(text[: LONGEST_TITLE + 1])  # a label may be a megabyte
+    if len(shown) <= longest:
+        return shown, ""
+    rest = "…" if len(text) > LONGEST_TITLE else ""
+    return f"{shown[:longest]}…", f"{shown[:LONGEST_TITLE]}{rest}"
+
+
+def show_line(text: str) -> str:
+    """Return a line of text that is safe and not endless."""
+    return show(text[:LONGEST_LINE])
+
+
+def say_hidden(n: int, what: str) -> str:
+    """Say that there are more than are shown, if there are."""
+    return f"{n:,} more {what} are not shown." if n > 0 else ""
+
+
+def render_page(page: Page) -> str:
+    """Return a page as HTML; the same page is the same text.
+
+    All text is escaped, and the page's policy lets no script run but its own and nothing be
+    fetched.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=(loader := jinja2.PackageLoader("matscore.pages")),
+        # Of our own script and style nothing may be escaped, of all else everything.
+        autoescape=lambda name: name is None or name.endswith(".html.j2"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script, levels = loader.get_source(environment, "script.js")[0], range(-LEVELS, LEVELS + 1)
+    style = environment.get_template("style.css").render(
+        light=_write_shades(dark=False),
+        dark_shades=_write_shades(dark=True),
+        levels=map(level_name, levels),
+    )
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        policy=_write_policy(script),
+        style=Markup(style),
+        script=Markup(script),
+        level_name=level_name,
+        scale=[level_name(level) for level in levels[::2]],
+    )
+
+
+def level_name(level: int) -> str:
+    """Return the class of a shade: ``l10`` to ``l1``, ``m0``, ``h1`` to ``h10``."""
+    return f"m{level}" if level == 0 else f"{'l' if level < 0 else 'h'}{abs(level)}"
+
+
+def _write_policy(script: str) -> str:
+    """Return a policy under which only our own script runs, and nothing is fetched."""
+    # The digest, and no nonce: the same page is the same text, and needs no server.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _write_shades(*, dark: bool) -> str:
+    """Return the grounds of all shades, and the ink that is read best on each."""
+    shades = []
+    for level in range(-LEVELS, LEVELS + 1):
+        ground, name = color_at(level / LEVELS, dark=dark), level_name(level)
+        shades.append(f"--g{name}:{hex_of(ground)};--i{name}:{hex_of(ink_on(ground))};")
+    return "".join(shades)
