@@ -35,7 +35,9 @@ def _check_header(plan: Plan, side: Side) -> None:
     header = side.first_record or ()
     is_features, options = side is plan.features, plan.options
     facing = plan.weights if is_features else plan.features
-    other = OtherSide({*_names_of(facing), *(facing.first or ())}, options.intercept)
+    # The first column of features that stay as they are holds labels or numbers, no names.
+    rows = facing.first or () if is_features or options.transpose_features else ()
+    other = OtherSide({*_names_of(facing), *rows}, options.intercept)
     asked = (options.id_col, options.truth, *options.keep_cols) if is_features else ()
     named = [name for name in asked if name is not None]
     if judge_first_record(header, side.grammar, other, named=named) == "header":
