@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterable, Sequence
-from enum import Enum
-from types import UnionType
 from typing import Any, NamedTuple
 
 import typer
 
 from matscore.cli.main import app
+from matscore.fields import list_choices
 
 _HEADINGS = ("Option", "Variable", "Default", "Meaning")
 
@@ -69,7 +68,6 @@ def describe_option(param: Any, hint: object) -> Option:
     if param.metavar and not param.is_flag:
         names[0] = f"{names[0]} {param.metavar}"
     default = param.show_default if isinstance(param.show_default, str) else param.default
-    default = default.value if isinstance(default, Enum) else default
     default = "" if default in (None, False) else str(default)
     choices = [f"`{choice}`" for choice in list_choices(hint)]
     one_of = f"{', '.join(choices[:-1])} or {choices[-1]}. " if choices else ""
@@ -80,13 +78,6 @@ def describe_option(param: Any, hint: object) -> Option:
         f"`{default}`" if default and " " not in default else default,
         f"{one_of}{param.help}",
     )
-
-
-def list_choices(hint: object) -> list[str]:
-    """Return the words that an option takes, where they are few."""
-    kinds = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    enums = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum))
-    return [member.value for kind in enums for member in kind]
 
 
 def write_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

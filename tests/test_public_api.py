@@ -68,7 +68,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("errors", "_kernel"),
     ("grammar",),
-    ("names", "wording"),
+    ("names", "wording", "fields"),
     ("kernel",),
     ("frame", "colors", "options"),
     ("model",),
@@ -84,14 +84,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("commands",),
     ("dask",),
-    ("show", "cli"),
+    ("show",),
+    ("cli",),
     ("__main__",),
 )
 LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 ROOMS = {name.split(".")[0] for name in LEVELS}
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
-    "numpy": ROOMS - {"", "errors", "grammar", "names", "wording", "options", "__main__"},
+    "numpy": ROOMS - {"", "errors", "fields", "grammar", "names", "wording", "options", "__main__"},
     "pyarrow": {"read", "write"},
     "pandas": {"commands"},
     "sklearn": {"numerics"},

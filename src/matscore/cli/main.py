@@ -6,22 +6,14 @@ import contextlib
 import os
 import sys
 import warnings
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import matscore
-from matscore.cli.check import check
-from matscore.cli.classify import classify
-from matscore.cli.evaluate import evaluate
-from matscore.cli.explain import explain
-from matscore.cli.fit import fit
+from matscore.cli.build import build
+from matscore.cli.commands import COMMANDS
 from matscore.cli.help import PlainCommand, PlainGroup
-from matscore.cli.recommend import recommend
-
-if TYPE_CHECKING:
-    from typer.models import CommandInfo
 
 app = typer.Typer(
     name="matscore",
@@ -31,13 +23,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-_command = partial(app.command, cls=PlainCommand, no_args_is_help=True)
-_command()(classify)
-_command()(recommend)
-_command()(check)
-_command()(explain)
-_command()(fit)
-_command()(evaluate)
+for _name, _command in COMMANDS.items():
+    app.command(_name, cls=PlainCommand, no_args_is_help=True)(build(_command))
 
 
 def _show_version(wanted: bool) -> None:
@@ -69,7 +56,7 @@ def main() -> NoReturn:
     warnings.showwarning = _show_warning
     # Typer looks at every option of every command, a tenth of the start; the one asked for will do.
     every, asked = app.registered_commands, sys.argv[1:2]
-    app.registered_commands = [c for c in every if [_name_of(c)] == asked] or every
+    app.registered_commands = [c for c in every if [c.name] == asked] or every
     try:
         app(prog_name="matscore")
     except SystemExit as ended:
@@ -80,10 +67,6 @@ def main() -> NoReturn:
 
         code = report_failure(find_stop(error), open_streams().err_console(), sys.argv[1:])
     _leave(code)
-
-
-def _name_of(command: CommandInfo) -> str | None:
-    return command.name or getattr(command.callback, "__name__", None)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

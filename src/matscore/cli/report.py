@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import matscore
 from matscore.errors import MatscoreError, OutputError
-from matscore.options import RejectOptions
+from matscore.options import PathLike, RejectOptions
 from matscore.pages.extra import require_extra
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
@@ -71,7 +71,7 @@ class Record:
 def open_report(
     paths: Sequence[str | Path],
     inputs: Sequence[str],
-    outputs: Sequence[str | None],
+    outputs: Sequence[PathLike | None],
     counts: Sequence[str] = (),
     roles: Sequence[str] = (),
     others: Sequence[str | None] = (),
@@ -107,7 +107,8 @@ def open_report(
     gather: tuple[Gather, ...] = ("page",) if any(map(_is_page, names)) else ()
     record = Record(datetime.now(UTC), counts=counts, roles=roles, gather=gather)
     begun = time.monotonic()
-    refuse_same_outputs([*names, *(name for name in (*outputs, *others) if name is not None)])
+    written = [str(name) for name in (*outputs, *others) if name is not None]
+    refuse_same_outputs([*names, *written])
     if gather:
         require_extra("a report as a page", "jinja2", "matplotlib")
         from matscore.numerics.statistics.reasons import Reasons
@@ -139,7 +140,7 @@ def open_report(
 def make_report(
     record: Record,
     inputs: Sequence[str],
-    outputs: Sequence[str | None],
+    outputs: Sequence[PathLike | None],
     seconds: float,
     failure: BaseException | None,
 ) -> dict[str, Any]:

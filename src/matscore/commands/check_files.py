@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from matscore.options import PathLike, PlanOptions, ReadOptions
+from matscore.options import PathLike, PlanOptions, ReadOptions, check_options
 from matscore.plan import Plan
 from matscore.read.table import open_table
 from matscore.run.prepare import check_names, plan_part, read_weights, refuse_two_pipes
@@ -43,6 +43,7 @@ def check_files(
     >>> check_files("sample_data/users.csv", "sample_data/films.csv").add_options
     ('--transpose',)
     """
+    check_options(read, align)
     refuse_two_pipes([str(features), str(weights)])
     held = read_weights(str(weights), read)
     table = open_table(str(features), read)

@@ -15,6 +15,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    check_options,
 )
 from matscore.plan import Plan
 from matscore.run.prepare import (
@@ -95,6 +96,7 @@ def classify_file(
     >>> summary.tally.counts, summary.tally.n_ties
     ({'adventure': 2, 'family': 0, 'romance': 1}, 1)
     """
+    check_options(read, align, score, write, rejects, run)
 
     def prepare_output(plan: Plan, form: Format) -> OutputSpec:
         make = make_columns if write.top_k is None else make_rank_columns

@@ -106,6 +106,7 @@ def classify(
     )
     check_missing(missing)
     settings = ScoreOptions(probabilities, threshold)
+    settings.check()
     plan = require_fit(plan_frames(features, weights, options))
     wanted = OutputOptions(scores=scores, margin=margin)
     unlabelled = replace(plan, label_name="")

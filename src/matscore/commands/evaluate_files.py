@@ -9,7 +9,15 @@ from dataclasses import replace
 from matscore.commands.evaluate_rows import Evaluate, EvaluateTally
 from matscore.errors import MisfitError, UsageError
 from matscore.names import quote_names
-from matscore.options import Format, PathLike, PlanOptions, ReadOptions, RejectOptions, RunOptions
+from matscore.options import (
+    Format,
+    PathLike,
+    PlanOptions,
+    ReadOptions,
+    RejectOptions,
+    RunOptions,
+    check_options,
+)
 from matscore.plan import Plan
 from matscore.plan.learning import Sample, find_name
 from matscore.read.table import open_table
@@ -71,6 +79,7 @@ def evaluate_file(
     >>> round(metrics.accuracy, 4), metrics.confusion[1].tolist()
     (0.9733, [0, 47, 3])
     """
+    check_options(read, align, rejects, run)
     if truth is None and truth_file is None:
         raise UsageError("the truth is not given", "name its column with --truth")
     inside = truth if truth_file is None else None

@@ -17,6 +17,7 @@ from matscore.options import (
     ReadOptions,
     RejectOptions,
     RunOptions,
+    check_options,
 )
 from matscore.plan import Plan
 from matscore.run.prepare import Weights, find_category, make_output_spec, take_model
@@ -86,6 +87,7 @@ def explain_file(
     Thunder Pass,adventure,action,5.0,1.1,5.5
     Thunder Pass,adventure,comedy,2.0,0.2,0.4
     """
+    check_options(read, align, explain, write, rejects, run)
 
     def make_columns(plan: Plan) -> ExplainColumns:
         numbered = plan.label_column is None

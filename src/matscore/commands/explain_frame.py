@@ -84,6 +84,7 @@ def explain(
     )
     plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
     options = ExplainOptions(category, versus, top_features)
+    options.check()
     values = [feature_values(features, i - 1) for i in plan.feature_columns]
     used, values, has_missing = settle_missing(features, plan, values, missing)
     work = Explain(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from matscore.commands.fit_rows import Learn, learn
 from matscore.errors import MisfitError, UsageError
+from matscore.fields import Options
 from matscore.names import quote_names
 from matscore.numerics.learn import Learned, settle_method
 from matscore.options import (
@@ -21,6 +22,7 @@ from matscore.options import (
     ReadOptions,
     RejectOptions,
     RunOptions,
+    check_options,
 )
 from matscore.plan.learning import (
     FeatureColumns,
@@ -172,7 +174,7 @@ def fit_file(
     >>> round(float(learned.r2[0]), 4)
     0.9379
     """
-    _check_arguments(targets, fit, columns, read)
+    _check_arguments(targets, columns, read, fit, rejects, run)
     inputs = [str(features), *([] if targets is None else [str(targets)])]
     check_paths(inputs, output, rejects)
     form = _find_format(output, form)
@@ -241,14 +243,12 @@ def fit_file(
 
 
 def _check_arguments(
-    targets: PathLike | None, fit: FitOptions, columns: ColumnOptions, read: ReadOptions
+    targets: PathLike | None, columns: ColumnOptions, read: ReadOptions, *others: Options
 ) -> None:
-    fit.check()
+    check_options(read, columns, *others)
     if (targets is None) == (not columns.target):
         what = "there is nothing to learn" if targets is None else "the targets are given twice"
         raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
-    if columns.no_id_col and columns.id_col is not None:
-        raise UsageError("--id-col and --no-id-col contradict each other", "give one of them")
     if read.missing == "keep":
         hint = "say --missing skip or zero"
         raise UsageError("nothing can be learned from a missing value that is kept", hint)

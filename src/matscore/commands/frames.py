@@ -26,6 +26,7 @@ def plan_frames(
     paths: tuple[str, str] = ("features", "weights"),
 ) -> Plan:
     """Line two tables up, which messages call by their paths; see `matscore.check`."""
+    options.check()
     turned = options.transpose
     columns = _names_of(features.columns, weights.columns if turned else weights.index)
     labels = _names_of(weights.index, None if turned else features.columns)

@@ -20,6 +20,7 @@ from matscore.options import (
     RecommendOptions,
     RejectOptions,
     RunOptions,
+    check_options,
 )
 from matscore.plan import Plan
 from matscore.run.items import (
@@ -112,7 +113,8 @@ def recommend_file(
     >>> summary.n_rows, summary.tally.n_pairs
     (3, 6)
     """
-    recommend.check()
+    check_options(read, align, write, rejects, run)
+    recommend.check(exclude, matrix=matrix)
     if metric not in get_args(Metric):
         raise UsageError(f"metric cannot be {metric!r}", "say dot or cosine")
 

@@ -136,7 +136,9 @@ def _recommend(
         if seen is not None:
             ends = seen.starts[start : start + _USERS + 1]
             excluded = Exclusions(ends - ends[0], seen.items[ends[0] : ends[-1]])
-        return items.recommend(some, options.k, min_score=options.min_score, exclusions=excluded)
+        return items.recommend(
+            some, options.n_items, min_score=options.min_score, exclusions=excluded
+        )
 
     return list(map_ordered(serve, range(0, users.shape[1], _USERS), count_jobs()))
 

@@ -96,17 +96,13 @@ def check_paths(
     Raises
     ------
     UsageError
-        Two inputs are standard input; an output is an input or another output; rejects have no
-        place to go.
+        Two inputs are standard input; an output is an input or another output.
     """
     refuse_two_pipes(inputs)
     named = [str(path) for path in (output, rejects.path) if isinstance(path, (str, Path))]
     for path in named:
         refuse_same_file(path, inputs)
     refuse_same_outputs(named)
-    if rejects.on_error == "reject" and rejects.path is None:
-        hint = "say with --rejects FILE where bad rows go"
-        raise UsageError("--on-error reject needs a place for the rejects", hint)
 
 
 def enter_output(

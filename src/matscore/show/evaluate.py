@@ -6,22 +6,16 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from matscore.cli import options as o
-from matscore.cli.classify import find_format
-from matscore.cli.streams import Streams, render_text
-from matscore.errors import QualityError, UsageError
 from matscore.show.columns import DIM, HEAD, Column, count_cells, render_columns
 from matscore.show.heat import Heat, has_many_colors
 from matscore.show.text import Signs, format_numbers, plural, signs_for
-from matscore.write.compress import open_output
 from matscore.write.encode import escape_markdown
 
 if TYPE_CHECKING:
@@ -29,8 +23,7 @@ if TYPE_CHECKING:
     from matscore.numerics.metrics import Metrics
     from matscore.run.summary import Summary
 
-TextFormat = Literal["table", "csv", "json", "markdown"]
-_FORMATS: tuple[TextFormat, ...] = ("table", "csv", "json", "markdown")
+TEXT_FORMATS = ("table", "csv", "json", "markdown")
 _MOST_RANKS = 5
 _MOST_CONFUSIONS = 10
 _OVERALL = (
@@ -39,65 +32,7 @@ _OVERALL = (
 )  # fmt: skip
 
 
-def choose_text_format(
-    streams: Streams, asked: o.EvaluateFormat | None, output: str | None
-) -> TextFormat:
-    """Return the format that is asked for, named by the output, or fit for the stream.
-
-    Raises
-    ------
-    UsageError
-        The output's ending is that of a format that measures are not written in.
-    """
-    if asked is not None:
-        return asked.value
-    if output is None:
-        return "table" if streams.out_is_terminal else "csv"
-    found = find_format(output)
-    for form in _FORMATS:
-        if form == found:
-            return form
-    raise UsageError(f"measures are not written as {found}", "name a .csv, .json, .md or .txt file")
-
-
-def write_metrics(
-    streams: Streams,
-    run: Callable[[], Summary[EvaluateTally]],
-    form: TextFormat,
-    output: str | None,
-    inputs: Sequence[str],
-) -> Summary[EvaluateTally]:
-    """Measure, and write what was measured; a table on standard output is left to the caller."""
-    if output is None:
-        summary = run()
-        if form != "table":
-            streams.out.write(encode_metrics(summary.tally.metrics, form).encode())
-            streams.out.finish()
-        return summary
-    with open_output(output, inputs=inputs) as out:
-        summary = run()
-        if form == "table":
-            text = render_text(partial(render_metrics, summary), None, "never")
-        else:
-            text = encode_metrics(summary.tally.metrics, form)
-        out.write(text.encode())
-    return summary
-
-
-def refuse_low_accuracy(summary: Summary[EvaluateTally], least: float | None) -> None:
-    """Refuse a model that is less accurate than asked for; without rows none is accurate.
-
-    Raises
-    ------
-    QualityError
-        It is.
-    """
-    accuracy = summary.tally.metrics.accuracy
-    if least is not None and not accuracy >= least:
-        raise QualityError(f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)")
-
-
-def encode_metrics(metrics: Metrics, form: TextFormat) -> str:
+def encode_metrics(metrics: Metrics, form: str) -> str:
     """Write measures for a program, in full precision.
 
     Parameters
