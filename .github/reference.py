@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from matscore.cli.main import app
+from matscore.cli.main import make_app
 from matscore.fields import list_choices
 
 _HEADINGS = ("Option", "Variable", "Default", "Meaning")
@@ -50,7 +50,7 @@ def write_other_options(command: str, like: str) -> str:
 
 def find_options(command: str) -> list[Option]:
     """Return the options of a command, in the order of its help."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(make_app())
     found = group.commands[command]
     hints = typing.get_type_hints(found.callback)
     options = [

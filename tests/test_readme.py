@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import typer
 
-from matscore.cli.main import app
+from matscore.cli.main import make_app
 from tests.helpers import ENVIRONMENT, OLD_PROCESSOR
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROGRAM: Any = typer.main.get_command(app)
+PROGRAM: Any = typer.main.get_command(make_app())
 
 
 def iter_options() -> Iterator[tuple[str, str]]:

@@ -6,7 +6,8 @@ import csv
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, TypeVar, get_args
+from types import UnionType
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from matscore.errors import UsageError
 
@@ -128,8 +129,8 @@ def _name_type(kind: Any) -> str:
 
 def list_choices(kind: Any) -> tuple[str, ...]:
     """Return the words of a `Literal`, also of one that may be None."""
-    words = [one for part in (kind, *get_args(kind)) for one in get_args(part)]
-    return tuple(dict.fromkeys(word for word in words if isinstance(word, str)))
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return tuple(w for one in kinds if get_origin(one) is Literal for w in get_args(one))
 
 
 def parse_delimiter(text: str) -> str:

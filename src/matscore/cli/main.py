@@ -6,25 +6,13 @@ import contextlib
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 import matscore
-from matscore.cli.build import build
-from matscore.cli.commands import COMMANDS
 from matscore.cli.help import PlainCommand, PlainGroup
-
-app = typer.Typer(
-    name="matscore",
-    cls=PlainGroup,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
-for _name, _command in COMMANDS.items():
-    app.command(_name, cls=PlainCommand, no_args_is_help=True)(build(_command))
 
 
 def _show_version(wanted: bool) -> None:
@@ -33,7 +21,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def explain_program(
     version: Annotated[
         bool,
@@ -45,6 +32,30 @@ def explain_program(
     """Score CSV files with a linear model: scores = features @ weights (+ intercept)."""
 
 
+def make_app(argv: Sequence[str] = ()) -> typer.Typer:
+    """Make the program, or what of it some arguments ask for.
+
+    Typer looks at every option of every command, a tenth of the start.
+    """
+    app = typer.Typer(
+        name="matscore",
+        cls=PlainGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(explain_program)
+    if list(argv) == ["--version"]:
+        return app
+    from matscore.cli.build import build
+    from matscore.cli.commands import COMMANDS
+
+    for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
+        app.command(name, cls=PlainCommand, no_args_is_help=True)(build(COMMANDS[name]))
+    return app
+
+
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
     from matscore.cli.streams import guard_process
@@ -54,11 +65,8 @@ def main() -> NoReturn:
     guard_process()
     code = 0
     warnings.showwarning = _show_warning
-    # Typer looks at every option of every command, a tenth of the start; the one asked for will do.
-    every, asked = app.registered_commands, sys.argv[1:2]
-    app.registered_commands = [c for c in every if [c.name] == asked] or every
     try:
-        app(prog_name="matscore")
+        make_app(sys.argv[1:])(prog_name="matscore")
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:
