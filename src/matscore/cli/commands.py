@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +11,8 @@ import typer
 
 from matscore.cli.build import Argument, Command, Given
 from matscore.cli.groups import FileOptions, PairOptions, ScreenOptions, TruthOptions
-from matscore.errors import ClusterWarning, QualityError, UsageError
+from matscore.cli.session import Session, render_to_text
+from matscore.errors import QualityError, UsageError
 from matscore.options import (
     ColumnOptions,
     ExplainOptions,
@@ -30,126 +29,11 @@ from matscore.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from matscore.cli.report import Record
     from matscore.options import Gather
     from matscore.plan import Plan
     from matscore.run.summary import Summary
 
-    Render = Callable[[Summary[Any], Console], None]
-
-# fmt: off
-_FOREIGN = {
-    ".7z", ".avro", ".db", ".h5", ".npy", ".npz", ".ods", ".orc", ".pdf", ".pkl",
-    ".rar", ".sqlite", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip",
-}
-# fmt: on
 _FEW_LINES = 10
-
-
-class Session:
-    """What every command has: its streams, its files, and what is known of the run so far."""
-
-    record: Record
-
-    def __init__(self, given: Given) -> None:
-        from matscore.cli.streams import open_streams
-
-        self.given = given
-        self.screen, self.files = given(ScreenOptions), given(FileOptions)
-        self.streams = open_streams(self.screen.color)
-        if self.screen.quiet:
-            warnings.simplefilter("ignore", ClusterWarning)
-
-    def choose_format(self, asked: str | None, piped: str = "csv") -> str:
-        """Return the format that is asked for, named by the output, or fit for the stream."""
-        if asked is not None:
-            return asked
-        if self.files.output is not None:
-            return find_format(self.files.output)
-        return "table" if self.streams.out_is_terminal else piped
-
-    @contextmanager
-    def watch(
-        self,
-        inputs: Sequence[str],
-        counts: Sequence[str],
-        roles: Sequence[str] = (),
-        gather: tuple[Gather, ...] = (),
-    ) -> Iterator[dict[str, Any]]:
-        """Open the reports and the progress bar; yield what every run takes."""
-        from matscore.cli.notices import show_progress
-        from matscore.cli.report import open_report
-
-        files, self.inputs = self.files, inputs
-        outputs = [files.output, self.given(RejectOptions).path]
-        with (
-            open_report(files.report, inputs, outputs, counts, roles, [files.plot]) as self.record,
-            show_progress(self.streams, quiet=self.screen.quiet) as on_progress,
-        ):
-            run = {"checksum": bool(files.report), "gather": self.record.gather + gather}
-            yield {
-                "read": self.given(ReadOptions),
-                "rejects": self.record.watch(self.given(RejectOptions)),
-                "run": self.given(RunOptions, **run),
-                "on_progress": on_progress,
-            }
-
-    def tell_plans(self, plans: tuple[Plan, ...]) -> None:
-        """Say how the files were read and lined up, and keep it for the report."""
-        self.record.plans = plans
-        self.say([fact for plan in plans for fact in plan.facts])
-
-    def say(self, facts: Sequence[str]) -> None:
-        """Say facts, where somebody looks or asked for them."""
-        from matscore.cli.notices import say_facts
-
-        say_facts(self.streams, facts, self.screen)
-
-    def write(self, run: Callable[..., Summary[Any]], form: str, render: Render) -> Summary[Any]:
-        """Run, and write the rows; a table on standard output is left to `end`."""
-        output = self.files.output
-        if form == "table" and output is not None and not output.endswith("/"):
-            return self.write_text(run, lambda summary: _render_text(render, summary))
-        out = self.streams.out if form != "table" and output is None else output
-        self.record.summary = run(output=out)
-        if form != "table":
-            self.streams.out.finish()
-        return self.record.summary
-
-    def write_text(
-        self, run: Callable[[], Summary[Any]], as_text: Callable[[Summary[Any]], str]
-    ) -> Summary[Any]:
-        """Run, and write what it comes to, whole or not at all."""
-        from matscore.write.compress import open_output
-
-        if self.files.output is None:
-            self.record.summary = summary = run()
-            self.streams.out.write(as_text(summary).encode())
-            self.streams.out.finish()
-            return summary
-        with open_output(self.files.output, inputs=self.inputs) as out:
-            summary = run()
-            out.write(as_text(summary).encode())
-        self.record.summary = summary
-        return summary
-
-    def end(self, summary: Summary[Any], form: str, render: Render) -> None:
-        """Print the table where nothing else is written, and say what was rejected."""
-        if form == "table" and self.files.output is None:
-            self.streams.print_out(partial(render, summary))
-        self.warn_of_rejects(summary.n_rejected)
-
-    def warn_of_rejects(self, n_rejected: int) -> None:
-        """Warn that rows were set aside."""
-        from matscore.cli.notices import describe_rejects
-
-        self.warn(describe_rejects(n_rejected, self.given(RejectOptions).path))
-
-    def warn(self, lines: Sequence[str]) -> None:
-        """Say what a person should know, wherever the messages go."""
-        from matscore.cli.notices import say_warnings
-
-        say_warnings(self.streams, lines, quiet=self.screen.quiet)
 
 
 def classify(given: Given, features: list[str], weights: str) -> None:
@@ -222,11 +106,12 @@ def recommend(given: Given, users: str, items: str) -> None:
 
         render_recommended(summary, console, metric=pairs.metric)
 
-    with session.watch(inputs, RecommendTally.NAMES, _roles("users items exclude", inputs)) as told:
+    roles = _roles("users items exclude", inputs)
+    with session.watch(inputs, RecommendTally.NAMES, roles) as settings:
         run = partial(
             recommend_file, users, items, metric=pairs.metric, recommend=given(RecommendOptions),
             exclude=pairs.exclude, matrix=pairs.matrix, align=given(PlanOptions),
-            write=given(OutputOptions, format=form), on_plan=session.tell_plans, **told,
+            write=given(OutputOptions, format=form), on_plan=session.tell_plans, **settings,
         )  # fmt: skip
         summary = session.write(run, form, render)
     session.end(summary, form, render)
@@ -340,7 +225,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
 
     def as_text(summary: Summary[EvaluateTally]) -> str:
         if form == "table":
-            return _render_text(render_metrics, summary)
+            return render_to_text(render_metrics, summary)
         return encode_metrics(summary.tally.metrics, form)
 
     roles = _roles("features weights truth", inputs)
@@ -358,27 +243,6 @@ def evaluate(given: Given, features: str, weights: str) -> None:
         if least is not None and not accuracy >= least:  # of no rows it is NaN
             what = f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)"
             raise QualityError(what)
-
-
-def find_format(output: str) -> str:
-    """Return the format that the output's name asks for; refuse one that cannot be written."""
-    from pathlib import Path
-
-    from matscore.run.paths import format_of
-
-    if output.endswith("/"):
-        return "csv"
-    ending = Path(output).suffix.lower()
-    if ending in _FOREIGN:
-        hint = "name a .csv, .json, .parquet, ... file, or say --format"
-        raise UsageError(f"{ending} files cannot be written", hint)
-    return format_of(output) or "csv"
-
-
-def _render_text(render: Render, summary: Summary[Any]) -> str:
-    from matscore.cli.streams import render_text
-
-    return render_text(partial(render, summary), None, "never")
 
 
 def _roles(names: str, inputs: Sequence[str]) -> list[str]:
