@@ -45,13 +45,13 @@ class Session:
         if self.screen.quiet:
             warnings.simplefilter("ignore", ClusterWarning)
 
-    def choose_format(self, asked: str | None, piped: str = "csv") -> str:
+    def choose_format(self, asked: str | None) -> str:
         """Return the format that is asked for, named by the output, or fit for the stream."""
         if asked is not None:
             return asked
         if self.files.output is not None:
             return find_format(self.files.output)
-        return "table" if self.streams.out_is_terminal else piped
+        return "table" if self.streams.out_is_terminal else "csv"
 
     @contextmanager
     def watch(
