@@ -1,16 +1,18 @@
-"""Run the README's examples and write what they print below them.
+"""Run the examples of the README and of the pages and write what they print below them.
 
-``python .github/examples.py`` writes the README again; with ``--check`` it only says what differs.
+``python .github/examples.py`` writes them again; with ``--check`` it only says what differs; named
+pages, ``README.md .github/docs/fit.md``, are done alone.
 
 A ``console`` block holds commands (``$``, continued with ``>``), a ``pycon`` block Python
 (``>>>``, continued with ``...``); the rest of such a block is what comes out. The blocks run in
-their order in one scratch folder with a copy of ``sample_data``, on a terminal of 80 columns
+their order in one scratch folder a page with a copy of ``sample_data``, on a terminal of 80 columns
 without colour, where standard output and standard error appear as a person sees them. They need
 bash and the usual tools; those with jq are left alone where it is missing.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import difflib
 import doctest
@@ -30,7 +32,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+PAGES = [Path("README.md"), *sorted(p.relative_to(ROOT) for p in ROOT.glob(".github/docs/*.md"))]
 
 _BLOCK = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _COMMAND = re.compile(r"^\$ .*\n(?:^> .*\n)*", re.MULTILINE)
@@ -39,15 +41,22 @@ _OURS = ("MATSCORE_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")
 
 
 def main() -> int:
-    """Write the README again, or compare; return an exit code."""
-    old = README.read_text(encoding="utf-8")
-    new = run_examples(old)
-    if "--check" not in sys.argv[1:]:
-        README.write_text(new, encoding="utf-8")
-        return 0
-    lines = old.splitlines(), new.splitlines()
-    print(*difflib.unified_diff(*lines, "README.md", "as it is now", lineterm=""), sep="\n")
-    return int(old != new)
+    """Write the pages again, or compare; return an exit code."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("pages", nargs="*", type=Path, default=PAGES)
+    asked = parser.parse_args()
+    differs = False
+    for page in asked.pages:
+        old = (ROOT / page).read_text(encoding="utf-8")
+        new = run_examples(old)
+        if not asked.check:
+            (ROOT / page).write_text(new, encoding="utf-8")
+            continue
+        lines = old.splitlines(), new.splitlines()
+        print(*difflib.unified_diff(*lines, str(page), "as it is now", lineterm=""), sep="\n")
+        differs |= old != new
+    return int(differs)
 
 
 def run_examples(text: str) -> str:
@@ -123,7 +132,7 @@ def run_python(body: str, names: dict[str, object]) -> str:
         first, *rest = example.source.splitlines()
         parts += [f">>> {first}\n", *(f"... {line}".rstrip() + "\n" for line in rest)]
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            exec(compile(example.source, "README.md", "single"), names)
+            exec(compile(example.source, "<example>", "single"), names)
         parts.append(out.getvalue())
     return "".join(f"{line.rstrip()}\n" for line in "".join(parts).splitlines())
 

@@ -1,13 +1,16 @@
-"""The README's tables of options, made from the program itself.
+"""The pages' tables of options, made from the program itself.
 
-The README calls these functions in its cog blocks: ``python -m cogapp -r README.md`` writes it
-again, ``python -m cogapp --check README.md`` says whether it is current.
+The pages call these functions in their cog blocks: ``python -m cogapp -r .github/docs/*.md`` writes
+them again, with ``--check`` for ``-r`` it says whether they are current.
 """
 
 from __future__ import annotations
 
+import ast
+import sys
 import typing
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -19,13 +22,31 @@ _HEADINGS = ("Option", "Variable", "Default", "Meaning")
 
 
 class Option(NamedTuple):
-    """An option as the README shows it; its texts are Markdown."""
+    """An option as a page shows it; its texts are Markdown."""
 
     panel: str
     names: str
     variable: str
     default: str
     meaning: str
+
+
+def write_layers() -> str:
+    """Return the layers that a test holds, from the ground up, and what each part of them owns."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.test_public_api import LAYERS, SOURCE
+
+    rows = []
+    for number, names in enumerate(LAYERS, start=1):
+        for name in names:
+            path = SOURCE.joinpath(*name.split("."))
+            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if not name or not file.exists():
+                continue
+            owns = (ast.get_docstring(ast.parse(file.read_bytes())) or "").splitlines()[0]
+            shown = f"{name}/" if path.is_dir() else file.name
+            rows.append((str(number), f"`{shown}`", owns))
+    return write_table(("Layer", "In `src/matscore/`", "Owns"), rows)
 
 
 def write_options(command: str) -> str:
@@ -45,7 +66,7 @@ def write_other_options(command: str, like: str) -> str:
     known, options = find_options(like), find_options(command)
     shared = ", ".join(option.names for option in options if option in known)
     own = [option[1:] for option in options if option not in known]
-    return f"As for `{like}`: {shared}. And:\n\n{write_table(_HEADINGS, own)}"
+    return f"As for [`{like}`]({like}.md): {shared}. And:\n\n{write_table(_HEADINGS, own)}"
 
 
 def find_options(command: str) -> list[Option]:

@@ -1,6 +1,6 @@
-"""The README's table of refused inputs: each is made and given to the program, which answers.
+"""The table of refused inputs: each is made and given to the program, which answers.
 
-Like ``reference.py``, called by a cog block of the README.
+Like ``reference.py``, called by a cog block of a page.
 """
 
 from __future__ import annotations

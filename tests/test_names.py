@@ -26,6 +26,6 @@ class TestNaming:
 
     def test_close_is_limited(self) -> None:
         found = find_close([f"x{i}" for i in range(9)], [f"x{i}{i}" for i in range(9)])
-        assert [bool(close) for close, _ in found] == [True] * 5 + [False] * 4
-        assert all(len(close) <= 3 for close, _ in found)
-        assert find_close(["x" * 101], ["x" * 102]) == [((), "")]
+        assert [bool(one.close) for one in found] == [True] * 5 + [False] * 4
+        assert all(len(one.close) <= 3 for one in found)
+        assert find_close(["x" * 101], ["x" * 102])[0].close == ()

@@ -68,7 +68,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("errors", "_kernel"),
     ("grammar",),
-    ("names", "wording", "fields"),
+    ("names", "fields"),
     ("kernel",),
     ("frame", "colors", "options"),
     ("model",),
@@ -77,9 +77,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("read",),
     ("write",),
     ("run.work",),
-    ("commands.beside", "commands.top", "commands.ranked"),
+    ("commands.beside", "commands.ranked"),
     ("commands.classify_rows", "commands.recommend_rows"),
-    ("commands.evaluate_rows", "commands.explain_rows", "commands.fit_rows"),
+    ("commands.top", "commands.evaluate_rows", "commands.explain_rows", "commands.fit_rows"),
     ("pages",),
     ("run",),
     ("commands",),
@@ -92,7 +92,7 @@ LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
 ROOMS = {name.split(".")[0] for name in LEVELS}
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
-    "numpy": ROOMS - {"", "errors", "fields", "grammar", "names", "wording", "options", "__main__"},
+    "numpy": ROOMS - {"", "errors", "fields", "grammar", "names", "options", "__main__"},
     "pyarrow": {"read", "write"},
     "pandas": {"commands"},
     "sklearn": {"numerics"},

@@ -28,7 +28,7 @@ from rich.text import Text
 
 from matscore import OutputOptions, RunOptions, check_files, classify_file
 from matscore.cli.report import Record, make_report
-from matscore.numerics.statistics.reasons import Reasons
+from matscore.numerics.statistics import Reasons
 from matscore.pages.report import Run, render_report
 from matscore.show.picture import render_picture
 from matscore.show.plan import render_plan

@@ -1,7 +1,14 @@
-"""The exceptions of matscore. They carry fields; the command line writes the sentences."""
+"""The exceptions of matscore. They carry fields; the command line writes the sentences.
+
+They are Python's own as well, `ValueError`, `OSError` or `ImportError`: what catches one of those
+around code of ours lets `MatscoreError` pass first.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,7 +39,7 @@ class UsageError(MatscoreError):
         return join_sentence(self.what, self.hint)
 
 
-class InputError(MatscoreError):
+class InputError(MatscoreError, ValueError):
     """Data that cannot be read with certainty.
 
     Parameters
@@ -78,7 +85,7 @@ class InputError(MatscoreError):
         return f"{place}: {name}{join_sentence(self.what, self.hint)}"
 
 
-class PlanError(MatscoreError):
+class PlanError(MatscoreError, ValueError):
     """Shapes or names that do not line up; ``plan`` has the facts, the problem and the way out."""
 
     def __init__(self, plan: Plan) -> None:
@@ -89,20 +96,7 @@ class PlanError(MatscoreError):
         return join_sentence(self.plan.problem or "the matrices do not line up", self.plan.hint)
 
 
-class _AboutFileError(MatscoreError):
-    """What is wrong with a file as a whole."""
-
-    def __init__(self, path: str, what: str, hint: str = "") -> None:
-        super().__init__(path, what, hint)
-        self.path = path
-        self.what = what
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.path}: {join_sentence(self.what, self.hint)}"
-
-
-class MisfitError(_AboutFileError):
+class MisfitError(MatscoreError, ValueError):
     """Names or shapes of a file that do not serve what it is given for.
 
     Parameters
@@ -114,6 +108,15 @@ class MisfitError(_AboutFileError):
     hint : str
         What to do about it; may be empty.
     """
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__(path, what, hint)
+        self.path = path
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.path}: {join_sentence(self.what, self.hint)}"
 
 
 class QualityError(MatscoreError):
@@ -133,18 +136,46 @@ class QualityError(MatscoreError):
         return self.what
 
 
-class FileError(_AboutFileError):
+class FileError(MatscoreError, OSError):
     """A file that cannot be read.
 
     Parameters
     ----------
     path : str
-        The file's name as it was given.
+        The file's name as it was given; ``filename`` too.
     what : str
-        What went wrong, usually the operating system's words.
+        What went wrong, usually the operating system's words; ``strerror`` too.
     hint : str
         What to do about it; may be empty.
+
+    Attributes
+    ----------
+    errno : int or None
+        The operating system's number; None where it is not to blame.
     """
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__()  # OSError would take the path for its number
+        self.args = (path, what, hint)
+        self.path = path
+        self.what = what
+        self.hint = hint
+
+    @property
+    def filename(self) -> str:
+        """The file's name as it was given."""
+        return self.path
+
+    @property
+    def strerror(self) -> str:  # type: ignore[override]
+        """What went wrong."""
+        return self.what
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), self.args, {**self.__dict__, "errno": self.errno}
+
+    def __str__(self) -> str:
+        return f"{self.path}: {join_sentence(self.what, self.hint)}"
 
 
 class OutputError(FileError):
@@ -159,7 +190,7 @@ class ClusterWarning(UserWarning):
     """Something about a cluster that may change the last digits of its results."""
 
 
-class MissingExtraError(MatscoreError):
+class MissingExtraError(MatscoreError, ImportError):
     """An optional package that is not installed.
 
     Parameters
@@ -177,6 +208,35 @@ class MissingExtraError(MatscoreError):
 
     def __str__(self) -> str:
         return f"{self.what} needs an optional package; pip install 'matscore[{self.extra}]'"
+
+
+def say_os_error(error: OSError) -> str:
+    """Return what the operating system says, as a part of a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
+@contextmanager
+def os_errors_about(
+    path: str,
+    kind: type[FileError] = FileError,
+    *,
+    what: str = "{}",
+    hints: Mapping[int, str] = MappingProxyType({}),
+    hint: str = "",
+) -> Iterator[None]:
+    """Turn errors of the operating system into ours about a file; ours and broken pipes pass.
+
+    Its words go into `what`; `hints` are by its number.
+    """
+    try:
+        yield
+    except (MatscoreError, BrokenPipeError):
+        raise
+    except OSError as error:
+        words = what.format(say_os_error(error))
+        told = kind(path, words, hints.get(error.errno or 0, hint))
+        told.errno = error.errno
+        raise told from error
 
 
 def join_sentence(what: str, hint: str) -> str:

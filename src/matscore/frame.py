@@ -27,20 +27,9 @@ _EMPTY: dict[Kind, Column] = {
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Columns of one length.
-
-    Attributes
-    ----------
-    columns : mapping of str to column
-        Names and cells, in order.
-    """
+    """Columns of one length, by name and in order."""
 
     columns: Mapping[str, Column]
-
-    @classmethod
-    def empty(cls, kinds: Mapping[str, Kind]) -> Frame:
-        """Return columns without rows."""
-        return cls({name: _EMPTY[kind] for name, kind in kinds.items()})
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[name]
@@ -70,7 +59,7 @@ class Frame:
 def join_frames(frames: Sequence[Frame], kinds: Mapping[str, Kind]) -> Frame:
     """Put frames of the same columns below each other; `kinds` tells the columns of none."""
     if not frames:
-        return Frame.empty(kinds)
+        return Frame({name: _EMPTY[kind] for name, kind in kinds.items()})
     return Frame({name: join([frame[name] for frame in frames]) for name in frames[0].columns})
 
 

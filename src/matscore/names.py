@@ -1,10 +1,11 @@
-"""Names: what they look like, how a sentence shows them, which of them were meant."""
+"""Names: how a sentence shows them, which were meant, and what a command calls its two sides."""
 
 from __future__ import annotations
 
 import difflib
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from itertools import combinations, islice
 
 MAX_SHOWN = 5
@@ -16,6 +17,7 @@ _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
 _MAX_QUOTED = 60
 _MAX_CANDIDATES = 1000
 _MAX_COMPARED = 100
+_LONGEST_NUMBER = 9  # of a column
 
 
 def is_intercept(name: str) -> bool:
@@ -54,20 +56,9 @@ def quote_names(names: Collection[str]) -> str:
 
 
 def show(text: str, encoding: str = "utf-8") -> str:
-    r"""Make text safe to be shown: what is not printable is shown as an escape.
+    r"""Show as escapes what is not printable, or lacking in what the screen reads.
 
-    Parameters
-    ----------
-    text : str
-        Any text.
-    encoding : str
-        What the screen reads; characters that it lacks are shown as escapes too.
-
-    Returns
-    -------
-    str
-        Text without control, format or line-end characters and without lone surrogates. Wide and
-        combining characters and the backslash stay as they are.
+    Wide and combining characters and the backslash stay as they are.
 
     Examples
     --------
@@ -99,13 +90,7 @@ def fold_name(name: str) -> str:
 
 
 def explain_difference(name: str, other: str) -> str:
-    """Say in what two names differ, when it is hard to see.
-
-    Returns
-    -------
-    str
-        For example ``differs only by case and blanks``; empty when they differ plainly or not
-        at all.
+    """Say in what two names differ, when it is hard to see; empty when they differ plainly.
 
     Examples
     --------
@@ -124,28 +109,24 @@ def explain_difference(name: str, other: str) -> str:
     return "differs only by case and Unicode form"
 
 
-def find_close(
-    wanted: Sequence[str], candidates: Collection[str]
-) -> list[tuple[tuple[str, ...], str]]:
-    """Find what may have been meant by names that are not there.
+@dataclass(frozen=True)
+class MissingName:
+    """A name that is not there, and what may have been meant by it."""
 
-    Parameters
-    ----------
-    wanted : sequence of str
-        The names that are not there. Only the first five are looked for: comparing is slow.
-    candidates : collection of str
-        The names that are there.
+    name: str
+    close: tuple[str, ...] = ()  # close matches among the names that are there, best first
+    reason: str = ""  # in what the best one differs, where that is hard to see
 
-    Returns
-    -------
-    list of (tuple of str, str)
-        For each wanted name at most three close matches, best first, and in what the best one
-        differs when that is hard to see.
+
+def find_close(wanted: Sequence[str], candidates: Collection[str]) -> tuple[MissingName, ...]:
+    """Find at most three close matches of each name that is not there.
+
+    Only the first five are looked for: comparing is slow.
 
     Examples
     --------
-    >>> find_close(["acton", "Age"], ["age", "action"])
-    [(('action',), ''), (('age',), 'differs only by case')]
+    >>> find_close(["Age"], ["age", "action"])
+    (MissingName(name='Age', close=('age',), reason='differs only by case'),)
     """
     looked_for = wanted[:MAX_SHOWN]
     folded = {fold_name(name) for name in looked_for}
@@ -157,8 +138,43 @@ def find_close(
     for name in looked_for:
         same = twins.get(fold_name(name), [])
         close = tuple(dict.fromkeys([*same, *_compare(name, candidates)]))[:3]
-        found.append((close, explain_difference(name, close[0]) if close else ""))
-    return [*found, *(((), "") for _ in wanted[MAX_SHOWN:])]
+        reason = explain_difference(name, close[0]) if close else ""
+        found.append(MissingName(name, close, reason))
+    return (*found, *map(MissingName, wanted[MAX_SHOWN:]))
+
+
+def suggest(missing: Sequence[MissingName]) -> str:
+    """Ask whether close matches were meant; empty when there are none."""
+    found = [one for one in missing if one.close]
+    if len(missing) == 1:
+        meant = [" or ".join(map(quote_name, one.close)) for one in found]
+    else:
+        meant = [f"{quote_name(one.close[0])} for {quote_name(one.name)}" for one in found]
+    reasons = [f" ({one.reason})" if one.reason else "" for one in found]
+    if len(set(reasons)) == 1:  # said once, at the end
+        reasons[:-1] = [""] * (len(reasons) - 1)
+    shown = [name + reason for name, reason in zip(meant, reasons, strict=True)]
+    return f"did you mean {', '.join(shown)}" if shown else ""
+
+
+def suggest_name(name: str, names: Collection[str], option: str = "") -> str:
+    """Ask which name was meant; where none is close, say which ones the option may have."""
+    one_of = f"{option} has the name of one of: {quote_names(names)}" if option else ""
+    return suggest(find_close([name], names)) or one_of
+
+
+def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list[int]:
+    """Return the columns of a name, none, one or more; without names its number, from 1, is meant.
+
+    Examples
+    --------
+    >>> find_columns("age", ["age", "sex", "age"], 3), find_columns("2", None, 3)
+    ([0, 2], [1])
+    """
+    if names is not None:
+        return [i for i, other in enumerate(names) if other == name]
+    is_number = name.isascii() and name.isdigit() and len(name) <= _LONGEST_NUMBER
+    return [int(name) - 1] if is_number and 1 <= int(name) <= n_columns else []
 
 
 def _compare(name: str, candidates: Collection[str]) -> list[str]:
@@ -196,3 +212,52 @@ _DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("invisible characters", _drop_invisible),
     ("Unicode form", _compose),
 )
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a command calls its two sides and the options that turn them."""
+
+    features: str = "features"  # what the first file holds
+    weights: str = "weights"  # what the second file holds
+    category: str = "category"  # what a score is for
+    turn_features: str = "--transpose-features"
+    turn_weights: str = "--transpose"
+    a_row: str = "a feature"  # what a row of the second file is
+    a_column: str = "a category"
+    contents: str = "weights"  # what its numbers are
+    # Categories are rows of the second file by nature: what has to be asked for are weights that
+    # are not transposed.
+    in_rows: bool = False
+
+    def is_asked(self, turned: bool) -> bool:
+        """Say whether weights are transposed, or not, only when an option asks for it."""
+        return turned != self.in_rows
+
+    def advise(self, turned: bool) -> str:
+        """Say what to do so that the weights are transposed, or are not.
+
+        Examples
+        --------
+        >>> SCORING.advise(True), ITEMS.advise(True)
+        ('add --transpose', 'leave --transpose-items out')
+        """
+        if self.is_asked(turned):
+            return f"add {self.turn_weights}"
+        return f"leave {self.turn_weights} out"
+
+
+SCORING = Words()
+"""Of ``classify`` and the commands like it."""
+ITEMS = Words(
+    features="users",
+    weights="items",
+    category="item",
+    turn_features="--transpose-users",
+    turn_weights="--transpose-items",
+    a_row="an item",
+    a_column="a feature",
+    contents="features",
+    in_rows=True,
+)
+"""Of ``recommend``, whose second file has one row an item."""

@@ -24,10 +24,10 @@ from matscore.fields import (
     split_list,
 )
 from matscore.grammar import MISSING_VALUES, Grammar
-from matscore.wording import ITEMS, SCORING, Words
+from matscore.names import ITEMS, SCORING, Words
 
 if TYPE_CHECKING:
-    from matscore.read.parse import Reject
+    from matscore.read.faults import Reject
 
 PathLike: TypeAlias = str | Path
 Engine: TypeAlias = Literal["local", "dask"]

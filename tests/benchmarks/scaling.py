@@ -148,7 +148,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             RunOptions,
             ScoreOptions,
         )
-        from matscore.read.parse import parse_chunk
+        from matscore.read.rows import parse_rows
         from matscore.read.split import Chunk
         from matscore.read.table import open_table
         from matscore.run.budget import fit_budget
@@ -161,7 +161,6 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             read_weights,
             take_model,
         )
-        from matscore.write.encode import encode_frame
 
         read, options = ReadOptions(), ScoreOptions()
         held = read_weights(str(files.weights), read)
@@ -184,13 +183,13 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
                 break
             n_bytes += len(chunk.data)
             with clock.stage("parse"):
-                parsed = parse_chunk(job.layout, chunk)
+                parsed = parse_rows(job.layout, chunk)
             with clock.stage("score, decide"):
                 scored = score_rows(model, parsed.features, parsed.n_rows, options)
             with clock.stage("encode"):
-                labels = parsed.texts[job.layout.label_column or 0]
+                labels = parsed.labels
                 frame = make_frame(columns, labels, [], scored)
-                data = encode_frame(spec, frame)
+                data = spec.form.rows(spec, frame)
             with clock.stage("write"):
                 out.write(data)
     part.table.close()

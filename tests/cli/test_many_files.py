@@ -92,7 +92,7 @@ def test_a_file_that_changes_before_its_turn(folder: Path) -> None:
     """It was planned, closed, and is not what it was."""
     from matscore.errors import FileError
     from matscore.options import PlanOptions, ReadOptions
-    from matscore.read.table import iter_table, open_table
+    from matscore.read.table import open_table
     from matscore.run.prepare import _layout_of, plan_part, read_weights
 
     path = expected_files(folder)[0]
@@ -102,7 +102,7 @@ def test_a_file_that_changes_before_its_turn(folder: Path) -> None:
     table.park()
     path.write_bytes(path.read_bytes() + b"new,1,2\n")
     with pytest.raises(FileError, match="changed while it was read"):
-        list(iter_table(table, _layout_of(part, ReadOptions()), chunk_bytes=100))
+        list(table.iter_chunks(_layout_of(part, ReadOptions()), chunk_bytes=100))
 
 
 def test_one_that_does_not_fit_is_named_first(folder: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from matscore.kernel import Fault, parse, read_number, write_number, write_rows
 from tests.kernel.draw_numbers import POWERS, draw_texts
-from tests.read.test_numbers import CELLS, GOOD, REFUSED, oracle
+from tests.read.test_faults import CELLS, GOOD, REFUSED, oracle
 
 
 def read_all(texts: list[str], decimal: str = ".") -> NDArray[np.float64]:

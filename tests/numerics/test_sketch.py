@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from matscore.numerics.statistics.sketch import (
+from matscore.numerics.sketch import (
     RELATIVE_WIDTH,
     Sketch,
     sketch_columns,

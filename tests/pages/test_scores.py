@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 import matscore
-from matscore.numerics.statistics.scores import N_FIRST
+from matscore.numerics.statistics import N_FIRST
 from tests.helpers import SAMPLES, run, write_csv
 from tests.pages.test_report import HOSTILE, Page
 

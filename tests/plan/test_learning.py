@@ -10,7 +10,6 @@ import pytest
 from matscore.errors import MisfitError
 from matscore.options import ColumnOptions, ReadOptions
 from matscore.plan.learning import Kind, Sample, find_label, name_intercept, sort_columns
-from matscore.read.sample import sample_table
 from matscore.read.table import open_table
 
 NUMBERS: Kind = "number"
@@ -114,7 +113,7 @@ def test_a_look_at_a_text(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_text(TEXT)
     table = open_table(str(path), ReadOptions())
-    found = sample_table(table, ReadOptions())
+    found = table.sample(ReadOptions())
     table.close()
     assert found.kinds == KINDS and found.first == tuple("abcdef")
     assert found.coded == (False,) * 6 + (True,)
@@ -124,7 +123,7 @@ def test_a_look_at_a_long_text_ends_with_a_whole_record(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_text("id,a\n" + "".join(f"r{i},{i}\n" for i in range(50_000)))
     table = open_table(str(path), ReadOptions())
-    found = sample_table(table, ReadOptions())
+    found = table.sample(ReadOptions())
     table.close()
     assert found.kinds == ("text", "number") and len(found.first) == 1000
 
@@ -133,6 +132,6 @@ def test_a_look_at_types(tmp_path: Path) -> None:
     path = tmp_path / "f.parquet"
     pd.DataFrame({"id": ["a"], "n": [1], "x": [0.5]}).to_parquet(path)
     table = open_table(str(path), ReadOptions())
-    found = sample_table(table, ReadOptions())
+    found = table.sample(ReadOptions())
     table.close()
     assert found.kinds == ("text", "number", "number") and found.names == ("id", "n", "x")

@@ -21,7 +21,7 @@ from matscore.grammar import POINT, Grammar
 from matscore.options import PlanOptions, ReadOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.labels import OtherSide, judge_first_record
-from matscore.read.table import open_table, side_of
+from matscore.read.table import open_table
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
@@ -33,7 +33,7 @@ def side(text: str, *, path: str = "", header: bool | None = None, stream: bool 
         file.write(text.strip("\n") + "\n")
         file.flush()
         with contextlib.closing(open_table(file.name, read)) as table:
-            found = replace(side_of(table, read), path=path)
+            found = replace(table.side(read), path=path)
     return replace(found, n_rows=None, first=None) if stream else found
 
 

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from matscore.errors import InputError
+from matscore.errors import FileError, InputError
 from matscore.kernel import find_cut
 from matscore.read import split
-from matscore.read.split import Chunk, iter_chunks
+from matscore.read.source import Stamp, iter_range, read_range
+from matscore.read.split import (
+    Chunk,
+    Range,
+    cut_record,
+    find_end,
+    find_starts,
+    first_record_end,
+    iter_chunks,
+    iter_ranges,
+    scan_block,
+    split_cells,
+)
 from tests.read.oracle import read_text
 
 CELLS = st.one_of(
@@ -229,3 +246,178 @@ def test_small_chunks_of_a_large_record_take_linear_time() -> None:
 
 def test_blank_lines_are_cut_in_linear_time() -> None:
     assert time_cutting(b"1,2\n" + b"\n" * 5_000_000 + b"3,4\n") < 5
+
+
+ROWS = st.lists(
+    st.lists(st.text('a,"\n\r1é ', max_size=5), min_size=1, max_size=4), min_size=1, max_size=4
+)
+
+
+def write_csv(rows: list[list[str]], line_end: str = "\n") -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator=line_end).writerows(rows)
+    return out.getvalue().encode()
+
+
+@settings(max_examples=500, deadline=None)
+@given(ROWS, st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_records_are_found(rows: list[list[str]], line_end: str, ended: bool) -> None:
+    data = write_csv(rows, line_end)
+    if not ended:
+        data = data.removesuffix(line_end.encode())
+    expected = read_text(data, ",").records
+    starts, lines = find_starts(data)
+    texts = [cut_record(data, starts, i).decode() for i in range(len(starts))]
+    assert texts == [record.text for record in expected]
+    assert [1 + n for n in lines.tolist()] == [record.line for record in expected]
+
+
+@settings(max_examples=500, deadline=None)
+@given(ROWS, st.sampled_from(["\n", "\r\n"]))
+def test_cells_as_the_csv_module_reads_them(rows: list[list[str]], line_end: str) -> None:
+    data = write_csv(rows, line_end)
+    end = first_record_end(data)
+    record = data[:end].decode().removesuffix(line_end)
+    assert split_cells(record, ",") == rows[0]
+    read = next(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+    assert split_cells(record, ",") == read
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.text('a"1 é', max_size=4), min_size=1, max_size=5), st.sampled_from(",;\t| "))
+def test_cells_quoted_only_where_they_need_it(cells: list[str], delimiter: str) -> None:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, lineterminator="").writerow(cells)
+    assert split_cells(out.getvalue(), delimiter) == cells
+
+
+def test_a_cell_larger_than_the_csv_modules_limit() -> None:
+    cell = "x" * (csv.field_size_limit() + 1)
+    assert split_cells(f'"{cell}",1', ",") == [cell, "1"]
+
+
+def test_a_cell_of_delimiters_takes_linear_time() -> None:
+    assert split_cells('"' + "," * 500_000 + '",1', ",")[1] == "1"
+
+
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [(b"", 0), (b"a,b", 0), (b"a,b\nc", 4), (b'"a\nb"\nc', 6), (b'"a\n', 0), (b"\n\n", 1)],
+)
+def test_first_record_end(data: bytes, end: int) -> None:
+    assert first_record_end(data) == end
+
+
+def test_first_record_end_takes_linear_time() -> None:
+    assert first_record_end(b'"' + b"1,2\n" * 2_000_000) == 0
+
+
+HEADER = b"id,x\n"
+TEXTS = st.lists(
+    st.sampled_from(['"', '""', ",", "\n", "\r\n", "a", "bc", '"\n"', '"a\nb"', "\n\n", "é", " "]),
+    max_size=40,
+).map(lambda parts: "".join(parts).encode())
+
+
+def stamp_of(path: Path) -> Stamp:
+    info = path.stat()
+    return Stamp(str(path), info.st_size, info.st_mtime_ns)
+
+
+def find_ranges(stamp: Stamp, block: int, start: int = len(HEADER)) -> list[Range]:
+    end = find_end(stamp, start)
+    scans = [
+        scan_block(stamp, at, min(at + block, end), start, ",") for at in range(start, end, block)
+    ]
+    is_open = end > start and read_range(stamp, end - 1, end) != b"\n"
+    return list(iter_ranges(stamp, scans, start=start, end=end, line=2, row=7, is_open=is_open))
+
+
+def cut_range(stamp: Stamp, one: Range) -> Iterator[Chunk]:
+    return iter_chunks(
+        "f.csv",
+        iter_range(stamp, one.start, one.stop),
+        delimiter=",",
+        chunk_bytes=1,
+        line=one.line,
+        row=one.row,
+        offset=one.start,
+    )
+
+
+def run_to_its_end(chunks: Iterable[Chunk]) -> tuple[list[Chunk], str]:
+    """Return the chunks and the error that ends them."""
+    found: list[Chunk] = []
+    try:
+        found.extend(chunks)
+    except InputError as error:
+        return found, str(error)
+    return found, ""
+
+
+@given(text=TEXTS, block=st.integers(1, 12))
+@example(text=b'a,1\n\n\nb,"\n"\n', block=3)
+@example(text=b'a,1\nb"c,1\nd,"\n",1\n', block=2)
+@example(text=b'"a""\nb",1\n"c', block=5)
+@example(text=b'a,"\r\n"\r\nb,1\r\n\r\n\r\n', block=4)
+@example(text=b'"x\n"""\n""\n"\n', block=1)
+def test_ranges_are_the_whole(
+    text: bytes, block: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Records, lines, rows, offsets and the error are those of one reader."""
+    path = tmp_path_factory.getbasetemp() / "ranges.csv"
+    path.write_bytes(HEADER + text)
+    stamp = stamp_of(path)
+    whole = iter_chunks(
+        "f.csv", [text], delimiter=",", chunk_bytes=1, line=2, row=7, offset=len(HEADER)
+    )
+    ranges = find_ranges(stamp, block)
+    apart = (chunk for one in ranges for chunk in cut_range(stamp, one))
+    (ours, our_error), (theirs, error) = run_to_its_end(apart), run_to_its_end(whole)
+    assert our_error == error
+    assert b"".join(chunk.data for chunk in ours) == b"".join(chunk.data for chunk in theirs)
+    places = {chunk.offset: (chunk.line, chunk.row) for chunk in theirs}
+    for chunk in ours:
+        assert chunk.line == 2 + text[: chunk.offset - len(HEADER)].count(b"\n")
+        assert places.get(chunk.offset, (chunk.line, chunk.row)) == (chunk.line, chunk.row)
+    assert [c.row + c.n_records for c in ours[-1:]] == [c.row + c.n_records for c in theirs[-1:]]
+    assert all(one.is_sound for one in ranges[:-1])
+    for one, following in itertools.pairwise(ranges):
+        assert one.stop == following.start
+        assert one.row + one.n_records == following.row
+    if ranges and ranges[-1].is_sound:
+        n_records = sum(chunk.n_records for chunk in cut_range(stamp, ranges[-1]))
+        assert ranges[-1].n_records == n_records
+
+
+def test_a_sound_file_is_cut_into_as_many_ranges_as_blocks(tmp_path: Path) -> None:
+    """Also with line ends in quotes everywhere: nothing is left for one reader."""
+    path = tmp_path / "f.csv"
+    path.write_bytes(HEADER + b'"a ""1""\n,\r\n",1\n' * 1000)
+    ranges = find_ranges(stamp_of(path), 1000)
+    assert len(ranges) == 16 and all(one.is_sound for one in ranges)
+
+
+def test_a_misplaced_quote_ends_the_ranges_where_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    good = b'"a\n",1\n' * 500
+    path.write_bytes(HEADER + good + b'b"c,1\n' + good)
+    *sound, last = find_ranges(stamp_of(path), 700)
+    assert len(sound) == 4 and not last.is_sound
+    assert len(HEADER) + len(good) - 800 < last.start <= len(HEADER) + len(good)
+    assert last.stop == path.stat().st_size
+
+
+@pytest.mark.parametrize("change", ["longer", "shorter", "newer", "gone"])
+def test_a_file_that_is_not_the_one(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(HEADER + b"a,1\n")
+    stamp = stamp_of(path)
+    if change == "newer":
+        os.utime(path, (1, 1))
+    elif change == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(HEADER + b"a,1\n" * (2 * (change == "longer")))
+    with pytest.raises(FileError, match="no such file" if change == "gone" else "changed while"):
+        read_range(stamp, 0, 5)

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from matscore.errors import FileError, InputError
 from matscore.grammar import POINT, Grammar
-from matscore.model import Matrix
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.read import table as table_module
-from matscore.read.parse import Layout, parse_chunk
+from matscore.read.matrix import Matrix, read_matrix
+from matscore.read.rows import Layout, parse_rows
 from matscore.read.split import Chunk
-from matscore.read.table import Table, iter_table, open_table, read_matrix, side_of
+from matscore.read.table import Table, open_table
 from tests.read.oracle import read_text
 
 ANY = ReadOptions()
@@ -49,7 +49,7 @@ def read_rows(file: Path, text: str | bytes, options: ReadOptions = ANY) -> Matr
 
 
 def look(file: Path, text: str, options: ReadOptions = ANY) -> Side:
-    return side_of(open_text(file, text, options), options)
+    return open_text(file, text, options).side(options)
 
 
 def refuse(file: Path, text: str | bytes, options: ReadOptions = ANY) -> InputError:
@@ -222,9 +222,9 @@ def test_chunks_of_a_table_go_on_where_the_header_ends(chunk_bytes: int, file: P
     file.write_text(text)
     table = open_table(str(file), ANY)
     layout = Layout(table.names, 2, 0, (), (1,))
-    chunks = list(iter_table(table, layout, chunk_bytes=chunk_bytes, row=10))
+    chunks = list(table.iter_chunks(layout, chunk_bytes=chunk_bytes, row=10))
     table.close()
-    rejects = [r for c in chunks if isinstance(c, Chunk) for r in parse_chunk(layout, c).rejects]
+    rejects = [r for c in chunks if isinstance(c, Chunk) for r in parse_rows(layout, c).rejects]
     assert [(reject.line, reject.column, reject.name) for reject in rejects] == [(4, 2, "a")]
     assert chunks[0].row == 10
     assert chunks[-1].row + chunks[-1].n_records == 13

@@ -22,7 +22,7 @@ from matscore.run.summary import Summary
 from matscore.run.work import Preview
 from matscore.show.heat import has_many_colors
 from matscore.show.table import render_scores
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
 from tests.helpers import run
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"

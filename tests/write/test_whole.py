@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import errno
 import gzip
+import hashlib
 import io
 import itertools
 import lzma
@@ -28,9 +29,9 @@ from typing import Any
 import pytest
 
 from matscore.errors import OutputError, UsageError
+from matscore.options import RejectOptions
 from matscore.write import whole as write
-from matscore.write.compress import compression_of, open_output
-from matscore.write.whole import open_whole, refuse_same_file
+from matscore.write.whole import check_paths, open_output, open_whole, refuse_same_file
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -86,11 +87,7 @@ def list_names(folder: Path) -> list[str]:
 def start_python(
     code: str, *arguments: object, stdout: int | None = None
 ) -> subprocess.Popen[bytes]:
-    code = (
-        "import os, signal, sys\n"
-        "from matscore.write.compress import *\n"
-        "from matscore.write.whole import *\n" + textwrap.dedent(code)
-    )
+    code = "import os, signal, sys\nfrom matscore.write.whole import *\n" + textwrap.dedent(code)
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE), *sys.path])},
@@ -721,7 +718,7 @@ def test_compressed_output_reads_back(tmp_path: Path, ending: str) -> None:
 def test_cut_of_the_writes_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, n_bytes: int
 ) -> None:
-    monkeypatch.setattr(write, "BUFFER_BYTES", 4096)
+    monkeypatch.setattr(write, "_BLOCK_BYTES", 4096)
     data = b"".join(b"%d,%d\n" % (k, k * k % 9973) for k in range(10_000))[:n_bytes]
     written = set()
     for step in (7, 1000, 4096, 50_001):
@@ -776,17 +773,45 @@ def test_compressed_output_that_is_an_input(target: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "compression"),
+    ("name", "ending"),
     [
-        ("a.csv", None),
-        ("a.gz/b.csv", None),
-        ("a.csv.gz", "gzip"),
-        ("a.CSV.GZ", "gzip"),
-        ("a.csv.zst", "zstd"),
-        ("a.csv.bz2", "bzip2"),
-        ("a.csv.xz", "xz"),
-        ("gz", None),
+        ("a.csv", ""),
+        ("a.gz/b.csv", ""),
+        ("a.csv.gz", ".gz"),
+        ("a.CSV.GZ", ".gz"),
+        ("a.csv.zst", ".zst"),
+        ("a.csv.bz2", ".bz2"),
+        ("a.csv.xz", ".xz"),
+        ("gz", ""),
     ],
 )
-def test_compression_of(path: str, compression: str | None) -> None:
-    assert compression_of(path) == compression
+def test_the_ending_asks_for_the_compression(tmp_path: Path, name: str, ending: str) -> None:
+    (tmp_path / "a.gz").mkdir()
+    with open_output(f"{tmp_path}/{name}") as out:
+        out.write(NEW)
+    assert DECOMPRESS.get(ending, bytes)((tmp_path / name).read_bytes()) == NEW
+
+
+@pytest.mark.parametrize("ending", ["", *DECOMPRESS])
+def test_the_digest_is_of_the_file(tmp_path: Path, ending: str) -> None:
+    digest = hashlib.sha256()
+    with open_output(f"{tmp_path}/a{ending}", digest=digest) as out:
+        out.write(NEW)
+    assert digest.digest() == hashlib.sha256((tmp_path / f"a{ending}").read_bytes()).digest()
+
+
+# Paths that contradict each other
+
+
+def test_paths_that_contradict_each_other(tmp_path: Path) -> None:
+    aside = RejectOptions("reject", tmp_path / "rejects.csv")
+    check_paths(["-", "a.csv"], "b.csv", aside)
+    check_paths(["a.csv", "a.csv"], io.BytesIO())
+    with pytest.raises(UsageError, match="only one of the inputs"):
+        check_paths(["-", "-"])
+    with pytest.raises(UsageError, match="the output is also an input"):
+        check_paths(["a.csv"], Path("./a.csv"))
+    with pytest.raises(UsageError, match="two outputs are one file"):
+        check_paths(["a.csv"], tmp_path / "rejects.csv", aside)
+    with pytest.raises(UsageError, match="needs a place"):
+        check_paths(["a.csv"], "b.csv", RejectOptions("reject"))

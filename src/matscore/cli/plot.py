@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 from matscore.errors import UsageError
 from matscore.pages.extra import require_extra
-from matscore.write.compress import open_output
+from matscore.write.whole import open_output
 
 if TYPE_CHECKING:
     from matscore.commands.classify_rows import ScoreTally
     from matscore.options import Gather
     from matscore.run.summary import Summary
-    from matscore.write.deliver import BinaryFile
+    from matscore.write.whole import BinaryFile
 
 
 @dataclass(frozen=True)

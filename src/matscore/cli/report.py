@@ -20,13 +20,12 @@ from matscore.pages.extra import require_extra
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.read.source import SourceFacts
-from matscore.run.paths import refuse_same_outputs
 from matscore.run.summary import Summary
-from matscore.write.compress import open_output
+from matscore.write.whole import open_output, refuse_same_outputs
 
 if TYPE_CHECKING:
     from matscore.commands.fit_files import FitSummary
-    from matscore.numerics.statistics.reasons import Reasons
+    from matscore.numerics.statistics import Reasons
     from matscore.options import Gather
 
 SCHEMA_VERSION = 1
@@ -70,7 +69,7 @@ def open_report(
     refuse_same_outputs([*names, *written])
     if gather:
         require_extra("a report as a page", "jinja2", "matplotlib")
-        from matscore.numerics.statistics.reasons import Reasons
+        from matscore.numerics.statistics import Reasons
 
         record.reasons = Reasons()
     if not names:
@@ -149,7 +148,7 @@ def _write_json(facts: dict[str, Any]) -> str:
 
 
 def _write_page(record: Record, facts: dict[str, Any]) -> str:
-    from matscore.numerics.statistics.reasons import Reasons
+    from matscore.numerics.statistics import Reasons
     from matscore.pages.report import Run, render_report
 
     return render_report(Run(facts, record.summary, record.reasons or Reasons()))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from matscore.cli.build import Given
 from matscore.cli.groups import FileOptions, ScreenOptions
-from matscore.errors import ClusterWarning, UsageError
+from matscore.errors import ClusterWarning
 from matscore.options import ReadOptions, RejectOptions, RunOptions
 
 if TYPE_CHECKING:
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from matscore.run.summary import Summary
 
     Render = Callable[[Summary[Any], Console], None]
-
-# fmt: off
-_FOREIGN = {
-    ".7z", ".avro", ".db", ".h5", ".npy", ".npz", ".ods", ".orc", ".pdf", ".pkl",
-    ".rar", ".sqlite", ".xls", ".xlsx", ".xml", ".yaml", ".yml", ".zip",
-}
-# fmt: on
 
 
 class Session:
@@ -47,6 +40,8 @@ class Session:
 
     def choose_format(self, asked: str | None) -> str:
         """Return the format that is asked for, named by the output, or fit for the stream."""
+        from matscore.write.formats import find_format
+
         if asked is not None:
             return asked
         if self.files.output is not None:
@@ -105,7 +100,7 @@ class Session:
         self, run: Callable[[], Summary[Any]], as_text: Callable[[Summary[Any]], str]
     ) -> Summary[Any]:
         """Run, and write what it comes to, whole or not at all."""
-        from matscore.write.compress import open_output
+        from matscore.write.whole import open_output
 
         if self.files.output is None:
             self.record.summary = summary = run()
@@ -135,21 +130,6 @@ class Session:
         from matscore.cli.notices import say_warnings
 
         say_warnings(self.streams, lines, quiet=self.screen.quiet)
-
-
-def find_format(output: str) -> str:
-    """Return the format that the output's name asks for; refuse one that cannot be written."""
-    from pathlib import Path
-
-    from matscore.run.paths import format_of
-
-    if output.endswith("/"):
-        return "csv"
-    ending = Path(output).suffix.lower()
-    if ending in _FOREIGN:
-        hint = "name a .csv, .json, .parquet, ... file, or say --format"
-        raise UsageError(f"{ending} files cannot be written", hint)
-    return format_of(output) or "csv"
 
 
 def render_to_text(render: Render, summary: Summary[Any]) -> str:

@@ -18,7 +18,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from matscore.errors import OutputError
+from matscore.errors import OutputError, say_os_error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,7 +111,7 @@ def _write_out(data: Any) -> None:
         raise Stopped(signal.SIGPIPE) from None
     except OSError as error:
         closed = error.errno == errno.EBADF
-        what = "standard output is closed" if closed else str(error.strerror).lower()
+        what = "standard output is closed" if closed else say_os_error(error)
         raise OutputError("-", what) from error
 
 

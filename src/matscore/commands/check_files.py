@@ -7,7 +7,8 @@ import contextlib
 from matscore.options import PathLike, PlanOptions, ReadOptions, check_options
 from matscore.plan import Plan
 from matscore.read.table import open_table
-from matscore.run.prepare import check_names, plan_part, read_weights, refuse_two_pipes
+from matscore.run.prepare import check_names, plan_part, read_weights
+from matscore.write.whole import check_paths
 
 
 def check_files(
@@ -44,7 +45,7 @@ def check_files(
     ('--transpose',)
     """
     check_options(read, align)
-    refuse_two_pipes([str(features), str(weights)])
+    check_paths([str(features), str(weights)])
     held = read_weights(str(weights), read)
     table = open_table(str(features), read)
     with contextlib.closing(table):

@@ -27,8 +27,8 @@ from matscore.run.prepare import (
 )
 from matscore.run.run import run_files
 from matscore.run.summary import Progress, Summary
-from matscore.write.deliver import BinaryFile
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
+from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
     from matscore.commands.top import ClassifyTop

@@ -18,7 +18,7 @@ from matscore.options import ScoreOptions
 from matscore.run.work import Fault, Preview, Rows
 
 if TYPE_CHECKING:
-    from matscore.numerics.statistics.scores import ScoreStatistics
+    from matscore.numerics.statistics import ScoreStatistics
     from matscore.options import Gather
 
 OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
@@ -158,7 +158,7 @@ class Classify:
         """Return the counts of no rows."""
         categories, statistics = self.model.categories, None
         if self.gather:
-            from matscore.numerics.statistics.scores import gather_nothing
+            from matscore.numerics.statistics import gather_nothing
 
             statistics = gather_nothing(self.model, self.gather)
         return ScoreTally(categories, 0, 0, 0, np.zeros(len(categories), np.int64), statistics)
@@ -207,11 +207,11 @@ class ScoredRows:
         decision, missing = self.scored.decision, self.rows.has_missing
         categories, statistics = self.work.model.categories, None
         if gather := self.work.gather:
-            from matscore.numerics.statistics.scores import gather_scores
+            from matscore.numerics.statistics import gather_scores
 
             rows = self.rows
             statistics = gather_scores(
-                rows.features, self.scored, rows.numbers, rows.labels, gather
+                list(rows.features), self.scored, rows.numbers, rows.labels, gather
             )
         return ScoreTally(
             categories,

@@ -25,7 +25,7 @@ from matscore.run.paired import Companion, make_companion
 from matscore.run.prepare import Weights, take_model
 from matscore.run.run import run_files
 from matscore.run.summary import Progress, Summary
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
 
 
 def evaluate_file(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from matscore.commands.classify_rows import find_overflow
 from matscore.frame import Frame, find_places
 from matscore.kernel import Texts
 from matscore.model import Model
-from matscore.names import find_close, quote_name
+from matscore.names import find_close, quote_name, suggest
 from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
 from matscore.numerics.scores import Scored, score_rows
 from matscore.options import ScoreOptions
@@ -117,9 +117,8 @@ class Evaluate:
     def _explain(self, text: str) -> tuple[str, str, bool]:
         if text == "" or text in self.missing_values:
             return "the truth is missing", "--missing skip leaves such rows out", self.skips
-        (close, reason), *_ = find_close([text], self.model.categories)
-        meant = f"did you mean {quote_name(close[0])}" if close else ""
-        hint = f"{meant} ({reason})" if reason else meant or "the model cannot know it"
+        (found,) = find_close([text], self.model.categories)
+        hint = suggest([replace(found, close=found.close[:1])]) or "the model cannot know it"
         return f"{quote_name(text)} is no category of {self.weights_path}", hint, False
 
     def _fault(self, row: int, what: str, hint: str, skipped: bool) -> Fault:

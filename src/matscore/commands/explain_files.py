@@ -23,8 +23,8 @@ from matscore.plan import Plan
 from matscore.run.prepare import Weights, find_category, make_output_spec, take_model
 from matscore.run.run import run_files
 from matscore.run.summary import Progress, Summary
-from matscore.write.deliver import BinaryFile
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
+from matscore.write.whole import BinaryFile
 
 _CHUNK_BYTES = 2**18
 _RECORDS_A_CHUNK, _CELL_BYTES = 16, 8

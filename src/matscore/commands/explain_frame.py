@@ -16,7 +16,7 @@ from matscore.commands.frames import (
     settle_missing,
 )
 from matscore.errors import InputError
-from matscore.numerics.contributions import OTHERS
+from matscore.numerics.explain import OTHERS
 from matscore.options import ExplainOptions, MissingPolicy, PlanOptions
 from matscore.plan import require_fit
 from matscore.run.prepare import find_category

@@ -15,7 +15,7 @@ from matscore.commands.classify_rows import OVERFLOW
 from matscore.frame import Frame, Kind, find_absent, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model
-from matscore.numerics.contributions import (
+from matscore.numerics.explain import (
     INTERCEPT,
     OTHERS,
     Contributions,

@@ -32,22 +32,23 @@ from matscore.plan.learning import (
     name_intercept,
     sort_columns,
 )
-from matscore.read.columnar import require_pyarrow
-from matscore.read.parse import Layout
-from matscore.read.sample import sample_table
+from matscore.read.rows import Layout
 from matscore.read.source import SourceFacts
-from matscore.read.table import Table, iter_table, open_table
+from matscore.read.table import Table, open_table
 from matscore.run.budget import fit_budget
 from matscore.run.job import Job, run_pair
 from matscore.run.local import count_jobs, map_ordered
 from matscore.run.paired import Companion, make_companion
-from matscore.run.paths import check_paths, enter_output, format_of, report_progress
 from matscore.run.prepare import chunk_bytes_of
-from matscore.run.summary import Progress, Totals
-from matscore.write.deliver import BinaryFile, deliver_rejects, deliver_results
-from matscore.write.weights import write_weights
-
-_FORMATS = ("csv", "tsv", "parquet", "arrow")
+from matscore.run.summary import Progress, Totals, report_progress
+from matscore.write.formats import (
+    FORMATS,
+    deliver_rejects,
+    deliver_results,
+    format_of,
+    write_weights,
+)
+from matscore.write.whole import BinaryFile, check_paths, enter_output
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def fit_file(
     with contextlib.ExitStack() as stack:
         table = open_table(inputs[0], read, checksum=run.checksum)
         stack.callback(table.close)
-        sample = sample_table(table, read)
+        sample = table.sample(read)
         check_header(sample, (columns.id_col, *columns.target, *columns.drop_cols))
         other: Table | None = None
         if targets is not None:
@@ -212,7 +213,7 @@ def fit_file(
         layout = _make_layout(table, sorted_, target, read, inside=targets is None)
         job = Job(layout, work, None, rejects.on_error)
         run = fit_budget(run, [table], [job])
-        chunks = iter_table(table, layout, chunk_bytes=chunk_bytes_of(table, run))
+        chunks = table.iter_chunks(layout, chunk_bytes=chunk_bytes_of(table, run))
         pairs: Iterator[tuple[Job, Any]] = ((job, chunk) for chunk in chunks)
         if beside is not None:
             pairs = beside.attach(pairs)
@@ -263,12 +264,11 @@ def _share_labels(sample: Sample, other: Table, columns: ColumnOptions) -> Colum
 
 
 def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
-    named = format_of(output) if isinstance(output, PathLike) else None
-    form = asked or named or "csv"
-    if form not in _FORMATS:
-        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(_FORMATS)}")
-    if form in ("parquet", "arrow"):
-        require_pyarrow()
+    form = asked or format_of(output) or "csv"
+    names = [name for name, known in FORMATS.items() if known.is_read]
+    if form not in names:
+        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(names)}")
+    FORMATS[form].require()
     return form
 
 

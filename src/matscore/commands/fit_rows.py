@@ -111,7 +111,7 @@ class Learn:
 
     def apply(self, rows: Rows) -> LearnedRows:
         """Set features and targets beside each other."""
-        columns = rows.features[: self.n_features]
+        columns = list(rows.features[: self.n_features])
         if self.fills:
             columns = [np.where(np.isnan(column), 0.0, column) for column in columns]
         X = np.column_stack(columns) if columns else np.empty((rows.n_rows, 0))
@@ -135,7 +135,7 @@ class Learn:
 
     def _read_numbers(self, rows: Rows, frame: Frame | None) -> Floats:
         if frame is None or self.beside is None:
-            columns = rows.features[self.n_features :]
+            columns = list(rows.features[self.n_features :])
         else:
             columns = [read_numbers(frame[name]) for name in self.beside.columns]
         return np.column_stack(columns).astype(np.float64, copy=False)

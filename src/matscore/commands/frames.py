@@ -12,11 +12,10 @@ import pandas as pd
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.kernel import Floats
 from matscore.model import Model
-from matscore.names import quote_name
+from matscore.names import quote_name, suggest_name
 from matscore.numerics.scores import make_model
 from matscore.options import MissingPolicy, PlanOptions
 from matscore.plan import Plan, Side, make_plan
-from matscore.plan.suggest import find_meant, suggest
 
 
 def plan_frames(
@@ -134,7 +133,7 @@ def pick_column(
     if len(places) != 1:
         names = [str(name) for name in features.columns]
         how_many = "several columns are named" if places else "no column"
-        hint = "" if places else suggest(find_meant([str(column)], names))
+        hint = "" if places else suggest_name(str(column), names)
         raise MisfitError("features", f"{how_many} {quote_name(str(column))}", hint)
     others = [i for i in range(features.shape[1]) if i != places[0]]
     return features.iloc[:, places[0]], features.iloc[:, others]

@@ -36,8 +36,8 @@ from matscore.run.prepare import Weights, make_output_spec
 from matscore.run.run import run_files
 from matscore.run.summary import Progress, Summary
 from matscore.run.work import Work
-from matscore.write.deliver import BinaryFile
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
+from matscore.write.whole import BinaryFile
 
 
 def recommend_file(

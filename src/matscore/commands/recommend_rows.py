@@ -20,7 +20,7 @@ from matscore.read.source import SourceFacts
 from matscore.run.work import Fault, Preview, Rows
 
 if TYPE_CHECKING:
-    from matscore.numerics.statistics.ranks import RankStatistics
+    from matscore.numerics.statistics import RankStatistics
     from matscore.options import Gather
 
 OVERFLOWING_ITEMS = (OVERFLOW[0], "the features of users or items are too large for float64")
@@ -164,7 +164,7 @@ class Recommend:
         met = None if self.seen is None else np.zeros(len(self.seen.places), dtype=bool)
         found = None
         if self.gather:
-            from matscore.numerics.statistics.ranks import gather_no_ranks
+            from matscore.numerics.statistics import gather_no_ranks
 
             found = gather_no_ranks(self.items.n_features, len(self.items), self.options.n_items)
         return RecommendTally(met=met, seen=self.seen, statistics=found)
@@ -231,11 +231,11 @@ class RecommendedRows:
         """Count the users."""
         found, missing, statistics = self.found, self.rows.has_missing, None
         if self.work.gather:
-            from matscore.numerics.statistics.ranks import gather_ranks
+            from matscore.numerics.statistics import gather_ranks
 
             n_items, k = len(self.work.items), self.work.options.n_items
             statistics = gather_ranks(
-                self.rows.features, found.ranks, found.items, found.scores, n_items, k
+                list(self.rows.features), found.ranks, found.items, found.scores, n_items, k
             )
         row = np.repeat(np.arange(self.rows.n_rows), found.counts)
         return RecommendTally(

@@ -23,15 +23,7 @@ MOST_CATEGORIES = 1000
 
 
 def settle_method(options: FitOptions, *, categories: bool) -> tuple[Method, float]:
-    """Return the method and the penalty for what the targets are.
-
-    Raises
-    ------
-    UsageError
-        There is no such penalty.
-    MissingExtraError
-        The method needs an optional package.
-    """
+    """Return the method and the penalty for what the targets are."""
     method = options.method or ("logistic" if categories else "least-squares")
     if method == "least-squares":
         if options.alpha is not None:
@@ -165,36 +157,10 @@ def learn_linear(
     *,
     categories: bool,
 ) -> Learned:
-    """Learn weights by least squares or ridge.
+    """Learn weights by least squares or ridge; they are finite.
 
-    Parameters
-    ----------
-    triangle : Triangle or None
-        The rows, reduced; None where there are none.
-    features : sequence of str
-        Names of the features, as they stand in it.
-    order : sequence of int
-        The order in which the weights are to have them.
-    method : str
-        For the record.
-    alpha : float
-        Penalty; 0 for least squares.
-    options : FitOptions
-        What else was asked for.
-    path : str
-        The rows' input, for messages.
-    categories : bool
-        Whether the targets are the members of categories.
-
-    Returns
-    -------
-    Learned
-        Finite weights.
-
-    Raises
-    ------
-    InputError
-        There are no rows, a single category, or numbers too large.
+    `features` are named as they stand in the triangle, None where there are no rows; the weights
+    have them in `order`.
     """
     if triangle is None:
         raise InputError(path, "there are no rows to learn from")
@@ -230,30 +196,10 @@ def learn_logistic(
     options: FitOptions,
     path: str,
 ) -> Learned:
-    """Learn weights by logistic regression.
+    """Learn weights by logistic regression, with accuracy and log-loss on the same rows.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features), float64
-        Finite.
-    truth : ndarray of shape (n_rows,), int64
-        Index of each row's category.
-    categories : tuple of str
-        Their names; each has a row.
-    features, order, options, path
-        As in `learn_linear`.
-    alpha : float
-        Penalty, above 0.
-
-    Returns
-    -------
-    Learned
-        With accuracy and log-loss on these rows.
-
-    Raises
-    ------
-    InputError
-        There is a single category, or numbers are too large.
+    `X` is (n_rows, n_features) and finite, `truth` (n_rows,) has every category; the rest is as in
+    `learn_linear`.
     """
     check_categories(categories, path)
     found = fit_logistic(
@@ -285,13 +231,7 @@ def learn_logistic(
 
 
 def check_categories(categories: Sequence[str], path: str) -> None:
-    """Refuse categories that no model can be learned from.
-
-    Raises
-    ------
-    InputError
-        There are none, one, or too many.
-    """
+    """Refuse categories that no model can be learned from: none, one, or too many."""
     if not categories:
         raise InputError(path, "there are no rows to learn from")
     if len(categories) == 1:

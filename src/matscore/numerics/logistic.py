@@ -21,22 +21,13 @@ _NEWTON_WEIGHTS = 2000
 
 @dataclass(frozen=True)
 class LogisticFit:
-    """Weights of a logistic regression.
+    """Weights of a logistic regression."""
 
-    Attributes
-    ----------
-    weights : ndarray of shape (n_features, n_categories), float64
-        One column a category, of two as well: the second's are scikit-learn's weights halved, and
-        the first's are their negatives.
-    intercept : ndarray of shape (n_categories,), float64, or None
-        None where none was fitted.
-    converged : bool
-        Whether the search came to an end by itself.
-    """
-
+    # (n_features, n_categories), one column a category, of two as well: the second's are
+    # scikit-learn's weights halved, and the first's are their negatives.
     weights: Floats
-    intercept: Floats | None
-    converged: bool
+    intercept: Floats | None  # (n_categories,); None where none was fitted
+    converged: bool  # the search came to an end by itself
 
 
 def fit_logistic(
@@ -52,33 +43,9 @@ def fit_logistic(
 
     They minimise the sum of ``-log(probability of the truth)`` plus ``alpha / 2 |w|²``; the
     intercept has no penalty (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning,
-    2nd ed., section 4.4).
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_rows, n_features), float64
-        Finite.
-    truth : ndarray of shape (n_rows,), int64
-        Index of each row's category.
-    n_categories : int
-        At least two; each has a row.
-    alpha : float
-        Penalty of the weights, above 0: ``1 / C``.
-    intercept : bool
-        Whether to fit one.
-    standardize : bool
-        Whether to learn on features of mean 0 and standard deviation 1; the weights are for the
-        features as they are all the same.
-
-    Returns
-    -------
-    LogisticFit
-        Weights of the features as they are.
-
-    Raises
-    ------
-    MissingExtraError
-        scikit-learn is not installed.
+    2nd ed., section 4.4). `features` is (n_rows, n_features) and finite, `truth`, (n_rows,), has
+    every category. With `standardize` the penalty is on features of mean 0 and standard deviation
+    1; the weights are for the features as they are all the same.
     """
     require_logistic()
     from sklearn.exceptions import ConvergenceWarning
@@ -97,9 +64,8 @@ def fit_logistic(
         warnings.simplefilter("always")
         search.fit((features - mean) / unit, truth)
     coefficients, constants = search.coef_.T, search.intercept_
-    if (
-        n_categories == 2
-    ):  # scikit-learn keeps one column, whose sigmoid is the second's probability
+    if n_categories == 2:
+        # scikit-learn keeps one column, whose sigmoid is the second's probability.
         coefficients = np.hstack([-coefficients / 2, coefficients / 2])
         constants = np.hstack([-constants / 2, constants / 2])
     weights = np.ascontiguousarray(coefficients / unit[:, None])
@@ -108,13 +74,7 @@ def fit_logistic(
 
 
 def require_logistic() -> None:
-    """Refuse where scikit-learn is not installed.
-
-    Raises
-    ------
-    MissingExtraError
-        It is not.
-    """
+    """Refuse where scikit-learn is not installed."""
     try:
         import sklearn.linear_model  # noqa: F401
     except ImportError as error:

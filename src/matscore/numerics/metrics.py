@@ -1,9 +1,13 @@
-"""How good predictions are: counts that add up exactly, and the measures made from them."""
+"""How good predictions are: counts that add up exactly, and the measures made from them.
+
+Sums of float64 numbers are kept without rounding, so that they are the same in any order.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -11,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats
-from matscore.numerics.exact import exact_total, round_total
 from matscore.numerics.scores import softmax
 
 N_TENTHS = 10
 _EDGES = np.arange(1, N_TENTHS) / N_TENTHS
+_SMALLEST = 1074  # every float64 is a whole number of 2**-1074
+_DIGITS = 53
+_HALF = 27
 
 
 @dataclass(frozen=True)
@@ -23,29 +29,16 @@ class Counts:
     """What is known of some rows whose truth is known.
 
     All of it is whole numbers, so that counts of rows cut in any way add up to the same.
-
-    Attributes
-    ----------
-    categories : tuple of str
-        In the weights' order.
-    confusion : ndarray of shape (n_categories, n_categories + 1), int64
-        Rows by their truth and their prediction; the last column counts those without one.
-    ranks : ndarray of shape (n_categories,), int64
-        Rows by the number of categories that come before the truth.
-    loss : int
-        Exact sum of ``-log(probability of the truth)``, see `matscore.numerics.exact`.
-    tenths : ndarray of shape (10, 2), int64
-        By tenths of the confidence: rows, and those predicted rightly.
-    confidence : tuple of int
-        By tenths: exact sum of the confidence.
     """
 
-    categories: tuple[str, ...]
+    categories: tuple[str, ...]  # in the weights' order
+    # (n_categories, n_categories + 1), int64: rows by their truth and their prediction; the last
+    # column counts those without one.
     confusion: NDArray[np.int64]
-    ranks: NDArray[np.int64]
-    loss: int
-    tenths: NDArray[np.int64]
-    confidence: tuple[int, ...]
+    ranks: NDArray[np.int64]  # (n_categories,): rows by the number of categories before the truth
+    loss: int  # exact sum of -log(probability of the truth), see `exact_total`
+    tenths: NDArray[np.int64]  # (10, 2), by tenths of the confidence: rows, those predicted rightly
+    confidence: tuple[int, ...]  # by tenths: exact sum of the confidence
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -241,23 +234,10 @@ def count_rows(
     best: NDArray[np.int64],
     truth: NDArray[np.int64],
 ) -> Counts:
-    """Count what there is to know of rows whose truth is known.
+    """Count what there is to know of rows whose truth is known; two categories at least.
 
-    Parameters
-    ----------
-    categories : tuple of str
-        At least two, in the weights' order.
-    scores : ndarray of shape (n_categories, n_rows), float64
-        Finite, or all NaN in a row without a prediction.
-    best : ndarray of shape (n_rows,), int64
-        Index of the prediction; -1 where there is none.
-    truth : ndarray of shape (n_rows,), int64
-        Index of the truth.
-
-    Returns
-    -------
-    Counts
-        Of these rows.
+    `scores` is (n_categories, n_rows), finite or all NaN in a row without a prediction; `best` and
+    `truth` are (n_rows,), int64, and `best` is -1 where there is no prediction.
 
     Examples
     --------
@@ -274,21 +254,58 @@ def count_rows(
     scores, best, truth = np.ascontiguousarray(scores[:, decided]), best[decided], truth[decided]
     confidence = np.take_along_axis(softmax(scores), best[None], axis=0)[0]
     tenth = np.searchsorted(_EDGES, confidence, side="right")
-    tenths = np.stack(
-        [
-            np.bincount(tenth, minlength=N_TENTHS),
-            np.bincount(tenth[best == truth], minlength=N_TENTHS),
-        ],
-        axis=1,
-    )
+    tenths = [np.bincount(rows, minlength=N_TENTHS) for rows in (tenth, tenth[best == truth])]
     return Counts(
         categories,
         confusion.reshape(n_categories, n_categories + 1),
         np.bincount(_rank(scores, best, truth), minlength=n_categories),
         exact_total(_losses(scores, truth)),
-        tenths,
+        np.stack(tenths, axis=1),
         tuple(exact_total(confidence[tenth == i]) for i in range(N_TENTHS)),
     )
+
+
+def exact_total(values: Floats) -> int:
+    """Add up finite numbers, (n,), exactly; fewer than 2**36 of them.
+
+    The sum is in units of 2**-1074. Such totals may be added up in any order.
+
+    Examples
+    --------
+    >>> total = exact_total(np.array([1e100, 1.0, -1e100]))
+    >>> round_total(total)
+    1.0
+    """
+    mantissas, exponents = np.frexp(values)
+    whole = np.ldexp(mantissas, _DIGITS).astype(np.int64)
+    # Halves, so that a sum of them fits into 64 bits.
+    high, low = whole >> _HALF, whole & (2**_HALF - 1)
+    total = 0
+    for exponent in np.unique(exponents).tolist():
+        here = exponents == exponent
+        part = (int(high[here].sum()) << _HALF) + int(low[here].sum())
+        shift = exponent - _DIGITS + _SMALLEST
+        # The mantissa of a number this small ends in as many zeros.
+        total += part << shift if shift >= 0 else part >> -shift
+    return total
+
+
+def round_total(total: int, divisor: int = 1) -> float:
+    """Return the float64 nearest to an exact total, or to its share.
+
+    NaN where the divisor is 0; an infinity where the sum is too large for float64.
+
+    Examples
+    --------
+    >>> round_total(exact_total(np.array([0.5, 0.25])), 2)
+    0.375
+    """
+    if divisor == 0:
+        return math.nan
+    try:
+        return float(Fraction(total, divisor << _SMALLEST))
+    except OverflowError:
+        return math.inf if total > 0 else -math.inf
 
 
 def _rank(scores: Floats, best: NDArray[np.int64], truth: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -20,39 +20,18 @@ from matscore.plan import Plan
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores of some rows and what they decide.
+    """Scores of some rows, and what they decide."""
 
-    Attributes
-    ----------
-    scores : ndarray of shape (n_categories, n_rows), float64
-        NaN in every category for a row with a missing feature.
-    probabilities : ndarray of the same shape, or None
-        Their softmax.
-    decision : Decision
-        Best category (-1 where there is no prediction), margin, ties, overflow.
-    features : ndarray of shape (n_features, n_rows), float64
-        What they were computed from.
-    """
-
+    # (n_categories, n_rows), float64: NaN in every category for a row with a missing feature.
     scores: Floats
-    probabilities: Floats | None
-    decision: Decision
-    features: Floats
+    probabilities: Floats | None  # their softmax, of the same shape
+    decision: Decision  # best category (-1 where there is no prediction), margin, ties, overflow
+    features: Floats  # (n_features, n_rows), float64: what they were computed from
 
     def mark_ties(self, model: Model, n_rows: int) -> NDArray[np.bool_]:
-        """Mark the highest cells of the first rows, both cells of a tie.
+        """Mark the highest cells of the first rows, all of a tie: (n_categories, n_rows), bool.
 
-        Parameters
-        ----------
-        model : Model
-            The model that scored them.
-        n_rows : int
-            Rows to look at, from the first.
-
-        Returns
-        -------
-        ndarray of shape (n_categories, n_rows), bool
-            No cell of a row without a prediction.
+        No cell of a row without a prediction is marked.
         """
         first = slice(n_rows)
         scores, features = self.scores[:, first], self.features[:, first]
@@ -60,21 +39,9 @@ class Scored:
         return marks & (self.decision.best[first] >= 0)
 
     def rank(self, model: Model, k: int, threshold: float | None) -> Ranking:
-        """Rank the categories of each row.
+        """Rank the categories of each row, at most k of them.
 
-        Parameters
-        ----------
-        model : Model
-            The model that scored them.
-        k : int
-            Ranks wanted.
-        threshold : float or None
-            A category whose score (or probability, where there are some) is under it has no rank.
-
-        Returns
-        -------
-        Ranking
-            With ``min(k, n_categories)`` ranks.
+        A category whose score, or probability, is under the threshold has none.
         """
         scores = self.scores
         if threshold is not None:
@@ -84,19 +51,9 @@ class Scored:
 
 
 def make_model(plan: Plan, values: Floats) -> Model:
-    """Take the model out of a weights matrix, as the plan says.
+    """Take the model out of a weights matrix, as a plan that fits says.
 
-    Parameters
-    ----------
-    plan : Plan
-        One that fits.
-    values : ndarray of shape (n_rows, n_columns), float64
-        The weights as they stand in their file, without labels.
-
-    Returns
-    -------
-    Model
-        Features in canonical order.
+    `values` are the weights as they stand in their file, (n_rows, n_columns), without labels.
     """
     oriented = values.T if plan.transpose else values
     intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
@@ -119,23 +76,10 @@ def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:
 def score_rows(
     model: Model, features: Floats | Sequence[Floats], n_rows: int, options: ScoreOptions
 ) -> Scored:
-    """Score rows.
+    """Score rows; those whose scores overflow are to be refused.
 
-    Parameters
-    ----------
-    model : Model
-        Weights, intercept and categories.
-    features : ndarray of shape (n_features, n_rows), or sequence of its rows, float64
-        In canonical order; finite, or NaN where one is missing.
-    n_rows : int
-        Number of rows.
-    options : ScoreOptions
-        What to compute.
-
-    Returns
-    -------
-    Scored
-        One column a row, in order. Rows whose scores overflow are to be refused.
+    `features` is of shape (n_features, n_rows) or a sequence of its rows, in canonical order;
+    finite, or NaN where one is missing.
 
     Examples
     --------
@@ -159,20 +103,10 @@ def score_rows(
 # Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
 @np.errstate(over="ignore", invalid="ignore")
 def softmax(scores: Floats) -> Floats:
-    """Turn scores into probabilities.
+    """Turn scores into probabilities, both (n_categories, n_rows); NaN where the scores are NaN.
 
     The softmax, shifted by the highest score so that it cannot overflow; the logistic function for
     a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_categories, n_rows), float64
-        Scores.
-
-    Returns
-    -------
-    ndarray of shape (n_categories, n_rows), float64
-        Probabilities; NaN where the scores are NaN.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matscore.kernel import Floats
-from matscore.numerics.statistics.sketch import Sketch
+from matscore.numerics.sketch import Sketch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from matscore.numerics.statistics.rows import CloseRow
-from matscore.numerics.statistics.scores import MAX_FEATURES, ScoreStatistics
-from matscore.numerics.statistics.sketch import Sketch
+from matscore.numerics.sketch import Sketch
+from matscore.numerics.statistics import MAX_FEATURES, CloseRow, ScoreStatistics
 from matscore.pages.charts import draw_histogram
 from matscore.pages.parts import (
     BARS,

@@ -9,7 +9,7 @@ import numpy as np
 
 from matscore.colors import color_at, ink_on, scale_values
 from matscore.names import show
-from matscore.numerics.statistics.scores import MAX_CATEGORIES, N_FIRST, ScoreStatistics
+from matscore.numerics.statistics import MAX_CATEGORIES, N_FIRST, ScoreStatistics
 from matscore.pages.charts import open_figure, spread_edges, use_style
 from matscore.pages.parts import write_number
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from matscore.numerics.statistics.ranks import RankStatistics
-from matscore.numerics.statistics.sketch import Sketch
+from matscore.numerics.sketch import Sketch
+from matscore.numerics.statistics import RankStatistics
 from matscore.pages.charts import BLUE, INK, draw_inline
 from matscore.pages.classify import HEADINGS, quantile_cells, show_features
 from matscore.pages.parts import (

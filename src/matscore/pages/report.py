@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matscore.names import show
-from matscore.numerics.statistics.reasons import Reasons
+from matscore.numerics.statistics import Reasons
 from matscore.pages.parts import (
     BARS,
     Cell,

@@ -27,7 +27,7 @@ from matscore.run.work import Preview
 
 if TYPE_CHECKING:
     from matscore.run.summary import Summary
-    from matscore.write.encode import OutputSpec
+    from matscore.write.formats import OutputSpec
 
 
 def render_table(summary: Summary[Any], version: str) -> str:

@@ -1,11 +1,12 @@
 """Names and shapes of features and weights → one `Plan`. Pure: nothing is read or computed here.
 
-A reading (`line_up`) turns the two sides into axes, finds the axis of the weights that carries the
-features, and matches by name or by position. What does not fit ends the reading with a `Misfit`;
-`way_out` then looks whether the files swapped, or one of them transposed, would fit.
+A reading (`match.line_up`) turns the two sides into axes, finds the axis of the weights that
+carries the features, and matches by name or by position. What does not fit ends the reading with a
+`Misfit`; `suggest` then looks whether the files swapped, or one of them transposed, would fit, and
+`doubts` whether files that fit may be meant in another way.
 
-From the bottom up, each importing only those before it: `words`, `labels`; `types`; `misfit`;
-`axis`; `sides`, `doubts`; `by_name`, `by_position`; `line_up`; `way_out`.
+From the bottom up, each importing only those before it: `labels`, `types`, `axes`, `match`,
+`doubts`, `suggest`; `learning` is for files that are compared with no weights.
 """
 
 from __future__ import annotations
@@ -15,18 +16,10 @@ from dataclasses import replace
 from matscore.errors import PlanError
 from matscore.options import PlanOptions
 from matscore.plan.doubts import blank_shared_heading
-from matscore.plan.suggest import Misfit
-from matscore.plan.types import MissingFeature, Plan, Side
-from matscore.plan.way_out import explain_misfit, read_sides
+from matscore.plan.suggest import explain_misfit, read_sides
+from matscore.plan.types import Misfit, Plan, Side
 
-__all__ = [
-    "MissingFeature",
-    "Plan",
-    "PlanOptions",
-    "Side",
-    "make_plan",
-    "require_fit",
-]
+__all__ = ["Plan", "Side", "make_plan", "require_fit"]
 
 _DEFAULTS = PlanOptions()
 
@@ -35,18 +28,6 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -
     """Line the columns of the features up with the weights.
 
     Never raises: what does not fit is in the plan's ``problem``.
-
-    Parameters
-    ----------
-    features, weights : Side
-        What is known of the two files.
-    options : PlanOptions
-        What was asked for.
-
-    Returns
-    -------
-    Plan
-        How they fit, or why not and what would.
 
     Examples
     --------
@@ -67,12 +48,7 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = _DEFAULTS) -
 
 
 def require_fit(plan: Plan) -> Plan:
-    """Return a plan that fits.
-
-    Raises
-    ------
-    PlanError
-        When the plan has a problem.
+    """Return a plan that fits; raise a `PlanError` of one that has a problem.
 
     Examples
     --------

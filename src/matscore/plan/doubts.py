@@ -16,26 +16,15 @@ from matscore.plan.labels import (
     judge_first_record,
     numbers_things,
 )
-from matscore.plan.suggest import Misfit
-from matscore.plan.types import Plan, Side
+from matscore.plan.types import Misfit, Plan, Side
 
 Fits = Callable[[Side, Side], bool]
 
 
 def check_first_records(plan: Plan, fits: Fits) -> None:
-    """Refuse a guessed first record that may be a header as well as data.
+    """Refuse a guessed first record that may be a header as well as data; the plan need not fit.
 
-    Parameters
-    ----------
-    plan : Plan
-        Of the two files as they are read; it need not fit.
-    fits : callable
-        Says whether two files, one of them read in another way, fit.
-
-    Raises
-    ------
-    Misfit
-        It cannot be told what a first record is.
+    `fits` says whether two files, one of them read in another way, fit.
     """
     for side in (plan.features, plan.weights):
         if not side.guessed or side.labelled is not None:
@@ -147,18 +136,6 @@ def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) ->
     The first column of both files may have one heading, ``id`` say, and would be taken for a
     feature. It holds labels in both where it is called as labels usually are, where `options` say
     so, where it has words, and where it counts up.
-
-    Parameters
-    ----------
-    features, weights : Side
-        What is known of the two files.
-    options : PlanOptions
-        What was asked for.
-
-    Returns
-    -------
-    Side
-        The weights, as they are to be planned with.
     """
     heading = _shared_heading(features, weights)
     names = weights.names or ()
@@ -172,13 +149,7 @@ def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) ->
 
 
 def check_first_columns(plan: Plan) -> None:
-    """Refuse first columns of both files that may hold numbers of things, or a feature.
-
-    Raises
-    ------
-    Misfit
-        It cannot be told.
-    """
+    """Refuse first columns of both files that may hold numbers of things, or a feature."""
     features, weights, options = plan.features, plan.weights, plan.options
     asked = options.id_col is not None or options.no_id_col or plan.transpose_features
     if asked or not plan.transpose or plan.weights_label_column or features.labelled is not None:

@@ -2,11 +2,12 @@
 
 A first record is a header or data, a first column holds labels or numbers; where content cannot
 tell, it is doubtful, and whoever asks refuses it. `judge_first_record` and `judge_first_column` are
-the only places where this is decided.
+the only places where this is decided. `find_long_form` tells a header of no weights at all.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
@@ -24,22 +25,22 @@ _LABEL_HEADINGS = frozenset({
 })  # fmt: skip
 # So many whole numbers, each one more than the last, are no accident.
 _NO_ACCIDENT = 4
+_ESTIMATES = frozenset({"estimate", "coef", "coefficient", "coefficients", "beta"})
+_STATISTICS = frozenset({
+    "stderror", "stderr", "standarderror", "statistic", "tvalue", "zvalue", "tstat", "zstat",
+    "pvalue", "prt", "prz", "conflow", "confhigh",
+})  # fmt: skip
+_LONG_KEYS = frozenset({"category", "class", "ylevel", "outcome", "feature", "term", "variable"})
+_LONG_VALUES = frozenset({"weight", "value", *_ESTIMATES})
+_WIDEST_LONG_FORM = 20
 
 
 @dataclass(frozen=True)
 class OtherSide:
-    """What is known of the matrix that a first record or column is compared with.
+    """What is known of the matrix that a first record or column is compared with."""
 
-    Attributes
-    ----------
-    names : set of str
-        Names that it has, features among them.
-    intercept : str or None
-        The name that was given for the intercept.
-    """
-
-    names: Set[str] = frozenset()
-    intercept: str | None = None
+    names: Set[str] = frozenset()  # names that it has, features among them
+    intercept: str | None = None  # the name that was given for it
 
     def may_name(self, cell: str) -> bool:
         """Say whether a cell is a name of the other side or of an intercept, near misses too."""
@@ -64,25 +65,8 @@ def judge_first_record(
     A record is data when all its cells are numbers, and a header when all of them are words. One
     that has both may be data, damaged perhaps, and is a header only where something speaks for it.
 
-    Parameters
-    ----------
-    cells : sequence of str
-        The record.
-    grammar : Grammar
-        How cells are read.
-    other : OtherSide
-        The matrix that it is compared with.
-    named : collection of str
-        Columns that options name.
-    values : set of str
-        Of a file of pairs, what the second column holds in records of data.
-    used : bool
-        Whether its cells are the names by which the two sides find each other.
-
-    Returns
-    -------
-    {"header", "data", "doubtful"}
-        What it is.
+    `named` are columns that options name, `values` what the second column of a file of pairs holds
+    in records of data, and `used` says that the two sides find each other by its cells.
 
     Examples
     --------
@@ -106,21 +90,11 @@ def judge_first_record(
 
 @dataclass(frozen=True)
 class Column:
-    """A first column.
+    """A first column."""
 
-    Attributes
-    ----------
-    cells : tuple of str
-        Its cells, the first ones at least.
-    heading : str or None
-        Its cell in the header; None without a header.
-    others : tuple of str
-        The cells of the header after it.
-    """
-
-    cells: Sequence[str]
-    heading: str | None = None
-    others: Sequence[str] = ()
+    cells: Sequence[str]  # the first ones at least
+    heading: str | None = None  # its cell in the header; None without a header
+    others: Sequence[str] = ()  # the cells of the header after it
 
 
 def judge_first_column(
@@ -128,21 +102,7 @@ def judge_first_column(
 ) -> FirstColumn:
     """Say what a first column is, where no option says it; never from one cell alone.
 
-    Parameters
-    ----------
-    column : Column
-        The first column.
-    grammar : Grammar
-        How cells are read.
-    other : OtherSide or None
-        The matrix that it is compared with; None where there is none.
-    is_alone : bool
-        Whether it is the only column.
-
-    Returns
-    -------
-    {"labels", "numbers", "doubtful"}
-        What it holds.
+    Of a matrix that is compared with none, `other` is None.
 
     Examples
     --------
@@ -175,6 +135,29 @@ def judge_first_column(
     # Numbers that other evidence calls labels would become a category of their own.
     counted = counts_up(cells) and cells[0] in ("0", "1")
     return "doubtful" if usual or counted or 2 * hits >= len(cells) else "numbers"
+
+
+def find_long_form(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that tell a coefficient table in long form; empty when it is none.
+
+    Such a table has one row a coefficient and is no matrix of weights.
+
+    Examples
+    --------
+    >>> find_long_form(["Estimate", "Std. Error", "Pr(>|t|)"])
+    ('Estimate', 'Std. Error', 'Pr(>|t|)')
+    >>> find_long_form(["estimate"])
+    ()
+    """
+    if len(columns) > _WIDEST_LONG_FORM:
+        return ()
+    words = {name: re.sub(r"[^a-z0-9]", "", name.casefold()) for name in columns}
+    kinds = set(words.values())
+    if kinds & _STATISTICS and kinds & _ESTIMATES:
+        return tuple(name for name, word in words.items() if word in _STATISTICS | _ESTIMATES)
+    if len(words) == 2 and kinds & _LONG_KEYS and kinds & _LONG_VALUES:
+        return tuple(words)
+    return ()
 
 
 def is_label_heading(name: str) -> bool:
@@ -256,7 +239,7 @@ def _heads_features(column: Column, known: Set[str], grammar: Grammar) -> bool:
         return True
     # What else may the column be? A feature that is spelt in another way here.
     free = known - set(others)
-    if find_close([heading], free)[0][0]:
+    if find_close([heading], free)[0].close:
         return False
     numbers = [grammar.read(cell) for cell in column.cells if grammar.kind_of(cell) == "number"]
     number_things = len(set(numbers)) == len(numbers) and all(map(float.is_integer, numbers))

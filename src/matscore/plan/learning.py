@@ -2,49 +2,40 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal
 
 from matscore.errors import MisfitError
 from matscore.grammar import POINT, Grammar
-from matscore.names import INTERCEPTS, is_intercept, quote_name, quote_names
+from matscore.names import (
+    INTERCEPTS,
+    find_columns,
+    is_intercept,
+    quote_name,
+    quote_names,
+    suggest_name,
+)
 from matscore.options import ColumnOptions
 from matscore.plan.labels import Column, FirstColumn, judge_first_column, judge_first_record
-from matscore.plan.suggest import find_meant, suggest
 
 Kind = Literal["number", "mostly number", "mixed", "text", "empty"]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a look at the first records of a file tells.
+    """What a look at the first records of a file tells."""
 
-    Attributes
-    ----------
-    path : str
-        The file as it was given.
-    names : tuple of str or None
-        The header's cells; None without a header.
-    kinds : tuple of str
-        What the cells of each column are: all of them numbers; at least half; some; none; or all
-        are missing.
-    coded : tuple of bool
-        Whether a column has few different values, all whole numbers: codes, perhaps.
-    first : tuple of str
-        The first column's cells; may be empty.
-    grammar : Grammar
-        How cells are read.
-    first_record : tuple of str or None
-        The cells of the first record of a text where nothing but them says whether it is a header.
-    """
-
-    path: str
-    names: tuple[str, ...] | None
+    path: str  # as it was given
+    names: tuple[str, ...] | None  # the header's cells; None without a header
+    # What the cells of each column are: all of them numbers; at least half; some; none; or all are
+    # missing.
     kinds: tuple[Kind, ...]
-    coded: tuple[bool, ...]
-    first: tuple[str, ...] = ()
+    coded: tuple[bool, ...]  # few different values, all whole numbers: codes, perhaps
+    first: tuple[str, ...] = ()  # the first column's cells; may be empty
     grammar: Grammar = POINT
+    # The cells of the first record of a text where nothing but them says whether it is a header.
     first_record: tuple[str, ...] | None = None
 
     @property
@@ -59,31 +50,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class FeatureColumns:
-    """The columns of a features file that is learned from.
+    """The columns of a features file that is learned from."""
 
-    Attributes
-    ----------
-    label_column : int or None
-        Index of the labels; None where there are none.
-    label_name : str or None
-        Their name.
-    feature_columns : tuple of int
-        Indices of the features, in canonical order: their names sorted, or the file's order where
-        there are no names.
-    feature_names : tuple of str
-        Their names, as the weights are to have them; ``x1``, ``x2``, … without a header.
-    target_columns : tuple of int
-        Indices of the targets, as they were asked for; empty where they are in a file of their own.
-    facts : tuple of str
-        Sentences worth knowing.
-    """
-
-    label_column: int | None
+    label_column: int | None  # None where there are no labels
     label_name: str | None
+    # In canonical order: their names sorted, or the file's order where there are no names.
     feature_columns: tuple[int, ...]
-    feature_names: tuple[str, ...]
-    target_columns: tuple[int, ...]
-    facts: tuple[str, ...]
+    feature_names: tuple[str, ...]  # as the weights are to have them; x1, x2, … without a header
+    target_columns: tuple[int, ...]  # as they were asked for; empty where they have their own file
+    facts: tuple[str, ...]  # sentences worth knowing
 
     @property
     def file_order(self) -> list[int]:
@@ -98,24 +73,6 @@ class FeatureColumns:
 
 def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
     """Tell the features of a file from its labels, its targets and what is to be left out.
-
-    Parameters
-    ----------
-    sample : Sample
-        A look at the file.
-    options : ColumnOptions
-        What was asked for.
-
-    Returns
-    -------
-    FeatureColumns
-        At least one feature.
-
-    Raises
-    ------
-    MisfitError
-        A column that is asked for is not there; one is no number; it cannot be told whether the
-        first column holds labels.
 
     Examples
     --------
@@ -154,20 +111,7 @@ def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
 
 
 def check_header(sample: Sample, named: Iterable[str | None] = ()) -> None:
-    """Refuse a first record that may be a header or data.
-
-    Parameters
-    ----------
-    sample : Sample
-        A look at the file.
-    named : iterable of str
-        Columns that are known to be named; None is nothing.
-
-    Raises
-    ------
-    MisfitError
-        It cannot be told.
-    """
+    """Refuse a first record that may be a header or data; `named` are columns known to be named."""
     record = sample.first_record
     if record is None:
         return
@@ -178,38 +122,22 @@ def check_header(sample: Sample, named: Iterable[str | None] = ()) -> None:
 
 
 def find_name(sample: Sample, name: str, option: str) -> int:
-    """Return the column that an option names; without a header it is numbered from 1.
-
-    Raises
-    ------
-    MisfitError
-        There is none, or more than one.
-    """
-    if sample.names is None:
-        if name.isascii() and name.isdigit() and 1 <= int(name[:9]) <= sample.width:
-            return int(name) - 1
-        what = f"{option} {name}: the columns have no names, they are 1 to {sample.width}"
-        raise MisfitError(sample.path, what, "give the number of one, or say --headers")
-    places = [i for i, other in enumerate(sample.names) if other == name]
+    """Return the column that an option names; without a header it is numbered from 1."""
+    places = find_columns(name, sample.names, sample.width)
     if len(places) == 1:
         return places[0]
+    if sample.names is None:
+        what = f"{option} {name}: the columns have no names, they are 1 to {sample.width}"
+        raise MisfitError(sample.path, what, "give the number of one, or say --headers")
     if places:
-        raise MisfitError(
-            sample.path, f"several columns are named {quote_name(name)}", "rename them"
-        )
-    hint = suggest(find_meant([name], sample.names))
-    hint = hint or f"{option} has the name of one of: {quote_names(sample.names)}"
+        what = f"several columns are named {quote_name(name)}"
+        raise MisfitError(sample.path, what, "rename them")
+    hint = suggest_name(name, sample.names, option)
     raise MisfitError(sample.path, f"no column {quote_name(name)}", hint)
 
 
 def find_label(sample: Sample, options: ColumnOptions, taken: Collection[int]) -> int | None:
-    """Return the column of the labels; the first one, where it cannot be anything else.
-
-    Raises
-    ------
-    MisfitError
-        It cannot be told whether the first column holds labels.
-    """
+    """Return the column of the labels; the first one, where it cannot be anything else."""
     if options.id_col is not None:
         column = find_name(sample, options.id_col, "--id-col")
         if column in taken:
@@ -241,11 +169,6 @@ def name_columns(sample: Sample, columns: Sequence[int], letter: str) -> tuple[s
 def name_intercept(feature_names: Collection[str]) -> str:
     """Return a name for the intercept that no feature has, in any case.
 
-    Raises
-    ------
-    MisfitError
-        All of them are taken.
-
     Examples
     --------
     >>> name_intercept(["age"]), name_intercept(["(intercept)"])
@@ -275,18 +198,9 @@ def _check_names(sample: Sample, columns: Sequence[int]) -> None:
     blank = [str(i + 1) for i, name in zip(columns, names, strict=True) if not name.strip()]
     if blank:
         raise MisfitError(sample.path, f"a feature without a name in column {blank[0]}", "name it")
-    twice = sorted({name for name in names if names.count(name) > 1}) if _has_twins(names) else []
-    if twice:
-        _refuse_twins(sample, twice)
-
-
-def _has_twins(names: Sequence[str]) -> bool:
-    return len(set(names)) < len(names)
-
-
-def _refuse_twins(sample: Sample, names: Sequence[str]) -> NoReturn:
-    what = f"a feature is there more than once: {quote_names(names)}"
-    raise MisfitError(sample.path, what, "rename one or take it out")
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        what = f"a feature is there more than once: {quote_names(twice)}"
+        raise MisfitError(sample.path, what, "rename one or take it out")
 
 
 def _quote_cell(name: str) -> str:

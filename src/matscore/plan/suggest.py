@@ -1,107 +1,93 @@
-"""Refusing: the exception that ends a reading of the two files, and words that refusals share."""
+"""What would make files fit that do not: the two swapped, one transposed, another name."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
-from matscore.names import find_close, quote_name, quote_names
-from matscore.plan.types import MissingFeature, Plan
+from matscore.names import find_close, quote_names, suggest
+from matscore.options import PlanOptions
+from matscore.plan.doubts import check_first_columns, check_first_records
+from matscore.plan.match import line_up
+from matscore.plan.types import Misfit, Plan, Side, Turnable, other_turn
 
-Turned = Literal["weights", "features"]
-Turnable = Literal["by name", "by shape"] | None
+
+def read_sides(features: Side, weights: Side, options: PlanOptions) -> Plan:
+    """Return the plan of two files that fit beyond doubt, or raise a `Misfit`."""
+    plan = line_up(Plan(features, weights, options))
+    check_first_records(plan, partial(_fits, options))
+    check_first_columns(plan)
+    return plan
 
 
-class Misfit(Exception):
-    """Ends a reading of two files that do not fit.
+def explain_misfit(misfit: Misfit) -> Plan:
+    """Return the plan with its problem, and what would make it fit.
 
-    Parameters
-    ----------
-    plan : Plan
-        How far the reading came.
-    problem, hint : str
-        What does not fit, and what to do about it.
-    turnable : {"by name", "by shape", None}
-        By what the files might fit when they are swapped or one of them is transposed.
-    missing : tuple of str
-        Features that the features file lacks.
-    unused : collection of str
-        Columns of the features that are not in use, and may be the ones that are missing.
+    A doubt about a header comes before the rest.
     """
-
-    def __init__(
-        self,
-        plan: Plan,
-        problem: str,
-        hint: str,
-        *,
-        turnable: Turnable = None,
-        missing: tuple[str, ...] = (),
-        unused: Collection[str] = (),
-    ) -> None:
-        super().__init__(problem, hint)
-        self.plan = replace(plan, problem=problem, hint=hint)
-        self.turnable = turnable
-        self.missing = missing
-        self.unused = unused
+    try:
+        check_first_records(misfit.plan, partial(_fits, misfit.plan.options))
+    except Misfit as doubt:
+        misfit = doubt
+    if misfit.turnable and (way_out := _find_way_out(misfit.plan, misfit.turnable)):
+        return way_out
+    return _explain_missing(misfit) if misfit.missing else misfit.plan
 
 
-def unknown_name(
-    plan: Plan, problem: str, name: str, names: Collection[str], option: str
-) -> Misfit:
-    """Return the misfit of a name that an option gives and that is not there."""
-    hint = f"{option} has the name of one of: {quote_names(names)}"
-    return Misfit(plan, problem, suggest(find_meant([name], names)) or hint)
+def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:
+    """Return the plan with what would make it fit, if files swapped or transposed would."""
+    features, weights, options = plan.features, plan.weights, plan.options
+    if features.first is not None:
+        swapped = _try(weights, features, options)
+        if swapped and swapped.matched_by == "name":
+            return _suggest_swap(plan)
+    turned = replace(options, transpose_features=not options.transpose_features)
+    other = _try(features, weights, turned)
+    if other and (other.matched_by == "name" or turnable == "by shape"):
+        kind = "rows" if turned.transpose_features else "columns"
+        return _suggest_turn(plan, other, "features", f"{kind} of {features.path}")
+    if weights.names is None:
+        turned = replace(options, transpose=not options.transpose)
+        if other := _try(features, weights, turned):
+            kind = "columns" if turned.transpose else "rows"
+            return _suggest_turn(plan, other, "weights", f"{kind} of {weights.path}")
+    return None
 
 
-def find_meant(wanted: Sequence[str], names: Collection[str]) -> tuple[MissingFeature, ...]:
-    """Look which of the names may be meant by those that are wanted and not there."""
-    found = zip(wanted, find_close(wanted, names), strict=True)
-    return tuple(MissingFeature(name, close, reason) for name, (close, reason) in found)
+def _try(features: Side, weights: Side, options: PlanOptions) -> Plan | None:
+    try:
+        return read_sides(features, weights, options)
+    except Misfit:
+        return None
 
 
-def suggest(wanted: Sequence[MissingFeature]) -> str:
-    """Ask whether close matches were meant; empty when there are none."""
-    found = [feature for feature in wanted if feature.close]
-    if len(wanted) == 1:
-        meant = [" or ".join(map(quote_name, feature.close)) for feature in found]
-    else:
-        meant = [f"{quote_name(f.close[0])} for {quote_name(f.name)}" for f in found]
-    reasons = [f" ({feature.reason})" if feature.reason else "" for feature in found]
-    if len(set(reasons)) == 1:  # said once, at the end
-        reasons[:-1] = [""] * (len(reasons) - 1)
-    shown = [name + reason for name, reason in zip(meant, reasons, strict=True)]
-    return f"did you mean {', '.join(shown)}" if shown else ""
+def _fits(options: PlanOptions, features: Side, weights: Side) -> bool:
+    try:
+        line_up(Plan(features, weights, options))
+    except Misfit:
+        return False
+    return True
 
 
-def other_turn(plan: Plan, side: Turned, why: str) -> Misfit:
-    """Return the misfit of files that fit when an option to transpose is added, or left out."""
-    options, words = plan.options, plan.options.words
-    given, option = options.transpose_features, words.turn_features
-    if side == "weights":
-        given, option = words.is_asked(options.transpose), words.turn_weights
-    hint = f"leave {option} out" if given else f"add {option}"
-    added, dropped = ((), (option,)) if given else ((option,), ())
-    if options.strict and plan.left_out:
-        dropped = (*dropped, "--strict")
-        unknown = f"{plan.weights.path} does not know {quote_names(plan.left_out)}"
-        hint += f" and leave --strict out, as {unknown}"
-    plan = replace(plan, add_options=added, drop_options=dropped)
-    return Misfit(plan, f"{show_shapes(plan)} do not line up: {why}", hint)
+def _suggest_swap(plan: Plan) -> Plan:
+    features, weights = plan.features.path, plan.weights.path
+    problem, hint = f"{features} and {weights} are swapped", f"give {weights} first"
+    return replace(plan, swap=True, problem=problem, hint=hint)
 
 
-def show_shapes(plan: Plan) -> str:
-    """Write both shapes, the labels and the intercept not counted."""
-    n_rows, n_features = plan.features_shape
-    shown = "?" if n_rows is None else n_rows
-    n_weights, n_categories = plan.weights_shape
-    words = plan.options.words
-    shape = (n_categories, n_weights) if words.in_rows else (n_weights, n_categories)
-    second = f"{words.weights} ({shape[0]} × {shape[1]})"
-    return f"{words.features} ({shown} × {n_features}) and {second}"
+def _suggest_turn(
+    plan: Plan, other: Plan, side: Literal["weights", "features"], carriers: str
+) -> Plan:
+    names = f" ({quote_names(other.feature_names)})" if other.matched_by == "name" else ""
+    return other_turn(plan, side, f"the {carriers} are the features{names}").plan
 
 
-def compare_counts(plan: Plan) -> str:
-    """Write how many features each side has."""
-    return f"{plan.features_shape[1]} features against {plan.weights_shape[0]}"
+def _explain_missing(misfit: Misfit) -> Plan:
+    """Find close matches of missing features: the slow part, done once."""
+    plan = misfit.plan
+    missing = find_close(misfit.missing, misfit.unused)
+    hint = suggest(missing) or plan.hint
+    if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
+        hint += f", and {plan.options.words.advise(plan.transpose)}"
+    return replace(plan, missing=missing, hint=hint)

@@ -1,53 +1,38 @@
-"""What planning is given, two `Side` and `PlanOptions`, and what it gives, a `Plan`."""
+"""What planning is given, two `Side` and `PlanOptions`; what it gives, a `Plan`; and `Misfit`."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from matscore.grammar import POINT, Grammar
+from matscore.names import MissingName, quote_names
 from matscore.options import PlanOptions
 from matscore.plan.labels import Column
+
+# By what two files might fit when they are swapped or one of them is transposed.
+Turnable = Literal["by name", "by shape"] | None
 
 
 @dataclass(frozen=True)
 class Side:
-    """What planning knows of one matrix before its numbers are used.
+    """What planning knows of one matrix before its numbers are used."""
 
-    Attributes
-    ----------
-    path : str
-        The file as it was given, for messages.
-    width : int
-        Columns in the file, a label column included.
-    names : tuple of str or None
-        The header's cells; None without a header.
-    n_rows : int or None
-        Records after the header; None while unknown (a stream), never for weights.
-    first : tuple of str or None
-        The first column's cells as text; always known for weights, for features only when the
-        file is small.
-    grammar : Grammar
-        How its cells are read.
-    guessed : bool
-        Whether there is a header was decided from content, not by an option.
-    labelled : bool or None
-        The first column is known to hold labels, as the index of a DataFrame does (True), or
-        numbers (False); None when its content is to tell. A column known to hold labels is never a
-        feature, whatever its name, and columns are counted from the next one in messages.
-    first_record : tuple of str or None
-        The cells of the first record of a text, whether it is a header or data.
-    """
-
-    path: str
-    width: int
-    names: tuple[str, ...] | None
-    n_rows: int | None
+    path: str  # as it was given, for messages
+    width: int  # columns in the file, a label column included
+    names: tuple[str, ...] | None  # the header's cells; None without a header
+    n_rows: int | None  # records after the header; None while unknown (a stream), never for weights
+    # The first column's cells as text: always known for weights, for features only when the file
+    # is small.
     first: tuple[str, ...] | None
     grammar: Grammar = POINT
-    guessed: bool = False
+    guessed: bool = False  # whether there is a header was decided from content, not by an option
+    # The first column is known to hold labels, as the index of a DataFrame does, or numbers; None
+    # when its content is to tell. A column known to hold labels is never a feature, whatever its
+    # name, and columns are counted from the next one in messages.
     labelled: bool | None = None
-    first_record: tuple[str, ...] | None = None
+    first_record: tuple[str, ...] | None = None  # of a text, be it a header or data
 
     @property
     def first_column(self) -> Column:
@@ -61,25 +46,6 @@ class Side:
         first = None if self.first is None else (record[0], *self.first)
         n_rows = None if self.n_rows is None else self.n_rows + 1
         return replace(self, width=len(record), names=None, n_rows=n_rows, first=first)
-
-
-@dataclass(frozen=True)
-class MissingFeature:
-    """A feature of the weights that the features file lacks.
-
-    Attributes
-    ----------
-    name : str
-        Its name in the weights.
-    close : tuple of str
-        Close matches among the columns that are not in use, best first.
-    reason : str
-        In what the best one differs, for example ``differs only by case``; may be empty.
-    """
-
-    name: str
-    close: tuple[str, ...] = ()
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,8 +97,9 @@ class Plan:
         Its position along the same axis.
     categories : tuple of str
         In the weights' order; "1", "2", … without names.
-    missing : tuple of MissingFeature
-        Features that the features file lacks.
+    missing : tuple of MissingName
+        Features that the features file lacks: ``name``, ``close`` (names that may be meant by it,
+        best first) and ``reason`` (in what the best one differs; may be empty).
     left_out : tuple of str
         Columns that the weights do not know and that are not kept.
     reordered : bool
@@ -167,7 +134,7 @@ class Plan:
     intercept_name: str | None = None
     intercept_index: int | None = None
     categories: tuple[str, ...] = ()
-    missing: tuple[MissingFeature, ...] = ()
+    missing: tuple[MissingName, ...] = ()
     left_out: tuple[str, ...] = ()
     reordered: bool = False
     facts: tuple[str, ...] = ()
@@ -204,3 +171,58 @@ class Plan:
     def scores_shape(self) -> tuple[int | None, int]:
         """Rows (None while unknown) and categories of the scores."""
         return self.features_shape[0], self.weights_shape[1]
+
+
+class Misfit(Exception):
+    """Ends a reading of two files that do not fit.
+
+    Its plan tells how far the reading came; `missing` are features that the features file lacks,
+    `unused` the columns that may be meant by them.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        problem: str,
+        hint: str,
+        *,
+        turnable: Turnable = None,
+        missing: tuple[str, ...] = (),
+        unused: Collection[str] = (),
+    ) -> None:
+        super().__init__(problem, hint)
+        self.plan = replace(plan, problem=problem, hint=hint)
+        self.turnable = turnable
+        self.missing = missing
+        self.unused = unused
+
+
+def other_turn(plan: Plan, side: Literal["weights", "features"], why: str) -> Misfit:
+    """Return the misfit of files that fit when an option to transpose is added, or left out."""
+    options, words = plan.options, plan.options.words
+    given, option = options.transpose_features, words.turn_features
+    if side == "weights":
+        given, option = words.is_asked(options.transpose), words.turn_weights
+    hint = f"leave {option} out" if given else f"add {option}"
+    added, dropped = ((), (option,)) if given else ((option,), ())
+    if options.strict and plan.left_out:
+        dropped = (*dropped, "--strict")
+        unknown = f"{plan.weights.path} does not know {quote_names(plan.left_out)}"
+        hint += f" and leave --strict out, as {unknown}"
+    plan = replace(plan, add_options=added, drop_options=dropped)
+    return Misfit(plan, f"{show_shapes(plan)} do not line up: {why}", hint)
+
+
+def show_shapes(plan: Plan) -> str:
+    """Write both shapes, the labels and the intercept not counted."""
+    n_rows, n_features = plan.features_shape
+    shown = "?" if n_rows is None else n_rows
+    words = plan.options.words
+    shape = plan.weights_shape[::-1] if words.in_rows else plan.weights_shape
+    second = f"{words.weights} ({shape[0]} × {shape[1]})"
+    return f"{words.features} ({shown} × {n_features}) and {second}"
+
+
+def compare_counts(plan: Plan) -> str:
+    """Write how many features each side has."""
+    return f"{plan.features_shape[1]} features against {plan.weights_shape[0]}"

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from matscore.errors import FileError, MissingExtraError, OutputError
+from matscore.errors import FileError, MatscoreError, MissingExtraError, OutputError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -28,6 +28,7 @@ _PARTS_AT_ONCE = 2
 _ADDRESS = re.compile(r"(s3|gs|az|https?)://[^/]", re.IGNORECASE)
 _WRITABLE = re.compile(r"(s3|gs|az)://[^/]+/.", re.IGNORECASE)
 _RETRIES, _RETRY_SECONDS = 3, 30
+_AGAIN = "run again; see whether the address and the credentials are right"
 
 
 def is_address(path: str) -> bool:
@@ -52,22 +53,7 @@ def can_list(path: str) -> bool:
 
 
 class CloudFile(io.RawIOBase):
-    """An object as a file that is read forwards.
-
-    Parameters
-    ----------
-    path : str
-        Its address.
-    start, stop : int, optional
-        Bytes of it; all of them without.
-
-    Raises
-    ------
-    FileError
-        It cannot be read.
-    MissingExtraError
-        obstore is not installed.
-    """
+    """An object as a file that is read forwards, or some bytes of it."""
 
     def __init__(self, path: str, start: int = 0, stop: int | None = None) -> None:
         super().__init__()
@@ -87,13 +73,7 @@ class CloudFile(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return some bytes, none at the end.
-
-        Raises
-        ------
-        FileError
-            The connection broke.
-        """
+        """Return some bytes, none at the end."""
         if not self._held:
             with _named_errors(self._path, FileError):
                 self._held = memoryview(bytes(next(self._stream, b"")))
@@ -107,25 +87,7 @@ class CloudFile(io.RawIOBase):
 
 @contextmanager
 def open_upload(path: str) -> Iterator[io.BufferedIOBase]:
-    """Open an object to be written, which is there whole when the block ends, or not at all.
-
-    Parameters
-    ----------
-    path : str
-        Its address.
-
-    Yields
-    ------
-    io.BufferedIOBase
-        Where the block writes; the parts are sent while it does.
-
-    Raises
-    ------
-    OutputError
-        It cannot be written.
-    MissingExtraError
-        obstore is not installed.
-    """
+    """Open an object to be written, which is there whole when the block ends, or not at all."""
     if not _WRITABLE.match(path):
         what, hint = "only s3://, gs:// and az:// can be written", "name an object in one of them"
         raise OutputError(path, what, hint)
@@ -139,17 +101,12 @@ def open_upload(path: str) -> Iterator[io.BufferedIOBase]:
 
 
 def list_objects(folder: str) -> list[str]:
-    """Return the addresses of all objects under a folder, which ends with a slash.
-
-    Raises
-    ------
-    FileError
-        They cannot be listed.
-    """
+    """Return the addresses of all objects under a folder, which ends with a slash."""
     store, _ = _open_store(folder)
     with _named_errors(folder, FileError):
-        found = [one["path"] for batch in _obstore().list(store) for one in batch]
-        return [f"{folder}{path.removeprefix(_prefix_of(folder))}" for path in found]
+        prefix = folder.partition("://")[2].partition("/")[2]  # which the objects' names have
+        paths = [entry["path"] for batch in _obstore().list(store) for entry in batch]
+        return [f"{folder}{path.removeprefix(prefix)}" for path in paths]
 
 
 class _Upload(io.BufferedIOBase):
@@ -227,9 +184,6 @@ class _AbortedError(Exception):
     """Ends an upload that is not wanted any more."""
 
 
-_AGAIN = "run again; see whether the address and the credentials are right"
-
-
 def _open_store(path: str) -> tuple[Any, str]:
     """Return the folder that an object is in, and the object's name."""
     store = _obstore().store
@@ -249,11 +203,6 @@ def _obstore() -> Any:
     return obstore
 
 
-def _prefix_of(folder: str) -> str:
-    """Return the part of the objects' names that a folder's address has."""
-    return folder.partition("://")[2].partition("/")[2]
-
-
 @contextmanager
 def _named_errors(path: str, kind: type[FileError]) -> Iterator[None]:
     """Turn what obstore says into an error of ours, in a line."""
@@ -261,7 +210,7 @@ def _named_errors(path: str, kind: type[FileError]) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise kind(path, "no such object") from error
-    except FileError:
+    except MatscoreError:
         raise
     except Exception as error:
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError

@@ -14,10 +14,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
-from matscore.errors import FileError, InputError, MissingExtraError
+from matscore.errors import FileError, InputError, MissingExtraError, os_errors_about, say_os_error
+from matscore.read.source import CHANGED
 
 ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
 
@@ -39,48 +39,21 @@ class DamageError(Exception):
 
 @dataclass(frozen=True)
 class ColumnarFile:
-    """An open Parquet or Arrow file; a context manager too.
-
-    Attributes
-    ----------
-    path : str
-        The input's name as it was given.
-    names : tuple of str
-        Column names in file order, all different.
-    types : tuple of pyarrow.DataType
-        Their types.
-    n_rows : int or None
-        Number of rows; None for an Arrow stream from a pipe.
-    """
+    """An open Parquet or Arrow file; a context manager too."""
 
     path: str
-    names: tuple[str, ...]
-    types: tuple[Any, ...]
-    n_rows: int | None
+    names: tuple[str, ...]  # in file order, all different
+    types: tuple[Any, ...]  # PyArrow's
+    n_rows: int | None  # None for an Arrow stream from a pipe
     _batches: Batches = field(repr=False)
     _file: BinaryIO | None = field(repr=False)
     _resources: ExitStack = field(repr=False)
 
     def iter_tables(self, columns: Sequence[str], n_rows_per_chunk: int) -> Iterator[Any]:
-        """Yield the rows in file order; only once where an Arrow stream is a pipe.
+        """Yield the rows, of one column or more, as tables of one number of rows but the last.
 
-        Parameters
-        ----------
-        columns : sequence of str
-            At least one name; the tables have these columns, in this order.
-        n_rows_per_chunk : int
-            Rows of every table but the last. Memory grows with it, and with the size of the
-            file's row groups or record batches, but not with their number.
-
-        Yields
-        ------
-        pyarrow.Table
-            One row or more.
-
-        Raises
-        ------
-        FileError
-            The file is damaged, or changed while it was read.
+        Memory grows with that number, and with the size of the file's row groups or record
+        batches, but not with how many these are. An Arrow stream from a pipe gives them once.
         """
         return rebatch(self._iter_checked(columns, n_rows_per_chunk), n_rows_per_chunk)
 
@@ -91,12 +64,7 @@ class ColumnarFile:
     def __enter__(self) -> ColumnarFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _iter_checked(self, columns: Sequence[str], n_rows: int) -> Iterator[Any]:
@@ -104,38 +72,16 @@ class ColumnarFile:
         with _tell_damage(self.path):
             for batch in self._batches(columns, n_rows):
                 if _stamp_of(self._file) != stamp:
-                    what, hint = "changed while it was read", "run again when it is complete"
-                    raise FileError(self.path, what, hint)
+                    raise FileError(self.path, *CHANGED)
                 batch.validate(full=True)
                 yield batch
 
 
 def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) -> ColumnarFile:
-    """Open a Parquet file, or an Arrow IPC file (Feather) or stream.
+    """Open a Parquet file, or an Arrow IPC file (Feather) or stream: by its name, or from a pipe.
 
-    Parameters
-    ----------
-    path : str
-        The input's name; opened unless `stream` is given.
-    stream : binary file or None
-        A pipe, read forwards and never closed. An Arrow stream is read as it comes; the others
-        have their index at the end, so they are copied to a temporary file first.
-    format : {"parquet", "arrow"}
-        What it is; Arrow files and streams are told apart by their first bytes.
-
-    Returns
-    -------
-    ColumnarFile
-        To be closed.
-
-    Raises
-    ------
-    FileError
-        The file cannot be opened, or is damaged.
-    InputError
-        Two columns have one name.
-    MissingExtraError
-        PyArrow is not installed.
+    A pipe is read forwards and never closed. An Arrow stream is read as it comes; the others have
+    their index at the end, so they are copied to a temporary file first.
 
     Examples
     --------
@@ -168,13 +114,7 @@ def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) ->
 
 
 def require_pyarrow() -> None:
-    """Check that PyArrow is there.
-
-    Raises
-    ------
-    MissingExtraError
-        It is not.
-    """
+    """Check that PyArrow is there; a `MissingExtraError` says how to get it."""
     try:
         import pyarrow  # noqa: F401
     except ImportError as error:
@@ -184,29 +124,7 @@ def require_pyarrow() -> None:
 def iter_parquet(
     path: str, columns: Sequence[str], start: int, stop: int, n_rows_per_chunk: int
 ) -> Iterator[Any]:
-    """Yield some rows of a Parquet file.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    columns : sequence of str
-        At least one name; the tables have these columns, in this order.
-    start, stop : int
-        The rows.
-    n_rows_per_chunk : int
-        Rows of every table but the last.
-
-    Yields
-    ------
-    pyarrow.Table
-        One row or more.
-
-    Raises
-    ------
-    FileError
-        The file cannot be read, or is damaged.
-    """
+    """Yield rows `start` to `stop` of a Parquet file, as `ColumnarFile.iter_tables` does."""
     require_pyarrow()
     with _open_file(path) as file, _tell_damage(path):
         opened = _open_parquet_file(file)
@@ -215,19 +133,7 @@ def iter_parquet(
 
 
 def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
-    """Cut and join record batches so that all have the same number of rows but the last.
-
-    Parameters
-    ----------
-    batches : iterable of pyarrow.RecordBatch
-        Of one schema, of any length.
-    n_rows : int
-        Rows of each table to come.
-
-    Yields
-    ------
-    pyarrow.Table
-        Rows in the same order; none is empty.
+    """Cut and join record batches to tables of one number of rows but the last; none is empty.
 
     Examples
     --------
@@ -320,7 +226,7 @@ def _tell_damage(path: str) -> Iterator[None]:
 
 def _reason_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+        return say_os_error(error)
     if isinstance(error, struct.error | UnicodeDecodeError):
         return "its structure is broken"
     line = (str(error).splitlines() or [type(error).__name__])[0]
@@ -329,24 +235,23 @@ def _reason_of(error: BaseException) -> str:
 
 def _open_file(path: str) -> BinaryIO:
     try:
-        return Path(path).open("rb")
-    except (OSError, ValueError) as error:
-        raise FileError(path, (getattr(error, "strerror", None) or str(error)).lower()) from error
+        with os_errors_about(path):
+            return Path(path).open("rb")
+    except ValueError as error:
+        raise FileError(path, str(error).lower()) from error
 
 
 def _copy_pipe(path: str, reader: _Reader) -> BinaryIO:
     make = tempfile.TemporaryFile if _DESCRIPTORS.is_dir() else tempfile.NamedTemporaryFile
-    try:
-        with ExitStack() as on_error:
-            copy = cast(BinaryIO, on_error.enter_context(make(prefix="matscore-")))
-            copy.writelines(reader.iter_rest())
-            copy.flush()
-            copy.seek(0)
-            on_error.pop_all()
-            return copy
-    except OSError as error:
-        what = f"cannot be copied to a temporary file: {(error.strerror or str(error)).lower()}"
-        raise FileError(path, what, "store it in a file and name that") from error
+    what = "cannot be copied to a temporary file: {}"
+    hint = "store it in a file and name that"
+    with os_errors_about(path, what=what, hint=hint), ExitStack() as on_error:
+        copy = cast(BinaryIO, on_error.enter_context(make(prefix="matscore-")))
+        copy.writelines(reader.iter_rest())
+        copy.flush()
+        copy.seek(0)
+        on_error.pop_all()
+        return copy
 
 
 def _stamp_of(file: BinaryIO | None) -> tuple[int, ...] | None:

@@ -8,7 +8,6 @@ a shell and what object stores give, the same on every machine. Arguments keep t
 
 from __future__ import annotations
 
-import errno
 import glob
 import os
 import re
@@ -18,33 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from matscore.errors import FileError, UsageError
+from matscore.errors import FileError, UsageError, os_errors_about
 from matscore.read.cloud import can_list, is_address, list_objects
+from matscore.read.recognise import strip_ending
 
 _WILD = re.compile(r"[*?[]")
 _KEY = re.compile(r"([^=/]+)=(.*)", re.DOTALL)
-_COMPRESSED = {".gz", ".zst", ".bz2", ".xz"}
-_FORMATS = {".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq", ".arrow", ".feather", ".ipc"}
 _NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
 class Input:
-    """One file to read.
+    """One file to read."""
 
-    Attributes
-    ----------
-    path : str
-        Its name; ``-`` is standard input.
-    root : str
-        The folder that was named, before the first folder or file that was found in it.
-    place : str
-        Its path below that folder.
-    """
-
-    path: str
-    root: str
-    place: str
+    path: str  # "-" is standard input
+    root: str  # the folder that was named, before the first folder or file that was found in it
+    place: str  # its path below that folder
 
     @property
     def keys(self) -> tuple[tuple[str, str], ...]:
@@ -54,25 +42,7 @@ class Input:
 
 
 def list_inputs(arguments: Sequence[str]) -> list[Input]:
-    """Return the files that some arguments stand for.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        Files, directories and patterns (``*``, ``?``, ``[…]``, ``**``). What exists under its
-        very name is no pattern.
-
-    Returns
-    -------
-    list of Input
-        In the arguments' order, and within each in the order of the paths' bytes.
-
-    Raises
-    ------
-    FileError
-        A directory without files, or a pattern that matches none.
-    UsageError
-        A file that was found in a directory or by a pattern is there twice.
+    """Return the files that some arguments stand for; what exists under its name is no pattern.
 
     Examples
     --------
@@ -100,23 +70,6 @@ def name_parts(inputs: Sequence[Input], ending: str) -> list[str]:
     found there. Only where two inputs of a folder differ in nothing but their endings do both keep
     them: ``part-of-name.csv.gz.csv``.
 
-    Parameters
-    ----------
-    inputs : sequence of Input
-        The inputs.
-    ending : str
-        Ending of the outputs, such as ``.csv``.
-
-    Returns
-    -------
-    list of str
-        Relative paths, all different.
-
-    Raises
-    ------
-    UsageError
-        Two inputs would give one name.
-
     Examples
     --------
     >>> name_parts([Input("a/x.csv.gz", "a", "x.csv.gz"), Input("b/x.csv", "b", "x.csv")], ".csv")
@@ -125,7 +78,7 @@ def name_parts(inputs: Sequence[Input], ending: str) -> list[str]:
     roots = [os.path.abspath(one.root) for one in inputs if not _is_special(one)]  # noqa: PTH100
     root = os.path.commonpath(roots) if roots else "/"
     places = [_place_of(one, root) for one in inputs]
-    stems = [os.path.join(folder, _stem_of(name)) for folder, name in places]  # noqa: PTH118
+    stems = [os.path.join(folder, strip_ending(name)) for folder, name in places]  # noqa: PTH118
     shared = {stem for stem, n in Counter(stems).items() if n > 1}
     names: dict[str, str] = {}
     for one, stem, (folder, name) in zip(inputs, stems, places, strict=True):
@@ -149,14 +102,6 @@ def _place_of(one: Input, root: str) -> tuple[str, str]:
         return "", Path(one.path).name
     path = os.path.join(os.path.abspath(one.root), one.place)  # noqa: PTH100, PTH118
     return os.path.split(os.path.relpath(path, root))
-
-
-def _stem_of(name: str) -> str:
-    for endings in (_COMPRESSED, _FORMATS):
-        stem, ending = os.path.splitext(name)  # noqa: PTH122
-        if stem and ending.lower() in endings:
-            name = stem
-    return name
 
 
 def _list_argument(argument: str) -> list[Input]:
@@ -215,9 +160,8 @@ def _match(pattern: str) -> Iterator[str]:
 
 def _walk(folder: str) -> Iterator[str]:
     def fail(error: OSError) -> None:
-        raise FileError(
-            str(error.filename), os.strerror(error.errno or errno.EIO).lower()
-        ) from error
+        with os_errors_about(str(error.filename)):
+            raise error
 
     for place, folders, files in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not _is_hidden(name)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from matscore.errors import InputError
 
@@ -12,16 +12,28 @@ Kind: TypeAlias = Literal["csv", "parquet", "arrow", "arrow-stream", "gzip", "zs
 
 DELIMITERS = (",", ";", "\t", "|")
 
+
+class Form(NamedTuple):
+    """A format or a compression: the endings of its files' names, and how its bytes begin."""
+
+    kind: Kind
+    endings: tuple[str, ...]
+    magic: bytes
+
+
 # A column may be called PAR1, ARROW1 or BZh9: text goes on after those words, a binary file
 # does not. The other magic numbers are not text in any encoding that is read without being named.
-_KINDS: tuple[tuple[re.Pattern[bytes], Kind], ...] = (
-    (re.compile(rb"PAR1(?![ -~\t\r\n])"), "parquet"),
-    (re.compile(rb"ARROW1(?![ -~\t\r\n])"), "arrow"),
-    (re.compile(rb"\xff\xff\xff\xff"), "arrow-stream"),
-    (re.compile(rb"\x1f\x8b"), "gzip"),
-    (re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), "zstd"),
-    (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90|\Z)"), "bzip2"),
-    (re.compile(rb"\xfd7zXZ\x00"), "xz"),
+FORMATS = (
+    Form("parquet", (".parquet", ".pq"), rb"PAR1(?![ -~\t\r\n])"),
+    Form("arrow", (".arrow", ".feather", ".ipc"), rb"ARROW1(?![ -~\t\r\n])"),
+    Form("arrow-stream", (), rb"\xff\xff\xff\xff"),
+    Form("csv", (".csv", ".tsv", ".tab", ".txt"), rb""),  # whatever else it may be
+)
+COMPRESSIONS = (
+    Form("gzip", (".gz",), rb"\x1f\x8b"),
+    Form("zstd", (".zst",), rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
+    Form("bzip2", (".bz2",), rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90|\Z)"),
+    Form("xz", (".xz",), rb"\xfd7zXZ\x00"),
 )
 
 _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
@@ -81,28 +93,33 @@ _QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
 
 
 def recognise(head: bytes) -> Kind:
-    """Name a file's format or compression from its first bytes; "csv" is any other content.
-
-    Parameters
-    ----------
-    head : bytes
-        The start of the file, 16 bytes at least where it has them.
+    """Name a file's format or compression from its first 16 bytes; "csv" is any other content.
 
     Examples
     --------
     >>> recognise(b"PAR1" + bytes([0x15, 0x04])), recognise(b"PAR1,PAR2")
     ('parquet', 'csv')
     """
-    return next((kind for magic, kind in _KINDS if magic.match(head)), "csv")
+    return next(form.kind for form in COMPRESSIONS + FORMATS if re.match(form.magic, head))
+
+
+def strip_ending(name: str) -> str:
+    """Return a file's name without the ending of a compression and that of a format.
+
+    Examples
+    --------
+    >>> strip_ending("data.csv.gz"), strip_ending("data.2024"), strip_ending(".csv")
+    ('data', 'data.2024', '.csv')
+    """
+    for forms in (COMPRESSIONS, FORMATS):
+        stem, dot, ending = name.rpartition(".")
+        if stem.strip(".") and any(f"{dot}{ending.lower()}" in form.endings for form in forms):
+            name = stem
+    return name
 
 
 def encoding_of(head: bytes) -> tuple[str, int]:
     r"""Name the encoding that the byte-order mark tells, and the mark's length in bytes.
-
-    Parameters
-    ----------
-    head : bytes
-        The start of the file, four bytes at least where it has them.
 
     Examples
     --------
@@ -114,20 +131,9 @@ def encoding_of(head: bytes) -> tuple[str, int]:
 
 
 def refuse_foreign(path: str, head: bytes) -> None:
-    r"""Refuse what is no delimited text, however it is named.
+    r"""Refuse what is no delimited text, however it is named; the head is uncompressed.
 
-    Parameters
-    ----------
-    path : str
-        The file's name, for the message.
-    head : bytes
-        The start of the file, uncompressed: UTF-8, or any encoding with its byte-order mark.
-        A file whose encoding was named is turned into UTF-8 first.
-
-    Raises
-    ------
-    InputError
-        If it is another format, empty, or has NUL bytes or lone CR as its line ends.
+    It is UTF-8, or any encoding with its byte-order mark.
 
     Examples
     --------
@@ -148,27 +154,10 @@ def refuse_foreign(path: str, head: bytes) -> None:
 
 
 def find_delimiter(path: str, records: Sequence[str], decimal: str = ".") -> str:
-    r"""Find the character between the cells from the first records, where it is plain.
+    r"""Find the character between the cells from the header and up to nine records after it.
 
-    Parameters
-    ----------
-    path : str
-        The file's name, for the message.
-    records : sequence of str
-        The header record and up to nine that follow, without their line ends.
-    decimal : str
-        The decimal mark, which is no delimiter.
-
-    Returns
-    -------
-    str
-        A comma, semicolon, tab or bar; where the header has none of them, a comma, or a semicolon
-        when the comma is the decimal mark.
-
-    Raises
-    ------
-    InputError
-        If the header has several and the records do not tell which one it is.
+    Where the header has none, it is a comma, or a semicolon when the comma is the decimal mark;
+    where it has several and the records do not tell which one it is, that is an `InputError`.
 
     Examples
     --------

@@ -1,42 +1,135 @@
-"""Rows that are already typed columns: Parquet, Arrow, or a matrix turned in memory."""
+"""One chunk into rows: text by the kernel, typed columns by what stands beside it here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from math import nan
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.grammar import Grammar
-from matscore.kernel import Floats, Texts, write_number
-from matscore.read.parse import Layout, ParsedRows, Reject, parse_chunk
-from matscore.read.records import find_starts
+from matscore.frame import Labels
+from matscore.grammar import MISSING_VALUES, Grammar
+from matscore.kernel import Floats, Texts, parse, write_number
+from matscore.options import MissingPolicy
+from matscore.read.faults import Reject, explain_number, explain_records, explain_stop
 from matscore.read.split import Chunk
+
+_MISSING = "a missing value"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a file's columns are and how its cells read."""
+
+    names: tuple[str, ...] | None  # header cells, for messages; None without a header
+    width: int  # columns in the file
+    label_column: int | None
+    kept_columns: tuple[int, ...]  # carried through as text
+    feature_columns: tuple[int, ...]  # read as numbers, in canonical order
+    delimiter: str = ","
+    decimal: str = "."
+    missing: MissingPolicy = "error"
+    missing_values: tuple[str, ...] = MISSING_VALUES
+    missing_hint: str = "--missing zero, keep or skip takes the row"
+    constants: tuple[str, ...] = ()  # texts of columns after the file's own, alike in every record
+
+    @cached_property
+    def own(self) -> Layout:
+        """The layout of the file alone, without constants."""
+        if not self.constants:
+            return self
+        label = self.label_column
+        return replace(
+            self,
+            names=None if self.names is None else self.names[: self.width],
+            label_column=None if label is None or label >= self.width else label,
+            kept_columns=tuple(i for i in self.kept_columns if i < self.width),
+            feature_columns=tuple(i for i in self.feature_columns if i < self.width),
+            constants=(),
+        )
+
+    @property
+    def text_columns(self) -> tuple[int, ...]:
+        """Columns read as text."""
+        label = () if self.label_column is None else (self.label_column,)
+        return tuple(dict.fromkeys(label + self.kept_columns))
+
+    def name_of(self, column: int) -> str | None:
+        """Return a column's name for a message; None without a header."""
+        return None if self.names is None else self.names[column]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The good rows of a chunk, and its rejects; together they are all of its records."""
+
+    labels: Labels  # or row numbers from 1
+    texts: tuple[Texts, ...]  # in the order of `Layout.kept_columns`
+    features: Floats  # (n_features, n_rows), C-contiguous; finite, or NaN where `has_missing`
+    n_rows: int
+    has_missing: NDArray[np.bool_] | None = None  # (n_rows,); None when nothing is missing
+    places: NDArray[np.int64] | None = None  # (n_rows,), in the chunk; None when all are good
+    start: int = 0  # records before the chunk, over all inputs
+    n_records: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Which records of all inputs these are, counted from 1; of shape (n_rows,)."""
+        places = np.arange(self.n_rows) if self.places is None else self.places
+        return places + (self.start + 1)
+
+    @classmethod
+    def of_columns(
+        cls,
+        features: Floats | Sequence[Floats],
+        n_rows: int,
+        has_missing: NDArray[np.bool_] | None = None,
+        *,
+        texts: Sequence[Sequence[str]] = (),
+        places: NDArray[np.int64] | None = None,
+        n_records: int | None = None,
+    ) -> Rows:
+        """Return rows that come from no file, numbered from 1, all of one chunk."""
+        columns = tuple(map(Texts.from_strings, texts))
+        stacked = np.array(features, np.float64).reshape(len(features), n_rows)
+        stop = n_rows if n_records is None else n_records
+        return cls(np.arange(1, n_rows + 1), columns, stacked, n_rows, has_missing, places, 0, stop)
+
+    def drop(self, rejects: Mapping[int, Reject]) -> Rows:
+        """Set rows aside, given by their places among these."""
+        left = np.setdiff1d(np.arange(self.n_rows), list(rejects))
+        labels: Labels
+        match self.labels:
+            case Texts():
+                labels = self.labels.take(left)
+            case _:
+                labels = self.labels[left]
+        return replace(
+            self,
+            labels=labels,
+            texts=tuple(column.take(left) for column in self.texts),
+            features=np.take(self.features, left, axis=1),  # C-contiguous, unlike [:, left]
+            n_rows=len(left),
+            has_missing=None if self.has_missing is None else self.has_missing[left],
+            places=left if self.places is None else self.places[left],
+            rejects=sorted([*self.rejects, *rejects.values()], key=lambda reject: reject.line),
+        )
 
 
 @dataclass(frozen=True)
 class Turned:
-    """Where the cells of rows stand that are columns of their file.
+    """Where the cells of rows stand that are columns of their file."""
 
-    Attributes
-    ----------
-    lines : tuple of int
-        The physical line of each record of the file, which is a column of the rows.
-    names : tuple of str, or None
-        The file's header.
-    first : int
-        Columns of the file before the first row.
-    labelled : int
-        Columns of the rows before the first record: one where the header's cells are labels.
-    """
-
-    lines: tuple[int, ...]
-    names: tuple[str, ...] | None
-    first: int
-    labelled: int
+    lines: tuple[int, ...]  # the physical line of each record of the file, a column of the rows
+    names: tuple[str, ...] | None  # the file's header
+    first: int  # columns of the file before the first row
+    labelled: int  # columns of the rows before the first record: 1 where the header is labels
 
     @property
     def width(self) -> int:
@@ -53,184 +146,144 @@ class Turned:
 
 @dataclass(frozen=True)
 class FrameChunk:
-    """A run of typed rows.
-
-    Attributes
-    ----------
-    path : str
-        The input they come from.
-    columns : mapping of int to Texts, ndarray of float64 or pyarrow.Array
-        By their index in the input.
-    line : int
-        Row of the input, from 1, at which it starts.
-    row : int
-        Records before it, over all inputs.
-    n_records : int
-        Records in it.
-    turned : Turned or None
-        Where the cells stand in the file, when its columns are the rows; those of a record that
-        has others than numbers are text.
-    """
+    """A run of typed rows: of Parquet or Arrow, of a frame in memory, of a file that is turned."""
 
     path: str
-    columns: Mapping[int, Any]
-    line: int
-    row: int
+    columns: Mapping[int, Any]  # Texts, float64 or PyArrow's arrays, by their index in the input
+    line: int  # row of the input, from 1, at which it starts
+    row: int  # records before it, over all inputs
     n_records: int
-    turned: Turned | None = None
+    turned: Turned | None = None  # where the cells stand, when the file's columns are the rows
 
     def locate(
-        self, layout: Layout, row: int, column: int | None
+        self, layout: Layout, record: int, column: int | None
     ) -> tuple[int, int | None, str | None]:
         """Return line, column and name of a cell in the file, or of a whole row."""
         if self.turned is not None:
-            return self.turned.locate(self.line - 1 + row, column)
+            return self.turned.locate(self.line - 1 + record, column)
         if column is None:
-            return self.line + row, None, None
-        return self.line + row, column + 1, layout.name_of(column)
+            return self.line + record, None, None
+        return self.line + record, column + 1, layout.name_of(column)
+
+    def record(self, i: int) -> bytes:
+        """Return the text of a record, of which there is none."""
+        del i
+        return b""
+
+    @property
+    def lines(self) -> NDArray[np.int64]:
+        """The row of each record in the input, of shape (n_records,)."""
+        return self.line + np.arange(self.n_records)
+
+    def halve(self) -> tuple[FrameChunk, FrameChunk] | None:
+        """Cut it in two; None where it has one record."""
+        half = self.n_records // 2
+        return None if half == 0 else (self._slice(0, half), self._slice(half, self.n_records))
+
+    def _slice(self, start: int, stop: int) -> FrameChunk:
+        places = np.arange(start, stop)
+        columns = {
+            i: column.take(places) if isinstance(column, Texts) else column[start:stop]
+            for i, column in self.columns.items()
+        }
+        line, row = self.line + start, self.row + start
+        return replace(self, columns=columns, line=line, row=row, n_records=stop - start)
 
 
-def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
+def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> Rows:
     """Parse a chunk of either kind.
 
-    Parameters
-    ----------
-    layout : Layout
-        The columns.
-    chunk : Chunk or FrameChunk
-        Whole records.
-
-    Returns
-    -------
-    ParsedRows
-        Good rows and rejects.
-
-    Raises
-    ------
-    InputError
-        Damage that no row can be blamed for, or a constant feature that is no number.
+    Damage that no row can be blamed for is an `InputError`, and so is a typed column, or a
+    constant, that is a feature and no number.
     """
+    return parse_text(layout, chunk) if isinstance(chunk, Chunk) else parse_frame(layout, chunk)
+
+
+def parse_text(layout: Layout, chunk: Chunk) -> Rows:
+    """Have the kernel parse a chunk of text."""
     own = layout.own
-    parsed = parse_chunk(own, chunk) if isinstance(chunk, Chunk) else parse_frame(own, chunk)
-    return _add_constants(layout, chunk.path, parsed) if layout.constants else parsed
+    read = partial(
+        parse,
+        width=own.width,
+        features=own.feature_columns,
+        texts=own.text_columns,
+        delimiter=own.delimiter,
+        decimal=own.decimal,
+        missing=own.missing,
+        missing_values=own.missing_values,
+        names=own.names,
+        has_labels=own.label_column is not None,
+    )
+    table = read(chunk.data)
+    if table.stop is None:
+        places, rejects = table.rows, explain_records(own, chunk, table.bad)
+    else:  # what stands before it is of no use
+        places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
+        table = read(b"")
+    texts = dict(zip(own.text_columns, table.texts, strict=True))
+    return _make_rows(layout, chunk, texts, table.features, table.has_missing, places, rejects)
 
 
-def parse_sound(
-    layout: Layout, chunk: Chunk | FrameChunk, refuse: Callable[[Reject], None]
-) -> ParsedRows:
-    """Parse a chunk of which rejects may be refused.
+def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
+    """Read typed rows, and do with what is missing what the kernel does with it in text."""
+    own, rejects = layout.own, dict[int, Reject]()
+    features = np.empty((len(own.feature_columns), chunk.n_records))
 
-    Parameters
-    ----------
-    layout : Layout
-        The columns.
-    chunk : Chunk or FrameChunk
-        Whole records.
-    refuse : callable
-        Takes a reject; raises an `InputError` where it stops the run.
+    def refuse(row: int, column: int, what: str, hint: str, text: str = "") -> None:
+        if row not in rejects:  # of a row the first bad cell is named
+            skipped = what == _MISSING and own.missing == "skip"
+            place = chunk.locate(own, row, column)
+            rejects[row] = Reject(*place, what, hint, text, skipped)
 
-    Returns
-    -------
-    ParsedRows
-        Good rows, and rejects that may stand.
-
-    Raises
-    ------
-    InputError
-        That of the first record that is refused, or damaged.
-    """
-
-    def parse(part: Chunk | FrameChunk, n_before: int = 0) -> ParsedRows:
-        del n_before
-        parsed = parse_rows(layout, part)
-        for reject in parsed.rejects:
-            refuse(reject)
-        return parsed
-
-    try:
-        return parse(chunk)
-    except InputError as error:
-        raise find_first_error(parse, chunk, error) from None
+    for i, k in sorted((column, place) for place, column in enumerate(own.feature_columns)):
+        features[k] = column = _read_numbers(own, chunk, i, refuse)
+        if own.missing in ("error", "skip"):
+            for row in np.flatnonzero(np.isnan(column)).tolist():
+                refuse(row, i, _MISSING, own.missing_hint)
+        for row in np.flatnonzero(np.isinf(column)).tolist():
+            text, hint = str(column[row]), "only finite numbers can be scored"
+            refuse(row, i, f"{text} is not a finite number", hint, text)
+    if own.missing == "zero":
+        features[np.isnan(features)] = 0.0
+    texts = {i: _read_text(own, chunk, i) for i in own.text_columns}
+    places = None
+    if rejects:
+        places = np.setdiff1d(np.arange(chunk.n_records), list(rejects))
+        texts = {i: column.take(places) for i, column in texts.items()}
+        features = np.take(features, places, axis=1)
+    absent = np.logical_or.reduce(np.isnan(features))
+    has_missing = absent if absent.any() else None
+    sorted_rejects = [rejects[row] for row in sorted(rejects)]
+    return _make_rows(layout, chunk, texts, features, has_missing, places, sorted_rejects)
 
 
-def find_first_error(
-    check: Callable[[Chunk | FrameChunk, int], object],
+def _make_rows(
+    layout: Layout,
     chunk: Chunk | FrameChunk,
-    error: InputError,
-) -> InputError:
-    """Find the error that a chunk would give if each of its records were a chunk of its own.
-
-    Damage is seen before a bad cell is, and a bad cell before scores that overflow, wherever each
-    of them stands. Half of the records are looked at, and half of the half that has the error.
-
-    Parameters
-    ----------
-    check : callable
-        Takes a part of the chunk and the number of records before it; raises what is wrong.
-    chunk : Chunk or FrameChunk
-        Whole records.
-    error : InputError
-        What `check` raises for the whole chunk.
-
-    Returns
-    -------
-    InputError
-        That of the first record; `error` where none has one by itself.
-    """
-    n_before = 0
-    while halves := _halve(chunk):
-        for n_records, half in halves:
-            try:
-                check(half, n_before + n_records)
-            except InputError as found:
-                error, chunk, n_before = found, half, n_before + n_records
-                break
-        else:
-            break
-    return error
-
-
-def _halve(chunk: Chunk | FrameChunk) -> tuple[tuple[int, Chunk | FrameChunk], ...]:
-    """Cut a chunk in two; return both with the records before them, or nothing if it is one."""
-    half = chunk.n_records // 2
-    if half == 0:
-        return ()
-    line, row = chunk.line + half, chunk.row + half
-    if isinstance(chunk, FrameChunk):
-        first = replace(chunk, columns=_slice(chunk, 0, half), n_records=half)
-        n_rest = chunk.n_records - half
-        columns = _slice(chunk, half, chunk.n_records)
-        rest = replace(chunk, columns=columns, line=line, row=row, n_records=n_rest)
-        return (0, first), (half, rest)
-    starts, lines = find_starts(chunk.data)
-    if len(starts) != chunk.n_records:  # a misplaced quote, and nobody knows what follows
-        return ()
-    at, line = int(starts[half]), chunk.line + int(lines[half])
-    n_rest, offset = chunk.n_records - half, chunk.offset + at
-    last = Chunk(chunk.path, chunk.data[at:], line, row, n_rest, offset)
-    return (0, replace(chunk, data=chunk.data[:at], n_records=half)), (half, last)
-
-
-def _slice(chunk: FrameChunk, start: int, stop: int) -> dict[int, Any]:
-    rows = np.arange(start, stop)
-    return {
-        i: column.take(rows) if isinstance(column, Texts) else column[start:stop]
-        for i, column in chunk.columns.items()
-    }
-
-
-def _add_constants(layout: Layout, path: str, parsed: ParsedRows) -> ParsedRows:
-    """Put the constants among the columns of the file."""
-    of_file, texts = iter(parsed.features), dict(parsed.texts)
-    features = [
-        next(of_file) if i < layout.width else np.full(parsed.n_rows, _number_of(layout, path, i))
-        for i in layout.feature_columns
-    ]
+    texts: dict[int, Texts],
+    features: Floats,
+    has_missing: NDArray[np.bool_] | None,
+    places: NDArray[np.int64] | None,
+    rejects: list[Reject],
+) -> Rows:
+    """Put the constants among the columns of the file, and tell the labels from other texts."""
+    n_rows, start, n_records = features.shape[1], chunk.row, chunk.n_records
+    if layout.constants:
+        of_file = iter(features)
+        features = np.empty((len(layout.feature_columns), n_rows))
+        for to, i in zip(features, layout.feature_columns, strict=True):
+            to[:] = next(of_file) if i < layout.width else _number_of(layout, chunk.path, i)
     for i in layout.text_columns:
         if i >= layout.width:
-            value = Texts.from_strings([layout.constants[i - layout.width]])
-            texts[i] = value.take(np.zeros(parsed.n_rows, np.int64))
-    return replace(parsed, features=features, texts=texts)
+            constant = Texts.from_strings([layout.constants[i - layout.width]])
+            texts[i] = constant.take(np.zeros(n_rows, np.int64))
+    labels: Labels
+    if layout.label_column is not None:
+        labels = texts[layout.label_column]
+    else:
+        labels = (np.arange(n_rows) if places is None else places) + (start + 1)
+    kept = tuple(texts[i] for i in layout.kept_columns)
+    return Rows(labels, kept, features, n_rows, has_missing, places, start, n_records, rejects)
 
 
 def _number_of(layout: Layout, path: str, column: int) -> float:
@@ -242,64 +295,10 @@ def _number_of(layout: Layout, path: str, column: int) -> float:
     return value
 
 
-def parse_frame(layout: Layout, chunk: FrameChunk) -> ParsedRows:
-    """Turn typed rows into labels and numbers.
-
-    Parameters
-    ----------
-    layout : Layout
-        The columns.
-    chunk : FrameChunk
-        Rows.
-
-    Returns
-    -------
-    ParsedRows
-        Good rows and rejects.
-
-    Raises
-    ------
-    InputError
-        A feature whose type is not a number's.
-    """
-    values: dict[int, Floats] = {}
-    absent = np.zeros(chunk.n_records, dtype=bool)
-    rejects: dict[int, Reject] = {}
-    for i in sorted(layout.feature_columns):  # of a row the first bad cell is named
-        column = _read_numbers(layout, chunk, i, rejects)
-        missing = np.isnan(column)
-        if layout.missing in ("error", "skip"):
-            for at in np.flatnonzero(missing):
-                error, hint = "a missing value", layout.missing_hint
-                reject = _reject(layout, chunk, int(at), i, error, hint, "")
-                rejects.setdefault(int(at), replace(reject, skipped=layout.missing == "skip"))
-        for at in np.flatnonzero(np.isinf(column)):
-            text, hint = str(column[at]), "only finite numbers can be scored"
-            error = f"{text} is not a finite number"
-            rejects.setdefault(int(at), _reject(layout, chunk, int(at), i, error, hint, text))
-        if layout.missing == "zero":
-            column = np.where(missing, 0.0, column)
-        else:
-            absent |= missing
-        values[i] = column
-    texts = {i: _read_text(layout, chunk, i) for i in layout.text_columns}
-    features, rows = [values[i] for i in layout.feature_columns], None
-    if rejects:
-        rows = np.setdiff1d(np.arange(chunk.n_records), list(rejects))
-        texts = {i: column.take(rows) for i, column in texts.items()}
-        features, absent = [column[rows] for column in features], absent[rows]
-    return ParsedRows(
-        texts,
-        features,
-        chunk.n_records - len(rejects),
-        absent if layout.missing == "keep" and absent.any() else None,
-        rows,
-        [rejects[i] for i in sorted(rejects)],
-    )
-
-
-def _read_numbers(layout: Layout, chunk: FrameChunk, i: int, rejects: dict[int, Reject]) -> Floats:
-    """Return a column of numbers, NaN where a cell is missing; what is none is a reject."""
+def _read_numbers(
+    layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[[int, int, str, str, str], None]
+) -> Floats:
+    """Return a column of numbers, NaN where a cell is missing; what is none is refused."""
     column = chunk.columns[i]
     if isinstance(column, np.ndarray):
         return column
@@ -307,15 +306,12 @@ def _read_numbers(layout: Layout, chunk: FrameChunk, i: int, rejects: dict[int, 
         from matscore.read.typed import feature_column
 
         return feature_column(column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
-    from matscore.read.hints import explain_number
-
     grammar = Grammar(layout.decimal, layout.missing_values)
     values = np.array([nan if grammar.is_missing(c) else grammar.read(c) for c in column])
-    for at in np.flatnonzero(np.isnan(values)).tolist():
-        if not grammar.is_missing(text := column[at]):
-            error, hint = explain_number(text, layout.decimal)
-            rejects.setdefault(at, _reject(layout, chunk, at, i, error, hint, text))
-            values[at] = 0.0  # it is not missing
+    for row in np.flatnonzero(np.isnan(values)).tolist():
+        if not grammar.is_missing(text := column[row]):
+            refuse(row, i, *explain_number(text, layout.decimal), text)
+            values[row] = 0.0  # it is not missing
     return values
 
 
@@ -330,7 +326,48 @@ def _read_text(layout: Layout, chunk: FrameChunk, i: int) -> Texts:
     return label_text(column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
 
 
-def _reject(
-    layout: Layout, chunk: FrameChunk, at: int, column: int, error: str, hint: str, text: str
-) -> Reject:
-    return Reject(*chunk.locate(layout, at, column), error, hint, text)
+def parse_sound(
+    layout: Layout, chunk: Chunk | FrameChunk, refuse: Callable[[Reject], object] | None = None
+) -> Rows:
+    """Parse a chunk without rejects, or with those for which `refuse` does not raise an error.
+
+    The error is that of the first record that is refused, or damaged.
+    """
+
+    def parse_part(part: Chunk | FrameChunk, n_before: int = 0) -> Rows:
+        del n_before
+        rows = parse_rows(layout, part)
+        for reject in rows.rejects:
+            if refuse is None:
+                raise reject.as_error(part.path)
+            refuse(reject)
+        return rows
+
+    try:
+        return parse_part(chunk)
+    except InputError as error:
+        raise find_first_error(parse_part, chunk, error) from None
+
+
+def find_first_error(
+    check: Callable[[Any, int], object], chunk: Chunk | FrameChunk, error: InputError
+) -> InputError:
+    """Find the error that a chunk would give if each of its records were a chunk of its own.
+
+    Damage is seen before a bad cell is, and a bad cell before scores that overflow, wherever each
+    of them stands. Half of the records are looked at, and half of the half that has the error.
+    `check` takes a part of the chunk and the number of records before it, and raises what is
+    wrong; `error` is what it raises for the whole chunk.
+    """
+    n_before = 0
+    while (halves := chunk.halve()) is not None:
+        parts: tuple[Chunk | FrameChunk, ...] = halves
+        for n_records, half in zip((0, parts[0].n_records), parts, strict=True):
+            try:
+                check(half, n_before + n_records)
+            except InputError as found:
+                error, chunk, n_before = found, half, n_before + n_records
+                break
+        else:
+            break
+    return error

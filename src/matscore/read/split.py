@@ -4,50 +4,84 @@ A line end inside quotes is not a record's end, so where a block has quotes they
 the start of the file. RFC 4180 allows a quote only at a field's start and at its end; the place of
 the first quote that stands elsewhere is where the damage is, and the line it stands in becomes a
 chunk of its own, so that the records before and after it keep their meaning.
+
+One large text is also cut into ranges that many can read at once: `iter_ranges`.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.kernel import count_records, find_cut
+from matscore.read.source import Stamp, iter_range, read_range
+
+if TYPE_CHECKING:
+    from matscore.read.rows import Layout
 
 MAX_RECORD_BYTES = 64 * 2**20
 _REACH_BYTES = 2**12
-_QUOTE = 34
+_EDGE = 2  # bytes beside a quote that tell whether it stands well
+_NEWLINE, _RETURN, _QUOTE = 10, 13, 34
+
+Places: TypeAlias = NDArray[np.int64]
+Marks: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A run of whole records.
-
-    Attributes
-    ----------
-    path : str
-        The input it comes from.
-    data : bytes
-        The records, each with its line end (the last of a file may lack it).
-    line : int
-        Physical line, from 1, at which it starts.
-    row : int
-        Records before it, over all inputs.
-    n_records : int
-        Records in it, blank lines included.
-    offset : int
-        Bytes before it, after decompression.
-    """
+    """A run of whole records, each with its line end (the last of a file may lack it)."""
 
     path: str
     data: bytes
-    line: int
-    row: int
-    n_records: int
-    offset: int
+    line: int  # physical line, from 1, at which it starts
+    row: int  # records before it, over all inputs
+    n_records: int  # blank lines included
+    offset: int  # bytes before it, after decompression
+
+    @cached_property
+    def _bounds(self) -> tuple[Places, Places]:
+        return find_starts(self.data)
+
+    @property
+    def starts(self) -> Places:
+        """Where each record starts, of shape (n_records,), if the chunk's quotes are sound."""
+        return self._bounds[0]
+
+    @property
+    def lines(self) -> Places:
+        """The physical line of each record, of the same shape."""
+        if self.n_records > 1 and b'"' in self.data:
+            return self.line + self._bounds[1]
+        return self.line + np.arange(self.n_records)
+
+    def record(self, i: int) -> bytes:
+        """Return a record without its line end."""
+        return cut_record(self.data, self.starts, i)
+
+    def locate(
+        self, layout: Layout, record: int, column: int | None
+    ) -> tuple[int, int | None, str | None]:
+        """Return line, column and name of a cell, or of a whole record."""
+        line = self.line + int(self._bounds[1][record])
+        return (line, None, None) if column is None else (line, column + 1, layout.name_of(column))
+
+    def halve(self) -> tuple[Chunk, Chunk] | None:
+        """Cut it in two; None where it has one record, or a misplaced quote blurs the records."""
+        half = self.n_records // 2
+        if half == 0 or len(self.starts) != self.n_records:
+            return None
+        at, n_rest = int(self.starts[half]), self.n_records - half
+        line, row = int(self.lines[half]), self.row + half
+        rest = Chunk(self.path, self.data[at:], line, row, n_rest, self.offset + at)
+        return replace(self, data=self.data[:at], n_records=half), rest
 
 
 def iter_chunks(
@@ -60,32 +94,10 @@ def iter_chunks(
     row: int = 0,
     offset: int = 0,
 ) -> Iterator[Chunk]:
-    """Cut a stream of bytes at record boundaries.
+    """Cut a stream of bytes, which starts at a record's start, where records end.
 
-    Blank lines at the very end are dropped; blank lines inside stay in their chunk.
-
-    Parameters
-    ----------
-    path : str
-        Name for messages.
-    blocks : iterable of bytes
-        The stream, starting at a record boundary, in pieces of any size.
-    delimiter : str
-        One character.
-    chunk_bytes : int
-        Size aimed at, in bytes. A chunk is larger only where one record is.
-    line, row, offset : int
-        What the first chunk starts with.
-
-    Yields
-    ------
-    Chunk
-        In order; none is empty.
-
-    Raises
-    ------
-    InputError
-        A record longer than `MAX_RECORD_BYTES`, or a quote that is never closed.
+    A chunk is larger than is aimed at only where one record is. Blank lines at the very end are
+    dropped; blank lines inside stay in their chunk. `line`, `row` and `offset` are the first one's.
     """
     position = _Position(path, line, row, offset)
     most = MAX_RECORD_BYTES + chunk_bytes
@@ -173,3 +185,240 @@ def _endless(rest: bytes, position: _Position, what: str) -> InputError:
         at = int(quotes[0::2][~doubled[0::2]][-1])
     hint = "look for a stray quote or a missing line end"
     return InputError(position.path, what, hint, line=position.line + rest.count(b"\n", 0, at))
+
+
+def find_starts(data: bytes) -> tuple[Places, Places]:
+    r"""Find where each record of a text with sound quotes starts, and the lines before each.
+
+    Examples
+    --------
+    >>> starts, lines = find_starts(b'a\n"b\nc"\nd')
+    >>> starts.tolist(), lines.tolist()
+    ([0, 2, 8], [0, 1, 3])
+    """
+    codes = np.frombuffer(data, np.uint8)
+    newlines = np.flatnonzero(codes == _NEWLINE)
+    quotes = np.flatnonzero(codes == _QUOTE)
+    outer = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
+    starts = np.concatenate([[0], outer + 1])
+    starts = starts[starts < len(data)]
+    return starts, np.searchsorted(newlines, starts)
+
+
+def cut_record(data: bytes, starts: Places, i: int) -> bytes:
+    """Return a record's bytes without its line end."""
+    end = int(starts[i + 1]) if i + 1 < len(starts) else len(data)
+    return data[int(starts[i]) : end].removesuffix(b"\n").removesuffix(b"\r")
+
+
+def first_record_end(data: bytes) -> int:
+    """Return where the second record of a text starts, or 0 if the first one does not end."""
+    start, n_quotes = 0, 0
+    while newline := data.find(b"\n", start) + 1:
+        n_quotes += data.count(b'"', start, newline)
+        if n_quotes % 2 == 0:
+            return newline
+        start = newline
+    return 0
+
+
+def split_cells(record: str, delimiter: str) -> list[str]:
+    """Split one sound record, without its line end, into its cells, of which there is one or more.
+
+    The csv module has a limit for a cell, and one for all of the process.
+    """
+    if '"' not in record:
+        return record.split(delimiter)
+    cells: list[str] = []
+    held: list[str] = []
+    n_quotes = 0
+    for piece in record.split(delimiter):
+        held.append(piece)
+        n_quotes += piece.count('"')
+        if n_quotes % 2 == 0:
+            cell = delimiter.join(held)
+            cells.append(cell[1:-1].replace('""', '"') if cell.startswith('"') else cell)
+            held = []
+    return cells
+
+
+# Whether a line end is outside quotes depends on all quotes before it. So a first pass counts, in
+# each block of the file by itself, quotes and line ends, both for a block that starts outside
+# quotes and for one that starts inside; adding the blocks up in order then tells how each of them
+# starts, and with it where its first record ends, at which line and which record of the file. The
+# counts hold as long as every quote stands where RFC 4180 lets it stand. Where the first does not,
+# the ranges end, and the rest is for `iter_chunks`, which knows what a misplaced quote means.
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where a record of a block ends, for one way in which the block may start.
+
+    It is the first one that is not blank: blank lines stay before the record after them, since
+    only that tells whether they are the last of the file.
+    """
+
+    n_outer: int  # line ends outside quotes in the block
+    cut: int  # bytes up to the record's end; 0 where there is none
+    row: int  # line ends up to there that are outside quotes
+    line: int  # and all of them
+    is_good: bool  # whether all quotes stand where they may
+
+
+@dataclass(frozen=True)
+class BlockScan:
+    """What the first pass knows of a block."""
+
+    start: int  # byte of the file
+    n_quotes: int
+    n_lines: int
+    outside: Edge  # for a block that starts outside quotes
+    inside: Edge
+
+
+@dataclass(frozen=True)
+class Range:
+    """A run of whole records of a file.
+
+    The last range of a file may be the rest of it, of which only the start is known: it is not
+    sound, and `n_records` counts only those that are known.
+    """
+
+    stamp: Stamp
+    start: int
+    stop: int
+    line: int  # physical line, from 1, at which it starts
+    row: int  # records before it, over all inputs
+    n_records: int
+    is_sound: bool = True
+
+    def iter_chunks(self, path: str, delimiter: str, chunk_bytes: int) -> Iterator[Chunk]:
+        """Read it, chunk by chunk; `path` is the file's name in messages."""
+        return iter_chunks(
+            path,
+            iter_range(self.stamp, self.start, self.stop),
+            delimiter=delimiter,
+            chunk_bytes=chunk_bytes,
+            line=self.line,
+            row=self.row,
+            offset=self.start,
+        )
+
+
+def scan_block(stamp: Stamp, start: int, stop: int, first: int, delimiter: str) -> BlockScan:
+    """Count the quotes and line ends of a block; nothing before byte `first` is looked at."""
+    lead = min(_EDGE, start - first)
+    tail = min(_EDGE, stamp.size - stop)
+    data = read_range(stamp, start - lead, stop + tail)
+    return scan_bytes(data, start, lead, tail, delimiter)
+
+
+def scan_bytes(data: bytes, start: int, lead: int, tail: int, delimiter: str) -> BlockScan:
+    r"""Count the quotes and line ends of a block with some bytes before and after it.
+
+    Examples
+    --------
+    >>> scan = scan_bytes(b'a,"x\ny"\nb,z\n', 100, 0, 0, ",")
+    >>> scan.n_quotes, scan.n_lines, scan.outside.n_outer, scan.outside.cut, scan.outside.line
+    (2, 3, 2, 8, 2)
+    """
+    codes = np.frombuffer(data, np.uint8)[lead : len(data) - tail]
+    newlines = np.flatnonzero(codes == _NEWLINE)
+    quotes = np.flatnonzero(codes == _QUOTE)
+    parity = np.searchsorted(quotes, newlines) & 1
+    full = _end_text(data, newlines + lead)
+    edges = [
+        _find_edge(
+            newlines, parity == way, full, is_good=_stand_well(data, quotes + lead, way, delimiter)
+        )
+        for way in (0, 1)
+    ]
+    return BlockScan(start, len(quotes), len(newlines), *edges)
+
+
+def iter_ranges(
+    stamp: Stamp,
+    scans: Iterable[BlockScan],
+    *,
+    start: int,
+    end: int,
+    line: int,
+    row: int,
+    is_open: bool = False,
+) -> Iterator[Range]:
+    """Add scans up and yield ranges of whole records, each about as long as a block.
+
+    The blocks are all from `start` to `end`, in order; `line` and `row` are the first range's.
+    Where `is_open`, the last record lacks its line end. Only the last range may be unsound.
+    """
+    n_quotes, n_lines, n_records = 0, line, row
+    begin, begin_line, begin_row = start, line, row
+    is_sound = True
+    for scan in scans:
+        edge = scan.inside if n_quotes % 2 else scan.outside
+        if not edge.is_good:
+            is_sound = False
+            break
+        cut = scan.start + edge.cut
+        if edge.cut and start < scan.start and cut < end:
+            cut_line, cut_row = n_lines + edge.line, n_records + edge.row
+            yield Range(stamp, begin, cut, begin_line, begin_row, cut_row - begin_row)
+            begin, begin_line, begin_row = cut, cut_line, cut_row
+        n_quotes += scan.n_quotes
+        n_lines += scan.n_lines
+        n_records += edge.n_outer
+    if begin < end:
+        n_left = n_records - begin_row + is_open
+        is_sound = is_sound and n_quotes % 2 == 0
+        yield Range(stamp, begin, end, begin_line, begin_row, n_left, is_sound)
+
+
+def find_end(stamp: Stamp, start: int) -> int:
+    """Return where a file's last record ends: blank lines after it are none of its records."""
+    end, size = stamp.size, 2**16
+    while end > start:
+        begin = max(start, end - size)
+        data = read_range(stamp, begin, end)
+        if kept := data.rstrip(b"\r\n"):
+            # The line end of the last record may be in the part that was cut off before.
+            tail = data[len(kept) :] + read_range(stamp, end, min(stamp.size, end + _EDGE))
+            return begin + len(kept) + tail.find(b"\n") + 1 if b"\n" in tail else stamp.size
+        end, size = begin, 2 * size
+    return start
+
+
+def _find_edge(newlines: Places, outer: Marks, full: Marks, *, is_good: bool) -> Edge:
+    n_outer, ends = int(np.count_nonzero(outer)), outer & full
+    first = int(ends.argmax()) if len(ends) else 0
+    if not len(ends) or not ends[first]:
+        return Edge(n_outer, 0, 0, 0, is_good)
+    row = int(np.count_nonzero(outer[: first + 1]))
+    return Edge(n_outer, int(newlines[first]) + 1, row, first + 1, is_good)
+
+
+def _end_text(data: bytes, newlines: Places) -> Marks:
+    """Tell line ends that surely end a line with text in it."""
+    codes = np.frombuffer(data, np.uint8)
+    before, second = codes[newlines - 1], codes[newlines - 2]
+    text: Marks = (before != _NEWLINE) & (before != _RETURN) & (newlines >= 1)
+    text |= (before == _RETURN) & (second != _NEWLINE) & (second != _RETURN) & (newlines >= 2)
+    return text
+
+
+def _stand_well(data: bytes, quotes: Places, way: int, delimiter: str) -> bool:
+    """Say whether all quotes stand where they may, the first one closing where `way` is 1.
+
+    The quotes of a well-formed text alternate between opening and closing, a doubled quote being a
+    close and an open side by side. So an opening quote stands after a delimiter, a line end or a
+    quote, and a closing one before a delimiter, a line end, a quote or the end.
+    """
+    if not len(quotes):
+        return True
+    codes, mark, last = np.frombuffer(data, np.uint8), ord(delimiter), len(data) - 1
+    opening, closing = quotes[way::2], quotes[1 - way :: 2]
+    before = codes[opening - 1]  # for a quote at 0 this is the last byte; mended below
+    opens = (before == mark) | (before == _NEWLINE) | (before == _QUOTE) | (opening == 0)
+    after, second = (codes[np.minimum(closing + i, last)] for i in (1, 2))
+    closes = (after == mark) | (after == _NEWLINE) | (after == _QUOTE) | (closing == last)
+    closes |= (after == _RETURN) & ((second == _NEWLINE) | (closing == last - 1))
+    return bool(opens.all() and closes.all())

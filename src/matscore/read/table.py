@@ -1,7 +1,6 @@
-"""Tables: an input whose header is known and whose records can be read.
+"""Tables: inputs whose header is known and whose records can be read, whatever they are stored as.
 
-A table is a delimited text or a columnar file; `iter_table` gives its chunks and `read_matrix` all
-of it.
+`open_table` looks at the content and gives the reader that it needs, from `_READERS`.
 """
 
 from __future__ import annotations
@@ -9,173 +8,248 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-from collections.abc import Iterator, Set
-from dataclasses import dataclass, replace
-from typing import Any, NoReturn
-
-import numpy as np
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
 
 from matscore.errors import FileError, InputError
-from matscore.frame import join
 from matscore.grammar import Grammar
-from matscore.kernel import Fault, Floats, Texts, parse
-from matscore.model import Matrix
+from matscore.kernel import Fault, parse
 from matscore.options import MissingPolicy, ReadOptions
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
+from matscore.plan.learning import Kind, Sample
 from matscore.read.cloud import full_path
 from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
-from matscore.read.hints import explain_number
-from matscore.read.parse import Layout, ParsedRows, Reject
 from matscore.read.recognise import find_delimiter
-from matscore.read.records import cut_record, find_starts, first_record_end, split_cells
-from matscore.read.rows import FrameChunk, parse_rows, parse_sound
-from matscore.read.source import CHANGED, Source, Stamp, open_source
-from matscore.read.split import MAX_RECORD_BYTES, Chunk, iter_chunks
+from matscore.read.rows import FrameChunk, Layout
+from matscore.read.source import CHANGED, Opening, Source, Stamp, open_source
+from matscore.read.split import (
+    MAX_RECORD_BYTES,
+    Chunk,
+    first_record_end,
+    iter_chunks,
+    split_cells,
+)
 
 _SNIFFED_RECORDS = 10
+_SAMPLED_RECORDS = 1000
 _FRAME_CELLS = 2**19
+_CELL_BYTES = 8
+_MOST_CODES, _TIMES_EACH = 20, 3
 
 
 @dataclass
 class Table:
-    """An open table.
-
-    Attributes
-    ----------
-    source : Source
-        Where its bytes come from.
-    names : tuple of str, or None
-        The header's cells.
-    width : int
-        Columns.
-    n_rows : int or None
-        Records after the header, where that is known without reading them.
-    guessed : bool
-        Whether there is a header was found by looking at it.
-    delimiter : str
-        Between the cells of a text.
-    start, line : int
-        Byte of the head and physical line at which the records start.
-    columnar : ColumnarFile or None
-        The file, where it is not text.
-    first_record : tuple of str or None
-        The cells of the first record of a text, whether it is a header or data.
-    keys : tuple of (str, str)
-        Names and values of further columns, which are the same in every record: the folders in
-        which the file lies.
-    """
+    """An open table of text, and what one of another kind has in common with it."""
 
     source: Source
-    names: tuple[str, ...] | None
+    names: tuple[str, ...] | None  # the header's cells
     width: int
-    n_rows: int | None = None
-    guessed: bool = False
+    n_rows: int | None = None  # where it is known without reading them
+    guessed: bool = False  # whether there is a header was found by looking at it
     delimiter: str = ","
-    start: int = 0
-    line: int = 1
-    columnar: ColumnarFile | None = None
-    first_record: tuple[str, ...] | None = None
-    keys: tuple[tuple[str, str], ...] = ()
+    start: int = 0  # byte of the head at which the records start
+    line: int = 1  # and their physical line
+    first_record: tuple[str, ...] | None = None  # of a text: a header or data
+    keys: tuple[tuple[str, str], ...] = ()  # further columns: the folders in which the file lies
 
     @property
     def path(self) -> str:
         """The input as it was given."""
         return self.source.path
 
+    def iter_chunks(
+        self, layout: Layout, *, chunk_bytes: int, row: int = 0
+    ) -> Iterator[Chunk | FrameChunk]:
+        """Yield the records in chunks, in order and once, after `row` records of earlier inputs."""
+        del layout
+        self.wake()
+        yield from iter_chunks(
+            self.path,
+            self.source.iter_blocks(self.start),
+            delimiter=self.delimiter,
+            chunk_bytes=chunk_bytes,
+            line=self.line,
+            row=row,
+            offset=self.source.n_mark + self.start,
+        )
+
+    def record_bytes(self, n_used: int) -> float:
+        """Estimate the size of a record of which some columns are used."""
+        del n_used
+        head = self.source.head
+        n_bytes, n_lines = len(head) - self.start, head.count(b"\n", self.start)
+        return n_bytes / n_lines if n_lines else max(n_bytes, self.start, 1)
+
+    def side(self, read: ReadOptions) -> Side:
+        """Return what planning needs to know before the records are read.
+
+        The first column and the number of rows are in it where the head is all of the table.
+        """
+        first = self._peek_labels()
+        names = None if self.names is None else (*self.names, *(name for name, _ in self.keys))
+        return Side(
+            self.path,
+            self.width + len(self.keys),
+            names,
+            self.n_rows if first is None else len(first),
+            first,
+            read.grammar,
+            self.guessed,
+            first_record=self.first_record,
+        )
+
+    def sample(self, read: ReadOptions) -> Sample:
+        """Look at the first records, which stay unread."""
+        columns = self._peek_columns()
+        return Sample(
+            self.path,
+            self.names,
+            tuple(_kind_of(cells, read.grammar) for cells in columns),
+            tuple(_are_codes(cells) for cells in columns),
+            tuple(columns[0]) if columns else (),
+            read.grammar,
+            self.first_record if self.guessed and self.names is not None else None,
+        )
+
+    def lay_out(
+        self,
+        read: ReadOptions,
+        *,
+        label: int | None,
+        kept: Sequence[int] = (),
+        features: Sequence[int] = (),
+        missing: MissingPolicy,
+        hint: str = Layout.missing_hint,
+    ) -> Layout:
+        """Return the layout of the table's own columns."""
+        grammar = (self.delimiter, read.decimal, missing, read.missing_values)
+        return Layout(self.names, self.width, label, tuple(kept), tuple(features), *grammar, hint)
+
     def close(self) -> None:
         """Close the input; standard input stays open."""
-        if self.columnar is not None:
-            self.columnar.close()
         self.source.close()
 
     def park(self) -> None:
         """Close the input until it is read, unless it cannot be opened again."""
-        if self.columnar is not None and self.source.size is not None:
-            self.columnar.close()
         self.source.park()
+
+    def wake(self) -> None:
+        """Open the input again where it is parked; a `FileError` where it has changed."""
+        self.source.wake()
 
     def find_place(self) -> Place | None:
         """Return where another process finds the records; None for a pipe."""
-        source, stamp = self.source, self.source.stamp
+        stamp = self.source.stamp
         if stamp is None:
             return None
-        return Place(
-            replace(stamp, path=full_path(stamp.path)),
-            source.opening.encoding,
-            source.opening.checksum,
-            self.start,
-            self.delimiter,
-            self.start,
-            self.line,
-            self.width,
+        stamp = replace(stamp, path=full_path(stamp.path))
+        return Place(stamp, self.source.opening, self.delimiter, self.start, self.line, self.width)
+
+    def _peek_labels(self) -> tuple[str, ...] | None:
+        if not self.source.is_whole:
+            return None
+        records = self._peek(self.source.head[self.start :])
+        return None if records is None else tuple(record[0] for record in records if record)
+
+    def _peek_columns(self) -> list[list[str]]:
+        """Return the cells of the first sound records, column by column."""
+        data = self.source.head[self.start :]
+        if not self.source.is_whole:
+            data = data[: data.rfind(b"\n") + 1]  # the last record may be cut off
+            data = data if first_record_end(data) else b""
+        records = self._peek(data, _SAMPLED_RECORDS) or []
+        sound = [record for record in records if len(record) == self.width]
+        return [list(c) for c in zip(*sound, strict=True)] or [[] for _ in range(self.width)]
+
+    def _peek(self, data: bytes, most: int | None = None) -> list[list[str]] | None:
+        """Return the cells of some records; None where they are damaged."""
+        text = io.StringIO(data.decode("utf-8", "replace"), newline="")
+        try:
+            return list(islice(csv.reader(text, delimiter=self.delimiter), most))
+        except csv.Error:
+            return None
+
+
+@dataclass
+class TypedTable(Table):
+    """An open Parquet or Arrow file."""
+
+    columnar: ColumnarFile = field(kw_only=True)
+
+    def iter_chunks(
+        self, layout: Layout, *, chunk_bytes: int, row: int = 0
+    ) -> Iterator[FrameChunk]:
+        """Yield the rows in chunks."""
+        self.wake()
+        used = _used_columns(layout)
+        names = [self.columnar.names[i] for i in used]
+        tables = self.columnar.iter_tables(names, rows_a_frame(layout, chunk_bytes))
+        yield from _number_tables(self.path, tables, used, 0, row)
+
+    def record_bytes(self, n_used: int) -> float:
+        """Return the size of a row of which some columns are used."""
+        return _CELL_BYTES * max(n_used, 1)
+
+    def sample(self, read: ReadOptions) -> Sample:
+        """Tell what the types tell."""
+        del read
+        from matscore.read.typed import is_numeric
+
+        kinds: tuple[Kind, ...] = tuple(
+            "number" if is_numeric(dtype) else "text" for dtype in self.columnar.types
         )
+        return Sample(self.path, self.names, kinds, (False,) * self.width)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.columnar.close()
+        self.source.close()
+
+    def park(self) -> None:
+        """Close the file until it is read, unless it is a pipe."""
+        if self.source.size is not None:
+            self.columnar.close()
+        self.source.park()
 
     def wake(self) -> None:
-        """Open the input again where it is parked.
+        """Open the file again where it is parked."""
+        if self.source.is_parked:
+            self.source.wake()
+            self.columnar = _open_columnar(self.source)
 
-        Raises
-        ------
-        FileError
-            It cannot be opened, or has changed.
-        """
-        parked = self.source.is_parked
-        self.source.wake()
-        if parked and self.columnar is not None and self.source.kind != "csv":
-            stream = self.source.open_stream()
-            self.columnar = open_columnar(self.path, stream, self.source.kind)
+    def _peek_labels(self) -> None:
+        return None
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a table's records are, for another process to read them.
+    """Where a table's records are, for another process to read them; fields as in `Table`."""
 
-    Attributes
-    ----------
-    stamp : Stamp
-        The file, by a name that holds in every folder.
-    encoding : str or None
-        As in `ReadOptions`.
-    checksum : bool
-        Whether to compute the sha256 of what is read.
-    n_head : int
-        Bytes of text that hold the header.
-    delimiter, start, line
-        As in `Table`.
-    width : int
-        As in `Table`.
-    """
-
-    stamp: Stamp
-    encoding: str | None
-    checksum: bool
-    n_head: int
+    stamp: Stamp  # with a name that holds in every folder
+    opening: Opening
     delimiter: str
     start: int
     line: int
     width: int
 
     def open(self) -> Table:
-        """Open the table.
-
-        Raises
-        ------
-        FileError
-            It cannot be opened, or has changed.
-        """
-        path = self.stamp.path
-        source = open_source(path, encoding=self.encoding, checksum=self.checksum)
+        """Open the table; a `FileError` where it has changed."""
+        source = self.opening.open(self.stamp.path)
         with contextlib.ExitStack() as stack:
             stack.callback(source.close)
             if source.stamp != self.stamp:
-                raise FileError(path, *CHANGED)
-            while len(source.head) < self.n_head and source.extend_head():
+                raise FileError(self.stamp.path, *CHANGED)
+            while len(source.head) < self.start and source.extend_head():
                 pass
-            table = Table(
-                source, None, self.width, delimiter=self.delimiter, start=self.start, line=self.line
+            where = (None, False, self.delimiter, self.start, self.line)
+            table = (
+                Table(source, None, self.width, *where)
+                if source.kind == "csv"
+                else TypedTable(source, None, self.width, columnar=_open_columnar(source))
             )
-            if source.kind != "csv":
-                table.columnar = open_columnar(path, source.open_stream(), source.kind)
             stack.pop_all()
         return table
 
@@ -188,130 +262,58 @@ def open_table(
     keys: tuple[tuple[str, str], ...] = (),
     values: Set[str] = frozenset(),
 ) -> Table:
-    """Open an input and read its header.
+    """Open an input, a file or ``-``, and read its header.
 
-    Parameters
-    ----------
-    path : str
-        A file, or ``-`` for standard input.
-    options : ReadOptions
-        How to read it.
-    checksum : bool
-        Whether to compute the sha256 of what is read.
-    keys : tuple of (str, str)
-        Further columns, for a file with a header; the file's own come first where a name is both.
-    values : set of str
-        Of a file of pairs, what its second column may hold, so that a header can be told.
-
-    Returns
-    -------
-    Table
-        Ready to be read once.
-
-    Raises
-    ------
-    FileError
-        It cannot be read.
-    InputError
-        It is not a table, or its header is damaged.
+    `keys` are further columns of a file with a header; its own come first where a name is both.
+    `values` is what the second column of a file of pairs may hold, so that a header can be told.
     """
     source = open_source(path, encoding=options.encoding, checksum=checksum)
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        table = _look_at(source, options, values)
+        table = _READERS[source.kind](source, options, values)
         names = table.names
         table.keys = tuple(key for key in keys if names is not None and key[0] not in names)
         stack.pop_all()
     return table
 
 
-def _look_at(source: Source, options: ReadOptions, values: Set[str]) -> Table:
-    path = source.path
-    if source.kind != "csv":
-        file = open_columnar(path, source.open_stream(), source.kind)
-        return Table(source, file.names, len(file.names), file.n_rows, columnar=file)
-    end = _first_record_end(source)
+def _open_typed(source: Source, options: ReadOptions, values: Set[str]) -> Table:
+    del options, values
+    file = _open_columnar(source)
+    return TypedTable(source, file.names, len(file.names), file.n_rows, columnar=file)
+
+
+def _open_text(source: Source, options: ReadOptions, values: Set[str]) -> Table:
+    end = _find_header_end(source)
     if not source.head[:end].strip(b" \r\n"):
-        raise InputError(path, "the first line is blank", "remove it", line=1)
+        raise InputError(source.path, "the first line is blank", "remove it", line=1)
     delimiter = options.delimiter or _sniff_delimiter(source, options.decimal)
     record = source.head[:end]
-    cells = _header_cells(source, record, delimiter)
-    headers = options.headers
+    cells = tuple(_header_cells(source, record, delimiter))
+    headers, guessed = options.headers, options.headers is None
     if headers is None:  # a doubtful one is read as a header, until the plan has the other side
         headers = judge_first_record(cells, options.grammar, values=values) != "data"
-    names, guessed = tuple(cells), options.headers is None
-    if not headers:
-        return Table(
-            source, None, len(names), None, guessed, delimiter=delimiter, first_record=names
-        )
-    line = 1 + record.count(b"\n")
-    return Table(source, names, len(names), None, guessed, delimiter, end, line, first_record=names)
+    start, line = (end, 1 + record.count(b"\n")) if headers else (0, 1)
+    names = cells if headers else None
+    return Table(source, names, len(cells), None, guessed, delimiter, start, line, cells)
 
 
-def iter_table(
-    table: Table, layout: Layout, *, chunk_bytes: int, row: int = 0
-) -> Iterator[Chunk | FrameChunk]:
-    """Yield the table's records in chunks.
+_READERS: dict[str, Callable[[Source, ReadOptions, Set[str]], Table]] = {
+    "csv": _open_text,
+    "parquet": _open_typed,
+    "arrow": _open_typed,
+}
 
-    Parameters
-    ----------
-    table : Table
-        Read from where it is; once.
-    layout : Layout
-        The columns that are needed.
-    chunk_bytes : int
-        Size of a chunk aimed at.
-    row : int
-        Records of earlier inputs.
 
-    Yields
-    ------
-    Chunk or FrameChunk
-        In order.
-    """
-    table.wake()
-    if table.columnar is None:
-        blocks = table.source.iter_blocks(table.start)
-        yield from iter_chunks(
-            table.path,
-            blocks,
-            delimiter=table.delimiter,
-            chunk_bytes=chunk_bytes,
-            line=table.line,
-            row=row,
-            offset=table.source.n_mark + table.start,
-        )
-        return
-    used = _used_columns(layout)
-    tables = table.columnar.iter_tables(
-        [table.columnar.names[i] for i in used], rows_a_frame(layout, chunk_bytes)
-    )
-    yield from _number_tables(table.path, tables, used, 0, row)
+def _open_columnar(source: Source) -> ColumnarFile:
+    assert source.kind != "csv"
+    return open_columnar(source.path, source.open_stream(), source.kind)
 
 
 def iter_parquet_rows(
     path: str, layout: Layout, start: int, stop: int, *, chunk_bytes: int, row: int
 ) -> Iterator[FrameChunk]:
-    """Yield some rows of a Parquet file in chunks.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    layout : Layout
-        The columns that are needed.
-    start, stop : int
-        The rows.
-    chunk_bytes : int
-        Size of a chunk aimed at.
-    row : int
-        Records of earlier inputs.
-
-    Yields
-    ------
-    FrameChunk
-        In order.
-    """
+    """Yield rows `start` to `stop` of a Parquet file in chunks, as `Table.iter_chunks` does."""
     used, names = _used_columns(layout), layout.own.names or ()
     tables = iter_parquet(
         path, [names[i] for i in used], start, stop, rows_a_frame(layout, chunk_bytes)
@@ -321,7 +323,7 @@ def iter_parquet_rows(
 
 def rows_a_frame(layout: Layout, chunk_bytes: int) -> int:
     """Return the rows of a chunk of typed columns."""
-    return max(1, min(_FRAME_CELLS, chunk_bytes // 8) // len(_used_columns(layout)))
+    return max(1, min(_FRAME_CELLS, chunk_bytes // _CELL_BYTES) // len(_used_columns(layout)))
 
 
 def _used_columns(layout: Layout) -> list[int]:
@@ -337,170 +339,12 @@ def _number_tables(
         n_done += table.num_rows
 
 
-def read_matrix(
-    table: Table,
-    options: ReadOptions,
-    *,
-    chunk_bytes: int,
-    is_model: bool = False,
-) -> Matrix:
-    """Read a whole table into memory: text in its first column, numbers in the others.
-
-    Parameters
-    ----------
-    table : Table
-        Read to its end.
-    options : ReadOptions
-        How cells read.
-    chunk_bytes : int
-        Size of the pieces it is read in.
-    is_model : bool
-        Whether these are weights, of which none may be missing.
-
-    Returns
-    -------
-    Matrix
-        With the first column as text and, where all of it is numbers, as numbers.
-
-    Raises
-    ------
-    InputError
-        A bad cell or record.
-    """
-    hint = "every weight must be a number" if is_model else Layout.missing_hint
-    policy = "error" if is_model else options.missing
-    parts = list(iter_parts(table, options, policy, hint, chunk_bytes=chunk_bytes))
-    return join_parts(table, options, parts)
-
-
-def iter_parts(
-    table: Table, options: ReadOptions, missing: MissingPolicy, hint: str, *, chunk_bytes: int
-) -> Iterator[ParsedRows]:
-    """Yield a whole table in parts: text in its first column, numbers in the others.
-
-    Parameters
-    ----------
-    table : Table
-        Read to its end.
-    options : ReadOptions
-        How cells read.
-    missing : {"error", "skip", "zero", "keep"}
-        Whether a missing cell is refused (``error``) or kept.
-    hint : str
-        What is said where one is refused.
-    chunk_bytes : int
-        Size of the pieces it is read in.
-
-    Yields
-    ------
-    ParsedRows
-        In order.
-
-    Raises
-    ------
-    InputError
-        A bad cell or record.
-    """
-    layout = Layout(
-        table.names,
-        table.width,
-        0,
-        (),
-        tuple(range(1, table.width)),
-        table.delimiter,
-        options.decimal,
-        "error" if missing == "error" else "keep",
-        options.missing_values,
-        hint,
-    )
-    fault = None
-    for chunk in iter_table(table, layout, chunk_bytes=chunk_bytes):
-        parsed = _parse_whole(layout, chunk)
-        fault = fault or _find_fault(layout, chunk, parsed.texts[0])
-        yield replace(parsed, first_fault=fault)
-
-
-def _find_fault(layout: Layout, chunk: Chunk | FrameChunk, cells: Texts) -> InputError | None:
-    """Return why the first column is no column of numbers; None where it is one so far."""
-    grammar = Grammar(layout.decimal, layout.missing_values)
-    for i, cell in enumerate(cells):
-        is_missing = grammar.is_missing(cell)
-        if layout.missing == "error" if is_missing else not grammar.is_number(cell):
-            return _explain_fault(layout, chunk, i, cell, is_missing=is_missing)
-    return None
-
-
-def _explain_fault(
-    layout: Layout, chunk: Chunk | FrameChunk, i: int, cell: str, *, is_missing: bool
-) -> InputError:
-    if isinstance(chunk, FrameChunk):
-        what, hint = "a missing value", layout.missing_hint
-        if not is_missing:
-            what, hint = explain_number(cell, layout.decimal)
-        name = layout.name_of(0)
-        return InputError(chunk.path, what, hint, line=chunk.line + i, column=1, name=name)
-    starts, lines = find_starts(chunk.data)
-    record = cut_record(chunk.data, starts, i)
-    alone = replace(chunk, data=record, line=chunk.line + int(lines[i]), n_records=1)
-    return _explain_reject(layout, parse_rows(_read_first(layout), alone).rejects[0], chunk.path)
-
-
-def _read_first(layout: Layout) -> Layout:
-    return replace(layout, label_column=None, feature_columns=(0,))
-
-
-def join_parts(table: Table, options: ReadOptions, parts: list[ParsedRows]) -> Matrix:
-    """Return the matrix of all parts of a table, whose list is empty after that.
-
-    A part is freed as soon as it is copied, or the matrix would be held twice.
-    """
-    rest = np.empty((sum(part.n_rows for part in parts), table.width - 1))
-    texts, start = [part.texts[0] for part in parts], 0
-    fault = parts[-1].first_fault if parts else None
-    while parts:
-        part = parts.pop(0)
-        for j, values in enumerate(part.features):
-            rest[start : start + part.n_rows, j] = values
-        start += part.n_rows
-    return make_matrix(table, options, texts, rest, fault)
-
-
-def make_matrix(
-    table: Table,
-    options: ReadOptions,
-    texts: list[Texts],
-    rest: Floats,
-    fault: InputError | None,
-) -> Matrix:
-    """Return the matrix of a table whose first column is given as text, in parts."""
-    first = tuple(join([Texts.from_strings([]), *texts]))
-    values, grammar = None, options.grammar
-    if fault is None:
-        values = np.array([np.nan if grammar.is_missing(t) else grammar.read(t) for t in first])
-    return Matrix(table.path, table.names, first, values, rest, fault)
-
-
-def _parse_whole(layout: Layout, chunk: Chunk | FrameChunk) -> ParsedRows:
-    def refuse(reject: Reject) -> NoReturn:
-        raise _explain_reject(layout, reject, chunk.path)
-
-    return parse_sound(layout, chunk, refuse)
-
-
-def _explain_reject(layout: Layout, reject: Reject, path: str) -> InputError:
-    if layout.names is None and reject.line == 1 and reject.column is not None:
-        hint = "--no-headers makes data of every file's first line"
-        reject = replace(reject, known_hint=hint, cell=None)
-    return reject.as_error(path)
-
-
-def _first_record_end(source: Source) -> int:
+def _find_header_end(source: Source) -> int:
     """Return where the second record starts, reading on until it does: twice as much each time."""
     while not (end := first_record_end(source.head)):
         if len(source.head) > MAX_RECORD_BYTES:
-            raise InputError(
-                source.path, "the first line is longer than 64 MiB", "it is not a table", line=1
-            )
+            what, hint = "the first line is longer than 64 MiB", "it is not a table"
+            raise InputError(source.path, what, hint, line=1)
         n_left = MAX_RECORD_BYTES + 1 - len(source.head)
         if not source.extend_head(max(min(len(source.head), n_left), 1)):
             return len(source.head)
@@ -548,42 +392,17 @@ def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
     return table.stop.fault if table.stop else table.bad[0].fault if table.bad else None
 
 
-def side_of(table: Table, options: ReadOptions) -> Side:
-    """Return what planning needs to know of a table that is not read yet.
-
-    Parameters
-    ----------
-    table : Table
-        Open, its records unread.
-    options : ReadOptions
-        How it is read.
-
-    Returns
-    -------
-    Side
-        With the first column and the number of rows where the table is so small that its head is
-        all of it.
-    """
-    first = None
-    if table.columnar is None and table.source.is_whole:
-        first = _peek_first_column(table)
-    names = None if table.names is None else (*table.names, *(name for name, _ in table.keys))
-    return Side(
-        table.path,
-        table.width + len(table.keys),
-        names,
-        table.n_rows if first is None else len(first),
-        first,
-        options.grammar,
-        table.guessed,
-        first_record=table.first_record,
-    )
+def _kind_of(cells: Sequence[str], grammar: Grammar) -> Kind:
+    there = [cell for cell in cells if not grammar.is_missing(cell)]
+    n_numbers = sum(map(grammar.is_number, there))
+    if not there:
+        return "empty"
+    if n_numbers == len(there):
+        return "number"
+    return "mostly number" if 2 * n_numbers >= len(there) else "mixed" if n_numbers else "text"
 
 
-def _peek_first_column(table: Table) -> tuple[str, ...] | None:
-    text = table.source.head[table.start :].decode("utf-8", "replace")
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=table.delimiter))
-    except csv.Error:
-        return None
-    return tuple(row[0] for row in rows if row)
+def _are_codes(cells: Sequence[str]) -> bool:
+    values = {cell.strip() for cell in cells}
+    few = len(values) <= _MOST_CODES and _TIMES_EACH * len(values) <= len(cells)
+    return bool(values) and few and all(value.isascii() and value.isdigit() for value in values)

@@ -1,8 +1,8 @@
-"""Typed columns of PyArrow into labels and numbers, and columns of an output into typed ones."""
+"""Typed columns of PyArrow into labels and numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matscore.errors import InputError
-from matscore.frame import Frame, Kind, join
-from matscore.kernel import Choices, Masked, Texts, write_rows
+from matscore.frame import join
+from matscore.kernel import Masked, Texts, write_rows
 
 _NAMES: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (pa.types.is_dictionary, "Categorical"),
@@ -38,27 +38,11 @@ def is_numeric(dtype: Any) -> bool:
 def label_text(
     column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
 ) -> Texts:
-    """Turn a column into text.
+    """Turn a column into text, of which none is absent.
 
     Integers become their digits, floats the shortest form that reads back, decimals keep all
-    their places, dates and times are in ISO 8601, and null is the empty text.
-
-    Parameters
-    ----------
-    column : pyarrow.Array or pyarrow.ChunkedArray
-        The column.
-    path, column_number, name : str, int or None, str or None
-        Where it stands, for the error.
-
-    Returns
-    -------
-    Texts
-        None of them absent.
-
-    Raises
-    ------
-    InputError
-        The type is binary or nested, or a date is out of range.
+    their places, dates and times are in ISO 8601, and null is the empty text. A type that is
+    binary or nested is refused, and so is a date out of range; the other arguments are for that.
 
     Examples
     --------
@@ -84,25 +68,10 @@ def label_text(
 def feature_column(
     column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
 ) -> npt.NDArray[np.float64]:
-    """Turn a column into numbers.
+    """Turn a column into numbers, of shape (n_rows,); maybe read-only.
 
-    Parameters
-    ----------
-    column : pyarrow.Array or pyarrow.ChunkedArray
-        The column.
-    path, column_number, name : str, int or None, str or None
-        Where it stands, for the error.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) and dtype float64
-        NaN where a value is null or NaN; infinities stay. Integers and decimals with more digits
-        than float64 holds are rounded to the nearest. May be read-only.
-
-    Raises
-    ------
-    InputError
-        The type is not a number's.
+    NaN where a value is null or NaN; infinities stay. Integers and decimals with more digits than
+    float64 holds are rounded to the nearest. A type that is not a number's is refused.
 
     Examples
     --------
@@ -122,41 +91,7 @@ def feature_column(
     return values[0] if len(values) == 1 else np.concatenate([np.empty(0), *values])
 
 
-def make_schema(kinds: Mapping[str, Kind]) -> Any:
-    """Return the types of an output's columns."""
-    types = {"text": pa.large_string(), "whole": pa.int64(), "number": pa.float64()}
-    return pa.schema([(name, types[kind]) for name, kind in kinds.items()])
-
-
-def make_batch(frame: Frame) -> Any:
-    """Return an output's rows; memory is shared where it can be."""
-    arrays = [_make_array(column) for column in frame.columns.values()]
-    return pa.record_batch(arrays, names=list(frame.columns))
-
-
-def _make_array(column: Any) -> Any:
-    masked: Any = None
-    match column:
-        case Choices(codes, texts):
-            places = _from_buffers(pa.int32(), [np.maximum(codes, 0)], len(codes), codes < 0)
-            return _make_array(texts).take(places)
-        case Masked(values, absent):
-            column, masked = np.where(absent, values.dtype.type(0), values), absent
-        case Texts(offsets, data, absent):
-            held = [offsets.view(np.int64), data]
-            return _from_buffers(pa.large_string(), held, len(column), absent)
-    dtype = pa.int64() if column.dtype == np.int64 else pa.float64()
-    return _from_buffers(dtype, [np.ascontiguousarray(column)], len(column), masked)
-
-
-# PyArrow's own ways from and to NumPy import pandas, which takes longer than a small job.
-
-
-def _from_buffers(dtype: Any, held: list[Any], n: int, absent: Any) -> Any:
-    valid = None
-    if absent is not None:
-        valid = pa.py_buffer(np.packbits(~absent, bitorder="little"))
-    return pa.Array.from_buffers(dtype, n, [valid, *map(pa.py_buffer, held)])
+# PyArrow's own ways to NumPy import pandas, which takes longer than a small job.
 
 
 def _read_buffer(array: Any, i: int, dtype: Any, n: int) -> npt.NDArray[Any]:

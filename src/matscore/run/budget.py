@@ -112,18 +112,12 @@ def estimate_cost(table: Table, job: Job) -> Cost:
     layout = job.layout
     n_features = len(layout.feature_columns)
     n_used = n_features + len(layout.text_columns)
-    record = _VALUE_BYTES * max(n_used, 1) if table.columnar is not None else _record_bytes(table)
+    record = table.record_bytes(n_used)
     n_values, n_written = job.work.values_a_row()
-    named = job.output is not None and job.output.format in ("json", "jsonl")
+    named = job.output is not None and job.output.form.repeats_names
     written = _WRITTEN_BYTES + _NAMED_BYTES * named
     values = _VALUE_BYTES * (_COPIES * n_features + n_values) + written * n_written
     return Cost(record, _TEXTS * record + values, _COLUMN_BYTES * (layout.width + n_written))
-
-
-def _record_bytes(table: Table) -> float:
-    head = table.source.head
-    n_bytes, n_lines = len(head) - table.start, head.count(b"\n", table.start)
-    return n_bytes / n_lines if n_lines else max(n_bytes, table.start, 1)
 
 
 def _share(room: int, n_jobs: int) -> float:

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 from matscore.errors import MatscoreError
 from matscore.options import RunOptions
 from matscore.read.cloud import full_path, is_address
-from matscore.read.ranges import BlockScan, Range, find_end, iter_ranges
 from matscore.read.rows import FrameChunk
-from matscore.read.source import SourceFacts, Stamp, iter_range, read_range
-from matscore.read.split import Chunk, iter_chunks
+from matscore.read.source import SourceFacts, Stamp, read_range
+from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
 from matscore.read.table import Place, rows_a_frame
 from matscore.run import remote
 from matscore.run.connection import Connection, open_connection
@@ -178,15 +177,9 @@ class ClusterEngine:
     def _send_rest(self, part: Part, job: Job, rest: Range) -> Generator[_Sent, None, int]:
         """Cut the rest of a text here, record by record, and send it."""
         path, row = part.table.path, rest.row
-        for chunk in iter_chunks(
-            path,
-            iter_range(replace(rest.stamp, path=path), rest.start, rest.stop),
-            delimiter=job.layout.delimiter,
-            chunk_bytes=chunk_bytes_of(part.table, self._run),
-            line=rest.line,
-            row=rest.row,
-            offset=rest.start,
-        ):
+        here = replace(rest, stamp=replace(rest.stamp, path=path))
+        size = chunk_bytes_of(part.table, self._run)
+        for chunk in here.iter_chunks(path, job.layout.delimiter, size):
             yield _Sent(self._send_chunk(job, chunk), len(chunk.data))
             row = chunk.row + chunk.n_records
         return row
@@ -276,4 +269,4 @@ class ClusterEngine:
 def _is_numbered(job: Job) -> bool:
     """Say whether the number of a row over all inputs matters."""
     numbered = job.layout.label_column is None
-    return numbered or job.output is None or job.output.format in ("table", "html")
+    return numbered or job.output is None or job.output.form.is_shown

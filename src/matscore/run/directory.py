@@ -20,7 +20,6 @@ from matscore.read.source import SourceFacts
 from matscore.run.budget import fit_budget
 from matscore.run.engine import Engine, open_engine
 from matscore.run.job import ChunkResult, Job, Written
-from matscore.run.paths import check_paths, ending_of, enter_output, report_progress
 from matscore.run.prepare import (
     Part,
     Weights,
@@ -29,12 +28,11 @@ from matscore.run.prepare import (
     require_fits,
     share_works,
 )
-from matscore.run.summary import Progress, Summary, Totals
+from matscore.run.summary import Progress, Summary, Totals, report_progress
 from matscore.run.work import Remembering, Work
-from matscore.write.compress import open_output
-from matscore.write.deliver import deliver_rejects, deliver_results
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec, deliver_rejects, deliver_results
 from matscore.write.manifest import Folder, PartRecord, fingerprint, refuse_inside
+from matscore.write.whole import check_paths, enter_output, open_output
 
 _NO_GROUP: tuple[int | None, Iterable[ChunkResult]] = (None, ())
 
@@ -111,10 +109,10 @@ def run_directory(
         parts = plan_inputs(stack, found, held, read, align, checksum=True)
         plans = require_fits(parts)
         spec = prepare_output(plans[0], "csv")
-        if spec is None or spec.format in ("table", "html"):
+        if spec is None or spec.form.is_shown:
             raise UsageError("a directory holds no tables", "name a format of data with --format")
         works = share_works(plans, lambda plan: prepare_work(plan, held))
-        outputs = name_parts(found, ending_of(spec.format))
+        outputs = name_parts(found, spec.form.endings[0])
         if on_plan is not None:
             on_plan(plans)
         jobs = make_jobs(parts, read, works, spec, rejects.on_error)

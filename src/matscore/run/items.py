@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from matscore.commands.ranked import RankColumns
 from matscore.commands.recommend_rows import MatrixColumns, Seen
-from matscore.kernel import Floats, Items, Texts
+from matscore.kernel import Floats, Items
 from matscore.options import Metric, OutputOptions, ReadOptions
 from matscore.plan import Plan
-from matscore.read.pairs import read_pairs
-from matscore.read.parse import ParsedRows
-from matscore.read.table import iter_parts, make_matrix, open_table
+from matscore.read.matrix import iter_parts, make_matrix, read_pairs
+from matscore.read.rows import Rows
+from matscore.read.table import open_table
 from matscore.run.prepare import CHUNK_BYTES, Weights, side_of_matrix
-from matscore.write.spill import SpilledRows, explain_lack
+from matscore.write.spill import SpilledRows, named_lack
 
 _USERS_A_CHUNK = 512
 _CELLS_A_CHUNK = 2**22
@@ -103,13 +104,13 @@ def read_items(
     table = open_table(path, read, checksum=checksum)
     hint = "every feature of an item must be a number"
     with contextlib.closing(table):
-        texts: list[Texts] = []
+        texts: list[Any] = []
         blocks: list[Floats] = []
         rest = np.empty((0, table.width - 1))
         spilled, n_rows, fault = None, 0, None
-        for part in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
-            texts.append(part.texts[0])
-            fault = part.first_fault
+        for part, found in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
+            texts.append(part.labels)
+            fault = found
             n_rows += part.n_rows
             rows = _stack_rows(rest, part)
             n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
@@ -128,12 +129,11 @@ def read_items(
         return HeldItems(matrix, side, facts, n_rows, blocks, spilled)
 
 
-def _stack_rows(rest: Floats, part: ParsedRows) -> Floats:
+def _stack_rows(rest: Floats, part: Rows) -> Floats:
     """Return the rows that were left over and those of a part."""
     rows = np.empty((len(rest) + part.n_rows, rest.shape[1]))
     rows[: len(rest)] = rest
-    for j, values in enumerate(part.features):
-        rows[len(rest) :, j] = values
+    rows[len(rest) :] = part.features.T
     return rows
 
 
@@ -163,11 +163,9 @@ def hold_items(plan: Plan, held: HeldItems, metric: Metric) -> Items:
     """
     spill = held.spilled is not None
     items = Items(len(plan.weights_index), cosine=metric == "cosine", spill=spill)
-    try:
+    with named_lack():
         for rows in _iter_items(plan, held):
             items.add(rows)
-    except OSError as error:
-        raise explain_lack(error) from error
     return items
 
 

@@ -15,12 +15,10 @@ from matscore.frame import Frame, join, join_frames, take
 from matscore.kernel import Column, Texts
 from matscore.options import ColumnOptions, ReadOptions
 from matscore.plan.learning import Sample, check_header, find_label
-from matscore.read.parse import Layout, ParsedRows, Reject
-from matscore.read.records import find_starts
-from matscore.read.rows import FrameChunk, parse_sound
-from matscore.read.sample import sample_table
+from matscore.read.faults import Reject
+from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.read.split import Chunk
-from matscore.read.table import Table, iter_table
+from matscore.read.table import Table
 from matscore.run.job import Job
 
 CHUNK_BYTES = 2**20
@@ -66,7 +64,7 @@ def make_companion(
     MisfitError
         Its columns do not serve what they are for.
     """
-    sample = sample_table(table, read)
+    sample = table.sample(read)
     check_header(sample, (label_name, named))
     label = _find_label(sample, label_name, no_id_col=no_id_col)
     texts, numbers = choose(sample, label)
@@ -114,7 +112,7 @@ class Companion:
         InputError
             A bad record that stops the run; one of the two tables is longer.
         """
-        chunks = iter_table(self.table, self.layout, chunk_bytes=CHUNK_BYTES)
+        chunks = self.table.iter_chunks(self.layout, chunk_bytes=CHUNK_BYTES)
         held = Frame({})
         for job, chunk in pairs:
             while held.height < chunk.n_records:
@@ -145,18 +143,18 @@ class Companion:
         """Return one row a record."""
         parsed = parse_sound(self.layout, chunk, self._refuse)
         n_records = chunk.n_records
-        good = np.arange(n_records) if parsed.rows is None else parsed.rows
+        good = np.arange(n_records) if parsed.places is None else parsed.places
         bad = np.setdiff1d(np.arange(n_records), good)
         errors = Texts.from_strings([str(r.as_error(chunk.path)) for r in parsed.rejects])
         skipped = np.array([float(r.skipped) for r in parsed.rejects])
         made: dict[str, Column] = {
-            LINE: _lines_of(chunk),
+            LINE: chunk.lines,
             ERROR: _spread(errors, bad, n_records),
             SKIPPED: _spread(skipped, bad, n_records),
         }
         label = self.layout.label_column
         if label is not None:
-            labels = parsed.texts[label]
+            labels: Any = parsed.labels
             filled = Texts(labels.offsets, labels.data)  # a label that is empty is one, too
             made[LABEL] = _spread(filled, good, n_records)
         made |= {name: _spread(c, good, n_records) for name, c in _columns_of(self.layout, parsed)}
@@ -172,9 +170,9 @@ def _find_label(sample: Sample, label_name: str | None, *, no_id_col: bool) -> i
     return find_label(sample, ColumnOptions(no_id_col=no_id_col), ())
 
 
-def _columns_of(layout: Layout, parsed: ParsedRows) -> Iterator[tuple[str, Column]]:
-    for column in layout.kept_columns:
-        yield str(column), parsed.texts[column]
+def _columns_of(layout: Layout, parsed: Rows) -> Iterator[tuple[str, Column]]:
+    for column, texts in zip(layout.kept_columns, parsed.texts, strict=True):
+        yield str(column), texts
     for column, values in zip(layout.feature_columns, parsed.features, strict=True):
         yield str(column), values
 
@@ -187,9 +185,3 @@ def _spread(column: Column, places: NDArray[np.int64], n: int) -> Column:
     index = np.full(n, len(places))
     index[places] = np.arange(len(places))
     return take(join([column, nothing]), index)  # type: ignore[no-any-return]
-
-
-def _lines_of(chunk: Chunk | FrameChunk) -> NDArray[np.int64]:
-    if isinstance(chunk, Chunk) and chunk.n_records > 1 and b'"' in chunk.data:
-        return chunk.line + find_starts(chunk.data)[1]
-    return chunk.line + np.arange(chunk.n_records)

@@ -9,9 +9,9 @@ from typing import Literal
 
 from matscore.commands.classify_rows import ScoreColumns
 from matscore.commands.ranked import RankColumns
-from matscore.errors import MisfitError, PlanError, UsageError
-from matscore.model import Matrix, Model
-from matscore.names import quote_name, quote_names
+from matscore.errors import MisfitError, PlanError
+from matscore.model import Model
+from matscore.names import quote_name, suggest_name
 from matscore.numerics.scores import make_model
 from matscore.options import (
     Format,
@@ -22,18 +22,15 @@ from matscore.options import (
     ScoreOptions,
 )
 from matscore.plan import Plan, Side, make_plan, require_fit
-from matscore.plan.suggest import find_meant, suggest
-from matscore.read.columnar import require_pyarrow
 from matscore.read.inputs import Input
-from matscore.read.parse import Layout
-from matscore.read.rows import FrameChunk
+from matscore.read.matrix import Matrix, WideTable, read_matrix, read_wide, turn
+from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
-from matscore.read.table import Table, iter_table, open_table, read_matrix, side_of
-from matscore.read.turned import WideTable, read_wide, turn
+from matscore.read.table import Table, open_table
 from matscore.run.job import Job
 from matscore.run.work import Work
-from matscore.write.encode import Columns, OutputSpec
+from matscore.write.formats import Columns, OutputSpec
 
 CHUNK_BYTES = 2**20
 _RECORDS_A_CHUNK = 16
@@ -82,18 +79,6 @@ class Part:
     table: Table
     plan: Plan
     turned: FrameChunk | None
-
-
-def refuse_two_pipes(inputs: Sequence[str]) -> None:
-    """Refuse standard input for more than one input.
-
-    Raises
-    ------
-    UsageError
-        It is.
-    """
-    if inputs.count("-") > 1:
-        raise UsageError("standard input can be only one of the inputs", "give the other a name")
 
 
 def read_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Weights:
@@ -171,7 +156,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     InputError, FileError
         It cannot be read, or not with certainty.
     """
-    wide, side = None, side_of(table, read)
+    wide, side = None, table.side(read)
     if align.transpose_features:
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = side_of_matrix(wide, table, read)
@@ -268,13 +253,12 @@ def make_output_spec(
     PlanError
         Two of them would.
     MissingExtraError
-        The format needs PyArrow, which is not installed.
+        The format needs a library that is not installed.
     """
-    if (write.format or form) in ("parquet", "arrow"):
-        require_pyarrow()
     spec = OutputSpec(
         write.format or form, columns, write.precision, write.excel_safe, write.max_rows
     )
+    spec.form.require()
     if duplicates := spec.find_duplicates():
         what = f'two columns of the output would be named "{duplicates[0]}"'
         raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))
@@ -317,8 +301,7 @@ def find_category(plan: Plan, name: str | None, option: str) -> int | None:
     """
     if name is None or name in plan.categories:
         return None if name is None else plan.categories.index(name)
-    hint = suggest(find_meant([name], plan.categories))
-    hint = hint or f"{option} has the name of one of: {quote_names(plan.categories)}"
+    hint = suggest_name(name, plan.categories, option)
     raise MisfitError(plan.weights.path, f"no category {quote_name(name)}", hint)
 
 
@@ -394,7 +377,7 @@ def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk
     """Return the chunks of one part."""
     if part.turned is not None:
         return [replace(part.turned, row=row)]
-    return iter_table(part.table, job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
+    return part.table.iter_chunks(job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
 def side_of_matrix(matrix: Matrix | WideTable, table: Table, read: ReadOptions) -> Side:

@@ -22,18 +22,16 @@ import matscore
 from matscore import kernel
 from matscore.errors import FileError, MatscoreError, OutputError
 from matscore.options import RejectOptions
-from matscore.read.parse import Layout, Reject
-from matscore.read.ranges import BlockScan, Range, scan_block
-from matscore.read.rows import FrameChunk
+from matscore.read.faults import Reject
+from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import Stamp, iter_range
-from matscore.read.split import Chunk, iter_chunks
-from matscore.read.table import Place, iter_parquet_rows, iter_table
+from matscore.read.split import BlockScan, Chunk, Range, scan_block
+from matscore.read.table import Place, iter_parquet_rows
 from matscore.run.job import ChunkResult, Job, Written, run_chunk
 from matscore.run.summary import Totals
 from matscore.run.work import Work
-from matscore.write.compress import open_output
-from matscore.write.deliver import deliver_results
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec, deliver_results
+from matscore.write.whole import open_output
 
 Item = TypeVar("Item")
 
@@ -90,17 +88,7 @@ class TextUnit(Unit):
 
     def iter_chunks(self, layout: Layout) -> Iterator[Chunk]:
         """Read it, chunk by chunk."""
-        here = self.range
-        blocks = iter_range(here.stamp, here.start, here.stop)
-        return iter_chunks(
-            self.path,
-            blocks,
-            delimiter=layout.delimiter,
-            chunk_bytes=self.chunk_bytes,
-            line=here.line,
-            row=here.row,
-            offset=here.start,
-        )
+        return self.range.iter_chunks(self.path, layout.delimiter, self.chunk_bytes)
 
 
 @dataclass(frozen=True)
@@ -151,7 +139,7 @@ class FileUnit(Unit):
     def iter_chunks(self, layout: Layout) -> Iterator[Chunk | FrameChunk]:
         """Read it, chunk by chunk."""
         with contextlib.closing(self.place.open()) as table:
-            for chunk in iter_table(table, layout, chunk_bytes=self.chunk_bytes):
+            for chunk in table.iter_chunks(layout, chunk_bytes=self.chunk_bytes):
                 yield replace(chunk, path=self.path)
 
 
@@ -187,7 +175,7 @@ def write_unit(shared: Shared, layout: Layout, unit: FileUnit, output: str) -> l
     where = unit.place.stamp.path
     with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:
         with open_output(output, digest=digest) as out:
-            chunks = iter_table(table, layout, chunk_bytes=unit.chunk_bytes)
+            chunks = table.iter_chunks(layout, chunk_bytes=unit.chunk_bytes)
             results = (run_chunk(job, replace(chunk, path=unit.path)) for chunk in chunks)
             counted = totals.count(_keep_rejects(results, rejects), lambda _: None)
             deliver_results(counted, shared.output, out)

@@ -11,18 +11,10 @@ from typing import TYPE_CHECKING, Any
 import matscore
 from matscore.errors import UsageError
 from matscore.options import Format, PathLike, PlanOptions, ReadOptions, RejectOptions, RunOptions
-from matscore.pages.extra import require_extra
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.run.budget import fit_budget
 from matscore.run.engine import open_engine
-from matscore.run.paths import (
-    check_paths,
-    enter_output,
-    format_of,
-    is_directory,
-    report_progress,
-)
 from matscore.run.prepare import (
     Weights,
     iter_pairs,
@@ -32,10 +24,10 @@ from matscore.run.prepare import (
     require_fits,
     share_works,
 )
-from matscore.run.summary import Progress, Summary, Totals
+from matscore.run.summary import Progress, Summary, Totals, report_progress
 from matscore.run.work import Work
-from matscore.write.deliver import BinaryFile, deliver_rejects, deliver_results
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec, deliver_rejects, deliver_results, format_of
+from matscore.write.whole import BinaryFile, check_paths, enter_output
 
 if TYPE_CHECKING:
     from matscore.run.paired import Companion
@@ -102,7 +94,7 @@ def run_files(
     PlanError, InputError, FileError, OutputError, UsageError
         As in `matscore.classify_file`.
     """
-    if is_directory(output):
+    if isinstance(output, str) and output.endswith("/"):
         if open_beside is not None:
             raise UsageError("a second table goes with one output", "name a file with --output")
         from matscore.run.directory import run_directory
@@ -110,7 +102,7 @@ def run_files(
         return run_directory(
             _as_paths(features),
             str(weights),
-            str(output),
+            output,
             prepare_output,
             prepare_work,
             read=read,
@@ -132,10 +124,7 @@ def run_files(
     with contextlib.ExitStack() as stack:
         parts = plan_inputs(stack, found, held, read, align, checksum=run.checksum)
         plans = require_fits(parts)
-        form = format_of(output) if isinstance(output, (str, Path)) else None
-        spec = prepare_output(plans[0], form or "csv")
-        if spec is not None and spec.format == "html":
-            require_extra("an HTML table", "jinja2")
+        spec = prepare_output(plans[0], format_of(output) or "csv")
         works = share_works(plans, lambda plan: prepare_work(plan, held))
         if on_plan is not None:
             on_plan(plans)

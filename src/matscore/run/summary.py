@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -10,9 +10,10 @@ from matscore.errors import InputError
 from matscore.options import RejectOptions
 from matscore.plan import Plan
 from matscore.read.source import SourceFacts
+from matscore.read.table import Table
 from matscore.run.job import ChunkResult
 from matscore.run.work import Preview, Tally, Work
-from matscore.write.encode import OutputSpec
+from matscore.write.formats import OutputSpec
 
 Counts = TypeVar("Counts", bound=Tally)
 
@@ -133,3 +134,19 @@ class Totals(Generic[Counts]):
 def _count_rows(n_rows: int) -> str:
     """Return a number of rows in words."""
     return "1 row" if n_rows == 1 else f"{n_rows:,} rows"
+
+
+def report_progress(
+    tables: Sequence[Table],
+    on_progress: Callable[[Progress], None] | None,
+    n_rows: int,
+    *,
+    count_read: Callable[[], int] | None = None,
+) -> None:
+    """Tell how far the reading of some tables is, by their own count or by an engine's."""
+    if on_progress is None:
+        return
+    sizes = [table.source.size for table in tables]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    n_read = sum(table.source.n_read for table in tables) if count_read is None else count_read()
+    on_progress(Progress(n_read if total is None else min(n_read, total), total, n_rows))

@@ -14,78 +14,9 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.frame import Frame, Labels
-from matscore.kernel import Floats, Texts
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The good rows of a chunk.
-
-    Attributes
-    ----------
-    labels : Texts or ndarray of int64
-        Labels, or row numbers from 1.
-    texts : tuple of Texts
-        The other columns that are read as text, in the order of `Layout.kept_columns`.
-    features : list of ndarray of shape (n_rows,), float64
-        In the order of `Layout.feature_columns`; finite, or NaN where `has_missing`.
-    n_rows : int
-        Number of rows.
-    has_missing : ndarray of shape (n_rows,), bool, or None
-        Rows with a missing feature; None when there is none.
-    places : ndarray of shape (n_rows,), int64, or None
-        Their records' places in the chunk; None when all of its records are good.
-    start, n_records : int
-        Records before the chunk, over all inputs; records of the chunk.
-    """
-
-    labels: Labels
-    texts: tuple[Texts, ...]
-    features: list[Floats]
-    n_rows: int
-    has_missing: NDArray[np.bool_] | None = None
-    places: NDArray[np.int64] | None = None
-    start: int = 0
-    n_records: int = 0
-
-    @property
-    def numbers(self) -> NDArray[np.int64]:
-        """Which records of all inputs these are, counted from 1; of shape (n_rows,)."""
-        places = np.arange(self.n_rows) if self.places is None else self.places
-        return places + (self.start + 1)
-
-    @classmethod
-    def of_columns(
-        cls,
-        features: list[Floats],
-        n_rows: int,
-        has_missing: NDArray[np.bool_] | None = None,
-        *,
-        texts: Sequence[Sequence[str]] = (),
-        places: NDArray[np.int64] | None = None,
-        n_records: int | None = None,
-    ) -> Rows:
-        """Return rows that come from no file, numbered from 1.
-
-        Parameters
-        ----------
-        features, n_rows, has_missing, places
-            The fields of that name.
-        texts : sequence of sequences of str
-            The columns that are text.
-        n_records : int, optional
-            Rows there are, those left out counted; `n_rows` without it.
-
-        Returns
-        -------
-        Rows
-            All of one chunk.
-        """
-        columns = tuple(map(Texts.from_strings, texts))
-        labels = np.arange(1, n_rows + 1)
-        stop = n_rows if n_records is None else n_records
-        return cls(labels, columns, features, n_rows, has_missing, places, 0, stop)
+from matscore.frame import Frame
+from matscore.kernel import Floats
+from matscore.read.rows import Rows as Rows  # noqa: PLC0414
 
 
 @dataclass(frozen=True)

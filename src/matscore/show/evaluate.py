@@ -16,7 +16,7 @@ from rich.text import Text
 from matscore.show.columns import DIM, HEAD, Column, count_cells, render_columns
 from matscore.show.heat import Heat, has_many_colors
 from matscore.show.text import Signs, format_numbers, plural, signs_for
-from matscore.write.encode import escape_markdown
+from matscore.write.formats import escape_markdown
 
 if TYPE_CHECKING:
     from matscore.commands.evaluate_rows import EvaluateTally

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from matscore.show.text import Signs, format_numbers, pad, plural, show_product, signs_for
-from matscore.write.encode import round_to
+from matscore.write.formats import round_to
 
 if TYPE_CHECKING:
     from matscore.commands.explain_rows import ExplainedRow, ExplainPreview, ExplainTally

@@ -15,7 +15,8 @@ from matscore.names import MAX_SHOWN, quote_name, quote_names
 from matscore.show.text import Signs, plural, show_product, show_shape, signs_for
 
 if TYPE_CHECKING:
-    from matscore.plan import MissingFeature, Plan
+    from matscore.names import MissingName
+    from matscore.plan import Plan
 
 SCHEMA_VERSION = 1
 _FITS, _DOES_NOT_FIT = "fits", "does not fit"
@@ -277,7 +278,7 @@ def _matrix_facts(matrix: FileMatrix) -> dict[str, object]:
     }
 
 
-def _missing_facts(feature: MissingFeature) -> dict[str, object]:
+def _missing_facts(feature: MissingName) -> dict[str, object]:
     close = _clean_all(feature.close)
     return {"name": _clean(feature.name), "close": close, "reason": feature.reason}
 

@@ -38,7 +38,7 @@ from matscore.show.text import (
 if TYPE_CHECKING:
     from matscore.commands.classify_rows import ScoreTally
     from matscore.run.summary import Summary
-    from matscore.write.encode import OutputSpec
+    from matscore.write.formats import OutputSpec
 
 _BAR, _LEAST_BAR = 24, 8
 _LONGEST = 200

@@ -39,7 +39,7 @@ from matscore.show.text import Signs, format_numbers, plural, show_product, sign
 if TYPE_CHECKING:
     from matscore.commands.classify_rows import ScoreColumns, ScoreTally
     from matscore.run.summary import Summary
-    from matscore.write.encode import OutputSpec
+    from matscore.write.formats import OutputSpec
 
 _LONGEST = 2000  # a label may be a megabyte
 _LONGEST_WHOLE = 20

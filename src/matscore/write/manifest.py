@@ -14,7 +14,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,52 +25,27 @@ import matscore
 from matscore.errors import OutputError, UsageError
 from matscore.kernel import Items
 from matscore.read.source import SourceFacts
-from matscore.write.whole import named_errors, open_whole
+from matscore.write.whole import TEMPORARY, named_errors, open_whole
 
 MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"
 SCHEMA_VERSION = 1
-_TEMPORARY = re.compile(r"\..*\.matscore-[0-9a-f]{16}\.tmp")
 
 
 @dataclass(frozen=True)
 class PartRecord:
-    """A part that is there.
-
-    Attributes
-    ----------
-    input : str
-        What it was made of.
-    input_size : int or None
-        Bytes; None for a pipe.
-    input_mtime : float or None
-        Seconds since the epoch at its last change; None for a pipe.
-    input_sha256 : str
-        Of the bytes that were read.
-    output : str
-        Its path in the directory.
-    output_size : int
-        Bytes.
-    output_sha256 : str
-        Of the bytes that were written.
-    rows_scored, rows_rejected : int
-        Rows in it, and rows of the input set aside.
-    job : str
-        Fingerprint of all else that its bytes come from: weights, options, version.
-    counts : dict
-        The command's own counts, by their names in the report.
-    """
+    """A part that is there."""
 
     input: str
-    input_size: int | None
-    input_mtime: float | None
-    input_sha256: str
-    output: str
+    input_size: int | None  # bytes; None for a pipe
+    input_mtime: float | None  # seconds since the epoch; None for a pipe
+    input_sha256: str  # of the bytes that were read
+    output: str  # its path in the directory
     output_size: int
     output_sha256: str
     rows_scored: int
     rows_rejected: int
-    job: str
-    counts: dict[str, Any]
+    job: str  # fingerprint of all else that its bytes come from: weights, options, version
+    counts: dict[str, Any]  # the command's own, by their names in the report
 
     @property
     def source(self) -> SourceFacts:
@@ -82,19 +56,7 @@ class PartRecord:
 class Folder:
     """A directory that parts are written into; locked while it is open.
 
-    Parameters
-    ----------
-    path : str
-        The directory, which is made if it is not there.
-    resume : bool
-        Whether parts that are there may be kept.
-
-    Raises
-    ------
-    OutputError
-        The operating system refuses, or another run is writing there.
-    UsageError
-        It holds files that are not matscore's.
+    Parts that are there may be kept where it is resumed. One that holds files of others is refused.
     """
 
     def __init__(self, path: str, *, resume: bool) -> None:
@@ -141,20 +103,8 @@ class Folder:
     def find(self, output: str, source: SourceFacts, job: str) -> PartRecord | None:
         """Return the record of a part that need not be made again.
 
-        Parameters
-        ----------
-        output : str
-            Its path in the directory.
-        source : SourceFacts
-            The input as it is now.
-        job : str
-            Fingerprint of what is to be done.
-
-        Returns
-        -------
-        PartRecord or None
-            None unless the input has its size and time or its content, the part has its content,
-            the job is the same and no row was set aside, which `--rejects` would have to tell.
+        None unless the input has its size and time or its content, the part has its content, the
+        job is the same and no row was set aside, which `--rejects` would have to tell.
         """
         record = self._records.get(output)
         if record is None or record.job != job or record.rows_rejected or source.mtime is None:
@@ -180,12 +130,7 @@ class Folder:
     def finish(self, records: Sequence[PartRecord], facts: Mapping[str, Any]) -> None:
         """Write the manifest and delete the journal and the parts of earlier runs.
 
-        Parameters
-        ----------
-        records : sequence of PartRecord
-            All parts, in the inputs' order.
-        facts : mapping
-            What there is to say of the whole.
+        `records` are all parts in the inputs' order, `facts` what there is to say of the whole.
         """
         with named_errors(self.path):
             for name in self._known - {record.output for record in records}:
@@ -225,15 +170,7 @@ def hash_file(path: str) -> str:
 def fingerprint(*values: object) -> str:
     """Return a text that is the same for the same content, in every process.
 
-    Parameters
-    ----------
-    *values : object
-        Plain values, arrays, and frozen dataclasses of them.
-
-    Returns
-    -------
-    str
-        A sha256 in hexadecimal digits.
+    Values are plain, arrays, and frozen dataclasses of them.
 
     Examples
     --------
@@ -275,7 +212,7 @@ def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
 def _delete_leftovers(root: Path) -> None:
     """Delete the unfinished files of a run that was killed."""
     for folder, _, names in os.walk(root):
-        for name in filter(_TEMPORARY.fullmatch, names):
+        for name in filter(TEMPORARY.fullmatch, names):
             Path(folder, name).unlink(missing_ok=True)
 
 
@@ -317,13 +254,7 @@ def _decode_line(line: bytes) -> Any:
 
 
 def refuse_inside(path: str, inputs: Sequence[str]) -> None:
-    """Refuse a directory of outputs in which an input lies.
-
-    Raises
-    ------
-    UsageError
-        One does.
-    """
+    """Refuse a directory of outputs in which an input lies."""
     root = Path(path).resolve()
     for name in inputs:
         if name != "-" and Path(name).resolve().is_relative_to(root):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import AbstractContextManager
 
 import numpy as np
 
-from matscore.errors import OutputError
+from matscore.errors import OutputError, os_errors_about
 from matscore.kernel import Floats, open_unnamed
 
 
@@ -15,11 +16,6 @@ class SpilledRows:
     """Rows of numbers in a temporary file, which goes with the object; threads may share it.
 
     It is read and not mapped: pages of a mapped file count as this process's memory.
-
-    Parameters
-    ----------
-    width : int
-        Numbers a row.
     """
 
     def __init__(self, width: int) -> None:
@@ -40,21 +36,13 @@ class SpilledRows:
         return found
 
     def append(self, rows: Floats) -> None:
-        """Write rows behind those there are.
-
-        Raises
-        ------
-        OutputError
-            There is no room for them.
-        """
+        """Write rows behind those there are."""
         data = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
         offset = self.n_rows * self._row_bytes
-        try:
+        with named_lack():
             while len(data):
                 n_written = os.pwrite(self._fd, data.data, offset)
                 data, offset = data[n_written:], offset + n_written
-        except OSError as error:
-            raise explain_lack(error) from error
         self.n_rows += len(rows)
 
     @property
@@ -62,7 +50,7 @@ class SpilledRows:
         return self.width * np.dtype(np.float64).itemsize
 
 
-def explain_lack(error: OSError) -> OutputError:
-    """Return what is said where a temporary file cannot be written."""
-    what = (error.strerror or str(error)).lower()
-    return OutputError(tempfile.gettempdir(), f"{what}, and the items need room")
+def named_lack() -> AbstractContextManager[None]:
+    """Turn what the operating system says into an `OutputError` about temporary files."""
+    what = "{}, and the items need room"
+    return os_errors_about(tempfile.gettempdir(), OutputError, what=what)

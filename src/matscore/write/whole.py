@@ -1,4 +1,4 @@
-"""Writing an output whole or not at all.
+"""Writing an output whole or not at all, compressed as its name says.
 
 A regular file is written under a hidden name beside its final place, synced, and renamed over
 it: at any moment the old file or the new one is there, never a part. Descriptors, FIFOs, devices
@@ -7,27 +7,44 @@ and other special files cannot be replaced and are written straight.
 
 from __future__ import annotations
 
+import bz2
 import errno
 import io
+import lzma
 import os
+import re
 import secrets
 import select
 import stat
-from collections.abc import Iterator, Sequence
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from matscore.errors import OutputError, UsageError
+from matscore.errors import OutputError, UsageError, os_errors_about
+from matscore.options import PathLike, RejectOptions
 from matscore.read.cloud import is_address, open_upload
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 if TYPE_CHECKING:
+    import hashlib
+
     from _typeshed import ReadableBuffer
 
-BUFFER_BYTES = 1 << 20
+BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
+
+_BUFFER_BYTES = 1 << 16  # less than a chunk, which then goes to the system without a copy
+_BLOCK_BYTES = 1 << 20  # compressed at a time; the compressed bytes may depend on it
 _SYNCED_BYTES = 1 << 25
+TEMPORARY = re.compile(r"\..*\.matscore-[0-9a-f]{16}\.tmp")
 
 _MAX_LINKS = 40  # what Linux follows
 _HINTS = {
@@ -45,6 +62,101 @@ _HINTS = {
 }
 
 
+# By the endings that ask for them; each makes an object with `compress` and `flush`.
+COMPRESSIONS: dict[str, Callable[[], Any]] = {
+    # 31: a gzip header, which zlib leaves without name and time.
+    ".gz": lambda: zlib.compressobj(6, zlib.DEFLATED, 31),
+    ".zst": lambda: zstd.ZstdCompressor(options={zstd.CompressionParameter.checksum_flag: 1}),
+    ".bz2": bz2.BZ2Compressor,
+    ".xz": lzma.LZMACompressor,
+}
+
+
+@contextmanager
+def open_output(
+    path: str, *, inputs: Sequence[str] = (), digest: hashlib._Hash | None = None
+) -> Iterator[io.BufferedIOBase]:
+    r"""Open an output as `open_whole` does, compressing as the ending of its name says.
+
+    The same bytes written give the same compressed bytes, however they are cut into writes. The
+    digest is given the bytes of the file.
+
+    Examples
+    --------
+    >>> import gzip
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with open_output(f"{folder}/scores.csv.gz") as out:
+    ...         _ = out.write(b"film,drama\n")
+    ...     print(gzip.decompress(Path(folder, "scores.csv.gz").read_bytes()))
+    b'film,drama\n'
+    """
+    make_encoder = COMPRESSIONS.get(Path(path).suffix.lower())
+    with open_whole(path, inputs=inputs) as file:
+        out = file if digest is None else _HashedWriter(file, digest)
+        if make_encoder is None:
+            yield out
+        else:
+            compressed = _CompressedWriter(out, make_encoder())
+            yield compressed
+            compressed.finish()
+
+
+class _HashedWriter(io.BufferedIOBase):
+    """Passes bytes on and has them hashed."""
+
+    def __init__(self, out: io.BufferedIOBase, digest: hashlib._Hash) -> None:
+        self._out = out
+        self._digest = digest
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        self._digest.update(data)
+        return self._out.write(data)
+
+
+class _CompressedWriter(io.BufferedIOBase):
+    """Compresses blocks of one size, so that how the writes were cut leaves no trace."""
+
+    def __init__(self, out: io.BufferedIOBase, encoder: Any) -> None:
+        self._out = out
+        self._encoder = encoder
+        self._pending = bytearray()  # less than a block
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        rest = memoryview(data).cast("B")
+        n_bytes = len(rest)
+        while len(self._pending) + len(rest) >= _BLOCK_BYTES:
+            n_taken = _BLOCK_BYTES - len(self._pending)
+            block = rest[:n_taken] if not self._pending else self._pending + rest[:n_taken]
+            self._out.write(self._encoder.compress(block))
+            rest, self._pending = rest[n_taken:], bytearray()
+        self._pending += rest
+        return n_bytes
+
+    def finish(self) -> None:
+        self._out.write(self._encoder.compress(self._pending))
+        self._out.write(self._encoder.flush())
+
+
+def enter_output(
+    stack: ExitStack, output: PathLike | BinaryFile | None, inputs: Sequence[str]
+) -> BinaryFile | None:
+    """Open an output that is a path, to be there whole or not at all when the stack ends."""
+    if isinstance(output, PathLike):
+        return stack.enter_context(open_output(str(output), inputs=inputs))
+    return output
+
+
+def write_all(out: BinaryFile, data: ReadableBuffer) -> None:
+    """Write all of some bytes, to a raw file too, which may take less at a time."""
+    if not isinstance(out, io.RawIOBase):
+        out.write(data)
+        return
+    rest = memoryview(data)
+    while rest:
+        rest = rest[out.write(rest) or 0 :]
+
+
 @contextmanager
 def open_whole(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.BufferedIOBase]:
     r"""Open an output that appears whole when the block ends, or not at all.
@@ -54,25 +166,9 @@ def open_whole(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.Buffered
     it was. Special files (``/dev/stdout``, a FIFO, a device) are written straight; what is still
     in the buffer when an exception comes is dropped there.
 
-    Parameters
-    ----------
-    path : str
-        The output's name as it was given.
-    inputs : sequence of str
-        Names of the inputs; the output must be none of them.
-
-    Yields
-    ------
-    io.BufferedIOBase
-        Where the block writes; the block must not close it.
-
-    Raises
-    ------
-    OutputError
-        If the operating system refuses: on entering where it can be known by then, else from a
-        write or at the end. A closed pipe stays a `BrokenPipeError`.
-    UsageError
-        If the output is also an input.
+    A refusal of the system is an `OutputError`: on entering where it can be known by then, else
+    from a write or at the end. A closed pipe stays a `BrokenPipeError`. The block must not close
+    what it is given.
 
     Examples
     --------
@@ -104,18 +200,6 @@ def refuse_same_file(path: str, inputs: Sequence[str]) -> None:
 
     Standard input (``-``) and special files are no such case.
 
-    Parameters
-    ----------
-    path : str
-        The output's name.
-    inputs : sequence of str
-        Names of the inputs.
-
-    Raises
-    ------
-    UsageError
-        If an input is the same file.
-
     Examples
     --------
     >>> refuse_same_file("scores.csv", ["films.csv", "-"])
@@ -127,6 +211,30 @@ def refuse_same_file(path: str, inputs: Sequence[str]) -> None:
     for name in inputs:
         if name != "-" and _is_same_file(path, name):
             raise UsageError(f'the output is also an input ("{name}")', "write to another file")
+
+
+def refuse_same_outputs(paths: Sequence[str]) -> None:
+    """Refuse two outputs that are one file, by name or by any link."""
+    for i, path in enumerate(paths):
+        try:
+            refuse_same_file(path, paths[:i])
+        except UsageError:
+            what = f'two outputs are one file ("{path}")'
+            raise UsageError(what, "write to two files") from None
+
+
+def check_paths(
+    inputs: Sequence[str],
+    output: PathLike | BinaryFile | None = None,
+    rejects: RejectOptions = RejectOptions(),
+) -> None:
+    """Refuse paths that contradict each other, before anything is opened."""
+    if inputs.count("-") > 1:
+        raise UsageError("standard input can be only one of the inputs", "give the other a name")
+    named = [str(path) for path in (output, rejects.path) if isinstance(path, PathLike)]
+    for path in named:
+        refuse_same_file(path, inputs)
+    refuse_same_outputs(named)
 
 
 class _OutputFile(io.FileIO):
@@ -192,22 +300,15 @@ def _sync(descriptor: int, done: Future[None]) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def named_errors(output: str) -> Iterator[None]:
+def named_errors(output: str) -> AbstractContextManager[None]:
     """Turn what the operating system says into an `OutputError`, with what to do."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "")
-        raise OutputError(output, (error.strerror or str(error)).lower(), hint) from error
+    return os_errors_about(output, OutputError, hints=_HINTS)
 
 
 @contextmanager
 def _write_straight(output: str, descriptor: int) -> Iterator[io.BufferedIOBase]:
     with _OutputFile(output, descriptor) as raw:
-        out = io.BufferedWriter(raw, BUFFER_BYTES)
+        out = io.BufferedWriter(raw, _BUFFER_BYTES)
         yield out
         out.flush()
 
@@ -222,7 +323,7 @@ def _write_beside(
             descriptor = _create(temporary, old)
         # On an exception the raw file is closed under the buffer, which then writes no more.
         with _SyncedFile(output, descriptor) as raw:
-            out = io.BufferedWriter(raw, BUFFER_BYTES)
+            out = io.BufferedWriter(raw, _BUFFER_BYTES)
             yield out
             out.flush()
             raw.sync()
@@ -240,6 +341,7 @@ def _write_beside(
 
 
 def _make_temporary_name(name: str) -> str:
+    """Return a name that `TEMPORARY` matches."""
     # Cut, since a name may have no room left in its 255 bytes; random, since a killed run
     # leaves its file behind.
     start = os.fsencode(name)[:64].decode("utf-8", "ignore")

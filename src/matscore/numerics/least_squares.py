@@ -1,0 +1,415 @@
+"""Weights from examples: least squares and ridge in one pass over the rows, by QR.
+
+Any number of rows is reduced to a triangle (`reduce_rows`, `merge`), cut so that it has the same
+bits however the rows come (`cut_rows`, `finish`), and weights are made of it (`solve`).
+
+The triangle is the R of a QR decomposition of the centred rows. Two of them merge into the one of
+all their rows: R is unique but for signs, and the R of stacked Rs is the R of the stacked rows
+(Golub and Van Loan, Matrix Computations, 4th ed., section 5.2; the tree of them is TSQR: Demmel,
+Grigori, Hoemmen and Langou, SIAM J. Sci. Comput. 34 (2012) A206). The products of the normal
+equations, which lose half of the digits, are never formed. Each side is centred at its own mean,
+so that the rows between the means add one row: Chan, Golub and LeVeque, The American Statistician
+37 (1983) 242.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.grammar import is_number
+from matscore.kernel import Floats
+
+_EPS = float(np.finfo(np.float64).eps)
+_CONSTANT = 4 * _EPS  # a spread so small, relative to the mean, is rounding
+_INVOLVED = 1e-6  # what rounding leaves of a feature that has no part in a collinearity is smaller
+_LEAST_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Triangle:
+    """Some rows of features and targets, reduced."""
+
+    n_rows: int  # how many they were
+    mean: Floats  # (n_features + n_targets,), of each column, features first
+    # (n, n_features + n_targets): R of the centred columns; factor.T @ factor is their matrix of
+    # cross products.
+    factor: Floats
+    targets: tuple[str, ...]  # names; a category each, where they are categories
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return len(self.mean) - len(self.targets)
+
+
+def reduce_rows(features: Floats, targets: Floats, names: tuple[str, ...]) -> Triangle:
+    """Reduce a block of features, (n_rows, n_features), and targets, (n_rows, n_targets).
+
+    The factor has at most ``n_features + n_targets`` rows; it is not finite where the numbers are
+    too large.
+
+    Examples
+    --------
+    >>> triangle = reduce_rows(np.array([[1.0], [3.0]]), np.array([[5.0], [9.0]]), ("y",))
+    >>> triangle.mean.tolist(), np.abs(triangle.factor[0]).round(9).tolist()
+    ([2.0, 7.0], [1.414213562, 2.828427125])
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows = np.hstack([features, targets])
+        # The differences from the first row are small where a column hardly varies, and their mean
+        # loses nothing to the column's size.
+        shifted = rows - rows[0]
+        mean = shifted.mean(axis=0)
+        return Triangle(len(rows), rows[0] + mean, triangle_of(shifted - mean), names)
+
+
+def merge(one: Triangle, two: Triangle) -> Triangle:
+    """Return the triangle of the rows of two, its targets sorted where they differ.
+
+    Targets that one of them lacks are categories without rows in it.
+
+    Examples
+    --------
+    >>> x, y = np.arange(6.0)[:, None], np.arange(6.0)[:, None] ** 2
+    >>> halves = reduce_rows(x[:3], y[:3], ("y",)), reduce_rows(x[3:], y[3:], ("y",))
+    >>> both, whole = merge(*halves), reduce_rows(x, y, ("y",))
+    >>> np.allclose(both.factor.T @ both.factor, whole.factor.T @ whole.factor)
+    True
+    """
+    if one.targets != two.targets:
+        names = sort_names({*one.targets, *two.targets})
+        one, two = widen(one, names), widen(two, names)
+    n_rows = one.n_rows + two.n_rows
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = two.mean - one.mean
+        between = step * np.sqrt(one.n_rows / n_rows * two.n_rows)
+        factor = triangle_of(np.vstack([one.factor, two.factor, between]))
+        return Triangle(n_rows, one.mean + step * (two.n_rows / n_rows), factor, one.targets)
+
+
+def widen(triangle: Triangle, names: tuple[str, ...]) -> Triangle:
+    """Give a triangle of categories further ones, which have no rows in it."""
+    n_features = triangle.n_features
+    places = [names.index(name) + n_features for name in triangle.targets]
+    columns = [*range(n_features), *places]
+    mean = np.zeros(n_features + len(names))
+    factor = np.zeros((len(triangle.factor), len(mean)))
+    mean[columns], factor[:, columns] = triangle.mean, triangle.factor
+    return Triangle(triangle.n_rows, mean, factor, names)
+
+
+def sort_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Sort the names of categories: as numbers where all of them are, as text elsewhere.
+
+    Examples
+    --------
+    >>> sort_names(["10", "9"]), sort_names(["b", "a", "10"])
+    (('9', '10'), ('10', 'a', 'b'))
+    """
+    found = sorted(names)
+    return tuple(sorted(found, key=float) if all(map(is_number, found)) else found)
+
+
+def triangle_of(rows: Floats) -> Floats:
+    """Return the R of one row or more, (min(n_rows, n_columns), n_columns), upper triangular.
+
+    NaN where they are not finite.
+    """
+    if not np.isfinite(rows).all():  # LAPACK may not end on these
+        return np.full((1, rows.shape[1]), np.nan)
+    return np.asarray(np.linalg.qr(rows, mode="r"))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of one block."""
+
+    features: Floats  # (n_rows, n_features), finite
+    targets: Floats | NDArray[np.bool_]  # (n_rows, n_targets): numbers, or members of categories
+    names: tuple[str, ...]  # of the targets
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A run of records: its whole blocks reduced, the rows of the blocks at its ends as they are.
+
+    What a block holds and how blocks are merged depends on the records' numbers alone, so that the
+    triangle of a file has the same bits however it is cut into chunks and whoever reduces them.
+    """
+
+    height: int  # records of a block
+    start: int  # number, from 0, of its first record
+    stop: int  # and of the one after its last
+    head: tuple[Piece, ...] = ()  # rows before the first border between blocks; all, without one
+    triangles: tuple[Triangle, ...] = ()  # of whole blocks; of a segment from 0, merged into one
+    tail: tuple[Piece, ...] = ()  # rows after the last border
+
+    def __add__(self, other: Segment) -> Segment:
+        """Join a segment to the one that comes right after it."""
+        if self.stop != other.start:
+            raise ValueError(f"records {self.stop} to {other.start} are missing")
+        if not (self._has_border and other._has_border):
+            ends = (*self.head, *other.head), self.tail or other.tail
+            if self._has_border:
+                ends = self.head, (*self.tail, *other.head)
+            triangles = self.triangles or other.triangles
+            return Segment(self.height, self.start, other.stop, ends[0], triangles, ends[1])
+        between = _reduce((*self.tail, *other.head))
+        triangles = _fold(self.start, (*self.triangles, *between, *other.triangles))
+        return Segment(self.height, self.start, other.stop, self.head, triangles, other.tail)
+
+    @property
+    def _has_border(self) -> bool:
+        """Whether a border between blocks is inside it, or at one of its ends."""
+        return self.stop // self.height * self.height >= self.start
+
+
+def block_rows(n_features: int) -> int:
+    """Return the records of a block: enough that merging triangles is the smaller part of the work.
+
+    Examples
+    --------
+    >>> block_rows(8), block_rows(784)
+    (2048, 3136)
+    """
+    return max(_LEAST_ROWS, 4 * n_features)
+
+
+def no_rows(n_features: int) -> Segment:
+    """Return the segment of no records, to which the first one is added."""
+    return Segment(block_rows(n_features), 0, 0)
+
+
+def cut_rows(
+    features: Floats,
+    targets: Floats | NDArray[np.bool_],
+    names: tuple[str, ...],
+    *,
+    records: NDArray[np.int64],
+    start: int,
+    stop: int,
+) -> Segment:
+    """Cut the rows of the records from `start` to `stop` into blocks; reduce those that are whole.
+
+    `features` is (n_rows, n_features) and finite, `targets` (n_rows, n_targets) numbers or members
+    of categories, `records` (n_rows,) the rows' records, counted from 0 over all inputs, ascending;
+    those rejected are left out.
+
+    Examples
+    --------
+    >>> x = np.arange(5000.0)[:, None]
+    >>> parts = [cut_rows(x[a:b], x[a:b], ("y",), records=np.arange(a, b), start=a, stop=b)
+    ...          for a, b in ((0, 100), (100, 4999), (4999, 5000))]
+    >>> finish(no_rows(1) + parts[0] + parts[1] + parts[2]).n_rows
+    5000
+    """
+    height = block_rows(features.shape[1])
+    first, last = -(-start // height) * height, stop // height * height
+    borders = range(first, last + 1, height) if first <= last else range(0)
+    cuts = [0, *np.searchsorted(records, np.array(borders, dtype=np.int64)).tolist(), len(records)]
+    pieces = [
+        (Piece(features[a:b], targets[a:b], names),) if b > a else () for a, b in pairwise(cuts)
+    ]
+    if not borders:
+        return Segment(height, start, stop, pieces[0])
+    triangles = tuple(triangle for piece in pieces[1:-1] for triangle in _reduce(piece))
+    return Segment(height, start, stop, pieces[0], _fold(start, triangles), pieces[-1])
+
+
+def finish(segment: Segment) -> Triangle | None:
+    """Return the triangle of a segment that starts at record 0; None where there are no rows."""
+    if segment.start:
+        raise ValueError("the segment does not start at the first record")
+    triangles = _fold(0, (*segment.triangles, *_reduce((*segment.head, *segment.tail))))
+    return triangles[0] if triangles else None
+
+
+def _fold(start: int, triangles: tuple[Triangle, ...]) -> tuple[Triangle, ...]:
+    """Merge triangles from the left, where no others will come before them."""
+    if start or len(triangles) < 2:
+        return triangles
+    total = triangles[0]
+    for triangle in triangles[1:]:
+        total = merge(total, triangle)
+    return (total,)
+
+
+def _reduce(pieces: tuple[Piece, ...]) -> tuple[Triangle, ...]:
+    """Reduce the rows of a block; none give nothing."""
+    if not pieces:
+        return ()
+    if pieces[0].targets.dtype == bool:
+        names, members = _join_members(pieces)
+    else:
+        names, members = pieces[0].names, np.vstack([piece.targets for piece in pieces])
+    features = np.vstack([piece.features for piece in pieces])
+    return (reduce_rows(features, members.astype(np.float64), names),)
+
+
+def _join_members(pieces: tuple[Piece, ...]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
+    """Stack the members of categories, without those that have none in the block."""
+    found = {
+        name
+        for piece in pieces
+        for name, members in zip(piece.names, piece.targets.T, strict=True)
+        if members.any()
+    }
+    names = sort_names(found)
+    columns = {name: i for i, name in enumerate(names)}
+    stacked = np.zeros((sum(len(piece.targets) for piece in pieces), len(names)), dtype=bool)
+    row = 0
+    for piece in pieces:
+        here = [i for i, name in enumerate(piece.names) if name in columns]
+        there = [columns[piece.names[i]] for i in here]
+        stacked[row : row + len(piece.targets), there] = piece.targets[:, here]
+        row += len(piece.targets)
+    return names, stacked
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Weights, and how far they can be trusted."""
+
+    weights: Floats  # (n_features, n_targets); finite, unless the rows were too large
+    intercept: Floats | None  # (n_targets,); None where none was fitted
+    targets: tuple[str, ...]
+    n_rows: int  # learned from
+    # Directions in which the features vary; n_features of them are needed for weights that are the
+    # only ones to fit.
+    rank: int
+    # Of the features, each scaled to length 1: the largest singular value over the smallest of the
+    # first `rank`. About log10(condition) of 16 digits are lost.
+    condition: float
+    constant: tuple[int, ...]  # features without variation, or, without an intercept, of zeros only
+    collinear: tuple[int, ...]  # features that are combinations of others; empty at full rank
+    r2: Floats  # (n_targets,), explained share of the variance; NaN for a target without any
+
+
+def solve(
+    triangle: Triangle,
+    *,
+    alpha: float = 0.0,
+    intercept: bool | None = True,
+    standardize: bool = False,
+) -> Fit:
+    """Return the weights that give the targets best, for the features as they are.
+
+    They minimise ``|y - X w - b|² + alpha |w|²`` for each target; the intercept has no penalty
+    (Hoerl and Kennard, Technometrics 12 (1970) 55). Where many do, as features are collinear or
+    rows too few, they are the shortest of them. With `standardize` the penalty and the length are
+    counted in units of each feature's standard deviation. Where `intercept` is None, one is fitted
+    if there are more rows than features: with fewer, the features alone can give every target.
+
+    Examples
+    --------
+    >>> X = np.array([[5.0, 2.0], [1.0, 5.0]])
+    >>> fit = solve(reduce_rows(X, np.array([[5.9], [2.1]]), ("adventure",)), intercept=None)
+    >>> fit.weights.round(12).ravel().tolist(), fit.intercept
+    ([1.1, 0.2], None)
+    """
+    n_features, n_rows = triangle.n_features, triangle.n_rows
+    if intercept is None:
+        intercept = n_rows > n_features
+    mean, spread = triangle.mean, _lengths(triangle.factor)
+    is_flat = spread <= _CONSTANT * np.sqrt(n_rows) * np.abs(mean)
+    factor = triangle.factor if intercept else _uncentre(triangle)
+    X, Y = factor[:, :n_features], factor[:, n_features:]
+    flat = is_flat[:n_features]
+    units = np.where(flat, 1.0, spread[:n_features] / np.sqrt(n_rows)) if standardize else 1.0
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        scaled = np.where(flat, 0.0, X / units) if intercept else X / units
+        space = _find_space(scaled, n_rows)
+        weights = space.find_shortest(Y) if alpha == 0 else _shrink(scaled, Y, alpha)
+        weights = weights / np.reshape(units, (-1, 1))
+        constant = np.flatnonzero(_lengths(scaled) == 0)
+        weights[constant] *= 0.0  # rounding may have left something; NaN stays
+        constants = mean[n_features:] - mean[:n_features] @ weights
+        r2 = 1 - (_lengths(Y - X @ weights) / spread[n_features:]) ** 2
+    return Fit(
+        weights,
+        constants if intercept else None,
+        triangle.targets,
+        n_rows,
+        space.rank,
+        space.condition,
+        tuple(constant.tolist()),
+        tuple(np.setdiff1d(space.find_involved(), constant).tolist()),
+        np.where(is_flat[n_features:], np.nan, r2),
+    )
+
+
+@dataclass(frozen=True)
+class _Space:
+    """The features, each scaled to length 1, and their singular value decomposition."""
+
+    X: Floats
+    lengths: Floats
+    U: Floats
+    S: Floats
+    Vt: Floats
+    rank: int
+
+    @property
+    def condition(self) -> float:
+        return float(self.S[0] / self.S[self.rank - 1]) if self.rank else 1.0
+
+    def find_shortest(self, Y: Floats) -> Floats:
+        """Return the shortest of the weights that fit best; the scaling does not change them."""
+        n, n_features = self.rank, self.X.shape[1]
+        if np.isnan(self.Vt).any():  # the rows were too large
+            return np.full((n_features, Y.shape[1]), np.nan)
+        if n == n_features:  # X is a triangle with as many rows, and zeros below
+            square: Floats = self.X[:n_features]
+            scaled = np.linalg.solve(square, Y[:n_features])
+            return np.asarray(scaled / self.lengths[:, None])
+        scaled = self.Vt[:n].T @ ((self.U[:, :n].T @ Y) / self.S[:n, None])
+        weights = scaled / self.lengths[:, None]
+        null, _ = np.linalg.qr(self.Vt[n:].T / self.lengths[:, None])
+        return np.asarray(weights - null @ (null.T @ weights))
+
+    def find_involved(self) -> NDArray[np.int64]:
+        """Return the features that have a part in the null space."""
+        return np.flatnonzero(_lengths(self.Vt[self.rank :]) > _INVOLVED)
+
+
+def _find_space(X: Floats, n_rows: int) -> _Space:
+    lengths = _lengths(X)
+    lengths = np.where(lengths > 0, lengths, 1.0)
+    X = X / lengths
+    if not np.isfinite(X).all():
+        n_features = X.shape[1]
+        nothing = np.full((len(X), len(X)), np.nan), np.zeros(0), np.full((n_features,) * 2, np.nan)
+        return _Space(X, lengths, *nothing, 0)
+    U, S, Vt = np.linalg.svd(X)
+    # As in numpy.linalg.matrix_rank: Press et al., Numerical Recipes, 3rd ed., section 15.4.
+    tolerance = S.max(initial=0.0) * max(n_rows, X.shape[1]) * _EPS
+    return _Space(X, lengths, U, S, Vt, int(np.count_nonzero(tolerance < S)))
+
+
+def _shrink(X: Floats, Y: Floats, alpha: float) -> Floats:
+    """Solve with rows added that pull the weights to 0, by QR."""
+    n_features = X.shape[1]
+    pull = np.sqrt(alpha) * np.eye(n_features)
+    rows = np.vstack([np.hstack([X, Y]), np.hstack([pull, np.zeros((n_features, Y.shape[1]))])])
+    if not np.isfinite(rows).all():
+        return np.full((n_features, Y.shape[1]), np.nan)
+    triangle = triangle_of(rows)[:n_features]
+    return np.asarray(np.linalg.solve(triangle[:, :n_features], triangle[:, n_features:]))
+
+
+def _uncentre(triangle: Triangle) -> Floats:
+    """Return the factor of the rows as they are: their mean, counted n_rows times, is added."""
+    rows = np.vstack([triangle.factor, np.sqrt(triangle.n_rows) * triangle.mean])
+    return triangle_of(rows) if np.isfinite(rows).all() else rows
+
+
+def _lengths(columns: Floats) -> Floats:
+    """Return the Euclidean length of each column, also of one whose square would overflow."""
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+    return np.asarray(np.sqrt(((columns / scale) ** 2).sum(axis=0)) * scale)
