@@ -115,6 +115,7 @@ def recommend_file(
     """
     check_options(read, align, write, rejects, run)
     recommend.check(exclude, matrix=matrix)
+    recommend = replace(recommend, k=recommend.n_items)  # one name for one wish, in manifests
     if metric not in get_args(Metric):
         raise UsageError(f"metric cannot be {metric!r}", "say dot or cosine")
 
