@@ -189,6 +189,23 @@ def test_limits_and_choices_are_those_of_the_command_line(
     assert run(name, *files, f"--{option.flag}={value}").check(2).out == b""
 
 
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (ReadOptions(delimiter=";;"), ("--delimiter", ";;")),
+        (ReadOptions(encoding="utf-9"), ("--encoding", "utf-9")),
+        (RunOptions(chunk_bytes=0), ("--chunk-size", "0")),
+        (RunOptions(memory_bytes=0), ("--memory", "0")),
+    ],
+)
+def test_texts_and_sizes_are_those_of_the_command_line(
+    group: Options, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError, match="cannot be"):
+        group.check()
+    assert run("classify", *MOVIES, *words).check(2).out == b""
+
+
 def test_functions_on_files_check_their_groups(tmp_path: Path) -> None:
     files = (SAMPLES / "movies.csv", SAMPLES / "genres.csv")
     bad: Any = {"align": PlanOptions(id_col="a", no_id_col=True)}

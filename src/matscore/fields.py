@@ -62,6 +62,11 @@ class Option:
         if choices and value not in choices:
             hint = f"say one of {', '.join(choices)}"
             raise UsageError(f"{self.field} cannot be {value!r}", hint)
+        if self.parse is not None and isinstance(value, str):
+            try:
+                self.parse(value)
+            except ValueError as error:
+                raise UsageError(f"{self.field} cannot be {value!r}", str(error)) from error
         low, high = self.settings.get("min"), self.settings.get("max")
         if (low is not None and not value >= low) or (high is not None and not value <= high):
             limits = f"{low} or more" if high is None else f"a number from {low} to {high}"

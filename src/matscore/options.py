@@ -52,7 +52,10 @@ OUTPUT = "Output"
 BAD_ROWS = "Bad rows"
 RUNNING = "Running"
 
-_GIVE_ONE = "give one of them"
+
+def _refuse_both(flag: str, name: str | None, other: str, *, without: bool) -> None:
+    if name is not None and without:
+        raise UsageError(f"{flag} and {other} contradict each other", "give one of them")
 
 
 @group
@@ -150,10 +153,8 @@ class PlanOptions(Options):
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        if self.id_col is not None and self.no_id_col:
-            raise UsageError("--id-col and --no-id-col contradict each other", _GIVE_ONE)
-        if self.intercept is not None and self.no_intercept:
-            raise UsageError("--intercept and --no-intercept contradict each other", _GIVE_ONE)
+        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
+        _refuse_both("--intercept", self.intercept, "--no-intercept", without=self.no_intercept)
 
 
 @group
@@ -177,8 +178,7 @@ class ColumnOptions(Options):
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        if self.id_col is not None and self.no_id_col:
-            raise UsageError("--id-col and --no-id-col contradict each other", _GIVE_ONE)
+        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
 
 
 @group
@@ -321,6 +321,9 @@ class RunOptions(Options):
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
+        for name in ("chunk_bytes", "memory_bytes"):
+            if (size := getattr(self, name)) is not None and size < 1:
+                raise UsageError(f"{name} cannot be {size}", "give it 1 or more")
         if self.scheduler is None:
             return
         if self.engine != "dask":
@@ -348,13 +351,7 @@ class RecommendOptions(Options):
         return 10 if self.k is None else self.k
 
     def check(self, exclude: PathLike | None = None, *, matrix: bool = False) -> None:
-        """Refuse a score that is no number, and what a whole matrix leaves without effect.
-
-        Raises
-        ------
-        UsageError
-            No item is wanted, the least score is not finite, or a choice of items meets a matrix.
-        """
+        """Refuse a score that is no number and what a matrix undoes, with a `UsageError`."""
         super().check()
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise UsageError("--min-score is not a finite number", "give it a number")
