@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from matscore.show.text import plural, show
-
 if TYPE_CHECKING:
     from matscore.cli.groups import ScreenOptions
     from matscore.cli.streams import Streams
@@ -34,7 +32,7 @@ def say_warnings(streams: Streams, lines: Sequence[str], *, quiet: bool) -> None
 
 def describe_rejects(n_rejected: int, path: object) -> list[str]:
     """Tell how many rows were set aside, and where they are."""
-    return [f"{plural(n_rejected, 'row')} rejected, see {path}"] if n_rejected else []
+    return [f"{_count(n_rejected, 'row')} rejected, see {path}"] if n_rejected else []
 
 
 def describe_unknown(tally: RecommendTally) -> list[str]:
@@ -42,19 +40,29 @@ def describe_unknown(tally: RecommendTally) -> list[str]:
     if tally.seen is None:
         return []
     counts = ((tally.n_unknown_users, "user"), (tally.seen.n_unknown_items, "item"))
-    unknown = " and ".join(plural(n, noun) for n, noun in counts if n)
+    unknown = " and ".join(_count(n, noun) for n, noun in counts if n)
     return [f"{tally.seen.facts.path} names {unknown} not to be found"] if unknown else []
 
 
 def describe_unexplained(tally: ExplainTally) -> list[str]:
     """Tell that rows have no prediction that could be explained."""
+    if not tally.n_empty:
+        return []
     hint = "with --category C there is something to explain"
-    rows = plural(tally.n_empty, "row")
-    return [f"{rows} without a prediction, as a value is missing; {hint}"] if tally.n_empty else []
+    return [f"{_count(tally.n_empty, 'row')} without a prediction, as a value is missing; {hint}"]
+
+
+# Most runs have nothing to say: rich, which takes its time to load, waits until one has.
+def _count(n: int, noun: str) -> str:
+    from matscore.show.text import plural
+
+    return plural(n, noun)
 
 
 def _print(streams: Streams, line: str, style: str) -> None:
-    from rich.text import Text  # loaded when there is something to say
+    from rich.text import Text
+
+    from matscore.show.text import show
 
     streams.err_console().print(Text(f"matscore: {show(line)}", style=style), soft_wrap=True)
 
