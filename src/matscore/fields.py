@@ -58,6 +58,7 @@ class Option:
         """Refuse a value of the field that the command line would not take."""
         if value is None:
             return
+        # Typer checks the same from the same settings; here Python users meet it.
         choices = list_choices(self.kind)
         if choices and value not in choices:
             hint = f"say one of {', '.join(choices)}"

@@ -66,6 +66,7 @@ class Given:
 
 def build(command: Command) -> Callable[..., None]:
     """Return a function with the signature that Typer reads."""
+    # Typer knows a command by its function's signature alone: this one has any that it is given.
     options, arguments = command.list_options(), command.arguments
 
     def run(**values: Any) -> None:

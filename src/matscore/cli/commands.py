@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matscore.plan import Plan
     from matscore.run.summary import Summary
 
-_FEW_LINES = 10
+_FEW_LINES = 10  # that a screen has room for, of each row; a file gets all contributions
 
 
 def classify(given: Given, features: list[str], weights: str) -> None:
@@ -214,13 +214,14 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     """
     from matscore.commands.evaluate_files import evaluate_file
     from matscore.commands.evaluate_rows import EvaluateTally
-    from matscore.show.evaluate import TEXT_FORMATS, encode_metrics, render_metrics
+    from matscore.show.evaluate import FORMATS, encode_metrics, render_metrics
 
     session, truth = Session(given), given(TruthOptions)
-    form = session.choose_format(given(OutputOptions).format)
-    if form not in TEXT_FORMATS:
+    chosen = session.choose_format(given(OutputOptions).format)
+    form = next((known for known in FORMATS if known == chosen), None)
+    if form is None:
         hint = "name a .csv, .json, .md or .txt file"
-        raise UsageError(f"measures are not written as {form}", hint)
+        raise UsageError(f"measures are not written as {chosen}", hint)
     inputs = [features, weights, *([] if truth.truth_file is None else [truth.truth_file])]
 
     def as_text(summary: Summary[EvaluateTally]) -> str:
@@ -238,6 +239,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
             session.record.summary = summary = run()
         else:
             summary = session.write_text(run, as_text)
+        # The measures are written all the same, and the report tells why the run has failed.
         session.end(summary, form, render_metrics)
         accuracy, least = summary.tally.metrics.accuracy, truth.min_accuracy
         if least is not None and not accuracy >= least:  # of no rows it is NaN

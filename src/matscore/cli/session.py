@@ -102,6 +102,7 @@ class Session:
         """Run, and write what it comes to, whole or not at all."""
         from matscore.write.whole import open_output
 
+        # Nothing is written before the run is over: one that fails leaves no half of a text.
         if self.files.output is None:
             self.record.summary = summary = run()
             self.streams.out.write(as_text(summary).encode())

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matscore.numerics.metrics import Metrics
     from matscore.run.summary import Summary
 
-TEXT_FORMATS = ("table", "csv", "json", "markdown")
+FORMATS = ("table", "csv", "json", "markdown")
 _MOST_RANKS = 5
 _MOST_CONFUSIONS = 10
 _OVERALL = (
