@@ -17,11 +17,11 @@ import reference
 import typer
 
 import matscore
-from matscore.cli.main import app
+from matscore.cli.main import make_app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / ".github" / "matscore.1"
-PROGRAM: Any = typer.main.get_command(app)
+PROGRAM: Any = typer.main.get_command(make_app())
 
 _EXAMPLES = (
     ("Score rows and look at them.", "matscore classify films.csv weights.csv"),

@@ -10,14 +10,13 @@ import ast
 import sys
 import typing
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from pathlib import Path
-from types import UnionType
 from typing import Any, NamedTuple
 
 import typer
 
-from matscore.cli.main import app
+from matscore.cli.main import make_app
+from matscore.fields import list_choices
 
 _HEADINGS = ("Option", "Variable", "Default", "Meaning")
 
@@ -72,7 +71,7 @@ def write_other_options(command: str, like: str) -> str:
 
 def find_options(command: str) -> list[Option]:
     """Return the options of a command, in the order of its help."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(make_app())
     found = group.commands[command]
     hints = typing.get_type_hints(found.callback)
     options = [
@@ -90,7 +89,6 @@ def describe_option(param: Any, hint: object) -> Option:
     if param.metavar and not param.is_flag:
         names[0] = f"{names[0]} {param.metavar}"
     default = param.show_default if isinstance(param.show_default, str) else param.default
-    default = default.value if isinstance(default, Enum) else default
     default = "" if default in (None, False) else str(default)
     choices = [f"`{choice}`" for choice in list_choices(hint)]
     one_of = f"{', '.join(choices[:-1])} or {choices[-1]}. " if choices else ""
@@ -101,13 +99,6 @@ def describe_option(param: Any, hint: object) -> Option:
         f"`{default}`" if default and " " not in default else default,
         f"{one_of}{param.help}",
     )
-
-
-def list_choices(hint: object) -> list[str]:
-    """Return the words that an option takes, where they are few."""
-    kinds = typing.get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    enums = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum))
-    return [member.value for kind in enums for member in kind]
 
 
 def write_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

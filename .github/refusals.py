@@ -17,7 +17,7 @@ from reference import write_table
 from rich.console import Console
 
 from matscore.cli.errors import report_failure
-from matscore.cli.main import app
+from matscore.cli.main import make_app
 from matscore.errors import MatscoreError
 
 _GENRES = "feature,adventure,family,romance\naction,1.1,0.4,0.1\ncomedy,0.2,0.5,1.2\n"
@@ -82,7 +82,7 @@ def try_case(case: Case) -> tuple[str, str, str, str]:
             Path(file).write_bytes(data)
         words = ["classify", "-q", *case.args]
         try:
-            app(words, standalone_mode=False)
+            make_app()(words, standalone_mode=False)
         except MatscoreError as error:
             code = report_failure(error, Console(file=said, highlight=False), words)
         else:

@@ -202,7 +202,7 @@ def _serve() -> None:
     import matscore.show.table
 
     with contextlib.suppress(matscore.FileError):  # this loads the rest, Typer's own too
-        matscore.cli.main.app(["classify", "no-file", "no-file"], standalone_mode=False)
+        matscore.cli.main.make_app()(["classify", "no-file", "no-file"], standalone_mode=False)
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             _become(json.loads(line))

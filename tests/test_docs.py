@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import typer
 
-from matscore.cli.main import app
+from matscore.cli.main import make_app
 from tests.helpers import ENVIRONMENT, OLD_PROCESSOR
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +25,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = ROOT / ".github" / "docs"
 PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 TOPICS = {"learn", "files", "refused", "running", "python", "performance"}
-PROGRAM: Any = typer.main.get_command(app)
+PROGRAM: Any = typer.main.get_command(make_app())
 
 
 def iter_options() -> Iterator[tuple[str, str]]:

@@ -69,7 +69,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("errors", "_kernel"),
     ("grammar",),
-    ("names",),
+    ("names", "fields"),
     ("kernel",),
     ("frame", "colors", "options"),
     ("plan",),
@@ -91,7 +91,7 @@ ROOMS = {name.split(".")[0] for name in LEVELS}
 MAIN_WAY = 56
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
-    "numpy": ROOMS - {"", "errors", "grammar", "names", "options", "__main__"},
+    "numpy": ROOMS - {"", "errors", "fields", "grammar", "names", "options", "__main__"},
     "pyarrow": {"read", "write"},
     "pandas": {"commands"},
     "sklearn": {"numerics"},

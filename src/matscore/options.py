@@ -1,14 +1,28 @@
-"""What can be asked for, in groups: frozen, with what they refuse; plain Python."""
+"""What can be asked for: each option once, as a field of the group that it belongs to.
 
-from __future__ import annotations
+A field says all that the command line, its help, the reference pages and Python need to know.
+The groups are frozen, and refuse what contradicts itself in their `check`.
+"""
 
+# Annotations stay types here (no __future__ import): the command line is made from them.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from matscore.errors import UsageError
+from matscore.fields import (
+    Options,
+    group,
+    option,
+    parse_delimiter,
+    parse_encoding,
+    parse_limit,
+    parse_size,
+    plain,
+    split_list,
+)
 from matscore.grammar import MISSING_VALUES, Grammar
 from matscore.names import ITEMS, SCORING, Words
 
@@ -19,135 +33,56 @@ PathLike: TypeAlias = str | Path
 Engine: TypeAlias = Literal["local", "dask"]
 DataFormat: TypeAlias = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow"]
 Format: TypeAlias = Literal[
-    "csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow", "table", "html"
+    "table", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow"
 ]  # fmt: skip
-FORMATS: tuple[Format, ...] = (
-    "table", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow",
-)  # fmt: skip
+FORMATS: tuple[Format, ...] = get_args(Format)
 SHOWN: tuple[Format, ...] = ("table", "html")
 """The formats that hold the first rows only, and are made when all rows are done."""
 MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
 Gather: TypeAlias = Literal["page", "plot"]
 Metric: TypeAlias = Literal["dot", "cosine"]
 Method: TypeAlias = Literal["least-squares", "ridge", "logistic"]
-METHODS: tuple[Method, ...] = ("least-squares", "ridge", "logistic")
+
+# The headings of the help.
+READING = "Reading"
+LINING_UP = "Lining up"
+SCORED = "Scoring"
+LEARNING = "Learning"
+OUTPUT = "Output"
+BAD_ROWS = "Bad rows"
+RUNNING = "Running"
 
 
+def _refuse_both(flag: str, name: str | None, other: str, *, without: bool) -> None:
+    if name is not None and without:
+        raise UsageError(f"{flag} and {other} contradict each other", "give one of them")
+
+
+@group
 @dataclass(frozen=True)
-class OutputOptions:
-    """What is written, and how.
+class ReadOptions(Options):
+    """How inputs are read."""
 
-    Attributes
-    ----------
-    format : str or None
-        One of the formats; None takes it from the output's ending, or CSV.
-    scores, margin : bool
-        Whether there are score columns, and a margin.
-    precision : int or None
-        Decimals to round to.
-    excel_safe : bool
-        Whether text that a spreadsheet would take for a formula gets an apostrophe before it.
-    max_rows : int
-        Rows of a table.
-    top_k : int or None
-        The best categories of each row that are written, a line each, instead of all scores.
-    """
-
-    format: Format | None = None
-    scores: bool = True
-    margin: bool = False
-    precision: int | None = None
-    excel_safe: bool = False
-    max_rows: int = 20
-    top_k: int | None = None
-
-
-@dataclass(frozen=True)
-class RejectOptions:
-    """What happens to bad rows.
-
-    Attributes
-    ----------
-    on_error : {"fail", "reject"}
-        Whether a bad row stops the run or is set aside.
-    path : str, Path or None
-        File of the rows set aside, written whole or not at all.
-    max_rows : int or None
-        More rejects than that end the run.
-    max_share : float or None
-        A larger share of rejects, from 0 to 1, ends the run.
-    on_rejects : callable or None
-        Takes an input's name and the rows set aside of each chunk that has any, in order.
-    """
-
-    on_error: Literal["fail", "reject"] = "fail"
-    path: str | Path | None = None
-    max_rows: int | None = None
-    max_share: float | None = None
-    on_rejects: Callable[[str, list[Reject]], None] | None = None
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How the work is done; none of it changes a byte of the output.
-
-    Attributes
-    ----------
-    n_jobs : int or None
-        Processors to keep busy; None is all of them.
-    chunk_bytes : int or None
-        Size of a chunk; None suits the file and the memory.
-    checksum : bool
-        Whether the inputs' sha256 is computed on the way.
-    gather : tuple of {"page", "plot"}
-        What statistics are gathered on the way: what a page shows, what a plot shows.
-    memory_bytes : int or None
-        Memory that the run aims to stay in, for chunks of fitting size in as many threads as it
-        allows; None is 224 MiB.
-    engine : {"local", "dask"}
-        What does it: threads, or the workers of a Dask cluster.
-    scheduler : str or None
-        Address of the cluster's scheduler; None starts workers of our own, `n_jobs` of them.
-    resume : bool
-        Whether parts of an output directory that are there and current are kept.
-    """
-
-    n_jobs: int | None = None
-    chunk_bytes: int | None = None
-    checksum: bool = False
-    gather: tuple[Gather, ...] = ()
-    memory_bytes: int | None = None
-    engine: Engine = "local"
-    scheduler: str | None = None
-    resume: bool = False
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How inputs are read.
-
-    Attributes
-    ----------
-    delimiter : str or None
-        One character; None finds it in the header.
-    encoding : str or None
-        Name of the text encoding; None is UTF-8.
-    headers : bool or None
-        Whether the first record is a header; None looks whether all its cells are numbers.
-    decimal : str
-        The decimal mark, a point or a comma.
-    missing : {"error", "skip", "zero", "keep"}
-        What a missing cell means.
-    missing_values : tuple of str
-        Cells that count as missing, besides empty ones.
-    """
-
-    delimiter: str | None = None
-    encoding: str | None = None
-    headers: bool | None = None
-    decimal: str = "."
-    missing: MissingPolicy = "error"
-    missing_values: tuple[str, ...] = MISSING_VALUES
+    delimiter: str | None = option(
+        None, READING, "Character between cells, or `tab`; without it the header decides.",
+        "--delimiter", "-d", parse=parse_delimiter, metavar="CHAR")  # fmt: skip
+    encoding: str | None = option(
+        None, READING, "Text encoding; UTF-8 without it.",
+        "--encoding", parse=parse_encoding, metavar="NAME")  # fmt: skip
+    headers: bool | None = option(
+        None, READING,
+        "Whether the first record is a header; without it, it is one unless all its cells are "
+        "numbers.",
+        "--headers/--no-headers", " /-n", show_default=False)  # fmt: skip
+    decimal: Literal[".", ","] = option(".", READING, "Decimal mark.", "--decimal")
+    missing: MissingPolicy = option(
+        "error", READING,
+        "A missing cell: stop; reject its row; read it as 0; keep the row, its scores NaN.",
+        "--missing")  # fmt: skip
+    missing_values: tuple[str, ...] = option(
+        MISSING_VALUES, READING,
+        "Comma-separated words that count as missing, besides an empty cell.",
+        "--missing-values", metavar="A,B", show_default=",".join(MISSING_VALUES))  # fmt: skip
 
     @property
     def grammar(self) -> Grammar:
@@ -155,161 +90,357 @@ class ReadOptions:
         return Grammar(self.decimal, self.missing_values)
 
 
+@group
 @dataclass(frozen=True)
-class PlanOptions:
-    """The options that decide how the two sides line up; each is named as on the command line.
+class PlanOptions(Options):
+    """How the two sides line up."""
 
-    `items` says that the second file has one row an item, as that of ``recommend`` has.
-
-    `truth` names a features column that is read as text and is no feature: the first kept column.
-    """
-
-    id_col: str | None = None
-    no_id_col: bool = False
-    transpose: bool = False
-    transpose_features: bool = False
-    auto_transpose: bool = False
-    strict: bool = False
-    keep_cols: tuple[str, ...] = ()
-    keep_all: bool = False
-    intercept: str | None = None
-    no_intercept: bool = False
-    truth: str | None = None
-    items: bool = False
+    id_col: str | None = option(
+        None, LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
+    )
+    no_id_col: bool = option(
+        False, LINING_UP, "No first column of numbers holds labels, in any file.", "--no-id-col"
+    )
+    transpose: bool = option(False, LINING_UP, "Transpose the weights.", "--transpose")
+    transpose_features: bool = option(
+        False, LINING_UP, "Transpose the features; they are read into memory.",
+        "--transpose-features")  # fmt: skip
+    auto_transpose: bool = option(
+        False, LINING_UP, "Transpose the weights when names or shapes leave no doubt.",
+        "--auto-transpose")  # fmt: skip
+    strict: bool = option(
+        False, LINING_UP, "Refuse features columns that the weights do not know.", "--strict"
+    )
+    keep_cols: tuple[str, ...] = option(
+        (), LINING_UP,
+        "Features columns to carry into the output unchanged, or `all` that are not features.",
+        "--keep-cols", metavar="A,B",
+        settle=lambda text: (
+            {"keep_all": True} if text == "all"
+            else {"keep_cols": split_list("keep-cols", text)}
+        ),
+        doc="Features columns to carry into the output unchanged.")  # fmt: skip
+    keep_all: bool = plain(False, "Whether all columns that are not features are kept.")
+    intercept: str | None = option(
+        None, LINING_UP,
+        "Weights row that is the intercept; without it, one named (Intercept), intercept, bias, "
+        "const or constant.",
+        "--intercept", metavar="NAME")  # fmt: skip
+    no_intercept: bool = option(
+        False, LINING_UP, "Take a row of such a name for a plain feature.", "--no-intercept"
+    )
+    truth: str | None = plain(
+        None, "A features column read as text that is no feature: the first kept column."
+    )
+    items: bool = plain(False, "Whether the second file has a row an item, as for `recommend`.")
 
     @property
     def words(self) -> Words:
         """What people are told in."""
         return ITEMS if self.items else SCORING
 
-    def for_items(self) -> PlanOptions:
+    def for_items(self) -> "PlanOptions":
         """Return the same for users and items, which are rows; none of them is an intercept.
 
         Of such options ``transpose`` says that the items are columns.
         """
         turned = not self.transpose
-        return replace(self, transpose=turned, auto_transpose=False, no_intercept=True, items=True)
-
-
-@dataclass(frozen=True)
-class ColumnOptions:
-    """Which columns of the features are what; each option is named as on the command line."""
-
-    id_col: str | None = None
-    no_id_col: bool = False
-    target: tuple[str, ...] = ()
-    drop_cols: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """What to compute besides the scores.
-
-    Attributes
-    ----------
-    probabilities : bool
-        Whether to compute probabilities.
-    threshold : float or None
-        A best score (or probability) under it gives no prediction.
-    """
-
-    probabilities: bool = False
-    threshold: float | None = None
-
-
-@dataclass(frozen=True)
-class RecommendOptions:
-    """What is recommended.
-
-    Attributes
-    ----------
-    k : int
-        Items a user, at most.
-    min_score : float or None
-        Items with a lower score are not recommended.
-    """
-
-    k: int = 10
-    min_score: float | None = None
+        return replace(
+            self, transpose=turned, auto_transpose=False, intercept=None, no_intercept=True,
+            items=True,
+        )  # fmt: skip
 
     def check(self) -> None:
-        """Refuse what has no meaning.
+        """Refuse options that contradict each other, with a `UsageError`."""
+        super().check()
+        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
+        _refuse_both("--intercept", self.intercept, "--no-intercept", without=self.no_intercept)
 
-        Raises
-        ------
-        UsageError
-            No item is wanted, or the least score is not a finite number.
+
+@group
+@dataclass(frozen=True)
+class ColumnOptions(Options):
+    """Which columns of the features are what, where weights are learned."""
+
+    id_col: str | None = option(
+        None, LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
+    )
+    no_id_col: bool = option(
+        False, LINING_UP, "Take the first column for a feature.", "--no-id-col"
+    )
+    target: tuple[str, ...] = option(
+        (), LINING_UP, "Features column that is learned; several, where they are numbers.",
+        "--target", metavar="A,B")  # fmt: skip
+    drop_cols: tuple[str, ...] = option(
+        (), LINING_UP, "Features columns to leave out.", "--drop-cols", metavar="A,B"
+    )
+
+    def check(self) -> None:
+        """Refuse options that contradict each other, with a `UsageError`."""
+        super().check()
+        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
+
+
+@group
+@dataclass(frozen=True)
+class ScoreOptions(Options):
+    """What to compute besides the scores."""
+
+    probabilities: bool = option(
+        False, SCORED,
+        "Add `probability_<category>`: the softmax of the scores, or the logistic function for a "
+        "single category.",
+        "--probabilities")  # fmt: skip
+    threshold: float | None = option(
+        None, SCORED,
+        "No prediction where the best score is under T (the best probability, with "
+        "--probabilities).",
+        "--threshold", metavar="T")  # fmt: skip
+
+    def check(self) -> None:
+        """Refuse a threshold that no score can be compared with, with a `UsageError`."""
+        super().check()
+        if self.threshold is None:
+            return
+        if not math.isfinite(self.threshold):
+            raise UsageError("--threshold is not a finite number", "give it a number")
+        if self.probabilities and not 0 <= self.threshold <= 1:
+            what = "with --probabilities, --threshold is a probability"
+            raise UsageError(what, "give it a number from 0 to 1")
+
+
+@group
+@dataclass(frozen=True)
+class OutputOptions(Options):
+    """What is written, and how."""
+
+    format: Format | None = option(
+        None, OUTPUT,
+        "Without it the ending of --output decides; else a table on a terminal, CSV elsewhere.",
+        "--format", "-f", doc="None takes it from the output's ending, or CSV.")  # fmt: skip
+    scores: bool = option(
+        True, SCORED, "Leave the score columns out.", "--no-scores",
+        settle=lambda without: {"scores": not without}, doc="Whether there are score columns.",
+    )  # fmt: skip
+    margin: bool = option(
+        False, SCORED, "Add `margin`: the highest score minus the runner-up.", "--margin"
+    )
+    precision: int | None = option(
+        None, OUTPUT, "Round numbers to N decimals.", "--precision", min=0, max=17, metavar="N"
+    )
+    excel_safe: bool = option(
+        False, OUTPUT,
+        "Put an apostrophe before text that starts with = + - @, so that no spreadsheet runs it.",
+        "--excel-safe")  # fmt: skip
+    max_rows: int = option(20, OUTPUT, "Rows that a table shows.", "--max-rows", min=0, metavar="N")
+    top_k: int | None = option(
+        None, SCORED,
+        "Write the K best categories of each row, one line each: label, rank, category, score.",
+        "--top-k", "-k", min=1, metavar="K")  # fmt: skip
+
+    def check(self) -> None:
+        """Refuse options that contradict each other, with a `UsageError`."""
+        super().check()
+        if self.top_k is not None and self.margin:
+            what = "--margin and --top-k contradict each other"
+            raise UsageError(what, "the ranks of --top-k have scores to compare")
+
+
+@group
+@dataclass(frozen=True)
+class RejectOptions(Options):
+    """What happens to bad rows."""
+
+    on_error: Literal["fail", "reject"] = option(
+        "fail", BAD_ROWS, "At a bad row, stop; or write it to --rejects and go on.", "--on-error"
+    )
+    path: str | Path | None = option(
+        None, BAD_ROWS,
+        "Where rejected rows go: file, line, column, name, error and text of each, as CSV.",
+        "--rejects", metavar="FILE")  # fmt: skip
+    max_rows: int | None = option(
+        None, BAD_ROWS, "Give up past that many rejected rows, or that share of all rows.",
+        "--max-rejects", metavar="N|N%", parse=parse_limit,
+        settle=lambda limit: {"max_rows": limit[0], "max_share": limit[1]},
+        doc="Give up past that many rejected rows.")  # fmt: skip
+    max_share: float | None = plain(None, "Give up past that share of all rows, from 0 to 1.")
+    on_rejects: Callable[[str, "list[Reject]"], None] | None = plain(
+        None, "Takes an input's name and the rejected rows of each chunk that has any, in order."
+    )
+
+    def check(self, missing: MissingPolicy = "error") -> None:
+        """Refuse rows that go nowhere and places where no row goes, with a `UsageError`.
+
+        `missing` is that of the `ReadOptions`: to skip a missing value is to reject its row.
         """
-        if self.k < 1:
-            raise UsageError(f"k cannot be {self.k}", "say how many items a user is to get")
+        super().check()
+        rejecting = self.on_error == "reject" or missing == "skip"
+        asked = "--on-error reject" if self.on_error == "reject" else "--missing skip"
+        if rejecting and self.path is None:
+            raise UsageError(f"{asked} needs --rejects", "name the file where rejected rows go")
+        limit = self.max_rows if self.max_share is None else self.max_share
+        for flag, value in (("--rejects", self.path), ("--max-rejects", limit)):
+            if value is not None and not rejecting:
+                raise UsageError(f"{flag} has no effect", "it goes with --on-error reject")
+
+
+@group
+@dataclass(frozen=True)
+class RunOptions(Options):
+    """How the work is done; none of it changes a byte of the output."""
+
+    n_jobs: int | None = option(
+        None, RUNNING, "Processors to keep busy, or workers that are started on this machine.",
+        "--jobs", "-j", min=1, metavar="N", show_default="all")  # fmt: skip
+    chunk_bytes: int | None = option(
+        None, RUNNING, "Bytes read at a time, such as 4M.",
+        "--chunk-size", parse=parse_size, metavar="SIZE",
+        show_default="what --memory allows, 8M at most")  # fmt: skip
+    checksum: bool = plain(False, "Whether the inputs' sha256 is computed on the way.")
+    gather: tuple[Gather, ...] = plain(
+        (), "Statistics gathered on the way: what a page shows, what a plot shows."
+    )
+    memory_bytes: int | None = option(
+        None, RUNNING,
+        "Memory to stay in, such as 1G: it sets the size of chunks and, where they would be "
+        "small, how many threads work on them.",
+        "--memory", parse=parse_size, metavar="SIZE", show_default="224M")  # fmt: skip
+    engine: Engine = option(
+        "local", RUNNING, "What does the work: threads, or the workers of a Dask cluster.",
+        "--engine")  # fmt: skip
+    scheduler: str | None = option(
+        None, RUNNING,
+        "The cluster's scheduler, such as `tcp://10.0.0.1:8786`; without it workers are started "
+        "on this machine.",
+        "--scheduler", metavar="ADDRESS")  # fmt: skip
+    resume: bool = option(
+        False, RUNNING,
+        "Keep what an earlier run has written to `DIR/` from the same inputs, weights and options.",
+        "--resume")  # fmt: skip
+
+    def check(self) -> None:
+        """Refuse options that contradict each other, with a `UsageError`."""
+        super().check()
+        for name in ("chunk_bytes", "memory_bytes"):
+            if (size := getattr(self, name)) is not None and size < 1:
+                raise UsageError(f"{name} cannot be {size}", "give it 1 or more")
+        if self.scheduler is None:
+            return
+        if self.engine != "dask":
+            raise UsageError("--scheduler has no effect", "it goes with --engine dask")
+        if self.n_jobs is not None:
+            what = "the cluster at --scheduler has its own workers"
+            raise UsageError("--jobs has no effect", what)
+
+
+@group
+@dataclass(frozen=True)
+class RecommendOptions(Options):
+    """What is recommended."""
+
+    k: int | None = option(
+        None, SCORED, "Items a user.", "--top-k", "-k", min=1, metavar="K", show_default="10",
+        set_by="MATSCORE_RECOMMEND_TOP_K", doc="Items a user, at most; None is 10.")  # fmt: skip
+    min_score: float | None = option(
+        None, SCORED, "Leave out items whose score is under S.", "--min-score", metavar="S"
+    )
+
+    @property
+    def n_items(self) -> int:
+        """Items a user, at most."""
+        return 10 if self.k is None else self.k
+
+    def check(self, exclude: PathLike | None = None, *, matrix: bool = False) -> None:
+        """Refuse a score that is no number and what a matrix undoes, with a `UsageError`."""
+        super().check()
         if self.min_score is not None and not math.isfinite(self.min_score):
-            raise UsageError(f"min_score cannot be {self.min_score}", "give it a finite number")
+            raise UsageError("--min-score is not a finite number", "give it a number")
+        limits = (("--top-k", self.k), ("--min-score", self.min_score), ("--exclude", exclude))
+        for flag, value in limits:
+            if matrix and value is not None:
+                what = f"{flag} and --matrix contradict each other"
+                raise UsageError(what, "a matrix has the score of every user and item")
 
 
+@group
 @dataclass(frozen=True)
-class ExplainOptions:
-    """What to explain.
+class ExplainOptions(Options):
+    """What to explain."""
 
-    Attributes
-    ----------
-    category : str or None
-        The category whose score is taken apart; None takes the predicted one of each row.
-    versus : str or None
-        A category whose score is taken away from it.
-    top_features : int or None
-        Features with a line of their own; the others are summed up in one.
-    row : str or None
-        The label of the only row to explain.
-    """
-
-    category: str | None = None
-    versus: str | None = None
-    top_features: int | None = None
-    row: str | None = None
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """How weights are learned.
-
-    Attributes
-    ----------
-    method : {"least-squares", "ridge", "logistic"} or None
-        None is least squares for numbers, logistic regression for categories.
-    alpha : float or None
-        Penalty of ridge and logistic regression; None is 1.
-    intercept : bool or None
-        Whether to fit one; None does so, but for least squares and ridge with no more rows than
-        features, which the features alone can fit.
-    standardize : bool
-        Whether to learn on standardised features; the weights are for the features as they are.
-    categories : bool or None
-        Whether the target holds categories, even if they look like numbers; None looks.
-    """
-
-    method: Method | None = None
-    alpha: float | None = None
-    intercept: bool | None = None
-    standardize: bool = False
-    categories: bool | None = None
+    category: str | None = option(
+        None, SCORED, "Category to explain; without it the predicted one of each row.",
+        "--category", metavar="NAME")  # fmt: skip
+    versus: str | None = option(
+        None, SCORED, "Category to compare with: explain the difference of the two scores.",
+        "--versus", metavar="NAME")  # fmt: skip
+    top_features: int | None = option(
+        None, SCORED, "Show the N largest contributions and the sum of the others.",
+        "--top-features", min=0, metavar="N", show_default="all; 10 in a table")  # fmt: skip
+    row: str | None = option(
+        None, SCORED, "Explain the row of that label alone; without labels, of that number.",
+        "--row", metavar="LABEL")  # fmt: skip
 
     def check(self) -> None:
-        """Refuse options that contradict each other.
+        """Refuse a category that is compared with itself, with a `UsageError`."""
+        super().check()
+        if self.category is not None and self.category == self.versus:
+            what = "--category and --versus are the same"
+            raise UsageError(what, "compare it with another")
 
-        Raises
-        ------
-        UsageError
-            They do.
-        """
-        if self.method is not None and self.method not in METHODS:
-            raise UsageError(
-                f"there is no method {self.method!r}", f"say one of {', '.join(METHODS)}"
-            )
+
+@group
+@dataclass(frozen=True)
+class FitOptions(Options):
+    """How weights are learned."""
+
+    method: Method | None = option(
+        None, LEARNING,
+        "Without it least squares for numbers, logistic regression for categories; this one needs "
+        "`matscore[fit]` and reads all rows into memory.",
+        "--method")  # fmt: skip
+    alpha: float | None = option(
+        None, LEARNING, "Penalty of ridge and logistic regression (1/C).",
+        "--alpha", min=0.0, metavar="A", show_default="1")  # fmt: skip
+    intercept: bool | None = option(
+        None, LEARNING,
+        "Whether to fit an intercept; without it, one is fitted unless there are no more rows than "
+        "features.",
+        "--intercept/--no-intercept", set_by="MATSCORE_FIT_INTERCEPT", show_default=False,
+    )  # fmt: skip
+    standardize: bool = option(
+        False, LEARNING,
+        "Learn on features of mean 0 and standard deviation 1; the weights are for them as they "
+        "are.",
+        "--standardize")  # fmt: skip
+    categories: bool | None = option(
+        None, LEARNING,
+        "Whether the target holds categories or numbers; without it, its first cells tell.",
+        "--categories/--numbers", show_default=False)  # fmt: skip
+
+    def check(self) -> None:
+        """Refuse options that contradict each other, with a `UsageError`."""
+        super().check()
         if self.method == "logistic" and self.categories is False:
             raise UsageError("logistic regression learns categories, not numbers")
         if self.alpha is None:
             return
         if self.method == "least-squares":
             raise UsageError("least squares has no penalty", "--method ridge has --alpha")
-        if not 0 <= self.alpha < math.inf:
+        if self.alpha == math.inf:
             raise UsageError("alpha is not a finite number of 0 or more", "give it 1, say")
+
+
+def check_options(read: ReadOptions, *groups: Options) -> None:
+    """Refuse groups that contradict themselves or each other.
+
+    Raises
+    ------
+    UsageError
+        One of them does, in the words of its `check`.
+    """
+    read.check()
+    for one in groups:
+        if isinstance(one, RejectOptions):
+            one.check(read.missing)
+        else:
+            one.check()

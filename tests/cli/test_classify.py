@@ -25,7 +25,7 @@ import pyarrow.parquet
 import pytest
 import typer.main
 
-from matscore.cli.main import app
+from matscore.cli.main import make_app
 from tests.helpers import (
     ENVIRONMENT,
     PROGRAM,
@@ -644,7 +644,7 @@ def test_permuted_rows_keep_their_scores(quoted: tuple[Path, Path], tmp_path: Pa
 
 
 def test_every_option_has_its_environment_variable() -> None:
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(make_app())
     for name, command in group.commands.items():  # type: ignore[attr-defined]
         for parameter in command.params:
             longs = [option for option in parameter.opts if option.startswith("--")]
@@ -658,7 +658,7 @@ def test_every_option_has_its_environment_variable() -> None:
 def test_every_option_is_in_a_test() -> None:
     text = "".join(file.read_text() for file in Path(__file__).parents[1].rglob("test_*.py"))
     words = set(re.findall(r'"(--?[a-z][-a-z]*)', text))
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(make_app())
     for command in group.commands.values():  # type: ignore[attr-defined]
         for parameter in command.params:
             options = [*parameter.opts, *parameter.secondary_opts]

@@ -264,9 +264,9 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 def test_nothing_is_loaded_unless_asked_for() -> None:
     code = f"""
 import sys
-from matscore.cli.main import app
+from matscore.cli.main import make_app
 try:
-    app({["classify", *MOVIES]!r}, standalone_mode=False)
+    make_app()({["classify", *MOVIES]!r}, standalone_mode=False)
 finally:
     print([name for name in ("jinja2", "matplotlib", "markupsafe") if name in sys.modules])
 """

@@ -51,22 +51,7 @@ _CODES: dict[type[BaseException], Exit] = {
 
 
 def report_failure(error: BaseException, console: Console, argv: Sequence[str]) -> int:
-    """Say on standard error what went wrong.
-
-    Parameters
-    ----------
-    error : BaseException
-        What ended the command.
-    console : Console
-        Standard error.
-    argv : sequence of str
-        The user's own words, to be mended.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
+    """Say on standard error what went wrong."""
     if isinstance(error, PlanError):
         from matscore.show.plan import render_plan
 
@@ -97,18 +82,7 @@ def message_of(error: BaseException) -> str:
 
 
 def sentence_of(error: MatscoreError) -> str:
-    """Return the line that tells a person what is wrong, where, and what to do.
-
-    Parameters
-    ----------
-    error : MatscoreError
-        Any but a `PlanError`.
-
-    Returns
-    -------
-    str
-        Safe to show on a terminal.
-    """
+    """Return the line that tells a person what is wrong, where, and what to do."""
     if isinstance(error, InputError):
         place = ":".join(str(p) for p in (show(error.path), error.line, error.column) if p)
         name = "" if error.name is None else f'"{show(error.name)}": '

@@ -6,38 +6,13 @@ import contextlib
 import os
 import sys
 import warnings
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import matscore
-from matscore.cli.check import check
-from matscore.cli.classify import classify
-from matscore.cli.evaluate import evaluate
-from matscore.cli.explain import explain
-from matscore.cli.fit import fit
 from matscore.cli.help import PlainCommand, PlainGroup
-from matscore.cli.recommend import recommend
-
-if TYPE_CHECKING:
-    from typer.models import CommandInfo
-
-app = typer.Typer(
-    name="matscore",
-    cls=PlainGroup,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
-_command = partial(app.command, cls=PlainCommand, no_args_is_help=True)
-_command()(classify)
-_command()(recommend)
-_command()(check)
-_command()(explain)
-_command()(fit)
-_command()(evaluate)
 
 
 def _show_version(wanted: bool) -> None:
@@ -46,7 +21,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def explain_program(
     version: Annotated[
         bool,
@@ -58,6 +32,30 @@ def explain_program(
     """Score CSV files with a linear model: scores = features @ weights (+ intercept)."""
 
 
+def make_app(argv: Sequence[str] = ()) -> typer.Typer:
+    """Make the program, or what of it some arguments ask for.
+
+    Typer looks at every option of every command, a tenth of the start.
+    """
+    app = typer.Typer(
+        name="matscore",
+        cls=PlainGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+    app.callback()(explain_program)
+    if list(argv) == ["--version"]:
+        return app
+    from matscore.cli.build import build
+    from matscore.cli.commands import COMMANDS
+
+    for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
+        app.command(name, cls=PlainCommand, no_args_is_help=True)(build(COMMANDS[name]))
+    return app
+
+
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
     from matscore.cli.streams import guard_process
@@ -67,11 +65,8 @@ def main() -> NoReturn:
     guard_process()
     code = 0
     warnings.showwarning = _show_warning
-    # Typer looks at every option of every command, a tenth of the start; the one asked for will do.
-    every, asked = app.registered_commands, sys.argv[1:2]
-    app.registered_commands = [c for c in every if [_name_of(c)] == asked] or every
     try:
-        app(prog_name="matscore")
+        make_app(sys.argv[1:])(prog_name="matscore")
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:
@@ -80,10 +75,6 @@ def main() -> NoReturn:
 
         code = report_failure(find_stop(error), open_streams().err_console(), sys.argv[1:])
     _leave(code)
-
-
-def _name_of(command: CommandInfo) -> str | None:
-    return command.name or getattr(command.callback, "__name__", None)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

@@ -19,15 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plot:
-    """Where a picture goes; nowhere, where none is asked for.
-
-    Attributes
-    ----------
-    form : {"svg", "png"}
-        Its format.
-    out : binary file or None
-        Where it is written.
-    """
+    """Where a picture goes; nowhere, where none is asked for."""
 
     form: Literal["svg", "png"] = "svg"
     out: BinaryFile | None = None
@@ -47,25 +39,7 @@ class Plot:
 
 @contextmanager
 def open_plot(path: str | None, inputs: Sequence[str]) -> Iterator[Plot]:
-    """Open the file of a picture, to be there whole or not at all.
-
-    Parameters
-    ----------
-    path : str or None
-        Where it goes.
-    inputs : sequence of str
-        The files that it must not be.
-
-    Yields
-    ------
-    Plot
-        To be called with the summary.
-
-    Raises
-    ------
-    MissingExtraError, OutputError, UsageError
-        It cannot be drawn, or not be written there; its ending names no format.
-    """
+    """Open the file of a picture, to be there whole or not at all."""
     if path is None:
         yield Plot()
         return

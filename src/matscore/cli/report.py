@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import matscore
 from matscore.errors import MatscoreError, OutputError, require_extra
-from matscore.options import RejectOptions
+from matscore.options import PathLike, RejectOptions
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.read.source import SourceFacts
@@ -32,33 +32,15 @@ SCHEMA_VERSION = 1
 
 @dataclass
 class Record:
-    """What is known of a run so far.
-
-    Attributes
-    ----------
-    started : datetime
-        When the run started, in UTC.
-    plans : tuple of Plan
-        Empty until they are made.
-    summary : Summary, FitSummary or None
-        None until the run has ended well.
-    counts : sequence of str
-        Names of the command's own counts, which are null until then.
-    roles : sequence of str
-        What each input is for; without them features and, last, weights.
-    gather : tuple of str
-        The statistics that the reports need.
-    reasons : Reasons or None
-        Rows set aside, counted as they come, where a page shows them.
-    """
+    """What is known of a run so far."""
 
     started: datetime
     plans: tuple[Plan, ...] = ()
-    summary: Summary[Any] | FitSummary | None = None
-    counts: Sequence[str] = ()
-    roles: Sequence[str] = ()
+    summary: Summary[Any] | FitSummary | None = None  # of a run that has ended well
+    counts: Sequence[str] = ()  # names of the command's own counts, null until then
+    roles: Sequence[str] = ()  # of the inputs; without them features and, last, weights
     gather: tuple[Gather, ...] = ()
-    reasons: Reasons | None = None
+    reasons: Reasons | None = None  # why rows were set aside, counted where a page shows it
 
     def watch(self, options: RejectOptions) -> RejectOptions:
         """Return options by which rows set aside are counted here, where a page shows them."""
@@ -69,43 +51,21 @@ class Record:
 def open_report(
     paths: Sequence[str | Path],
     inputs: Sequence[str],
-    outputs: Sequence[str | None],
+    outputs: Sequence[PathLike | None],
     counts: Sequence[str] = (),
     roles: Sequence[str] = (),
     others: Sequence[str | None] = (),
 ) -> Iterator[Record]:
     """Write reports at the end of a run, also of one that fails.
 
-    Parameters
-    ----------
-    paths : sequence of str or Path
-        Where they go; one whose name ends as HTML's does is a page, every other is JSON.
-    inputs : sequence of str
-        Features files, then the weights.
-    outputs : sequence of str or None
-        The other files that the run writes: the scores and the rejects.
-    counts : sequence of str
-        Names of the command's own counts.
-    roles : sequence of str
-        What each input is for; without them features and, last, weights.
-    others : sequence of str or None
-        Files that the run writes and that reports do not name.
-
-    Yields
-    ------
-    Record
-        To be filled.
-
-    Raises
-    ------
-    MissingExtraError, OutputError, UsageError
-        A report cannot be made, or not be written there.
+    `outputs` are the files of the rows and of the rejects; reports do not name the `others`.
     """
     names = list(map(str, paths))
     gather: tuple[Gather, ...] = ("page",) if any(map(_is_page, names)) else ()
     record = Record(datetime.now(UTC), counts=counts, roles=roles, gather=gather)
     begun = time.monotonic()
-    refuse_same_outputs([*names, *(name for name in (*outputs, *others) if name is not None)])
+    written = [str(name) for name in (*outputs, *others) if name is not None]
+    refuse_same_outputs([*names, *written])
     if gather:
         require_extra("a report as a page", "jinja2", "matplotlib")
         from matscore.numerics.statistics import Reasons
@@ -137,28 +97,11 @@ def open_report(
 def make_report(
     record: Record,
     inputs: Sequence[str],
-    outputs: Sequence[str | None],
+    outputs: Sequence[PathLike | None],
     seconds: float,
     failure: BaseException | None,
 ) -> dict[str, Any]:
-    """Return the report's content; ``report.schema.json`` in the package describes it.
-
-    Parameters
-    ----------
-    record : Record
-        What is known of the run.
-    inputs, outputs : sequence of str
-        As in `open_report`.
-    seconds : float
-        How long the run took.
-    failure : BaseException or None
-        What ended it.
-
-    Returns
-    -------
-    dict
-        Plain values.
-    """
+    """Return the report's content; ``report.schema.json`` in the package describes it."""
     from matscore.cli.errors import exit_code_of, message_of
     from matscore.show.plan import plan_facts
 

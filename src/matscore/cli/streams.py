@@ -36,15 +36,9 @@ _arrived: list[int] = []
 
 
 class Stopped(BaseException):
-    """The process was told to end by a signal, or the reader of its output has gone.
+    """The process was told to end by a signal, or the reader of its output has gone."""
 
-    Parameters
-    ----------
-    number : int
-        The signal's number.
-    """
-
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int) -> None:  # of the signal
         super().__init__(number)
         self.number = number
 
@@ -70,15 +64,7 @@ class StandardOutput(io.RawIOBase):
         return 1
 
     def write(self, data: Any) -> int:
-        """Write all of the bytes.
-
-        Raises
-        ------
-        Stopped
-            The reader has gone.
-        OutputError
-            Anything else went wrong.
-        """
+        """Write all of the bytes; fail with `Stopped` where the reader has gone."""
         if self._is_holding:
             self._held += data
             if len(self._held) >= HELD_BYTES:
@@ -140,57 +126,26 @@ def _write_whole(descriptor: int, data: Any) -> None:
 
 @dataclass(frozen=True)
 class Streams:
-    """Where results and messages go.
+    """Where results and messages go."""
 
-    Attributes
-    ----------
-    out : StandardOutput
-        Results.
-    out_is_terminal, err_is_terminal : bool
-        Whether a person looks at the stream.
-    color : str
-        ``auto``, ``always`` or ``never``.
-    """
-
-    out: StandardOutput
+    out: StandardOutput  # for results
     out_is_terminal: bool
     err_is_terminal: bool
-    color: str = "auto"
+    color: str = "auto"  # or "always" or "never"
 
     def err_console(self) -> Console:
         """Return a console on standard error."""
         return _console(sys.stderr or io.StringIO(), self.color)
 
     def print_out(self, render: Callable[[Console], None]) -> None:
-        """Render something and write it to standard output.
-
-        Parameters
-        ----------
-        render : callable
-            Prints to the console that it is given.
-        """
+        """Render something and write it to standard output."""
         text = render_text(render, sys.stdout, self.color)
         self.out.write(text.encode(_encoding(sys.stdout), "backslashreplace"))
         self.out.finish()
 
 
 def render_text(render: Callable[[Console], None], like: TextIO | None, color: str) -> str:
-    """Render to text as a stream would show it.
-
-    Parameters
-    ----------
-    render : callable
-        Prints to the console that it is given.
-    like : text stream or None
-        Whose width, colours and encoding are taken; None for a file.
-    color : str
-        ``auto``, ``always`` or ``never``.
-
-    Returns
-    -------
-    str
-        The text.
-    """
+    """Render to text as a stream would show it; None stands for a file."""
     held = _Captured(_encoding(like))
     console = _console(held, color, _is_terminal(like))
     if like is not None and _is_terminal(like) and "COLUMNS" not in os.environ:

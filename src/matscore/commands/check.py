@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from matscore.commands.classify import ClassifyCommand
 from matscore.errors import PlanError
 from matscore.model import load_weights
-from matscore.options import PathLike, PlanOptions, ReadOptions
+from matscore.options import PathLike, PlanOptions, ReadOptions, check_options
 from matscore.plan import Plan
 from matscore.read.table import open_table
 from matscore.run.parts import plan_part
@@ -53,6 +53,7 @@ def check_files(
     >>> check_files("sample_data/users.csv", "sample_data/films.csv").add_options
     ('--transpose',)
     """
+    check_options(read, align)
     check_paths([str(features), str(weights)])
     held = load_weights(str(weights), read)
     with contextlib.closing(open_table(str(features), read)) as table:

@@ -32,6 +32,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    check_options,
 )
 from matscore.plan import Plan
 from matscore.read.rows import Rows
@@ -159,6 +160,7 @@ def classify_file(
     >>> summary.tally.counts, summary.tally.n_ties
     ({'adventure': 2, 'family': 0, 'romance': 1}, 1)
     """
+    check_options(read, align, score, write, rejects, run)
     how = Settings(read, align, rejects, run, on_plan, on_progress)
     return run_command(ClassifyCommand(how, score, write), features, weights, open_sink(output))
 
@@ -247,6 +249,7 @@ def classify(
         no_intercept=no_intercept,
     )
     score, write = ScoreOptions(probabilities, threshold), OutputOptions(None, scores, margin)
+    score.check()
     command = ClassifyCommand(score=score, write=write)
     return run_frames(command, features, weights, align, missing)
 

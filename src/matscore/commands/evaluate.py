@@ -29,6 +29,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    check_options,
 )
 from matscore.plan import Plan, require_fit
 from matscore.plan.learning import Sample, find_name
@@ -156,6 +157,7 @@ def evaluate_file(
     >>> round(metrics.accuracy, 4), metrics.confusion[1].tolist()
     (0.9733, [0, 47, 3])
     """
+    check_options(read, align, rejects, run)
     if truth is None and truth_file is None:
         raise UsageError("the truth is not given", "name its column with --truth")
     inside = truth if truth_file is None else None

@@ -36,6 +36,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    check_options,
 )
 from matscore.plan import Plan
 from matscore.read.rows import Rows
@@ -162,6 +163,7 @@ def explain_file(
     Thunder Pass,adventure,action,5.0,1.1,5.5
     Thunder Pass,adventure,comedy,2.0,0.2,0.4
     """
+    check_options(read, align, explain, write, rejects, run)
     how = Settings(read, align, rejects, run, on_plan, on_progress)
     return run_command(ExplainCommand(how, explain, write), features, weights, open_sink(output))
 
@@ -228,6 +230,7 @@ def explain(
         no_intercept=no_intercept,
     )
     options = ExplainOptions(category, versus, top_features)
+    options.check()
     command = ExplainCommand(explain=options, dashes="")
     return run_frames(command, features, weights, align, missing)
 

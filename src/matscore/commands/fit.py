@@ -22,6 +22,7 @@ from matscore.options import (
     ReadOptions,
     RejectOptions,
     RunOptions,
+    check_options,
 )
 from matscore.plan.learning import (
     FeatureColumns,
@@ -160,7 +161,8 @@ def fit_file(
     >>> round(float(learned.r2[0]), 4)
     0.9379
     """
-    _check_arguments(targets, fit, columns, read)
+    check_options(read, columns, fit, rejects, run)
+    _check_arguments(targets, columns, read)
     inputs = (str(features), *(() if targets is None else (str(targets),)))
     # The rows are reduced as they come, and what is known of them is added up here.
     how = Settings(read, rejects=rejects, run=replace(run, engine="local"), on_progress=on_progress)
@@ -195,15 +197,10 @@ def fit_file(
         return FitSummary(data.columns, facts, n_rows, n_rejected, learned, warnings)
 
 
-def _check_arguments(
-    targets: PathLike | None, fit: FitOptions, columns: ColumnOptions, read: ReadOptions
-) -> None:
-    fit.check()
+def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: ReadOptions) -> None:
     if (targets is None) == (not columns.target):
         what = "there is nothing to learn" if targets is None else "the targets are given twice"
         raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
-    if columns.no_id_col and columns.id_col is not None:
-        raise UsageError("--id-col and --no-id-col contradict each other", "give one of them")
     if read.missing == "keep":
         hint = "say --missing skip or zero"
         raise UsageError("nothing can be learned from a missing value that is kept", hint)

@@ -36,6 +36,7 @@ def plan_frames(
     paths: tuple[str, str] = ("features", "weights"),
 ) -> Plan:
     """Line two tables up, which messages call by their paths; the index is column 0 of each."""
+    options.check()
     turned = options.transpose
     columns = _names_of(features.columns, weights.columns if turned else weights.index)
     labels = _names_of(weights.index, None if turned else features.columns)

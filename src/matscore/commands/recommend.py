@@ -32,6 +32,7 @@ from matscore.options import (
     RecommendOptions,
     RejectOptions,
     RunOptions,
+    check_options,
 )
 from matscore.plan import Plan, require_fit
 from matscore.read.source import SourceFacts
@@ -71,7 +72,7 @@ class RecommendCommand(Command):
 
     def check_options(self) -> None:
         """Refuse options without a meaning."""
-        self.recommend.check()
+        self.recommend.check(self.exclude, matrix=self.matrix)
         if self.metric not in get_args(Metric):
             raise UsageError(f"metric cannot be {self.metric!r}", "say dot or cosine")
 
@@ -210,10 +211,13 @@ def recommend_file(
     >>> summary.n_rows, summary.tally.n_pairs
     (3, 6)
     """
+    check_options(read, align, write, rejects, run)
     how = Settings(read, align.for_items(), rejects, run, on_plan, on_progress)
     pairs = None if exclude is None else str(exclude)
     command = RecommendCommand(how, metric, recommend, write, pairs, matrix)
     command.check_options()
+    # One name for one wish, in manifests.
+    command = replace(command, recommend=replace(recommend, k=recommend.n_items))
     summary: Summary[RecommendTally] = run_command(command, users, items, open_sink(output))
     seen = summary.tally.seen
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))

@@ -154,13 +154,13 @@ class Recommend:
         if self.gather:
             from matscore.numerics.statistics import gather_no_ranks
 
-            found = gather_no_ranks(self.items.n_features, len(self.items), self.options.k)
+            found = gather_no_ranks(self.items.n_features, len(self.items), self.options.n_items)
         return RecommendTally(met=met, seen=self.seen, statistics=found)
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
-        n_held = min(len(self.items), 4 * self.options.k + _HELD_AT_LEAST) * _NUMBERS_HELD
-        return n_held + self.items.n_features, self.options.k * len(self.columns.pairs)
+        n_held = min(len(self.items), 4 * self.options.n_items + _HELD_AT_LEAST) * _NUMBERS_HELD
+        return n_held + self.items.n_features, self.options.n_items * len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
         """Return the counts that gave these facts; None where pairs were left out."""
@@ -175,7 +175,7 @@ class Recommend:
             met[places] = True
         users, options = stack_features(rows.features, rows.n_rows), self.options
         found = self.items.recommend(
-            users, options.k, min_score=options.min_score, exclusions=exclusions
+            users, options.n_items, min_score=options.min_score, exclusions=exclusions
         )
         faults = [Fault(row, *OVERFLOWING_ITEMS) for row in found.overflow.tolist()]
         return RecommendedRows(self, rows, found, faults, met)
@@ -207,7 +207,7 @@ class RecommendedRows:
         if self.work.gather:
             from matscore.numerics.statistics import gather_ranks
 
-            n_items, k = len(self.work.items), self.work.options.k
+            n_items, k = len(self.work.items), self.work.options.n_items
             statistics = gather_ranks(
                 list(self.rows.features), found.ranks, found.items, found.scores, n_items, k
             )

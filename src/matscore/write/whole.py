@@ -238,9 +238,6 @@ def check_paths(
     for path in named:
         refuse_same_file(path, inputs)
     refuse_same_outputs(named)
-    if rejects.on_error == "reject" and rejects.path is None:
-        hint = "say with --rejects FILE where bad rows go"
-        raise UsageError("--on-error reject needs a place for the rejects", hint)
 
 
 class _OutputFile(io.FileIO):

@@ -1,0 +1,130 @@
+"""Groups of options into a command that Typer understands, and its values back into groups."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from matscore.fields import Option, Options
+
+G = TypeVar("G", bound=Options)
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A file that is named without an option."""
+
+    name: str
+    help: str
+    kind: Any = str
+    metavar: str = ""  # the name in capitals, unless something else is said
+    default: Any = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is done, and what can be said to it.
+
+    `flags` are the long names of its options, in their order; each is looked for in `groups`, in
+    theirs. `changes` are the attributes of an `Option` that are others for this command.
+    """
+
+    work: Callable[..., None]
+    arguments: Sequence[Argument]
+    groups: Sequence[type[Options]]
+    flags: str
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def list_options(self) -> list[Option]:
+        """Return the options in their order."""
+        known: dict[str, Option] = {}
+        for option in (one for group in self.groups for one in group.OPTIONS if one.names):
+            known.setdefault(option.flag, option)
+        return [replace(known[flag], **self.changes.get(flag, {})) for flag in self.flags.split()]
+
+
+class Given:
+    """What was said on the command line."""
+
+    def __init__(self, options: Sequence[Option], values: Values) -> None:
+        self._options, self._values = options, values
+
+    def __call__(self, group: type[G], **more: Any) -> G:
+        """Make a group of what was said, and of fields that something else decides."""
+        said: dict[str, Any] = {}
+        for option in self._options:
+            if option.group is group:
+                said |= option.as_fields(self._values[_name(option)])
+        return group(**said | more)
+
+
+def build(command: Command) -> Callable[..., None]:
+    """Return a function with the signature that Typer reads."""
+    # Typer knows a command by its function's signature alone: this one has any that it is given.
+    options, arguments = command.list_options(), command.arguments
+
+    def run(**values: Any) -> None:
+        command.work(Given(options, values), *(values[one.name] for one in arguments))
+
+    parameters = [*map(_declare_argument, arguments), *map(_declare_option, options)]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__name__, run.__doc__ = command.work.__name__, command.work.__doc__
+    return run
+
+
+def _name(option: Option) -> str:
+    return option.flag.replace("-", "_")
+
+
+def _declare_argument(argument: Argument) -> inspect.Parameter:
+    metavar = argument.metavar or argument.name.upper()
+    about = typer.Argument(metavar=metavar, help=argument.help, show_default=False)
+    return _declare(argument.name, argument.kind, argument.default, about)
+
+
+def _declare_option(option: Option) -> inspect.Parameter:
+    kind, default = _find_type(option)
+    settings = dict(option.settings)
+    if option.parse is not None:
+        settings["parser"] = _complain(option.parse)
+    about = typer.Option(
+        *option.names, help=option.help, envvar=option.variable, show_envvar=False,
+        rich_help_panel=option.panel, **settings,
+    )  # fmt: skip
+    return _declare(_name(option), kind, default, about)
+
+
+def _declare(name: str, kind: Any, default: Any, about: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about]
+    )
+
+
+def _find_type(option: Option) -> tuple[Any, Any]:
+    """Return the type and the default of an option's value, which are not always its field's."""
+    if option.kind == tuple[Path, ...]:
+        return list[Path] | None, None
+    if option.settle is not None and option.kind is bool:
+        return bool, False
+    if option.settle is not None or option.kind in (tuple[str, ...], str | Path | None):
+        return str | None, None
+    return option.kind, option.default
+
+
+def _complain(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Say what a text should be as Typer does."""
+
+    def read(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+
+    return read

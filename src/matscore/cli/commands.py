@@ -1,0 +1,343 @@
+"""The commands: what can be said to each, what it shows, and what is said in the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from matscore.cli.build import Argument, Command, Given
+from matscore.cli.groups import FileOptions, PairOptions, ScreenOptions, TruthOptions
+from matscore.cli.session import Session, render_to_text
+from matscore.errors import QualityError, UsageError
+from matscore.options import (
+    ColumnOptions,
+    ExplainOptions,
+    FitOptions,
+    OutputOptions,
+    PlanOptions,
+    ReadOptions,
+    RecommendOptions,
+    RejectOptions,
+    RunOptions,
+    ScoreOptions,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from matscore.options import Gather
+    from matscore.plan import Plan
+    from matscore.run.summary import Summary
+
+_FEW_LINES = 10  # that a screen has room for, of each row; a file gets all contributions
+
+
+def classify(given: Given, features: list[str], weights: str) -> None:
+    """Score rows and name the best category of each.
+
+    Multiplies FEATURES by WEIGHTS, adds the intercept if there is one, and writes the scores with
+    the category that scores highest. Features are matched by name; nothing is guessed.
+    """
+    from matscore.cli.plot import open_plot
+    from matscore.commands.classify import ScoreTally, classify_file
+
+    session, write = Session(given), given(OutputOptions)
+    form = session.choose_format(write.format)
+    screen, plot, inputs = session.screen, session.files.plot, [*features, weights]
+    for flag, is_set in (("--heatmap", screen.heatmap), ("--show-work", screen.show_work)):
+        if is_set and (form != "table" or write.top_k is not None):
+            hint = "add --format table" if write.top_k is None else "leave --top-k out"
+            raise UsageError(f"{flag} goes with the table of scores", hint)
+
+    def look_first(plans: tuple[Plan, ...]) -> None:
+        session.tell_plans(plans)
+        if screen.show_work:
+            from matscore.show.explain import refuse_large_model
+
+            refuse_large_model(plans)
+
+    def render(summary: Summary[Any], console: Console) -> None:
+        from matscore.show.explain import render_work
+        from matscore.show.ranking import render_top
+        from matscore.show.table import render_scores
+
+        if write.top_k is not None:
+            render_top(summary, console)
+            return
+        render_scores(summary, console, heatmap=screen.heatmap)
+        if screen.show_work:
+            render_work(summary, console, write.max_rows)
+
+    gather: tuple[Gather, ...] = () if plot is None else ("plot",)
+    with (
+        session.watch(inputs, ScoreTally.NAMES, gather=gather) as settings,
+        open_plot(plot, inputs) as draw_plot,
+    ):
+        run = partial(
+            classify_file, features, weights, align=given(PlanOptions), score=given(ScoreOptions),
+            write=given(OutputOptions, format=form), on_plan=look_first, **settings,
+        )  # fmt: skip
+        summary = session.write(run, form, render)
+        draw_plot(summary)
+    session.end(summary, form, render)
+
+
+def recommend(given: Given, users: str, items: str) -> None:
+    """Find the best items for each user.
+
+    Users and items are rows of the same features, matched by name; the score of the two is the
+    product of USERS with ITEMS transposed. Writes the items with the highest scores, best first.
+    """
+    from matscore.cli.notices import describe_unknown
+    from matscore.commands.recommend import recommend_file
+    from matscore.commands.users import RecommendTally
+
+    session, pairs = Session(given), given(PairOptions)
+    form = session.choose_format(given(OutputOptions).format)
+    inputs = [users, items, *([] if pairs.exclude is None else [pairs.exclude])]
+
+    def render(summary: Summary[Any], console: Console) -> None:
+        from matscore.show.ranking import render_recommended
+
+        render_recommended(summary, console, metric=pairs.metric)
+
+    roles = _roles("users items exclude", inputs)
+    with session.watch(inputs, RecommendTally.NAMES, roles) as settings:
+        run = partial(
+            recommend_file, users, items, metric=pairs.metric, recommend=given(RecommendOptions),
+            exclude=pairs.exclude, matrix=pairs.matrix, align=given(PlanOptions),
+            write=given(OutputOptions, format=form), on_plan=session.tell_plans, **settings,
+        )  # fmt: skip
+        summary = session.write(run, form, render)
+    session.end(summary, form, render)
+    session.warn(describe_unknown(summary.tally))
+
+
+def check(given: Given, features: str, weights: str) -> None:
+    """Say how two files line up: shapes, names, verdict, and the command that works.
+
+    Computes no scores. Exits with 0 when the files fit and with 3 when they do not.
+    """
+    import json
+
+    from matscore.cli.errors import Exit
+    from matscore.commands.check import check_files
+    from matscore.show.picture import render_picture
+    from matscore.show.plan import plan_facts, render_plan
+
+    session, argv = Session(given), sys.argv[1:]
+    plan = check_files(features, weights, read=given(ReadOptions), align=given(PlanOptions))
+    if given(OutputOptions).format == "json":
+        text = json.dumps(plan_facts(plan, argv), indent=2, ensure_ascii=False)
+        session.streams.out.write(f"{text}\n".encode())
+        session.streams.out.finish()
+    else:
+        render = render_picture if session.screen.picture else render_plan
+        session.streams.print_out(partial(render, plan, argv=argv))
+    raise typer.Exit(Exit.DONE if plan.ok else Exit.MISFIT)
+
+
+def explain(given: Given, features: str, weights: str) -> None:
+    """Say why: what each feature contributed to the score of the predicted category.
+
+    A contribution is value × weight; with the intercept they add up to the score that classify
+    gives, but for its rounding. On a terminal each row is compared with its runner-up.
+    """
+    from matscore.cli.notices import describe_unexplained
+    from matscore.commands.explain import ExplainTally, explain_file
+    from matscore.show.explain import render_explanation
+
+    session, asked = Session(given), given(ExplainOptions)
+    form = session.choose_format(given(OutputOptions).format)
+    few = {"top_features": _FEW_LINES} if asked.top_features is None and form == "table" else {}
+    with session.watch([features, weights], ExplainTally.NAMES) as settings:
+        run = partial(
+            explain_file, features, weights, explain=given(ExplainOptions, **few),
+            align=given(PlanOptions), write=given(OutputOptions, format=form),
+            on_plan=session.tell_plans, **settings,
+        )  # fmt: skip
+        summary = session.write(run, form, render_explanation)
+    session.end(summary, form, render_explanation)
+    session.warn(describe_unexplained(summary.tally))
+
+
+def fit(given: Given, features: str, targets: str | None) -> None:
+    """Learn a weights file from examples: the way back from scores to weights.
+
+    The targets are numbers to reproduce or a column of categories: a column of FEATURES, or a file
+    with the same rows. Least squares and ridge read the rows once, however many there are.
+    """
+    from matscore.commands.fit import FitSummary, fit_file
+    from matscore.show.fit import list_quality, render_fit
+
+    session, write = Session(given), given(OutputOptions)
+    streams, output = session.streams, session.files.output
+    inputs = [features, *([] if targets is None else [targets])]
+    is_shown = write.format == "table" or (
+        write.format is None
+        and streams.out_is_terminal
+        and not (session.screen.quiet and output is not None)
+    )
+    with session.watch(inputs, FitSummary.NAMES, _roles("features targets", inputs)) as settings:
+        summary = fit_file(
+            features,
+            targets,
+            output if output is not None else None if is_shown else streams.out,
+            fit=given(FitOptions),
+            columns=given(ColumnOptions),
+            form=None if write.format == "table" else write.format,
+            on_facts=session.say,
+            **settings,
+        )
+        session.record.summary = summary
+        session.say(summary.learned.facts)
+        if is_shown:
+            streams.print_out(partial(render_fit, summary, max_rows=write.max_rows))
+        else:
+            session.say(list_quality(summary.learned))
+            streams.out.finish()
+    session.warn([f"warning: {line}" for line in summary.warnings])
+    session.warn_of_rejects(summary.n_rejected)
+
+
+def evaluate(given: Given, features: str, weights: str) -> None:
+    """Say how good: accuracy, a table of the categories, confusions, log-loss, calibration.
+
+    The truth is a column of FEATURES, or of a file with the same rows. A truth that is missing or
+    no category of WEIGHTS makes a bad row.
+    """
+    from matscore.commands.evaluate import EvaluateTally, evaluate_file
+    from matscore.show.evaluate import TEXT_FORMATS, encode_metrics, render_metrics
+
+    session, truth = Session(given), given(TruthOptions)
+    chosen = session.choose_format(given(OutputOptions).format)
+    form = next((known for known in TEXT_FORMATS if known == chosen), None)
+    if form is None:
+        hint = "name a .csv, .json, .md or .txt file"
+        raise UsageError(f"measures are not written as {chosen}", hint)
+    inputs = [features, weights, *([] if truth.truth_file is None else [truth.truth_file])]
+
+    def as_text(summary: Summary[EvaluateTally]) -> str:
+        if form == "table":
+            return render_to_text(render_metrics, summary)
+        return encode_metrics(summary.tally.metrics, form)
+
+    roles = _roles("features weights truth", inputs)
+    with session.watch(inputs, EvaluateTally.NAMES, roles) as settings:
+        run = partial(
+            evaluate_file, features, weights, truth=truth.truth, truth_file=truth.truth_file,
+            align=given(PlanOptions), on_plan=session.tell_plans, **settings,
+        )  # fmt: skip
+        if form == "table" and session.files.output is None:
+            session.record.summary = summary = run()
+        else:
+            summary = session.write_text(run, as_text)
+        # The measures are written all the same, and the report tells why the run has failed.
+        session.end(summary, form, render_metrics)
+        accuracy, least = summary.tally.metrics.accuracy, truth.min_accuracy
+        if least is not None and not accuracy >= least:  # of no rows it is NaN
+            what = f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)"
+            raise QualityError(what)
+
+
+def _roles(names: str, inputs: Sequence[str]) -> list[str]:
+    return names.split()[: len(inputs)]
+
+
+_FEATURES = Argument(
+    "features", "File with one row an item and one column a feature; `-` is standard input."
+)
+_MANY_FEATURES = Argument(
+    "features",
+    "Files with one row an item and one column a feature, directories of them and quoted "
+    "patterns; `-` is standard input.",
+    list[str],
+    "FEATURES...",
+)
+_WEIGHTS = Argument("weights", "File with one row a feature and one column a category.")
+_USERS = Argument(
+    "users", "File with one row a user and one column a feature; `-` is standard input."
+)
+_ITEMS = Argument(
+    "items", "File with one row an item and one column a feature; it is held in memory."
+)
+_TARGETS = Argument(
+    "targets", "File with the same rows: columns of numbers, or one column of categories.",
+    str | None, "[TARGETS]", None,
+)  # fmt: skip
+
+_READ = "delimiter encoding headers decimal missing missing-values"
+_INTERCEPT = "auto-transpose intercept no-intercept"
+_ASIDE = "on-error rejects max-rejects report color"
+_RUN = "engine scheduler jobs chunk-size memory"
+_SAY = "verbose quiet"
+_FILES = (OutputOptions, RejectOptions, FileOptions, ScreenOptions)
+_SCORING = (ReadOptions, PlanOptions, *_FILES, RunOptions)
+_TABLES = "tables on a terminal, CSV elsewhere."
+_ENDING = "Without it the ending of --output decides; else"
+
+COMMANDS = {
+    "classify": Command(
+        classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
+        f"{_READ} id-col no-id-col keep-cols strict transpose transpose-features {_INTERCEPT} "
+        "probabilities margin no-scores threshold top-k "
+        "format output precision max-rows heatmap show-work plot excel-safe "
+        f"{_ASIDE} resume {_RUN} {_SAY}",
+    ),
+    "recommend": Command(
+        recommend, (_USERS, _ITEMS), (RecommendOptions, PairOptions, *_SCORING),
+        f"{_READ} id-col no-id-col keep-cols strict transpose-features transpose "
+        "top-k metric min-score exclude matrix format output precision max-rows excel-safe "
+        f"{_ASIDE} resume {_RUN} {_SAY}",
+        {
+            "missing": {"help": "A user's missing cell: stop; reject its row; read it as 0; keep "
+                                "the user, with no items."},
+            "id-col": {"help": "Users column that holds their labels."},
+            "keep-cols": {"help": "Users columns to carry into the output unchanged, or `all` that "
+                                  "are not features."},
+            "strict": {"help": "Refuse users columns that the items do not have."},
+            "transpose-features": {"names": ("--transpose-users",),
+                                   "help": "Transpose the users; they are read into memory."},
+            "transpose": {"names": ("--transpose-items",),
+                          "help": "Transpose the items, which then are columns."},
+            "max-rows": {"help": "Users that a table shows."},
+        },
+    ),
+    "check": Command(
+        check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
+        "delimiter encoding headers decimal missing-values id-col no-id-col keep-cols strict "
+        f"transpose transpose-features {_INTERCEPT} picture format color",
+        {"format": {"kind": Literal["text", "json"], "default": "text", "help": "Format.",
+                    "set_by": "MATSCORE_CHECK_FORMAT"}},
+    ),
+    "explain": Command(
+        explain, (_FEATURES, _WEIGHTS), (*_SCORING, ExplainOptions),
+        f"{_READ} id-col no-id-col strict transpose transpose-features {_INTERCEPT} "
+        "category versus top-features row format output precision max-rows excel-safe "
+        f"{_ASIDE} resume {_RUN} {_SAY}",
+        {"max-rows": {"default": 5}},
+    ),
+    "fit": Command(
+        fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
+        f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
+        {
+            "missing": {"kind": Literal["error", "skip", "zero"],
+                        "help": "A missing cell: stop; reject its row; read it as 0, unless it is "
+                                "a target."},
+            "format": {"kind": Literal["table", "csv", "tsv", "parquet", "arrow"] | None,
+                       "set_by": "MATSCORE_FIT_FORMAT"},
+        },
+    ),
+    "evaluate": Command(
+        evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING),
+        f"truth truth-file {_READ} id-col no-id-col strict transpose {_INTERCEPT} "
+        f"min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
+        {"format": {"kind": Literal["table", "csv", "json", "markdown"] | None,
+                    "help": f"{_ENDING} {_TABLES}", "set_by": "MATSCORE_EVALUATE_FORMAT"}},
+    ),
+}  # fmt: skip
