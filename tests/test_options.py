@@ -227,4 +227,6 @@ def test_functions_on_files_check_their_groups(tmp_path: Path) -> None:
         )
     with pytest.raises(UsageError, match="--missing skip needs --rejects"):
         matscore.classify_file(*files, tmp_path / "o.csv", read=ReadOptions(missing="skip"))
+    with pytest.raises(UsageError, match="--on-error reject needs --rejects"):
+        matscore.classify_file(*files, tmp_path / "o.csv", rejects=RejectOptions("reject"))
     assert list(tmp_path.iterdir()) == []
