@@ -15,6 +15,13 @@ struct Decision {
     bool* overflow;   // a score that is not finite though no feature is missing
 };
 
+// The scores of a row, one for each category, so far apart.
+struct Scores {
+    const double* first;
+    size_t stride;
+    double operator[](size_t category) const { return first[category * stride]; }
+};
+
 inline bool has_missing(Matrix features, size_t row) {
     const std::vector<double> x = column(features, row);
     return std::any_of(x.begin(), x.end(), [](double value) { return std::isnan(value); });
@@ -66,51 +73,48 @@ class Model {
     size_t n_features() const { return n_features_; }
     size_t n_categories() const { return added_.size(); }
 
-    // Scores rows and decides; `scores` (n_categories, n_rows) is null where only that is wanted.
+    // Scores rows, a block that fits the second cache at a time, and decides; `scores` (n_categories,
+    // n_rows) is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
-        std::vector<size_t> close;  // rows whose highest score may tie
+        Tiles x{n_features_};
         std::vector<Bests> bests;
-        const auto add = [&](const Part& part) {
-            bests.resize(std::max(bests.size(), part.row / tile_rows + 1));
-            bests[part.row / tile_rows].add(part);
-        };
-        visit(features, scores, add, [&](const Tiles& x, size_t start) {
-            for (size_t i = 0; i < x.n_rows; ++i) {
-                constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-                const Bests& found = bests[i / tile_rows];
-                const size_t row = start + i, at = i % tile_rows;
-                const bool odd = std::isnan(found.odd[at]), missing = odd && has_missing(features, row);
-                to.best[row] = missing ? -1 : static_cast<int64_t>(found.best[at]);
-                to.margin[row] = missing || n_categories() == 1 ? nan : found.highest[at] - found.second[at];
-                to.tied[row] = false;
-                to.overflow[row] = odd && !missing;
-                if (!odd && to.margin[row] <= reach(x.largest[i])) close.push_back(row);
-            }
+        std::vector<double> room;  // for the scores of a block that are not kept
+        const size_t n = features.n_columns, fit = 65536 / std::max<size_t>(n_features_, 1);
+        const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 32) * tile_rows;
+        for (size_t start = 0; start < n; start += most) {
+            x.take(features, start, std::min(most, n - start));
             bests.clear();
-        });
-        settle(features, close, to);
+            bests.resize(x.largest.size() / tile_rows);
+            if (scores == nullptr) room.resize(n_categories() * x.n_rows);
+            double* const block = scores == nullptr ? room.data() : scores + start;
+            const size_t stride = scores == nullptr ? x.n_rows : n;
+            multiply_tiles(x, {packed_.data(), n_categories(), n_features_}, added_.data(), [&](const Part& part) {
+                for (size_t c = 0; c < part.n_categories; ++c)
+                    std::copy_n(&part.at(c, 0), part.n_rows, block + (part.category + c) * stride + part.row);
+                bests[part.row / tile_rows].add(part);
+            });
+            const double most_reach = reach(find_largest(x.largest.data(), x.n_rows));
+            for (size_t i = 0; i < x.n_rows; ++i)
+                decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride}, to);
+        }
     }
 
-    // Ranks the categories of scored rows: act(row, candidates) with the first k ranks in front. A
-    // score that is NaN or minus infinity has none.
-    template <class Act>
-    void rank_rows(Matrix features, Matrix scores, size_t k, const Act& act) const {
+    // Ranks the categories of a row by its scores: the first k ranks come first. A score that is NaN
+    // or minus infinity has none.
+    std::vector<Candidate> rank_row(Matrix features, size_t row, Scores scores, size_t k) const {
+        const std::vector<double> x = column(features, row);
         std::vector<Candidate> left;
-        for (size_t row = 0; row < features.n_columns; ++row) {
-            const std::vector<double> x = column(features, row);
-            left.clear();
-            for (size_t c = 0; c < n_categories(); ++c)
-                if (scores.row(c)[row] > -std::numeric_limits<double>::infinity())
-                    left.push_back({scores.row(c)[row], 0.0, static_cast<int64_t>(c)});
-            const double most = reach(find_largest(x.data(), n_features_));
-            drop_low(left, k, most);
-            std::sort(left.begin(), left.end(), is_higher);
-            const auto is_close = [&](const Candidate& a, const Candidate& b) { return !(a.score - b.score > most); };
-            if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
-                for (Candidate& candidate : left) candidate.bound = bound(x.data(), static_cast<size_t>(candidate.place));
-            rank(left, k);
-            act(row, left);
-        }
+        for (size_t c = 0; c < n_categories(); ++c)
+            if (scores[c] > -std::numeric_limits<double>::infinity())
+                left.push_back({scores[c], 0.0, static_cast<int64_t>(c)});
+        const double most = reach(find_largest(x.data(), n_features_));
+        drop_low(left, k, most);
+        std::sort(left.begin(), left.end(), is_higher);
+        const auto is_close = [&](const Candidate& a, const Candidate& b) { return !(a.score - b.score > most); };
+        if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
+            for (Candidate& candidate : left) candidate.bound = bound(x.data(), static_cast<size_t>(candidate.place));
+        rank(left, k);
+        return left;
     }
 
     // Bounds the error of the score of a row of n_features for a category.
@@ -119,44 +123,24 @@ class Model {
     }
 
   private:
-    // Calls act(part) for each part of a block of rows that fits the second cache, then done(rows,
-    // first row). The scores are stored, too, if `scores` is not null.
-    template <class Act, class Done>
-    void visit(Matrix features, double* scores, const Act& act, const Done& done) const {
-        Tiles x{n_features_};
-        const size_t n = features.n_columns, fit = 65536 / std::max<size_t>(n_features_, 1);
-        const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 170) * tile_rows;
-        for (size_t start = 0; start < n; start += most) {
-            x.take(features, start, std::min(most, n - start));
-            multiply_tiles(x, {packed_.data(), n_categories(), n_features_}, added_.data(), [&](const Part& part) {
-                for (size_t c = 0; scores != nullptr && c < part.n_categories; ++c)
-                    std::copy_n(&part.at(c, 0), part.n_rows, scores + (part.category + c) * n + start + part.row);
-                act(part);
-            });
-            done(x, start);
-        }
-    }
     // What is no further below a row's highest score may tie with it.
     double reach(double largest) const { return widest_tie(n_features_, largest, heaviest_, heaviest_added_); }
 
-    // Decides close rows, which are scored once more, some at a time.
-    void settle(Matrix features, const std::vector<size_t>& close, const Decision& to) const {
-        std::vector<double> some, scores;
-        for (size_t start = 0; start < close.size(); start += tile_rows) {
-            const size_t n = std::min(tile_rows, close.size() - start);
-            some.resize(n_features_ * n);
-            scores.resize(n_categories() * n);
-            for (size_t f = 0; f < n_features_; ++f)
-                for (size_t i = 0; i < n; ++i) some[f * n + i] = features.row(f)[close[start + i]];
-            const Matrix rows{some.data(), n_features_, n};
-            visit(rows, scores.data(), [](const Part&) {}, [](const Tiles&, size_t) {});
-            rank_rows(rows, {scores.data(), n_categories(), n}, 1, [&](size_t i, const std::vector<Candidate>& left) {
-                const size_t row = close[start + i];
-                to.best[row] = left[0].place;
-                to.tied[row] = left[0].tied;
-                if (left[0].tied) to.margin[row] = 0.0;
-            });
-        }
+    // Decides a row; what is ahead by more than `most_reach` is no tie.
+    void decide(Matrix features, size_t row, const Bests& found, double most_reach, Scores scores,
+                const Decision& to) const {
+        const size_t at = row % tile_rows;
+        const bool odd = std::isnan(found.odd[at]), missing = odd && has_missing(features, row);
+        double& margin = to.margin[row] = found.highest[at] - found.second[at];
+        if (missing || n_categories() == 1) margin = std::numeric_limits<double>::quiet_NaN();
+        to.best[row] = missing ? -1 : static_cast<int64_t>(found.best[at]);
+        to.tied[row] = false;
+        to.overflow[row] = odd && !missing;
+        if (odd || std::isnan(margin) || margin > most_reach) return;
+        const std::vector<Candidate> left = rank_row(features, row, scores, 1);
+        to.best[row] = left[0].place;
+        to.tied[row] = left[0].tied;
+        if (left[0].tied) margin = 0.0;
     }
 
     size_t n_features_;
