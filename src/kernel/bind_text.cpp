@@ -181,7 +181,7 @@ OutputColumn take_column(nb::handle object, std::size_t& n_rows) {
     return column;
 }
 
-nb::bytes bind_write_rows(int format, int precision, bool excel_safe,
+nb::bytearray bind_write_rows(int format, int precision, bool excel_safe,
                           std::vector<std::string> names, nb::list columns) {
     if (names.size() != columns.size()) throw nb::value_error("names are not as many as columns");
     if (precision > 22) throw nb::value_error("too many decimals");
@@ -194,10 +194,15 @@ nb::bytes bind_write_rows(int format, int precision, bool excel_safe,
     if (columns.size() == 0) n_rows = 0;
     const Writer writer({static_cast<Format>(format), precision, excel_safe}, std::move(taken),
                         n_rows);
-    // The stable ABI has no bytes that can be cut to size, so that they are made of a copy.
-    Buffer<char> written;
-    without_lock([&] { writer.write(written); });
-    return nb::bytes(written.data(), written.size());
+    nb::bytearray written;  // no bytes: the stable ABI cannot cut them to size
+    without_lock([&] {
+        writer.write([&written](std::size_t size) {
+            const nb::gil_scoped_acquire lock;
+            written.resize(size);
+            return static_cast<char*>(written.data());
+        });
+    });
+    return written;
 }
 
 }  // namespace

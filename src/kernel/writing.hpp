@@ -63,21 +63,25 @@ class Writer {
         style_ = style;  // from now on: names get no apostrophe
     }
 
-    void write(Buffer<char>& to) const {
+    // Write into memory that resize(size) gives, with what is there already.
+    template <typename Resize>
+    void write(const Resize& resize) const {
         const std::string_view row_end = !is_json_                        ? "\n"
                                          : style_.format == Format::kJson ? "},\n"
                                                                           : "}\n";
-        to.resize(n_rows_ * columns_.size() * 24 + 1024);  // a guess
-        char* out = to.data();
+        std::size_t size = n_rows_ * columns_.size() * 24 + 1024;  // a guess
+        char* start = resize(size);
+        char* out = start;
         for (std::size_t row = 0; row < n_rows_; ++row) {
             for (const OutputColumn& column : columns_) {
                 const std::string_view text = find_text(column, row);
                 // A byte becomes at most six; quotes, an apostrophe or the row's end come besides.
                 const std::size_t n_most = column.key.size() + 6 * text.size() + kLongestNumber + 8;
-                const auto n_written = static_cast<std::size_t>(out - to.data());
-                if (to.size() - n_written < n_most) {
-                    to.resize(2 * to.size() + n_most);
-                    out = to.data() + n_written;
+                const auto n_written = static_cast<std::size_t>(out - start);
+                if (size - n_written < n_most) {
+                    size = 2 * size + n_most;
+                    start = resize(size);
+                    out = start + n_written;
                 }
                 out = write_cell(column, row, text, copy(column.key, out));
             }
@@ -85,7 +89,7 @@ class Writer {
         }
         // In a JSON array a comma stands between rows and not after them.
         if (style_.format == Format::kJson && n_rows_ > 0) out -= 2;
-        to.resize(static_cast<std::size_t>(out - to.data()));
+        resize(static_cast<std::size_t>(out - start));
     }
 
   private:

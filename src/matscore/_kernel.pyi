@@ -17,7 +17,7 @@ def write_rows(
     excel_safe: bool,
     names: Sequence[str],
     columns: Sequence[tuple[object, ...]],
-) -> bytes: ...
+) -> bytearray: ...
 def parse(
     data: bytes,
     delimiter: str,

@@ -402,8 +402,8 @@ def write_rows(
     *,
     precision: int | None = None,
     excel_safe: bool = False,
-) -> bytes:
-    r"""Write rows, without what stands once at the start and the end of an output.
+) -> bytearray:
+    """Write rows, without what stands once at the start and the end of an output.
 
     Parameters
     ----------
@@ -419,16 +419,18 @@ def write_rows(
 
     Returns
     -------
-    bytes
+    bytearray
         Text in UTF-8.
 
     Examples
     --------
     >>> columns = {"id": Texts.from_strings(["a,b", "c"]), "x": np.array([1.25, np.nan])}
-    >>> write_rows("csv", columns)
-    b'"a,b",1.25\nc,NaN\n'
-    >>> write_rows("jsonl", columns, precision=1)
-    b'{"id":"a,b","x":1.2}\n{"id":"c","x":null}\n'
+    >>> print(write_rows("csv", columns).decode(), end="")
+    "a,b",1.25
+    c,NaN
+    >>> print(write_rows("jsonl", columns, precision=1).decode(), end="")
+    {"id":"a,b","x":1.2}
+    {"id":"c","x":null}
     """
     return _kernel.write_rows(
         _FORMATS[form],

@@ -73,7 +73,10 @@ std::string write(const Table& table, Format format, int precision, bool excel_s
     }
     const Writer writer({format, precision, excel_safe}, columns, table.n_rows);
     Buffer<char> written;
-    writer.write(written);
+    writer.write([&written](std::size_t size) {
+        written.resize(size);
+        return written.data();
+    });
     return {written.begin(), written.end()};
 }
 
