@@ -4,25 +4,15 @@
 // second one a record is a run of cells, each of which ends at a bit of a block.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <limits>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
-#include "buffer.hpp"
-#include "bytes.hpp"
 #include "cutting.hpp"
 #include "numbers.hpp"
 
 namespace matscore {
 
 // What is wrong with a record, or (from kNul on) with the whole chunk.
-enum Fault : std::int64_t {
+enum Fault : int64_t {
     kNoFault,
     kWidth,           // too few or too many cells; a blank line has one
     kDelimitersOnly,  // no cell has text
@@ -43,42 +33,42 @@ enum class Missing { kRefuse, kZero, kKeep };
 struct Layout {
     char delimiter = ',';
     char mark = '.';
-    std::size_t width = 0;
+    size_t width = 0;
     Missing missing = Missing::kRefuse;
-    std::vector<std::size_t> features;  // columns read as numbers, in the order of the output
-    std::vector<std::size_t> texts;     // columns read as text
+    std::vector<size_t> features;  // columns read as numbers, in the order of the output
+    std::vector<size_t> texts;     // columns read as text
     std::vector<std::string> words;     // for a missing cell, without blanks around them
     std::vector<std::string> names;     // the header's cells; none without one
     bool has_labels = false;            // a header of numbers can be told from data
 };
 
 struct BadRecord {
-    std::int64_t record, line;  // from 0, in the chunk
-    std::int64_t start, end;    // bytes, without the line end
-    std::int64_t column;        // from 0; -1 where no single cell is at fault
-    std::int64_t fault;
-    std::int64_t n_cells;
+    int64_t record, line;  // from 0, in the chunk
+    int64_t start, end;    // bytes, without the line end
+    int64_t column;        // from 0; -1 where no single cell is at fault
+    int64_t fault;
+    int64_t n_cells;
 };
 
 // What makes the rest of a chunk unreadable.
 struct Stop {
     Fault fault = kNoFault;
-    std::int64_t at = 0;      // the byte
-    std::int64_t column = 0;  // of a quote, from 0
+    int64_t at = 0;      // the byte
+    int64_t column = 0;  // of a quote, from 0
 };
 
 struct TextColumn {
-    Buffer<std::uint64_t> offsets;  // one more than there are rows
+    Buffer<uint64_t> offsets;  // one more than there are rows
     Buffer<char> bytes;
     Flags absent;  // cells with nothing at all, not even quotes; empty where there are none
 };
 
 struct Table {
-    std::size_t n_rows = 0;
-    std::size_t n_records = 0;
+    size_t n_rows = 0;
+    size_t n_records = 0;
     Buffer<double> values;  // (n_features, n_rows)
     std::vector<TextColumn> texts;
-    Buffer<std::int64_t> rows;  // the good records' places; empty where all are good
+    Buffer<int64_t> rows;  // the good records' places; empty where all are good
     Flags has_missing;          // empty where no row has
     Buffer<BadRecord> bad;
     Stop stop;
@@ -86,9 +76,7 @@ struct Table {
 
 class Parser {
   public:
-    Parser(const Layout& layout, const char* data, std::size_t size)
-        : layout_(layout),
-          data_(data),
+    Parser(const Layout& layout, const char* data, size_t size) : layout_(layout), data_(data),
           end_(data + size),
           blocks_(data, end_, layout.delimiter) {}
 
@@ -111,7 +99,7 @@ class Parser {
         TextColumn* text;
     };
 
-    static std::string_view span(const char* first, const char* last) { return {first, last}; }
+    static string_view span(const char* first, const char* last) { return {first, last}; }
 
     // The first such byte outside quotes, or the end; p is outside.
     static const char* find_outside(const char* p, const char* end, char byte) {
@@ -143,11 +131,11 @@ class Parser {
         table_.values.resize(layout_.features.size() * capacity_);
         double* numbers = table_.values.data();
         columns_.assign(layout_.width, Column{nullptr, nullptr});
-        for (const std::size_t column : layout_.features) {
+        for (const size_t column : layout_.features) {
             columns_[column].numbers = numbers;
             numbers += capacity_;
         }
-        for (std::size_t i = 0; i < layout_.texts.size(); ++i) {
+        for (size_t i = 0; i < layout_.texts.size(); ++i) {
             columns_[layout_.texts[i]].text = &table_.texts[i];
             table_.texts[i].offsets.resize(capacity_ + 1);
         }
@@ -160,17 +148,17 @@ class Parser {
         }
         // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
         header_is_plain_ = layout_.has_labels && !layout_.names.empty();
-        for (const std::size_t column : layout_.features) {
+        for (const size_t column : layout_.features) {
             header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), number);
         }
     }
 
-    bool read_whole(std::string_view text, double& value) const {
+    bool read_whole(string_view text, double& value) const {
         const char* const end = text.data() + text.size();
         return read_number(text.data(), end, layout_.mark, value) == end;
     }
 
-    static std::string_view strip(std::string_view text) {
+    static string_view strip(string_view text) {
         while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
         while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
         return text;
@@ -189,10 +177,10 @@ class Parser {
 
     // Read a record, keep it or say what is wrong with it, and return where the next starts.
     const char* read_record(const char* const start) {
-        const auto record = static_cast<std::int64_t>(table_.n_records);
+        const auto record = static_cast<int64_t>(table_.n_records);
         BadRecord bad{record, line_, start - data_, 0, -1, kNoFault, 0};
         has_missing_ = false;
-        std::size_t n_cells = 0;
+        size_t n_cells = 0;
         const char* p = start;
         const char* end = nullptr;  // of a cell, without a line end
         for (bool is_last = false; !is_last; ++n_cells) {
@@ -203,13 +191,13 @@ class Parser {
                 const Fault fault = read_cell(columns_[n_cells], p, end);
                 if (fault != kNoFault && bad.column < 0) {
                     bad.fault = fault;
-                    bad.column = static_cast<std::int64_t>(n_cells);
+                    bad.column = static_cast<int64_t>(n_cells);
                 }
             }
             p = at != end_ ? at + 1 : at;
         }
         bad.end = end - data_;
-        bad.n_cells = static_cast<std::int64_t>(n_cells);
+        bad.n_cells = static_cast<int64_t>(n_cells);
         if (const Fault fault = judge_whole(start, end, n_cells); fault != kNoFault) {
             bad.fault = fault;
             bad.column = -1;
@@ -228,8 +216,8 @@ class Parser {
     }
 
     // What is wrong with a record that ends at `end`, whatever its cells are.
-    Fault judge_whole(const char* p, const char* end, std::size_t n_cells) const {
-        const std::string_view record = span(p, end);
+    Fault judge_whole(const char* p, const char* end, size_t n_cells) const {
+        const string_view record = span(p, end);
         if (n_cells != layout_.width) return kWidth;
         if (record.size() == layout_.width - 1) return kDelimitersOnly;
         if (record.substr(0, 3) == "\xef\xbb\xbf") return kByteOrderMark;
@@ -260,8 +248,8 @@ class Parser {
     }
 
     // Read a cell that is no plain number: quoted, with blanks around it, missing.
-    Fault read_odd_number(std::string_view cell, double& value) {
-        const std::string_view core = strip(unquote(cell));
+    Fault read_odd_number(string_view cell, double& value) {
+        const string_view core = strip(unquote(cell));
         const auto& words = layout_.words;
         const bool is_word = std::find(words.begin(), words.end(), core) != words.end();
         if (!core.empty() && !is_word) return read_whole(core, value) ? kNoFault : kNumber;
@@ -272,19 +260,19 @@ class Parser {
     }
 
     // Add a cell's text, without its quotes and a doubled one as one.
-    static void copy_text(std::string_view cell, Buffer<char>& to) {
+    static void copy_text(string_view cell, Buffer<char>& to) {
         if (cell.empty() || cell.front() != '"') {
             to.insert(to.end(), cell.begin(), cell.end());
             return;
         }
-        for (std::size_t i = 1; i + 1 < cell.size(); ++i) {
+        for (size_t i = 1; i + 1 < cell.size(); ++i) {
             to.push_back(cell[i]);
             if (cell[i] == '"') ++i;
         }
     }
 
     // A cell's text; in `scratch_` where it is quoted.
-    std::string_view unquote(std::string_view cell) {
+    string_view unquote(string_view cell) {
         if (cell.empty() || cell.front() != '"') return cell;
         scratch_.clear();
         copy_text(cell, scratch_);
@@ -293,14 +281,14 @@ class Parser {
 
     // List the good records' places, and close the gaps that bad ones have left between columns.
     void finish() {
-        const std::size_t n = table_.n_rows;
-        for (std::size_t i = 0, next = 0; !table_.bad.empty() && i < table_.n_records; ++i) {
+        const size_t n = table_.n_rows;
+        for (size_t i = 0, next = 0; !table_.bad.empty() && i < table_.n_records; ++i) {
             const bool is_bad = next < table_.bad.size() &&
-                                table_.bad[next].record == static_cast<std::int64_t>(i);
+                                table_.bad[next].record == static_cast<int64_t>(i);
             if (is_bad) ++next;
-            else table_.rows.push_back(static_cast<std::int64_t>(i));
+            else table_.rows.push_back(static_cast<int64_t>(i));
         }
-        for (std::size_t i = 1; n < capacity_ && i < layout_.features.size(); ++i) {
+        for (size_t i = 1; n < capacity_ && i < layout_.features.size(); ++i) {
             std::memmove(table_.values.data() + i * n, table_.values.data() + i * capacity_,
                          n * sizeof(double));
         }
@@ -318,10 +306,10 @@ class Parser {
     const char* const end_;
     Scan scan_;
     Blocks blocks_;
-    std::uint64_t ends_ = 0;  // of cells, in the block
+    uint64_t ends_ = 0;  // of cells, in the block
     Table table_;
-    std::size_t capacity_ = 0;
-    std::int64_t line_ = 0;
+    size_t capacity_ = 0;
+    int64_t line_ = 0;
     bool has_lone_return_ = false;  // perhaps one inside quotes
     bool words_are_numbers_ = false;
     bool header_is_plain_ = false;
