@@ -206,4 +206,15 @@ inline const char* read_number(const char* p, const char* end, char mark, double
     return p;
 }
 
+inline bool read_whole(string_view text, char mark, double& value) {
+    const char* const end = text.data() + text.size();
+    return read_number(text.data(), end, mark, value) == end;
+}
+
+inline string_view strip(string_view text) {
+    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+    return text;
+}
+
 }  // namespace matscore

@@ -144,24 +144,13 @@ class Parser {
         }
         double number = 0;
         for (const std::string& word : layout_.words) {
-            words_are_numbers_ = words_are_numbers_ || read_whole(word, number);
+            words_are_numbers_ = words_are_numbers_ || read_whole(word, layout_.mark, number);
         }
         // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
         header_is_plain_ = layout_.has_labels && !layout_.names.empty();
         for (const size_t column : layout_.features) {
-            header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), number);
+            header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), layout_.mark, number);
         }
-    }
-
-    bool read_whole(string_view text, double& value) const {
-        const char* const end = text.data() + text.size();
-        return read_number(text.data(), end, layout_.mark, value) == end;
-    }
-
-    static string_view strip(string_view text) {
-        while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-        while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-        return text;
     }
 
     // Where the next cell ends: at a delimiter, a line end or the end.
@@ -252,7 +241,7 @@ class Parser {
         const string_view core = strip(unquote(cell));
         const auto& words = layout_.words;
         const bool is_word = std::find(words.begin(), words.end(), core) != words.end();
-        if (!core.empty() && !is_word) return read_whole(core, value) ? kNoFault : kNumber;
+        if (!core.empty() && !is_word) return read_whole(core, layout_.mark, value) ? kNoFault : kNumber;
         if (layout_.missing == Missing::kRefuse) return kMissing;
         has_missing_ = layout_.missing == Missing::kKeep;
         value = has_missing_ ? std::numeric_limits<double>::quiet_NaN() : 0.0;

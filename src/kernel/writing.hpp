@@ -17,7 +17,6 @@ struct TextsView {
 struct OutputColumn {
     std::string key;  // what stands before its cells
     const double* numbers = nullptr;
-    ptrdiff_t stride = 1;  // of the numbers
     const int64_t* wholes = nullptr;
     TextsView texts;
     const int32_t* codes = nullptr;  // which text a row has, negative for none
@@ -101,8 +100,7 @@ class Writer {
         if (column.texts.offsets != nullptr) {
             return !is_json_ ? out : copy(column.is_nullable ? "null" : "\"\"", out);
         }
-        const auto place = static_cast<ptrdiff_t>(row) * column.stride;
-        double number = column.numbers != nullptr ? column.numbers[place] : 0.0;
+        double number = column.numbers != nullptr ? column.numbers[row] : 0.0;
         const bool is_absent = column.absent != nullptr && column.absent[row];
         if (is_absent || (is_json_ && !std::isfinite(number))) {
             return is_json_ ? copy("null", out) : out;

@@ -308,8 +308,13 @@ def parse(
     >>> [(bad.line, bad.fault.name, bad.n_cells) for bad in table.bad]
     [(1, 'WIDTH', 2)]
     """
+    if width < 1 or delimiter in '\0"\n\r' or (names and len(names) != width):
+        raise ValueError("the width, the delimiter or the names do not make a layout")
+    for columns in (features, texts):
+        if not set(columns) <= set(range(width)) or len(set(columns)) < len(columns):
+            raise ValueError("columns are out of range")
     words = sorted({word.strip(" \t") for word in missing_values} - {""})
-    values, columns, n_records, rows, has_missing, bad, stop = _kernel.parse(
+    values, cells, n_records, rows, has_missing, bad, stop = _kernel.parse(
         data,
         delimiter,
         decimal,
@@ -323,7 +328,7 @@ def parse(
     )
     return Table(
         values,
-        tuple(Texts(*column) for column in columns),
+        tuple(Texts(*parts) for parts in cells),
         n_records,
         rows,
         has_missing,
@@ -432,6 +437,8 @@ def write_rows(
     {"id":"a,b","x":1.2}
     {"id":"c","x":null}
     """
+    if precision is not None and precision > 22:
+        raise ValueError("too many decimals")
     return _kernel.write_rows(
         _FORMATS[form],
         -1 if precision is None else precision,
@@ -444,11 +451,13 @@ def write_rows(
 def _take_apart(column: Column) -> tuple[object, ...]:
     match column:
         case Masked(values, absent):
-            return values, absent
+            return np.ascontiguousarray(values), absent
         case Texts(offsets, data, absent):
             return offsets, data, absent, None, False
         case Choices(codes, Texts(offsets, data, absent)):
             return offsets, data, absent, codes, True
+        case _ if column.dtype == np.float64:
+            return np.ascontiguousarray(column), None
         case _:
             return column, None
 
