@@ -111,9 +111,8 @@ inline const char* trim_blank(const char* data, const char* cut) {
 // off. With `is_last` the text is all there is, and its last record needs no line end.
 inline const char* find_cut(const char* data, const char* end, char delimiter, bool is_last) {
     const Scan scan = scan_text(data, end, delimiter);
-    if (scan.misplaced == nullptr) {
+    if (scan.misplaced == nullptr)
         return trim_blank(data, is_last && !scan.is_open ? end : scan.after_newline);
-    }
     if (scan.after_newline != data) return scan.after_newline;
     const char* const newline = find_byte(scan.misplaced, end, '\n');
     return newline != end ? newline + 1 : is_last ? end : data;

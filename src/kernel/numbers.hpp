@@ -45,9 +45,7 @@ consteval std::array<Power, kMaxPower - kMinPower + 1> make_powers() {
             carry = static_cast<uint64_t>(product >> 64);
         }
         const auto shift = std::bit_width(carry);
-        for (size_t i = 0; i < 3; ++i) {
-            up[i] = up[i] >> shift | (i < 2 ? up[i + 1] : carry) << (64 - shift);
-        }
+        for (size_t i = 0; i < 3; ++i) up[i] = up[i] >> shift | (i < 2 ? up[i + 1] : carry) << (64 - shift);
     }
     for (int q = -1; q >= kMinPower; --q) {
         uint64_t rest = 0;

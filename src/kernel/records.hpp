@@ -103,9 +103,7 @@ class Parser {
 
     // The first such byte outside quotes, or the end; p is outside.
     static const char* find_outside(const char* p, const char* end, char byte) {
-        for (bool is_inside = false; p != end && (is_inside || *p != byte); ++p) {
-            is_inside ^= *p == '"';
-        }
+        for (bool is_inside = false; p != end && (is_inside || *p != byte); ++p) is_inside ^= *p == '"';
         return p;
     }
 
@@ -143,14 +141,12 @@ class Parser {
             if (++p != end_ && *p != '\n') has_lone_return_ = true;
         }
         double number = 0;
-        for (const std::string& word : layout_.words) {
+        for (const std::string& word : layout_.words)
             words_are_numbers_ = words_are_numbers_ || read_whole(word, layout_.mark, number);
-        }
         // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
         header_is_plain_ = layout_.has_labels && !layout_.names.empty();
-        for (const size_t column : layout_.features) {
+        for (const size_t column : layout_.features)
             header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), layout_.mark, number);
-        }
     }
 
     // Where the next cell ends: at a delimiter, a line end or the end.

@@ -36,9 +36,8 @@ class Writer {
         : columns_(std::move(columns)), n_rows_(n_rows) {
         is_json_ = style.format == Format::kJson || style.format == Format::kJsonLines;
         const std::string delimiter = style.format == Format::kTsv ? "\t" : ",";
-        for (const char c : '"' + (is_json_ ? "\\" : "\n\r" + delimiter)) {
+        for (const char c : '"' + (is_json_ ? "\\" : "\n\r" + delimiter))
             is_special_[static_cast<unsigned char>(c)] = true;
-        }
         if (is_json_) std::fill_n(is_special_, 0x20, true);
         for (OutputColumn& column : columns_) {
             if (column.texts.bytes == nullptr) column.texts.bytes = "";  // all texts are empty
@@ -97,14 +96,11 @@ class Writer {
 
     char* write_cell(const OutputColumn& column, size_t row, string_view text, char* out) const {
         if (text.data() != nullptr) return write_text(text, out);
-        if (column.texts.offsets != nullptr) {
+        if (column.texts.offsets != nullptr)
             return !is_json_ ? out : copy(column.is_nullable ? "null" : "\"\"", out);
-        }
         double number = column.numbers != nullptr ? column.numbers[row] : 0.0;
         const bool is_absent = column.absent != nullptr && column.absent[row];
-        if (is_absent || (is_json_ && !std::isfinite(number))) {
-            return is_json_ ? copy("null", out) : out;
-        }
+        if (is_absent || (is_json_ && !std::isfinite(number))) return is_json_ ? copy("null", out) : out;
         if (column.wholes != nullptr) return write_whole(column.wholes[row], out);
         if (style_.precision >= 0) number = round_decimals(number, style_.precision);
         return write_number(number, out);
