@@ -121,15 +121,15 @@ OutputColumn take_column(const nb::tuple& parts, size_t n_rows) {
     return column;
 }
 
-nb::bytearray bind_write_rows(int format, int precision, bool excel_safe, std::vector<std::string> names,
-                              std::vector<nb::tuple> columns) {
+nb::bytearray bind_write_rows(bool is_json, char delimiter, std::string row_end, int precision, bool excel_safe,
+                              std::vector<std::string> keys, std::vector<nb::tuple> columns) {
     const size_t n_rows = columns.empty() ? 0 : count_rows(columns[0]);
     std::vector<OutputColumn> taken;
     for (size_t i = 0; i < columns.size(); ++i) {
         taken.push_back(take_column(columns[i], n_rows));
-        taken.back().key = names.at(i);
+        taken.back().key = keys.at(i);
     }
-    const Writer writer({static_cast<Format>(format), precision, excel_safe}, std::move(taken), n_rows);
+    const Writer writer({is_json, delimiter, row_end, precision, excel_safe}, std::move(taken), n_rows);
     nb::bytearray written;  // no bytes: the stable ABI cannot cut them to size
     const nb::gil_scoped_release unlocked;
     writer.write([&written](size_t size) {

@@ -5,8 +5,6 @@
 
 namespace matscore {
 
-enum class Format { kCsv, kTsv, kJsonLines, kJson };
-
 struct TextsView {
     const uint64_t* offsets = nullptr;  // n + 1, ascending, none past the end of `bytes`
     const char* bytes = nullptr;
@@ -20,40 +18,32 @@ struct OutputColumn {
     const int64_t* wholes = nullptr;
     TextsView texts;
     const int32_t* codes = nullptr;  // which text a row has, negative for none
-    const bool* absent = nullptr;         // rows without a number
-    bool is_nullable = false;             // whether nothing is null in JSON, not ""
+    const bool* absent = nullptr;    // rows without a number
+    bool is_nullable = false;        // whether nothing is null in JSON, not ""
 };
 
 struct OutputStyle {
-    Format format = Format::kCsv;
-    int precision = -1;       // decimals; negative for as many as it takes
-    bool excel_safe = false;  // an apostrophe before what a spreadsheet takes for a formula
+    bool is_json = false;  // objects, or else delimited text
+    char delimiter = ',';
+    std::string row_end = "\n";  // at most four bytes
+    int precision = -1;          // decimals, at most 22; negative for as many as it takes
+    bool excel_safe = false;     // an apostrophe before what a spreadsheet takes for a formula
 };
 
 class Writer {
   public:
     Writer(const OutputStyle& style, std::vector<OutputColumn> columns, size_t n_rows)
-        : columns_(std::move(columns)), n_rows_(n_rows) {
-        is_json_ = style.format == Format::kJson || style.format == Format::kJsonLines;
-        const std::string delimiter = style.format == Format::kTsv ? "\t" : ",";
-        for (const char c : '"' + (is_json_ ? "\\" : "\n\r" + delimiter))
+        : style_(style), columns_(std::move(columns)), n_rows_(n_rows) {
+        for (const char c : {'"', style.is_json ? '\\' : style.delimiter, '\n', '\r'})
             is_special_[static_cast<unsigned char>(c)] = true;
-        if (is_json_) std::fill_n(is_special_, 0x20, true);
-        for (OutputColumn& column : columns_) {
+        if (style.is_json) std::fill_n(is_special_, 0x20, true);
+        for (OutputColumn& column : columns_)
             if (column.texts.bytes == nullptr) column.texts.bytes = "";  // all texts are empty
-            const bool is_first = &column == columns_.data();
-            std::string name(6 * column.key.size() + 3, '\0');
-            name.erase(static_cast<size_t>(write_text(column.key, name.data()) - name.data()));
-            column.key = is_json_ ? (is_first ? '{' : ',') + name + ':' : is_first ? "" : delimiter;
-        }
-        style_ = style;  // from now on: names get no apostrophe
     }
 
     // Write into memory that resize(size) gives, with what is there already.
     template <typename Resize>
     void write(const Resize& resize) const {
-        const string_view row_end = !is_json_                        ? "\n"
-                                         : style_.format == Format::kJson ? "},\n" : "}\n";
         size_t size = n_rows_ * columns_.size() * 24 + 1024;  // a guess
         char* start = resize(size);
         char* out = start;
@@ -70,10 +60,8 @@ class Writer {
                 }
                 out = write_cell(column, row, text, copy(column.key, out));
             }
-            out = copy(row_end, out);
+            out = copy(style_.row_end, out);
         }
-        // In a JSON array a comma stands between rows and not after them.
-        if (style_.format == Format::kJson && n_rows_ > 0) out -= 2;
         resize(static_cast<size_t>(out - start));
     }
 
@@ -97,10 +85,10 @@ class Writer {
     char* write_cell(const OutputColumn& column, size_t row, string_view text, char* out) const {
         if (text.data() != nullptr) return write_text(text, out);
         if (column.texts.offsets != nullptr)
-            return !is_json_ ? out : copy(column.is_nullable ? "null" : "\"\"", out);
+            return !style_.is_json ? out : copy(column.is_nullable ? "null" : "\"\"", out);
         double number = column.numbers != nullptr ? column.numbers[row] : 0.0;
         const bool is_absent = column.absent != nullptr && column.absent[row];
-        if (is_absent || (is_json_ && !std::isfinite(number))) return is_json_ ? copy("null", out) : out;
+        if (is_absent || (style_.is_json && !std::isfinite(number))) return style_.is_json ? copy("null", out) : out;
         if (column.wholes != nullptr) return write_whole(column.wholes[row], out);
         if (style_.precision >= 0) number = round_decimals(number, style_.precision);
         return write_number(number, out);
@@ -110,19 +98,16 @@ class Writer {
     char* write_text(string_view text, char* out) const {
         bool has_special = false;
         for (const char c : text) has_special |= is_special_[static_cast<unsigned char>(c)];
-        const bool is_quoted = is_json_ || has_special || text.empty();
+        const bool is_quoted = style_.is_json || has_special || text.empty();
         if (is_quoted) *out++ = '"';
         const bool is_formula = !text.empty() && "=+-@\t\r"sv.find(text[0]) != text.npos;
         if (style_.excel_safe && is_formula) *out++ = '\'';
         if (!has_special) out = std::copy(text.begin(), text.end(), out);
         for (size_t i = 0; has_special && i < text.size(); ++i) {
             const bool is_special = is_special_[static_cast<unsigned char>(text[i])];
-            if (is_special && is_json_) {
-                out = escape(text[i], out);
-            } else {
-                if (is_special && text[i] == '"') *out++ = '"';
-                *out++ = text[i];
-            }
+            if (!is_special || !style_.is_json) *out++ = text[i];
+            if (is_special && style_.is_json) out = escape(text[i], out);
+            else if (text[i] == '"') *out++ = '"';
         }
         if (is_quoted) *out++ = '"';
         return out;
@@ -140,7 +125,6 @@ class Writer {
     OutputStyle style_;
     std::vector<OutputColumn> columns_;
     size_t n_rows_;
-    bool is_json_ = false;
     bool is_special_[256] = {};
 };
 

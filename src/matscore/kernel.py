@@ -6,6 +6,7 @@ made by the callers.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import weakref
@@ -50,7 +51,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.int64]
 Marks: TypeAlias = NDArray[np.bool_]
 
-_FORMATS = {"csv": 0, "tsv": 1, "jsonl": 2, "json": 3}
+_ROW_ENDS = {"csv": "\n", "tsv": "\n", "jsonl": "}\n", "json": "},\n"}
 _MISSING = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
 
 
@@ -439,13 +440,23 @@ def write_rows(
     """
     if precision is not None and precision > 22:
         raise ValueError("too many decimals")
-    return _kernel.write_rows(
-        _FORMATS[form],
+    delimiter, is_json = "\t" if form == "tsv" else ",", form in ("json", "jsonl")
+    keys = [delimiter if i else "" for i in range(len(columns))]  # what stands before a cell
+    if is_json:
+        names = [json.dumps(name, ensure_ascii=False) for name in columns]
+        keys = [f"{',' if i else '{'}{name}:" for i, name in enumerate(names)]
+    written = _kernel.write_rows(
+        is_json,
+        delimiter,
+        _ROW_ENDS[form],
         -1 if precision is None else precision,
         excel_safe,
-        list(columns),
+        keys,
         [_take_apart(column) for column in columns.values()],
     )
+    if form == "json":
+        del written[-2:]  # a comma stands between rows and not after them
+    return written
 
 
 def _take_apart(column: Column) -> tuple[object, ...]:
