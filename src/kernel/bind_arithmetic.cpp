@@ -205,7 +205,7 @@ NB_MODULE(_kernel, m) {
         .def("unpack", &unpack_items, "block"_a)
         .def("add", &add_items, "rows"_a)
         .def("recommend", &recommend_items, "users"_a, "k"_a, nb::kw_only(),
-             "min_score"_a = -std::numeric_limits<double>::infinity(), "starts"_a = nb::none(),
+             "min_score"_a = -infinity, "starts"_a = nb::none(),
              "excluded"_a = nb::none(), "most_pairs"_a = size_t{1} << 21)
         .def("score", &score_all, "users"_a);
 }

@@ -40,8 +40,7 @@ class Blocks {
     uint64_t ends = 0;    // of cells
 
   private:
-    const char* next_;
-    const char* end_;
+    const char *next_, *end_;
     char delimiter_;
     uint64_t open_ = 0;  // all bits where the block ends inside quotes
     char padded_[64];
@@ -50,8 +49,8 @@ class Blocks {
 // What a walk through a text finds. A quote opens or closes wherever it stands, but up to the first
 // misplaced one all are where they may be.
 struct Scan {
-    size_t n_lines = 0;              // line ends
-    size_t n_quoted = 0;             // of them, inside quotes
+    size_t n_lines = 0;                   // line ends
+    size_t n_quoted = 0;                  // of them, inside quotes
     const char* after_newline = nullptr;  // after the last one outside, before a misplaced quote
     const char* misplaced = nullptr;      // the first quote that is
     bool is_closing = false;              // whether that would close

@@ -23,10 +23,10 @@ inline bool is_higher(const Candidate& a, const Candidate& b) {
 // the highest score left is at least the k-th highest of all, and what ties with it is at most
 // `reach` below.
 inline double drop_low(std::vector<Candidate>& left, size_t k, double reach) {
-    if (left.size() <= k) return -std::numeric_limits<double>::infinity();
+    if (left.size() <= k) return -infinity;
     const auto kth = left.begin() + static_cast<std::ptrdiff_t>(k) - 1;
     std::nth_element(left.begin(), kth, left.end(), is_higher);
-    const double limit = std::nextafter(kth->score - reach, -std::numeric_limits<double>::infinity());
+    const double limit = std::nextafter(kth->score - reach, -infinity);
     std::erase_if(left, [&](const Candidate& candidate) { return candidate.score < limit; });
     return limit;
 }
@@ -82,29 +82,24 @@ inline bool has_missing(Matrix features, size_t row) {
     return std::any_of(x.begin(), x.end(), [](double value) { return std::isnan(value); });
 }
 
-// The highest and second score of a tile's rows and the first category of the highest; `odd` is NaN
-// where a score is not finite. A NaN score never wins.
+// The highest and second score of a tile's rows and the first category of the highest, from 1; `odd`
+// is NaN where a score is not finite. A NaN score never wins.
 struct Bests {
     double highest[tile_rows], second[tile_rows], best[tile_rows], odd[tile_rows];
 
-    Bests() {
-        std::fill_n(highest, tile_rows, -std::numeric_limits<double>::infinity());
-        std::fill_n(second, tile_rows, -std::numeric_limits<double>::infinity());
-        std::fill_n(best, tile_rows, -1.0);
-        std::fill_n(odd, tile_rows, 0.0);
-    }
     void add(const Part& part) {
         run([&](auto lanes) MATSCORE_ALWAYS {
             for (size_t i = 0; i < tile_rows; i += lanes) {
-                Lanes<lanes> score, top, next, first, mark;
-                load(top, highest + i), load(next, second + i), load(first, best + i), load(mark, odd + i);
+                Lanes<lanes> score, mark{}, top = mark - infinity, next = top, first{};
+                if (part.category > 0)
+                    load(top, highest + i), load(next, second + i), load(first, best + i), load(mark, odd + i);
                 for (size_t c = 0; c < part.n_categories; ++c) {
                     load(score, part.scores + c * tile_rows + i);
                     const auto wins = score > top;  // an equal one does not: the first stays
                     const Lanes<lanes> other = wins ? top : score;
                     next = other > next ? other : next;
                     top = wins ? score : top;
-                    first = wins ? static_cast<double>(part.category + c) - Lanes<lanes>{} : first;
+                    first = wins ? static_cast<double>(part.category + c + 1) - Lanes<lanes>{} : first;
                     mark += score - score;
                 }
                 store(highest + i, top), store(second + i, next), store(best + i, first), store(odd + i, mark);
@@ -138,7 +133,6 @@ class Model {
         const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 32) * tile_rows;
         for (size_t start = 0; start < n; start += most) {
             x.take(features, start, std::min(most, n - start));
-            bests.clear();
             bests.resize(x.largest.size() / tile_rows);
             if (scores == nullptr) room.resize(n_categories() * x.n_rows);
             double* const block = scores == nullptr ? room.data() : scores + start;
@@ -160,8 +154,7 @@ class Model {
         const std::vector<double> x = column(features, row);
         std::vector<Candidate> left;
         for (size_t c = 0; c < n_categories(); ++c)
-            if (scores[c] > -std::numeric_limits<double>::infinity())
-                left.push_back({scores[c], 0.0, static_cast<int64_t>(c)});
+            if (scores[c] > -infinity) left.push_back({scores[c], 0.0, static_cast<int64_t>(c)});
         const double most = reach(find_largest(x.data(), n_features_));
         drop_low(left, k, most);
         std::sort(left.begin(), left.end(), is_higher);
@@ -187,8 +180,8 @@ class Model {
         const size_t at = row % tile_rows;
         const bool odd = std::isnan(found.odd[at]), missing = odd && has_missing(features, row);
         double& margin = to.margin[row] = found.highest[at] - found.second[at];
-        if (missing || n_categories() == 1) margin = std::numeric_limits<double>::quiet_NaN();
-        to.best[row] = missing ? -1 : static_cast<int64_t>(found.best[at]);
+        if (missing || n_categories() < 2) margin = std::numeric_limits<double>::quiet_NaN();
+        to.best[row] = missing ? -1 : static_cast<int64_t>(found.best[at]) - 1;
         to.tied[row] = false;
         to.overflow[row] = odd && !missing;
         if (odd || std::isnan(margin) || margin > most_reach) return;

@@ -30,34 +30,35 @@ struct Power {
 // the last place a step, ten bits in all; no power has 50 equal bits after the first 128.
 consteval std::array<Power, kMaxPower - kMinPower + 1> make_powers() {
     std::array<Power, kMaxPower - kMinPower + 1> powers{};
-    std::array<uint64_t, 3> up{0, 0, uint64_t{1} << 63};  // lowest first, highest bit set
-    std::array<uint64_t, 3> down = up;
-    const auto put = [&](int q, const std::array<uint64_t, 3>& bits) {
-        const bool is_exact = q >= 0 && q <= 55;
-        powers[static_cast<size_t>(q - kMinPower)] = {bits[2], bits[1] + (is_exact ? 0 : 1)};
+    using Limbs = std::array<uint64_t, 4>;  // the highest first; three of them are kept
+    const auto normalize = [](const Limbs& limbs) {
+        const int shift = std::countl_zero(limbs[0]);
+        Limbs bits{};
+        for (size_t i = 0; i < 3; ++i) bits[i] = limbs[i] << shift | limbs[i + 1] >> (64 - shift);
+        return bits;
     };
-    for (int q = 0; q <= kMaxPower; ++q) {
+    const auto put = [&](int q, const Limbs& bits) {
+        const bool is_exact = q >= 0 && q <= 55;
+        powers[static_cast<size_t>(q - kMinPower)] = {bits[0], bits[1] + (is_exact ? 0 : 1)};
+    };
+    Limbs up{uint64_t{1} << 63}, down = up, next{};
+    for (int q = 0; q <= kMaxPower; ++q, up = normalize(next)) {
         put(q, up);
-        uint64_t carry = 0;
-        for (uint64_t& limb : up) {
-            const Wide product = static_cast<Wide>(limb) * 5 + carry;
-            limb = static_cast<uint64_t>(product);
-            carry = static_cast<uint64_t>(product >> 64);
+        next[0] = 0;
+        for (size_t i = 3; i-- > 0;) {
+            const Wide product = static_cast<Wide>(up[i]) * 5 + next[0];
+            next[i + 1] = static_cast<uint64_t>(product);
+            next[0] = static_cast<uint64_t>(product >> 64);
         }
-        const auto shift = std::bit_width(carry);
-        for (size_t i = 0; i < 3; ++i) up[i] = up[i] >> shift | (i < 2 ? up[i + 1] : carry) << (64 - shift);
     }
     for (int q = -1; q >= kMinPower; --q) {
         uint64_t rest = 0;
-        for (size_t i = 3; i-- > 0;) {
+        for (size_t i = 0; i < 4; ++i) {
             const Wide dividend = static_cast<Wide>(rest) << 64 | down[i];
-            down[i] = static_cast<uint64_t>(dividend / 5);
+            next[i] = static_cast<uint64_t>(dividend / 5);
             rest = static_cast<uint64_t>(dividend % 5);
         }
-        const auto shift = std::countl_zero(down[2]);
-        down[2] = down[2] << shift | down[1] >> (64 - shift);
-        down[1] = down[1] << shift | down[0] >> (64 - shift);
-        down[0] = down[0] << shift | (rest << shift) / 5;
+        down = normalize(next);
         put(q, down);
     }
     return powers;

@@ -20,6 +20,7 @@ namespace matscore {
 inline constexpr size_t tile_rows = 24;   // three vectors of AVX-512, six of AVX2
 inline constexpr size_t group_size = 64;  // categories whose scores are made for a tile at a time
 inline constexpr double underflow = std::numeric_limits<double>::denorm_min();
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // A matrix in memory, row after row.
 struct Matrix {

@@ -207,7 +207,7 @@ class Search {
   public:
     Search(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish)
         : items_(items), features_(features), first_(first), wish_(wish), users_(items, features, first, n),
-          limits_(users_.norms.size(), std::numeric_limits<double>::infinity()), overflow_(n, false), lists_(n) {
+          limits_(users_.norms.size(), infinity), overflow_(n, false), lists_(n) {
         for (size_t u = 0; u < n; ++u) {
             const double largest = users_.tiles.largest[u], most = largest * items.largest();
             may_overflow_ |= !items.cosine() && !(most * static_cast<double>(items.n_features()) < 0x1p1022);
