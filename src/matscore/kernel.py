@@ -555,6 +555,16 @@ class PackedWeights:
         scores, best, margin, tied, overflow = self._model.score(features, keep)
         return scores, Decision(best, margin, tied, overflow)
 
+    def error_bound(self, features: Floats) -> Floats:
+        """Bound the rounding error of each score, of shape (n_categories, n_rows).
+
+        The bound is ``gamma * (|weights.T| @ |features| + |intercept|)``, ``gamma = n u / (1 - n
+        u)``, with ``n`` roundings and ``u = 2**-53``: Higham, Accuracy and Stability of Numerical
+        Algorithms, 2nd ed., section 3.1; and what products that underflow may lose (section 2.1).
+        NaN where a feature is NaN.
+        """
+        return self._model.error_bound(features)
+
     def mark_ties(self, features: Floats, scores: Floats) -> Marks:
         """Mark, in each row of scores, the highest and those that tie with it.
 
