@@ -83,7 +83,7 @@ Array<bool> mark_cells(const Model& model, Table features, Table scores) {
     const auto cells = make<bool>({model.n_categories(), rows.n_columns});
     std::fill_n(cells.data(), cells.size(), false);
     for (size_t row = 0; row < rows.n_columns; ++row) {
-        const auto left = model.rank_row(rows, row, {scores.data() + row, rows.n_columns}, 1);
+        const auto& left = model.rank_row(rows, row, {scores.data() + row, rows.n_columns}, 1);
         for (const Candidate& one : left)
             cells.data()[static_cast<size_t>(one.place) * rows.n_columns + row] = one.tied || &one == left.data();
     }
@@ -97,7 +97,7 @@ auto rank_scores(const Model& model, Table features, Table scores, size_t k) {
     const auto tied = make<bool>({rows.n_columns, k});
     const nb::gil_scoped_release unlocked;
     for (size_t row = 0; row < rows.n_columns; ++row) {
-        const auto left = model.rank_row(rows, row, {scores.data() + row, rows.n_columns}, k);
+        const auto& left = model.rank_row(rows, row, {scores.data() + row, rows.n_columns}, k);
         for (size_t i = 0; i < k; ++i) {
             places.data()[row * k + i] = i < left.size() ? left[i].place : -1;
             tied.data()[row * k + i] = i < left.size() && left[i].tied;

@@ -149,10 +149,13 @@ class Model {
     }
 
     // Ranks the categories of a row by its scores: the first k ranks come first. A score that is NaN
-    // or minus infinity has none.
-    std::vector<Candidate> rank_row(Matrix features, size_t row, Scores scores, size_t k) const {
-        const std::vector<double> x = column(features, row);
-        std::vector<Candidate> left;
+    // or minus infinity has none. Good until the thread's next call.
+    const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores, size_t k) const {
+        thread_local std::vector<double> x;  // kept, as memory for each row would take longer
+        thread_local std::vector<Candidate> left;
+        x.resize(n_features_);
+        for (size_t f = 0; f < n_features_; ++f) x[f] = features.row(f)[row];
+        left.clear();
         for (size_t c = 0; c < n_categories(); ++c)
             if (scores[c] > -infinity) left.push_back({scores[c], 0.0, static_cast<int64_t>(c)});
         const double most = reach(find_largest(x.data(), n_features_));
@@ -185,7 +188,7 @@ class Model {
         to.tied[row] = false;
         to.overflow[row] = odd && !missing;
         if (odd || std::isnan(margin) || margin > most_reach) return;
-        const std::vector<Candidate> left = rank_row(features, row, scores, 1);
+        const std::vector<Candidate>& left = rank_row(features, row, scores, 1);
         to.best[row] = left[0].place;
         to.tied[row] = left[0].tied;
         if (left[0].tied) margin = 0.0;
