@@ -82,10 +82,11 @@ Array<bool> mark_cells(const Model& model, Table features, Table scores) {
     const Matrix rows = take_rows(model, features, &scores);
     const auto cells = make<bool>({model.n_categories(), rows.n_columns});
     std::fill_n(cells.data(), cells.size(), false);
-    model.rank_rows(rows, view(scores), 1, [&](size_t row, const std::vector<Candidate>& left) {
+    for (size_t row = 0; row < rows.n_columns; ++row) {
+        const auto& left = model.rank_row(rows, row, {scores.data() + row, rows.n_columns}, 1);
         for (const Candidate& one : left)
             cells.data()[static_cast<size_t>(one.place) * rows.n_columns + row] = one.tied || &one == left.data();
-    });
+    }
     return cells;
 }
 
@@ -95,12 +96,13 @@ auto rank_scores(const Model& model, Table features, Table scores, size_t k) {
     const auto places = make<int64_t>({rows.n_columns, k});
     const auto tied = make<bool>({rows.n_columns, k});
     const nb::gil_scoped_release unlocked;
-    model.rank_rows(rows, view(scores), k, [&](size_t row, const std::vector<Candidate>& left) {
+    for (size_t row = 0; row < rows.n_columns; ++row) {
+        const auto& left = model.rank_row(rows, row, {scores.data() + row, rows.n_columns}, k);
         for (size_t i = 0; i < k; ++i) {
             places.data()[row * k + i] = i < left.size() ? left[i].place : -1;
             tied.data()[row * k + i] = i < left.size() && left[i].tied;
         }
-    });
+    }
     return std::tuple(places, tied);
 }
 
@@ -203,7 +205,7 @@ NB_MODULE(_kernel, m) {
         .def("unpack", &unpack_items, "block"_a)
         .def("add", &add_items, "rows"_a)
         .def("recommend", &recommend_items, "users"_a, "k"_a, nb::kw_only(),
-             "min_score"_a = -std::numeric_limits<double>::infinity(), "starts"_a = nb::none(),
+             "min_score"_a = -infinity, "starts"_a = nb::none(),
              "excluded"_a = nb::none(), "most_pairs"_a = size_t{1} << 21)
         .def("score", &score_all, "users"_a);
 }

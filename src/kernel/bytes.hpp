@@ -1,10 +1,16 @@
-// Bytes, eight and sixty-four at a time.
+// Bytes, eight and sixty-four at a time, and memory that grows.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -12,35 +18,39 @@
 
 namespace matscore {
 
-inline constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
-inline constexpr std::uint64_t kHighs = 0x8080'8080'8080'8080;
+using std::ptrdiff_t, std::size_t, std::string_view;
+using namespace std::string_view_literals;
+using Wide = unsigned __int128;
+
+inline constexpr uint64_t kOnes = 0x0101'0101'0101'0101;
+inline constexpr uint64_t kHighs = 0x8080'8080'8080'8080;
 
 // Eight bytes, the first one in the lowest place.
-inline std::uint64_t load_8(const char* p) {
-    std::uint64_t word = 0;
+inline uint64_t load_8(const char* p) {
+    uint64_t word = 0;
     std::memcpy(&word, p, 8);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
     return word;
 }
 
-inline void store_8(std::uint64_t word, char* out) {
+inline void store_8(uint64_t word, char* out) {
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
     std::memcpy(out, &word, 8);
 }
 
 // A bit for each of the 64 bytes at p, the first one lowest: whether it is `byte`.
-inline std::uint64_t find_in_block(const char* p, char byte) {
-    std::uint64_t found = 0;
+inline uint64_t find_in_block(const char* p, char byte) {
+    uint64_t found = 0;
 #ifdef __SSE2__
     for (int i = 0; i < 4; ++i) {
         const __m128i lanes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + i);
         const int bits = _mm_movemask_epi8(_mm_cmpeq_epi8(lanes, _mm_set1_epi8(byte)));
-        found |= static_cast<std::uint64_t>(bits) << (16 * i);
+        found |= static_cast<uint64_t>(bits) << (16 * i);
     }
 #else
     for (int i = 0; i < 8; ++i) {
-        const std::uint64_t other = load_8(p + 8 * i) ^ (kOnes * static_cast<unsigned char>(byte));
-        const std::uint64_t ones = (~(((other & ~kHighs) + ~kHighs) | other) & kHighs) >> 7;
+        const uint64_t other = load_8(p + 8 * i) ^ (kOnes * static_cast<unsigned char>(byte));
+        const uint64_t ones = (~(((other & ~kHighs) + ~kHighs) | other) & kHighs) >> 7;
         // The product has the lowest bits of the eight bytes side by side at its top.
         found |= ((ones * 0x0102'0408'1020'4080) >> 56) << (8 * i);
     }
@@ -48,13 +58,13 @@ inline std::uint64_t find_in_block(const char* p, char byte) {
     return found;
 }
 
-inline std::size_t count_byte(const char* p, const char* end, char byte) {
-    std::size_t n = 0;
+inline size_t count_byte(const char* p, const char* end, char byte) {
+    size_t n = 0;
     while (p != end) {
         // So few that a byte can count them, which lets the compiler use all lanes.
         const char* const stop = end - p > 192 ? p + 192 : end;
-        std::uint8_t n_here = 0;
-        for (; p != stop; ++p) n_here = static_cast<std::uint8_t>(n_here + (*p == byte));
+        uint8_t n_here = 0;
+        for (; p != stop; ++p) n_here = static_cast<uint8_t>(n_here + (*p == byte));
         n += n_here;
     }
     return n;
@@ -62,7 +72,7 @@ inline std::size_t count_byte(const char* p, const char* end, char byte) {
 
 inline const char* find_byte(const char* p, const char* end, char byte) {
     if (p == end) return end;
-    const void* found = std::memchr(p, byte, static_cast<std::size_t>(end - p));
+    const void* found = std::memchr(p, byte, static_cast<size_t>(end - p));
     return found != nullptr ? static_cast<const char*>(found) : end;
 }
 
@@ -86,6 +96,34 @@ inline const char* find_bad_utf8(const char* p, const char* end) {
         p += n_more + 1;
     }
     return end;
+}
+
+// Leaves new memory unwritten: most of it is written next.
+template <typename T>
+struct Unwritten : std::allocator<T> {
+    template <typename U>
+    struct rebind {
+        using other = Unwritten<U>;
+    };
+    template <typename U>
+    void construct(U* place) {
+        ::new (static_cast<void*>(place)) U;
+    }
+    template <typename U, typename... Values>
+    void construct(U* place, Values&&... values) {
+        std::construct_at(place, std::forward<Values>(values)...);
+    }
+};
+
+template <typename T>
+using Buffer = std::vector<T, Unwritten<T>>;
+
+// A flag for each row, or none at all where none is set.
+using Flags = Buffer<uint8_t>;
+
+inline void set_flag(Flags& flags, size_t row, size_t n_rows, bool is_set) {
+    if (flags.empty() && is_set) flags.assign(n_rows, 0);
+    if (!flags.empty()) flags[row] = is_set ? 1 : 0;
 }
 
 }  // namespace matscore

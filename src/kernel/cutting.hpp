@@ -2,13 +2,6 @@
 // start at a record boundary.
 #pragma once
 
-#include <algorithm>
-#include <bit>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
-#include <string_view>
-
 #include "bytes.hpp"
 
 namespace matscore {
@@ -31,10 +24,10 @@ class Blocks {
         newlines = find_in_block(bytes, '\n');
         quotes = find_in_block(bytes, '"');
         // Each bit becomes the sum of the quotes up to it.
-        std::uint64_t sums = quotes;
+        uint64_t sums = quotes;
         for (int i = 1; quotes != 0 && i < 64; i *= 2) sums ^= sums << i;
         inside = sums ^ open_;
-        open_ = std::uint64_t{0} - (inside >> 63);
+        open_ = uint64_t{0} - (inside >> 63);
         ends = (newlines | find_in_block(bytes, delimiter_)) & ~inside;
         return true;
     }
@@ -42,23 +35,22 @@ class Blocks {
     bool is_open() const { return open_ != 0; }  // at the end of the block
 
     const char* start = nullptr;
-    std::uint64_t newlines = 0, quotes = 0;
-    std::uint64_t inside = 0;  // from an opening quote on, without the closing one
-    std::uint64_t ends = 0;    // of cells
+    uint64_t newlines = 0, quotes = 0;
+    uint64_t inside = 0;  // from an opening quote on, without the closing one
+    uint64_t ends = 0;    // of cells
 
   private:
-    const char* next_;
-    const char* end_;
+    const char *next_, *end_;
     char delimiter_;
-    std::uint64_t open_ = 0;  // all bits where the block ends inside quotes
+    uint64_t open_ = 0;  // all bits where the block ends inside quotes
     char padded_[64];
 };
 
 // What a walk through a text finds. A quote opens or closes wherever it stands, but up to the first
 // misplaced one all are where they may be.
 struct Scan {
-    std::size_t n_lines = 0;              // line ends
-    std::size_t n_quoted = 0;             // of them, inside quotes
+    size_t n_lines = 0;                   // line ends
+    size_t n_quoted = 0;                  // of them, inside quotes
     const char* after_newline = nullptr;  // after the last one outside, before a misplaced quote
     const char* misplaced = nullptr;      // the first quote that is
     bool is_closing = false;              // whether that would close
@@ -72,19 +64,19 @@ inline bool may_follow_quote(const char* p, const char* end, char delimiter) {
 }
 
 inline Scan scan_text(const char* data, const char* end, char delimiter) {
-    const std::string_view text(data, static_cast<std::size_t>(end - data));
+    const string_view text(data, static_cast<size_t>(end - data));
     Scan scan{count_byte(data, end, '\n'), 0, data};
     if (text.find('"') == text.npos) {
         scan.after_newline += text.rfind('\n') + 1;
         return scan;
     }
     Blocks block(data, end, delimiter);
-    std::uint64_t may_open = 1;  // whether a quote may open at the start of the block
+    uint64_t may_open = 1;  // whether a quote may open at the start of the block
     while (block.step()) {
-        scan.n_quoted += static_cast<std::size_t>(std::popcount(block.newlines & block.inside));
+        scan.n_quoted += static_cast<size_t>(std::popcount(block.newlines & block.inside));
         if (scan.misplaced != nullptr) continue;
-        const std::uint64_t closing = block.quotes & ~block.inside;
-        std::uint64_t bad = block.quotes & block.inside & ~((block.ends | closing) << 1 | may_open);
+        const uint64_t closing = block.quotes & ~block.inside;
+        uint64_t bad = block.quotes & block.inside & ~((block.ends | closing) << 1 | may_open);
         // What stands after the others closes them as well.
         auto rest = closing & ~((block.ends | block.quotes) >> 1);
         for (; rest != 0; rest &= rest - 1) {
@@ -97,7 +89,7 @@ inline Scan scan_text(const char* data, const char* end, char delimiter) {
             scan.misplaced = block.start + std::countr_zero(bad);
             scan.is_closing = (closing & bad) != 0;
         }
-        const std::uint64_t outer = block.ends & block.newlines & (bad - 1);
+        const uint64_t outer = block.ends & block.newlines & (bad - 1);
         if (outer != 0) scan.after_newline = block.start + 64 - std::countl_zero(outer);
     }
     scan.is_open = block.is_open();
@@ -118,9 +110,8 @@ inline const char* trim_blank(const char* data, const char* cut) {
 // off. With `is_last` the text is all there is, and its last record needs no line end.
 inline const char* find_cut(const char* data, const char* end, char delimiter, bool is_last) {
     const Scan scan = scan_text(data, end, delimiter);
-    if (scan.misplaced == nullptr) {
+    if (scan.misplaced == nullptr)
         return trim_blank(data, is_last && !scan.is_open ? end : scan.after_newline);
-    }
     if (scan.after_newline != data) return scan.after_newline;
     const char* const newline = find_byte(scan.misplaced, end, '\n');
     return newline != end ? newline + 1 : is_last ? end : data;

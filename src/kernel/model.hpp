@@ -3,9 +3,64 @@
 #pragma once
 
 #include "product.hpp"
-#include "ranking.hpp"
 
 namespace matscore {
+
+// The tie rule. Two scores tie where they differ by no more than the sum of their error bounds.
+// Again and again, of what is left the highest score is taken; what ties with it is tied, and the
+// first of the tied in order gets the next rank. So the first k ranks do not depend on k.
+struct Candidate {
+    double score, bound;
+    int64_t place;      // in the order that settles ties
+    bool tied = false;  // at a rank so far it was tied with the highest
+};
+
+inline bool is_higher(const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.place < b.place;
+}
+
+// Drops what cannot have one of the first k ranks; returns what a score must reach. At any of them
+// the highest score left is at least the k-th highest of all, and what ties with it is at most
+// `reach` below.
+inline double drop_low(std::vector<Candidate>& left, size_t k, double reach) {
+    if (left.size() <= k) return -infinity;
+    const auto kth = left.begin() + static_cast<std::ptrdiff_t>(k) - 1;
+    std::nth_element(left.begin(), kth, left.end(), is_higher);
+    const double limit = std::nextafter(kth->score - reach, -infinity);
+    std::erase_if(left, [&](const Candidate& candidate) { return candidate.score < limit; });
+    return limit;
+}
+
+// Puts the first k ranks first. If that is one, those tied with the highest are marked.
+inline void rank(std::vector<Candidate>& left, size_t k) {
+    std::sort(left.begin(), left.end(), is_higher);
+    double widest = 0.0;
+    for (const Candidate& candidate : left) widest = std::max(widest, candidate.bound);
+    auto start = left.begin();
+    while (start != left.end() && start - left.begin() < static_cast<std::ptrdiff_t>(k)) {
+        auto stop = start + 1;  // of what may tie with the highest
+        double least = start->bound;
+        for (; stop != left.end() && start->score - stop->score <= 2.0 * widest; ++stop)
+            least = std::min(least, stop->bound);
+        const bool ends = stop == left.end() || (stop - 1)->score - stop->score > 2.0 * widest;
+        if (ends && (stop - start == 1 || start->score - (stop - 1)->score <= 2.0 * least)) {
+            // All tie with all, and with nothing else: the order settles everything.
+            const bool tied = stop - start > 1;
+            std::sort(start, stop, [](const Candidate& a, const Candidate& b) { return a.place < b.place; });
+            for (; start != stop; ++start) start->tied |= tied;
+            continue;
+        }
+        auto chosen = start;
+        const Candidate highest = *start;
+        for (auto it = start + 1; it != stop; ++it) {
+            if (!(highest.score - it->score <= highest.bound + it->bound)) continue;
+            it->tied = start->tied = true;
+            if (it->place < chosen->place) chosen = it;
+        }
+        std::rotate(start, chosen, chosen + 1);  // the others stay sorted
+        ++start;
+    }
+}
 
 // What the scores of rows decide, each (n_rows,).
 struct Decision {
@@ -15,34 +70,36 @@ struct Decision {
     bool* overflow;   // a score that is not finite though no feature is missing
 };
 
+// The scores of a row, one for each category, so far apart.
+struct Scores {
+    const double* first;
+    size_t stride;
+    double operator[](size_t category) const { return first[category * stride]; }
+};
+
 inline bool has_missing(Matrix features, size_t row) {
     const std::vector<double> x = column(features, row);
     return std::any_of(x.begin(), x.end(), [](double value) { return std::isnan(value); });
 }
 
-// The highest and second score of a tile's rows and the first category of the highest; `odd` is NaN
-// where a score is not finite. A NaN score never wins.
+// The highest and second score of a tile's rows and the first category of the highest, from 1; `odd`
+// is NaN where a score is not finite. A NaN score never wins.
 struct Bests {
     double highest[tile_rows], second[tile_rows], best[tile_rows], odd[tile_rows];
 
-    Bests() {
-        std::fill_n(highest, tile_rows, -std::numeric_limits<double>::infinity());
-        std::fill_n(second, tile_rows, -std::numeric_limits<double>::infinity());
-        std::fill_n(best, tile_rows, -1.0);
-        std::fill_n(odd, tile_rows, 0.0);
-    }
     void add(const Part& part) {
         run([&](auto lanes) MATSCORE_ALWAYS {
             for (size_t i = 0; i < tile_rows; i += lanes) {
-                Lanes<lanes> score, top, next, first, mark;
-                load(top, highest + i), load(next, second + i), load(first, best + i), load(mark, odd + i);
+                Lanes<lanes> score, mark{}, top = mark - infinity, next = top, first{};
+                if (part.category > 0)
+                    load(top, highest + i), load(next, second + i), load(first, best + i), load(mark, odd + i);
                 for (size_t c = 0; c < part.n_categories; ++c) {
                     load(score, part.scores + c * tile_rows + i);
                     const auto wins = score > top;  // an equal one does not: the first stays
                     const Lanes<lanes> other = wins ? top : score;
                     next = other > next ? other : next;
                     top = wins ? score : top;
-                    first = wins ? static_cast<double>(part.category + c) - Lanes<lanes>{} : first;
+                    first = wins ? static_cast<double>(part.category + c + 1) - Lanes<lanes>{} : first;
                     mark += score - score;
                 }
                 store(highest + i, top), store(second + i, next), store(best + i, first), store(odd + i, mark);
@@ -66,51 +123,49 @@ class Model {
     size_t n_features() const { return n_features_; }
     size_t n_categories() const { return added_.size(); }
 
-    // Scores rows and decides; `scores` (n_categories, n_rows) is null where only that is wanted.
+    // Scores rows, a block that fits the second cache at a time, and decides; `scores` (n_categories,
+    // n_rows) is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
-        std::vector<size_t> close;  // rows whose highest score may tie
+        Tiles x{n_features_};
         std::vector<Bests> bests;
-        const auto add = [&](const Part& part) {
-            bests.resize(std::max(bests.size(), part.row / tile_rows + 1));
-            bests[part.row / tile_rows].add(part);
-        };
-        visit(features, scores, add, [&](const Tiles& x, size_t start) {
-            for (size_t i = 0; i < x.n_rows; ++i) {
-                constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-                const Bests& found = bests[i / tile_rows];
-                const size_t row = start + i, at = i % tile_rows;
-                const bool odd = std::isnan(found.odd[at]), missing = odd && has_missing(features, row);
-                to.best[row] = missing ? -1 : static_cast<int64_t>(found.best[at]);
-                to.margin[row] = missing || n_categories() == 1 ? nan : found.highest[at] - found.second[at];
-                to.tied[row] = false;
-                to.overflow[row] = odd && !missing;
-                if (!odd && to.margin[row] <= reach(x.largest[i])) close.push_back(row);
-            }
-            bests.clear();
-        });
-        settle(features, close, to);
+        std::vector<double> room;  // for the scores of a block that are not kept
+        const size_t n = features.n_columns, fit = 65536 / std::max<size_t>(n_features_, 1);
+        const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 32) * tile_rows;
+        for (size_t start = 0; start < n; start += most) {
+            x.take(features, start, std::min(most, n - start));
+            bests.resize(x.largest.size() / tile_rows);
+            if (scores == nullptr) room.resize(n_categories() * x.n_rows);
+            double* const block = scores == nullptr ? room.data() : scores + start;
+            const size_t stride = scores == nullptr ? x.n_rows : n;
+            multiply_tiles(x, {packed_.data(), n_categories(), n_features_}, added_.data(), [&](const Part& part) {
+                for (size_t c = 0; c < part.n_categories; ++c)
+                    std::copy_n(&part.at(c, 0), part.n_rows, block + (part.category + c) * stride + part.row);
+                bests[part.row / tile_rows].add(part);
+            });
+            const double most_reach = reach(find_largest(x.largest.data(), x.n_rows));
+            for (size_t i = 0; i < x.n_rows; ++i)
+                decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride}, to);
+        }
     }
 
-    // Ranks the categories of scored rows: act(row, candidates) with the first k ranks in front. A
-    // score that is NaN or minus infinity has none.
-    template <class Act>
-    void rank_rows(Matrix features, Matrix scores, size_t k, const Act& act) const {
-        std::vector<Candidate> left;
-        for (size_t row = 0; row < features.n_columns; ++row) {
-            const std::vector<double> x = column(features, row);
-            left.clear();
-            for (size_t c = 0; c < n_categories(); ++c)
-                if (scores.row(c)[row] > -std::numeric_limits<double>::infinity())
-                    left.push_back({scores.row(c)[row], 0.0, static_cast<int64_t>(c)});
-            const double most = reach(find_largest(x.data(), n_features_));
-            drop_low(left, k, most);
-            std::sort(left.begin(), left.end(), is_higher);
-            const auto is_close = [&](const Candidate& a, const Candidate& b) { return !(a.score - b.score > most); };
-            if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
-                for (Candidate& candidate : left) candidate.bound = bound(x.data(), static_cast<size_t>(candidate.place));
-            rank(left, k);
-            act(row, left);
-        }
+    // Ranks the categories of a row by its scores: the first k ranks come first. A score that is NaN
+    // or minus infinity has none. Good until the thread's next call.
+    const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores, size_t k) const {
+        thread_local std::vector<double> x;  // kept, as memory for each row would take longer
+        thread_local std::vector<Candidate> left;
+        x.resize(n_features_);
+        for (size_t f = 0; f < n_features_; ++f) x[f] = features.row(f)[row];
+        left.clear();
+        for (size_t c = 0; c < n_categories(); ++c)
+            if (scores[c] > -infinity) left.push_back({scores[c], 0.0, static_cast<int64_t>(c)});
+        const double most = reach(find_largest(x.data(), n_features_));
+        drop_low(left, k, most);
+        std::sort(left.begin(), left.end(), is_higher);
+        const auto is_close = [&](const Candidate& a, const Candidate& b) { return !(a.score - b.score > most); };
+        if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
+            for (Candidate& candidate : left) candidate.bound = bound(x.data(), static_cast<size_t>(candidate.place));
+        rank(left, k);
+        return left;
     }
 
     // Bounds the error of the score of a row of n_features for a category.
@@ -119,44 +174,24 @@ class Model {
     }
 
   private:
-    // Calls act(part) for each part of a block of rows that fits the second cache, then done(rows,
-    // first row). The scores are stored, too, if `scores` is not null.
-    template <class Act, class Done>
-    void visit(Matrix features, double* scores, const Act& act, const Done& done) const {
-        Tiles x{n_features_};
-        const size_t n = features.n_columns, fit = 65536 / std::max<size_t>(n_features_, 1);
-        const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 170) * tile_rows;
-        for (size_t start = 0; start < n; start += most) {
-            x.take(features, start, std::min(most, n - start));
-            multiply_tiles(x, {packed_.data(), n_categories(), n_features_}, added_.data(), [&](const Part& part) {
-                for (size_t c = 0; scores != nullptr && c < part.n_categories; ++c)
-                    std::copy_n(&part.at(c, 0), part.n_rows, scores + (part.category + c) * n + start + part.row);
-                act(part);
-            });
-            done(x, start);
-        }
-    }
     // What is no further below a row's highest score may tie with it.
     double reach(double largest) const { return widest_tie(n_features_, largest, heaviest_, heaviest_added_); }
 
-    // Decides close rows, which are scored once more, some at a time.
-    void settle(Matrix features, const std::vector<size_t>& close, const Decision& to) const {
-        std::vector<double> some, scores;
-        for (size_t start = 0; start < close.size(); start += tile_rows) {
-            const size_t n = std::min(tile_rows, close.size() - start);
-            some.resize(n_features_ * n);
-            scores.resize(n_categories() * n);
-            for (size_t f = 0; f < n_features_; ++f)
-                for (size_t i = 0; i < n; ++i) some[f * n + i] = features.row(f)[close[start + i]];
-            const Matrix rows{some.data(), n_features_, n};
-            visit(rows, scores.data(), [](const Part&) {}, [](const Tiles&, size_t) {});
-            rank_rows(rows, {scores.data(), n_categories(), n}, 1, [&](size_t i, const std::vector<Candidate>& left) {
-                const size_t row = close[start + i];
-                to.best[row] = left[0].place;
-                to.tied[row] = left[0].tied;
-                if (left[0].tied) to.margin[row] = 0.0;
-            });
-        }
+    // Decides a row; what is ahead by more than `most_reach` is no tie.
+    void decide(Matrix features, size_t row, const Bests& found, double most_reach, Scores scores,
+                const Decision& to) const {
+        const size_t at = row % tile_rows;
+        const bool odd = std::isnan(found.odd[at]), missing = odd && has_missing(features, row);
+        double& margin = to.margin[row] = found.highest[at] - found.second[at];
+        if (missing || n_categories() < 2) margin = std::numeric_limits<double>::quiet_NaN();
+        to.best[row] = missing ? -1 : static_cast<int64_t>(found.best[at]) - 1;
+        to.tied[row] = false;
+        to.overflow[row] = odd && !missing;
+        if (odd || std::isnan(margin) || margin > most_reach) return;
+        const std::vector<Candidate>& left = rank_row(features, row, scores, 1);
+        to.best[row] = left[0].place;
+        to.tied[row] = left[0].tied;
+        if (left[0].tied) margin = 0.0;
     }
 
     size_t n_features_;

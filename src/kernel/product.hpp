@@ -20,6 +20,7 @@ namespace matscore {
 inline constexpr size_t tile_rows = 24;   // three vectors of AVX-512, six of AVX2
 inline constexpr size_t group_size = 64;  // categories whose scores are made for a tile at a time
 inline constexpr double underflow = std::numeric_limits<double>::denorm_min();
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // A matrix in memory, row after row.
 struct Matrix {
@@ -51,15 +52,21 @@ struct Tiles {
         n_rows = n;
         largest.assign((n + tile_rows - 1) / tile_rows * tile_rows, 0.0);
         values.resize(n_features * largest.size());
-        for (size_t f = 0; f < n_features; ++f)
-            for (size_t row = 0; row < n; row += tile_rows) {
-                const size_t height = std::min(tile_rows, n - row);
-                double* to = &at(f, row);
-                std::copy_n(features.row(f) + start + row, height, to);
-                std::fill_n(to + height, tile_rows - height, 0.0);
-                for (size_t i = 0; i < tile_rows; ++i)
-                    largest[row + i] = std::max(largest[row + i], std::fabs(to[i]));  // passes over NaN
-            }
+        run([&](auto lanes) MATSCORE_ALWAYS {
+            Lanes<lanes> value, size, most;
+            for (size_t f = 0; f < n_features; ++f)
+                for (size_t row = 0; row < n; row += tile_rows) {
+                    double* to = &at(f, row);
+                    const size_t height = std::min(tile_rows, n - row);
+                    std::copy_n(features.row(f) + start + row, height, to);
+                    std::fill_n(to + height, tile_rows - height, 0.0);
+                    for (size_t i = 0; i < tile_rows; i += lanes) {
+                        load(value, to + i), load(most, &largest[row + i]);
+                        size = value < 0.0 ? -value : value;
+                        store(&largest[row + i], size > most ? size : most);  // passes over NaN
+                    }
+                }
+        });
     }
     double& at(size_t feature, size_t row) {
         return values[row / tile_rows * tile_rows * n_features + feature * tile_rows + row % tile_rows];

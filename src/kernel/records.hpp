@@ -4,25 +4,15 @@
 // second one a record is a run of cells, each of which ends at a bit of a block.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <limits>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
-#include "buffer.hpp"
-#include "bytes.hpp"
 #include "cutting.hpp"
 #include "numbers.hpp"
 
 namespace matscore {
 
 // What is wrong with a record, or (from kNul on) with the whole chunk.
-enum Fault : std::int64_t {
+enum Fault : int64_t {
     kNoFault,
     kWidth,           // too few or too many cells; a blank line has one
     kDelimitersOnly,  // no cell has text
@@ -41,56 +31,48 @@ enum Fault : std::int64_t {
 enum class Missing { kRefuse, kZero, kKeep };
 
 struct Layout {
-    char delimiter = ',';
-    char mark = '.';
-    std::size_t width = 0;
+    char delimiter = ',', mark = '.';
+    size_t width = 0;
     Missing missing = Missing::kRefuse;
-    std::vector<std::size_t> features;  // columns read as numbers, in the order of the output
-    std::vector<std::size_t> texts;     // columns read as text
-    std::vector<std::string> words;     // for a missing cell, without blanks around them
-    std::vector<std::string> names;     // the header's cells; none without one
-    bool has_labels = false;            // a header of numbers can be told from data
+    std::vector<size_t> features, texts;  // columns read as numbers, in the output's order; as text
+    std::vector<std::string> words;       // for a missing cell, without blanks around them
+    std::vector<std::string> names;       // the header's cells; none without one
+    bool has_labels = false;              // a header of numbers can be told from data
 };
 
 struct BadRecord {
-    std::int64_t record, line;  // from 0, in the chunk
-    std::int64_t start, end;    // bytes, without the line end
-    std::int64_t column;        // from 0; -1 where no single cell is at fault
-    std::int64_t fault;
-    std::int64_t n_cells;
+    int64_t record, line;  // from 0, in the chunk
+    int64_t start, end;    // bytes, without the line end
+    int64_t column;        // from 0; -1 where no single cell is at fault
+    int64_t fault, n_cells;
 };
 
 // What makes the rest of a chunk unreadable.
 struct Stop {
     Fault fault = kNoFault;
-    std::int64_t at = 0;      // the byte
-    std::int64_t column = 0;  // of a quote, from 0
+    int64_t at = 0, column = 0;  // the byte; the column of a quote, from 0
 };
 
 struct TextColumn {
-    Buffer<std::uint64_t> offsets;  // one more than there are rows
+    Buffer<uint64_t> offsets;  // one more than there are rows
     Buffer<char> bytes;
     Flags absent;  // cells with nothing at all, not even quotes; empty where there are none
 };
 
 struct Table {
-    std::size_t n_rows = 0;
-    std::size_t n_records = 0;
+    size_t n_rows = 0, n_records = 0;
     Buffer<double> values;  // (n_features, n_rows)
     std::vector<TextColumn> texts;
-    Buffer<std::int64_t> rows;  // the good records' places; empty where all are good
-    Flags has_missing;          // empty where no row has
+    Buffer<int64_t> rows;  // the good records' places; empty where all are good
+    Flags has_missing;     // empty where no row has
     Buffer<BadRecord> bad;
     Stop stop;
 };
 
 class Parser {
   public:
-    Parser(const Layout& layout, const char* data, std::size_t size)
-        : layout_(layout),
-          data_(data),
-          end_(data + size),
-          blocks_(data, end_, layout.delimiter) {}
+    Parser(const Layout& layout, const char* data, size_t size)
+        : layout_(layout), data_(data), end_(data + size), blocks_(data, end_, layout.delimiter) {}
 
     Table parse() {
         scan_ = scan_text(data_, end_, layout_.delimiter);
@@ -111,26 +93,21 @@ class Parser {
         TextColumn* text;
     };
 
-    static std::string_view span(const char* first, const char* last) { return {first, last}; }
-
     // The first such byte outside quotes, or the end; p is outside.
     static const char* find_outside(const char* p, const char* end, char byte) {
-        for (bool is_inside = false; p != end && (is_inside || *p != byte); ++p) {
-            is_inside ^= *p == '"';
-        }
+        for (bool is_inside = false; p != end && (is_inside || *p != byte); ++p) is_inside ^= *p == '"';
         return p;
     }
 
     Stop find_stop() const {
         const char* const nul = find_byte(data_, end_, '\0');
-        if (nul != end_) return {kNul, nul - data_, 0};
+        if (nul != end_) return {kNul, nul - data_};
         const char* const bad = find_bad_utf8(data_, end_);
-        if (bad != end_) return {kNotUtf8, bad - data_, 0};
-        if (scan_.misplaced == nullptr && !scan_.is_open) return {};
-        const char* const last_quote = data_ + span(data_, end_).rfind('"');
-        const char* const at = scan_.misplaced != nullptr ? scan_.misplaced : last_quote;
-        Stop stop{scan_.is_closing ? kTextAfterQuote : kQuoteInside, at - data_, 0};
-        if (scan_.misplaced == nullptr) stop.fault = kQuoteOpen;
+        if (bad != end_) return {kNotUtf8, bad - data_};
+        const bool is_misplaced = scan_.misplaced != nullptr;
+        if (!is_misplaced && !scan_.is_open) return {};
+        const char* const at = is_misplaced ? scan_.misplaced : data_ + string_view(data_, end_).rfind('"');
+        Stop stop{!is_misplaced ? kQuoteOpen : scan_.is_closing ? kTextAfterQuote : kQuoteInside, at - data_};
         const char* p = scan_.after_newline;
         while ((p = find_outside(p, at, layout_.delimiter)) != at) ++p, ++stop.column;
         return stop;
@@ -139,41 +116,24 @@ class Parser {
     void prepare() {
         capacity_ = scan_.n_lines - scan_.n_quoted + (scan_.after_newline != end_ ? 1 : 0);
         // A record has at least as many bytes as cells (the last may lack its line end).
-        capacity_ = std::min(capacity_, span(data_, end_).size() / layout_.width + 1);
+        capacity_ = std::min(capacity_, static_cast<size_t>(end_ - data_) / layout_.width + 1);
         table_.values.resize(layout_.features.size() * capacity_);
-        double* numbers = table_.values.data();
         columns_.assign(layout_.width, Column{nullptr, nullptr});
-        for (const std::size_t column : layout_.features) {
-            columns_[column].numbers = numbers;
-            numbers += capacity_;
-        }
-        for (std::size_t i = 0; i < layout_.texts.size(); ++i) {
+        for (size_t i = 0; i < layout_.features.size(); ++i)
+            columns_[layout_.features[i]].numbers = table_.values.data() + i * capacity_;
+        for (size_t i = 0; i < layout_.texts.size(); ++i) {
             columns_[layout_.texts[i]].text = &table_.texts[i];
             table_.texts[i].offsets.resize(capacity_ + 1);
         }
-        for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;) {
-            if (++p != end_ && *p != '\n') has_lone_return_ = true;
-        }
+        for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
+            has_lone_return_ |= ++p != end_ && *p != '\n';
         double number = 0;
-        for (const std::string& word : layout_.words) {
-            words_are_numbers_ = words_are_numbers_ || read_whole(word, number);
-        }
+        for (const std::string& word : layout_.words)
+            words_are_numbers_ = words_are_numbers_ || read_whole(word, layout_.mark, number);
         // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
         header_is_plain_ = layout_.has_labels && !layout_.names.empty();
-        for (const std::size_t column : layout_.features) {
-            header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), number);
-        }
-    }
-
-    bool read_whole(std::string_view text, double& value) const {
-        const char* const end = text.data() + text.size();
-        return read_number(text.data(), end, layout_.mark, value) == end;
-    }
-
-    static std::string_view strip(std::string_view text) {
-        while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-        while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-        return text;
+        for (const size_t column : layout_.features)
+            header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), layout_.mark, number);
     }
 
     // Where the next cell ends: at a delimiter, a line end or the end.
@@ -189,10 +149,10 @@ class Parser {
 
     // Read a record, keep it or say what is wrong with it, and return where the next starts.
     const char* read_record(const char* const start) {
-        const auto record = static_cast<std::int64_t>(table_.n_records);
+        const auto record = static_cast<int64_t>(table_.n_records);
         BadRecord bad{record, line_, start - data_, 0, -1, kNoFault, 0};
         has_missing_ = false;
-        std::size_t n_cells = 0;
+        size_t n_cells = 0;
         const char* p = start;
         const char* end = nullptr;  // of a cell, without a line end
         for (bool is_last = false; !is_last; ++n_cells) {
@@ -203,13 +163,13 @@ class Parser {
                 const Fault fault = read_cell(columns_[n_cells], p, end);
                 if (fault != kNoFault && bad.column < 0) {
                     bad.fault = fault;
-                    bad.column = static_cast<std::int64_t>(n_cells);
+                    bad.column = static_cast<int64_t>(n_cells);
                 }
             }
             p = at != end_ ? at + 1 : at;
         }
         bad.end = end - data_;
-        bad.n_cells = static_cast<std::int64_t>(n_cells);
+        bad.n_cells = static_cast<int64_t>(n_cells);
         if (const Fault fault = judge_whole(start, end, n_cells); fault != kNoFault) {
             bad.fault = fault;
             bad.column = -1;
@@ -217,9 +177,11 @@ class Parser {
             bad.fault = kHeaderAgain;
         }
         if (bad.fault == kNoFault) {
+            if (!table_.bad.empty()) table_.rows.push_back(record);
             set_flag(table_.has_missing, table_.n_rows++, capacity_, has_missing_);
             for (TextColumn& text : table_.texts) text.offsets[table_.n_rows] = text.bytes.size();
         } else {
+            for (int64_t i = 0; table_.bad.empty() && i < record; ++i) table_.rows.push_back(i);
             table_.bad.push_back(bad);
         }
         ++table_.n_records;
@@ -228,8 +190,8 @@ class Parser {
     }
 
     // What is wrong with a record that ends at `end`, whatever its cells are.
-    Fault judge_whole(const char* p, const char* end, std::size_t n_cells) const {
-        const std::string_view record = span(p, end);
+    Fault judge_whole(const char* p, const char* end, size_t n_cells) const {
+        const string_view record(p, end);
         if (n_cells != layout_.width) return kWidth;
         if (record.size() == layout_.width - 1) return kDelimitersOnly;
         if (record.substr(0, 3) == "\xef\xbb\xbf") return kByteOrderMark;
@@ -240,7 +202,7 @@ class Parser {
     bool repeats_header(const char* p, const char* end) {
         for (const std::string& name : layout_.names) {
             const char* const cell_end = find_outside(p, end, layout_.delimiter);
-            if (unquote(span(p, cell_end)) != name) return false;
+            if (unquote({p, cell_end}) != name) return false;
             p = cell_end + 1;
         }
         return !layout_.names.empty();
@@ -250,21 +212,21 @@ class Parser {
         if (column.text != nullptr) {
             TextColumn& text = *column.text;
             text.bytes.resize(text.offsets[table_.n_rows]);
-            copy_text(span(p, end), text.bytes);
+            copy_text({p, end}, text.bytes);
             set_flag(text.absent, table_.n_rows, capacity_, end == p);
         }
         if (column.numbers == nullptr) return kNoFault;
         double& value = column.numbers[table_.n_rows];
         const bool is_number = read_number(p, end_, layout_.mark, value) == end;
-        return is_number && !words_are_numbers_ ? kNoFault : read_odd_number(span(p, end), value);
+        return is_number && !words_are_numbers_ ? kNoFault : read_odd_number({p, end}, value);
     }
 
     // Read a cell that is no plain number: quoted, with blanks around it, missing.
-    Fault read_odd_number(std::string_view cell, double& value) {
-        const std::string_view core = strip(unquote(cell));
+    Fault read_odd_number(string_view cell, double& value) {
+        const string_view core = strip(unquote(cell));
         const auto& words = layout_.words;
         const bool is_word = std::find(words.begin(), words.end(), core) != words.end();
-        if (!core.empty() && !is_word) return read_whole(core, value) ? kNoFault : kNumber;
+        if (!core.empty() && !is_word) return read_whole(core, layout_.mark, value) ? kNoFault : kNumber;
         if (layout_.missing == Missing::kRefuse) return kMissing;
         has_missing_ = layout_.missing == Missing::kKeep;
         value = has_missing_ ? std::numeric_limits<double>::quiet_NaN() : 0.0;
@@ -272,38 +234,31 @@ class Parser {
     }
 
     // Add a cell's text, without its quotes and a doubled one as one.
-    static void copy_text(std::string_view cell, Buffer<char>& to) {
+    static void copy_text(string_view cell, Buffer<char>& to) {
         if (cell.empty() || cell.front() != '"') {
             to.insert(to.end(), cell.begin(), cell.end());
             return;
         }
-        for (std::size_t i = 1; i + 1 < cell.size(); ++i) {
+        for (size_t i = 1; i + 1 < cell.size(); ++i) {
             to.push_back(cell[i]);
             if (cell[i] == '"') ++i;
         }
     }
 
     // A cell's text; in `scratch_` where it is quoted.
-    std::string_view unquote(std::string_view cell) {
+    string_view unquote(string_view cell) {
         if (cell.empty() || cell.front() != '"') return cell;
         scratch_.clear();
         copy_text(cell, scratch_);
         return {scratch_.data(), scratch_.size()};
     }
 
-    // List the good records' places, and close the gaps that bad ones have left between columns.
+    // Close the gaps that bad records have left between columns.
     void finish() {
-        const std::size_t n = table_.n_rows;
-        for (std::size_t i = 0, next = 0; !table_.bad.empty() && i < table_.n_records; ++i) {
-            const bool is_bad = next < table_.bad.size() &&
-                                table_.bad[next].record == static_cast<std::int64_t>(i);
-            if (is_bad) ++next;
-            else table_.rows.push_back(static_cast<std::int64_t>(i));
-        }
-        for (std::size_t i = 1; n < capacity_ && i < layout_.features.size(); ++i) {
-            std::memmove(table_.values.data() + i * n, table_.values.data() + i * capacity_,
-                         n * sizeof(double));
-        }
+        const size_t n = table_.n_rows;
+        double* const values = table_.values.data();
+        for (size_t i = 1; n < capacity_ && i < layout_.features.size(); ++i)
+            std::memmove(values + i * n, values + i * capacity_, n * sizeof(double));
         table_.values.resize(layout_.features.size() * n);
         for (TextColumn& text : table_.texts) {
             text.bytes.resize(text.offsets[n]);
@@ -314,17 +269,15 @@ class Parser {
     }
 
     const Layout& layout_;
-    const char* const data_;
-    const char* const end_;
+    const char *const data_, *const end_;
     Scan scan_;
     Blocks blocks_;
-    std::uint64_t ends_ = 0;  // of cells, in the block
+    uint64_t ends_ = 0;  // of cells, in the block
     Table table_;
-    std::size_t capacity_ = 0;
-    std::int64_t line_ = 0;
+    size_t capacity_ = 0;
+    int64_t line_ = 0;
     bool has_lone_return_ = false;  // perhaps one inside quotes
-    bool words_are_numbers_ = false;
-    bool header_is_plain_ = false;
+    bool words_are_numbers_ = false, header_is_plain_ = false;
     bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
     Buffer<char> scratch_;

@@ -138,6 +138,20 @@ struct Users {
         for (size_t f = 0; f < values.size(); ++f) values[f] = tiles.at(f, user);
         return values;
     }
+    // Makes cosines of products: NaN where a norm is 0.
+    void divide(const Part& part, const double* item_norms) const {
+        run([&](auto lanes) MATSCORE_ALWAYS {
+            const Lanes<lanes> one = 1.0 - Lanes<lanes>{};
+            Lanes<lanes> cosine, norm;
+            for (size_t c = 0; c < part.n_categories; ++c)
+                for (size_t i = 0; i < tile_rows; i += lanes) {
+                    load(cosine, &part.at(c, i)), load(norm, &norms[part.row + i]);
+                    cosine /= norm * item_norms[c];
+                    cosine = cosine > one ? one : cosine;
+                    store(&part.at(c, i), cosine < -one ? -one : cosine);
+                }
+        });
+    }
     // Calls act(block, its rows, part) for all scores.
     template <class Act>
     void visit(const Items& items, const Act& act) const {
@@ -145,11 +159,7 @@ struct Users {
         for (const ItemBlock& block : items.blocks()) {
             const Matrix rows = items.rows(block, room);
             multiply_tiles(tiles, rows, nullptr, [&](const Part& part) {
-                for (size_t c = 0; items.cosine() && c < part.n_categories; ++c)
-                    for (size_t i = 0; i < tile_rows; ++i) {  // NaN where a norm is 0
-                        const double cosine = part.at(c, i) / (norms[part.row + i] * block.norms[part.category + c]);
-                        part.at(c, i) = std::clamp(cosine, -1.0, 1.0);
-                    }
+                if (items.cosine()) divide(part, block.norms.data() + part.category);
                 act(block, rows, part);
             });
         }
@@ -197,7 +207,7 @@ class Search {
   public:
     Search(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish)
         : items_(items), features_(features), first_(first), wish_(wish), users_(items, features, first, n),
-          limits_(users_.norms.size(), std::numeric_limits<double>::infinity()), overflow_(n, false), lists_(n) {
+          limits_(users_.norms.size(), infinity), overflow_(n, false), lists_(n) {
         for (size_t u = 0; u < n; ++u) {
             const double largest = users_.tiles.largest[u], most = largest * items.largest();
             may_overflow_ |= !items.cosine() && !(most * static_cast<double>(items.n_features()) < 0x1p1022);
@@ -210,14 +220,14 @@ class Search {
 
     void run() {
         users_.visit(items_, [&](const ItemBlock& block, Matrix rows, const Part& part) {
-            for (size_t c = 0; c < part.n_categories; c += 8) {
-                const Part few{part.row, part.n_rows, c, std::min<size_t>(part.n_categories - c, 8), &part.at(c, 0)};
-                if (may_overflow_) find_overflow(few);
-                if (!is_any_wanted(few)) continue;
-                for (size_t d = 0; d < few.n_categories; ++d)
-                    for (size_t i = 0; i < few.n_rows; ++i)
-                        if (few.at(d, i) >= limits_[few.row + i])
-                            take(block, rows, few.row + i, part.category + c + d, few.at(d, i));
+            for (size_t c = 0; c < part.n_categories; ++c) {
+                const double* const scores = &part.at(c, 0);
+                for (size_t i = 0; may_overflow_ && i < part.n_rows; ++i)
+                    if (!std::isfinite(scores[i])) overflow_[part.row + i] = true;
+                if (!is_any_wanted(scores, &limits_[part.row])) continue;
+                for (size_t i = 0; i < part.n_rows; ++i)
+                    if (scores[i] >= limits_[part.row + i])
+                        take(block, rows, part.row + i, part.category + c, scores[i]);
             }
         });
     }
@@ -253,27 +263,19 @@ class Search {
         size_t room;
     };
 
-    bool is_any_wanted(const Part& part) const {
+    // Whether one of a tile's scores reaches its limit.
+    static bool is_any_wanted(const double* scores, const double* limits) {
         bool any = false;
         matscore::run([&](auto lanes) MATSCORE_ALWAYS {
             Lanes<lanes> limit, score, most = -1.0 - Lanes<lanes>{};
             for (size_t i = 0; i < tile_rows; i += lanes) {
-                load(limit, limits_.data() + part.row + i);
-                for (size_t c = 0; c < part.n_categories; ++c) {
-                    load(score, part.scores + c * tile_rows + i);
-                    const Lanes<lanes> ahead = score - limit;
-                    most = ahead > most ? ahead : most;
-                }
+                load(limit, limits + i), load(score, scores + i);
+                const Lanes<lanes> ahead = score - limit;
+                most = ahead > most ? ahead : most;
             }
             for (size_t i = 0; i < lanes; ++i) any |= most[i] >= 0.0;
         });
         return any;
-    }
-
-    void find_overflow(const Part& part) {
-        for (size_t c = 0; c < part.n_categories; ++c)
-            for (size_t i = 0; i < part.n_rows; ++i)
-                if (!std::isfinite(part.at(c, i))) overflow_[part.row + i] = true;
     }
 
     void take(const ItemBlock& block, Matrix rows, size_t user, size_t item, double score) {
@@ -281,8 +283,7 @@ class Search {
         double bound = lost_;
         if (items_.cosine())
             bound += add_sizes(x.data(), rows.row(item), x.size()) / (users_.norms[user] * block.norms[item]) * unit_;
-        else
-            bound = bound_error(x.data(), rows.row(item), x.size(), 0.0);
+        else bound = bound_error(x.data(), rows.row(item), x.size(), 0.0);
         List& list = lists_[user];
         size_t n_taken = 0;
         block.visit_copies(item, [&](size_t copy) {

@@ -44,37 +44,24 @@ MATSCORE_INLINE void store(double* to, const V& from) {
     std::memcpy(to, &from, sizeof from);
 }
 
-// sum = x * w + sum, rounded once. GCC has no word for that, so that the instruction is named:
-// contraction would leave it to the optimiser whether there are one or two roundings. Clang has one
-// from version 17 on; before it, and where there is no instruction, lane after lane: slow and right.
+// Makes a vector of number(0), number(1), ...: one instruction where there is one.
+template <class V, class Number>
+MATSCORE_INLINE void fill(V& to, const Number& number) {
+    [&]<size_t... I>(std::index_sequence<I...>) MATSCORE_ALWAYS {
+        to = V{number(I)...};
+    }(std::make_index_sequence<sizeof(V) / sizeof(double)>{});
+}
+
+// sum = x * w + sum, rounded once, by name: contraction would leave that to the optimiser.
 template <class V>
 MATSCORE_INLINE void add_product(V& sum, const V& x, const V& w) {
-#if __has_builtin(__builtin_elementwise_fma)
-    sum = __builtin_elementwise_fma(x, w, sum);
-#else
-#if defined(__x86_64__) && !defined(__clang__)
-    if constexpr (sizeof(V) > 16) {  // only the functions for AVX2 and AVX-512 have such vectors
-        asm("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
-        return;
-    }
-#elif defined(__aarch64__)
-    asm("fmla %0.2d, %1.2d, %2.2d" : "+w"(sum) : "w"(x), "w"(w));
-    return;
-#endif
-    for (size_t i = 0; i < sizeof(V) / sizeof(double); ++i) sum[i] = std::fma(x[i], w[i], sum[i]);
-#endif
+    fill(sum, [&](size_t i) MATSCORE_ALWAYS { return __builtin_fma(x[i], w[i], sum[i]); });
 }
 
 // Puts a number into every lane.
 template <class V>
 MATSCORE_INLINE void spread(V& to, const double& from) {
-#if defined(__x86_64__) && !defined(__clang__)
-    if constexpr (sizeof(V) > 16) {  // GCC 12 may take eight masked instructions for it
-        asm("vbroadcastsd %1, %0" : "=v"(to) : "m"(from));
-        return;
-    }
-#endif
-    to = from - V{};
+    fill(to, [&](size_t) MATSCORE_ALWAYS { return from; });
 }
 
 // The processor's instruction sets by their lanes, the best first.

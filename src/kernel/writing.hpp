@@ -1,26 +1,12 @@
 // Rows as CSV, TSV and JSON lines.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-#include "buffer.hpp"
 #include "shortest.hpp"
 
 namespace matscore {
 
-using std::string_view_literals::operator""sv;
-
-enum class Format { kCsv, kTsv, kJsonLines, kJson };
-
 struct TextsView {
-    const std::uint64_t* offsets = nullptr;  // n + 1, ascending, none past the end of `bytes`
+    const uint64_t* offsets = nullptr;  // n + 1, ascending, none past the end of `bytes`
     const char* bytes = nullptr;
     const bool* absent = nullptr;  // or null where none is
 };
@@ -29,134 +15,116 @@ struct TextsView {
 struct OutputColumn {
     std::string key;  // what stands before its cells
     const double* numbers = nullptr;
-    std::ptrdiff_t stride = 1;  // of the numbers
-    const std::int64_t* wholes = nullptr;
+    const int64_t* wholes = nullptr;
     TextsView texts;
-    const std::int32_t* codes = nullptr;  // which text a row has, negative for none
-    const bool* absent = nullptr;         // rows without a number
-    bool is_nullable = false;             // whether nothing is null in JSON, not ""
+    const int32_t* codes = nullptr;  // which text a row has, negative for none
+    const bool* absent = nullptr;    // rows without a number
+    bool is_nullable = false;        // whether nothing is null in JSON, not ""
 };
 
 struct OutputStyle {
-    Format format = Format::kCsv;
-    int precision = -1;       // decimals; negative for as many as it takes
-    bool excel_safe = false;  // an apostrophe before what a spreadsheet takes for a formula
+    bool is_json = false;  // objects, or else delimited text
+    char delimiter = ',';
+    std::string row_end = "\n";  // at most four bytes
+    int precision = -1;          // decimals, at most 22; negative for as many as it takes
+    bool excel_safe = false;     // an apostrophe before what a spreadsheet takes for a formula
 };
 
 class Writer {
   public:
-    Writer(const OutputStyle& style, std::vector<OutputColumn> columns, std::size_t n_rows)
-        : columns_(std::move(columns)), n_rows_(n_rows) {
-        is_json_ = style.format == Format::kJson || style.format == Format::kJsonLines;
-        const std::string delimiter = style.format == Format::kTsv ? "\t" : ",";
-        for (const char c : '"' + (is_json_ ? "\\" : "\n\r" + delimiter)) {
+    Writer(const OutputStyle& style, std::vector<OutputColumn> columns, size_t n_rows)
+        : style_(style), columns_(std::move(columns)), n_rows_(n_rows) {
+        for (const char c : {'"', style.is_json ? '\\' : style.delimiter, '\n', '\r'})
             is_special_[static_cast<unsigned char>(c)] = true;
-        }
-        if (is_json_) std::fill_n(is_special_, 0x20, true);
-        for (OutputColumn& column : columns_) {
+        if (style.is_json) std::fill_n(is_special_, 0x20, true);
+        for (OutputColumn& column : columns_)
             if (column.texts.bytes == nullptr) column.texts.bytes = "";  // all texts are empty
-            const bool is_first = &column == columns_.data();
-            std::string name(6 * column.key.size() + 3, '\0');
-            name.erase(static_cast<std::size_t>(write_text(column.key, name.data()) - name.data()));
-            column.key = is_json_ ? (is_first ? '{' : ',') + name + ':' : is_first ? "" : delimiter;
-        }
-        style_ = style;  // from now on: names get no apostrophe
     }
 
-    void write(Buffer<char>& to) const {
-        const std::string_view row_end = !is_json_                        ? "\n"
-                                         : style_.format == Format::kJson ? "},\n"
-                                                                          : "}\n";
-        to.resize(n_rows_ * columns_.size() * 24 + 1024);  // a guess
-        char* out = to.data();
-        for (std::size_t row = 0; row < n_rows_; ++row) {
+    // Write into memory that resize(size) gives, with what is there already.
+    template <typename Resize>
+    void write(const Resize& resize) const {
+        size_t size = n_rows_ * columns_.size() * 24 + 1024;  // a guess
+        char* start = resize(size);
+        char* out = start;
+        for (size_t row = 0; row < n_rows_; ++row) {
             for (const OutputColumn& column : columns_) {
-                const std::string_view text = find_text(column, row);
+                const string_view text = find_text(column, row);
                 // A byte becomes at most six; quotes, an apostrophe or the row's end come besides.
-                const std::size_t n_most = column.key.size() + 6 * text.size() + kLongestNumber + 8;
-                const auto n_written = static_cast<std::size_t>(out - to.data());
-                if (to.size() - n_written < n_most) {
-                    to.resize(2 * to.size() + n_most);
-                    out = to.data() + n_written;
+                const size_t n_most = column.key.size() + 6 * text.size() + kLongestNumber + 8;
+                const auto n_written = static_cast<size_t>(out - start);
+                if (size - n_written < n_most) {
+                    size = 2 * size + n_most;
+                    start = resize(size);
+                    out = start + n_written;
                 }
                 out = write_cell(column, row, text, copy(column.key, out));
             }
-            out = copy(row_end, out);
+            out = copy(style_.row_end, out);
         }
-        // In a JSON array a comma stands between rows and not after them.
-        if (style_.format == Format::kJson && n_rows_ > 0) out -= 2;
-        to.resize(static_cast<std::size_t>(out - to.data()));
+        resize(static_cast<size_t>(out - start));
     }
 
   private:
-    static char* copy(std::string_view text, char* out) {
+    static char* copy(string_view text, char* out) {
         for (const char c : text) *out++ = c;  // so few that a call would take longer
         return out;
     }
 
     // The text of a cell; without data where it has none.
-    static std::string_view find_text(const OutputColumn& column, std::size_t row) {
+    static string_view find_text(const OutputColumn& column, size_t row) {
         const TextsView& texts = column.texts;
         const bool is_coded = column.codes != nullptr;
         if (texts.offsets == nullptr || (is_coded && column.codes[row] < 0)) return {};
-        const auto i = is_coded ? static_cast<std::size_t>(column.codes[row]) : row;
+        const auto i = is_coded ? static_cast<size_t>(column.codes[row]) : row;
         if (texts.absent != nullptr && texts.absent[i]) return {};
-        const std::uint64_t start = texts.offsets[i];
-        return {texts.bytes + start, static_cast<std::size_t>(texts.offsets[i + 1] - start)};
+        const uint64_t start = texts.offsets[i];
+        return {texts.bytes + start, static_cast<size_t>(texts.offsets[i + 1] - start)};
     }
 
-    char* write_cell(const OutputColumn& column, std::size_t row, std::string_view text,
-                     char* out) const {
+    char* write_cell(const OutputColumn& column, size_t row, string_view text, char* out) const {
         if (text.data() != nullptr) return write_text(text, out);
-        if (column.texts.offsets != nullptr) {
-            return !is_json_ ? out : copy(column.is_nullable ? "null" : "\"\"", out);
-        }
-        const auto place = static_cast<std::ptrdiff_t>(row) * column.stride;
-        double number = column.numbers != nullptr ? column.numbers[place] : 0.0;
+        if (column.texts.offsets != nullptr)
+            return !style_.is_json ? out : copy(column.is_nullable ? "null" : "\"\"", out);
+        double number = column.numbers != nullptr ? column.numbers[row] : 0.0;
         const bool is_absent = column.absent != nullptr && column.absent[row];
-        if (is_absent || (is_json_ && !std::isfinite(number))) {
-            return is_json_ ? copy("null", out) : out;
-        }
+        if (is_absent || (style_.is_json && !std::isfinite(number))) return style_.is_json ? copy("null", out) : out;
         if (column.wholes != nullptr) return write_whole(column.wholes[row], out);
         if (style_.precision >= 0) number = round_decimals(number, style_.precision);
         return write_number(number, out);
     }
 
     // CSV is quoted only where it must be, and where a text is empty, to be told from nothing.
-    char* write_text(std::string_view text, char* out) const {
+    char* write_text(string_view text, char* out) const {
         bool has_special = false;
         for (const char c : text) has_special |= is_special_[static_cast<unsigned char>(c)];
-        const bool is_quoted = is_json_ || has_special || text.empty();
+        const bool is_quoted = style_.is_json || has_special || text.empty();
         if (is_quoted) *out++ = '"';
         const bool is_formula = !text.empty() && "=+-@\t\r"sv.find(text[0]) != text.npos;
         if (style_.excel_safe && is_formula) *out++ = '\'';
         if (!has_special) out = std::copy(text.begin(), text.end(), out);
-        for (std::size_t i = 0; has_special && i < text.size(); ++i) {
+        for (size_t i = 0; has_special && i < text.size(); ++i) {
             const bool is_special = is_special_[static_cast<unsigned char>(text[i])];
-            if (is_special && is_json_) {
-                out = escape(text[i], out);
-            } else {
-                if (is_special && text[i] == '"') *out++ = '"';
-                *out++ = text[i];
-            }
+            if (!is_special || !style_.is_json) *out++ = text[i];
+            if (is_special && style_.is_json) out = escape(text[i], out);
+            else if (text[i] == '"') *out++ = '"';
         }
         if (is_quoted) *out++ = '"';
         return out;
     }
 
     static char* escape(char c, char* out) {
-        const std::size_t i = "\"\\\b\f\n\r\t"sv.find(c);
+        const size_t i = "\"\\\b\f\n\r\t"sv.find(c);
         *out++ = '\\';
-        *out++ = "\"\\bfnrtu"[std::min<std::size_t>(i, 7)];
-        if (i != std::string_view::npos) return out;
+        *out++ = "\"\\bfnrtu"[std::min<size_t>(i, 7)];
+        if (i != string_view::npos) return out;
         for (const int digit : {0, 0, c / 16, c % 16}) *out++ = "0123456789abcdef"[digit];
         return out;
     }
 
     OutputStyle style_;
     std::vector<OutputColumn> columns_;
-    std::size_t n_rows_;
-    bool is_json_ = false;
+    size_t n_rows_;
     bool is_special_[256] = {};
 };
 

@@ -12,12 +12,14 @@ def write_number(number: float) -> bytes: ...
 def find_cut(data: bytes, delimiter: str, is_last: bool) -> int: ...
 def count_lines(data: bytes) -> tuple[int, int]: ...
 def write_rows(
-    format: int,
+    is_json: bool,
+    delimiter: str,
+    row_end: str,
     precision: int,
     excel_safe: bool,
-    names: Sequence[str],
+    keys: Sequence[str],
     columns: Sequence[tuple[object, ...]],
-) -> bytes: ...
+) -> bytearray: ...
 def parse(
     data: bytes,
     delimiter: str,

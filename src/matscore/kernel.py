@@ -6,6 +6,7 @@ made by the callers.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import weakref
@@ -50,7 +51,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.int64]
 Marks: TypeAlias = NDArray[np.bool_]
 
-_FORMATS = {"csv": 0, "tsv": 1, "jsonl": 2, "json": 3}
+_ROW_ENDS = {"csv": "\n", "tsv": "\n", "jsonl": "}\n", "json": "},\n"}
 _MISSING = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
 
 
@@ -308,8 +309,13 @@ def parse(
     >>> [(bad.line, bad.fault.name, bad.n_cells) for bad in table.bad]
     [(1, 'WIDTH', 2)]
     """
+    if width < 1 or delimiter in '\0"\n\r' or (names and len(names) != width):
+        raise ValueError("the width, the delimiter or the names do not make a layout")
+    for columns in (features, texts):
+        if not set(columns) <= set(range(width)) or len(set(columns)) < len(columns):
+            raise ValueError("columns are out of range")
     words = sorted({word.strip(" \t") for word in missing_values} - {""})
-    values, columns, n_records, rows, has_missing, bad, stop = _kernel.parse(
+    values, cells, n_records, rows, has_missing, bad, stop = _kernel.parse(
         data,
         delimiter,
         decimal,
@@ -323,7 +329,7 @@ def parse(
     )
     return Table(
         values,
-        tuple(Texts(*column) for column in columns),
+        tuple(Texts(*parts) for parts in cells),
         n_records,
         rows,
         has_missing,
@@ -402,8 +408,8 @@ def write_rows(
     *,
     precision: int | None = None,
     excel_safe: bool = False,
-) -> bytes:
-    r"""Write rows, without what stands once at the start and the end of an output.
+) -> bytearray:
+    """Write rows, without what stands once at the start and the end of an output.
 
     Parameters
     ----------
@@ -419,34 +425,50 @@ def write_rows(
 
     Returns
     -------
-    bytes
+    bytearray
         Text in UTF-8.
 
     Examples
     --------
     >>> columns = {"id": Texts.from_strings(["a,b", "c"]), "x": np.array([1.25, np.nan])}
-    >>> write_rows("csv", columns)
-    b'"a,b",1.25\nc,NaN\n'
-    >>> write_rows("jsonl", columns, precision=1)
-    b'{"id":"a,b","x":1.2}\n{"id":"c","x":null}\n'
+    >>> print(write_rows("csv", columns).decode(), end="")
+    "a,b",1.25
+    c,NaN
+    >>> print(write_rows("jsonl", columns, precision=1).decode(), end="")
+    {"id":"a,b","x":1.2}
+    {"id":"c","x":null}
     """
-    return _kernel.write_rows(
-        _FORMATS[form],
+    if precision is not None and precision > 22:
+        raise ValueError("too many decimals")
+    delimiter, is_json = "\t" if form == "tsv" else ",", form in ("json", "jsonl")
+    keys = [delimiter if i else "" for i in range(len(columns))]  # what stands before a cell
+    if is_json:
+        names = [json.dumps(name, ensure_ascii=False) for name in columns]
+        keys = [f"{',' if i else '{'}{name}:" for i, name in enumerate(names)]
+    written = _kernel.write_rows(
+        is_json,
+        delimiter,
+        _ROW_ENDS[form],
         -1 if precision is None else precision,
         excel_safe,
-        list(columns),
+        keys,
         [_take_apart(column) for column in columns.values()],
     )
+    if form == "json":
+        del written[-2:]  # a comma stands between rows and not after them
+    return written
 
 
 def _take_apart(column: Column) -> tuple[object, ...]:
     match column:
         case Masked(values, absent):
-            return values, absent
+            return np.ascontiguousarray(values), absent
         case Texts(offsets, data, absent):
             return offsets, data, absent, None, False
         case Choices(codes, Texts(offsets, data, absent)):
             return offsets, data, absent, codes, True
+        case _ if column.dtype == np.float64:
+            return np.ascontiguousarray(column), None
         case _:
             return column, None
 

@@ -53,11 +53,11 @@ Layout make_layout(unsigned a, unsigned b) {
     return layout;
 }
 
-std::string write(const Table& table, Format format, int precision, bool excel_safe) {
+std::string write(const Table& table, const OutputStyle& style) {
     std::vector<OutputColumn> columns;
     for (const TextColumn& text : table.texts) {
         OutputColumn column;
-        column.key = "k\"ey";
+        column.key = columns.empty() ? "" : ",";
         column.texts = {text.offsets.data(), text.bytes.data(),
                         text.absent.empty() ? nullptr
                                             : reinterpret_cast<const bool*>(text.absent.data())};
@@ -67,13 +67,16 @@ std::string write(const Table& table, Format format, int precision, bool excel_s
         table.n_rows > 0 ? table.values.size() / table.n_rows : std::size_t{0};
     for (std::size_t i = 0; i < n_features; ++i) {
         OutputColumn column;
-        column.key = "x";
+        column.key = columns.empty() ? "" : ",";
         column.numbers = table.values.data() + i * table.n_rows;
         columns.push_back(column);
     }
-    const Writer writer({format, precision, excel_safe}, columns, table.n_rows);
+    const Writer writer(style, columns, table.n_rows);
     Buffer<char> written;
-    writer.write(written);
+    writer.write([&written](std::size_t size) {
+        written.resize(size);
+        return written.data();
+    });
     return {written.begin(), written.end()};
 }
 
@@ -128,8 +131,11 @@ void check_records(const Layout& layout, const std::string& text) {
     for (std::size_t i = 0; i < table.values.size(); ++i) {
         require(layout.missing == Missing::kKeep || std::isfinite(table.values[i]), "finite");
     }
-    for (const Format format : {Format::kCsv, Format::kTsv, Format::kJson, Format::kJsonLines}) {
-        write(table, format, static_cast<int>(held.size % 20) - 1, held.size % 3 == 0);
+    for (const char* const row_end : {"\n", "}\n", "},\n"}) {
+        for (const char delimiter : {',', '\t'}) {
+            const int precision = static_cast<int>(held.size % 20) - 1;
+            write(table, {*row_end == '}', delimiter, row_end, precision, held.size % 3 == 0});
+        }
     }
     if (table.texts.empty() && layout.features.empty()) return;
     // What is written without options is read back.
@@ -140,7 +146,7 @@ void check_records(const Layout& layout, const std::string& text) {
     for (std::size_t i = 0; i < plain.width; ++i) {
         (i < table.texts.size() ? plain.texts : plain.features).push_back(i);
     }
-    const Text written(write(table, Format::kCsv, -1, false));
+    const Text written(write(table, {}));
     const Table again = Parser(plain, written.bytes, written.size).parse();
     require(again.stop.fault == kNoFault, "what is written can be read");
     for (const BadRecord& bad : again.bad) {

@@ -44,7 +44,7 @@ class ChunkResult:
     """What one chunk gives."""
 
     path: str  # the input it comes from
-    data: bytes  # to be written, in the chunks' order
+    data: bytes | bytearray  # to be written, in the chunks' order
     n_rows: int  # that the work was done on
     tally: Any
     rejects: list[Reject] = field(default_factory=list)
@@ -93,7 +93,8 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
         outcome = job.work.apply(rows)
     if rows.n_rows + len(rows.rejects) != chunk.n_records:
         raise RuntimeError(f"{chunk.path}: rows are lost in the chunk at line {chunk.line}")
-    data, preview, output = b"", None, job.output
+    data: bytes | bytearray = b""
+    preview, output = None, job.output
     if output is not None and output.form.is_shown:
         if output.selects or chunk.row < output.max_rows:
             preview = outcome.preview(output.max_rows)

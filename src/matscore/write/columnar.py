@@ -75,7 +75,7 @@ def encode_batch(frame: Frame) -> bytes:
     return out.getvalue()
 
 
-def decode_batch(data: bytes) -> Any:
+def decode_batch(data: bytes | bytearray) -> Any:
     """Return the rows of `encode_batch`."""
     return pyarrow.ipc.open_stream(data).read_next_batch()
 

@@ -110,11 +110,11 @@ class OutputFormat:
         """Return what stands before the rows: a header."""
         return self.first
 
-    def rows(self, spec: OutputSpec, frame: Frame) -> bytes:
+    def rows(self, spec: OutputSpec, frame: Frame) -> bytes | bytearray:
         """Encode rows, at least one."""
         raise NotImplementedError
 
-    def write(self, chunks: Iterable[bytes], spec: OutputSpec, out: BinaryFile) -> None:
+    def write(self, chunks: Iterable[bytes | bytearray], spec: OutputSpec, out: BinaryFile) -> None:
         """Write what `rows` gave, chunk by chunk."""
         lead, is_started = self.start(spec), False
         for data in chunks:
@@ -131,9 +131,9 @@ class _Delimited(OutputFormat):
 
     def start(self, spec: OutputSpec) -> bytes:
         header = {name: Texts.from_strings([name]) for name in spec.kinds}
-        return write_rows(self.name, header, excel_safe=spec.excel_safe)
+        return bytes(write_rows(self.name, header, excel_safe=spec.excel_safe))
 
-    def rows(self, spec: OutputSpec, frame: Frame) -> bytes:
+    def rows(self, spec: OutputSpec, frame: Frame) -> bytearray:
         columns = dict(frame.columns)
         for name, column in columns.items():
             if len(columns) == 1 and isinstance(column, Texts):
@@ -147,7 +147,7 @@ class _JsonLines(OutputFormat):
     name: Literal["jsonl", "json"]
     repeats_names = True
 
-    def rows(self, spec: OutputSpec, frame: Frame) -> bytes:
+    def rows(self, spec: OutputSpec, frame: Frame) -> bytearray:
         return write_rows(
             self.name, frame.columns, precision=spec.precision, excel_safe=spec.excel_safe
         )
@@ -198,7 +198,7 @@ class _Columnar(OutputFormat):
 
         return encode_batch(spec.finish(frame))
 
-    def write(self, chunks: Iterable[bytes], spec: OutputSpec, out: BinaryFile) -> None:
+    def write(self, chunks: Iterable[bytes | bytearray], spec: OutputSpec, out: BinaryFile) -> None:
         from matscore.write.columnar import decode_batch, write_batches
 
         write_batches(map(decode_batch, chunks), spec.kinds, out, self.name)
@@ -268,7 +268,7 @@ class Result(Protocol):
         """The input it comes from."""
 
     @property
-    def data(self) -> bytes:
+    def data(self) -> bytes | bytearray:
         """Encoded rows."""
 
     @property
@@ -368,6 +368,6 @@ def _encode_csv(rows: Iterable[Iterable[object]]) -> bytes:
     return out.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _write(out: BinaryFile, data: bytes) -> None:
+def _write(out: BinaryFile, data: bytes | bytearray) -> None:
     with os_errors_about("-", OutputError):
         write_all(out, data)
