@@ -27,7 +27,7 @@ from matscore.show.text import show_number
 if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
     from matscore.model import Model
-    from matscore.pages.report import Run
+    from matscore.pages.report import Run, Sections
     from matscore.run.summary import Summary
 
 MOST_WEIGHTS, MOST_SHADED = 200, 40
@@ -37,23 +37,19 @@ RANKS = {
 RANKS_NOTE = "The lowest and the highest are exact, the others at most 1.6% nearer to 0."
 
 
-def show_results(run: Run) -> list[Section]:
-    """Return what was predicted, how surely, the closest rows, the first rows."""
+def show_scores(run: Run) -> Sections:
+    """Return what was predicted, how surely, the closest and the first rows; and the sources."""
     summary: Summary[ScoreTally] = run.summary
-    statistics = cast("ScoreStatistics", summary.tally.statistics)
-    return [
+    plan, tally = summary.plans[0], summary.tally
+    statistics = cast("ScoreStatistics", tally.statistics)
+    results = [
         *_show_categories(summary),
         *_show_distributions(statistics),
-        *_show_closest(statistics, summary.tally.categories, summary.plans[0].label_name),
+        *_show_closest(statistics, tally.categories, plan.label_name),
         *_show_first(statistics, summary),
     ]
-
-
-def show_sources(run: Run) -> list[Section]:
-    """Return the sections about the features and the weights."""
-    names = run.summary.plans[0].feature_names
-    features = show_features(run.summary.tally.statistics.features, names)
-    return [*features, show_weights(run.summary.works[0].model, names)]
+    features = show_features(statistics.features, plan.feature_names)
+    return results, [*features, show_weights(run.summary.works[0].model, plan.feature_names)]
 
 
 def _show_categories(summary: Summary[ScoreTally]) -> list[Section]:

@@ -18,26 +18,22 @@ from matscore.show.text import show_number, show_percent
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from matscore.pages.report import Run
+    from matscore.pages.report import Run, Sections
 
 _MOST_ITEMS = 25
 
 
-def show_results(run: Run) -> list[Section]:
-    """Return the scores by rank, and the items; of all scores (``--matrix``) there is nothing."""
-    statistics: RankStatistics | None = run.summary.tally.statistics
-    if statistics is None or not run.summary.tally.n_pairs:
-        return []
-    names, n_users = run.summary.plans[0].categories, run.summary.n_rows
-    return [_show_scores(statistics.by_rank), _show_items(statistics.chosen, names, n_users)]
-
-
-def show_sources(run: Run) -> list[Section]:
-    """Return the section about the users' features."""
-    statistics: RankStatistics | None = run.summary.tally.statistics
+def show_recommendations(run: Run) -> Sections:
+    """Return the scores by rank, the items; and the users' features. Of a matrix there is none."""
+    tally, plan = run.summary.tally, run.summary.plans[0]
+    statistics: RankStatistics | None = tally.statistics
     if statistics is None:
-        return []
-    return show_features(statistics.features, run.summary.plans[0].feature_names)
+        return [], []
+    features = show_features(statistics.features, plan.feature_names)
+    if not tally.n_pairs:
+        return [], features
+    items = _show_items(statistics.chosen, plan.categories, run.summary.n_rows)
+    return [_show_scores(statistics.by_rank), items], features
 
 
 def _show_scores(by_rank: Sketch) -> Section:
