@@ -177,7 +177,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
     with the same rows. Least squares and ridge read the rows once, however many there are.
     """
     from matscore.commands.fit import FitSummary, fit_file
-    from matscore.show.fit import list_quality, render_fit
+    from matscore.show.quality import list_quality, render_fit
 
     session, write = Session(given), given(OutputOptions)
     streams, output = session.streams, session.files.output
@@ -216,7 +216,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     no category of WEIGHTS makes a bad row.
     """
     from matscore.commands.evaluate import EvaluateTally, evaluate_file
-    from matscore.show.evaluate import TEXT_FORMATS, encode_metrics, render_metrics
+    from matscore.show.quality import TEXT_FORMATS, encode_metrics, render_metrics
 
     session, truth = Session(given), given(TruthOptions)
     chosen = session.choose_format(given(OutputOptions).format)

@@ -19,9 +19,8 @@ from matscore.errors import (
     PlanError,
     QualityError,
     UsageError,
-    join_sentence,
 )
-from matscore.show.text import show
+from matscore.names import show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,7 +56,9 @@ def report_failure(error: BaseException, console: Console, argv: Sequence[str]) 
 
         render_plan(error.plan, console, argv)
     elif isinstance(error, MatscoreError):
-        _say(console, sentence_of(error))
+        # A place comes first as compilers have it, so that editors find it; else the program.
+        text = show(str(error))
+        _say(console, text if isinstance(error, InputError) else f"matscore: {text}")
     elif isinstance(error, Stopped):
         if error.number != signal.SIGPIPE:
             _say(console, f"matscore: {message_of(error)}")
@@ -79,15 +80,6 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, Stopped):
         return f"stopped by {signal.Signals(error.number).name}"
     return str(error) or type(error).__name__
-
-
-def sentence_of(error: MatscoreError) -> str:
-    """Return the line that tells a person what is wrong, where, and what to do."""
-    if isinstance(error, InputError):
-        place = ":".join(str(p) for p in (show(error.path), error.line, error.column) if p)
-        name = "" if error.name is None else f'"{show(error.name)}": '
-        return f"{place}: {name}{show(join_sentence(error.what, error.hint))}"
-    return f"matscore: {show(str(error))}"
 
 
 def _say(console: Console, line: str) -> None:

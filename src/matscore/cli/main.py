@@ -127,7 +127,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
     """Say a warning of ours in a line; any other one as Python does."""
     from matscore.cli.streams import open_streams
     from matscore.errors import ClusterWarning
-    from matscore.show.text import show
+    from matscore.names import show
 
     if issubclass(category, ClusterWarning):
         open_streams().err_console().print(show(f"matscore: {message}"), soft_wrap=True)

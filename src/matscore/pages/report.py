@@ -10,8 +10,6 @@ from typing import Any, Literal
 
 from matscore.names import show
 from matscore.numerics.statistics import Reasons
-from matscore.pages.classify import show_scores
-from matscore.pages.evaluate import show_evaluation, show_fit
 from matscore.pages.page import (
     Cell,
     Column,
@@ -25,7 +23,8 @@ from matscore.pages.page import (
     render_page,
     show_line,
 )
-from matscore.pages.recommend import show_recommendations
+from matscore.pages.quality import show_evaluation, show_fit
+from matscore.pages.scores import show_recommendations, show_scores
 from matscore.show.text import show_bytes, show_size
 
 Facts = Mapping[str, Any]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from matscore.names import show as show  # noqa: PLC0414  # the terminal shows text so, too
+from matscore.names import show
 
 if TYPE_CHECKING:
     from rich.console import Console

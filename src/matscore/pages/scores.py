@@ -1,4 +1,4 @@
-"""The page of ``classify``: what was predicted, how surely, from what."""
+"""The pages of ``classify`` and ``recommend``: what is best for whom, how surely, from what."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matscore.numerics.sketch import Sketch
-from matscore.numerics.statistics import MAX_FEATURES, CloseRow, ScoreStatistics
-from matscore.pages.charts import draw_histogram
+from matscore.numerics.statistics import MAX_FEATURES, CloseRow, RankStatistics, ScoreStatistics
+from matscore.pages.charts import BLUE, INK, draw_histogram, draw_inline
 from matscore.pages.page import (
     Cell,
     Column,
@@ -22,19 +23,22 @@ from matscore.pages.page import (
     heat_cells,
     say_hidden,
 )
-from matscore.show.text import show_number
+from matscore.show.text import show_number, show_percent
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from matscore.commands.classify import ScoreTally
     from matscore.model import Model
     from matscore.pages.report import Run, Sections
     from matscore.run.summary import Summary
 
 MOST_WEIGHTS, MOST_SHADED = 200, 40
-RANKS = {
+_MOST_ITEMS = 25
+_RANKS = {
     "lowest": 0.0, "5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95, "highest": 1.0,
 }  # fmt: skip
-RANKS_NOTE = "The lowest and the highest are exact, the others at most 1.6% nearer to 0."
+_RANKS_NOTE = "The lowest and the highest are exact, the others at most 1.6% nearer to 0."
 
 
 def show_scores(run: Run) -> Sections:
@@ -48,7 +52,7 @@ def show_scores(run: Run) -> Sections:
         *_show_closest(statistics, tally.categories, plan.label_name),
         *_show_first(statistics, summary),
     ]
-    features = show_features(statistics.features, plan.feature_names)
+    features = _show_features(statistics.features, plan.feature_names)
     return results, [*features, show_weights(run.summary.works[0].model, plan.feature_names)]
 
 
@@ -70,14 +74,14 @@ def _show_distributions(statistics: ScoreStatistics) -> list[Section]:
     if statistics.margin.n_numbers[0]:
         words = "margin: the best score less the runner-up"
         figures.append(_draw("Margins", statistics.margin, words))
-        rows.append([Cell("margin"), *quantile_cells(statistics.margin, 0)])
+        rows.append([Cell("margin"), *_quantile_cells(statistics.margin, 0)])
     if statistics.best.n_numbers[0]:
         figures.append(_draw("Best scores", statistics.best, "the best score of a row"))
-        rows.append([Cell("best score"), *quantile_cells(statistics.best, 0)])
+        rows.append([Cell("best score"), *_quantile_cells(statistics.best, 0)])
     if not figures:
         return []
-    columns = [Column("what"), *Column.of_numbers(*RANKS)]
-    table = Table("In numbers", columns, rows, RANKS_NOTE)
+    columns = [Column("what"), *Column.of_numbers(*_RANKS)]
+    table = Table("In numbers", columns, rows, _RANKS_NOTE)
     lead = "The smaller a row's margin, the less it takes to change its category."
     return [Section("distributions", "How surely", [Pair(figures), table], lead)]
 
@@ -91,9 +95,9 @@ def _draw(caption: str, sketch: Sketch, words: str) -> Figure:
     return Figure(chart, f"{caption}; the dashed line is the median", alt)
 
 
-def quantile_cells(sketch: Sketch, place: int) -> list[Cell]:
-    """Return cells with the numbers of `RANKS` in a column of a sketch."""
-    return [Cell.of_number(value) for value in sketch.quantiles(place, [*RANKS.values()])]
+def _quantile_cells(sketch: Sketch, place: int) -> list[Cell]:
+    """Return cells with the numbers of `_RANKS` in a column of a sketch."""
+    return [Cell.of_number(value) for value in sketch.quantiles(place, [*_RANKS.values()])]
 
 
 def _show_closest(
@@ -154,7 +158,7 @@ def _show_first(statistics: ScoreStatistics, summary: Summary[ScoreTally]) -> li
     return [Section("first", "First rows", [table])]
 
 
-def show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
+def _show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
     """Return the section with the ranges of the first features; none where no row was scored.
 
     `names` are of all features, in canonical order.
@@ -164,13 +168,13 @@ def show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
     rows = [
         [
             Cell.of_text(name),
-            *quantile_cells(sketch, i),
+            *_quantile_cells(sketch, i),
             Cell.of_count(int(sketch.zero[i])),
             Cell.of_count(int(sketch.missing[i])),
         ]
         for i, name in enumerate(names[:MAX_FEATURES])
     ]
-    columns = [Column("feature"), *Column.of_numbers(*RANKS, "zeros", "missing")]
+    columns = [Column("feature"), *Column.of_numbers(*_RANKS, "zeros", "missing")]
     note = say_hidden(len(names) - MAX_FEATURES, "features")
     table = Table("Ranges of the features in this input", columns, rows, note)
     lead = "A value far from the others often is a wrong unit or a slipped comma."
@@ -195,3 +199,86 @@ def show_weights(model: Model, names: Sequence[str]) -> Section:
     table = Table("Weights", [Column("feature"), *categories], rows, note, is_heat=True)
     lead = "What one unit of a feature adds to the score of each category."
     return Section("weights", "Weights", [table], lead)
+
+
+def show_recommendations(run: Run) -> Sections:
+    """Return the scores by rank, the items; and the users' features. Of a matrix there is none."""
+    tally, plan = run.summary.tally, run.summary.plans[0]
+    statistics: RankStatistics | None = tally.statistics
+    if statistics is None:
+        return [], []
+    features = _show_features(statistics.features, plan.feature_names)
+    if not tally.n_pairs:
+        return [], features
+    items = _show_items(statistics.chosen, plan.categories, run.summary.n_rows)
+    return [_show_scores(statistics.by_rank), items], features
+
+
+def _show_scores(by_rank: Sketch) -> Section:
+    ranks = [i for i, n in enumerate(by_rank.n_numbers.tolist()) if n]
+    rows = [
+        [
+            Cell(str(i + 1), value=float(i + 1)),
+            Cell.of_count(int(by_rank.n_numbers[i])),
+            *_quantile_cells(by_rank, i),
+        ]
+        for i in ranks
+    ]
+    table = Table("In numbers", Column.of_numbers("rank", "users", *_RANKS), rows, _RANKS_NOTE)
+    lead = "How fast scores fall with the rank: where they are level, the order says little."
+    return Section("ranks", "Score by rank", [_draw_ranks(by_rank, ranks), table], lead)
+
+
+def _draw_ranks(by_rank: Sketch, ranks: Sequence[int]) -> Figure:
+    """Draw the median of each rank within its middle half and its middle nine tenths."""
+    scores = np.array([by_rank.quantiles(i, (0.05, 0.25, 0.5, 0.75, 0.95)) for i in ranks])
+    at = np.array(ranks) + 1
+
+    def draw(axes: Axes) -> None:
+        for low, high, alpha in ((0, 4, 0.22), (1, 3, 0.4)):
+            bottom, height = scores[:, low], scores[:, high] - scores[:, low]
+            axes.bar(at, height, 0.62, bottom, color=BLUE, alpha=alpha, linewidth=0)
+        axes.plot(at, scores[:, 2], color=INK, linewidth=1.2, marker="o", markersize=3.5)
+        axes.set_xticks(at)
+        axes.set_xlim(0.4, at[-1] + 0.6)
+        axes.set_xlabel("rank")
+        axes.set_ylabel("score")
+        axes.grid(visible=False, axis="x")
+
+    first, last = show_number(scores[0, 2], 3), show_number(scores[-1, 2], 3)
+    alt = (
+        f"Scores by rank: the median falls from {first} at rank 1 to {last} at rank {at[-1]}; "
+        "the numbers are in the table below."
+    )
+    caption = "Median score, with the middle half and the middle 90% of users"
+    return Figure(draw_inline("ranks", draw, width=6.4, height=2.8), caption, alt)
+
+
+def _show_items(chosen: NDArray[np.int64], names: Sequence[str], n_users: int) -> Section:
+    n_items, n_used = len(chosen), int((chosen > 0).sum())
+    # Of items that are recommended equally often the first goes first.
+    order = np.lexsort((np.arange(n_items), -chosen))[: min(_MOST_ITEMS, n_used)].tolist()
+    rows = [
+        [Cell.of_text(names[i]), Cell.of_count(n, of=int(chosen.max())), Cell.of_share(n, n_users)]
+        for i in order
+        for n in [int(chosen[i])]
+    ]
+    columns = [Column("item"), Column.of_bars("users"), *Column.of_numbers("of all users")]
+    hidden = n_used - len(rows)
+    note = f"{hidden:,} more items were recommended." if hidden > 0 else ""
+    most = Table("Items recommended most", columns, rows, note)
+    share = show_percent(n_used / n_items)
+    lead = f"{n_used:,} of {n_items:,} items ({share}) were recommended to somebody."
+    return Section("items", "Item coverage", [Pair([most, _concentrate(chosen)])], lead)
+
+
+def _concentrate(chosen: NDArray[np.int64]) -> Table:
+    """Say how much of all recommendations the items take that are recommended most."""
+    ordered = np.sort(chosen)[::-1]
+    total, rows = int(ordered.sum()), []
+    for share in (0.01, 0.05, 0.1, 0.25, 0.5, 1.0):
+        n = max(round(share * len(ordered)), 1)
+        first = Cell(f"first {share:.0%}", value=share)
+        rows.append([first, Cell.of_count(n), Cell.of_share(int(ordered[:n].sum()), total)])
+    columns = [Column("of the items"), *Column.of_numbers("items", "of all recommendations")]
+    return Table("How they are spread", columns, rows)

@@ -11,7 +11,6 @@ import numpy as np
 from matscore.colors import LEVELS
 from matscore.model import Model
 from matscore.pages.charts import BLUE, DASHES, FAINT, draw_inline
-from matscore.pages.classify import MOST_SHADED, MOST_WEIGHTS, show_weights
 from matscore.pages.page import (
     Cell,
     Column,
@@ -23,6 +22,7 @@ from matscore.pages.page import (
     say_hidden,
     show_line,
 )
+from matscore.pages.scores import MOST_SHADED, MOST_WEIGHTS, show_weights
 from matscore.show.text import show_percent
 
 if TYPE_CHECKING:
