@@ -56,6 +56,7 @@ def classify(given: Given, features: list[str], weights: str) -> None:
             hint = "add --format table" if write.top_k is None else "leave --top-k out"
             raise UsageError(f"{flag} goes with the table of scores", hint)
 
+    # Plans are told, and refused, before the first row is read.
     def look_first(plans: tuple[Plan, ...]) -> None:
         session.tell_plans(plans)
         if screen.show_work:
@@ -182,6 +183,8 @@ def fit(given: Given, features: str, targets: str | None) -> None:
     session, write = Session(given), given(OutputOptions)
     streams, output = session.streams, session.files.output
     inputs = [features, *([] if targets is None else [targets])]
+    # The weights go to a file or a pipe; a person without either sees a table of them, and with a
+    # file both, unless --quiet asks for the file alone.
     is_shown = write.format == "table" or (
         write.format is None
         and streams.out_is_terminal
@@ -236,6 +239,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
             evaluate_file, features, weights, truth=truth.truth, truth_file=truth.truth_file,
             align=given(PlanOptions), on_plan=session.tell_plans, **settings,
         )  # fmt: skip
+        # A table on standard output is printed by `end`, in colours where there are any.
         if form == "table" and session.files.output is None:
             session.record.summary = summary = run()
         else:

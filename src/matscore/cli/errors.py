@@ -38,6 +38,7 @@ class Exit(IntEnum):
     SIGNAL = 128
 
 
+# Their subclasses exit alike: an `OutputError` is a `FileError`.
 _CODES: dict[type[BaseException], Exit] = {
     UsageError: Exit.USAGE,
     MissingExtraError: Exit.USAGE,
@@ -51,6 +52,7 @@ _CODES: dict[type[BaseException], Exit] = {
 
 def report_failure(error: BaseException, console: Console, argv: Sequence[str]) -> int:
     """Say on standard error what went wrong."""
+    # Only a plan's problem is drawn: other failures end without loading what draws tables.
     if isinstance(error, PlanError):
         from matscore.show.plan import render_plan
 
@@ -60,6 +62,7 @@ def report_failure(error: BaseException, console: Console, argv: Sequence[str]) 
         text = show(str(error))
         _say(console, text if isinstance(error, InputError) else f"matscore: {text}")
     elif isinstance(error, Stopped):
+        # Whoever closed the pipe (`| head`) has what was wanted, and is told nothing.
         if error.number != signal.SIGPIPE:
             _say(console, f"matscore: {message_of(error)}")
     else:
@@ -70,7 +73,7 @@ def report_failure(error: BaseException, console: Console, argv: Sequence[str]) 
 
 def exit_code_of(error: BaseException) -> int:
     """Return the exit code that goes with an exception."""
-    if isinstance(error, Stopped):
+    if isinstance(error, Stopped):  # 128 and the signal's number, as a shell tells it
         return Exit.SIGNAL + error.number
     return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.BUG)
 

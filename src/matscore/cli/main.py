@@ -97,6 +97,7 @@ def make_app(argv: Sequence[str] = ()) -> typer.Typer:
     from matscore.cli.build import build
     from matscore.cli.commands import COMMANDS
 
+    # A name that is no command (or an option before it) needs them all, to be told what there is.
     for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
         app.command(name, cls=_Command, no_args_is_help=True)(build(COMMANDS[name]))
     return app
@@ -137,6 +138,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 
 def _leave(code: int) -> NoReturn:
     """Exit without the interpreter's own complaints about a pipe that nobody reads."""
+    # Nor does it wait for threads, of which one may sit in a read that never returns.
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()

@@ -128,6 +128,7 @@ def _describe_inputs(record: Record) -> list[dict[str, Any]]:
 
 
 def _look(path: str) -> SourceFacts:
+    # A run that failed has not read its inputs to the end: they are described as they lie there.
     try:
         info = None if path == "-" else Path(path).stat()
     except OSError:

@@ -146,12 +146,14 @@ class Session:
     def __init__(self, given: Given) -> None:
         self.given = given
         self.screen, self.files = given(ScreenOptions), given(FileOptions)
+        # From here on signals stop the program, so all that is slow to load is loaded by now.
         self.streams = open_streams(self.screen.color)
         if self.screen.quiet:
             warnings.simplefilter("ignore", ClusterWarning)
 
     def choose_format(self, asked: str | None) -> str:
         """Return the format that is asked for, named by the output, or fit for the stream."""
+        # Loaded here, as in all commands: help needs neither NumPy nor the library's rooms.
         from matscore.write.formats import find_format
 
         if asked is not None:
@@ -188,6 +190,7 @@ class Session:
                 record.gather += ("plot",)
             if record.reasons is not None:
                 rejects = replace(rejects, on_rejects=record.reasons.add)
+            # Checksums and statistics cost time, and only reports and plots show them.
             run = {"checksum": bool(files.report), "gather": record.gather}
             yield {
                 "read": self.given(ReadOptions),
@@ -231,6 +234,7 @@ class Session:
         with open_output(self.files.output, inputs=self.record.inputs) as out:
             summary = run()
             out.write(as_text(summary).encode())
+        # Known only when the file is in its place: else the report would tell of a run that ended.
         self.record.summary = summary
         return summary
 
@@ -283,6 +287,7 @@ def _show_progress(
         return
     from rich import progress as rich
 
+    # A bar that comes and goes at once is a flicker, so `update` starts it late.
     started = time.monotonic()
     bar = rich.Progress(
         rich.SpinnerColumn(),

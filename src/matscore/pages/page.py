@@ -240,6 +240,7 @@ def render_page(page: Page) -> str:
     import jinja2
     from markupsafe import Markup
 
+    # A name that a template lacks is an error, not an empty place.
     environment = jinja2.Environment(
         loader=(loader := jinja2.PackageLoader("matscore.pages")),
         # Of our own script and style nothing may be escaped, of all else everything.
@@ -310,6 +311,7 @@ def render_table(summary: Summary[Any], version: str) -> str:
 
 def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[Frame], int]:
     """Return the lines of the first rows, and how many rows they are."""
+    # A row may have several lines, as with --top-k; it is shown with all of them.
     frames, left = [], n_rows
     for preview in previews:
         frame, n_taken = preview.take_rows(left)

@@ -71,6 +71,7 @@ def render_report(run: Run) -> str:
     command = next((page for name, page in _PAGES.items() if name in facts), None)
     if command is not None and run.summary is not None:
         parts = command(run)
+    # Time stands in the page but in no chart or table, so that two runs are easily compared.
     rows, model = name_inputs(facts)
     started = facts["started"][:16].replace("T", " ")
     time = f"{started} UTC · {facts['seconds']:.3g} s"
@@ -163,6 +164,7 @@ def _show_rejects(run: Run) -> list[Section]:
     reasons, n_all = run.reasons, run.reasons.n_rows
     if not n_all:
         return []
+    # Reasons and examples are limited where they are counted: a page stays small.
     most = max([*reasons.counts.values(), reasons.n_other])
     counts = [
         (reason.what, reason.name or "", reason.hint, n)

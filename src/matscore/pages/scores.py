@@ -104,6 +104,7 @@ def _show_closest(
     statistics: ScoreStatistics, categories: Sequence[str], label_name: str
 ) -> list[Section]:
     label = "label" if label_name == "row" else cut(label_name)[0]
+    # A tie has no margin at all; ties would fill the table of the smallest.
     tables = [
         _list_rows("The smallest margins", statistics.closest, categories, label),
         _list_rows("Ties, the first of them", statistics.tied, categories, label),

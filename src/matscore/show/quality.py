@@ -119,6 +119,7 @@ def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs
     n_right = int(metrics.confusion.diagonal().sum())
     rows = plural(metrics.n_rows, "row")
     accuracy = f"accuracy {_share(metrics.accuracy, signs)}"
+    # Among all categories the truth always is: the last rank says nothing.
     last = min(_MOST_RANKS, len(metrics.categories) - 1)
     ranks = [f"top {k} {_share(metrics.top_k_accuracy[k - 1], signs)}" for k in range(2, last + 1)]
     special = list_counts(
@@ -163,6 +164,7 @@ def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Te
     """Show the matrix, shaded by the share of each row; the commonest confusions, if too wide."""
     heat = Heat.for_console(console, signs.density)
     names = [signs.show(name) for name in metrics.categories]
+    # The column "none" is there only where some row has no prediction.
     counts = metrics.counts.confusion if metrics.n_unpredicted else metrics.confusion
     headings = [*names, "none"] if metrics.n_unpredicted else names
     with np.errstate(invalid="ignore"):  # a category without rows has no shares
@@ -186,6 +188,7 @@ def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Te
 
 
 def _list_confusions(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
+    # Equally common ones stay in the categories' order, by the stable sort.
     wrong = metrics.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
@@ -253,6 +256,7 @@ def render_fit(summary: FitSummary, console: Console, *, max_rows: int) -> None:
     console.print("")
     heat = Heat.for_console(console, signs.density)
     shown = _list_columns(learned, signs, heat, max_rows)
+    # Whole columns give way, the last first: a number that is cut is another number.
     while len(shown) > 2 and Table(shown, signs).count_cells() > console.width:
         shown.pop()
     print_lines(console, Table(shown, signs).render(console.width))

@@ -171,6 +171,7 @@ def show_percent(share: float) -> str:
 
 def show_bytes(n_bytes: int) -> str:
     """Write a number of bytes, as in ``4.5 MB``."""
+    # Decimal units, as disks and object stores count.
     size, unit = float(n_bytes), 0
     while size >= 1000 and unit < 4:
         size, unit = size / 1000, unit + 1
