@@ -20,7 +20,17 @@ class MatscoreError(Exception):
     """Base of every error that matscore raises on purpose."""
 
 
-class UsageError(MatscoreError):
+class _ToldError(MatscoreError):
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return join_sentence(self.what, self.hint)
+
+
+class UsageError(_ToldError):
     """Options or arguments that contradict each other.
 
     Parameters
@@ -30,14 +40,6 @@ class UsageError(MatscoreError):
     hint : str
         What to do about it; may be empty.
     """
-
-    def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return join_sentence(self.what, self.hint)
 
 
 class InputError(MatscoreError, ValueError):
@@ -126,7 +128,7 @@ class MisfitError(_AboutFileError, ValueError):
     """
 
 
-class QualityError(MatscoreError):
+class QualityError(_ToldError):
     """A model that is not as good as it was asked to be.
 
     Parameters
@@ -134,13 +136,6 @@ class QualityError(MatscoreError):
     what : str
         What is measured and what was asked for.
     """
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
-    def __str__(self) -> str:
-        return self.what
 
 
 class FileError(_AboutFileError, OSError):

@@ -90,17 +90,25 @@ class ReadOptions(Options):
         return Grammar(self.decimal, self.missing_values)
 
 
-@group
 @dataclass(frozen=True)
-class PlanOptions(Options):
-    """How the two sides line up."""
-
+class _LabelOptions(Options):
     id_col: str | None = option(
         None, LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
     )
     no_id_col: bool = option(
         False, LINING_UP, "No first column of numbers holds labels, in any file.", "--no-id-col"
     )
+
+    def check(self) -> None:
+        super().check()
+        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
+
+
+@group
+@dataclass(frozen=True)
+class PlanOptions(_LabelOptions):
+    """How the two sides line up."""
+
     transpose: bool = option(False, LINING_UP, "Transpose the weights.", "--transpose")
     transpose_features: bool = option(
         False, LINING_UP, "Transpose the features; they are read into memory.",
@@ -153,18 +161,14 @@ class PlanOptions(Options):
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
         _refuse_both("--intercept", self.intercept, "--no-intercept", without=self.no_intercept)
 
 
 @group
 @dataclass(frozen=True)
-class ColumnOptions(Options):
+class ColumnOptions(_LabelOptions):
     """Which columns of the features are what, where weights are learned."""
 
-    id_col: str | None = option(
-        None, LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
-    )
     no_id_col: bool = option(
         False, LINING_UP, "Take the first column for a feature.", "--no-id-col"
     )
@@ -174,11 +178,6 @@ class ColumnOptions(Options):
     drop_cols: tuple[str, ...] = option(
         (), LINING_UP, "Features columns to leave out.", "--drop-cols", metavar="A,B"
     )
-
-    def check(self) -> None:
-        """Refuse options that contradict each other, with a `UsageError`."""
-        super().check()
-        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
 
 
 @group

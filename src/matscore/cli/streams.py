@@ -45,25 +45,34 @@ class Stopped(BaseException):
         self.number = number
 
 
-class StandardOutput(io.RawIOBase):
+class _Descriptor(io.RawIOBase):
+    """A descriptor of the process, without a buffer."""
+
+    number: int
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.number
+
+    def isatty(self) -> bool:
+        return os.isatty(self.number)
+
+
+class StandardOutput(_Descriptor):
     """File descriptor 1, written straight and whole.
 
     The first bytes are held back until there are many or `finish` is called, so that a run that
     fails early has written nothing.
     """
 
+    number = 1
+
     def __init__(self) -> None:
         super().__init__()
         self._held = bytearray()
         self._is_holding = True
-
-    def writable(self) -> bool:
-        """Say that it can be written."""
-        return True
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return 1
 
     def write(self, data: Any) -> int:
         """Write all of the bytes; fail with `Stopped` where the reader has gone."""
@@ -82,22 +91,10 @@ class StandardOutput(io.RawIOBase):
         _write_out(held)
 
 
-class StandardError(io.RawIOBase):
+class StandardError(_Descriptor):
     """File descriptor 2. What cannot be written there is lost, and the run goes on."""
 
-    name = "<stderr>"
-
-    def writable(self) -> bool:
-        """Say that it can be written."""
-        return True
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return 2
-
-    def isatty(self) -> bool:
-        """Say whether it is a terminal."""
-        return os.isatty(2)
+    name, number = "<stderr>", 2
 
     def write(self, data: Any) -> int:
         """Write what can be written."""
