@@ -79,6 +79,7 @@ class InputError(MatscoreError, ValueError):
         self.column = column
         self.name = name
 
+    # Workers send their errors to us: pickling as it comes would forget the keywords.
     def __reduce__(self) -> tuple[object, ...]:
         make = partial(type(self), line=self.line, column=self.column, name=self.name)
         return make, self.args[:3], self.__dict__
@@ -166,6 +167,7 @@ class FileError(_AboutFileError, OSError):
         """What went wrong."""
         return self.what
 
+    # OSError holds its number apart from its other fields.
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), self.args, {**self.__dict__, "errno": self.errno}
 
@@ -222,6 +224,7 @@ def os_errors_about(
     """
     try:
         yield
+    # A reader that has gone is no fault of a file: it ends the program in silence.
     except (MatscoreError, BrokenPipeError):
         raise
     except OSError as error:

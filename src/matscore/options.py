@@ -152,6 +152,7 @@ class PlanOptions(_LabelOptions):
 
         Of such options ``transpose`` says that the items are columns.
         """
+        # With a row an item, the product needs them turned unless they are columns already.
         turned = not self.transpose
         return replace(
             self, transpose=turned, auto_transpose=False, intercept=None, no_intercept=True,
@@ -201,6 +202,7 @@ class ScoreOptions(Options):
         super().check()
         if self.threshold is None:
             return
+        # NaN compares with nothing; an infinite one would predict always or never.
         if not math.isfinite(self.threshold):
             raise UsageError("--threshold is not a finite number", "give it a number")
         if self.probabilities and not 0 <= self.threshold <= 1:
@@ -337,6 +339,7 @@ class RunOptions(Options):
 class RecommendOptions(Options):
     """What is recommended."""
 
+    # None and not 10, so that `check` can tell whether it was asked for beside a matrix.
     k: int | None = option(
         None, SCORED, "Items a user.", "--top-k", "-k", min=1, metavar="K", show_default="10",
         set_by="MATSCORE_RECOMMEND_TOP_K", doc="Items a user, at most; None is 10.")  # fmt: skip
@@ -425,6 +428,7 @@ class FitOptions(Options):
             return
         if self.method == "least-squares":
             raise UsageError("least squares has no penalty", "--method ridge has --alpha")
+        # NaN and what is under 0 are refused by the field's own limit.
         if self.alpha == math.inf:
             raise UsageError("alpha is not a finite number of 0 or more", "give it 1, say")
 

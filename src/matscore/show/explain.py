@@ -146,6 +146,7 @@ class _Row:
     def _column(self, heading: str, values: Sequence[float]) -> Column:
         """Return a column of numbers, those that there are."""
         there = np.array([value for value in values if not math.isnan(value)], dtype=np.float64)
+        # Rounded first, as in files: both show the same digits, also of a half.
         texts = iter(format_numbers(list(round_to(there, self.precision)), self.precision))
         cells = ["" if math.isnan(value) else next(texts) for value in values]
         return Column(heading, cells, is_numeric=True)

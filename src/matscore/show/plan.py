@@ -84,6 +84,7 @@ def _matrix_facts(matrix: NamedMatrix) -> dict[str, object]:
 
 def _to_json(value: object) -> object:
     """Make a value one that JSON can hold, lists of tuples, text that UTF-8 can hold."""
+    # Python reads bytes of a path that are not UTF-8 as lone surrogates, which no reader accepts.
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):

@@ -366,6 +366,7 @@ def render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Tex
     tally = summary.tally
     won = [(name, n) for name, n in tally.counts.items() if n]
     won.sort(key=lambda item: -item[1])
+    # Counts that are high come first: those that find no room are the rare ones.
     longest = max(width - 20, 8)
     # "5 12" would read as two counts.
     colon = ":" if any(map(is_number, tally.counts)) else ""

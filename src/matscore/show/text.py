@@ -159,6 +159,7 @@ def show_number(value: float, digits: int = 4) -> str:
         return _NOT_A_NUMBER
     if value == 0:
         return "0"
+    # Up to 1e15 a float64 knows every digit before the point.
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.{digits}g}"
 
 
