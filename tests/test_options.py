@@ -23,8 +23,8 @@ from matscore import (
     ScoreOptions,
 )
 from matscore.cli.commands import COMMANDS
-from matscore.cli.groups import FileOptions, PairOptions, ScreenOptions, TruthOptions
 from matscore.cli.main import make_app
+from matscore.cli.session import FileOptions, PairOptions, ScreenOptions, TruthOptions
 from matscore.errors import UsageError
 from matscore.fields import Option, Options, list_choices
 from matscore.options import check_options

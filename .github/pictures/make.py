@@ -27,7 +27,8 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from matscore import OutputOptions, RunOptions, check_files, classify_file
-from matscore.cli.report import Record, make_report
+from matscore.cli.report import make_report
+from matscore.cli.session import Record
 from matscore.numerics.statistics import Reasons
 from matscore.pages.report import Run, render_report
 from matscore.show.picture import render_picture
@@ -126,11 +127,11 @@ def make_page() -> str:
     """Return the page of a report that says the same on every day and machine."""
     features, weights = "sample_data/iris.csv", "sample_data/iris_weights.csv"
     started = datetime(2026, 1, 5, 2, 15, tzinfo=UTC)
-    record = Record(started, gather=("page",))
+    record = Record(started, [features, weights], ["scores.csv", None], gather=("page",))
     run = RunOptions(checksum=True, gather=record.gather)
     record.summary = classify_file(features, weights, run=run)
     record.plans = record.summary.plans
-    facts = make_report(record, [features, weights], ["scores.csv", None], 0.1, None)
+    facts = make_report(record, 0.1, None)
     facts["command"] = f"classify {features} {weights} -o scores.csv --report r.html".split()
     for one in facts["inputs"]:
         one["mtime"] = started.isoformat()

@@ -115,6 +115,7 @@ class Heat:
     @classmethod
     def for_console(cls, console: Console, density: str) -> Heat:
         """Use colours where there are enough to tell shades of one apart."""
+        # The 16 colours of an old terminal are whatever its user has made of them.
         many = console.color_system in ("256", "truecolor", "windows")
         return cls(density, many and not console.no_color)
 

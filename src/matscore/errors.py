@@ -20,7 +20,17 @@ class MatscoreError(Exception):
     """Base of every error that matscore raises on purpose."""
 
 
-class UsageError(MatscoreError):
+class _ToldError(MatscoreError):
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return join_sentence(self.what, self.hint)
+
+
+class UsageError(_ToldError):
     """Options or arguments that contradict each other.
 
     Parameters
@@ -30,14 +40,6 @@ class UsageError(MatscoreError):
     hint : str
         What to do about it; may be empty.
     """
-
-    def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return join_sentence(self.what, self.hint)
 
 
 class InputError(MatscoreError, ValueError):
@@ -77,6 +79,7 @@ class InputError(MatscoreError, ValueError):
         self.column = column
         self.name = name
 
+    # Workers send their errors to us: pickling as it comes would forget the keywords.
     def __reduce__(self) -> tuple[object, ...]:
         make = partial(type(self), line=self.line, column=self.column, name=self.name)
         return make, self.args[:3], self.__dict__
@@ -126,7 +129,7 @@ class MisfitError(_AboutFileError, ValueError):
     """
 
 
-class QualityError(MatscoreError):
+class QualityError(_ToldError):
     """A model that is not as good as it was asked to be.
 
     Parameters
@@ -134,13 +137,6 @@ class QualityError(MatscoreError):
     what : str
         What is measured and what was asked for.
     """
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
-    def __str__(self) -> str:
-        return self.what
 
 
 class FileError(_AboutFileError, OSError):
@@ -171,6 +167,7 @@ class FileError(_AboutFileError, OSError):
         """What went wrong."""
         return self.what
 
+    # OSError holds its number apart from its other fields.
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), self.args, {**self.__dict__, "errno": self.errno}
 
@@ -227,6 +224,7 @@ def os_errors_about(
     """
     try:
         yield
+    # A reader that has gone is no fault of a file: it ends the program in silence.
     except (MatscoreError, BrokenPipeError):
         raise
     except OSError as error:

@@ -69,6 +69,7 @@ class Option:
             except ValueError as error:
                 raise UsageError(f"{self.field} cannot be {value!r}", str(error)) from error
         low, high = self.settings.get("min"), self.settings.get("max")
+        # Said the long way round, as NaN is neither above a limit nor under it.
         if (low is not None and not value >= low) or (high is not None and not value <= high):
             limits = f"{low} or more" if high is None else f"a number from {low} to {high}"
             raise UsageError(f"{self.field} cannot be {value!r}", f"give it {limits}")
@@ -143,6 +144,7 @@ def parse_delimiter(text: str) -> str:
     """Read a character, or ``tab``."""
     if text.lower() in ("tab", "\\t"):
         return "\t"
+    # A character of numbers or names would cut them; a quote or a line end has its own meaning.
     if len(text) != 1 or not text.isascii() or text in '"\r\n.+-' or text.isalnum():
         raise ValueError("it is one ASCII character, such as ';', or 'tab'")
     return text
@@ -160,6 +162,7 @@ def parse_encoding(text: str) -> str:
     """Read the name of a text encoding that Python knows."""
     import codecs
 
+    # Python also looks up codecs such as base64, which are not for text: `encode` refuses them.
     try:
         "".encode(text)
         return codecs.lookup(text).name
@@ -169,6 +172,7 @@ def parse_encoding(text: str) -> str:
 
 def parse_limit(text: str) -> tuple[int | None, float | None]:
     """Read a number of rows, or a share of them in percent."""
+    # ASCII: else \d takes the digits of every script.
     match = re.fullmatch(r"(\d+)|(\d+(?:\.\d*)?|\.\d+) ?%", text.strip(), re.ASCII)
     if match is None:
         raise ValueError("it is a number of rows, or a percentage such as 0.1%")

@@ -90,17 +90,25 @@ class ReadOptions(Options):
         return Grammar(self.decimal, self.missing_values)
 
 
-@group
 @dataclass(frozen=True)
-class PlanOptions(Options):
-    """How the two sides line up."""
-
+class _LabelOptions(Options):
     id_col: str | None = option(
         None, LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
     )
     no_id_col: bool = option(
         False, LINING_UP, "No first column of numbers holds labels, in any file.", "--no-id-col"
     )
+
+    def check(self) -> None:
+        super().check()
+        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
+
+
+@group
+@dataclass(frozen=True)
+class PlanOptions(_LabelOptions):
+    """How the two sides line up."""
+
     transpose: bool = option(False, LINING_UP, "Transpose the weights.", "--transpose")
     transpose_features: bool = option(
         False, LINING_UP, "Transpose the features; they are read into memory.",
@@ -144,6 +152,7 @@ class PlanOptions(Options):
 
         Of such options ``transpose`` says that the items are columns.
         """
+        # With a row an item, the product needs them turned unless they are columns already.
         turned = not self.transpose
         return replace(
             self, transpose=turned, auto_transpose=False, intercept=None, no_intercept=True,
@@ -153,18 +162,14 @@ class PlanOptions(Options):
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
         _refuse_both("--intercept", self.intercept, "--no-intercept", without=self.no_intercept)
 
 
 @group
 @dataclass(frozen=True)
-class ColumnOptions(Options):
+class ColumnOptions(_LabelOptions):
     """Which columns of the features are what, where weights are learned."""
 
-    id_col: str | None = option(
-        None, LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
-    )
     no_id_col: bool = option(
         False, LINING_UP, "Take the first column for a feature.", "--no-id-col"
     )
@@ -174,11 +179,6 @@ class ColumnOptions(Options):
     drop_cols: tuple[str, ...] = option(
         (), LINING_UP, "Features columns to leave out.", "--drop-cols", metavar="A,B"
     )
-
-    def check(self) -> None:
-        """Refuse options that contradict each other, with a `UsageError`."""
-        super().check()
-        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
 
 
 @group
@@ -202,6 +202,7 @@ class ScoreOptions(Options):
         super().check()
         if self.threshold is None:
             return
+        # NaN compares with nothing; an infinite one would predict always or never.
         if not math.isfinite(self.threshold):
             raise UsageError("--threshold is not a finite number", "give it a number")
         if self.probabilities and not 0 <= self.threshold <= 1:
@@ -338,6 +339,7 @@ class RunOptions(Options):
 class RecommendOptions(Options):
     """What is recommended."""
 
+    # None and not 10, so that `check` can tell whether it was asked for beside a matrix.
     k: int | None = option(
         None, SCORED, "Items a user.", "--top-k", "-k", min=1, metavar="K", show_default="10",
         set_by="MATSCORE_RECOMMEND_TOP_K", doc="Items a user, at most; None is 10.")  # fmt: skip
@@ -426,6 +428,7 @@ class FitOptions(Options):
             return
         if self.method == "least-squares":
             raise UsageError("least squares has no penalty", "--method ridge has --alpha")
+        # NaN and what is under 0 are refused by the field's own limit.
         if self.alpha == math.inf:
             raise UsageError("alpha is not a finite number of 0 or more", "give it 1, say")
 

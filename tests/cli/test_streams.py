@@ -341,6 +341,8 @@ def test_table_where_no_unicode_is() -> None:
     done = finish(start("classify", *MOVIES, "-f", "table", env=environment)).check(quiet=True)
     assert done.out.isascii()
     assert b"(3 x 2) * (2 x 3) -> (3 x 3)" in done.out
+    done = finish(start("explain", "--help", env=environment)).check(quiet=True)
+    assert rb"value \xd7 weight" in done.out
 
 
 # Help, version, and what they load

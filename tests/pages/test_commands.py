@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers import read_csv, run, write_csv
 from tests.pages.test_report import Page, sections, without_times
-from tests.pages.test_scores import rows_of
+from tests.pages.test_table import rows_of
 
 
 def report(folder: Path, *argv: str | Path) -> tuple[Page, str]:

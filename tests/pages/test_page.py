@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from matscore.pages.page import Cell, cut, heat_cells, level_name, line_up_numbers
-from matscore.pages.shapes import Shapes, describe_shapes
+from matscore.pages.report import Shapes, describe_shapes
 
 
 def test_what_does_not_print_is_shown_and_what_is_long_is_cut() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from matscore.names import show
 from matscore.show.text import (
     ASCII,
     UNICODE,
@@ -16,7 +17,6 @@ from matscore.show.text import (
     format_numbers,
     pad,
     plural,
-    show,
     show_bytes,
     show_number,
     show_percent,

@@ -57,6 +57,7 @@ class Given:
 
     def __call__(self, group: type[G], **more: Any) -> G:
         """Make a group of what was said, and of fields that something else decides."""
+        # What was not said is left to the group, so that a default stands in one place.
         said: dict[str, Any] = {}
         for option in self._options:
             if option.group is group:
@@ -109,8 +110,10 @@ def _declare(name: str, kind: Any, default: Any, about: Any) -> inspect.Paramete
 
 def _find_type(option: Option) -> tuple[Any, Any]:
     """Return the type and the default of an option's value, which are not always its field's."""
+    # An option that can be given twice is a list for Typer, and None where it was not given.
     if option.kind == tuple[Path, ...]:
         return list[Path] | None, None
+    # A switch is off until it is said, whatever it means for its field (--no-scores).
     if option.settle is not None and option.kind is bool:
         return bool, False
     if option.settle is not None or option.kind in (tuple[str, ...], str | Path | None):

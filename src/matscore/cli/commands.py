@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from matscore.cli.build import Argument, Command, Given
-from matscore.cli.groups import FileOptions, PairOptions, ScreenOptions, TruthOptions
-from matscore.cli.session import Session, render_to_text
+from matscore.cli.session import (
+    FileOptions,
+    PairOptions,
+    ScreenOptions,
+    Session,
+    TruthOptions,
+    render_to_text,
+)
 from matscore.errors import QualityError, UsageError
 from matscore.options import (
     ColumnOptions,
@@ -29,7 +34,6 @@ from matscore.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from matscore.options import Gather
     from matscore.plan import Plan
     from matscore.run.summary import Summary
 
@@ -42,17 +46,17 @@ def classify(given: Given, features: list[str], weights: str) -> None:
     Multiplies FEATURES by WEIGHTS, adds the intercept if there is one, and writes the scores with
     the category that scores highest. Features are matched by name; nothing is guessed.
     """
-    from matscore.cli.plot import open_plot
     from matscore.commands.classify import ScoreTally, classify_file
 
     session, write = Session(given), given(OutputOptions)
     form = session.choose_format(write.format)
-    screen, plot, inputs = session.screen, session.files.plot, [*features, weights]
+    screen = session.screen
     for flag, is_set in (("--heatmap", screen.heatmap), ("--show-work", screen.show_work)):
         if is_set and (form != "table" or write.top_k is not None):
             hint = "add --format table" if write.top_k is None else "leave --top-k out"
             raise UsageError(f"{flag} goes with the table of scores", hint)
 
+    # Plans are told, and refused, before the first row is read.
     def look_first(plans: tuple[Plan, ...]) -> None:
         session.tell_plans(plans)
         if screen.show_work:
@@ -72,17 +76,12 @@ def classify(given: Given, features: list[str], weights: str) -> None:
         if screen.show_work:
             render_work(summary, console, write.max_rows)
 
-    gather: tuple[Gather, ...] = () if plot is None else ("plot",)
-    with (
-        session.watch(inputs, ScoreTally.NAMES, gather=gather) as settings,
-        open_plot(plot, inputs) as draw_plot,
-    ):
+    with session.watch([*features, weights], ScoreTally.NAMES) as settings:
         run = partial(
             classify_file, features, weights, align=given(PlanOptions), score=given(ScoreOptions),
             write=given(OutputOptions, format=form), on_plan=look_first, **settings,
         )  # fmt: skip
         summary = session.write(run, form, render)
-        draw_plot(summary)
     session.end(summary, form, render)
 
 
@@ -92,7 +91,6 @@ def recommend(given: Given, users: str, items: str) -> None:
     Users and items are rows of the same features, matched by name; the score of the two is the
     product of USERS with ITEMS transposed. Writes the items with the highest scores, best first.
     """
-    from matscore.cli.notices import describe_unknown
     from matscore.commands.recommend import recommend_file
     from matscore.commands.users import RecommendTally
 
@@ -105,8 +103,7 @@ def recommend(given: Given, users: str, items: str) -> None:
 
         render_recommended(summary, console, metric=pairs.metric)
 
-    roles = _roles("users items exclude", inputs)
-    with session.watch(inputs, RecommendTally.NAMES, roles) as settings:
+    with session.watch(inputs, RecommendTally.NAMES, "users items exclude") as settings:
         run = partial(
             recommend_file, users, items, metric=pairs.metric, recommend=given(RecommendOptions),
             exclude=pairs.exclude, matrix=pairs.matrix, align=given(PlanOptions),
@@ -114,7 +111,14 @@ def recommend(given: Given, users: str, items: str) -> None:
         )  # fmt: skip
         summary = session.write(run, form, render)
     session.end(summary, form, render)
-    session.warn(describe_unknown(summary.tally))
+    tally = summary.tally
+    if (seen := tally.seen) is not None and (tally.n_unknown_users or seen.n_unknown_items):
+        from matscore.show.text import list_counts
+
+        counts = (tally.n_unknown_users, "user", ""), (seen.n_unknown_items, "item", "")
+        session.warn(
+            f"{seen.facts.path} names {' and '.join(list_counts(*counts))} not to be found"
+        )
 
 
 def check(given: Given, features: str, weights: str) -> None:
@@ -147,9 +151,9 @@ def explain(given: Given, features: str, weights: str) -> None:
     A contribution is value × weight; with the intercept they add up to the score that classify
     gives, but for its rounding. On a terminal each row is compared with its runner-up.
     """
-    from matscore.cli.notices import describe_unexplained
     from matscore.commands.explain import ExplainTally, explain_file
     from matscore.show.explain import render_explanation
+    from matscore.show.text import plural
 
     session, asked = Session(given), given(ExplainOptions)
     form = session.choose_format(given(OutputOptions).format)
@@ -162,7 +166,9 @@ def explain(given: Given, features: str, weights: str) -> None:
         )  # fmt: skip
         summary = session.write(run, form, render_explanation)
     session.end(summary, form, render_explanation)
-    session.warn(describe_unexplained(summary.tally))
+    if n_empty := summary.tally.n_empty:
+        why = "as a value is missing; with --category C there is something to explain"
+        session.warn(f"{plural(n_empty, 'row')} without a prediction, {why}")
 
 
 def fit(given: Given, features: str, targets: str | None) -> None:
@@ -172,17 +178,19 @@ def fit(given: Given, features: str, targets: str | None) -> None:
     with the same rows. Least squares and ridge read the rows once, however many there are.
     """
     from matscore.commands.fit import FitSummary, fit_file
-    from matscore.show.fit import list_quality, render_fit
+    from matscore.show.quality import list_quality, render_fit
 
     session, write = Session(given), given(OutputOptions)
     streams, output = session.streams, session.files.output
     inputs = [features, *([] if targets is None else [targets])]
+    # The weights go to a file or a pipe; a person without either sees a table of them, and with a
+    # file both, unless --quiet asks for the file alone.
     is_shown = write.format == "table" or (
         write.format is None
         and streams.out_is_terminal
         and not (session.screen.quiet and output is not None)
     )
-    with session.watch(inputs, FitSummary.NAMES, _roles("features targets", inputs)) as settings:
+    with session.watch(inputs, FitSummary.NAMES, "features targets") as settings:
         summary = fit_file(
             features,
             targets,
@@ -200,7 +208,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
         else:
             session.say(list_quality(summary.learned))
             streams.out.finish()
-    session.warn([f"warning: {line}" for line in summary.warnings])
+    session.warn(*(f"warning: {line}" for line in summary.warnings))
     session.warn_of_rejects(summary.n_rejected)
 
 
@@ -211,7 +219,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     no category of WEIGHTS makes a bad row.
     """
     from matscore.commands.evaluate import EvaluateTally, evaluate_file
-    from matscore.show.evaluate import TEXT_FORMATS, encode_metrics, render_metrics
+    from matscore.show.quality import TEXT_FORMATS, encode_metrics, render_metrics
 
     session, truth = Session(given), given(TruthOptions)
     chosen = session.choose_format(given(OutputOptions).format)
@@ -226,12 +234,12 @@ def evaluate(given: Given, features: str, weights: str) -> None:
             return render_to_text(render_metrics, summary)
         return encode_metrics(summary.tally.metrics, form)
 
-    roles = _roles("features weights truth", inputs)
-    with session.watch(inputs, EvaluateTally.NAMES, roles) as settings:
+    with session.watch(inputs, EvaluateTally.NAMES, "features weights truth") as settings:
         run = partial(
             evaluate_file, features, weights, truth=truth.truth, truth_file=truth.truth_file,
             align=given(PlanOptions), on_plan=session.tell_plans, **settings,
         )  # fmt: skip
+        # A table on standard output is printed by `end`, in colours where there are any.
         if form == "table" and session.files.output is None:
             session.record.summary = summary = run()
         else:
@@ -242,10 +250,6 @@ def evaluate(given: Given, features: str, weights: str) -> None:
         if least is not None and not accuracy >= least:  # of no rows it is NaN
             what = f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)"
             raise QualityError(what)
-
-
-def _roles(names: str, inputs: Sequence[str]) -> list[str]:
-    return names.split()[: len(inputs)]
 
 
 _FEATURES = Argument(

@@ -19,9 +19,8 @@ from matscore.errors import (
     PlanError,
     QualityError,
     UsageError,
-    join_sentence,
 )
-from matscore.show.text import show
+from matscore.names import show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +38,7 @@ class Exit(IntEnum):
     SIGNAL = 128
 
 
+# Their subclasses exit alike: an `OutputError` is a `FileError`.
 _CODES: dict[type[BaseException], Exit] = {
     UsageError: Exit.USAGE,
     MissingExtraError: Exit.USAGE,
@@ -52,13 +52,17 @@ _CODES: dict[type[BaseException], Exit] = {
 
 def report_failure(error: BaseException, console: Console, argv: Sequence[str]) -> int:
     """Say on standard error what went wrong."""
+    # Only a plan's problem is drawn: other failures end without loading what draws tables.
     if isinstance(error, PlanError):
         from matscore.show.plan import render_plan
 
         render_plan(error.plan, console, argv)
     elif isinstance(error, MatscoreError):
-        _say(console, sentence_of(error))
+        # A place comes first as compilers have it, so that editors find it; else the program.
+        text = show(str(error))
+        _say(console, text if isinstance(error, InputError) else f"matscore: {text}")
     elif isinstance(error, Stopped):
+        # Whoever closed the pipe (`| head`) has what was wanted, and is told nothing.
         if error.number != signal.SIGPIPE:
             _say(console, f"matscore: {message_of(error)}")
     else:
@@ -69,7 +73,7 @@ def report_failure(error: BaseException, console: Console, argv: Sequence[str]) 
 
 def exit_code_of(error: BaseException) -> int:
     """Return the exit code that goes with an exception."""
-    if isinstance(error, Stopped):
+    if isinstance(error, Stopped):  # 128 and the signal's number, as a shell tells it
         return Exit.SIGNAL + error.number
     return next((code for kind, code in _CODES.items() if isinstance(error, kind)), Exit.BUG)
 
@@ -79,15 +83,6 @@ def message_of(error: BaseException) -> str:
     if isinstance(error, Stopped):
         return f"stopped by {signal.Signals(error.number).name}"
     return str(error) or type(error).__name__
-
-
-def sentence_of(error: MatscoreError) -> str:
-    """Return the line that tells a person what is wrong, where, and what to do."""
-    if isinstance(error, InputError):
-        place = ":".join(str(p) for p in (show(error.path), error.line, error.column) if p)
-        name = "" if error.name is None else f'"{show(error.name)}": '
-        return f"{place}: {name}{show(join_sentence(error.what, error.hint))}"
-    return f"matscore: {show(str(error))}"
 
 
 def _say(console: Console, line: str) -> None:

@@ -1,4 +1,4 @@
-"""``--report``: what a run read, decided and counted, as JSON or as a page."""
+"""What is written beside the rows: ``--report``, as JSON or as a page, and ``--plot``."""
 
 from __future__ import annotations
 
@@ -6,101 +6,59 @@ import json
 import stat
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import matscore
-from matscore.errors import MatscoreError, OutputError, require_extra
-from matscore.options import PathLike, RejectOptions
+from matscore.errors import MatscoreError, OutputError, UsageError, require_extra
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.read.source import SourceFacts
 from matscore.run.summary import Summary
-from matscore.write.whole import open_output, refuse_same_outputs
+from matscore.write.whole import open_output
 
 if TYPE_CHECKING:
+    from matscore.cli.session import Record
+    from matscore.commands.classify import ScoreTally
     from matscore.commands.fit import FitSummary
-    from matscore.numerics.statistics import Reasons
-    from matscore.options import Gather
 
 SCHEMA_VERSION = 1
 
 
-@dataclass
-class Record:
-    """What is known of a run so far."""
-
-    started: datetime
-    plans: tuple[Plan, ...] = ()
-    summary: Summary[Any] | FitSummary | None = None  # of a run that has ended well
-    counts: Sequence[str] = ()  # names of the command's own counts, null until then
-    roles: Sequence[str] = ()  # of the inputs; without them features and, last, weights
-    gather: tuple[Gather, ...] = ()
-    reasons: Reasons | None = None  # why rows were set aside, counted where a page shows it
-
-    def watch(self, options: RejectOptions) -> RejectOptions:
-        """Return options by which rows set aside are counted here, where a page shows them."""
-        return options if self.reasons is None else replace(options, on_rejects=self.reasons.add)
-
-
 @contextmanager
-def open_report(
-    paths: Sequence[str | Path],
-    inputs: Sequence[str],
-    outputs: Sequence[PathLike | None],
-    counts: Sequence[str] = (),
-    roles: Sequence[str] = (),
-    others: Sequence[str | None] = (),
-) -> Iterator[Record]:
-    """Write reports at the end of a run, also of one that fails.
-
-    `outputs` are the files of the rows and of the rejects; reports do not name the `others`.
-    """
-    names = list(map(str, paths))
-    gather: tuple[Gather, ...] = ("page",) if any(map(_is_page, names)) else ()
-    record = Record(datetime.now(UTC), counts=counts, roles=roles, gather=gather)
+def write_reports(record: Record, paths: Sequence[str]) -> Iterator[None]:
+    """Write reports at the end of a run, also of one that fails."""
     begun = time.monotonic()
-    written = [str(name) for name in (*outputs, *others) if name is not None]
-    refuse_same_outputs([*names, *written])
-    if gather:
+    if any(map(_is_page, paths)):
         require_extra("a report as a page", "jinja2", "matplotlib")
         from matscore.numerics.statistics import Reasons
 
-        record.reasons = Reasons()
-    if not names:
-        yield record
-        return
+        record.gather, record.reasons = ("page",), Reasons()
     failure: BaseException | None = None
     try:
         with ExitStack() as stack:
-            found = _find_inputs(inputs)
-            outs = [stack.enter_context(open_output(name, inputs=found)) for name in names]
+            found = _find_inputs(record.inputs)
+            outs = [stack.enter_context(open_output(name, inputs=found)) for name in paths]
             try:
-                yield record
+                yield
             except BaseException as error:
                 failure = error
-            facts = make_report(record, inputs, outputs, time.monotonic() - begun, failure)
-            for name, out in zip(names, outs, strict=True):
+            facts = make_report(record, time.monotonic() - begun, failure)
+            for name, out in zip(paths, outs, strict=True):
                 text = _write_page(record, facts) if _is_page(name) else _write_json(facts)
                 out.write(text.encode("utf-8", "backslashreplace"))  # of a path that is not UTF-8
     except OutputError:
+        # Why the run has failed says more than why its report is not there.
         if failure is None:
             raise
     if failure is not None:
         raise failure
 
 
-def make_report(
-    record: Record,
-    inputs: Sequence[str],
-    outputs: Sequence[PathLike | None],
-    seconds: float,
-    failure: BaseException | None,
-) -> dict[str, Any]:
+def make_report(record: Record, seconds: float, failure: BaseException | None) -> dict[str, Any]:
     """Return the report's content; ``report.schema.json`` in the package describes it."""
     from matscore.cli.errors import exit_code_of, message_of
     from matscore.show.plan import plan_facts
@@ -114,9 +72,9 @@ def make_report(
         "program": "matscore",
         "version": matscore.__version__,
         "command": argv,
-        "inputs": _describe_inputs(inputs, record),
-        "output": outputs[0],
-        "rejects": outputs[1],
+        "inputs": _describe_inputs(record),
+        "output": record.outputs[0],
+        "rejects": record.outputs[1],
         "shapes": _describe_shapes(plan, summary),
         "plans": [plan_facts(one, argv) for one in plans],
         "rows_in": summary and summary.n_rows + summary.n_rejected,
@@ -153,9 +111,9 @@ def _write_page(record: Record, facts: dict[str, Any]) -> str:
     return render_report(Run(facts, record.summary, record.reasons or Reasons()))
 
 
-def _describe_inputs(inputs: Sequence[str], record: Record) -> list[dict[str, Any]]:
+def _describe_inputs(record: Record) -> list[dict[str, Any]]:
     summary = record.summary
-    facts = summary.inputs if summary else tuple(_look(path) for path in inputs)
+    facts = summary.inputs if summary else tuple(_look(path) for path in record.inputs)
     roles = record.roles or [*["features"] * (len(facts) - 1), "weights"]
     return [
         {
@@ -170,6 +128,7 @@ def _describe_inputs(inputs: Sequence[str], record: Record) -> list[dict[str, An
 
 
 def _look(path: str) -> SourceFacts:
+    # A run that failed has not read its inputs to the end: they are described as they lie there.
     try:
         info = None if path == "-" else Path(path).stat()
     except OSError:
@@ -194,3 +153,24 @@ def _describe_shapes(
         "weights": list(plan.weights_shape),
         "scores": [n_out, plan.weights_shape[1]],
     }
+
+
+@contextmanager
+def open_plot(path: str, inputs: Sequence[str]) -> Iterator[Callable[[Any], None]]:
+    """Open the file of a picture, whole or not at all; yield what draws the summary of a run."""
+    form: Literal["svg", "png"]
+    if path.lower().endswith(".svg"):
+        form = "svg"
+    elif path.lower().endswith(".png"):
+        form = "png"
+    else:
+        raise UsageError(f'--plot cannot draw "{path}"', "name a .svg or a .png file")
+    require_extra("--plot", "matplotlib")
+    with open_output(path, inputs=inputs) as out:
+
+        def draw(summary: Summary[ScoreTally]) -> None:
+            from matscore.pages.charts import render_plot
+
+            out.write(render_plot(summary, form))
+
+        yield draw

@@ -1,27 +1,141 @@
-"""What every command has around its work: streams, reports, messages, and where its rows go."""
+"""What every command has around its work: its files, what a person is told, and their options."""
 
-from __future__ import annotations
-
+# Annotations stay types here, as in `matscore.options`: options are made from them.
+import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from matscore.cli.build import Given
-from matscore.cli.groups import FileOptions, ScreenOptions
+from matscore.cli.streams import Streams, open_streams, render_text
 from matscore.errors import ClusterWarning
-from matscore.options import ReadOptions, RejectOptions, RunOptions
+from matscore.fields import Options, group, option
+from matscore.names import show
+from matscore.options import (
+    LINING_UP,
+    OUTPUT,
+    RUNNING,
+    SCORED,
+    Gather,
+    Metric,
+    PathLike,
+    ReadOptions,
+    RejectOptions,
+    RunOptions,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from matscore.cli.report import Record
-    from matscore.options import Gather
+    from matscore.commands.fit import FitSummary
+    from matscore.numerics.statistics import Reasons
     from matscore.plan import Plan
-    from matscore.run.summary import Summary
+    from matscore.run.summary import Progress, Summary
 
     Render = Callable[[Summary[Any], Console], None]
+
+_PATIENCE_SECONDS = 1.0
+
+
+@group
+@dataclass(frozen=True)
+class PairOptions(Options):
+    """Which pairs of user and item have a score, and what it is."""
+
+    metric: Metric = option(
+        "dot", SCORED,
+        "What a score is: the product, or the cosine, which a row of zeros does not have.",
+        "--metric")  # fmt: skip
+    exclude: str | None = option(
+        None, SCORED,
+        "File of pairs that are not recommended: users in its first column, items in its second.",
+        "--exclude", metavar="FILE")  # fmt: skip
+    matrix: bool = option(
+        False, SCORED, "Write the score of every user and item: a column an item.", "--matrix"
+    )
+
+
+@group
+@dataclass(frozen=True)
+class TruthOptions(Options):
+    """Where the truth is, and how good the predictions must be."""
+
+    truth: str | None = option(
+        None, LINING_UP,
+        "Column with the true category of each row: of FEATURES, or of --truth-file.",
+        "--truth", metavar="NAME")  # fmt: skip
+    truth_file: str | None = option(
+        None, LINING_UP, "File with the true categories of the same rows in the same order.",
+        "--truth-file", metavar="FILE")  # fmt: skip
+    min_accuracy: float | None = option(
+        None, SCORED,
+        "End with exit 4 where the accuracy is under X, the measures written all the same.",
+        "--min-accuracy", min=0.0, max=1.0, metavar="X")  # fmt: skip
+
+
+@group
+@dataclass(frozen=True)
+class FileOptions(Options):
+    """The files that the command line writes, besides rejects."""
+
+    output: str | None = option(
+        None, OUTPUT,
+        "Write to FILE, whole or not at all; `.gz`, `.zst`, `.bz2`, `.xz` compress. `DIR/` gets "
+        "one file an input.",
+        "--output", "-o", metavar="FILE")  # fmt: skip
+    plot: str | None = option(
+        None, OUTPUT, "Draw the scores: a heat map, or of many rows the distributions.",
+        "--plot", metavar="FILE.svg|FILE.png")  # fmt: skip
+    report: tuple[Path, ...] = option(
+        (), RUNNING,
+        "Write what was read, decided and counted, as JSON or as a page to look at; can be given "
+        "twice.",
+        "--report", metavar="FILE.json|FILE.html")  # fmt: skip
+
+
+@group
+@dataclass(frozen=True)
+class ScreenOptions(Options):
+    """What a person sees on a terminal."""
+
+    heatmap: bool = option(
+        False, OUTPUT,
+        "Shade the table's numbers by value: blue is low and orange high; without colours, by "
+        "signs of growing density.",
+        "--heatmap")  # fmt: skip
+    show_work: bool = option(
+        False, OUTPUT,
+        "Below the table, write out how each score comes about; for small models.",
+        "--show-work")  # fmt: skip
+    picture: bool = option(
+        False, OUTPUT,
+        "Draw both matrices as boxes: the sides that must meet, and what a transpose would do.",
+        "--picture")  # fmt: skip
+    color: Literal["auto", "always", "never"] = option("auto", OUTPUT, "When to colour.", "--color")
+    verbose: bool = option(
+        False, RUNNING, "Say what was found and decided, also where no terminal is.",
+        "--verbose", "-v")  # fmt: skip
+    quiet: bool = option(False, RUNNING, "Say nothing but errors.", "--quiet", "-q")
+
+
+@dataclass
+class Record:
+    """What is known of a run so far."""
+
+    started: datetime
+    inputs: Sequence[str] = ()
+    outputs: Sequence[PathLike | None] = (None, None)  # the files of the rows and of the rejects
+    counts: Sequence[str] = ()  # names of the command's own counts, null until the run has ended
+    roles: Sequence[str] = ()  # of the inputs; without them features and, last, weights
+    gather: tuple[Gather, ...] = ()
+    plans: "tuple[Plan, ...]" = ()
+    summary: "Summary[Any] | FitSummary | None" = None  # of a run that has ended well
+    reasons: "Reasons | None" = None  # why rows were set aside, counted where a page shows it
 
 
 class Session:
@@ -30,16 +144,16 @@ class Session:
     record: Record
 
     def __init__(self, given: Given) -> None:
-        from matscore.cli.streams import open_streams
-
         self.given = given
         self.screen, self.files = given(ScreenOptions), given(FileOptions)
+        # From here on signals stop the program, so all that is slow to load is loaded by now.
         self.streams = open_streams(self.screen.color)
         if self.screen.quiet:
             warnings.simplefilter("ignore", ClusterWarning)
 
     def choose_format(self, asked: str | None) -> str:
         """Return the format that is asked for, named by the output, or fit for the stream."""
+        # Loaded here, as in all commands: help needs neither NumPy nor the library's rooms.
         from matscore.write.formats import find_format
 
         if asked is not None:
@@ -50,55 +164,64 @@ class Session:
 
     @contextmanager
     def watch(
-        self,
-        inputs: Sequence[str],
-        counts: Sequence[str],
-        roles: Sequence[str] = (),
-        gather: tuple[Gather, ...] = (),
+        self, inputs: Sequence[str], counts: Sequence[str], roles: str = ""
     ) -> Iterator[dict[str, Any]]:
-        """Open the reports and the progress bar; yield what every run takes."""
-        from matscore.cli.notices import show_progress
-        from matscore.cli.report import open_report
+        """Open the reports, the progress bar and the plot; yield what every run takes."""
+        from matscore.write.whole import refuse_same_outputs
 
-        files, self.inputs = self.files, inputs
-        outputs = [files.output, self.given(RejectOptions).path]
-        with (
-            open_report(files.report, inputs, outputs, counts, roles, [files.plot]) as self.record,
-            show_progress(self.streams, quiet=self.screen.quiet) as on_progress,
-        ):
-            run = {"checksum": bool(files.report), "gather": self.record.gather + gather}
+        files, rejects, draw_plot = self.files, self.given(RejectOptions), None
+        outputs = [files.output, rejects.path]
+        written = [*files.report, *outputs, files.plot]
+        refuse_same_outputs([str(name) for name in written if name is not None])
+        self.record = record = Record(
+            datetime.now(UTC), inputs, outputs, counts, roles.split()[: len(inputs)]
+        )
+        with ExitStack() as stack:
+            # The reports come first, so that they tell of a plot that cannot be opened, too.
+            if files.report:
+                from matscore.cli.report import write_reports
+
+                stack.enter_context(write_reports(record, list(map(str, files.report))))
+            on_progress = stack.enter_context(_show_progress(self.streams, quiet=self.screen.quiet))
+            if files.plot is not None:
+                from matscore.cli.report import open_plot
+
+                draw_plot = stack.enter_context(open_plot(files.plot, inputs))
+                record.gather += ("plot",)
+            if record.reasons is not None:
+                rejects = replace(rejects, on_rejects=record.reasons.add)
+            # Checksums and statistics cost time, and only reports and plots show them.
+            run = {"checksum": bool(files.report), "gather": record.gather}
             yield {
                 "read": self.given(ReadOptions),
-                "rejects": self.record.watch(self.given(RejectOptions)),
+                "rejects": rejects,
                 "run": self.given(RunOptions, **run),
                 "on_progress": on_progress,
             }
+            if draw_plot is not None:
+                draw_plot(record.summary)
 
-    def tell_plans(self, plans: tuple[Plan, ...]) -> None:
+    def tell_plans(self, plans: "tuple[Plan, ...]") -> None:
         """Say how the files were read and lined up, and keep it for the report."""
         self.record.plans = plans
         self.say([fact for plan in plans for fact in plan.facts])
 
-    def say(self, facts: Sequence[str]) -> None:
-        """Say facts, where somebody looks or asked for them."""
-        from matscore.cli.notices import say_facts
-
-        say_facts(self.streams, facts, self.screen)
-
-    def write(self, run: Callable[..., Summary[Any]], form: str, render: Render) -> Summary[Any]:
+    def write(
+        self, run: "Callable[..., Summary[Any]]", form: str, render: "Render"
+    ) -> "Summary[Any]":
         """Run, and write the rows; a table on standard output is left to `end`."""
         output = self.files.output
         if form == "table" and output is not None and not output.endswith("/"):
             return self.write_text(run, lambda summary: render_to_text(render, summary))
         out = self.streams.out if form != "table" and output is None else output
-        self.record.summary = run(output=out)
+        self.record.summary = summary = run(output=out)
         if form != "table":
             self.streams.out.finish()
-        return self.record.summary
+        return summary
 
     def write_text(
-        self, run: Callable[[], Summary[Any]], as_text: Callable[[Summary[Any]], str]
-    ) -> Summary[Any]:
+        self, run: "Callable[[], Summary[Any]]", as_text: "Callable[[Summary[Any]], str]"
+    ) -> "Summary[Any]":
         """Run, and write what it comes to, whole or not at all."""
         from matscore.write.whole import open_output
 
@@ -108,33 +231,84 @@ class Session:
             self.streams.out.write(as_text(summary).encode())
             self.streams.out.finish()
             return summary
-        with open_output(self.files.output, inputs=self.inputs) as out:
+        with open_output(self.files.output, inputs=self.record.inputs) as out:
             summary = run()
             out.write(as_text(summary).encode())
+        # Known only when the file is in its place: else the report would tell of a run that ended.
         self.record.summary = summary
         return summary
 
-    def end(self, summary: Summary[Any], form: str, render: Render) -> None:
+    def end(self, summary: "Summary[Any]", form: str, render: "Render") -> None:
         """Print the table where nothing else is written, and say what was rejected."""
         if form == "table" and self.files.output is None:
             self.streams.print_out(partial(render, summary))
         self.warn_of_rejects(summary.n_rejected)
 
     def warn_of_rejects(self, n_rejected: int) -> None:
-        """Warn that rows were set aside."""
-        from matscore.cli.notices import describe_rejects
+        """Warn that rows were set aside, and say where they are."""
+        if n_rejected:
+            # Most runs have nothing to say: rich, which takes its time to load, waits for one.
+            from matscore.show.text import plural
 
-        self.warn(describe_rejects(n_rejected, self.given(RejectOptions).path))
+            self.warn(f"{plural(n_rejected, 'row')} rejected, see {self.record.outputs[1]}")
 
-    def warn(self, lines: Sequence[str]) -> None:
+    def warn(self, *lines: str) -> None:
         """Say what a person should know, wherever the messages go."""
-        from matscore.cli.notices import say_warnings
+        self._tell(lines, "yellow")
 
-        say_warnings(self.streams, lines, quiet=self.screen.quiet)
+    def say(self, facts: Iterable[str]) -> None:
+        """Say facts, each once, where standard error is a terminal or somebody asked for them."""
+        if self.screen.verbose or self.streams.err_is_terminal:
+            self._tell(dict.fromkeys(facts), "dim")
+
+    def _tell(self, lines: Iterable[str], style: str) -> None:
+        for line in () if self.screen.quiet else lines:
+            from rich.text import Text
+
+            text = Text(f"matscore: {show(line)}", style=style)
+            self.streams.err_console().print(text, soft_wrap=True)
 
 
-def render_to_text(render: Render, summary: Summary[Any]) -> str:
+def render_to_text(render: "Render", summary: "Summary[Any]") -> str:
     """Render what a run came to as a file holds it."""
-    from matscore.cli.streams import render_text
-
     return render_text(partial(render, summary), None, "never")
+
+
+@contextmanager
+def _show_progress(
+    streams: Streams, *, quiet: bool
+) -> "Iterator[Callable[[Progress], None] | None]":
+    """Show a bar once the work has lasted a second, where standard error is a terminal.
+
+    Yields what takes how far the work is.
+    """
+    if quiet or not streams.err_is_terminal:
+        yield None
+        return
+    from rich import progress as rich
+
+    # A bar that comes and goes at once is a flicker, so `update` starts it late.
+    started = time.monotonic()
+    bar = rich.Progress(
+        rich.SpinnerColumn(),
+        rich.BarColumn(),
+        rich.DownloadColumn(),
+        rich.TextColumn("{task.fields[speed]}"),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
+        console=streams.err_console(),
+        transient=True,
+    )
+    task = bar.add_task("", total=None, speed="")
+    with ExitStack() as stack:
+
+        def update(done: "Progress") -> None:
+            elapsed = time.monotonic() - started
+            if elapsed < _PATIENCE_SECONDS:
+                return
+            if not bar.live.is_started:
+                stack.enter_context(bar)
+            speed = f"{done.n_rows / elapsed:,.0f} rows/s"
+            bar.update(task, completed=done.n_bytes, total=done.n_total, speed=speed)
+
+        yield update

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HELD_BYTES = 4 * 2**20
+# Marks that turn the direction of text: with them a name could make a message read as another one
+# (Boucher and Anderson 2021, "Trojan Source: Invisible Vulnerabilities", arXiv:2111.00169).
 _TURNING = {
     code: f"\\u{code:04x}"
     for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -43,25 +45,34 @@ class Stopped(BaseException):
         self.number = number
 
 
-class StandardOutput(io.RawIOBase):
+class _Descriptor(io.RawIOBase):
+    """A descriptor of the process, without a buffer."""
+
+    number: int
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.number
+
+    def isatty(self) -> bool:
+        return os.isatty(self.number)
+
+
+class StandardOutput(_Descriptor):
     """File descriptor 1, written straight and whole.
 
     The first bytes are held back until there are many or `finish` is called, so that a run that
     fails early has written nothing.
     """
 
+    number = 1
+
     def __init__(self) -> None:
         super().__init__()
         self._held = bytearray()
         self._is_holding = True
-
-    def writable(self) -> bool:
-        """Say that it can be written."""
-        return True
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return 1
 
     def write(self, data: Any) -> int:
         """Write all of the bytes; fail with `Stopped` where the reader has gone."""
@@ -80,22 +91,10 @@ class StandardOutput(io.RawIOBase):
         _write_out(held)
 
 
-class StandardError(io.RawIOBase):
+class StandardError(_Descriptor):
     """File descriptor 2. What cannot be written there is lost, and the run goes on."""
 
-    name = "<stderr>"
-
-    def writable(self) -> bool:
-        """Say that it can be written."""
-        return True
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return 2
-
-    def isatty(self) -> bool:
-        """Say whether it is a terminal."""
-        return os.isatty(2)
+    name, number = "<stderr>", 2
 
     def write(self, data: Any) -> int:
         """Write what can be written."""
@@ -108,6 +107,7 @@ def _write_out(data: Any) -> None:
     try:
         _write_whole(1, data)
     except BrokenPipeError:
+        # Python ignores SIGPIPE; ended by it, as others are, the program would leave its scratch.
         raise Stopped(signal.SIGPIPE) from None
     except OSError as error:
         closed = error.errno == errno.EBADF
@@ -148,10 +148,12 @@ def render_text(render: Callable[[Console], None], like: TextIO | None, color: s
     """Render to text as a stream would show it; None stands for a file."""
     held = _Captured(_encoding(like))
     console = _console(held, color, _is_terminal(like))
+    # rich asks the process's own streams for the width, of which any may be the terminal.
     if like is not None and _is_terminal(like) and "COLUMNS" not in os.environ:
         with contextlib.suppress(OSError):
             console.width = os.get_terminal_size(like.fileno()).columns
     render(console)
+    # Cells are filled up to their width; at the end of a line that would only wrap it.
     lines = held.getvalue().split("\n")
     return "\n".join(line.rstrip(" ") for line in lines)
 
@@ -197,7 +199,10 @@ def guard_process() -> None:
     sys.stderr = _Messages(
         StandardError(), _encoding(sys.stderr), "backslashreplace", write_through=True
     )
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # help has signs that ASCII lacks
     for number in _SIGNALS:
+        # `nohup` ignores a signal for its children, and wants it to stay ignored.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
     _watch_signals()
@@ -292,6 +297,7 @@ def _console(stream: TextIO, color: str, terminal: bool | None = None) -> Consol
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
     forced = bool(os.environ.get("FORCE_COLOR")) and not os.environ.get("NO_COLOR")
     colored = color == "always" or (color == "auto" and (forced or (terminal and not plain)))
+    # What is no terminal has one width, so that a file is the same wherever it is made.
     return Console(
         file=stream,
         force_terminal=terminal,

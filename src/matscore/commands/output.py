@@ -243,6 +243,6 @@ def open_sink(output: PathLike | BinaryFile | None) -> Sink:
 
 def _load_renderer() -> Renderer:
     """Load what makes a page of a table."""
-    from matscore.pages.scores import render_table
+    from matscore.pages.page import render_table
 
     return partial(render_table, version=matscore.__version__)

@@ -103,6 +103,7 @@ def draw_histogram(
     name: str, sketch: Sketch, label: str, *, orange: bool = False, from_zero: bool = False
 ) -> str:
     """Draw how the numbers of a sketch of one column, with at least one, are distributed."""
+    # Drawn from a sketch of fixed size: no run keeps its scores for a chart.
     edges = _spread_edges(sketch, 0, from_zero=from_zero)
     counts = sketch.histogram(0, edges)
     median = sketch.quantiles(0, [0.5])[0]

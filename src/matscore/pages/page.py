@@ -1,4 +1,4 @@
-"""What a page is made of, and how it becomes one HTML file that fetches nothing."""
+"""What a page is made of, how it becomes one HTML file that fetches nothing, and ``-f html``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import base64
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
 
 from matscore.colors import LEVELS, color_at, hex_of, ink_on, level_of, scale_values
+from matscore.frame import Frame, find_absent, join_frames
 from matscore.kernel import Floats
 from matscore.names import show
-from matscore.show.text import show_number, show_percent
+from matscore.show.text import plural, show_number, show_percent
 
 if TYPE_CHECKING:
-    pass
+    from matscore.run.summary import Summary
+    from matscore.run.work import Preview
+    from matscore.write.formats import OutputSpec
 
 LONGEST_TEXT, LONGEST_TITLE, LONGEST_LINE = 80, 1000, 500
 
@@ -235,6 +240,7 @@ def render_page(page: Page) -> str:
     import jinja2
     from markupsafe import Markup
 
+    # A name that a template lacks is an error, not an empty place.
     environment = jinja2.Environment(
         loader=(loader := jinja2.PackageLoader("matscore.pages")),
         # Of our own script and style nothing may be escaped, of all else everything.
@@ -281,3 +287,68 @@ def _write_shades(*, dark: bool) -> str:
         ground, name = color_at(level / LEVELS, dark=dark), level_name(level)
         shades.append(f"--g{name}:{hex_of(ground)};--i{name}:{hex_of(ink_on(ground))};")
     return "".join(shades)
+
+
+def render_table(summary: Summary[Any], version: str) -> str:
+    """Return the first rows of an output as a page with a single table."""
+    spec = summary.output
+    if spec is None:
+        raise ValueError("the run has no output")
+    frames, n_shown = _take_rows(summary.previews, spec.max_rows)
+    frame = join_frames(frames, spec.kinds)
+    marks = [preview.marks for preview in summary.previews if preview.marks is not None]
+    shown = np.hstack(marks)[:, : frame.height] if marks else None
+    table = _make_table(spec, frame, shown, summary.n_rows - n_shown)
+    plan = summary.plans[0]
+    page = Page(
+        title=show(f"{plan.features.path[:200]} by {plan.weights.path[:200]}"),
+        subtitle=plural(summary.n_rows, "row"),
+        sections=[Section("table", "", [table])],
+        foot=f"matscore {version}",
+    )
+    return render_page(page)
+
+
+def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[Frame], int]:
+    """Return the lines of the first rows, and how many rows they are."""
+    # A row may have several lines, as with --top-k; it is shown with all of them.
+    frames, left = [], n_rows
+    for preview in previews:
+        frame, n_taken = preview.take_rows(left)
+        frames.append(frame)
+        left -= n_taken
+    return frames, n_rows - left
+
+
+def _make_table(spec: OutputSpec, frame: Frame, marks: np.ndarray | None, more: int) -> Table:
+    shaded: list[Sequence[str]] = [*filter(None, getattr(spec.columns, "shaded", ()))]
+    cells: dict[str, list[Cell]] = {}
+    for names in shaded:
+        by_row = heat_cells(frame.numbers(names), spec.precision)
+        for i, name in enumerate(names):
+            absent = find_absent(frame[name]).tolist()
+            cells[name] = [
+                Cell("") if nothing else row[i] for row, nothing in zip(by_row, absent, strict=True)
+            ]
+    # Marks are of the scores, or of the probabilities where there are no scores.
+    if marks is not None and shaded and len(shaded[0]) == len(marks):
+        for name, marked in zip(shaded[0], marks, strict=True):
+            cells[name] = _mark(cells[name], marked, marks)
+    columns = []
+    for i, (name, kind) in enumerate(spec.kinds.items()):
+        is_number = kind != "text" and i > 0
+        columns.append(Column.of_name(name, is_number=is_number))
+        if name not in cells:
+            make = Cell.of_number if is_number else Cell.of_text
+            cells[name] = [Cell("") if v is None else make(v) for v in frame.values(name)]
+    note = f"and {plural(more, 'more row')}" if more > 0 else ""
+    rows = list(zip(*(cells[name] for name in spec.kinds), strict=True))
+    return Table("Scores", columns, rows, note, is_heat=bool(shaded) and frame.height > 0)
+
+
+def _mark(cells: list[Cell], marked: np.ndarray, marks: np.ndarray) -> list[Cell]:
+    tied = marks.sum(axis=0) > 1
+    return [
+        replace(cell, mark="tie" if tie else "best") if mark else cell
+        for cell, mark, tie in zip(cells, marked, tied, strict=True)
+    ]

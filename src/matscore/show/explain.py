@@ -92,6 +92,7 @@ class _Row:
         row, signs = self.row, self.signs
         total = row.score - row.rival_score if not row.differences and row.rival else row.score
         score, exact = self._number(total)
+        # At least one term, and never one that is cut: half a number would be a wrong one.
         terms: list[str] = []
         for line in zip(row.entries, row.values, row.weights, row.contributions, strict=True):
             term, is_exact = self._write_term(*line)
@@ -145,6 +146,7 @@ class _Row:
     def _column(self, heading: str, values: Sequence[float]) -> Column:
         """Return a column of numbers, those that there are."""
         there = np.array([value for value in values if not math.isnan(value)], dtype=np.float64)
+        # Rounded first, as in files: both show the same digits, also of a half.
         texts = iter(format_numbers(list(round_to(there, self.precision)), self.precision))
         cells = ["" if math.isnan(value) else next(texts) for value in values]
         return Column(heading, cells, is_numeric=True)
@@ -180,6 +182,7 @@ def refuse_large_model(plans: Sequence[Plan]) -> None:
 
 def render_work(summary: Summary[ScoreTally], console: Console, max_rows: int) -> None:
     """Print the terms of every score of the first rows of ``classify``."""
+    # The scores are computed again from the features of the preview, by the kernel as before.
     signs, left = Signs.of(console), max_rows
     for preview in summary.previews:
         for row in range(min(preview.frame.height, left)):
@@ -189,6 +192,7 @@ def render_work(summary: Summary[ScoreTally], console: Console, max_rows: int) -
             print_lines(
                 console, [Text(signs.shorten(signs.show(label[:1000]), console.width), style=HEAD)]
             )
+            # A line that the terminal breaks would hide which term stands under which.
             lines = list(work.write_across())
             if max(line.cell_len for line in lines) > console.width:
                 lines = list(work.write_down())

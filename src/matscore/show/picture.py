@@ -230,6 +230,7 @@ def _fit_title(title: str, width: int, signs: Signs) -> str:
 
 def _pick_rows(box: NamedMatrix, signs: Signs) -> list[str]:
     """Return the names of the rows that are drawn; empty ones where rows have no names."""
+    # Rows that were not counted are drawn as some, so that the box does not look empty.
     n_rows = _MAX_ROWS - 1 if box.shape[0] is None else box.shape[0]
     n_drawn = max(min(n_rows, _MAX_ROWS), 1)
     if box.rows is None:

@@ -84,6 +84,7 @@ def _matrix_facts(matrix: NamedMatrix) -> dict[str, object]:
 
 def _to_json(value: object) -> object:
     """Make a value one that JSON can hold, lists of tuples, text that UTF-8 can hold."""
+    # Python reads bytes of a path that are not UTF-8 as lone surrogates, which no reader accepts.
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
@@ -97,6 +98,7 @@ def working_command(plan: Plan, argv: Sequence[str] | None = None) -> str:
     `argv` are the user's words after the program's name; without them the command is made up.
     ``check`` becomes ``classify``. Empty when nothing is known to work.
     """
+    # The user's own words are kept: the command can be pasted, with all else that it said.
     words = list(argv or ["classify", plan.features.path, plan.weights.path])
     mended = _mend(words, plan)
     if not plan.ok and mended == words:
@@ -241,6 +243,7 @@ def _count_rows(plan: Plan, *, features: bool) -> int | None:
 
 def _match(plan: Plan) -> tuple[Sequence[str], Sequence[str]]:
     """Return the features that both files have, and the columns that only the features have."""
+    # A plan that fits knows them; one that does not was given up at the first name that is missing.
     if plan.ok or not plan.missing:
         return plan.feature_names, plan.left_out
     features, weights = features_of(plan), weights_of(plan)
@@ -272,6 +275,7 @@ def _is_single_pair(words: Sequence[str], plan: Plan) -> bool:
 
 def _score_instead(words: Sequence[str]) -> list[str]:
     """Turn ``check`` into ``classify``, which has other formats."""
+    # All other options of `check` are options of `classify` too.
     if words[0] != "check":
         return list(words)
     kept, skip = ["classify"], False

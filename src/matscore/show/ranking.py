@@ -121,6 +121,7 @@ class _Ranks:
             signs = [self.signs.tie if tie else "" for tie in tied]
             shown.append(mark_numbers(name, texts, signs, styles))
         left = self.width - Table(shown, self.signs).count_cells(ROOMY) - GAP
+        # Bars are an extra: they take the room that is left, or none.
         if columns.scores and left >= _LEAST_BAR:
             bars = _draw_bars(read_numbers(self.frame["score"]), min(left, _BAR), self.signs)
             shown.append(Column("", bars, ["cyan"] * len(bars)))
@@ -189,6 +190,7 @@ class _Ranks:
 
 def _draw_bars(scores: Floats, longest: int, signs: Signs) -> list[str]:
     """Draw bars as long as the scores, the highest of all the longest; none under zero."""
+    # A user whose scores are NaN has no bar, and takes no part in the scale.
     values = np.nan_to_num(scores)
     # The smallest normal number, so that nothing is divided by zero where no score is above it.
     highest = max(values.max(initial=0.0), np.finfo(np.float64).tiny)

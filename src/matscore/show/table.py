@@ -299,6 +299,7 @@ def _take_rows(summary: Summary[ScoreTally], signs: Signs, heat: Heat | None) ->
     columns = cast("ScoreColumns", output.columns)
     marks = [preview.marks for preview in summary.previews if preview.marks is not None]
     frame = join_frames([preview.frame for preview in summary.previews], output.kinds)
+    # Of a run without rows there is nothing to stack, and the shape stays right.
     no_marks = np.zeros((len(columns.categories), 0), dtype=bool)
     shown = np.hstack([no_marks, *marks])[:, : output.max_rows]
     return _Rows(columns, frame.head(output.max_rows), shown, signs, output.precision, heat)
@@ -365,6 +366,7 @@ def render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Tex
     tally = summary.tally
     won = [(name, n) for name, n in tally.counts.items() if n]
     won.sort(key=lambda item: -item[1])
+    # Counts that are high come first: those that find no room are the rare ones.
     longest = max(width - 20, 8)
     # "5 12" would read as two counts.
     colon = ":" if any(map(is_number, tally.counts)) else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from matscore.names import show as show  # noqa: PLC0414  # the terminal shows text so, too
+from matscore.names import show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -159,6 +159,7 @@ def show_number(value: float, digits: int = 4) -> str:
         return _NOT_A_NUMBER
     if value == 0:
         return "0"
+    # Up to 1e15 a float64 knows every digit before the point.
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.{digits}g}"
 
 
@@ -171,6 +172,7 @@ def show_percent(share: float) -> str:
 
 def show_bytes(n_bytes: int) -> str:
     """Write a number of bytes, as in ``4.5 MB``."""
+    # Decimal units, as disks and object stores count.
     size, unit = float(n_bytes), 0
     while size >= 1000 and unit < 4:
         size, unit = size / 1000, unit + 1

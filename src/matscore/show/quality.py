@@ -1,4 +1,4 @@
-"""Measures as text: tables on a terminal, CSV, JSON and Markdown."""
+"""How good predictions are, as tables, CSV, JSON and Markdown, and how well weights fit."""
 
 from __future__ import annotations
 
@@ -15,18 +15,30 @@ from rich.text import Text
 
 from matscore.colors import Heat
 from matscore.kernel import Floats
+from matscore.names import quote_name
 from matscore.show.table import Column, Table
-from matscore.show.text import DIM, HEAD, Signs, format_numbers, list_counts, plural, print_lines
+from matscore.show.text import (
+    DIM,
+    HEAD,
+    Signs,
+    format_numbers,
+    list_counts,
+    plural,
+    print_lines,
+    show_shape,
+)
 from matscore.write.formats import escape_markdown
 
 if TYPE_CHECKING:
     from matscore.commands.evaluate import EvaluateTally
+    from matscore.commands.fit import FitSummary
+    from matscore.numerics.learn import Learned
     from matscore.numerics.metrics import Metrics
     from matscore.run.summary import Summary
 
 TextFormat = Literal["table", "csv", "json", "markdown"]
 TEXT_FORMATS: tuple[TextFormat, ...] = ("table", "csv", "json", "markdown")
-_MOST_RANKS = 5
+_MOST_RANKS = _MOST_TARGETS = 5
 _MOST_CONFUSIONS = 10
 _OVERALL = (
     "rows", "rows_without_prediction", "accuracy", "balanced_accuracy", "macro_precision",
@@ -107,6 +119,7 @@ def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs
     n_right = int(metrics.confusion.diagonal().sum())
     rows = plural(metrics.n_rows, "row")
     accuracy = f"accuracy {_share(metrics.accuracy, signs)}"
+    # Among all categories the truth always is: the last rank says nothing.
     last = min(_MOST_RANKS, len(metrics.categories) - 1)
     ranks = [f"top {k} {_share(metrics.top_k_accuracy[k - 1], signs)}" for k in range(2, last + 1)]
     special = list_counts(
@@ -151,6 +164,7 @@ def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Te
     """Show the matrix, shaded by the share of each row; the commonest confusions, if too wide."""
     heat = Heat.for_console(console, signs.density)
     names = [signs.show(name) for name in metrics.categories]
+    # The column "none" is there only where some row has no prediction.
     counts = metrics.counts.confusion if metrics.n_unpredicted else metrics.confusion
     headings = [*names, "none"] if metrics.n_unpredicted else names
     with np.errstate(invalid="ignore"):  # a category without rows has no shares
@@ -174,6 +188,7 @@ def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Te
 
 
 def _list_confusions(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
+    # Equally common ones stay in the categories' order, by the stable sort.
     wrong = metrics.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
@@ -203,3 +218,71 @@ def _show_calibration(metrics: Metrics, width: int, signs: Signs) -> list[Text]:
     ]
     title = "calibration: the probability of the prediction, and how often it is right"
     return [Text(title, style=DIM), *Table(columns, signs).render(width)]
+
+
+def list_quality(learned: Learned) -> list[str]:
+    """Say how well the weights fit the rows that they were learned from."""
+    penalty = f", alpha {learned.alpha:g}" if learned.alpha else ""
+    sentences = [f"{learned.method}{penalty}, {plural(learned.n_rows, 'row')}"]
+    if learned.r2 is not None:
+        pairs = list(zip(learned.targets, learned.r2.tolist(), strict=True))
+        shown = [f"{quote_name(name)} {_short(value)}" for name, value in pairs[:_MOST_TARGETS]]
+        rest = f" and {len(pairs) - _MOST_TARGETS} more" if len(pairs) > _MOST_TARGETS else ""
+        sentences.append(f"R²: {', '.join(shown)}{rest}")
+    if learned.accuracy is not None and learned.log_loss is not None:
+        measures = f"accuracy {learned.accuracy:.4f}, log-loss {learned.log_loss:.4f}"
+        sentences.append(f"on these rows: {measures}")
+    if learned.rank is not None and learned.condition is not None:
+        rank = f"rank {learned.rank} of {len(learned.features)}"
+        sentences.append(f"{rank}, condition {learned.condition:.3g}")
+    return sentences
+
+
+def _short(value: float) -> str:
+    return "unknown, as it does not vary" if math.isnan(value) else f"{value:.6g}"
+
+
+def render_fit(summary: FitSummary, console: Console, *, max_rows: int) -> None:
+    """Print learned weights, the intercept and at most some features, and how well they fit."""
+    learned, signs = summary.learned, Signs.of(console)
+    n_features, n_targets = learned.weights.shape
+    weights = show_shape(n_features, n_targets, signs)
+    features = show_shape(summary.n_rows, n_features, signs)
+    scores = show_shape(summary.n_rows, n_targets, signs)
+    equation = f"{features} {signs.dot} {weights} {signs.about} {scores}"
+    console.print(Text(equation, style=HEAD), soft_wrap=True)
+    for fact in list_quality(learned):
+        console.print(Text(signs.show(fact)))
+    console.print("")
+    heat = Heat.for_console(console, signs.density)
+    shown = _list_columns(learned, signs, heat, max_rows)
+    # Whole columns give way, the last first: a number that is cut is another number.
+    while len(shown) > 2 and Table(shown, signs).count_cells() > console.width:
+        shown.pop()
+    print_lines(console, Table(shown, signs).render(console.width))
+    rest = []
+    if n_features > max_rows:
+        rest.append(f"{signs.ellipsis} and {plural(n_features - max_rows, 'more feature')}")
+    if len(shown) - 1 < n_targets:
+        rest.append(f"{len(shown) - 1} of {n_targets:,} columns shown")
+    print_lines(console, [Text(text, style=DIM) for text in (*rest, heat.legend())])
+
+
+def _list_columns(learned: Learned, signs: Signs, heat: Heat, max_rows: int) -> list[Column]:
+    """Return the names, and a shaded column a target; the intercept is not on the scale."""
+    weights = learned.weights[:max_rows]
+    names = [signs.show(name) for name in learned.features[:max_rows]]
+    # Placed before rows are left out: what is shown of a model does not change its shades.
+    places = heat.place(learned.weights)[:max_rows]
+    if learned.intercept is not None:
+        names.append("(Intercept)")
+        weights = np.vstack([weights, learned.intercept])
+        places = np.vstack([places, np.full(weights.shape[1], np.nan)])
+    columns = [Column("feature", names, is_label=True)]
+    for j, target in enumerate(learned.targets):
+        numbers = format_numbers(weights[:, j].tolist())
+        cells = zip(places[:, j], numbers, strict=True)
+        shaded = [heat.shade(place, number, "") for place, number in cells]
+        texts, styles = [text for text, _ in shaded], [style for _, style in shaded]
+        columns.append(Column(signs.show(target), texts, styles, is_numeric=True))
+    return columns

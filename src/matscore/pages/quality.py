@@ -1,4 +1,4 @@
-"""The page of ``evaluate``: how good the predictions are, all in all and category by category."""
+"""The pages of ``evaluate`` and ``fit``: how good predictions are, how well weights fit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matscore.colors import LEVELS
+from matscore.model import Model
 from matscore.pages.charts import BLUE, DASHES, FAINT, draw_inline
-from matscore.pages.classify import MOST_SHADED, show_weights
-from matscore.pages.page import Cell, Column, Figure, Section, Table, heat_cells, say_hidden
+from matscore.pages.page import (
+    Cell,
+    Column,
+    Figure,
+    Notes,
+    Section,
+    Table,
+    heat_cells,
+    say_hidden,
+    show_line,
+)
+from matscore.pages.scores import MOST_SHADED, MOST_WEIGHTS, show_weights
 from matscore.show.text import show_percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from matscore.pages.report import Run
+    from matscore.numerics.learn import Learned
+    from matscore.pages.report import Run, Sections
 
 Facts = Mapping[str, Any]  # of the JSON report
 _MEASURES = {
@@ -28,24 +40,55 @@ _MEASURES = {
     "macro_f1": "mean F1 of the categories",
     "log_loss": "mean of -log(probability of the truth)",
 }
+_MEASURES_OF_FIT = {
+    "alpha": "penalty on the weights; 0 for none",
+    "rank": "features that are no combination of others",
+    "condition": "how much a change of the targets can grow in the weights",
+    "accuracy": "of the rows that it learned from",
+    "log_loss": "of the rows that it learned from",
+}
 
 
-def show_results(run: Run) -> list[Section]:
-    """Return the measures, the confusion matrix, calibration."""
+def show_evaluation(run: Run) -> Sections:
+    """Return the measures, the confusion matrix, calibration; and the weights."""
     facts: Facts = run.facts["evaluation"]
+    weights = [show_weights(run.summary.works[0].model, run.summary.plans[0].feature_names)]
     if not facts["rows"]:
-        return []
-    whole = show_measures(_MEASURES, facts)
+        return [], weights
+    whole = _show_measures(_MEASURES, facts)
     measures = Section("measures", "How good", [whole, _list_categories(facts)])
-    return [measures, _show_confusion(facts), *_show_calibration(facts)]
+    return [measures, _show_confusion(facts), *_show_calibration(facts)], weights
 
 
-def show_sources(run: Run) -> list[Section]:
-    """Return the section about the weights."""
-    return [show_weights(run.summary.works[0].model, run.summary.plans[0].feature_names)]
+def show_fit(run: Run) -> Sections:
+    """Return how well the weights fit, and the weights, which are the result."""
+    facts: Facts = run.facts["fit"]
+    learned: Learned = run.summary.learned
+    warnings = [show_line(text) for text in run.summary.warnings]
+    parts: list[Notes | Table] = [Notes(warnings)] if warnings else []
+    method = Cell("method"), Cell.of_text(learned.method)
+    parts.append(_show_measures(_MEASURES_OF_FIT, facts, method))
+    if facts.get("r2"):
+        parts.append(_show_targets(facts["r2"]))
+    lead = "Measured on the rows that it learned from: on others it will be less."
+    model = Model(learned.weights, learned.intercept, learned.targets)
+    quality = Section("quality", "How well it fits", parts, lead)
+    return [quality, show_weights(model, learned.features)], []
 
 
-def show_measures(
+def _show_targets(r2: Mapping[str, float | None]) -> Table:
+    def fill(share: float | None) -> Cell:
+        if share is None:
+            return Cell("–")
+        return Cell(f"{share:.4f}", value=share, bar=min(max(share, 0.0), 1.0))
+
+    rows = [[Cell.of_text(name), fill(share)] for name, share in list(r2.items())[:MOST_WEIGHTS]]
+    columns = [Column("target"), Column.of_bars("R²")]
+    note = "R² is the share of a target's variance that the weights explain."
+    return Table("Target by target", columns, rows, note)
+
+
+def _show_measures(
     meanings: Mapping[str, str], facts: Facts, first: tuple[Cell, Cell] | None = None
 ) -> Table:
     """Return a table of measures, by their names in the report, and what they mean."""
