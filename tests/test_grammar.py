@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.grammar import POINT, Grammar
+from matscore.names import POINT, Grammar
 
 COMMA = Grammar(decimal=",")
 PLAIN = re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.grammar import Grammar, is_number
 from matscore.kernel import Fault, parse
+from matscore.names import Grammar, is_number
 from matscore.read.faults import explain_number, explain_width, leaves_quote_open, show_text
 
 MISSING = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None"]

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matscore.errors import InputError
-from matscore.grammar import MISSING_VALUES
+from matscore.names import MISSING_VALUES
 from matscore.read.faults import Reject
 from matscore.read.rows import Layout, Rows, parse_rows
 from matscore.read.split import Chunk, iter_chunks

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matscore.errors import FileError, InputError
-from matscore.grammar import POINT, Grammar
+from matscore.names import POINT, Grammar
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.read import table as table_module

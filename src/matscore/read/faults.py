@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from matscore.errors import InputError
-from matscore.grammar import BLANKS, POINT, Grammar, is_number
 from matscore.kernel import BadRecord, Fault, Stop
+from matscore.names import BLANKS, POINT, Grammar, is_number
 from matscore.read.recognise import DELIMITERS
 from matscore.read.split import Chunk, split_cells
 

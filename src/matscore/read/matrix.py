@@ -11,8 +11,8 @@ import numpy as np
 
 from matscore.errors import InputError
 from matscore.frame import join
-from matscore.grammar import Grammar
 from matscore.kernel import Floats, Texts, parse
+from matscore.names import Grammar
 from matscore.options import MissingPolicy, ReadOptions
 from matscore.plan import Plan
 from matscore.read.faults import Reject, explain_number

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.frame import Labels
-from matscore.grammar import MISSING_VALUES, Grammar
 from matscore.kernel import Floats, Texts, parse, write_number
+from matscore.names import MISSING_VALUES, Grammar
 from matscore.options import MissingPolicy
 from matscore.read.faults import Reject, explain_number, explain_records, explain_stop
 from matscore.read.split import Chunk

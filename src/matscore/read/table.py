@@ -14,12 +14,12 @@ from itertools import islice
 from typing import Any
 
 from matscore.errors import FileError, InputError
-from matscore.grammar import Grammar
 from matscore.kernel import Fault, parse
+from matscore.names import Grammar
 from matscore.options import MissingPolicy, ReadOptions
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
-from matscore.plan.learning import Kind, Sample
+from matscore.plan.types import ColumnKind
 from matscore.read.cloud import full_path
 from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
 from matscore.read.recognise import find_delimiter
@@ -101,17 +101,20 @@ class Table:
             first_record=self.first_record,
         )
 
-    def sample(self, read: ReadOptions) -> Sample:
+    def sample(self, read: ReadOptions) -> Side:
         """Look at the first records, which stay unread."""
         columns = self._peek_columns()
-        return Sample(
+        return Side(
             self.path,
+            self.width,
             self.names,
-            tuple(_kind_of(cells, read.grammar) for cells in columns),
-            tuple(_are_codes(cells) for cells in columns),
+            self.n_rows,
             tuple(columns[0]) if columns else (),
             read.grammar,
-            self.first_record if self.guessed and self.names is not None else None,
+            self.guessed,
+            first_record=self.first_record,
+            kinds=tuple(_kind_of(cells, read.grammar) for cells in columns),
+            coded=tuple(_are_codes(cells) for cells in columns),
         )
 
     def lay_out(
@@ -193,15 +196,16 @@ class TypedTable(Table):
         """Return the size of a row of which some columns are used."""
         return _CELL_BYTES * max(n_used, 1)
 
-    def sample(self, read: ReadOptions) -> Sample:
+    def sample(self, read: ReadOptions) -> Side:
         """Tell what the types tell."""
         del read
         from matscore.read.typed import is_numeric
 
-        kinds: tuple[Kind, ...] = tuple(
+        kinds: list[ColumnKind] = [
             "number" if is_numeric(dtype) else "text" for dtype in self.columnar.types
-        )
-        return Sample(self.path, self.names, kinds, (False,) * self.width)
+        ]
+        coded = (False,) * self.width
+        return Side(self.path, self.width, self.names, None, (), kinds=tuple(kinds), coded=coded)
 
     def close(self) -> None:
         """Close the file."""
@@ -392,7 +396,7 @@ def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
     return table.stop.fault if table.stop else table.bad[0].fault if table.bad else None
 
 
-def _kind_of(cells: Sequence[str], grammar: Grammar) -> Kind:
+def _kind_of(cells: Sequence[str], grammar: Grammar) -> ColumnKind:
     there = [cell for cell in cells if not grammar.is_missing(cell)]
     n_numbers = sum(map(grammar.is_number, there))
     if not there:
