@@ -13,18 +13,28 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from matscore.errors import InputError
 from matscore.frame import Labels
 from matscore.kernel import Floats, PackedWeights
 from matscore.options import ReadOptions
 from matscore.plan import Plan, Side
-from matscore.read.matrix import Matrix, WideTable, iter_parts, make_matrix, read_matrix
 from matscore.read.source import SourceFacts
-from matscore.read.table import Table, open_table
+from matscore.read.table import (
+    FirstFault,
+    Matrix,
+    Table,
+    iter_parts,
+    make_matrix,
+    open_table,
+    read_matrix,
+)
 from matscore.write.spill import SpilledRows
+
+if TYPE_CHECKING:
+    from matscore.read.turned import WideTable
 
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
@@ -141,7 +151,7 @@ def load_items(
         blocks: list[Floats] = []
         rest = np.empty((0, table.width - 1))
         spilled: SpilledRows | None = None
-        fault: InputError | None = None
+        fault: FirstFault | None = None
         n_rows = 0
         for part, found in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
             texts.append(part.labels)

@@ -26,7 +26,7 @@ from matscore.fields import (
 from matscore.names import ITEMS, MISSING_VALUES, SCORING, Grammar, Words
 
 if TYPE_CHECKING:
-    from matscore.read.faults import Reject
+    from matscore.read.rows import Reject
 
 PathLike: TypeAlias = str | Path
 Engine: TypeAlias = Literal["local", "dask"]

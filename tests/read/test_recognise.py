@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.errors import InputError
-from matscore.read.recognise import encoding_of, find_delimiter, recognise, refuse_foreign
+from matscore.read.inputs import encoding_of, find_delimiter, recognise, refuse_foreign
 
 TABLE = b"id,height\n1,2\n3,4\n"
 

@@ -17,10 +17,9 @@ from matscore.names import POINT, Grammar
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.read import table as table_module
-from matscore.read.matrix import Matrix, read_matrix
 from matscore.read.rows import Layout, parse_rows
 from matscore.read.split import Chunk
-from matscore.read.table import Table, open_table
+from matscore.read.table import Matrix, Table, open_table, read_matrix
 from tests.read.oracle import read_text
 
 ANY = ReadOptions()

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
 
 from matscore.errors import InputError
 from matscore.kernel import BadRecord, Fault, Stop
 from matscore.names import BLANKS, POINT, Grammar, is_number
-from matscore.read.recognise import DELIMITERS
+from matscore.read.inputs import DELIMITERS
+from matscore.read.rows import FrameChunk, Layout, Reject, parse_rows
 from matscore.read.split import Chunk, split_cells
-
-if TYPE_CHECKING:
-    from matscore.read.rows import Layout
 
 SHOWN_WIDTH = 40
 _BOM = "\ufeff".encode()
@@ -35,38 +33,6 @@ _QUOTES = {
     ),
     Fault.QUOTE_OPEN: ("a quote is never closed", "close it, or double it if it is meant"),
 }
-
-
-class Reject(NamedTuple):
-    """A record that cannot be scored: where, why, and its text.
-
-    `skipped` marks one that is set aside by request, because a value is missing. Of a cell that is
-    no number the hint is found when it is asked for: of many rejects nobody asks. It is a tuple,
-    which is made in a third of the time that a frozen dataclass takes: there may be millions.
-    """
-
-    line: int
-    column: int | None
-    name: str | None
-    error: str
-    known_hint: str
-    text: str
-    skipped: bool = False
-    cell: str | None = None
-    decimal: str = "."
-
-    @property
-    def hint(self) -> str:
-        """What to do about it."""
-        if self.cell is None:
-            return self.known_hint
-        return find_hint(self.cell, self.decimal)
-
-    def as_error(self, path: str) -> InputError:
-        """Return it as the exception that stops a run."""
-        return InputError(
-            path, self.error, self.hint, line=self.line, column=self.column, name=self.name
-        )
 
 
 def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecord]) -> list[Reject]:
@@ -165,6 +131,21 @@ def leaves_quote_open(record: bytes, delimiter: str) -> bool:
             body = piece if is_open else piece[1:]
             is_open = b'"' not in body.replace(b'""', b"")
     return is_open
+
+
+def explain_first_cell(
+    layout: Layout, chunk: Chunk | FrameChunk, i: int, cell: str, *, is_missing: bool
+) -> InputError:
+    """Say why a cell of a matrix's first column is no number."""
+    line, column, name = chunk.locate(layout, i, 0)
+    if isinstance(chunk, FrameChunk):
+        what, hint = "a missing value", layout.missing_hint
+        if not is_missing:
+            what, hint = explain_number(cell, layout.decimal)
+        return InputError(chunk.path, what, hint, line=line, column=column, name=name)
+    alone = replace(chunk, data=chunk.record(i), line=line, n_records=1)
+    first = replace(layout, label_column=None, feature_columns=(0,))
+    return parse_rows(first, alone).rejects[0].in_matrix(layout.names).as_error(chunk.path)
 
 
 # Why a cell was refused. A rule takes the cell without the blanks around it and the decimal

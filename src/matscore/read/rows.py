@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,10 @@ from matscore.frame import Labels
 from matscore.kernel import Floats, Texts, parse, write_number
 from matscore.names import MISSING_VALUES, Grammar
 from matscore.options import MissingPolicy
-from matscore.read.faults import Reject, explain_number, explain_records, explain_stop
 from matscore.read.split import Chunk
+
+if TYPE_CHECKING:
+    from matscore.read.turned import Turned
 
 _MISSING = "a missing value"
 
@@ -62,6 +64,47 @@ class Layout:
     def name_of(self, column: int) -> str | None:
         """Return a column's name for a message; None without a header."""
         return None if self.names is None else self.names[column]
+
+
+class Reject(NamedTuple):
+    """A record that cannot be scored: where, why, and its text.
+
+    `skipped` marks one that is set aside by request, because a value is missing. Of a cell that is
+    no number the hint is found when it is asked for: of many rejects nobody asks. It is a tuple,
+    which is made in a third of the time that a frozen dataclass takes: there may be millions.
+    """
+
+    line: int
+    column: int | None
+    name: str | None
+    error: str
+    known_hint: str
+    text: str
+    skipped: bool = False
+    cell: str | None = None
+    decimal: str = "."
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        if self.cell is None:
+            return self.known_hint
+        from matscore.read.faults import find_hint
+
+        return find_hint(self.cell, self.decimal)
+
+    def in_matrix(self, names: Sequence[str] | None) -> Reject:
+        """Return it with what to do where the first line, read as data, may be a header."""
+        if names is not None or self.line != 1 or self.column is None:
+            return self
+        hint = "--no-headers makes data of every file's first line"
+        return self._replace(known_hint=hint, cell=None)
+
+    def as_error(self, path: str) -> InputError:
+        """Return it as the exception that stops a run."""
+        return InputError(
+            path, self.error, self.hint, line=self.line, column=self.column, name=self.name
+        )
 
 
 @dataclass(frozen=True)
@@ -120,28 +163,6 @@ class Rows:
             places=left if self.places is None else self.places[left],
             rejects=sorted([*self.rejects, *rejects.values()], key=lambda reject: reject.line),
         )
-
-
-@dataclass(frozen=True)
-class Turned:
-    """Where the cells of rows stand that are columns of their file."""
-
-    lines: tuple[int, ...]  # the physical line of each record of the file, a column of the rows
-    names: tuple[str, ...] | None  # the file's header
-    first: int  # columns of the file before the first row
-    labelled: int  # columns of the rows before the first record: 1 where the header is labels
-
-    @property
-    def width(self) -> int:
-        """Columns of the rows."""
-        return len(self.lines) + self.labelled
-
-    def locate(self, row: int, column: int | None) -> tuple[int, int, str | None]:
-        """Return line, column and the column's name of a cell, or of a whole row."""
-        of_record = column is not None and column >= self.labelled
-        line = self.lines[column - self.labelled] if of_record and column is not None else 1
-        place = self.first + row
-        return line, place + 1, None if self.names is None else self.names[place]
 
 
 @dataclass(frozen=True)
@@ -215,11 +236,15 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         has_labels=own.label_column is not None,
     )
     table = read(chunk.data)
-    if table.stop is None:
-        places, rejects = table.rows, explain_records(own, chunk, table.bad)
-    else:  # what stands before it is of no use
-        places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
-        table = read(b"")
+    places, rejects = table.rows, list[Reject]()
+    if table.stop is not None or table.bad:
+        from matscore.read.faults import explain_records, explain_stop
+
+        if table.stop is None:
+            rejects = explain_records(own, chunk, table.bad)
+        else:  # what stands before it is of no use
+            places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
+            table = read(b"")
     texts = dict(zip(own.text_columns, table.texts, strict=True))
     return _make_rows(layout, chunk, texts, table.features, table.has_missing, places, rejects)
 
@@ -310,6 +335,8 @@ def _read_numbers(
     values = np.array([nan if grammar.is_missing(c) else grammar.read(c) for c in column])
     for row in np.flatnonzero(np.isnan(values)).tolist():
         if not grammar.is_missing(text := column[row]):
+            from matscore.read.faults import explain_number
+
             refuse(row, i, *explain_number(text, layout.decimal), text)
             values[row] = 0.0  # it is not missing
     return values

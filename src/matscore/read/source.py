@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from matscore.errors import FileError, InputError, os_errors_about
-from matscore.read.cloud import CloudFile, is_address
-from matscore.read.recognise import Kind, encoding_of, recognise, refuse_foreign
+from matscore.read.inputs import FileKind, encoding_of, is_address, recognise, refuse_foreign
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -71,7 +70,7 @@ class Source:
     """One open input."""
 
     path: str  # as it was given; "-" is standard input
-    kind: Kind  # never a compression
+    kind: FileKind  # never a compression
     head: bytes  # its first bytes: of a text decompressed and decoded
     opening: Opening
     stamp: Stamp | None  # what tells the file from others; None for a pipe
@@ -204,7 +203,7 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
     with raw:
         if is_now != stamp:
             raise FileError(stamp.path, *CHANGED)
-        if not isinstance(raw, CloudFile):
+        if not is_address(stamp.path):
             raw.seek(start)
         meter, n_left = _Meter(raw, stamp.path), stop - start
         while n_left:
@@ -225,6 +224,8 @@ def _open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[Binar
             os.set_blocking(sys.stdin.buffer.fileno(), True)
         return sys.stdin.buffer, None
     if is_address(path):
+        from matscore.read.cloud import CloudFile
+
         remote = cast(BinaryIO, CloudFile(path, start, stop))
         return remote, _stamp_of(path, remote)
     try:
@@ -236,8 +237,8 @@ def _open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[Binar
     return raw, _stamp_of(path, raw) if is_file else None
 
 
-def _stamp_of(path: str, raw: BinaryIO) -> Stamp:
-    if isinstance(raw, CloudFile):  # one answer of the server is of one version
+def _stamp_of(path: str, raw: Any) -> Stamp:
+    if is_address(path):  # one answer of the server is of one version
         return Stamp(path, raw.size, raw.mtime_ns)
     info = os.fstat(raw.fileno())
     return Stamp(path, info.st_size, info.st_mtime_ns)

@@ -1,20 +1,34 @@
-"""Typed columns of PyArrow into labels and numbers."""
+"""Parquet and Arrow files as tables, and their typed columns as labels and numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from matscore.errors import InputError
+from matscore.errors import InputError, MissingExtraError
 from matscore.frame import join
 from matscore.kernel import Masked, Texts, write_rows
+from matscore.options import ReadOptions
+from matscore.plan import Side
+from matscore.plan.types import ColumnKind
+from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
+from matscore.read.rows import FrameChunk, Layout
+from matscore.read.source import Source
+from matscore.read.table import Table
 
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+except ImportError as error:
+    raise MissingExtraError("parquet", "Parquet and Arrow") from error
+
+_FRAME_CELLS = 2**19
+_CELL_BYTES = 8
 _NAMES: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (pa.types.is_dictionary, "Categorical"),
     (pa.types.is_boolean, "Boolean"),
@@ -27,6 +41,97 @@ _NAMES: tuple[tuple[Callable[[Any], bool], str], ...] = (
 )
 _SUFFIXES = {"string": "String", "utf8": "String", "binary": "Binary", "list": "List"}
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # of the years 1 and 9999
+
+
+@dataclass
+class TypedTable(Table):
+    """An open Parquet or Arrow file."""
+
+    columnar: ColumnarFile = field(kw_only=True)
+
+    def iter_chunks(
+        self, layout: Layout, *, chunk_bytes: int, row: int = 0
+    ) -> Iterator[FrameChunk]:
+        """Yield the rows in chunks."""
+        self.wake()
+        used = _used_columns(layout)
+        names = [self.columnar.names[i] for i in used]
+        tables = self.columnar.iter_tables(names, rows_a_frame(layout, chunk_bytes))
+        yield from _number_tables(self.path, tables, used, 0, row)
+
+    def record_bytes(self, n_used: int) -> float:
+        """Return the size of a row of which some columns are used."""
+        return _CELL_BYTES * max(n_used, 1)
+
+    def sample(self, read: ReadOptions) -> Side:
+        """Tell what the types tell."""
+        del read
+        kinds: list[ColumnKind] = [
+            "number" if is_numeric(dtype) else "text" for dtype in self.columnar.types
+        ]
+        coded = (False,) * self.width
+        return Side(self.path, self.width, self.names, None, (), kinds=tuple(kinds), coded=coded)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.columnar.close()
+        self.source.close()
+
+    def park(self) -> None:
+        """Close the file until it is read, unless it is a pipe."""
+        if self.source.size is not None:
+            self.columnar.close()
+        self.source.park()
+
+    def wake(self) -> None:
+        """Open the file again where it is parked."""
+        if self.source.is_parked:
+            self.source.wake()
+            self.columnar = open_source_columns(self.source)
+
+    def _peek_labels(self) -> None:
+        return None
+
+
+def open_typed(source: Source) -> Table:
+    """Return the table of a Parquet or Arrow file."""
+    file = open_source_columns(source)
+    return TypedTable(source, file.names, len(file.names), file.n_rows, columnar=file)
+
+
+def open_source_columns(source: Source) -> ColumnarFile:
+    """Open a Parquet or Arrow file; a pipe is copied where its index is at its end."""
+    assert source.kind in ("parquet", "arrow")
+    return open_columnar(source.path, source.open_stream(), source.kind)
+
+
+def iter_parquet_rows(
+    path: str, layout: Layout, start: int, stop: int, *, chunk_bytes: int, row: int
+) -> Iterator[FrameChunk]:
+    """Yield rows `start` to `stop` of a Parquet file in chunks, as `Table.iter_chunks` does."""
+    used, names = _used_columns(layout), layout.own.names or ()
+    tables = iter_parquet(
+        path, [names[i] for i in used], start, stop, rows_a_frame(layout, chunk_bytes)
+    )
+    yield from _number_tables(path, tables, used, start, row)
+
+
+def rows_a_frame(layout: Layout, chunk_bytes: int) -> int:
+    """Return the rows of a chunk of typed columns."""
+    return max(1, min(_FRAME_CELLS, chunk_bytes // _CELL_BYTES) // len(_used_columns(layout)))
+
+
+def _used_columns(layout: Layout) -> list[int]:
+    return sorted({*layout.own.text_columns, *layout.own.feature_columns}) or [0]
+
+
+def _number_tables(
+    path: str, tables: Iterator[Any], used: list[int], n_done: int, row: int
+) -> Iterator[FrameChunk]:
+    for table in tables:
+        columns = dict(zip(used, table.columns, strict=True))
+        yield FrameChunk(path, columns, n_done + 1, row + n_done, table.num_rows)
+        n_done += table.num_rows
 
 
 def is_numeric(dtype: Any) -> bool:

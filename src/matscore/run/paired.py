@@ -17,8 +17,7 @@ from matscore.names import quote_name
 from matscore.options import ColumnOptions, ReadOptions
 from matscore.plan import Side
 from matscore.plan.learning import check_header, find_label
-from matscore.read.faults import Reject
-from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
+from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
 from matscore.read.split import Chunk
 from matscore.read.table import Table
 from matscore.run.job import Job
