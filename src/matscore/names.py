@@ -51,15 +51,7 @@ class Grammar:
     missing_values: tuple[str, ...] = MISSING_VALUES  # words for a missing cell
 
     def is_number(self, cell: str) -> bool:
-        """Say whether a cell is a finite number; blanks around it are ignored.
-
-        Examples
-        --------
-        >>> [Grammar().is_number(cell) for cell in ("+1", " .5 ", "5.", "1E5", "1e400", "1,5")]
-        [True, True, True, True, False, False]
-        >>> Grammar(decimal=",").is_number("1,5")
-        True
-        """
+        """Say whether a cell is a finite number; blanks around it are ignored."""
         return not math.isnan(self.read(cell))
 
     def read(self, cell: str) -> float:
@@ -91,13 +83,7 @@ class Grammar:
         return "meant" if is_dressed or _HEXADECIMAL.fullmatch(text) else "word"
 
     def is_too_large(self, cell: str) -> bool:
-        """Say whether a cell has the form of a number that no float64 holds.
-
-        Examples
-        --------
-        >>> [Grammar().is_too_large(cell) for cell in ("1e400", "1e300", "inf")]
-        [True, False, False]
-        """
+        """Say whether a cell has the form of a number that no float64 holds."""
         text = cell.strip(BLANKS)
         if self.decimal != ".":
             text = text.replace(".", "x").replace(self.decimal, ".")
@@ -131,13 +117,7 @@ def _has_form(text: str) -> bool:
 
 
 def is_intercept(name: str) -> bool:
-    """Say whether a name is one of those that an intercept goes by, in any case.
-
-    Examples
-    --------
-    >>> [is_intercept(name) for name in ("(Intercept)", "BIAS", "age")]
-    [True, True, False]
-    """
+    """Say whether a name is one of those that an intercept goes by, in any case."""
     return name.strip().casefold() in _FOLDED_INTERCEPTS
 
 
@@ -177,13 +157,7 @@ def show(text: str, encoding: str = "utf-8") -> str:
 
 
 def fold_name(name: str) -> str:
-    r"""Reduce a name to what is left without case, blanks, Unicode form and invisible characters.
-
-    Examples
-    --------
-    >>> fold_name("Science\u00a0Fiction") == fold_name("science fiction")
-    True
-    """
+    """Reduce a name to what is left without case, blanks, Unicode form and invisible characters."""
     if name.isprintable():  # so the space is its only blank, and nothing is invisible
         name = name.casefold().replace(" ", "")
         return name if name.isascii() else _compose(_compose(name).casefold())
@@ -223,10 +197,8 @@ class MissingName:
 
 
 def find_close(wanted: Sequence[str], candidates: Collection[str]) -> tuple[MissingName, ...]:
-    """Find at most three close matches of each name that is not there.
-
-    Only the first five are looked for: comparing is slow.
-    """
+    """Find at most three close matches of each name that is not there."""
+    # Comparing is slow, and no sentence shows more of them.
     looked_for = wanted[:MAX_SHOWN]
     folded = {fold_name(name) for name in looked_for}
     twins: dict[str, list[str]] = {}
@@ -263,13 +235,7 @@ def suggest_name(name: str, names: Collection[str], option: str = "") -> str:
 
 
 def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list[int]:
-    """Return the columns of a name, none, one or more; without names its number, from 1, is meant.
-
-    Examples
-    --------
-    >>> find_columns("age", ["age", "sex", "age"], 3), find_columns("2", None, 3)
-    ([0, 2], [1])
-    """
+    """Return the columns of a name, none, one or more; without names it is a number from 1."""
     if names is not None:
         return [i for i, other in enumerate(names) if other == name]
     is_number = name.isascii() and name.isdigit() and len(name) <= _LONGEST_NUMBER

@@ -13,8 +13,11 @@ from matscore.plan.labels import (
     FirstColumn,
     FirstRecord,
     OtherSide,
+    counts_up,
+    find_long_form,
     judge_first_column,
     judge_first_record,
+    numbers_things,
 )
 
 COMMA = Grammar(decimal=",")
@@ -156,3 +159,14 @@ def test_a_column_with_nothing_to_compare(
 def test_no_verdict_depends_on_the_order_of_cells() -> None:
     for cells in itertools.permutations(["a", "NA", "2"]):
         assert judge_first_column(column(cells), FEATURES) == "doubtful"
+
+
+def test_numbers_that_are_no_accident() -> None:
+    assert counts_up(["7", "8", "9", "10"]) and not counts_up(["7", "8"])
+    assert numbers_things(["12", "7"])
+    assert not numbers_things(["7", "7"]) and not numbers_things(["0.5", "7"])
+
+
+def test_a_table_in_long_form() -> None:
+    columns = ("Estimate", "Std. Error", "Pr(>|t|)")
+    assert find_long_form(columns) == columns and find_long_form(["estimate"]) == ()

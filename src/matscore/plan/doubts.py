@@ -33,10 +33,8 @@ def read_sides(plan: Plan) -> Plan:
 
 
 def explain_misfit(misfit: Misfit) -> Plan:
-    """Return the plan with its problem, and what would make it fit.
-
-    A doubt about a header comes before the rest.
-    """
+    """Return the plan with its problem, and what would make it fit."""
+    # Where a header may be data, all that was said of names and shapes may be wrong.
     try:
         _check_first_records(misfit.plan)
     except Misfit as doubt:
@@ -81,7 +79,7 @@ def _name_features(plan: Plan) -> str:
 
 
 def _explain_missing(misfit: Misfit) -> Plan:
-    """Find close matches of missing features: the slow part, done once."""
+    """Find close matches of missing features."""
     plan = misfit.plan
     missing = find_close(misfit.missing, misfit.unused)
     hint = suggest(missing) or plan.hint
@@ -204,12 +202,9 @@ def _check_data(plan: Plan, side: Side) -> None:
 
 
 def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) -> Side:
-    """Return the weights with the heading of their first column blank, where it is of labels.
-
-    The first column of both files may have one heading, ``id`` say, and would be taken for a
-    feature. It holds labels in both where it is called as labels usually are, where `options` say
-    so, where it has words, and where it counts up.
-    """
+    """Return the weights with the heading of their first column blank, where it is of labels."""
+    # Both may have one heading, `id` say, and would match by it as a feature. It holds labels where
+    # it is called as labels usually are, where options say so, where it has words or counts up.
     heading = _shared_heading(features, weights)
     names = weights.names or ()
     if heading is None or heading in names[1:] or is_intercept(heading) or options.no_id_col:

@@ -128,10 +128,7 @@ def judge_first_column(side: Side, other: OtherSide | None) -> FirstColumn:
 
 
 def holds_labels(plan: Plan, side: Side, known: set[str], hint: str, *, sure: bool = True) -> bool:
-    """Say whether a first column holds labels; refuse when it cannot be told.
-
-    Labels that are all numbers are doubtful where the names they agree with are not `sure`.
-    """
+    """Say whether a first column holds labels; refuse when it cannot be told."""
     if side.labelled is not None:
         return side.labelled
     if _asks_for_labels(plan, side):
@@ -141,6 +138,7 @@ def holds_labels(plan: Plan, side: Side, known: set[str], hint: str, *, sure: bo
     cells = side.first or ()
     verdict: FirstColumn = judge_first_column(side, other)
     numbers = [cell for cell in cells if side.grammar.kind_of(cell) != "word"]
+    # Labels that are all numbers are doubtful where the names they agree with may be numbers, too.
     if verdict == "labels" and not sure and len(numbers) == len(cells):
         verdict = "doubtful"
     if verdict == "doubtful" and not (plan.options.no_id_col and len(numbers) == len(cells)):
@@ -177,17 +175,7 @@ def check_long_form(plan: Plan, table: Axis, columns: Axis) -> None:
 
 
 def find_long_form(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns that tell a coefficient table in long form; empty when it is none.
-
-    Such a table has one row a coefficient and is no matrix of weights.
-
-    Examples
-    --------
-    >>> find_long_form(["Estimate", "Std. Error", "Pr(>|t|)"])
-    ('Estimate', 'Std. Error', 'Pr(>|t|)')
-    >>> find_long_form(["estimate"])
-    ()
-    """
+    """Return the columns that tell a table with one row a coefficient, no matrix of weights."""
     if len(columns) > _WIDEST_LONG_FORM:
         return ()
     words = {name: re.sub(r"[^a-z0-9]", "", name.casefold()) for name in columns}
@@ -205,13 +193,7 @@ def is_label_heading(name: str) -> bool:
 
 
 def counts_up(cells: Sequence[str]) -> bool:
-    """Say whether cells are so many whole numbers, each one more than the last, as no accident is.
-
-    Examples
-    --------
-    >>> counts_up(["7", "8", "9", "10"]), counts_up(["7", "8"])
-    (True, False)
-    """
+    """Say whether cells are whole numbers that go up by one, too many to be an accident."""
     # Ten digits and more are identifiers, or too long a number for int.
     if len(cells) < _NO_ACCIDENT or not all(is_integer(cell) and len(cell) < 10 for cell in cells):
         return False
@@ -220,13 +202,7 @@ def counts_up(cells: Sequence[str]) -> bool:
 
 
 def numbers_things(cells: Sequence[str]) -> bool:
-    """Say whether cells are whole numbers that all differ, as numbers of things do.
-
-    Examples
-    --------
-    >>> numbers_things(["12", "7"]), numbers_things(["7", "7"]), numbers_things(["0.5", "7"])
-    (True, False, False)
-    """
+    """Say whether cells are whole numbers that all differ, as numbers of things do."""
     return len(set(cells)) == len(cells) > 0 and all(map(is_integer, cells))
 
 

@@ -72,10 +72,7 @@ def _check_request(plan: Plan) -> None:
 
 
 def _orient_features(plan: Plan) -> tuple[Plan, Axis]:
-    """Return the columns of the features, turned when asked; see `Plan` for how they are laid out.
-
-    A label column is one of them, and set when it is known without comparing names.
-    """
+    """Return the columns of the features, turned when asked, as `Plan` tells."""
     if plan.options.transpose_features:
         return _turn_features(plan)
     side = plan.features

@@ -190,11 +190,7 @@ class Plan:
 
 
 class Misfit(Exception):
-    """Ends a reading of two files that do not fit.
-
-    Its plan tells how far the reading came; `missing` are features that the features file lacks,
-    `unused` the columns that may be meant by them.
-    """
+    """Ends a reading of two files that do not fit; its plan tells how far the reading came."""
 
     def __init__(
         self,
@@ -203,8 +199,8 @@ class Misfit(Exception):
         hint: str,
         *,
         turnable: Turnable = None,
-        missing: tuple[str, ...] = (),
-        unused: Collection[str] = (),
+        missing: tuple[str, ...] = (),  # features that the features file lacks
+        unused: Collection[str] = (),  # columns that may be meant by them
     ) -> None:
         super().__init__(problem, hint)
         self.plan = replace(plan, problem=problem, hint=hint)

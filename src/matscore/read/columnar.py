@@ -52,8 +52,8 @@ class ColumnarFile:
     def iter_tables(self, columns: Sequence[str], n_rows_per_chunk: int) -> Iterator[Any]:
         """Yield the rows, of one column or more, as tables of one number of rows but the last.
 
-        Memory grows with that number, and with the size of the file's row groups or record
-        batches, but not with how many these are. An Arrow stream from a pipe gives them once.
+        Memory grows with that number and the file's row groups or record batches, not with how
+        many these are. An Arrow stream from a pipe gives its rows once.
         """
         return rebatch(self._iter_checked(columns, n_rows_per_chunk), n_rows_per_chunk)
 
@@ -82,17 +82,6 @@ def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) ->
 
     A pipe is read forwards and never closed. An Arrow stream is read as it comes; the others have
     their index at the end, so they are copied to a temporary file first.
-
-    Examples
-    --------
-    >>> import io, pyarrow, pyarrow.parquet
-    >>> pipe = io.BytesIO()
-    >>> table = pyarrow.table({"id": ["a", "b", "c"], "x": [1, 2, 3]})
-    >>> pyarrow.parquet.write_table(table, pipe)
-    >>> _ = pipe.seek(0)
-    >>> with open_columnar("-", pipe, "parquet") as file:
-    ...     print(file.names, [table["x"].to_pylist() for table in file.iter_tables(["x"], 2)])
-    ('id', 'x') [[1, 2], [3]]
     """
     require_pyarrow()
     with ExitStack() as resources:

@@ -72,10 +72,7 @@ def _explain_structure(
 def explain_width(
     data: bytes, n_cells: int, width: int, delimiter: str, *, cut_off: bool
 ) -> tuple[str, str]:
-    """Say what is wrong with a record that is too short, too long, or empty, and what to do.
-
-    Where it is `cut_off`, it is the last of the input and has no line end.
-    """
+    """Say what is wrong with a record of a wrong width; `cut_off` is one without a line end."""
     if not data.strip(b"\r"):
         return "a blank line between records", "remove it"
     what = f"{n_cells} cell{'s' * (n_cells != 1)}, but the first record has {width}"
@@ -121,10 +118,8 @@ def _explain_quote(layout: Layout, chunk: Chunk, stop: Stop) -> Reject:
 
 
 def leaves_quote_open(record: bytes, delimiter: str) -> bool:
-    """Say whether a record is inside quotes at its end, when its misplaced quotes are text.
-
-    Nobody can tell then whether the next line is another record.
-    """
+    """Say whether a record is inside quotes at its end, when its misplaced quotes are text."""
+    # Nobody can tell then whether the next line is another record.
     is_open = False
     for piece in record.split(delimiter.encode()):
         if is_open or piece.startswith(b'"'):
@@ -297,15 +292,7 @@ def _name_character(character: str) -> str:
 
 
 def explain_number(text: str, decimal: str = ".") -> tuple[str, str]:
-    """Say what is wrong with a refused cell, and what to do about it.
-
-    Examples
-    --------
-    >>> explain_number("1,5")
-    ('"1,5" is not a number', 'give --decimal , for decimal commas')
-    >>> explain_number("1e400")
-    ('"1e400" is too large for float64', 'the largest number is about 1.8e308')
-    """
+    """Say what is wrong with a refused cell, and what to do about it."""
     return say_fault(text, decimal), find_hint(text, decimal)
 
 

@@ -27,13 +27,7 @@ _NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
 
 
 def is_address(path: str) -> bool:
-    """Say whether a path is in object storage or on a web server.
-
-    Examples
-    --------
-    >>> is_address("s3://bucket/scores.csv"), is_address("s3/bucket/scores.csv")
-    (True, False)
-    """
+    """Say whether a path is in object storage or on a web server."""
     return _ADDRESS.match(path) is not None
 
 
@@ -58,13 +52,7 @@ class Input:
 
 
 def list_inputs(arguments: Sequence[str]) -> list[Input]:
-    """Return the files that some arguments stand for; what exists under its name is no pattern.
-
-    Examples
-    --------
-    >>> [file.path for file in list_inputs(["sample_data/*ies.csv", "sample_data/users.csv"])]
-    ['sample_data/movies.csv', 'sample_data/users.csv']
-    """
+    """Return the files that some arguments stand for; what exists under its name is no pattern."""
     inputs: list[Input] = []
     seen: set[str] = set()
     for argument in arguments:
@@ -288,13 +276,7 @@ _QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
 
 
 def recognise(head: bytes) -> FileKind:
-    """Name a file's format or compression from its first 16 bytes; "csv" is any other content.
-
-    Examples
-    --------
-    >>> recognise(b"PAR1" + bytes([0x15, 0x04])), recognise(b"PAR1,PAR2")
-    ('parquet', 'csv')
-    """
+    """Name a file's format or compression from its first 16 bytes; "csv" is any other content."""
     return next(form.kind for form in COMPRESSIONS + FORMATS if re.match(form.magic, head))
 
 
@@ -314,13 +296,7 @@ def strip_ending(name: str) -> str:
 
 
 def encoding_of(head: bytes) -> tuple[str, int]:
-    r"""Name the encoding that the byte-order mark tells, and the mark's length in bytes.
-
-    Examples
-    --------
-    >>> encoding_of(b"\xef\xbb\xbfid,a"), encoding_of(b"id,a")
-    (('utf-8', 3), ('utf-8', 0))
-    """
+    """Name the encoding that the byte-order mark tells, and the mark's length in bytes."""
     marks = ((name, len(mark)) for mark, name in _BYTE_ORDER_MARKS if head.startswith(mark))
     return next(marks, ("utf-8", 0))
 
@@ -329,13 +305,6 @@ def refuse_foreign(path: str, head: bytes) -> None:
     r"""Refuse what is no delimited text, however it is named; the head is uncompressed.
 
     It is UTF-8, or any encoding with its byte-order mark.
-
-    Examples
-    --------
-    >>> refuse_foreign("a.csv", b"id,height\n1,2\n")
-    >>> refuse_foreign("a.csv", b"%PDF-1.7")
-    Traceback (most recent call last):
-    matscore.errors.InputError: a.csv: this is a PDF document; give the table as CSV
     """
     text = _without_mark(head)
     if not text.strip():
@@ -353,11 +322,6 @@ def find_delimiter(path: str, records: Sequence[str], decimal: str = ".") -> str
 
     Where the header has none, it is a comma, or a semicolon when the comma is the decimal mark;
     where it has several and the records do not tell which one it is, that is an `InputError`.
-
-    Examples
-    --------
-    >>> find_delimiter("a.csv", ["id;height, cm;width", "x;1;2"])
-    ';'
     """
     bare = [_QUOTED.sub("", record) for record in records]
     header = bare[0] if bare else ""

@@ -66,13 +66,10 @@ class Layout:
         return None if self.names is None else self.names[column]
 
 
+# There may be millions: a tuple is made in a third of the time that a frozen dataclass takes, and
+# the hint about a cell is found when it is asked for, as it is of few.
 class Reject(NamedTuple):
-    """A record that cannot be scored: where, why, and its text.
-
-    `skipped` marks one that is set aside by request, because a value is missing. Of a cell that is
-    no number the hint is found when it is asked for: of many rejects nobody asks. It is a tuple,
-    which is made in a third of the time that a frozen dataclass takes: there may be millions.
-    """
+    """A record that cannot be scored: where, why, and its text."""
 
     line: int
     column: int | None
@@ -80,8 +77,8 @@ class Reject(NamedTuple):
     error: str
     known_hint: str
     text: str
-    skipped: bool = False
-    cell: str | None = None
+    skipped: bool = False  # set aside by request, because a value is missing
+    cell: str | None = None  # what is no number, where `known_hint` is empty
     decimal: str = "."
 
     @property
@@ -127,23 +124,6 @@ class Rows:
         places = np.arange(self.n_rows) if self.places is None else self.places
         return places + (self.start + 1)
 
-    @classmethod
-    def of_columns(
-        cls,
-        features: Floats | Sequence[Floats],
-        n_rows: int,
-        has_missing: NDArray[np.bool_] | None = None,
-        *,
-        texts: Sequence[Sequence[str]] = (),
-        places: NDArray[np.int64] | None = None,
-        n_records: int | None = None,
-    ) -> Rows:
-        """Return rows that come from no file, numbered from 1, all of one chunk."""
-        columns = tuple(map(Texts.from_strings, texts))
-        stacked = np.array(features, np.float64).reshape(len(features), n_rows)
-        stop = n_rows if n_records is None else n_records
-        return cls(np.arange(1, n_rows + 1), columns, stacked, n_rows, has_missing, places, 0, stop)
-
     def drop(self, rejects: Mapping[int, Reject]) -> Rows:
         """Set rows aside, given by their places among these."""
         left = np.setdiff1d(np.arange(self.n_rows), list(rejects))
@@ -186,9 +166,8 @@ class FrameChunk:
             return self.line + record, None, None
         return self.line + record, column + 1, layout.name_of(column)
 
-    def record(self, i: int) -> bytes:
+    def record(self, i: int) -> bytes:  # noqa: ARG002 - as a chunk of text has it
         """Return the text of a record, of which there is none."""
-        del i
         return b""
 
     @property
@@ -212,11 +191,7 @@ class FrameChunk:
 
 
 def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> Rows:
-    """Parse a chunk of either kind.
-
-    Damage that no row can be blamed for is an `InputError`, and so is a typed column, or a
-    constant, that is a feature and no number.
-    """
+    """Parse a chunk of either kind; what no row can be blamed for is an `InputError`."""
     return parse_text(layout, chunk) if isinstance(chunk, Chunk) else parse_frame(layout, chunk)
 
 
@@ -356,10 +331,7 @@ def _read_text(layout: Layout, chunk: FrameChunk, i: int) -> Texts:
 def parse_sound(
     layout: Layout, chunk: Chunk | FrameChunk, refuse: Callable[[Reject], object] | None = None
 ) -> Rows:
-    """Parse a chunk without rejects, or with those for which `refuse` does not raise an error.
-
-    The error is that of the first record that is refused, or damaged.
-    """
+    """Parse a chunk whose first reject is an error, or what `refuse` makes of each."""
 
     def parse_part(part: Chunk | FrameChunk, n_before: int = 0) -> Rows:
         del n_before
@@ -381,11 +353,11 @@ def find_first_error(
 ) -> InputError:
     """Find the error that a chunk would give if each of its records were a chunk of its own.
 
-    Damage is seen before a bad cell is, and a bad cell before scores that overflow, wherever each
-    of them stands. Half of the records are looked at, and half of the half that has the error.
     `check` takes a part of the chunk and the number of records before it, and raises what is
     wrong; `error` is what it raises for the whole chunk.
     """
+    # Of a chunk damage is seen before a bad cell is, and a bad cell before scores that overflow,
+    # wherever each of them stands. So half of it is looked at, and half of the half that is bad.
     n_before = 0
     while (halves := chunk.halve()) is not None:
         parts: tuple[Chunk | FrameChunk, ...] = halves

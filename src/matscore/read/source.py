@@ -52,7 +52,7 @@ class Opening:
     checksum: bool = False
 
     def open(self, path: str) -> Source:
-        """Open an input in this way."""
+        """Open an input."""
         return open_source(path, encoding=self.encoding, checksum=self.checksum)
 
 
@@ -166,7 +166,7 @@ class Source:
 def open_source(path: str, *, encoding: str | None = None, checksum: bool = False) -> Source:
     """Open a file, or standard input for ``-``, to be read once, forward; look at its first bytes.
 
-    Without the name of an encoding it is UTF-8, or what a byte-order mark says.
+    Its encoding is what a byte-order mark says, else the one that is named, else UTF-8.
     """
     raw, stamp = _open_raw(path)
     meter = _Meter(raw, path, checksum=checksum)
@@ -323,11 +323,9 @@ _DECOMPRESSORS: dict[str, Any] = {
 
 
 def _iter_frames(kind: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the content of one frame after another.
-
-    The standard library's files would end in silence where a further frame's first bytes are
-    damaged.
-    """
+    """Yield the content of one frame after another."""
+    # bz2.open and its kin end in silence where the first bytes of a further frame are damaged, and
+    # would give the rows before it as if they were all.
     decompressor = None
     for block in blocks:
         rest = block
@@ -350,10 +348,7 @@ def _iter_frames(kind: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
 def _start_decoding(
     path: str, blocks: Iterator[bytes], encoding: str | None
 ) -> tuple[Iterator[bytes], int, bool]:
-    """Return the text as UTF-8 in pieces, none empty, and the length of its byte-order mark.
-
-    And whether it was UTF-8 before.
-    """
+    """Return the text as UTF-8 in pieces, its mark's length, and whether it was UTF-8 before."""
     first = next(blocks, b"")
     while len(first) < 4 and (more := next(blocks, b"")):
         first += more

@@ -86,11 +86,8 @@ class Table:
         return n_bytes / n_lines if n_lines else max(n_bytes, self.start, 1)
 
     def side(self, read: ReadOptions) -> Side:
-        """Return what planning needs to know before the records are read.
-
-        The first column and the number of rows are in it where the head is all of the table.
-        """
-        first = self._peek_labels()
+        """Return what planning needs to know before the records are read."""
+        first = self._peek_labels()  # where the head is all of the table
         names = None if self.names is None else (*self.names, *(name for name, _ in self.keys))
         return Side(
             self.path,
@@ -359,10 +356,8 @@ class Matrix:
 def read_matrix(
     table: Table, options: ReadOptions, *, chunk_bytes: int, is_model: bool = False
 ) -> Matrix:
-    """Read a table: its first column as text and, where all of it is numbers, as numbers.
-
-    Of weights, which are a model, none may be missing.
-    """
+    """Read a table: its first column as text and, where all of it is numbers, as numbers."""
+    # A missing weight read as zero would be another model.
     hint = "every weight must be a number" if is_model else Layout.missing_hint
     policy = "error" if is_model else options.missing
     parts, fault = list[Rows](), None
@@ -435,10 +430,7 @@ def _explain_first(layout: Layout, *cell: Any, is_missing: bool) -> InputError:
 def read_pairs(
     path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
 ) -> tuple[Texts, Texts, SourceFacts]:
-    """Read the first two columns of a file of any format, as text.
-
-    `items` is what the second column may hold, so that a header can be told from data.
-    """
+    """Read the first two columns of a file as text; `items` tells a header from data."""
     table = open_table(path, read, checksum=checksum, values=items)
     with contextlib.closing(table):
         if table.width < 2:

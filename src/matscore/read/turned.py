@@ -36,17 +36,15 @@ class Turned:
 
 @dataclass(frozen=True)
 class WideTable:
-    """A features file whose columns are the rows, before anything is decided about it.
-
-    The records of a text stay bytes until the plan says which of them are features, since the
-    others may hold anything.
-    """
+    """A features file whose columns are the rows, before anything is decided about it."""
 
     path: str
     names: tuple[str, ...] | None  # the header's cells, one a column
     width: int
     first: tuple[str, ...]  # the first column's cells
-    records: list[bytes] | Floats  # of a text; else numbers of shape (n_records, n_columns)
+    # Records of a text, bytes until the plan says which of them are features, since the others may
+    # hold anything; of typed columns numbers, of shape (n_records, n_columns).
+    records: list[bytes] | Floats
     lines: tuple[int, ...]  # the physical line of each record
     layout: Layout  # how the records of a text are read
 

@@ -148,11 +148,6 @@ def label_text(
     Integers become their digits, floats the shortest form that reads back, decimals keep all
     their places, dates and times are in ISO 8601, and null is the empty text. A type that is
     binary or nested is refused, and so is a date out of range; the other arguments are for that.
-
-    Examples
-    --------
-    >>> label_text(pa.array([12, None])).to_strings()
-    ['12', '']
     """
     pieces = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     write = _find_writer(column.type)
@@ -177,11 +172,6 @@ def feature_column(
 
     NaN where a value is null or NaN; infinities stay. Integers and decimals with more digits than
     float64 holds are rounded to the nearest. A type that is not a number's is refused.
-
-    Examples
-    --------
-    >>> feature_column(pa.array([1, None, 3]))
-    array([ 1., nan,  3.])
     """
     dtype = column.type
     if not (is_numeric(dtype) or pa.types.is_null(dtype)):
@@ -226,9 +216,9 @@ def _find_writer(dtype: Any) -> Callable[[Any], Texts] | None:
     if types.is_dictionary(dtype):
         inner = _find_writer(dtype.value_type)
         return None if inner is None else lambda array: inner(array.dictionary_decode())
-    if _is_text(dtype) or types.is_integer(dtype) or types.is_boolean(dtype):
+    if str(dtype) in ("string", "large_string", "string_view", "null", "bool"):
         return _cast
-    if types.is_null(dtype):
+    if types.is_integer(dtype):
         return _cast
     if types.is_float64(dtype):
         return _write_floats
@@ -243,10 +233,6 @@ def _find_writer(dtype: Any) -> Callable[[Any], Texts] | None:
         if is_one(dtype):
             return write
     return None
-
-
-def _is_text(dtype: Any) -> bool:
-    return str(dtype) in ("string", "large_string", "string_view")
 
 
 def _cast(array: Any) -> Texts:
