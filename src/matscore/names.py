@@ -85,6 +85,7 @@ class Grammar:
     def is_too_large(self, cell: str) -> bool:
         """Say whether a cell has the form of a number that no float64 holds."""
         text = cell.strip(BLANKS)
+        # The other mark is refused in a number, though float would read it.
         if self.decimal != ".":
             text = text.replace(".", "x").replace(self.decimal, ".")
         return _has_form(text) and not POINT.is_number(text)

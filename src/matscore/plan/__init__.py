@@ -41,6 +41,7 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
         plan = read_sides(Plan(features, cleared, options))
     except Misfit as misfit:
         plan = explain_misfit(misfit)
+    # Messages and pictures show the file as it is, its heading included.
     return replace(plan, weights=weights)
 
 

@@ -62,6 +62,7 @@ def sort_columns(sample: Side, options: ColumnOptions) -> FeatureColumns:
             " is taken for the labels"
         )
     if sample.names is not None:
+        # As weights are matched: one order for one set of names, so that models can be compared.
         columns.sort(key=sample.names.__getitem__)
     return FeatureColumns(
         label,
@@ -130,6 +131,7 @@ def name_columns(sample: Side, columns: Sequence[int], letter: str) -> tuple[str
 
 def name_intercept(feature_names: Collection[str]) -> str:
     """Return a name for the intercept that no feature has, in any case."""
+    # A feature of that name would be read back as the intercept.
     taken = {name.strip().casefold() for name in feature_names if is_intercept(name)}
     free = [name for name in INTERCEPTS if name.casefold() not in taken]
     if not free:

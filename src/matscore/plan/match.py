@@ -194,6 +194,7 @@ def _find_truth(plan: Plan, table: Axis, name: str) -> tuple[Plan, int]:
     if column in plan.feature_columns:
         problem = f"the truth is a feature of {plan.weights.path}: {quote_name(name)}"
         raise Misfit(plan, problem, "a model that is told the truth cannot be measured")
+    # A guess: a truth in the first column is no label.
     if column == plan.label_column:
         plan = replace(plan, label_column=None, label_name="row")
     return plan, column
@@ -261,6 +262,7 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
 def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | None:
     """Say whether the weights' columns carry the features; None when names cannot decide."""
     asked = plan.options.transpose
+    # Names decide only where both sides have some.
     if table.names is None or (rows.names is None and columns.names is None):
         return None
     if rows.names is None:
@@ -306,6 +308,7 @@ def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     _check_present(plan, table, axis, wanted)
     check_once(plan, axis, wanted, "feature")
     check_once(plan, table, wanted, "feature")
+    # One order whatever the files' are: a sum of floats depends on it to the last bit.
     order = tuple(sorted(wanted))
     columns = tuple(table.places[name][0] for name in order)
     index = tuple(wanted[name] for name in order)

@@ -336,6 +336,7 @@ def set_intercept(plan: Plan, table: Axis, axis: Axis) -> Plan:
 def list_intercepts(plan: Plan, table: Axis, axis: Axis) -> list[int]:
     """Return the entries that may be the intercept; none that is a column of the features."""
     asked = plan.options.intercept
+    # A feature may be called like an intercept: this says so.
     if plan.options.no_intercept:
         return []
     if asked is not None:

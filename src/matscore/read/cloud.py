@@ -118,6 +118,7 @@ class _Upload(io.BufferedIOBase):
 
     def abort(self) -> None:
         self._is_aborted = True
+        # A thread that waits for a block, or for room, has to see that all is over.
         with suppress(queue.Empty):
             while True:
                 self._blocks.get_nowait()
@@ -128,6 +129,7 @@ class _Upload(io.BufferedIOBase):
     def _put(self, block: bytes | None) -> None:
         while self._thread.is_alive():
             with suppress(queue.Full):
+                # The thread may die while the queue is full: whether it lives is asked again.
                 self._blocks.put(block, timeout=0.1)
                 return
         self._tell()
@@ -140,6 +142,7 @@ class _Upload(io.BufferedIOBase):
     def _iter_blocks(self) -> Iterator[bytes]:
         while (block := self._blocks.get()) is not None:
             yield block
+        # Only an error makes obstore give up the parts that it has sent.
         if self._is_aborted:
             raise _AbortedError
 

@@ -73,6 +73,7 @@ class ColumnarFile:
             for batch in self._batches(columns, n_rows):
                 if _stamp_of(self._file) != stamp:
                     raise FileError(self.path, *CHANGED)
+                # Offsets of a damaged file may point anywhere in memory, and PyArrow follows them.
                 batch.validate(full=True)
                 yield batch
 
@@ -325,6 +326,7 @@ def _open_arrow(file: BinaryIO) -> tuple[Any, int, Batches]:
 
     _check_blocks(file)
     opened = pyarrow.ipc.open_file(file)
+    # Rows are counted by the first column, without reading the others.
     few = pyarrow.ipc.IpcReadOptions(included_fields=[0])
     counted = pyarrow.ipc.open_file(file, options=few)
     n_rows = sum(counted.get_batch(i).num_rows for i in range(counted.num_record_batches))
@@ -345,6 +347,7 @@ def _check_blocks(file: BinaryIO) -> None:
     end = file.seek(end - size)
     footer = _Table(file.read(size), 0).follow(0)
     blocks = sorted(footer.unpack("<qi4xq", at) for i in (2, 3) for at in footer.items(i, 24))
+    # A block has an offset, the length of its metadata, and that of its body.
     stops = [(at, at + sum(sizes)) for at, *sizes in blocks]
     gaps = [end - stops[-1][1]] if stops else []
     if any(stop != start for (_, stop), (start, _) in pairwise(stops)) or not all(

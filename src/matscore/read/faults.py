@@ -269,6 +269,7 @@ def _hint_pattern(core: str, decimal: str) -> str:  # noqa: ARG001
     return next((hint for pattern, hint in _PATTERNS if pattern.fullmatch(core)), "")
 
 
+# The first that has a hint speaks: those that read the mended cell come first.
 _RULES: tuple[Callable[[str, str], str], ...] = (
     _hint_separators,
     _hint_underscore,

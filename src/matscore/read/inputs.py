@@ -59,6 +59,7 @@ def list_inputs(arguments: Sequence[str]) -> list[Input]:
         files = _list_argument(argument)
         for file in files or [Input(argument, *os.path.split(argument))]:
             name = file.path if is_address(file.path) else os.path.normpath(file.path)
+            # A file that is named twice may be meant; one that a pattern finds again is not.
             if files and name in seen:
                 raise UsageError(f"{file.path} is given twice", "name it once")
             seen.add(name)
@@ -133,6 +134,7 @@ def _list_argument(argument: str) -> list[Input]:
         files = [Input(path, root, path.removeprefix(f"{root}/")) for path in paths]
     else:
         files = [Input(path, root, os.path.relpath(path, root or ".")) for path in paths]
+    # By bytes, as a name need not be UTF-8; part by part, as '/' stands after '-' and '.'.
     return sorted(files, key=lambda file: [os.fsencode(part) for part in file.place.split("/")])
 
 
@@ -167,6 +169,7 @@ def _match(pattern: str) -> Iterator[str]:
 
 def _walk(folder: str) -> Iterator[str]:
     def fail(error: OSError) -> None:
+        # os.walk passes over what it may not read, and files would be missing in silence.
         with os_errors_about(str(error.filename)):
             raise error
 
@@ -186,6 +189,7 @@ def _is_hidden(place: str) -> bool:
 
 
 def _value_of(text: str) -> str:
+    # Hive's word for no value.
     return "" if text == _NULL_KEY else unquote(text)
 
 

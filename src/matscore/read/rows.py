@@ -235,6 +235,7 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
             place = chunk.locate(own, row, column)
             rejects[row] = Reject(*place, what, hint, text, skipped)
 
+    # In the order of the file: the first bad cell of a row is named, as it is of text.
     for i, k in sorted((column, place) for place, column in enumerate(own.feature_columns)):
         features[k] = column = _read_numbers(own, chunk, i, refuse)
         if own.missing in ("error", "skip"):

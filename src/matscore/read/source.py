@@ -108,6 +108,7 @@ class Source:
         if start < len(self.head):
             yield self.head[start:]
         yield from self._rest
+        # Rows of two versions of a file would be scored as if they were one table.
         if self.stamp is not None and _stamp_of(self.path, self._meter.raw) != self.stamp:
             raise FileError(self.path, *CHANGED)
 
@@ -121,6 +122,7 @@ class Source:
     def facts(self) -> SourceFacts:
         """Return what a report says of the input, once it is read."""
         digest = self._meter.digest
+        # PyArrow reads such a file by its name, here and there: the meter saw only its head.
         if digest is not None and self.kind != "csv" and self._has_name:
             with Path(self.path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
@@ -150,6 +152,7 @@ class Source:
         if not self.is_parked:
             return
         fresh = self.opening.open(self.path)
+        # The plan was made of what was there before.
         if fresh.stamp != self.stamp or fresh.kind != self.kind:
             fresh.close()
             raise FileError(self.path, *CHANGED)
@@ -230,6 +233,7 @@ def _open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[Binar
         return remote, _stamp_of(path, remote)
     try:
         with os_errors_about(path):
+            # Blocks are a megabyte: a buffer would copy them once more.
             raw = cast(BinaryIO, Path(path).open("rb", buffering=0))  # noqa: SIM115 - closed later
             is_file = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
     except ValueError as error:
@@ -310,6 +314,7 @@ def _decompress(path: str, kind: str, blocks: Iterator[bytes]) -> Iterator[bytes
 
 def _iter_gzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
     stream = io.BufferedReader(_BlockReader(blocks), READ_BYTES)
+    # It checks length and CRC of every member, and reads one after another.
     with gzip.GzipFile(fileobj=stream, mode="rb") as file:
         while block := file.read(READ_BYTES):
             yield block
@@ -350,6 +355,7 @@ def _start_decoding(
 ) -> tuple[Iterator[bytes], int, bool]:
     """Return the text as UTF-8 in pieces, its mark's length, and whether it was UTF-8 before."""
     first = next(blocks, b"")
+    # The longest byte-order mark has four bytes, and a pipe may give one at a time.
     while len(first) < 4 and (more := next(blocks, b"")):
         first += more
     marked, n_mark = encoding_of(first)

@@ -110,6 +110,7 @@ def iter_chunks(
         is_quoted = is_quoted or b'"' in block
         if block and n_read < n_wanted:
             continue
+        # Without quotes every line end is a record's end, and the last block alone tells the cut.
         if cut := 0 if is_quoted else _find_plain_cut(block):
             yield position.take(b"".join([*blocks_read[:-1], memoryview(block)[:cut]]))
             rest = block[cut:]
@@ -129,6 +130,7 @@ def iter_chunks(
 
 def _find_plain_cut(block: bytes) -> int:
     """Find where a text without quotes can be cut, in its last block alone; 0 to look at it all."""
+    # Blank lines may be the last of the file, which are dropped: that is looked at with care.
     newline = block.rfind(b"\n")
     is_blank = block[max(newline - 2, 0) : max(newline, 0)].rstrip(b"\r")[-1:] in (b"", b"\n")
     return 0 if is_blank else newline + 1
@@ -304,6 +306,7 @@ def scan_bytes(data: bytes, start: int, lead: int, tail: int, delimiter: str) ->
     codes = np.frombuffer(data, np.uint8)[lead : len(data) - tail]
     newlines = np.flatnonzero(codes == _NEWLINE)
     quotes = np.flatnonzero(codes == _QUOTE)
+    # A line end is inside quotes where the number of quotes before it is odd.
     parity = np.searchsorted(quotes, newlines) & 1
     full = _end_text(data, newlines + lead)
     edges = [
@@ -335,6 +338,7 @@ def iter_ranges(
     is_sound = True
     for scan in scans:
         edge = scan.inside if n_quotes % 2 else scan.outside
+        # From a misplaced quote on, nobody can tell which line ends are outside quotes.
         if not edge.is_good:
             is_sound = False
             break

@@ -147,6 +147,7 @@ class Table:
         stamp = self.source.stamp
         if stamp is None:
             return None
+        # A worker may have been started in another folder.
         stamp = replace(stamp, path=full_path(stamp.path))
         return Place(stamp, self.source.opening, self.delimiter, self.start, self.line, self.width)
 
@@ -267,6 +268,7 @@ def _sniff_delimiter(source: Source, decimal: str) -> str:
     rest = source.head
     while len(records) < _SNIFFED_RECORDS and rest:
         end = first_record_end(rest)
+        # The last record of the head may be cut off, and would have fewer delimiters.
         if not end and records and not source.is_whole:
             break
         record = rest[: end or len(rest)].rstrip(b"\r\n")
@@ -297,6 +299,7 @@ def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
 
 
 def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
+    # The width is not known yet: the kernel counts the cells of a record that has another.
     table = parse(record, width=1, delimiter=delimiter)
     if table.stop is None and table.bad and table.bad[0].n_cells > 1:
         table = parse(record, width=table.bad[0].n_cells, delimiter=delimiter)
@@ -391,7 +394,7 @@ def iter_parts(
     )
     fault = None
     for chunk in table.iter_chunks(layout, chunk_bytes=chunk_bytes):
-
+        # The path is bound here, as each chunk has its own.
         def refuse(reject: Reject, path: str = chunk.path) -> None:
             raise reject.in_matrix(layout.names).as_error(path)
 

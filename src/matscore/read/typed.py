@@ -79,6 +79,7 @@ class TypedTable(Table):
 
     def park(self) -> None:
         """Close the file until it is read, unless it is a pipe."""
+        # The copy of a pipe could not be made again.
         if self.source.size is not None:
             self.columnar.close()
         self.source.park()
@@ -193,6 +194,7 @@ def _read_buffer(array: Any, i: int, dtype: Any, n: int) -> npt.NDArray[Any]:
     buffer = array.buffers()[i]
     if n == 0 or buffer is None:
         return np.zeros(n, dtype)
+    # A slice shares the buffers of what it was cut from.
     return np.frombuffer(buffer, dtype)[array.offset : array.offset + n]
 
 
@@ -201,6 +203,7 @@ def _find_valid(array: Any) -> npt.NDArray[np.bool_]:
     buffer = array.buffers()[0]
     if array.null_count == 0 or buffer is None:
         return np.full(len(array), array.null_count == 0)
+    # Arrow counts the bits of a byte from its lowest.
     bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
     return bits[array.offset : array.offset + len(array)].view(np.bool_)
 
@@ -283,11 +286,13 @@ def _write_instants(array: Any) -> Texts:
     if zone is not None and zone[:1] in "+-":  # the instant stays the same
         array, zone = array.cast(pa.timestamp(array.type.unit, "UTC")), "UTC"
     if zone is not None:
+        # NumPy knows no zones: the difference to UTC at each instant is its offset.
         local = pc.local_timestamp(array)
         plain = array.cast(pa.timestamp(array.type.unit, "UTC")).cast(local.type)
         offset = pc.seconds_between(plain, local).to_pylist()
         array = local
     values = _count(array)
+    # Written for its refusal only: NumPy gives years of five digits and years before 1.
     _write_dates(pc.floor_temporal(array, unit="day").cast(pa.date32()))
     days = np.datetime_as_string(values.astype(f"datetime64[{array.type.unit}]"))
     texts = [_trim(day) for day in days.tolist()]
