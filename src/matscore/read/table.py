@@ -85,9 +85,9 @@ class Table:
         n_bytes, n_lines = len(head) - self.start, head.count(b"\n", self.start)
         return n_bytes / n_lines if n_lines else max(n_bytes, self.start, 1)
 
-    def side(self, read: ReadOptions) -> Side:
-        """Return what planning needs to know before the records are read."""
-        first = self._peek_labels()  # where the head is all of the table
+    def side(self, read: ReadOptions, first: tuple[str, ...] | None = None) -> Side:
+        """Return what planning needs to know; `first` is the first column, once it is read."""
+        first = self._peek_labels() if first is None else first  # where the head is the whole table
         names = None if self.names is None else (*self.names, *(name for name, _ in self.keys))
         return Side(
             self.path,
@@ -103,15 +103,9 @@ class Table:
     def sample(self, read: ReadOptions) -> Side:
         """Look at the first records, which stay unread."""
         columns = self._peek_columns()
-        return Side(
-            self.path,
-            self.width,
-            self.names,
-            self.n_rows,
-            tuple(columns[0]) if columns else (),
-            read.grammar,
-            self.guessed,
-            first_record=self.first_record,
+        return replace(
+            self.side(read, tuple(columns[0]) if columns else ()),
+            n_rows=self.n_rows,
             kinds=tuple(_kind_of(cells, read.grammar) for cells in columns),
             coded=tuple(_are_codes(cells) for cells in columns),
         )
@@ -330,25 +324,17 @@ FirstFault: TypeAlias = Callable[[], InputError]
 class Matrix:
     """A first column that may be names or numbers, and the numbers after it."""
 
-    path: str
-    names: tuple[str, ...] | None  # of the header; None without one
-    first: tuple[str, ...]  # the first column's cells as text: the plan decides what they are
+    side: Side  # with the first column as text: the plan decides what it is
     first_values: Floats | None  # (n_rows,); None when one of these cells is no number
     rest: Floats  # (n_rows, n_columns - 1), NaN where a cell is missing
     fault: FirstFault | None = None  # why the first column is no numbers
 
     @property
-    def width(self) -> int:
-        """Number of columns, the first included."""
-        return int(self.rest.shape[1]) + 1
-
-    @property
     def first_numbers(self) -> Floats:
         """The first column's numbers, (n_rows,); refused where one of its cells is none."""
         if self.first_values is None:
-            raise (
-                self.fault() if self.fault else RuntimeError(f"{self.path}: a column would be lost")
-            )
+            assert self.fault is not None
+            raise self.fault()
         return self.first_values
 
     def values(self, *, label_column: bool) -> Floats:
@@ -411,7 +397,7 @@ def make_matrix(
     values, grammar = None, options.grammar
     if fault is None:
         values = np.array([np.nan if grammar.is_missing(t) else grammar.read(t) for t in first])
-    return Matrix(table.path, table.names, first, values, rest, fault)
+    return Matrix(table.side(options, first), values, rest, fault)
 
 
 def _find_fault(layout: Layout, chunk: Chunk | FrameChunk, labels: Any) -> FirstFault | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from matscore.kernel import Floats, Texts, parse
 from matscore.options import ReadOptions
-from matscore.plan import Plan
+from matscore.plan import Plan, Side
 from matscore.read.rows import FrameChunk, Layout, parse_sound
 from matscore.read.table import Table, read_matrix
 
@@ -38,10 +38,7 @@ class Turned:
 class WideTable:
     """A features file whose columns are the rows, before anything is decided about it."""
 
-    path: str
-    names: tuple[str, ...] | None  # the header's cells, one a column
-    width: int
-    first: tuple[str, ...]  # the first column's cells
+    side: Side
     # Records of a text, bytes until the plan says which of them are features, since the others may
     # hold anything; of typed columns numbers, of shape (n_records, n_columns).
     records: list[bytes] | Floats
@@ -55,9 +52,9 @@ class WideTable:
         for i in {*plan.feature_columns, *plan.kept_columns} - set(range(labelled)):
             columns[i] = _read_record(self, i - labelled, named, as_text=i in plan.kept_columns)
         if labelled:
-            columns[0] = Texts.from_strings((self.names or ())[named:])
-        turned = Turned(self.lines, self.names, named, labelled)
-        return FrameChunk(self.path, columns, 1, 0, self.width - named, turned)
+            columns[0] = Texts.from_strings((self.side.names or ())[named:])
+        turned = Turned(self.lines, self.side.names, named, labelled)
+        return FrameChunk(self.side.path, columns, 1, 0, self.side.width - named, turned)
 
 
 def read_wide(table: Table, read: ReadOptions, *, chunk_bytes: int) -> WideTable:
@@ -67,27 +64,25 @@ def read_wide(table: Table, read: ReadOptions, *, chunk_bytes: int) -> WideTable
         kept = replace(read, missing="keep")  # of features alone they are to be refused
         matrix = read_matrix(table, kept, chunk_bytes=chunk_bytes)
         values = matrix.values(label_column=matrix.first_values is None)
-        lines = tuple(range(1, len(matrix.first) + 1))
-        return WideTable(table.path, table.names, table.width, matrix.first, values, lines, layout)
+        return WideTable(matrix.side, values, tuple(range(1, len(values) + 1)), layout)
     first, records, numbers = list[str](), list[bytes](), list[int]()
     for chunk in table.iter_chunks(layout, chunk_bytes=chunk_bytes):
         first += parse_sound(layout, chunk).texts[0]
         records += (chunk.record(i) for i in range(chunk.n_records))
         numbers += chunk.lines.tolist()
-    cells = (tuple(first), records, tuple(numbers))
-    return WideTable(table.path, table.names, table.width, *cells, layout)
+    return WideTable(table.side(read, tuple(first)), records, tuple(numbers), layout)
 
 
 def _read_record(wide: WideTable, i: int, first: int, *, as_text: bool) -> Floats | Texts:
     """Return a record's cells from a column on: as text where asked, or where one is no number."""
     if not isinstance(wide.records, list):
-        row: Floats = wide.records[i, first - wide.width :]
+        row: Floats = wide.records[i, first - wide.side.width :]
         return row
-    layout, columns = wide.layout, range(first, wide.width)
+    layout, columns = wide.layout, range(first, wide.side.width)
     if not as_text:
         table = parse(
             wide.records[i],
-            width=wide.width,
+            width=wide.side.width,
             features=columns,
             delimiter=layout.delimiter,
             decimal=layout.decimal,
@@ -97,5 +92,5 @@ def _read_record(wide: WideTable, i: int, first: int, *, as_text: bool) -> Float
         if not table.bad:
             numbers: Floats = table.features[:, 0]
             return numbers
-    cells = parse(wide.records[i], width=wide.width, texts=columns, delimiter=layout.delimiter)
+    cells = parse(wide.records[i], width=wide.side.width, texts=columns, delimiter=layout.delimiter)
     return Texts.from_strings(texts[0] for texts in cells.texts)

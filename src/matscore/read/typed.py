@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -65,12 +65,11 @@ class TypedTable(Table):
 
     def sample(self, read: ReadOptions) -> Side:
         """Tell what the types tell."""
-        del read
         kinds: list[ColumnKind] = [
             "number" if is_numeric(dtype) else "text" for dtype in self.columnar.types
         ]
-        coded = (False,) * self.width
-        return Side(self.path, self.width, self.names, None, (), kinds=tuple(kinds), coded=coded)
+        side = replace(self.side(read, ()), n_rows=self.n_rows)
+        return replace(side, kinds=tuple(kinds), coded=(False,) * self.width)
 
     def close(self) -> None:
         """Close the file."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from matscore.errors import PlanError
-from matscore.model import CHUNK_BYTES, Weights, side_of_matrix
+from matscore.model import CHUNK_BYTES, Weights
 from matscore.options import PlanOptions, ReadOptions, RunOptions
 from matscore.plan import Plan, make_plan, require_fit
 from matscore.read.inputs import Input
@@ -73,7 +73,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
         from matscore.read.turned import read_wide
 
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
-        side = side_of_matrix(wide, table, read)
+        side = wide.side
     plan = make_plan(side, weights.side, align)
     if not plan.ok:
         return PlannedPart(table, plan=plan)
