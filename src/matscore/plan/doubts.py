@@ -6,9 +6,10 @@ files swapped, one of them transposed, another name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 from matscore.names import find_close, is_intercept, quote_name, quote_names, suggest
 from matscore.options import PlanOptions
@@ -48,28 +49,29 @@ def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:
     """Return the plan with what would make it fit, if files swapped or transposed would."""
     features, weights, options = plan.features, plan.weights, plan.options
     if features.first is not None:
-        swapped = _try(weights, features, options)
+        swapped = _attempt(read_sides, weights, features, options)
         if swapped and swapped.matched_by == "name":
             problem = f"{features.path} and {weights.path} are swapped"
             return replace(plan, swap=True, problem=problem, hint=f"give {weights.path} first")
     turned = replace(options, transpose_features=not options.transpose_features)
-    other = _try(features, weights, turned)
+    other = _attempt(read_sides, features, weights, turned)
     if other and (other.matched_by == "name" or turnable == "by shape"):
         kind = "rows" if turned.transpose_features else "columns"
         why = f"the {kind} of {features.path} are the features{_name_features(other)}"
         return other_turn(plan, "features", why).plan
     if weights.names is None:
         turned = replace(options, transpose=not options.transpose)
-        if other := _try(features, weights, turned):
+        if other := _attempt(read_sides, features, weights, turned):
             kind = "columns" if turned.transpose else "rows"
             why = f"the {kind} of {weights.path} are the features{_name_features(other)}"
             return other_turn(plan, "weights", why).plan
     return None
 
 
-def _try(features: Side, weights: Side, options: PlanOptions) -> Plan | None:
+def _attempt(read: Callable[[Plan], Plan], *given: Any) -> Plan | None:
+    """Return the plan of two sides and options that a reading gives; None of a misfit."""
     try:
-        return read_sides(Plan(features, weights, options))
+        return read(Plan(*given))
     except Misfit:
         return None
 
@@ -165,15 +167,8 @@ def _fits_as_data(plan: Plan, side: Side) -> bool:
         [one.as_data()] if one is side else [one, *([one.as_data()] if _may_be_data(one) else [])]
         for one in (plan.features, plan.weights)
     ]
-    return any(_fits(Plan(one, two, plan.options)) for one, two in product(*readings))
-
-
-def _fits(plan: Plan) -> bool:
-    try:
-        line_up(plan)
-    except Misfit:
-        return False
-    return True
+    pairs = product(*readings)
+    return any(_attempt(line_up, *pair, plan.options) is not None for pair in pairs)
 
 
 def _may_be_data(side: Side) -> bool:

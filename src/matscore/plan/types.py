@@ -48,7 +48,6 @@ class Side:
     # name, and columns are counted from the next one in messages.
     labelled: bool | None = None
     first_record: tuple[str, ...] | None = None  # of a text, be it a header or data
-
     kinds: tuple[ColumnKind, ...] = ()  # of the columns, where the first records were looked at
     coded: tuple[bool, ...] = ()  # few different values, all whole numbers: codes, perhaps
 
