@@ -40,7 +40,8 @@ _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
 _MAX_QUOTED = 60
 _MAX_CANDIDATES = 1000
 _MAX_COMPARED = 100
-_LONGEST_NUMBER = 9  # of a column
+# Digits of a column's number: of millions of them int takes its time, or refuses them.
+_LONGEST_NUMBER = 9
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Grammar:
 
     def read(self, cell: str) -> float:
         """Read a cell; NaN where it is no finite number."""
+        # A lone surrogate has no UTF-8; what replaces it is no part of a number either.
         value = _kernel.read_number(cell.encode(errors="replace"), self.decimal)
         return math.nan if value is None else value
 
@@ -76,6 +78,7 @@ class Grammar:
             return "meant"
         if text[:1].isascii() and text[:1].isalpha():
             return "word"
+        # Several points may be thousands separators, but not side by side.
         plain = unicodedata.normalize("NFKC", text).translate(_DRESS).replace("..", "x")
         if not plain.isascii():
             plain = "".join(str(unicodedata.decimal(c, c)) for c in plain)
@@ -246,6 +249,7 @@ def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list
 def _compare(name: str, candidates: Collection[str]) -> list[str]:
     if len(name) > _MAX_COMPARED:
         return []
+    # difflib compares each pair in time that grows with both lengths: only near ones are looked at.
     slack = max(2, len(name) // 3)
     near = []
     for candidate in candidates:
