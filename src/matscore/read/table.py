@@ -194,10 +194,9 @@ class Place:
                 where = (self.delimiter, self.start, self.line)
                 table = Table(source, None, self.width, None, False, *where)
             else:
-                from matscore.read.typed import TypedTable, open_source_columns
+                from matscore.read.typed import open_typed
 
-                columnar = open_source_columns(source)
-                table = TypedTable(source, None, self.width, columnar=columnar)
+                table = open_typed(source)
             stack.pop_all()
         return table
 

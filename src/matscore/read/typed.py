@@ -87,22 +87,17 @@ class TypedTable(Table):
         """Open the file again where it is parked."""
         if self.source.is_parked:
             self.source.wake()
-            self.columnar = open_source_columns(self.source)
+            self.columnar = open_typed(self.source).columnar
 
     def _peek_labels(self) -> None:
         return None
 
 
-def open_typed(source: Source) -> Table:
-    """Return the table of a Parquet or Arrow file."""
-    file = open_source_columns(source)
-    return TypedTable(source, file.names, len(file.names), file.n_rows, columnar=file)
-
-
-def open_source_columns(source: Source) -> ColumnarFile:
-    """Open a Parquet or Arrow file; a pipe is copied where its index is at its end."""
+def open_typed(source: Source) -> TypedTable:
+    """Return the table of a Parquet or Arrow file, or of a pipe."""
     assert source.kind in ("parquet", "arrow")
-    return open_columnar(source.path, source.open_stream(), source.kind)
+    file = open_columnar(source.path, source.open_stream(), source.kind)
+    return TypedTable(source, file.names, len(file.names), file.n_rows, columnar=file)
 
 
 def iter_parquet_rows(
