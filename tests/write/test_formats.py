@@ -23,7 +23,7 @@ from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model
 from matscore.numerics.scores import Scored, score_rows
 from matscore.options import Format, ScoreOptions
-from matscore.read import recognise
+from matscore.read import inputs
 from matscore.run.job import ChunkResult
 from matscore.write.formats import (
     FORMATS,
@@ -217,8 +217,8 @@ def test_every_ending_names_one_format() -> None:
 
 
 def test_readers_know_the_endings_of_what_is_written() -> None:
-    read = {ending for form in recognise.FORMATS for ending in form.endings}
-    packed = {ending for form in recognise.COMPRESSIONS for ending in form.endings}
+    read = {ending for form in inputs.FORMATS for ending in form.endings}
+    packed = {ending for form in inputs.COMPRESSIONS for ending in form.endings}
     assert {ending for f in FORMATS.values() if f.is_read for ending in f.endings} <= read
     assert set(COMPRESSIONS) == packed
 

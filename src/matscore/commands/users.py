@@ -16,9 +16,9 @@ from matscore.frame import Frame, Kind, Labels
 from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
 from matscore.numerics.scores import stack_features
 from matscore.options import ReadOptions, RecommendOptions
-from matscore.read.matrix import read_pairs
 from matscore.read.rows import Rows
 from matscore.read.source import SourceFacts
+from matscore.read.table import read_pairs
 from matscore.run.work import Fault, Preview
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from matscore.errors import MatscoreError
 from matscore.options import RunOptions
-from matscore.read.cloud import full_path, is_address
+from matscore.read.inputs import full_path, is_address
 from matscore.read.rows import FrameChunk
 from matscore.read.source import SourceFacts, Stamp, read_range
 from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
-from matscore.read.table import Place, rows_a_frame
+from matscore.read.table import Place
 from matscore.run import remote
 from matscore.run.connection import Connection, open_connection
 from matscore.run.job import ChunkResult, Job
@@ -171,6 +171,8 @@ class ClusterEngine:
         n_rows, n_bytes = part.table.n_rows or 0, place.stamp.size
         self._ask_digest(part, place.stamp)
         size = chunk_bytes_of(part.table, self._run)
+        from matscore.read.typed import rows_a_frame
+
         step = _FRAMES_A_RANGE * rows_a_frame(job.layout, size)
         for start in range(0, n_rows, step):
             stop = min(start + step, n_rows)

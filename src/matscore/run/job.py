@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from matscore.errors import InputError
-from matscore.read.faults import Reject
-from matscore.read.rows import FrameChunk, Layout, Rows, find_first_error, parse_rows
+from matscore.read.rows import FrameChunk, Layout, Reject, Rows, find_first_error, parse_rows
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.run.work import Fault, Preview, Work

@@ -22,11 +22,10 @@ import matscore
 from matscore.errors import FileError, MatscoreError, OutputError
 from matscore.kernel import PackedWeights
 from matscore.options import RejectOptions
-from matscore.read.faults import Reject
-from matscore.read.rows import FrameChunk, Layout
+from matscore.read.rows import FrameChunk, Layout, Reject
 from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
-from matscore.read.table import Place, iter_parquet_rows
+from matscore.read.table import Place
 from matscore.run.job import ChunkResult, Job, Written, run_chunk
 from matscore.run.summary import Totals
 from matscore.run.work import Work
@@ -81,6 +80,8 @@ class RowsUnit(Unit):
     def iter_chunks(self, layout: Layout) -> Iterator[FrameChunk]:
         """Read it, chunk by chunk."""
         _check_stamp(self.stamp)
+        from matscore.read.typed import iter_parquet_rows
+
         for chunk in iter_parquet_rows(
             self.stamp.path,
             layout,
