@@ -153,8 +153,8 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         from matscore.read.rows import parse_rows
         from matscore.read.split import Chunk
         from matscore.read.table import open_table
-        from matscore.run.budget import fit_budget
         from matscore.run.parts import (
+            fit_budget,
             iter_pairs,
             make_job,
             plan_part,

@@ -31,7 +31,7 @@ from matscore.options import PlanOptions, ReadOptions, RunOptions, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.table import open_table
 from matscore.run import parts
-from matscore.run.job import ChunkResult, run_chunk
+from matscore.run.work import ChunkResult, run_chunk
 from tests.read.oracle import Columns, Reading, Row, Unsound, judge, read_text
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"

@@ -19,7 +19,7 @@ from matscore.frame import Frame
 from matscore.kernel import Column, Texts
 from matscore.options import OutputOptions, PlanOptions, ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
-from matscore.run.summary import Summary
+from matscore.run.run import Summary
 from matscore.run.work import Preview
 from matscore.show.table import render_scores
 from matscore.write.formats import OutputSpec

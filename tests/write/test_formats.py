@@ -24,7 +24,7 @@ from matscore.model import Model
 from matscore.numerics.scores import Scored, score_rows
 from matscore.options import Format, ScoreOptions
 from matscore.read import recognise
-from matscore.run.job import ChunkResult
+from matscore.run.work import ChunkResult
 from matscore.write.formats import (
     FORMATS,
     Columns,

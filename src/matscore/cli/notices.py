@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matscore.cli.streams import Streams
     from matscore.commands.explain import ExplainTally
     from matscore.commands.users import RecommendTally
-    from matscore.run.summary import Progress as Done
+    from matscore.run.run import Progress as Done
 
 _PATIENCE_SECONDS = 1.0
 

@@ -13,7 +13,7 @@ from matscore.write.whole import open_output
 if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
     from matscore.options import Gather
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
     from matscore.write.whole import BinaryFile
 
 

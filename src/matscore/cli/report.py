@@ -19,7 +19,7 @@ from matscore.options import PathLike, RejectOptions
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.read.source import SourceFacts
-from matscore.run.summary import Summary
+from matscore.run.run import Summary
 from matscore.write.whole import open_output, refuse_same_outputs
 
 if TYPE_CHECKING:

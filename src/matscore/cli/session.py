@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matscore.cli.report import Record
     from matscore.options import Gather
     from matscore.plan import Plan
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
 
     Render = Callable[[Summary[Any], Console], None]
 

@@ -36,8 +36,8 @@ from matscore.options import (
 )
 from matscore.plan import Plan
 from matscore.read.rows import Rows
+from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.summary import Progress, Summary
 from matscore.run.work import Command, Fault, Preview, Settings, Work, make_output_spec
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile

@@ -36,8 +36,8 @@ from matscore.plan.learning import Sample, find_name
 from matscore.read.rows import Rows
 from matscore.read.table import open_table
 from matscore.run.paired import PairedRows, PairedTable, pair_table
+from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.summary import Progress, Summary
 from matscore.run.work import Command, Fault, NoFrame, Settings
 from matscore.write.formats import OutputSpec
 

@@ -33,13 +33,10 @@ from matscore.plan.learning import (
 )
 from matscore.read.source import SourceFacts
 from matscore.read.table import Table, open_table
-from matscore.run.budget import fit_budget
-from matscore.run.job import Job
 from matscore.run.paired import PairedTable, pair_table
-from matscore.run.parts import Part
-from matscore.run.run import OneOutput, Stream
-from matscore.run.summary import Progress, Totals
-from matscore.run.work import Settings
+from matscore.run.parts import Part, fit_budget
+from matscore.run.run import OneOutput, Progress, Stream, Totals
+from matscore.run.work import Job, Settings
 from matscore.write.formats import FORMATS, format_of, write_weights
 from matscore.write.whole import BinaryFile
 

@@ -20,10 +20,9 @@ from matscore.names import find_columns, quote_name, quote_names, suggest_name
 from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
-from matscore.run.job import Job, run_pair
-from matscore.run.local import count_jobs, map_ordered
-from matscore.run.summary import Totals
-from matscore.run.work import Command, Fault, NoFrame, Outcome, Work
+from matscore.run.parts import count_jobs, map_ordered
+from matscore.run.run import Totals
+from matscore.run.work import Command, Fault, Job, NoFrame, Outcome, Work, run_pair
 
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'

@@ -20,7 +20,7 @@ from matscore.commands.users import (
 from matscore.errors import PlanError, UsageError
 from matscore.frame import read_numbers
 from matscore.kernel import Choices, Items, Texts
-from matscore.model import MOST_BYTES, Weights, load_items
+from matscore.model import MOST_BYTES, Weights, load_items, named_lack
 from matscore.options import (
     Format,
     Metric,
@@ -36,11 +36,10 @@ from matscore.options import (
 )
 from matscore.plan import Plan, require_fit
 from matscore.read.source import SourceFacts
+from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.summary import Progress, Summary
 from matscore.run.work import Command, Settings, Work, make_output_spec
 from matscore.write.formats import OutputSpec
-from matscore.write.spill import named_lack
 from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
     from matscore.model import Model
     from matscore.pages.report import Run
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
 
 MOST_WEIGHTS, MOST_SHADED = 200, 40
 RANKS = {

@@ -14,7 +14,7 @@ from matscore.pages.page import Cell, Column, Page, Section, Table, heat_cells, 
 from matscore.show.text import plural
 
 if TYPE_CHECKING:
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
     from matscore.run.work import Preview
     from matscore.write.formats import OutputSpec
 

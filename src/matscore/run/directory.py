@@ -19,12 +19,9 @@ from matscore.options import Format, RejectOptions
 from matscore.read.cloud import is_address
 from matscore.read.inputs import Input, name_parts
 from matscore.read.source import SourceFacts
-from matscore.run.job import ChunkResult, Job, Written
-from matscore.run.local import Engine, open_engine
-from matscore.run.parts import Part
-from matscore.run.run import Stream
-from matscore.run.summary import Summary, Totals
-from matscore.run.work import Remembering, Settings
+from matscore.run.parts import Engine, Part, open_engine
+from matscore.run.run import Stream, Summary, Totals
+from matscore.run.work import ChunkResult, Job, Remembering, Settings, Written
 from matscore.write.formats import OutputSpec, deliver_results
 from matscore.write.manifest import Folder, PartRecord, fingerprint, refuse_inside
 from matscore.write.whole import BinaryFile, check_paths, open_output

@@ -20,8 +20,7 @@ from matscore.read.faults import Reject
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.read.split import Chunk
 from matscore.read.table import Table
-from matscore.run.job import Job
-from matscore.run.work import Fault
+from matscore.run.work import Fault, Job
 
 _LINE, _LABEL, _ERROR, _SKIPPED = "line", "label", "error", "skipped"  # columns of the frame
 

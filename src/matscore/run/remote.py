@@ -27,9 +27,8 @@ from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
 from matscore.read.table import Place, iter_parquet_rows
-from matscore.run.job import ChunkResult, Job, Written, run_chunk
-from matscore.run.summary import Totals
-from matscore.run.work import Work
+from matscore.run.run import Totals
+from matscore.run.work import ChunkResult, Job, Work, Written, run_chunk
 from matscore.write.formats import OutputSpec, deliver_results
 from matscore.write.whole import open_output
 

@@ -22,7 +22,7 @@ from matscore.write.formats import escape_markdown
 if TYPE_CHECKING:
     from matscore.commands.evaluate import EvaluateTally
     from matscore.numerics.metrics import Metrics
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
 
 TextFormat = Literal["table", "csv", "json", "markdown"]
 TEXT_FORMATS: tuple[TextFormat, ...] = ("table", "csv", "json", "markdown")
