@@ -156,9 +156,10 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         from matscore.run.parts import (
             fit_budget,
             iter_pairs,
-            make_job,
+            layout_of,
             plan_part,
         )
+        from matscore.run.work import Job
 
         read, options = ReadOptions(), ScoreOptions()
         held = load_weights(str(files.weights), read)
@@ -169,7 +170,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         spec, model = command.make_output(part.plan, "csv"), held.take_model(part.plan)
         work = command.make_work(part.plan, model)
         assert isinstance(work, Classify)
-        job = make_job(part, read, work, spec, "fail")
+        job = Job(layout_of(part, read), work, spec, "fail")
         run = fit_budget(RunOptions(n_jobs=2), [part.table], [job])
         pairs = iter_pairs([part], [job], run)
     output = folder / "profile.csv"

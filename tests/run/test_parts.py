@@ -18,7 +18,7 @@ from matscore.run.parts import (
     count_jobs,
     estimate_cost,
     fit_budget,
-    make_job,
+    layout_of,
     map_ordered,
     plan_part,
 )
@@ -49,7 +49,7 @@ def settle(
     table = open_table(str(features), read)
     part = plan_part(table, held, read, PlanOptions())
     work = ClassifyCommand().make_work(part.plan, held.take_model(part.plan))
-    job: Job = make_job(part, read, work, None, "fail")
+    job: Job = Job(layout_of(part, read), work, None, "fail")
     settled = fit_budget(run, [table], [job], suggested=suggested)
     cost = estimate_cost(table, job)
     table.close()

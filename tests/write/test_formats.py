@@ -37,7 +37,7 @@ from matscore.write.formats import (
 )
 from matscore.write.whole import COMPRESSIONS
 
-COLUMNS = ScoreColumns("id", ("kept",), ("a", "b"), probabilities=True, margin=True)
+COLUMNS = ScoreColumns("id", ("kept",), categories=("a", "b"), probabilities=True, margin=True)
 SPEC = OutputSpec("csv", COLUMNS)
 LABELS = ["x", "", "a,b", 'say "hi"', "two\nlines", " 007 ", "=1+1", "é|日本"]
 COLUMNAR = ("parquet", "arrow")

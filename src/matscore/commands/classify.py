@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,16 @@ from matscore.plan import Plan
 from matscore.read.rows import Rows
 from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.work import Command, Fault, Preview, Settings, Work, make_output_spec
+from matscore.run.work import (
+    Command,
+    Fault,
+    Outcome,
+    Preview,
+    Settings,
+    Tally,
+    Work,
+    make_output_spec,
+)
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile
 
@@ -91,10 +100,9 @@ class ClassifyCommand(Command):
         return RankColumns(
             plan.label_name,
             plan.kept_names,
-            "category",
-            plan.label_column is None,
-            self.write.scores,
-            self.score.probabilities,
+            numbered=plan.label_column is None,
+            scores=self.write.scores,
+            probabilities=self.score.probabilities,
         )
 
 
@@ -255,7 +263,7 @@ def classify(
 
 
 @dataclass(frozen=True)
-class ScoreTally:
+class ScoreTally(Tally):
     """Counts of scored rows.
 
     Attributes
@@ -270,7 +278,8 @@ class ScoreTally:
         Where they are asked for.
     """
 
-    NAMES: ClassVar = ("rows_tied", "rows_missing", "rows_without_prediction", "rows_a_category")
+    NAMES = ("rows_tied", "rows_missing", "rows_without_prediction", "rows_a_category")
+    KEPT = ("categories",)
 
     categories: tuple[str, ...]
     n_ties: int
@@ -279,32 +288,18 @@ class ScoreTally:
     won: NDArray[np.int64]
     statistics: ScoreStatistics | None = None
 
-    def __add__(self, other: ScoreTally) -> ScoreTally:
-        statistics = None
-        if self.statistics is not None and other.statistics is not None:
-            statistics = self.statistics + other.statistics
-        return ScoreTally(
-            self.categories,
-            self.n_ties + other.n_ties,
-            self.n_missing + other.n_missing,
-            self.n_empty + other.n_empty,
-            self.won + other.won,
-            statistics,
-        )
-
     @property
     def counts(self) -> dict[str, int]:
         """Rows that each category won, in the weights' order."""
         return dict(zip(self.categories, self.won.tolist(), strict=True))
 
-    def facts(self) -> dict[str, Any]:
-        """Return the counts by their names in the report."""
-        values = (self.n_ties, self.n_missing, self.n_empty, self.counts)
-        return dict(zip(self.NAMES, values, strict=True))
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
+        return self.n_ties, self.n_missing, self.n_empty, self.counts
 
 
 @dataclass(frozen=True)
-class Classify:
+class Classify(Work):
     """The work of ``classify``."""
 
     model: Model
@@ -346,7 +341,7 @@ def find_overflow(scored: Scored) -> list[Fault]:
 
 
 @dataclass(frozen=True)
-class ScoredRows:
+class ScoredRows(Outcome):
     """The outcome of ``classify``."""
 
     work: Classify

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ from matscore.read.table import open_table
 from matscore.run.paired import PairedRows, PairedTable, pair_table
 from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.work import Command, Fault, NoFrame, Settings
+from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work
 from matscore.write.formats import OutputSpec
 
 if TYPE_CHECKING:
@@ -309,7 +309,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class EvaluateTally:
+class EvaluateTally(Tally):
     """What is counted of evaluated rows.
 
     Attributes
@@ -320,29 +320,25 @@ class EvaluateTally:
         Rows whose best score is a tie.
     """
 
-    NAMES: ClassVar = ("rows_tied", "rows_without_prediction", "rows_a_category", "evaluation")
+    NAMES = ("rows_tied", "rows_without_prediction", "rows_a_category", "evaluation")
 
     counts: Counts
     n_ties: int = 0
-
-    def __add__(self, other: EvaluateTally) -> EvaluateTally:
-        return EvaluateTally(self.counts + other.counts, self.n_ties + other.n_ties)
 
     @property
     def metrics(self) -> Metrics:
         """The measures made from the counts."""
         return Metrics(self.counts)
 
-    def facts(self) -> dict[str, Any]:
-        """Return the counts by their names in the report."""
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
         metrics = self.metrics
         won = dict(zip(metrics.categories, metrics.predicted.tolist(), strict=True))
-        values = (self.n_ties, metrics.n_unpredicted, won, metrics.facts())
-        return dict(zip(self.NAMES, values, strict=True))
+        return self.n_ties, metrics.n_unpredicted, won, metrics.facts()
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(Work):
     """The work of ``evaluate``."""
 
     model: Model
@@ -400,7 +396,7 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
-class EvaluatedRows(NoFrame):
+class EvaluatedRows(Outcome):
     """The outcome of ``evaluate``."""
 
     categories: tuple[str, ...]  # in the weights' order

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ from matscore.plan import Plan
 from matscore.read.rows import Rows
 from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.work import Command, Fault, Settings, make_output_spec
+from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work, make_output_spec
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile
 
@@ -94,8 +94,8 @@ class ExplainCommand(Command):
             raise InputError(path, f"no row is labelled {quote_name(row)}", hint)
 
     def _columns(self, plan: Plan) -> ExplainColumns:
-        numbered = plan.label_column is None
-        return ExplainColumns(plan.label_name, numbered, self.explain.versus is not None)
+        numbered, versus = plan.label_column is None, self.explain.versus is not None
+        return ExplainColumns(plan.label_name, numbered=numbered, versus=versus)
 
 
 def _find_category(plan: Plan, name: str | None, option: str) -> int | None:
@@ -236,7 +236,7 @@ def explain(
 
 
 @dataclass(frozen=True)
-class ExplainTally:
+class ExplainTally(Tally):
     """Counts of explained rows.
 
     Attributes
@@ -247,25 +247,23 @@ class ExplainTally:
         The first label that differs from the one asked for by case and blanks only.
     """
 
-    NAMES: ClassVar = ("rows_explained", "rows_without_prediction")
+    NAMES = ("rows_explained", "rows_without_prediction")
+    KEPT = ("near",)
 
     n_explained: int = 0
     n_empty: int = 0
     near: str | None = None
 
-    def __add__(self, other: ExplainTally) -> ExplainTally:
-        near = other.near if self.near is None else self.near
-        return ExplainTally(
-            self.n_explained + other.n_explained, self.n_empty + other.n_empty, near
-        )
+    def __add__(self, other: ExplainTally, /) -> ExplainTally:
+        return replace(super().__add__(other), near=self.near or other.near)
 
-    def facts(self) -> dict[str, Any]:
-        """Return the counts by their names in the report."""
-        return dict(zip(self.NAMES, (self.n_explained, self.n_empty), strict=True))
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
+        return self.n_explained, self.n_empty
 
 
 @dataclass(frozen=True)
-class Explain:
+class Explain(Work):
     """The work of ``explain``."""
 
     model: Model
@@ -334,7 +332,7 @@ class Explain:
 
 
 @dataclass(frozen=True)
-class ExplainedRows:
+class ExplainedRows(Outcome):
     """The outcome of ``explain``."""
 
     work: Explain

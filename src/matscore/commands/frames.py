@@ -22,7 +22,7 @@ from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.parts import count_jobs, map_ordered
 from matscore.run.run import Totals
-from matscore.run.work import Command, Fault, Job, NoFrame, Outcome, Work, run_pair
+from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_pair
 
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
@@ -309,21 +309,14 @@ def _to_pandas(column: Column) -> Any:
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _Frames(Tally):
     """The tally of a work whose rows are collected, not counted."""
 
     frames: tuple[Frame, ...] = ()
 
-    def __add__(self, other: _Frames) -> _Frames:
-        return _Frames((*self.frames, *other.frames))
-
-    def facts(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
 
 @dataclass(frozen=True)
-class _Collecting:
+class _Collecting(Work):
     """Another work, of which the rows are wanted."""
 
     work: Work
@@ -332,25 +325,18 @@ class _Collecting:
         """Return no rows."""
         return _Frames()
 
-    def values_a_row(self) -> tuple[int, int]:
-        """Count the values of a row: held at a time besides its features, and written."""
-        return self.work.values_a_row()
-
     def apply(self, rows: Rows) -> _Collected:
         """Do the other work."""
-        return _Collected(self.work.apply(rows))
+        outcome = self.work.apply(rows)
+        return _Collected(outcome.faults, outcome)
 
 
 @dataclass(frozen=True)
-class _Collected(NoFrame):
+class _Collected(Outcome):
     """The outcome of a work whose rows are collected."""
 
+    faults: Sequence[Fault]
     outcome: Outcome
-
-    @property
-    def faults(self) -> Sequence[Fault]:
-        """Rows to refuse."""
-        return self.outcome.faults
 
     def tally(self) -> _Frames:
         """Return the rows."""

@@ -24,7 +24,7 @@ from matscore.options import FitOptions, Method
 from matscore.plan.learning import Sample, name_columns
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
-from matscore.run.work import Fault, NoFrame
+from matscore.run.work import Fault, Outcome, Tally, Work
 
 _HINT = "--missing skip leaves such rows out"
 
@@ -69,35 +69,21 @@ def settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) ->
 
 
 @dataclass(frozen=True)
-class SegmentTally:
+class SegmentTally(Tally):
     """Rows reduced for least squares."""
 
     segment: Segment  # of the records so far
 
-    def __add__(self, other: SegmentTally) -> SegmentTally:
-        return SegmentTally(self.segment + other.segment)
-
-    def facts(self) -> dict[str, Any]:
-        """Return nothing: what was learned is known at the end."""
-        return {}
-
 
 @dataclass(frozen=True)
-class RowsTally:
+class RowsTally(Tally):
     """Rows as they are, for logistic regression."""
 
     pieces: tuple[tuple[Floats, Texts], ...] = ()  # (n_rows, n_features), and categories
 
-    def __add__(self, other: RowsTally) -> RowsTally:
-        return RowsTally((*self.pieces, *other.pieces))
-
-    def facts(self) -> dict[str, Any]:
-        """Return nothing: what was learned is known at the end."""
-        return {}
-
 
 @dataclass(frozen=True)
-class Learn:
+class Learn(Work):
     """The work of ``fit``."""
 
     path: str  # the features' input, for messages
@@ -155,7 +141,7 @@ class Learn:
 
 
 @dataclass(frozen=True)
-class LearnedRows(NoFrame):
+class LearnedRows(Outcome):
     """The outcome of ``fit`` on some rows."""
 
     work: Learn

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from matscore.commands.output import RankColumns, open_sink
+from matscore.commands.output import RankColumns, ScoreColumns, open_sink
 from matscore.commands.users import (
-    MatrixColumns,
     Recommend,
     RecommendTally,
     ScoreItems,
@@ -122,9 +121,9 @@ class RecommendCommand(Command):
             n_users = _CELLS_A_CHUNK // n_items
         return min(max(n_users * width * _BYTES_A_CELL, _LEAST_BYTES), _MOST_CHUNK_BYTES)
 
-    def _matrix_columns(self, plan: Plan) -> MatrixColumns:
-        numbered = plan.label_column is None
-        return MatrixColumns(plan.label_name, plan.kept_names, plan.categories, numbered)
+    def _matrix_columns(self, plan: Plan) -> ScoreColumns:
+        head, numbered = (plan.label_name, plan.kept_names), plan.label_column is None
+        return ScoreColumns(*head, numbered, categories=plan.categories, prediction=False)
 
     def _rank_columns(self, plan: Plan) -> RankColumns:
         """Return the columns; that of items is named as in their file, if that name is free."""
@@ -134,7 +133,8 @@ class RecommendCommand(Command):
         if not found.strip() or found in taken:
             found = "item"
         numbered = plan.label_column is None
-        return RankColumns(plan.label_name, plan.kept_names, found, numbered, self.write.scores)
+        head = plan.label_name, plan.kept_names, numbered
+        return RankColumns(*head, chosen_name=found, scores=self.write.scores)
 
 
 def recommend_file(

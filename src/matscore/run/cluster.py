@@ -25,7 +25,7 @@ from matscore.read.source import SourceFacts, Stamp, read_range
 from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
 from matscore.read.table import Place, rows_a_frame
 from matscore.run import remote
-from matscore.run.parts import Part, Results, chunk_bytes_of, count_jobs, iter_part
+from matscore.run.parts import Engine, Part, Results, chunk_bytes_of, count_jobs, iter_part
 from matscore.run.work import ChunkResult, Job
 
 if TYPE_CHECKING:
@@ -179,15 +179,11 @@ class Connection:
         Both are results of tasks, and not scattered: Dask makes them again from what the
         scheduler has where the only worker that held them is gone.
         """
-        if getattr(job.work, "beside", None) is None:
-            key: object = ("work", id(job.work))
-            kept: Any = job.work
-        else:  # a work a chunk, of which only the records beside differ
-            key, kept = ("part", job.part), replace(job.work, beside=None)  # type: ignore[type-var]
+        key = id(job.work)
         if key not in self._held:
-            shared = remote.Shared(kept, job.output, job.on_error)
+            shared = remote.Shared(job.work, job.output, job.on_error)
             self._held[key] = self.submit(remote.keep, shared)
-            self._kept.append(kept)  # so that its id stays its own
+            self._kept.append(job.work)  # so that its id stays its own
         if job.layout not in self._held:
             self._held[job.layout] = self.submit(remote.keep, job.layout)
         return self._held[key], self._held[job.layout]
@@ -226,19 +222,12 @@ class _Sent:
     n_bytes: int
 
 
-@contextlib.contextmanager
-def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
-    """Connect to a cluster, or start one; it is closed at the end."""
-    with open_connection(run) as connection:
-        yield ClusterEngine(connection, run)
-
-
-class ClusterEngine:
+class ClusterEngine(Engine):
     """The workers of a cluster."""
 
     def __init__(self, cluster: Connection, run: RunOptions) -> None:
+        super().__init__(run)
         self._cluster = cluster
-        self._run = run
         self._window: deque[_Sent] = deque()
         self._digests: dict[str, Future[str]] = {}
         self._n_done = 0
@@ -300,11 +289,11 @@ class ClusterEngine:
         if place is not None and place.stamp.size <= _SMALL_FILE_BYTES and not _is_numbered(job):
             self._ask_digest(part, place.stamp)
             unit = remote.FileUnit(
-                part.table.path, job.part, chunk_bytes_of(part.table, self._run), place
+                part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
             )
             yield _Sent(self._send_unit(job, unit), place.stamp.size)
             return row
-        for chunk in iter_part(part, job, self._run, row):
+        for chunk in iter_part(part, job, self.run, row):
             yield _Sent(self._send_chunk(job, chunk), 0)
             row = chunk.row + chunk.n_records
         part.table.park()
@@ -327,7 +316,7 @@ class ClusterEngine:
             row=row,
             is_open=end > start and read_range(stamp, end - 1, end) != b"\n",
         )
-        size = chunk_bytes_of(part.table, self._run)
+        size = chunk_bytes_of(part.table, self.run)
         for found in ranges:
             if not found.is_sound:
                 return (yield from self._send_rest(part, job, found))
@@ -340,7 +329,7 @@ class ClusterEngine:
         """Cut the rest of a text here, record by record, and send it."""
         path, row = part.table.path, rest.row
         here = replace(rest, stamp=replace(rest.stamp, path=path))
-        size = chunk_bytes_of(part.table, self._run)
+        size = chunk_bytes_of(part.table, self.run)
         for chunk in here.iter_chunks(path, job.layout.delimiter, size):
             yield _Sent(self._send_chunk(job, chunk), len(chunk.data))
             row = chunk.row + chunk.n_records
@@ -352,7 +341,7 @@ class ClusterEngine:
         """Send the rows of a Parquet file."""
         n_rows, n_bytes = part.table.n_rows or 0, place.stamp.size
         self._ask_digest(part, place.stamp)
-        size = chunk_bytes_of(part.table, self._run)
+        size = chunk_bytes_of(part.table, self.run)
         step = _FRAMES_A_RANGE * rows_a_frame(job.layout, size)
         for start in range(0, n_rows, step):
             stop = min(start + step, n_rows)
@@ -362,7 +351,7 @@ class ClusterEngine:
 
     def _scan(self, part: Part, stamp: Stamp, start: int, end: int) -> Iterator[BlockScan]:
         """Have the blocks of a text counted, some ahead of what is asked for."""
-        block = _CHUNKS_A_RANGE * chunk_bytes_of(part.table, self._run)
+        block = _CHUNKS_A_RANGE * chunk_bytes_of(part.table, self.run)
         path, mark = part.table.path, part.table.delimiter
         ahead: deque[Future[BlockScan]] = deque()
         for begin in range(start, end, block):
@@ -375,7 +364,7 @@ class ClusterEngine:
 
     def _send_file(self, part: Part, job: Job, place: Place, output: str) -> _Sent:
         unit = remote.FileUnit(
-            part.table.path, job.part, chunk_bytes_of(part.table, self._run), place
+            part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
         )
         shared, layout = self._cluster.share(job)
         where = full_path(output)
@@ -386,13 +375,11 @@ class ClusterEngine:
         return self._cluster.submit(remote.run_unit, *self._cluster.share(job), unit)
 
     def _send_chunk(self, job: Job, chunk: Chunk | FrameChunk) -> Future[Any]:
-        beside = getattr(job.work, "beside", None)
-        return self._cluster.submit(
-            remote.run_sent, *self._cluster.share(job), job.part, chunk, beside
-        )
+        shared = self._cluster.share(job)
+        return self._cluster.submit(remote.run_sent, *shared, job.part, chunk, job.beside)
 
     def _ask_digest(self, part: Part, stamp: Stamp) -> None:
-        if self._run.checksum:
+        if self.run.checksum:
             path = part.table.path
             self._digests[path] = self._cluster.submit(remote.hash_text, path, stamp)
 
@@ -426,6 +413,13 @@ class ClusterEngine:
         self._n_done += first.n_bytes
         first.future.release()
         return found
+
+
+@contextlib.contextmanager
+def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
+    """Connect to a cluster, or start one; it is closed at the end."""
+    with open_connection(run) as connection:
+        yield ClusterEngine(connection, run)
 
 
 def _is_numbered(job: Job) -> bool:

@@ -21,7 +21,7 @@ from matscore.read.inputs import Input, name_parts
 from matscore.read.source import SourceFacts
 from matscore.run.parts import Engine, Part, open_engine
 from matscore.run.run import Stream, Summary, Totals
-from matscore.run.work import ChunkResult, Job, Remembering, Settings, Written
+from matscore.run.work import ChunkResult, Job, Settings, Written
 from matscore.write.formats import OutputSpec, deliver_results
 from matscore.write.manifest import Folder, PartRecord, fingerprint, refuse_inside
 from matscore.write.whole import BinaryFile, check_paths, open_output
@@ -114,10 +114,8 @@ def _find_made(
     made = {}
     for task in tasks:
         record = folder.find(task.output, task.part.table.source.look(), task.mark)
-        if record is None or not isinstance(task.job.work, Remembering):
-            continue
-        tally = task.job.work.read_tally(record.counts)
-        if tally is not None:
+        tally = None if record is None else task.job.work.read_tally(record.counts)
+        if record is not None and tally is not None:
             totals.add(record.rows_scored, tally)
             made[task.number] = record
     return made

@@ -77,7 +77,7 @@ class PairedTable:
             part = held.head(chunk.n_records)
             held = held.take(np.arange(chunk.n_records, held.height))
             beside = PairedRows(self.table.path, part, self.labelled)
-            yield replace(job, work=replace(job.work, beside=beside)), chunk  # type: ignore[type-var]
+            yield replace(job, beside=beside), chunk
         rest = held if held.height else None
         if rest is None and (following := next(chunks, None)) is not None:
             rest = self._read(following)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from matscore.errors import PlanError
 from matscore.model import CHUNK_BYTES, Weights, side_of_matrix
@@ -25,7 +25,6 @@ from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
 from matscore.run.work import ChunkResult, Job, Work, run_pair
-from matscore.write.formats import OutputSpec
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
@@ -139,32 +138,6 @@ def share_works(
             works[alike] = make(plan, models[key])
         found.append(works[alike])
     return found
-
-
-def make_jobs(
-    parts: Sequence[PlannedPart],
-    read: ReadOptions,
-    works: Sequence[Work],
-    output: OutputSpec | None,
-    on_error: Literal["fail", "reject"],
-) -> list[Job]:
-    """Return what to do with the chunks of each part."""
-    return [
-        make_job(part, read, work, output, on_error, number)
-        for number, (part, work) in enumerate(zip(parts, works, strict=True))
-    ]
-
-
-def make_job(
-    part: PlannedPart,
-    read: ReadOptions,
-    work: Work,
-    output: OutputSpec | None,
-    on_error: Literal["fail", "reject"],
-    number: int = 0,
-) -> Job:
-    """Return what to do with the chunks of one part, which is the input of that number."""
-    return Job(layout_of(part, read), work, output, on_error, number)
 
 
 def layout_of(part: PlannedPart, read: ReadOptions) -> Layout:
@@ -321,61 +294,32 @@ Result = TypeVar("Result")
 Results: TypeAlias = Generator[ChunkResult, None, None]
 
 
-class Engine(Protocol):
-    """What an engine can do; all results come in order, and errors in their place among them."""
+@dataclass(frozen=True)
+class Engine:
+    """What does the work: threads of this process; a cluster's workers in a subclass.
+
+    All results come in order, and errors in their place among them.
+    """
+
+    run: RunOptions
 
     def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
         """Do jobs on chunks that are read by the caller's thread."""
+        return map_ordered(run_pair, pairs, self.run.n_jobs or count_jobs())
 
     def run_parts(
         self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
     ) -> Results:
         """Do a job on each part; rows are counted over all, or in each where they stay apart."""
+        return self.run_pairs(iter_pairs(parts, jobs, self.run, apart=apart))
 
     def write_parts(
         self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
     ) -> Results | None:
         """Do a job on each part and write each to a file, one result a part.
 
-        None where the caller is to write what `run_parts` gives.
+        None, as here, where the caller is to write what `run_parts` gives.
         """
-
-    def count_read(self, parts: Sequence[Part]) -> int:
-        """Return the bytes of the inputs that are read."""
-
-    def facts_of(self, part: Part) -> SourceFacts:
-        """Return what a report says of an input that is read."""
-
-
-def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:
-    """Return the engine that is asked for, to be entered."""
-    if run.engine == "local":
-        return nullcontext(LocalEngine(run))
-    from matscore.run.cluster import open_cluster
-
-    return open_cluster(run)
-
-
-@dataclass(frozen=True)
-class LocalEngine:
-    """Threads of this process."""
-
-    run: RunOptions
-
-    def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
-        """Do jobs on chunks that are read here."""
-        return map_ordered(run_pair, pairs, self.run.n_jobs or count_jobs())
-
-    def run_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
-    ) -> Results:
-        """Do a job on each part, chunk by chunk."""
-        return self.run_pairs(iter_pairs(parts, jobs, self.run, apart=apart))
-
-    def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
-    ) -> Results | None:
-        """Return None: nothing is written beside the one thread that writes."""
         del parts, jobs, outputs
         return None
 
@@ -386,6 +330,15 @@ class LocalEngine:
     def facts_of(self, part: Part) -> SourceFacts:
         """Return what a report says of an input that is read."""
         return part.table.source.facts()
+
+
+def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:
+    """Return the engine that is asked for, to be entered."""
+    if run.engine == "local":
+        return nullcontext(Engine(run))
+    from matscore.run.cluster import open_cluster
+
+    return open_cluster(run)
 
 
 def count_jobs() -> int:

@@ -118,9 +118,7 @@ def run_sent(
     shared: Shared, layout: Layout, part: int, chunk: Chunk | FrameChunk, beside: Any
 ) -> list[ChunkResult]:
     """Do the work on a chunk that was sent, and on the records of a second table beside it."""
-    if beside is not None:
-        shared = replace(shared, work=replace(shared.work, beside=beside))  # type: ignore[type-var]
-    return [run_chunk(shared.make_job(layout, part), chunk)]
+    return [run_chunk(replace(shared.make_job(layout, part), beside=beside), chunk)]
 
 
 def write_unit(shared: Shared, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:

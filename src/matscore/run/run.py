@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from matscore.errors import InputError, UsageError
 from matscore.options import Format, PathLike, RejectOptions
@@ -26,7 +26,7 @@ from matscore.run.parts import (
     Results,
     fit_budget,
     iter_pairs,
-    make_jobs,
+    layout_of,
     open_engine,
     plan_inputs,
     require_fits,
@@ -37,6 +37,7 @@ from matscore.write.formats import OutputSpec, deliver_rejects, deliver_results,
 from matscore.write.whole import BinaryFile, check_paths, enter_output
 
 if TYPE_CHECKING:
+    from matscore.run.directory import Directory
     from matscore.run.paired import PairedTable
 
 Counts = TypeVar("Counts", bound=Tally)
@@ -198,30 +199,6 @@ class Stream:
         return deliver_rejects(self.totals.count(results, report), aside)
 
 
-class Sink(Protocol):
-    """Where the rows of a run go."""
-
-    @property
-    def checksum(self) -> bool:
-        """Whether it needs the inputs' sha256."""
-
-    @property
-    def format(self) -> Format:
-        """The format that its name asks for."""
-
-    def check(self, inputs: Sequence[str], how: Settings) -> None:
-        """Refuse what contradicts it, before anything is opened."""
-
-    def prepare(self, inputs: Sequence[Input], spec: OutputSpec | None) -> None:
-        """Refuse what cannot be written there, before the first row."""
-
-    def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
-        """Let a stream flow, and return what a report says of its inputs."""
-
-    def finish(self, summary: Summary[Any]) -> None:
-        """Write what comes last."""
-
-
 class OneOutput:
     """A path, which is written whole or not at all; a binary file; or nothing, to count only."""
 
@@ -249,7 +226,7 @@ class OneOutput:
 
     def prepare(self, inputs: Sequence[Input], spec: OutputSpec | None) -> None:
         """Load what makes a page, if there is to be one."""
-        del inputs
+        del inputs  # whose names name the parts of a directory
         if spec is not None and spec.format == "html":
             self._render = self._load_renderer()
 
@@ -266,6 +243,10 @@ class OneOutput:
         """Write the page."""
         if self._render is not None and self.out is not None:
             self.out.write(self._render(summary).encode())
+
+
+Sink: TypeAlias = "OneOutput | Directory"
+"""Where the rows of a run go: checked, prepared, filled and finished in this order."""
 
 
 def run(
@@ -297,7 +278,10 @@ def run(
         paired = command.open_paired(plans[0])
         if paired is not None:
             stack.callback(paired.table.close)
-        jobs = make_jobs(parts, how.read, works, spec, how.rejects.on_error)
+        jobs = [
+            Job(layout_of(part, how.read), work, spec, how.rejects.on_error, number)
+            for number, (part, work) in enumerate(zip(parts, works, strict=True))
+        ]
         settled = fit_budget(
             how.run,
             [part.table for part in parts],

@@ -9,8 +9,8 @@ the bytes that it gives depend on nothing but its arguments.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from matscore.read.split import Chunk
 from matscore.write.formats import Columns, OutputSpec
 
 if TYPE_CHECKING:
-    from matscore.run.paired import PairedTable
+    from matscore.run.paired import PairedRows, PairedTable
     from matscore.run.run import Progress, Summary
 
 
@@ -65,65 +65,71 @@ class Preview:
         return frame, frame.height
 
 
-class Tally(Protocol):
-    """Counts of some rows, which add up exactly in any order."""
+@dataclass(frozen=True)
+class Tally:
+    """Counts of some rows, which add up exactly in any order, field by field."""
+
+    NAMES: ClassVar[tuple[str, ...]] = ()  # of the facts
+    KEPT: ClassVar[tuple[str, ...]] = ()  # fields that are no counts, and the same in all
 
     def __add__(self, other: Self, /) -> Self:
-        """Return the counts of both."""
+        pairs = {
+            each.name: (getattr(self, each.name), getattr(other, each.name))
+            for each in fields(self)
+            if each.name not in self.KEPT
+        }
+        # What one of two does not know, their sum does not know either; the sum of flags is "or".
+        sums = {
+            name: None if one is None or two is None else one + two
+            for name, (one, two) in pairs.items()
+        }
+        return replace(self, **sums)
 
     def facts(self) -> dict[str, Any]:
         """Return the counts as plain values, by their names in the report."""
+        return dict(zip(self.NAMES, self.list_facts(), strict=True))
+
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
+        return ()
 
 
-class Outcome(Protocol):
-    """What a work makes of some rows."""
+class Outcome:
+    """What a work makes of some rows: maybe rows to write, and counts in any case."""
 
-    @property
-    def faults(self) -> Sequence[Fault]:
-        """Rows to refuse; the work is applied again without them."""
+    faults: Sequence[Fault]  # rows to refuse; the work is applied again without them
 
     def tally(self) -> Any:
         """Return the `Tally`."""
+        raise NotImplementedError
 
     def frame(self) -> Frame:
         """Return the output's rows, one or several a row, or none."""
-
-    def preview(self, n_rows: int) -> Preview:
-        """Return what the screen shows of the first rows."""
-
-
-class Work(Protocol):
-    """What a command does with rows."""
-
-    def zero(self) -> Any:
-        """Return the `Tally` of no rows."""
-
-    def values_a_row(self) -> tuple[int, int]:
-        """Count the values of a row: held at a time besides its features, and written."""
-
-    def apply(self, rows: Rows) -> Outcome:
-        """Compute what there is to know of some rows."""
-
-
-@runtime_checkable
-class Remembering(Protocol):
-    """A work whose counts can be had again from what a manifest says."""
-
-    def read_tally(self, facts: Mapping[str, Any]) -> Any:
-        """Return the `Tally` that gave these facts; None where they do not tell."""
-
-
-class NoFrame:
-    """The part of an outcome without rows to write: what there is to say comes at the end."""
-
-    def frame(self) -> Frame:
-        """Return no rows."""
         return Frame({})
 
     def preview(self, n_rows: int) -> Preview:
-        """Return nothing, as there are no rows."""
-        del n_rows
-        return Preview(Frame({}))
+        """Return what the screen shows of the first rows."""
+        return Preview(self.frame().head(n_rows))
+
+
+class Work:
+    """What a command does with rows: frozen, and to be pickled."""
+
+    def zero(self) -> Any:
+        """Return the `Tally` of no rows."""
+        raise NotImplementedError
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        raise NotImplementedError
+
+    def apply(self, rows: Rows) -> Outcome:
+        """Compute what there is to know of some rows."""
+        raise NotImplementedError
+
+    def read_tally(self, facts: Mapping[str, Any]) -> Any:
+        """Return the `Tally` that gave these facts; None where they do not tell."""
+        del facts
 
 
 @dataclass(frozen=True)
@@ -205,6 +211,7 @@ class Job:
     output: OutputSpec | None  # None where only counts are wanted
     on_error: Literal["fail", "reject"] = "fail"  # a bad row stops the run or is set aside
     part: int = 0  # which of the inputs it is for
+    beside: PairedRows | None = None  # of a second table, the records that belong to the chunk
 
 
 @dataclass(frozen=True)
@@ -246,28 +253,24 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     except InputError as error:
 
         def run(part: Chunk | FrameChunk, n_before: int) -> ChunkResult:
-            return _run_whole(_take_beside(job, n_before, part.n_records), part)
+            beside = None if job.beside is None else job.beside.take(n_before, part.n_records)
+            return _run_whole(replace(job, beside=beside), part)
 
         raise find_first_error(run, chunk, error) from None
-
-
-def _take_beside(job: Job, start: int, n_records: int) -> Job:
-    """Return the job with what belongs to some of the chunk's records beside them."""
-    beside = getattr(job.work, "beside", None)
-    if beside is None:
-        return job
-    work: Any = job.work
-    return replace(job, work=replace(work, beside=beside.take(start, n_records)))
 
 
 def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     rows = parse_rows(job.layout, chunk)
     _stop_at_first(job, chunk, rows.rejects)
-    outcome = job.work.apply(rows)
+    work = job.work
+    if job.beside is not None:
+        work = replace(work, beside=job.beside)  # type: ignore[type-var]
+    outcome = work.apply(rows)
     if outcome.faults:
         rows = rows.drop({f.row: _reject(job.layout, chunk, rows, f) for f in outcome.faults})
         _stop_at_first(job, chunk, rows.rejects)
-        outcome = job.work.apply(rows)
+        # What is counted is counted of good rows alone, so the work is done again without the bad.
+        outcome = work.apply(rows)
     if rows.n_rows + len(rows.rejects) != chunk.n_records:
         raise RuntimeError(f"{chunk.path}: rows are lost in the chunk at line {chunk.line}")
     data, preview, output = b"", None, job.output
