@@ -141,8 +141,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
     with clock.stage("start"):
         from matscore.commands.classify import Classify, ClassifyCommand
         from matscore.commands.output import make_frame
-        from matscore.model import load_weights
-        from matscore.numerics.scores import score_rows
+        from matscore.model import load_weights, score_rows
         from matscore.options import (
             OutputOptions,
             PlanOptions,

@@ -25,8 +25,7 @@ from hypothesis import strategies as st
 
 from matscore.commands.classify import Classify, ClassifyCommand
 from matscore.errors import InputError, MatscoreError
-from matscore.model import Model, Weights, load_weights
-from matscore.numerics.scores import score_rows
+from matscore.model import Model, Weights, load_weights, score_rows
 from matscore.options import PlanOptions, ReadOptions, RunOptions, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.table import open_table

@@ -20,8 +20,7 @@ from matscore.commands.output import ScoreColumns, make_frame
 from matscore.errors import OutputError, UsageError
 from matscore.frame import Frame, Kind
 from matscore.kernel import Choices, Column, Masked, Texts
-from matscore.model import Model
-from matscore.numerics.scores import Scored, score_rows
+from matscore.model import Model, Scored, score_rows
 from matscore.options import Format, ScoreOptions
 from matscore.read import recognise
 from matscore.run.work import ChunkResult

@@ -821,5 +821,3 @@ def test_paths_that_contradict_each_other(tmp_path: Path) -> None:
         check_paths(["a.csv"], Path("./a.csv"))
     with pytest.raises(UsageError, match="two outputs are one file"):
         check_paths(["a.csv"], tmp_path / "rejects.csv", aside)
-    with pytest.raises(UsageError, match="needs a place"):
-        check_paths(["a.csv"], "b.csv", RejectOptions("reject"))

@@ -20,8 +20,7 @@ from matscore.commands.output import (
 )
 from matscore.frame import Frame
 from matscore.kernel import Floats, Ranking, Texts
-from matscore.model import Model
-from matscore.numerics.scores import Scored, score_rows
+from matscore.model import Model, Scored, score_rows
 from matscore.options import (
     Format,
     MissingPolicy,

@@ -16,10 +16,9 @@ from matscore.commands.output import open_sink
 from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts
-from matscore.model import Model
+from matscore.model import Model, Scored, score_rows
 from matscore.names import find_close, quote_name, quote_names, suggest
 from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
-from matscore.numerics.scores import Scored, score_rows
 from matscore.options import (
     Format,
     MissingPolicy,
@@ -71,25 +70,22 @@ class EvaluateCommand(Command):
         skips, column = read.missing == "skip", plan.kept_columns[0] if inside else None
         return Evaluate(model, plan.weights.path, read.missing_values, skips, column)
 
-    def open_paired(self, plan: Plan) -> PairedTable | None:
+    def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open the truth file."""
         if self.truth_file is None:
             return None
         read = self.how.read
-        with contextlib.ExitStack() as stack:
-            table = open_table(self.truth_file, read, checksum=self.how.run.checksum)
-            stack.callback(table.close)
-            made = pair_table(
-                table,
-                read,
-                partial(_choose_truth, self.truth),
-                label_name=None if plan.label_column is None else plan.label_name,
-                stops=self.how.rejects.on_error == "fail",
-                no_id_col=self.how.align.no_id_col,
-                named=self.truth,
-            )
-            stack.pop_all()
-        return made
+        table = open_table(self.truth_file, read, checksum=self.how.run.checksum)
+        stack.callback(table.close)
+        return pair_table(
+            table,
+            read,
+            partial(_choose_truth, self.truth),
+            label_name=None if plan.label_column is None else plan.label_name,
+            stops=self.how.rejects.on_error == "fail",
+            no_id_col=self.how.align.no_id_col,
+            named=self.truth,
+        )
 
 
 def _choose_truth(

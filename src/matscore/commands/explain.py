@@ -15,7 +15,7 @@ from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPrevie
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_absent, take
 from matscore.kernel import Choices, Column, Masked, Texts
-from matscore.model import Model
+from matscore.model import Model, Scored, score_rows
 from matscore.names import quote_name, suggest_name
 from matscore.numerics.explain import (
     INTERCEPT,
@@ -24,7 +24,6 @@ from matscore.numerics.explain import (
     explain_rows,
     find_runner_up,
 )
-from matscore.numerics.scores import Scored, score_rows
 from matscore.options import (
     ExplainOptions,
     Format,
@@ -150,7 +149,7 @@ def explain_file(
     InputError
         A bad row, or too many of them; no row has the label that is asked for.
     FileError, OutputError, UsageError
-        A file cannot be read or written; arguments contradict each other.
+        As in `matscore.classify_file`.
 
     Examples
     --------

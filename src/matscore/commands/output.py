@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import matscore
 from matscore.frame import Frame, Kind, Labels, list_cells, take
 from matscore.kernel import Choices, Column, Floats, Masked, Texts
-from matscore.numerics.scores import Scored
+from matscore.model import Scored
 from matscore.options import PathLike
 from matscore.read.rows import Rows
 from matscore.run.run import OneOutput, Renderer, Sink

@@ -178,16 +178,8 @@ def recommend_file(
         How inputs are read; what `missing` says is for the users, an item has no missing feature.
     align : PlanOptions
         How they are lined up; ``transpose`` is for items that are columns.
-    write : OutputOptions
-        What is written.
-    rejects : RejectOptions
-        What happens to bad rows of the users.
-    run : RunOptions
-        How the work is done.
-    on_plan : callable, optional
-        Is given the plan, before the first row.
-    on_progress : callable, optional
-        Is given a `Progress` after each chunk.
+    write, rejects, run, on_plan, on_progress
+        As in `matscore.classify_file`; bad rows are of the users.
 
     Returns
     -------
@@ -198,11 +190,8 @@ def recommend_file(
     ------
     PlanError
         Shapes or names do not line up.
-    InputError
-        A bad row, or too many of them; rows before its chunk may have been written to a binary
-        file, none to a path.
-    FileError, OutputError, UsageError
-        A file cannot be read or written; arguments contradict each other.
+    InputError, FileError, OutputError, UsageError
+        As in `matscore.classify_file`.
 
     Examples
     --------
@@ -268,12 +257,8 @@ def recommend(
 
     Raises
     ------
-    PlanError
-        Shapes or names do not line up.
-    InputError
-        A value is missing or not a number, or a user's scores overflow.
-    UsageError
-        An argument has no meaning.
+    PlanError, InputError, UsageError
+        As in `classify`; an argument has no meaning.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from matscore.commands.output import (
 )
 from matscore.frame import Frame, Labels
 from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
-from matscore.numerics.scores import stack_features
+from matscore.model import stack_features
 from matscore.options import ReadOptions, RecommendOptions
 from matscore.read.matrix import read_pairs
 from matscore.read.rows import Rows

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats, exp
-from matscore.numerics.scores import softmax
+from matscore.model import softmax
 
 N_TENTHS = 10
 _EDGES = np.arange(1, N_TENTHS) / N_TENTHS

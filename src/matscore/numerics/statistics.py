@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats
-from matscore.model import Model
-from matscore.numerics.scores import Scored
+from matscore.model import Model, Scored
 from matscore.numerics.sketch import Sketch, edge_of, sketch_columns, sketch_nothing
 from matscore.options import Gather
 

@@ -275,9 +275,7 @@ def run(
         works = share_works(plans, partial(command.take_model, weights=held), command.make_work)
         if how.on_plan is not None:
             how.on_plan(plans)
-        paired = command.open_paired(plans[0])
-        if paired is not None:
-            stack.callback(paired.table.close)
+        paired = command.open_paired(stack, plans[0])
         jobs = [
             Job(layout_of(part, how.read), work, spec, how.rejects.on_error, number)
             for number, (part, work) in enumerate(zip(parts, works, strict=True))

@@ -8,6 +8,7 @@ the bytes that it gives depend on nothing but its arguments.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -179,9 +180,9 @@ class Command:
         del plan
         return None
 
-    def open_paired(self, plan: Plan) -> PairedTable | None:
+    def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open a second table that is read in step with the features, if there is one."""
-        del plan
+        del stack, plan
         return None
 
     def check(self, summary: Summary[Any]) -> None:
