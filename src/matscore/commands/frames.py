@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -22,7 +23,7 @@ from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.parts import count_jobs, map_ordered
 from matscore.run.run import Totals
-from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_pair
+from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_chunk
 
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
@@ -264,9 +265,7 @@ def run_typed(work: Work, typed: Typed, missing: MissingPolicy) -> Any:
     job, chunks = Job(typed.make_layout(missing), work, None), list(typed.iter_chunks())
     totals: Totals[Any] = Totals(work.zero(), RejectOptions())
     n_jobs = count_jobs() if len(chunks) > 1 else 1
-    for _ in totals.count(
-        map_ordered(run_pair, ((job, chunk) for chunk in chunks), n_jobs), lambda _: None
-    ):
+    for _ in totals.count(map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None):
         pass
     return totals.tally
 

@@ -181,8 +181,7 @@ class Connection:
         """
         key = id(job.work)
         if key not in self._held:
-            shared = remote.Shared(job.work, job.output, job.on_error)
-            self._held[key] = self.submit(remote.keep, shared)
+            self._held[key] = self.submit(remote.keep, replace(job, beside=None))
             self._kept.append(job.work)  # so that its id stays its own
         if job.layout not in self._held:
             self._held[job.layout] = self.submit(remote.keep, job.layout)

@@ -24,7 +24,7 @@ from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
-from matscore.run.work import ChunkResult, Job, Work, run_pair
+from matscore.run.work import ChunkResult, Job, Work, run_chunk
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
@@ -305,7 +305,8 @@ class Engine:
 
     def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
         """Do jobs on chunks that are read by the caller's thread."""
-        return map_ordered(run_pair, pairs, self.run.n_jobs or count_jobs())
+        n_jobs = self.run.n_jobs or count_jobs()
+        return map_ordered(lambda pair: run_chunk(*pair), pairs, n_jobs)
 
     def run_parts(
         self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False

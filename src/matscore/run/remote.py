@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,24 +28,11 @@ from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
 from matscore.read.table import Place, iter_parquet_rows
 from matscore.run.run import Totals
-from matscore.run.work import ChunkResult, Job, Work, Written, run_chunk
-from matscore.write.formats import OutputSpec, deliver_results
+from matscore.run.work import ChunkResult, Job, Written, run_chunk
+from matscore.write.formats import deliver_results
 from matscore.write.whole import open_output
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all chunks share, and what is sent once."""
-
-    work: Work  # as in `Job`
-    output: OutputSpec | None  # as in `Job`
-    on_error: Literal["fail", "reject"]  # as in `Job`
-
-    def make_job(self, layout: Layout, part: int) -> Job:
-        """Return the job for one input."""
-        return Job(layout, self.work, self.output, self.on_error, part)
 
 
 @dataclass(frozen=True)
@@ -107,23 +94,26 @@ class FileUnit(Unit):
 AnyUnit = TextUnit | RowsUnit | FileUnit
 
 
-def run_unit(shared: Shared, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
+# What is sent once for all chunks is a job, which gets each chunk's own layout and part.
+
+
+def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
     """Do the work on a unit, chunk by chunk."""
-    job = shared.make_job(layout, unit.part)
+    job = replace(shared, layout=layout, part=unit.part)
     with _named_as_given(_path_of(unit), unit.path):
         return [run_chunk(job, chunk) for chunk in unit.iter_chunks(layout)]
 
 
 def run_sent(
-    shared: Shared, layout: Layout, part: int, chunk: Chunk | FrameChunk, beside: Any
+    shared: Job, layout: Layout, part: int, chunk: Chunk | FrameChunk, beside: Any
 ) -> list[ChunkResult]:
     """Do the work on a chunk that was sent, and on the records of a second table beside it."""
-    return [run_chunk(replace(shared.make_job(layout, part), beside=beside), chunk)]
+    return [run_chunk(replace(shared, layout=layout, part=part, beside=beside), chunk)]
 
 
-def write_unit(shared: Shared, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
+def write_unit(shared: Job, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
     """Do the work on a whole file and write its rows, whole or not at all."""
-    job, rejects = shared.make_job(layout, unit.part), list[Reject]()
+    job, rejects = replace(shared, layout=layout, part=unit.part), list[Reject]()
     totals, digest = Totals(job.work.zero(), RejectOptions()), hashlib.sha256()
     where = unit.place.stamp.path
     with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:

@@ -238,11 +238,6 @@ class ChunkResult:
     written: Written | None = None  # all of that input's output, where a worker wrote it itself
 
 
-def run_pair(pair: tuple[Job, Chunk | FrameChunk]) -> ChunkResult:
-    """Do a job on a chunk."""
-    return run_chunk(*pair)
-
-
 def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     """Do the work on one chunk; ``n_rows + len(rejects)`` of the result is its records.
 
