@@ -99,6 +99,7 @@ def join(columns: Sequence[Any]) -> Any:
             absent = np.concatenate([find_absent(column) for column in columns])
             data = np.concatenate([data_of(column) for column in columns])
             return Texts(offsets, data, absent if absent.any() else None)
+        # One chunk may have absent cells and another none.
         case _ if any(isinstance(column, Masked) for column in columns):
             values = [c.values if isinstance(c, Masked) else c for c in columns]
             absent = np.concatenate([find_absent(column) for column in columns])
@@ -145,6 +146,7 @@ def read_numbers(column: Column) -> NDArray[np.float64]:
 def find_places(texts: Texts, names: Sequence[str]) -> NDArray[np.int64]:
     """Return each text's place among some names, -1 for one that is none of them."""
     places = {name.encode(): place for place, name in enumerate(names)}
+    # As bytes: to decode a million labels takes longer than to compare them.
     data, ends = texts.data.tobytes(), texts.offsets.tolist()
     found = [places.get(data[start:end], -1) for start, end in pairwise(ends)]
     return np.array(found, dtype=np.int64)

@@ -99,6 +99,7 @@ class Weights:
         if not plan.transpose:  # as many rows as features, each as long as there are items
             values = self._take_all()
             values = values if first is None else np.column_stack([first, values])
+            # Block by block, or turned items would be there twice for a moment.
             for start in range(0, values.shape[1], _ITEMS_A_BLOCK):
                 yield np.ascontiguousarray(values[index, start : start + _ITEMS_A_BLOCK].T)
             return
@@ -154,11 +155,13 @@ def load_items(
             fault = found
             n_rows += part.n_rows
             rows = np.concatenate([rest, part.features.T])
+            # Whole blocks of the kernel, however the file was cut.
             n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
             blocks.append(rows[:n_whole])
             rest = rows[n_whole:].copy()
             if spilled is None and n_rows * table.width * _BYTES_A_NUMBER > most_bytes:
                 spilled = SpilledRows(table.width - 1)
+            # Past the limit, rows go to the file as they come.
             while spilled is not None and blocks:
                 spilled.append(blocks.pop(0))
         if spilled is None:
@@ -260,6 +263,7 @@ def score_rows(
     scores, decision = model.packed.score(stacked, keep=keep)
     probabilities = softmax(scores) if options.probabilities else None
     best = decision.best
+    # Not `chosen < threshold`: NaN is to have no prediction.
     if options.threshold is not None:
         gate = scores if probabilities is None else probabilities
         chosen = np.take_along_axis(gate, best[None], axis=0)[0]

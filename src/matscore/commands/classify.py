@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from matscore.numerics.statistics import ScoreStatistics
     from matscore.options import Gather
 
+# What is wrong with a row whose scores no float64 can hold, and what to do.
 OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
-"""What is wrong with a row whose scores no float64 can hold, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ class ClassifyCommand(Command):
             categories=plan.categories,
             numbered=plan.label_column is None,
             scores=self.write.scores,
+            # One category wins every row, which says nothing, unless a score must be reached.
             prediction=len(plan.categories) > 1 or self.score.threshold is not None,
             probabilities=self.score.probabilities,
             margin=self.write.margin,
@@ -256,6 +257,7 @@ def classify(
         no_intercept=no_intercept,
     )
     score, write = ScoreOptions(probabilities, threshold), OutputOptions(None, scores, margin)
+    # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
     return run_frames(command, features, weights, align, missing)
@@ -318,6 +320,7 @@ class Classify(Work):
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_categories = len(self.model.categories)
+        # 1.5 numbers a category for scores, 4 with probabilities; measured.
         n_held = n_categories * (8 if self.options.probabilities else 3) // 2
         return n_held, len(self.columns.pairs)
 
@@ -329,6 +332,7 @@ class Classify(Work):
 
     def apply(self, rows: Rows) -> ScoredRows:
         """Score rows and name the best category of each."""
+        # Scores that nobody reads need not be kept once they have decided.
         keep = self.columns.scores or bool(self.gather)
         scored = score_rows(self.model, rows.features, rows.n_rows, self.options, keep=keep)
         return ScoredRows(self, rows, scored, find_overflow(scored))
@@ -375,6 +379,7 @@ class ScoredRows(Outcome):
     def preview(self, n_rows: int) -> Preview:
         """Return the first rows, with the highest cells of each marked, both of a tie."""
         marks = self.scored.mark_ties(self.work.model, n_rows)
+        # A copy, or a view of a few rows would keep the whole chunk in memory.
         features = self.scored.features[:, :n_rows].copy()
         return Preview(self.frame().head(n_rows), marks, self.work, features)
 
@@ -390,6 +395,7 @@ class ClassifyTop(Classify):
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_held, _ = super().values_a_row()
+        # With a threshold, ranks are made from a copy of the scores.
         return 2 * n_held, self.k * len(self.ranks.pairs)
 
     def apply(self, rows: Rows) -> TopRows:
@@ -422,6 +428,7 @@ class TopRows(ScoredRows):
     def preview(self, n_rows: int) -> Preview:
         """Return the lines of the first rows."""
         there = self.ranking.places >= 0
+        # A row without ranks has one line, in which no tie is marked.
         lines = np.maximum(there.sum(axis=1), 1)
         tied = np.zeros(int(lines.sum()), dtype=bool)
         tied[np.repeat(there.any(axis=1), lines)] = self.ranking.tied[there]

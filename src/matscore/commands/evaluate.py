@@ -95,6 +95,7 @@ def _choose_truth(
     if truth is not None:
         return (find_name(sample, truth, "--truth"),), ()
     columns = [i for i in range(sample.width) if i != label]
+    # A guess would give measures that look right and mean nothing.
     if len(columns) != 1:
         names = quote_names([sample.name_of(i) for i in columns])
         what = f"which column is the truth? {names}"
@@ -156,6 +157,7 @@ def evaluate_file(
     check_options(read, align, rejects, run)
     if truth is None and truth_file is None:
         raise UsageError("the truth is not given", "name its column with --truth")
+    # With a truth file, the name is that of one of its columns.
     inside = truth if truth_file is None else None
     how = Settings(read, replace(align, truth=inside), rejects, run, on_plan, on_progress)
     command = EvaluateCommand(how, truth, None if truth_file is None else str(truth_file))
@@ -227,8 +229,10 @@ def evaluate(
     )
     plan = require_fit(plan_frames(features, weights, align))
     command = EvaluateCommand(Settings(ReadOptions(missing=missing)))
+    # Nothing is written, but a model that predicts nothing is refused there.
     command.make_output(plan, "csv")
     work = command.make_work(plan, read_model(plan, weights))
+    # The index is column 0 of a plan.
     columns = [i - 1 for i in plan.feature_columns]
     typed = Typed(features, columns, texts=[take_texts(column)])
     tally: EvaluateTally = run_typed(work, typed, missing)
@@ -358,6 +362,7 @@ class Evaluate(Work):
         texts, faults = self._read_truth(rows)
         truth, strange = self._find_categories(texts, {fault.row for fault in faults})
         scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
+        # One fault a row: an overflow is told before a truth that is wrong.
         found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
         found |= {fault.row: fault for fault in find_overflow(scored)}
         return EvaluatedRows(self.model.categories, truth, scored, list(found.values()))
@@ -374,8 +379,10 @@ class Evaluate(Work):
         """Return the index of each truth, and the rows whose truth is no category."""
         truth = find_places(texts, self.model.categories)
         rows = [row for row in np.flatnonzero(truth < 0).tolist() if row not in known]
+        # Each wrong word is looked at once: finding what is near takes long.
         whats = {text: self._explain(text) for text in {texts[row] for row in rows}}
         found = [self._fault(row, *whats[texts[row]]) for row in rows]
+        # These rows are refused and the work done anew, so any category will do.
         return np.maximum(truth, 0), found
 
     def _explain(self, text: str) -> tuple[str, str, bool]:

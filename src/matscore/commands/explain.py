@@ -48,6 +48,7 @@ from matscore.write.whole import BinaryFile
 if TYPE_CHECKING:
     import pandas as pd
 
+# Small, as each cell of a chunk becomes a line of the output.
 _CHUNK_BYTES = 2**18
 _RECORDS_A_CHUNK, _CELL_BYTES = 16, 8
 
@@ -62,6 +63,7 @@ class ExplainCommand(Command):
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec:
         """Return the columns of contributions."""
+        # Where one row is chosen the screen waits for it, however late it comes.
         spec = make_output_spec(plan, self._columns(plan), self.write, form)
         return replace(spec, selects=self.explain.row is not None)
 
@@ -87,6 +89,7 @@ class ExplainCommand(Command):
     def check(self, summary: Summary[ExplainTally]) -> None:
         """Refuse a row that was asked for and is not there."""
         tally, row = summary.tally, self.explain.row
+        # Known at the end only; the output is not renamed into its place yet.
         if row is not None and not tally.n_explained + tally.n_empty:
             hint = f"did you mean {quote_name(tally.near)}" if tally.near else ""
             path = summary.plans[0].features.path
@@ -277,6 +280,7 @@ class Explain(Work):
     @property
     def line_names(self) -> tuple[str, ...]:
         """Names of the features, then of the other lines, so that their negative numbers fit."""
+        # A feature may be called so, too, and two lines of one name could not be told apart.
         others = "(others)"
         while others in self.feature_names:
             others = f"({others})"
@@ -307,6 +311,7 @@ class Explain(Work):
         found = explain_rows(
             self.model, scored.features, categories, versus=versus, top_features=self.top_features
         )
+        # A contribution may overflow where no score does: one to a difference, say.
         bad = np.union1d(np.flatnonzero(scored.decision.overflow), found.find_overflow(missing))
         faults = [Fault(row, *OVERFLOW) for row in chosen[bad].tolist()]
         return ExplainedRows(self, rows, chosen, scored, categories, found, faults)
@@ -316,6 +321,7 @@ class Explain(Work):
             return np.arange(rows.n_rows)
         if isinstance(rows.labels, Texts):
             return np.flatnonzero(_find_text(rows.labels, self.row))
+        # int() takes more than we write: blanks, signs, zeros in front, digits of other scripts.
         is_number = self.row.isascii() and self.row.isdigit() and self.row[0] != "0"
         return np.flatnonzero(rows.labels == (int(self.row) if is_number else 0))
 
@@ -327,6 +333,7 @@ class Explain(Work):
             return np.full_like(best, self.category)
         if len(self.model.categories) > 1:
             return best
+        # With one category nothing is predicted, and its score is explained all the same.
         return np.zeros_like(best) if missing is None else np.where(missing, -1, 0)
 
 
@@ -425,6 +432,7 @@ class ExplainedRows(Outcome):
         )
         parts = dict(zip(found.entries.tolist(), found.contributions.tolist(), strict=True))
         shown = [parts.pop(entry, math.nan) for entry in entries.tolist()]
+        # What has no line of its own goes into the others'; the intercept always has one.
         others = math.fsum(part for entry, part in parts.items() if entry != INTERCEPT)
         return [
             others if entry == OTHERS else part
@@ -437,6 +445,7 @@ def _find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
     encoded = np.frombuffer(wanted.encode(), np.uint8)
     found: NDArray[np.bool_] = np.diff(texts.offsets) == len(encoded)
     found &= ~find_absent(texts)
+    # Only texts of the right length are compared, all in one step.
     starts = texts.offsets[:-1][found].astype(np.int64)
     found[found] = (texts.data[starts[:, None] + np.arange(len(encoded))] == encoded).all(axis=1)
     return found

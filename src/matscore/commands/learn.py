@@ -46,6 +46,7 @@ def settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) ->
     categories = fit.categories
     if fit.method == "logistic":
         categories = True
+    # A typing error in a column of numbers must not make a thousand categories of it.
     if categories is None and "mixed" in kinds:
         what = f"cannot tell whether {quote_names(names)} holds numbers or categories"
         raise MisfitError(sample.path, what, "say --numbers or --categories")
@@ -64,6 +65,7 @@ def settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) ->
         raise MisfitError(sample.path, f"targets of one name: {quote_names(names)}", "rename one")
     warning = ""
     if not categories and fit.categories is None and any(sample.coded[i] for i in columns):
+        # Codes such as 1, 2, 3 have no distances, which a product would take for granted.
         warning = f"{quote_names(names)} is learned as a number; say --categories if it is a code"
     return Targets(names, columns, bool(categories), warning)
 
@@ -156,6 +158,7 @@ class LearnedRows(Outcome):
         if not self.work.reduces:
             return RowsTally(((self.X, Y),) if isinstance(Y, Texts) else ())
         stop = rows.start + rows.n_records
+        # Categories are coded chunk by chunk, since all of them are known at the end only.
         targets, names = (Y, self.work.targets) if not isinstance(Y, Texts) else self._code(Y)
         return SegmentTally(
             cut_rows(self.X, targets, names, records=rows.numbers - 1, start=rows.start, stop=stop)
@@ -163,6 +166,7 @@ class LearnedRows(Outcome):
 
     def _code(self, categories: Texts) -> tuple[Any, tuple[str, ...]]:
         """Return the members of each category, (n_rows, n_categories), and their names."""
+        # Sorted, since the order in which chunks meet categories must not matter.
         names = sort_names(list(set(categories)))
         if len(names) > MOST_CATEGORIES:
             what = f"more than {MOST_CATEGORIES:,} categories"
@@ -188,6 +192,7 @@ def learn(
         return learn_linear(
             triangle, names, order, method, alpha, options, path, categories=categories
         )
+    # Chunks come in the order of rows, so that the search takes the same steps each time.
     pieces = [(X, texts) for X, texts in tally.pieces if len(X)]
     texts = join([Texts.from_strings([]), *(one for _, one in pieces)])
     found = sort_names(list(set(texts)))

@@ -154,6 +154,7 @@ class RankedPreview(Preview):
         """Mark the lines that are the first of a row."""
         if "rank" not in self.frame.columns:
             return np.ones(self.frame.height, dtype=bool)
+        # A row without ranks has one line, whose rank is empty.
         return np.array([rank in (1, None) for rank in list_cells(self.frame["rank"])])
 
 
@@ -196,6 +197,7 @@ def make_frame(
     if columns.scores:
         made |= zip(columns.score_names, scored.scores, strict=True)
     if columns.prediction:
+        # -1 is no choice, which is written as an empty cell.
         best = scored.decision.best.astype(np.int32)
         made["prediction"] = Choices(best, Texts.from_strings(columns.categories))
     if scored.probabilities is not None:
@@ -215,6 +217,7 @@ def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: Rank
     starts = np.cumsum(lines) - lines
     row = np.repeat(np.arange(rows.n_rows), lines)
     there = (ranked.counts > 0)[row]
+    # Indices into one list of names: a million lines share its texts.
     chosen = np.full(len(row), -1, np.int32)
     chosen[there] = ranked.chosen
     made: dict[str, Column] = {columns.label_name: take(rows.labels, row)}
@@ -225,6 +228,7 @@ def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: Rank
     for name, values in zip(columns.number_names, ranked.numbers, strict=True):
         numbers = np.full(len(row), np.nan)
         numbers[there] = values
+        # Nothing was recommended: empty. Nothing could be computed: NaN.
         made[name] = _blank(numbers, there | ranked.undefined[row])
     return Frame(made)
 

@@ -77,6 +77,7 @@ class RecommendCommand(Command):
     def load(self, path: str, *, checksum: bool) -> Weights:
         """Read the items, a third of the memory in it and the rest in a temporary file."""
         asked = self.how.run.memory_bytes
+        # The rest is for users, their ranks and what is written.
         most_bytes = MOST_BYTES if asked is None else asked // 3
         return load_items(path, self.how.read, checksum=checksum, most_bytes=most_bytes)
 
@@ -117,6 +118,7 @@ class RecommendCommand(Command):
         """Return the bytes of a chunk: few users where there is much to do for each of them."""
         n_items, width = len(plan.categories), plan.features.width
         n_users = _CELLS_A_CHUNK // max(n_items, 1) if self.matrix else _USERS_A_CHUNK
+        # With few items there is little to do for a user, so a chunk has more of them.
         if not self.matrix and n_items * _USERS_A_CHUNK < _CELLS_A_CHUNK:
             n_users = _CELLS_A_CHUNK // n_items
         return min(max(n_users * width * _BYTES_A_CELL, _LEAST_BYTES), _MOST_CHUNK_BYTES)
@@ -200,6 +202,7 @@ def recommend_file(
     (3, 6)
     """
     check_options(read, align, write, rejects, run)
+    # Items are rows as users are, so the second matrix is turned unless they are columns.
     how = Settings(read, align.for_items(), rejects, run, on_plan, on_progress)
     pairs = None if exclude is None else str(exclude)
     command = RecommendCommand(how, metric, recommend, write, pairs, matrix)
@@ -208,6 +211,7 @@ def recommend_file(
     command = replace(command, recommend=replace(recommend, k=recommend.n_items))
     summary: Summary[RecommendTally] = run_command(command, users, items, open_sink(output))
     seen = summary.tally.seen
+    # The pairs are an input like the others in a report.
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
 
 

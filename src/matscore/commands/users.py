@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from matscore.numerics.statistics import RankStatistics
     from matscore.options import Gather
 
+# What is wrong with a user whose scores no float64 can hold, and what to do.
 OVERFLOWING_ITEMS = (OVERFLOW[0], "the features of users or items are too large for float64")
-"""What is wrong with a user whose scores no float64 can hold, and what to do."""
 
+# Items whose scores are all shown on a terminal.
 _FEW_ITEMS = 12
-"""Items whose scores are all shown on a terminal."""
 
 _HELD_AT_LEAST, _NUMBERS_HELD = 64, 3  # of a user's shortlist: score, bound and place
 
@@ -59,6 +59,7 @@ class Seen:
         first = np.where(known, self.starts[places], 0)
         counts = np.where(known, self.starts[places + 1], 0) - first
         starts = np.concatenate([[0], np.cumsum(counts)])
+        # The items of all users at once: their places in the long list, user after user.
         offsets = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, counts)
         return Exclusions(starts, self.items[offsets]), places[known]
 
@@ -74,6 +75,7 @@ def read_seen(
     item = np.array([known.get(label, -1) for label in what], dtype=np.int64)
     n_unknown = len(set(what.take(np.flatnonzero(item < 0))))
     user, item = user[item >= 0], item[item >= 0]
+    # By user, so that two offsets tell what a user is not to get.
     order = np.argsort(user, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(places)))])
     return Seen(facts, places, starts, item[order], len(who), n_unknown)
@@ -193,6 +195,7 @@ class RecommendedRows(Outcome):
         if self.rows.has_missing is not None:
             undefined |= self.rows.has_missing
         if self.work.items.cosine:
+            # A vector of zeros points nowhere.
             undefined |= ~np.any(self.rows.features, axis=0)
         return undefined
 
@@ -262,6 +265,7 @@ class ScoreItems(_UserWork):
         if not self.items.cosine:
             overflow = ~np.isfinite(scores).all(axis=1)
             if rows.has_missing is not None:
+                # Their NaN is no overflow.
                 overflow &= ~rows.has_missing
             faults = [Fault(row, *OVERFLOWING_ITEMS) for row in np.flatnonzero(overflow).tolist()]
         return ScoredUsers(self, rows, scores, faults)

@@ -68,6 +68,7 @@ def open_connection(run: RunOptions) -> Iterator[Connection]:
             with warnings.catch_warnings():
                 # What differs is said below, in our words.
                 warnings.simplefilter("ignore", VersionMismatchWarning)
+                # Not as the default client: a program that calls this may have its own.
                 client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             what, hint = "no scheduler answers", "start one with: dask scheduler"
@@ -122,6 +123,7 @@ class Connection:
     def submit(self, function: Callable[..., Any], *args: Any, priority: int = 0) -> Future[Any]:
         """Have a worker call a function."""
         with self._named_errors():
+            # Not pure: Dask would hash all arguments to see whether it knows the result.
             return self._client.submit(function, *args, pure=False, priority=priority)
 
     def wait(self, future: Future[Any]) -> Any:
@@ -129,6 +131,7 @@ class Connection:
         with self._named_errors():
             while True:
                 try:
+                    # Polled: without workers a result never comes, and Dask waits in silence.
                     return future.result(timeout=_POLL_SECONDS)
                 except TimeoutError:
                     self.count_ahead()
@@ -140,6 +143,7 @@ class Connection:
         now = time.monotonic()
         if now - self._looked > _POLL_SECONDS:
             self._looked = now
+            # Asked anew, as clusters grow and shrink while a run goes on.
             workers = self._client.scheduler_info(n_workers=-1)["workers"]
             threads = sum(worker["nthreads"] for worker in workers.values())
             self._n_threads = threads or self._n_threads
@@ -247,6 +251,7 @@ class ClusterEngine(Engine):
     ) -> Results | None:
         """Do a job on each part, which its worker writes; None where none can read a part."""
         places = [part.table.find_place() for part in parts]
+        # What was transposed is in memory here and nowhere else.
         if None in places or any(part.turned is not None for part in parts):
             return None
         sent = (
@@ -258,6 +263,7 @@ class ClusterEngine(Engine):
 
     def count_read(self, parts: Sequence[Part]) -> int:
         """Return the bytes of the inputs that are read, here and by the workers."""
+        # What is done counts although its turn to be written has not come.
         under_way = sum(sent.n_bytes for sent in self._window if sent.future.done())
         return self._n_done + under_way + sum(part.table.source.n_read for part in parts)
 
@@ -282,6 +288,7 @@ class ClusterEngine(Engine):
         place = None if part.turned is not None else part.table.find_place()
         if place is not None and part.table.source.is_plain:
             return (yield from self._send_ranges(part, job, place, row))
+        # An address is not opened for ranges of rows.
         has_name = place is not None and not is_address(place.stamp.path)
         if place is not None and has_name and part.table.source.kind == "parquet":
             return (yield from self._send_rows(part, job, place, row))
@@ -313,10 +320,12 @@ class ClusterEngine(Engine):
             end=end,
             line=place.line,
             row=row,
+            # A last record without a newline is a record all the same.
             is_open=end > start and read_range(stamp, end - 1, end) != b"\n",
         )
         size = chunk_bytes_of(part.table, self.run)
         for found in ranges:
+            # After a stray quote nobody knows where records begin but who reads them in order.
             if not found.is_sound:
                 return (yield from self._send_rest(part, job, found))
             unit = remote.TextUnit(path, job.part, size, found)
@@ -340,6 +349,7 @@ class ClusterEngine(Engine):
         """Send the rows of a Parquet file."""
         n_rows, n_bytes = part.table.n_rows or 0, place.stamp.size
         self._ask_digest(part, place.stamp)
+        # A worker reads whole groups of frames, or each unit would open the file for a few rows.
         size = chunk_bytes_of(part.table, self.run)
         step = _FRAMES_A_RANGE * rows_a_frame(job.layout, size)
         for start in range(0, n_rows, step):
@@ -401,6 +411,7 @@ class ClusterEngine(Engine):
             if failure is not None:
                 raise failure
         finally:
+            # Whoever stops early must not leave the cluster working for nobody.
             self._cluster.cancel([sent.future for sent in self._window])
             self._window.clear()
 
@@ -410,6 +421,7 @@ class ClusterEngine(Engine):
         found: list[ChunkResult] = self._cluster.wait(first.future)
         self._window.popleft()
         self._n_done += first.n_bytes
+        # Its worker may forget the result now: memory there does not grow.
         first.future.release()
         return found
 
@@ -424,4 +436,6 @@ def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
 def _is_numbered(job: Job) -> bool:
     """Say whether the number of a row over all inputs matters."""
     numbered = job.layout.label_column is None
+    # Rows without labels are called by their number over all inputs, and a table shows the first:
+    # both need the number of rows before, which a worker does not know of a whole file.
     return numbered or job.output is None or job.output.form.is_shown

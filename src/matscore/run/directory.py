@@ -43,6 +43,7 @@ class _Task:
 class Directory:
     """A directory of one output an input; it is new, or one of an earlier run."""
 
+    # A later run keeps a part only where the input's content is what it was.
     checksum = True
     format: Format = "csv"
 
@@ -71,6 +72,7 @@ class Directory:
         resume = stream.how.run.resume
         folder = stack.enter_context(contextlib.closing(Folder(self._path, resume=resume)))
         tasks = _make_tasks(stream, self._outputs)
+        # Looked for before the journal begins anew, which forgets what is not current.
         made = _find_made(tasks, folder, stream.totals)
         folder.begin(self._outputs)
         todo = [task for task in tasks if task.number not in made]
@@ -99,6 +101,7 @@ def _make_tasks(stream: Stream, outputs: Sequence[str]) -> list[_Task]:
     for number, (part, job, output) in enumerate(
         zip(stream.parts, stream.jobs, outputs, strict=True)
     ):
+        # Weights of a gigabyte are hashed once, not once a file.
         if id(job.work) not in shared:
             shared[id(job.work)] = fingerprint(job.work)
         place = part.table.delimiter, part.table.start
@@ -158,11 +161,14 @@ def _write_parts(
     for task in tasks:
         if number is None:
             failure.tell()
+        # A file without rows gives no results, and is a part all the same.
         mine = group if number == task.number else ()
+        # Limits on bad rows are the whole run's, whose totals have seen these results.
         counts = Totals(task.job.work.zero(), RejectOptions())
         path, digest = Path(folder.path, task.output), hashlib.sha256()
         with open_output(str(path), digest=digest) as out:
             deliver_results(counts.count(mine, lambda _: None), spec, out)
+            # Inside: a part that failed is not renamed into its place.
             failure.tell_of(task.part.table.path)
         written = Written(engine.facts_of(task.part), path.stat().st_size, digest.hexdigest())
         yield task.number, _make_record(task, written, counts)

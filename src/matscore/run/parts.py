@@ -57,6 +57,7 @@ def plan_inputs(
     """Open and plan all inputs, each by itself; the stack closes them."""
     parts = []
     for one in inputs:
+        # What a directory's name says is a column, and here columns are rows.
         keys = () if align.transpose_features else one.keys
         table = open_table(one.path, read, checksum=checksum, keys=keys)
         stack.callback(table.close)
@@ -82,6 +83,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     plan = make_plan(side, weights.side, align)
     if not plan.ok:
         return PlannedPart(table, plan=plan)
+    # Words in a first column are a fault only where the plan takes it for numbers.
     if not plan.weights_label_column and weights.matrix.fault is not None:
         raise weights.matrix.fault
     return PlannedPart(table, None if wide is None else turn(wide, plan), plan=plan)
@@ -94,6 +96,7 @@ def require_fits(parts: Sequence[PlannedPart]) -> tuple[Plan, ...]:
     """
     plans = tuple(require_fit(part.plan) for part in parts)
     first = plans[0]
+    # All go into one output, whose header and columns the first file settles.
     for plan in plans[1:]:
         one, other, hint = plan.features.path, first.features.path, "score the files one by one"
         if plan.kept_names != first.kept_names or _label_of(plan) != _label_of(first):
@@ -178,6 +181,7 @@ def iter_pairs(
         for chunk in iter_part(part, job, run, row):
             yield job, chunk
             row = chunk.row + chunk.n_records
+        # A file that is done is closed: an operating system has room for few that are open.
         part.table.park()
 
 
@@ -221,6 +225,7 @@ def fit_budget(
 ) -> RunOptions:
     """Settle the size of chunks and the number of threads."""
     costs = [estimate_cost(table, job) for table, job in zip(tables, jobs, strict=True)]
+    # Of a very wide table the names take more than the rows.
     names = sum(_NAME_BYTES * job.layout.width for job in jobs)
     room = (run.memory_bytes or MEMORY_BYTES) - _PROGRAM_BYTES - held_bytes - names
     if run.memory_bytes is None:  # what is held must be, and comes on top where it is much
@@ -229,6 +234,7 @@ def fit_budget(
     if run.chunk_bytes is not None:
         return replace(run, n_jobs=_count_affordable(run, costs, room, asked))
     most = _MOST_CHUNK_BYTES if suggested is None else suggested
+    # Fewer threads with larger chunks beat many with tiny ones, each of which costs a call.
     for n_jobs in range(asked, 0, -1):
         sizes = [_chunk_bytes(cost, _share(room, n_jobs)) for cost in costs]
         least = [_least_bytes(cost) for cost in costs]
@@ -337,6 +343,7 @@ def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:
     """Return the engine that is asked for, to be entered."""
     if run.engine == "local":
         return nullcontext(Engine(run))
+    # Dask takes a second to import, and need not be installed.
     from matscore.run.cluster import open_cluster
 
     return open_cluster(run)
@@ -344,6 +351,7 @@ def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:
 
 def count_jobs() -> int:
     """Return the number of processors this process may use."""
+    # A container or a batch system may allow fewer than the machine has.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

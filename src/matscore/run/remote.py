@@ -66,6 +66,7 @@ class RowsUnit(Unit):
 
     def iter_chunks(self, layout: Layout) -> Iterator[FrameChunk]:
         """Read it, chunk by chunk."""
+        # PyArrow would not notice that the file is another one than that which was planned.
         _check_stamp(self.stamp)
         for chunk in iter_parquet_rows(
             self.stamp.path,
@@ -114,6 +115,7 @@ def run_sent(
 def write_unit(shared: Job, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
     """Do the work on a whole file and write its rows, whole or not at all."""
     job, rejects = replace(shared, layout=layout, part=unit.part), list[Reject]()
+    # Limits on bad rows hold over all parts; whoever has all of them counts.
     totals, digest = Totals(job.work.zero(), RejectOptions()), hashlib.sha256()
     where = unit.place.stamp.path
     with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:
@@ -154,6 +156,7 @@ def describe_environment() -> dict[str, str]:
     The last entry tells whether products are rounded alike, as they are by definition: it is a
     product's bytes, which a processor or a build that does not keep to it would change.
     """
+    # Any numbers whose products need rounding; every machine draws the same.
     rng = np.random.default_rng(0)
     weights, features = rng.normal(size=(37, 5)), rng.normal(size=(37, 300))
     digest = hashlib.sha256(PackedWeights(weights).multiply(features).tobytes()).hexdigest()
@@ -196,6 +199,7 @@ def _named_as_given(where: str, path: str) -> Iterator[None]:
     """Have errors name a file as it was given, and say where it cannot be read."""
     try:
         yield
+    # It names the output, which is called the same everywhere.
     except OutputError:
         raise
     except FileError as error:

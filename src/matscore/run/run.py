@@ -121,8 +121,10 @@ class Totals(Generic[Counts]):
             most = self._limits.max_rows
             if most is not None and self.n_rejected > most:
                 self._give_up(f"more than {_count_rows(most)} rejected")
+            # Told once the result is written, so that progress never runs ahead of the output.
             yield result
             report(self.n_rows)
+        # A share is known at the end only: the one bad row of a million may be the first.
         share, n_in = self._limits.max_share, self.n_rows + self.n_rejected
         if share is not None and self.n_rejected > share * n_in:
             self._give_up(
@@ -157,6 +159,7 @@ def report_progress(
     """Tell how far the reading of some tables is, by their own count or by an engine's."""
     if on_progress is None:
         return
+    # Bytes as they are on disk: nobody knows how many rows a compressed file has.
     sizes = [table.source.size for table in tables]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     n_read = sum(table.source.n_read for table in tables) if count_read is None else count_read()
@@ -232,9 +235,11 @@ class OneOutput:
 
     def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
         """Write the rows."""
+        # The engine first: where no cluster answers, no output is touched.
         engine = stack.enter_context(open_engine(stream.how.run))
         self.out = enter_output(stack, self.output, stream.inputs)
         aside = stream.open_rejects(stack)
+        # Closed at once where writing fails, or threads would go on reading.
         with contextlib.closing(stream.start(engine)) as results:
             deliver_results(stream.count(engine, results, aside), stream.spec, self.out)
         return [engine.facts_of(part) for part in stream.parts]
@@ -263,6 +268,7 @@ def run(
     how = command.how
     found = list_inputs(_as_paths(features))
     inputs = (*(one.path for one in found), str(weights), *command.others)
+    # First of all: an output that is an input too would be lost once it is opened.
     sink.check(inputs, how)
     checksum = how.run.checksum or sink.checksum
     # The weights come first: every features file is planned against them before a row is read.
@@ -275,6 +281,7 @@ def run(
         works = share_works(plans, partial(command.take_model, weights=held), command.make_work)
         if how.on_plan is not None:
             how.on_plan(plans)
+        # Which of its columns holds labels depends on what the features call theirs.
         paired = command.open_paired(stack, plans[0])
         jobs = [
             Job(layout_of(part, how.read), work, spec, how.rejects.on_error, number)
@@ -289,6 +296,7 @@ def run(
         )
         totals = Totals(works[0].zero(), how.rejects)
         how = replace(how, run=settled)
+        # A fact such as a sha256 is known when an input is read to its end.
         facts = sink.collect(stack, Stream(inputs, parts, jobs, spec, how, totals, paired))
         summary = Summary(
             plans,

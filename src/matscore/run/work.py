@@ -196,7 +196,9 @@ def make_output_spec(
     spec = OutputSpec(
         write.format or form, columns, write.precision, write.excel_safe, write.max_rows
     )
+    # A library that is not there is told before the first row, not at the end of a long run.
     spec.form.require()
+    # Whoever reads the output by name would get one of two columns, unawares.
     if duplicates := spec.find_duplicates():
         what = f'two columns of the output would be named "{duplicates[0]}"'
         raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))
@@ -252,6 +254,7 @@ def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
             beside = None if job.beside is None else job.beside.take(n_before, part.n_records)
             return _run_whole(replace(job, beside=beside), part)
 
+        # Which check failed first depends on how the file was cut; what is told must not.
         raise find_first_error(run, chunk, error) from None
 
 
@@ -267,12 +270,16 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
         _stop_at_first(job, chunk, rows.rejects)
         # What is counted is counted of good rows alone, so the work is done again without the bad.
         outcome = work.apply(rows)
+    # No row may vanish in silence, whatever a work makes of it.
     if rows.n_rows + len(rows.rejects) != chunk.n_records:
         raise RuntimeError(f"{chunk.path}: rows are lost in the chunk at line {chunk.line}")
     data, preview, output = b"", None, job.output
     if output is not None and output.form.is_shown:
+        # A screen has the first rows only, so that later chunks make none; of rows that are chosen
+        # any chunk may have the first.
         if output.selects or chunk.row < output.max_rows:
             preview = outcome.preview(output.max_rows)
+            # A format of data rounds as it encodes, and this is not encoded.
             preview = replace(preview, frame=output.finish(preview.frame))
     elif output is not None and rows.n_rows:
         frame = outcome.frame()
@@ -286,6 +293,7 @@ def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: Sequence[Reject
     if job.on_error == "fail":
         fatal = [reject for reject in rejects if not reject.skipped]
         if fatal:
+            # Rejects come from several checks, each in the order of rows.
             raise min(fatal, key=lambda reject: reject.line).as_error(chunk.path)
 
 
