@@ -152,6 +152,17 @@ def find_places(texts: Texts, names: Sequence[str]) -> NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
+def find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
+    """Mark the texts that are the one wanted."""
+    encoded = np.frombuffer(wanted.encode(), np.uint8)
+    found: NDArray[np.bool_] = np.diff(texts.offsets) == len(encoded)
+    found &= ~find_absent(texts)
+    # Only texts of the right length are compared, all in one step.
+    starts = texts.offsets[:-1][found].astype(np.int64)
+    found[found] = (texts.data[starts[:, None] + np.arange(len(encoded))] == encoded).all(axis=1)
+    return found
+
+
 def data_of(texts: Texts) -> NDArray[np.uint8]:
     """Return the bytes of texts, without what stands before and after them."""
     return texts.data[int(texts.offsets[0]) : int(texts.offsets[-1])]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from matscore.commands.classify import OVERFLOW
 from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPreview, open_sink
 from matscore.errors import InputError, MisfitError
-from matscore.frame import Frame, find_absent, take
+from matscore.frame import Frame, find_text, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model, Scored, score_rows
 from matscore.names import quote_name, suggest_name
@@ -320,7 +320,7 @@ class Explain(Work):
         if self.row is None:
             return np.arange(rows.n_rows)
         if isinstance(rows.labels, Texts):
-            return np.flatnonzero(_find_text(rows.labels, self.row))
+            return np.flatnonzero(find_text(rows.labels, self.row))
         # int() takes more than we write: blanks, signs, zeros in front, digits of other scripts.
         is_number = self.row.isascii() and self.row.isdigit() and self.row[0] != "0"
         return np.flatnonzero(rows.labels == (int(self.row) if is_number else 0))
@@ -438,14 +438,3 @@ class ExplainedRows(Outcome):
             others if entry == OTHERS else part
             for entry, part in zip(entries.tolist(), shown, strict=True)
         ]
-
-
-def _find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
-    """Mark the texts that are the one wanted."""
-    encoded = np.frombuffer(wanted.encode(), np.uint8)
-    found: NDArray[np.bool_] = np.diff(texts.offsets) == len(encoded)
-    found &= ~find_absent(texts)
-    # Only texts of the right length are compared, all in one step.
-    starts = texts.offsets[:-1][found].astype(np.int64)
-    found[found] = (texts.data[starts[:, None] + np.arange(len(encoded))] == encoded).all(axis=1)
-    return found

@@ -33,6 +33,7 @@ def settle_method(options: FitOptions, *, categories: bool) -> tuple[Method, flo
         return method, 0.0
     if method == "logistic":
         require_logistic()
+        # Categories that a plane separates would be given infinite weights.
         if options.alpha == 0:
             raise UsageError("logistic regression needs a penalty above 0", "try --alpha 1e-6")
     return method, 1.0 if options.alpha is None else options.alpha
@@ -95,6 +96,7 @@ class Learned:
         which = "of many weights that fit as well, these are the shortest"
         if self.alpha:
             which = "the penalty alone decides between weights that fit as well"
+        # Too few rows are told before collinear features, which they imply.
         if is_shortest and self.n_rows <= n_features:
             warnings.append(
                 f"{self.n_rows} rows for {n_features} features (rank {self.rank}): {which}"
@@ -211,6 +213,7 @@ def learn_logistic(
         standardize=options.standardize,
     )
     _check_finite(fit.weights, fit.intercept, path)
+    # Scored as `classify` will score, not as the search saw the rows.
     model = Model(fit.weights, fit.intercept, categories)
     scored = score_rows(model, X.T, len(X), ScoreOptions())
     metrics = Metrics(count_rows(categories, scored.scores, scored.decision.best, truth))
@@ -303,6 +306,7 @@ def fit_logistic(
         fit_intercept=intercept,
         solver="newton-cholesky" if n_weights <= _NEWTON_WEIGHTS else "lbfgs",
     )
+    # Always: Python tells a warning once a place, and there may be many fits.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         search.fit((features - mean) / unit, truth)
@@ -312,6 +316,7 @@ def fit_logistic(
         coefficients = np.hstack([-coefficients / 2, coefficients / 2])
         constants = np.hstack([-constants / 2, constants / 2])
     weights = np.ascontiguousarray(coefficients / unit[:, None])
+    # scikit-learn tells it by a warning alone.
     converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
     return LogisticFit(weights, constants - mean @ weights if intercept else None, converged)
 
@@ -331,6 +336,7 @@ def _find_units(features: Floats, *, standardize: bool, centre: bool) -> tuple[F
     mean, unit = np.zeros(n_features), np.ones(n_features)
     if standardize:
         spread = features.std(axis=0)
+        # A feature that does not vary cannot be scaled; its weight is 0 either way.
         unit = np.where(spread > 0, spread, 1.0)
         mean = features.mean(axis=0) if centre else mean
     return mean, unit

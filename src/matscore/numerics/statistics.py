@@ -74,6 +74,7 @@ def cut_text(text: object) -> str:
     >>> cut_text(12), len(cut_text("x" * 10_000))
     ('12', 201)
     """
+    # A page with labels of a megabyte could not be opened.
     shown = str(text)
     return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
 
@@ -91,6 +92,7 @@ class ScoreStatistics:
     tied: tuple[CloseRow, ...] = ()  # the first N_TIED rows that tie
 
     def __add__(self, other: ScoreStatistics) -> ScoreStatistics:
+        # By number, so that chunks may be added up in any order.
         first = sorted([*self.first, *other.first], key=lambda row: row.number)
         return ScoreStatistics(
             self.features + other.features,
@@ -127,6 +129,7 @@ def gather_scores(
     records they are, from 1 and rising.
     """
     scores, decision = scored.scores, scored.decision
+    # What has no prediction has no margin to speak of.
     predicted = decision.best >= 0
     margins = decision.margin if predicted.all() else decision.margin[predicted]
     sketch = sketch_columns([margins[: 0 if len(scores) == 1 else None]])

@@ -219,16 +219,7 @@ def _collect_parts(
 
 def _make_record(task: _Task, written: Written, counts: Totals[Any]) -> PartRecord:
     source = written.source
-    return PartRecord(
-        source.path,
-        source.size,
-        source.mtime,
-        source.sha256 or "",
-        task.output,
-        written.size,
-        written.sha256,
-        counts.n_rows,
-        counts.n_rejected,
-        task.mark,
-        counts.tally.facts(),
-    )
+    facts = source.path, source.size, source.mtime, source.sha256 or ""
+    output = task.output, written.size, written.sha256
+    done = counts.n_rows, counts.n_rejected
+    return PartRecord(*facts, *output, *done, task.mark, counts.tally.facts())
