@@ -19,7 +19,6 @@ from matscore.options import Format, PathLike, RejectOptions
 from matscore.plan import Plan
 from matscore.read.inputs import Input, list_inputs
 from matscore.read.source import SourceFacts
-from matscore.read.table import Table
 from matscore.run.parts import (
     Engine,
     Part,
@@ -149,23 +148,6 @@ def _count_rows(n_rows: int) -> str:
     return "1 row" if n_rows == 1 else f"{n_rows:,} rows"
 
 
-def report_progress(
-    tables: Sequence[Table],
-    on_progress: Callable[[Progress], None] | None,
-    n_rows: int,
-    *,
-    count_read: Callable[[], int] | None = None,
-) -> None:
-    """Tell how far the reading of some tables is, by their own count or by an engine's."""
-    if on_progress is None:
-        return
-    # Bytes as they are on disk: nobody knows how many rows a compressed file has.
-    sizes = [table.source.size for table in tables]
-    total = None if None in sizes else sum(size or 0 for size in sizes)
-    n_read = sum(table.source.n_read for table in tables) if count_read is None else count_read()
-    on_progress(Progress(n_read if total is None else min(n_read, total), total, n_rows))
-
-
 Renderer: TypeAlias = Callable[[Summary[Any]], str]
 """Makes a page of the first rows."""
 
@@ -197,9 +179,19 @@ class Stream:
         self, engine: Engine, results: Results, aside: BinaryFile | None
     ) -> Iterator[ChunkResult]:
         """Pass results on: counted, told of, their rejects written."""
-        tables, count = [part.table for part in self.parts], partial(engine.count_read, self.parts)
-        report = partial(report_progress, tables, self.how.on_progress, count_read=count)
-        return deliver_rejects(self.totals.count(results, report), aside)
+        return deliver_rejects(self.totals.count(results, partial(self._report, engine)), aside)
+
+    def _report(self, engine: Engine, n_rows: int) -> None:
+        """Tell how far the reading is, by the engine's count."""
+        if self.how.on_progress is None:
+            return
+        # Bytes as they are on disk: nobody knows how many rows a compressed file has.
+        sizes = [part.table.source.size for part in self.parts]
+        total = None if None in sizes else sum(size or 0 for size in sizes)
+        n_read = engine.count_read(self.parts)
+        self.how.on_progress(
+            Progress(n_read if total is None else min(n_read, total), total, n_rows)
+        )
 
 
 class OneOutput:
