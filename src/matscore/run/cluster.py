@@ -37,7 +37,7 @@ _POLL_SECONDS = 1.0
 
 
 @contextlib.contextmanager
-def open_connection(run: RunOptions) -> Iterator[Connection]:
+def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
     """Connect to a cluster, or start one of processes on this machine, and close it at the end."""
     try:
         import dask
@@ -76,7 +76,7 @@ def open_connection(run: RunOptions) -> Iterator[Connection]:
         stack.callback(_close, client)
         connection = Connection(client)
         connection.check_workers()
-        yield connection
+        yield ClusterEngine(connection, run)
 
 
 class Connection:
@@ -424,13 +424,6 @@ class ClusterEngine(Engine):
         # Its worker may forget the result now: memory there does not grow.
         first.future.release()
         return found
-
-
-@contextlib.contextmanager
-def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
-    """Connect to a cluster, or start one; it is closed at the end."""
-    with open_connection(run) as connection:
-        yield ClusterEngine(connection, run)
 
 
 def _is_numbered(job: Job) -> bool:
