@@ -71,15 +71,8 @@ def settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) ->
 
 
 @dataclass(frozen=True)
-class SegmentTally(Tally):
-    """Rows reduced for least squares."""
-
-    segment: Segment  # of the records so far
-
-
-@dataclass(frozen=True)
 class RowsTally(Tally):
-    """Rows as they are, for logistic regression."""
+    """Rows as they are, for logistic regression; for least squares a `Segment` is the tally."""
 
     pieces: tuple[tuple[Floats, Texts], ...] = ()  # (n_rows, n_features), and categories
 
@@ -100,7 +93,7 @@ class Learn(Work):
 
     def zero(self) -> Any:
         """Return what is known of no rows."""
-        return SegmentTally(no_rows(self.n_features)) if self.reduces else RowsTally()
+        return no_rows(self.n_features) if self.reduces else RowsTally()
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
@@ -160,9 +153,8 @@ class LearnedRows(Outcome):
         stop = rows.start + rows.n_records
         # Categories are coded chunk by chunk, since all of them are known at the end only.
         targets, names = (Y, self.work.targets) if not isinstance(Y, Texts) else self._code(Y)
-        return SegmentTally(
-            cut_rows(self.X, targets, names, records=rows.numbers - 1, start=rows.start, stop=stop)
-        )
+        records = rows.numbers - 1
+        return cut_rows(self.X, targets, names, records=records, start=rows.start, stop=stop)
 
     def _code(self, categories: Texts) -> tuple[Any, tuple[str, ...]]:
         """Return the members of each category, (n_rows, n_categories), and their names."""
@@ -176,7 +168,7 @@ class LearnedRows(Outcome):
 
 
 def learn(
-    tally: SegmentTally | RowsTally,
+    tally: Segment | RowsTally,
     names: Sequence[str],
     order: Sequence[int],
     method: Method,
@@ -187,8 +179,8 @@ def learn(
     categories: bool,
 ) -> Learned:
     """Learn weights from all rows; see `matscore.numerics.learn.learn_linear`."""
-    if isinstance(tally, SegmentTally):
-        triangle = finish(tally.segment)
+    if isinstance(tally, Segment):
+        triangle = finish(tally)
         return learn_linear(
             triangle, names, order, method, alpha, options, path, categories=categories
         )

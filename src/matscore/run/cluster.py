@@ -31,6 +31,7 @@ from matscore.run.work import ChunkResult, Job
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+# Nothing else of matscore knows Dask's own errors, and `Connection` nothing of files and rows.
 _CONNECT_SECONDS = 10
 _WORKER_SECONDS = 60  # without any worker, before the run gives up
 _POLL_SECONDS = 1.0

@@ -192,6 +192,9 @@ def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk
     return part.table.iter_chunks(job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
 
 
+# How much is read at a time follows from a budget of memory. What a row costs is estimated from its
+# text, its features and what the command makes of it; the factors were measured with NumPy 2
+# (tests/benchmarks/README.md). They decide how the work is cut, never a byte of the output.
 MEMORY_BYTES = 224 * 2**20
 
 _PROGRAM_BYTES = 64 * 2**20  # Python and NumPy before the first row

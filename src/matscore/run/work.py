@@ -145,14 +145,11 @@ class Settings:
     on_progress: Callable[[Progress], None] | None = None
 
 
-DEFAULTS = Settings()
-
-
 @dataclass(frozen=True)
 class Command:
     """A command as a run sees it, step by step; each command's own says what is its own."""
 
-    how: Settings = DEFAULTS
+    how: Settings = Settings()
 
     @property
     def others(self) -> tuple[str, ...]:
