@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.frame import Labels
 from matscore.kernel import Floats
 from matscore.model import Model, Scored
 from matscore.numerics.sketch import Sketch, edge_of, sketch_columns, sketch_nothing
@@ -29,13 +30,6 @@ LONGEST_TEXT = 200
 
 _CELL = re.compile(r'".*"(?= )', re.DOTALL)
 _PLACE = re.compile(r"(?<=byte )0x[0-9a-f]+|(?<=offset )\d+")
-
-
-class Labels(Protocol):
-    """Labels of rows, by place."""
-
-    def __getitem__(self, place: int, /) -> Any:
-        """Return one of them."""
 
 
 @dataclass(frozen=True)
