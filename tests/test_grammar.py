@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.grammar import POINT, Grammar
+from matscore.names import POINT, Grammar
 
 COMMA = Grammar(decimal=",")
 PLAIN = re.compile(r"[ \t]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*")
@@ -55,3 +55,10 @@ def test_a_number_is_what_python_reads_and_the_grammar_has(cell: str) -> None:
     expected = PLAIN.fullmatch(cell) is not None and math.isfinite(float(cell))
     assert POINT.is_number(cell) == expected
     assert COMMA.is_number(cell.replace(".", ",")) == expected
+
+
+def test_which_cells_are_numbers() -> None:
+    cells = ("+1", " .5 ", "5.", "1E5", "1e400", "1,5")
+    assert [POINT.is_number(cell) for cell in cells] == [True] * 4 + [False] * 2
+    assert COMMA.is_number("1,5")
+    assert [POINT.is_too_large(cell) for cell in ("1e400", "1e300", "inf")] == [True, False, False]

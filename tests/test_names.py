@@ -9,6 +9,8 @@ from matscore.names import (
     explain_difference,
     find_close,
     find_columns,
+    fold_name,
+    is_intercept,
     quote_name,
     quote_names,
     suggest,
@@ -61,3 +63,13 @@ class TestColumns:
         assert [find_columns(str(n), None, 3) for n in range(5)] == [[], [0], [1], [2], []]
         for odd in ("", "-1", "1.0", "²", "٣", " 1", "0000000019", "9" * 5000):
             assert find_columns(odd, None, 3) == []
+
+
+def test_a_name_in_other_spellings() -> None:
+    assert fold_name("Science\u00a0Fiction") == fold_name("science fiction")
+    assert [is_intercept(name) for name in ("(Intercept)", "BIAS", "age")] == [True, True, False]
+
+
+def test_columns_by_name_or_number() -> None:
+    assert find_columns("age", ["age", "sex", "age"], 3) == [0, 2]
+    assert find_columns("2", None, 3) == [1]

@@ -68,7 +68,6 @@ PUBLIC = [
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("errors", "_kernel"),
-    ("grammar",),
     ("names", "fields"),
     ("kernel",),
     ("frame", "colors", "options"),
@@ -91,7 +90,7 @@ ROOMS = {name.split(".")[0] for name in LEVELS}
 MAIN_WAY = 56
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
-    "numpy": ROOMS - {"", "errors", "fields", "grammar", "names", "options", "__main__"},
+    "numpy": ROOMS - {"", "errors", "fields", "names", "options", "__main__"},
     "pyarrow": {"read", "write"},
     "pandas": {"commands"},
     "sklearn": {"numerics"},

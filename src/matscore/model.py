@@ -23,14 +23,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.errors import InputError, OutputError, os_errors_about
+from matscore.errors import OutputError, os_errors_about
 from matscore.frame import Labels
 from matscore.kernel import Decision, Floats, PackedWeights, Ranking, exp, open_unnamed
 from matscore.options import ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
-from matscore.read.matrix import Matrix, WideTable, iter_parts, make_matrix, read_matrix
 from matscore.read.source import SourceFacts
-from matscore.read.table import Table, open_table
+from matscore.read.table import (
+    FirstFault,
+    Matrix,
+    iter_parts,
+    make_matrix,
+    open_table,
+    read_matrix,
+)
 
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
@@ -71,10 +77,14 @@ class Weights:
     """A matrix read whole: the weights of a model, or items."""
 
     matrix: Matrix  # of items it has no rows
-    side: Side
     facts: SourceFacts
     blocks: list[Floats] = field(default_factory=list)  # of items, (n, n_columns - 1) each
     spilled: SpilledRows | None = None  # the same, where they are too many for memory
+
+    @property
+    def side(self) -> Side:
+        """What planning needs to know of it."""
+        return self.matrix.side
 
     @property
     def n_bytes(self) -> int:
@@ -82,7 +92,7 @@ class Weights:
         if self.matrix.rest.size:  # as it is read, in canonical order, and as threads multiply it
             return _WEIGHTS_COPIES * self.matrix.rest.nbytes
         n_rows = 0 if self.spilled else self.side.n_rows or 0
-        return n_rows * self.matrix.width * _BYTES_A_NUMBER
+        return n_rows * self.side.width * _BYTES_A_NUMBER
 
     def take_model(self, plan: Plan) -> Model:
         """Return the model that a plan finds here."""
@@ -135,7 +145,7 @@ def load_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Wei
     """Read a weights file whole."""
     with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
         matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
-        return Weights(matrix, side_of_matrix(matrix, table, read), table.source.facts())
+        return Weights(matrix, table.source.facts())
 
 
 def load_items(
@@ -148,7 +158,7 @@ def load_items(
         blocks: list[Floats] = []
         rest = np.empty((0, table.width - 1))
         spilled: SpilledRows | None = None
-        fault: InputError | None = None
+        fault: FirstFault | None = None
         n_rows = 0
         for part, found in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
             texts.append(part.labels)
@@ -169,22 +179,7 @@ def load_items(
         else:
             spilled.append(rest)
         matrix = make_matrix(table, read, texts, np.empty((0, table.width - 1)), fault)
-        side = side_of_matrix(matrix, table, read)
-        return Weights(matrix, side, table.source.facts(), blocks, spilled)
-
-
-def side_of_matrix(matrix: Matrix | WideTable, table: Table, read: ReadOptions) -> Side:
-    """Return what planning needs to know of a table that is read."""
-    return Side(
-        matrix.path,
-        matrix.width,
-        matrix.names,
-        len(matrix.first),
-        matrix.first,
-        read.grammar,
-        table.guessed,
-        first_record=table.first_record,
-    )
+        return Weights(matrix, table.source.facts(), blocks, spilled)
 
 
 def make_model(plan: Plan, values: Floats) -> Model:

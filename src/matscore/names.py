@@ -1,12 +1,35 @@
-"""Names: how a sentence shows them, which were meant, and what a command calls its two sides."""
+"""Names and cells: what a cell is, how a sentence shows a name, which one was meant.
+
+A cell is a number, which the kernel defines, something meant as one, or a word. `Words` are what a
+command calls its two sides.
+"""
 
 from __future__ import annotations
 
 import difflib
+import math
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, islice
+from typing import Literal
+
+from matscore import _kernel
+
+BLANKS = " \t"
+MISSING_VALUES = ("NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+
+CellKind = Literal["number", "meant", "word"]
+
+_PLAIN = re.compile(r"[-+.eE0-9]+")  # what Python's float and the kernel read alike
+_NO_VALUE = frozenset({
+    "", "na", "n/a", "#n/a", "nan", "null", "none", "true", "false",
+    "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity",
+})  # fmt: skip
+_HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
+_DRESS = {ord(sign): None for sign in " ,_%$€£'’()\u00a0\u202f"} | {ord("−"): "-"}
 
 MAX_SHOWN = 5
 """Names a sentence shows, and missing names that get close matches."""
@@ -17,17 +40,88 @@ _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
 _MAX_QUOTED = 60
 _MAX_CANDIDATES = 1000
 _MAX_COMPARED = 100
-_LONGEST_NUMBER = 9  # of a column
+# Digits of a column's number: of millions of them int takes its time, or refuses them.
+_LONGEST_NUMBER = 9
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """How the cells of a run are read."""
+
+    decimal: str = "."  # the decimal mark, a point or a comma; the other one is refused
+    missing_values: tuple[str, ...] = MISSING_VALUES  # words for a missing cell
+
+    def is_number(self, cell: str) -> bool:
+        """Say whether a cell is a finite number; blanks around it are ignored."""
+        return not math.isnan(self.read(cell))
+
+    def read(self, cell: str) -> float:
+        """Read a cell; NaN where it is no finite number."""
+        # A lone surrogate has no UTF-8; what replaces it is no part of a number either.
+        value = _kernel.read_number(cell.encode(errors="replace"), self.decimal)
+        return math.nan if value is None else value
+
+    def kind_of(self, cell: str) -> CellKind:
+        """Say whether a cell is a number, was meant as one or stands for one, or is a word.
+
+        Examples
+        --------
+        >>> [Grammar().kind_of(cell) for cell in ("7", "1e400", "5%", "NA", "", "age", "1st")]
+        ['number', 'meant', 'meant', 'meant', 'meant', 'word', 'word']
+        >>> Grammar(decimal=",").kind_of("1.5"), Grammar(missing_values=("?",)).kind_of("?")
+        ('meant', 'meant')
+        """
+        text = cell.strip()
+        if self.is_number(cell):
+            return "meant" if text in self._words else "number"
+        if text.casefold() in _NO_VALUE or text in self._words:
+            return "meant"
+        if text[:1].isascii() and text[:1].isalpha():
+            return "word"
+        # Several points may be thousands separators, but not side by side.
+        plain = unicodedata.normalize("NFKC", text).translate(_DRESS).replace("..", "x")
+        if not plain.isascii():
+            plain = "".join(str(unicodedata.decimal(c, c)) for c in plain)
+        is_dressed = _has_form(plain) or _has_form(plain.replace(".", ""))
+        return "meant" if is_dressed or _HEXADECIMAL.fullmatch(text) else "word"
+
+    def is_too_large(self, cell: str) -> bool:
+        """Say whether a cell has the form of a number that no float64 holds."""
+        text = cell.strip(BLANKS)
+        # The other mark is refused in a number, though float would read it.
+        if self.decimal != ".":
+            text = text.replace(".", "x").replace(self.decimal, ".")
+        return _has_form(text) and not POINT.is_number(text)
+
+    def is_missing(self, cell: str) -> bool:
+        """Say whether a cell stands for a missing one."""
+        text = cell.strip(BLANKS)
+        return not text or text in self._words
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(word.strip(BLANKS) for word in self.missing_values)
+
+
+POINT = Grammar()
+"""Decimal points and the usual words for missing cells."""
+
+
+def is_number(cell: str, decimal: str = ".") -> bool:
+    """Say whether a cell is a finite number by the grammar of matscore."""
+    return Grammar(decimal).is_number(cell)
+
+
+def _has_form(text: str) -> bool:
+    """Say whether a text has the form of a number, of whatever size."""
+    try:
+        return _PLAIN.fullmatch(text) is not None and not math.isnan(float(text))
+    except ValueError:
+        return False
 
 
 def is_intercept(name: str) -> bool:
-    """Say whether a name is one of those that an intercept goes by, in any case.
-
-    Examples
-    --------
-    >>> [is_intercept(name) for name in ("(Intercept)", "BIAS", "age")]
-    [True, True, False]
-    """
+    """Say whether a name is one of those that an intercept goes by, in any case."""
     return name.strip().casefold() in _FOLDED_INTERCEPTS
 
 
@@ -67,13 +161,7 @@ def show(text: str, encoding: str = "utf-8") -> str:
 
 
 def fold_name(name: str) -> str:
-    r"""Reduce a name to what is left without case, blanks, Unicode form and invisible characters.
-
-    Examples
-    --------
-    >>> fold_name("Science\u00a0Fiction") == fold_name("science fiction")
-    True
-    """
+    """Reduce a name to what is left without case, blanks, Unicode form and invisible characters."""
     if name.isprintable():  # so the space is its only blank, and nothing is invisible
         name = name.casefold().replace(" ", "")
         return name if name.isascii() else _compose(_compose(name).casefold())
@@ -113,10 +201,8 @@ class MissingName:
 
 
 def find_close(wanted: Sequence[str], candidates: Collection[str]) -> tuple[MissingName, ...]:
-    """Find at most three close matches of each name that is not there.
-
-    Only the first five are looked for: comparing is slow.
-    """
+    """Find at most three close matches of each name that is not there."""
+    # Comparing is slow, and no sentence shows more of them.
     looked_for = wanted[:MAX_SHOWN]
     folded = {fold_name(name) for name in looked_for}
     twins: dict[str, list[str]] = {}
@@ -153,13 +239,7 @@ def suggest_name(name: str, names: Collection[str], option: str = "") -> str:
 
 
 def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list[int]:
-    """Return the columns of a name, none, one or more; without names its number, from 1, is meant.
-
-    Examples
-    --------
-    >>> find_columns("age", ["age", "sex", "age"], 3), find_columns("2", None, 3)
-    ([0, 2], [1])
-    """
+    """Return the columns of a name, none, one or more; without names it is a number from 1."""
     if names is not None:
         return [i for i, other in enumerate(names) if other == name]
     is_number = name.isascii() and name.isdigit() and len(name) <= _LONGEST_NUMBER
@@ -169,6 +249,7 @@ def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list
 def _compare(name: str, candidates: Collection[str]) -> list[str]:
     if len(name) > _MAX_COMPARED:
         return []
+    # difflib compares each pair in time that grows with both lengths: only near ones are looked at.
     slack = max(2, len(name) // 3)
     near = []
     for candidate in candidates:

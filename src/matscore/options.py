@@ -23,11 +23,10 @@ from matscore.fields import (
     plain,
     split_list,
 )
-from matscore.grammar import MISSING_VALUES, Grammar
-from matscore.names import ITEMS, SCORING, Words
+from matscore.names import ITEMS, MISSING_VALUES, SCORING, Grammar, Words
 
 if TYPE_CHECKING:
-    from matscore.read.faults import Reject
+    from matscore.read.rows import Reject
 
 PathLike: TypeAlias = str | Path
 Engine: TypeAlias = Literal["local", "dask"]

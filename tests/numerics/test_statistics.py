@@ -19,7 +19,7 @@ from matscore.numerics.statistics import (
     Reasons,
     ScoreStatistics,
 )
-from matscore.read.faults import Reject
+from matscore.read.rows import Reject
 from tests.helpers import SAMPLES, run, write_csv
 
 GENRES = SAMPLES / "genres.csv"

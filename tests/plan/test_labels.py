@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
-from matscore.grammar import POINT, Grammar
-from matscore.names import INTERCEPTS
+from matscore.names import INTERCEPTS, POINT, Grammar
+from matscore.plan import Side
 from matscore.plan.labels import (
-    Column,
     FirstColumn,
     FirstRecord,
     OtherSide,
+    counts_up,
+    find_long_form,
     judge_first_column,
     judge_first_record,
+    numbers_things,
 )
 
 COMMA = Grammar(decimal=",")
 FEATURES = OtherSide({"a", "b"})
+
+
+def column(
+    cells: Sequence[str], heading: str | None = None, others: Sequence[str] = ("z",)
+) -> Side:
+    names = None if heading is None else (heading, *others)
+    return Side("f.csv", 1 + len(others), names, None, tuple(cells))
+
+
 MEANT = ("NA", "inf", "5%", "1e400", "1_000", "0x1A", "", "9" * 310)
 
 
@@ -111,16 +123,16 @@ def test_pairs_are_known_by_their_items() -> None:
 def test_a_column_beside_another_side(
     cells: list[str], heading: str | None, others: list[str], verdict: FirstColumn
 ) -> None:
-    column = Column(cells, heading, others)
-    assert judge_first_column(column, POINT, FEATURES) == verdict
+    side = column(cells, heading, others or ["z"])
+    assert judge_first_column(side, FEATURES) == verdict
 
 
 @pytest.mark.parametrize(("n", "verdict"), [(1, "doubtful"), (2, "labels"), (64, "labels")])
 def test_numbers_that_name_features(n: int, verdict: FirstColumn) -> None:
     names = [str(i) for i in range(n)]
-    assert judge_first_column(Column(names, "pixel"), POINT, OtherSide(set(names))) == verdict
-    repeated = Column([*names, "0"], "pixel")
-    assert judge_first_column(repeated, POINT, OtherSide(set(names))) != "labels"
+    assert judge_first_column(column(names, "pixel"), OtherSide(set(names))) == verdict
+    repeated = column([*names, "0"], "pixel")
+    assert judge_first_column(repeated, OtherSide(set(names))) != "labels"
 
 
 @pytest.mark.parametrize(
@@ -140,10 +152,21 @@ def test_numbers_that_name_features(n: int, verdict: FirstColumn) -> None:
 def test_a_column_with_nothing_to_compare(
     cells: list[str], heading: str | None, verdict: FirstColumn
 ) -> None:
-    assert judge_first_column(Column(cells, heading), POINT, None) == verdict
-    assert judge_first_column(Column(cells, heading), POINT, None, is_alone=True) == "numbers"
+    assert judge_first_column(column(cells, heading), None) == verdict
+    assert judge_first_column(column(cells, heading, ()), None) == "numbers"
 
 
 def test_no_verdict_depends_on_the_order_of_cells() -> None:
     for cells in itertools.permutations(["a", "NA", "2"]):
-        assert judge_first_column(Column(cells), POINT, FEATURES) == "doubtful"
+        assert judge_first_column(column(cells), FEATURES) == "doubtful"
+
+
+def test_numbers_that_are_no_accident() -> None:
+    assert counts_up(["7", "8", "9", "10"]) and not counts_up(["7", "8"])
+    assert numbers_things(["12", "7"])
+    assert not numbers_things(["7", "7"]) and not numbers_things(["0.5", "7"])
+
+
+def test_a_table_in_long_form() -> None:
+    columns = ("Estimate", "Std. Error", "Pr(>|t|)")
+    assert find_long_form(columns) == columns and find_long_form(["estimate"]) == ()

@@ -9,16 +9,19 @@ import pytest
 
 from matscore.errors import MisfitError
 from matscore.options import ColumnOptions, ReadOptions
-from matscore.plan.learning import Kind, Sample, find_label, name_intercept, sort_columns
+from matscore.plan import Side
+from matscore.plan.learning import find_label, name_intercept, sort_columns
+from matscore.plan.types import ColumnKind
 from matscore.read.table import open_table
 
-NUMBERS: Kind = "number"
+NUMBERS: ColumnKind = "number"
 
 
 def sample_of(
-    names: tuple[str, ...] | None, kinds: tuple[Kind, ...], first: tuple[str, ...] = ()
-) -> Sample:
-    return Sample("f.csv", names, kinds, (False,) * len(kinds), first)
+    names: tuple[str, ...] | None, kinds: tuple[ColumnKind, ...], first: tuple[str, ...] = ()
+) -> Side:
+    coded = (False,) * len(kinds)
+    return Side("f.csv", len(kinds), names, None, first, kinds=kinds, coded=coded)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def sample_of(
     ],
 )
 def test_labels_in_the_first_column(
-    header: str, kind: Kind, first: tuple[str, ...], label: int | None
+    header: str, kind: ColumnKind, first: tuple[str, ...], label: int | None
 ) -> None:
     sample = sample_of((header, "b"), (kind, NUMBERS), first)
     assert find_label(sample, ColumnOptions(), ()) == label
@@ -50,7 +53,7 @@ def test_labels_in_the_first_column(
     ("kind", "first"),
     [("number", ("1", "2", "3", "4")), ("mixed", ("a", "1")), ("mostly number", ("1", "1", "a"))],
 )
-def test_what_is_not_guessed(kind: Kind, first: tuple[str, ...]) -> None:
+def test_what_is_not_guessed(kind: ColumnKind, first: tuple[str, ...]) -> None:
     for names in (("n", "b"), None):
         with pytest.raises(MisfitError, match=r"say --id-col (n|1), or --no-id-col"):
             find_label(sample_of(names, (kind, NUMBERS), first), ColumnOptions(), ())
@@ -84,7 +87,7 @@ def test_columns_in_canonical_order() -> None:
     ],
 )
 def test_refused(
-    names: tuple[str, ...] | None, kinds: tuple[Kind, ...], options: ColumnOptions, words: str
+    names: tuple[str, ...] | None, kinds: tuple[ColumnKind, ...], options: ColumnOptions, words: str
 ) -> None:
     with pytest.raises(MisfitError) as caught:
         sort_columns(sample_of(names, kinds), options)
@@ -125,7 +128,7 @@ def test_a_look_at_a_long_text_ends_with_a_whole_record(tmp_path: Path) -> None:
     table = open_table(str(path), ReadOptions())
     found = table.sample(ReadOptions())
     table.close()
-    assert found.kinds == ("text", "number") and len(found.first) == 1000
+    assert found.kinds == ("text", "number") and len(found.first or ()) == 1000
 
 
 def test_a_look_at_types(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from matscore.commands.check import check
 from matscore.commands.classify import classify
 from matscore.errors import PlanError
-from matscore.grammar import POINT, Grammar
+from matscore.names import POINT, Grammar
 from matscore.options import PlanOptions, ReadOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.labels import OtherSide, judge_first_record

@@ -21,8 +21,8 @@ import polars as pl
 import pytest
 
 from matscore.errors import FileError, OutputError
-from matscore.read.cloud import CloudFile, is_address, open_upload
-from matscore.read.inputs import list_inputs
+from matscore.read.cloud import CloudFile, open_upload
+from matscore.read.inputs import is_address, list_inputs
 from tests.helpers import ENVIRONMENT, finish, list_names, run, start, write_csv
 
 obstore = pytest.importorskip("obstore")

@@ -489,3 +489,8 @@ def test_refused_features(array: Any, name: str) -> None:
     with pytest.raises(InputError, match=f"is of type {name}, not a number") as caught:
         feature_column(array, path="f", column_number=3, name="x")
     assert (caught.value.path, caught.value.column, caught.value.name) == ("f", 3, "x")
+
+
+def test_columns_in_brief() -> None:
+    assert label_text(pa.array([12, None])).to_strings() == ["12", ""]
+    assert np.array_equal(feature_column(pa.array([1, None, 3])), [1, np.nan, 3], equal_nan=True)

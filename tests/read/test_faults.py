@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.grammar import Grammar, is_number
 from matscore.kernel import Fault, parse
+from matscore.names import Grammar, is_number
 from matscore.read.faults import explain_number, explain_width, leaves_quote_open, show_text
 
 MISSING = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
@@ -389,3 +389,10 @@ def test_a_wrong_width_is_explained(
     found = explain_width(record, n_cells, width, ",", cut_off=cut_off)
     assert found[0] == what
     assert hint in found[1]
+
+
+def test_a_decimal_comma_and_a_large_number() -> None:
+    what, hint = '"1,5" is not a number', "give --decimal , for decimal commas"
+    assert explain_number("1,5") == (what, hint)
+    what, hint = '"1e400" is too large for float64', "the largest number is about 1.8e308"
+    assert explain_number("1e400") == (what, hint)

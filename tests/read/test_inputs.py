@@ -146,3 +146,10 @@ def test_one_name_for_two_inputs_is_refused() -> None:
     inputs = [Input("a.csv", "", "a.csv"), Input("./a.csv", ".", "a.csv")]
     with pytest.raises(UsageError, match=r"a\.csv and \./a\.csv would both be written"):
         name_parts(inputs, ".csv")
+
+
+def test_a_pattern_and_a_name() -> None:
+    folder = Path(__file__).parents[2] / "sample_data"
+    paths = [f"{folder}/{name}" for name in ("*ies.csv", "users.csv")]
+    found = [Path(file.path).name for file in list_inputs(paths)]
+    assert found == ["movies.csv", "users.csv"]

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.errors import InputError
-from matscore.read.recognise import encoding_of, find_delimiter, recognise, refuse_foreign
+from matscore.read.inputs import encoding_of, find_delimiter, recognise, refuse_foreign
 
 TABLE = b"id,height\n1,2\n3,4\n"
 
@@ -303,3 +303,13 @@ def test_delimiter_in_doubt(records: list[str], hint: str) -> None:
     assert caught.value.line == 1
     assert caught.value.what.startswith("cannot tell the delimiter")
     assert caught.value.hint.endswith(hint)
+
+
+def test_a_column_called_as_a_format_begins() -> None:
+    assert recognise(b"PAR1" + bytes([0x15, 0x04])) == "parquet"
+    assert recognise(b"PAR1,PAR2") == "csv"
+    assert encoding_of(b"\xef\xbb\xbfid,a") == ("utf-8", 3)
+    refuse_foreign("a.csv", b"id,height\n1,2\n")
+    with pytest.raises(InputError, match="this is a PDF document; give the table as CSV"):
+        refuse_foreign("a.csv", b"%PDF-1.7")
+    assert find_delimiter("a.csv", ["id;height, cm;width", "x;1;2"]) == ";"

@@ -13,9 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from matscore.errors import InputError
-from matscore.grammar import MISSING_VALUES
-from matscore.read.faults import Reject
-from matscore.read.rows import Layout, Rows, parse_rows
+from matscore.names import MISSING_VALUES
+from matscore.read.rows import Layout, Reject, Rows, parse_rows
 from matscore.read.split import Chunk, iter_chunks
 from tests.read.oracle import Columns, Reading, Row, Unsound, judge, read_text
 

@@ -22,7 +22,6 @@ from matscore.read.source import Stamp, iter_range, read_range
 from matscore.read.split import (
     Chunk,
     Range,
-    cut_record,
     find_end,
     find_starts,
     first_record_end,
@@ -267,7 +266,7 @@ def test_records_are_found(rows: list[list[str]], line_end: str, ended: bool) ->
         data = data.removesuffix(line_end.encode())
     expected = read_text(data, ",").records
     starts, lines = find_starts(data)
-    texts = [cut_record(data, starts, i).decode() for i in range(len(starts))]
+    texts = [Chunk("f", data, 1, 0, len(starts), 0).record(i).decode() for i in range(len(starts))]
     assert texts == [record.text for record in expected]
     assert [1 + n for n in lines.tolist()] == [record.line for record in expected]
 
@@ -421,3 +420,8 @@ def test_a_file_that_is_not_the_one(tmp_path: Path, change: str) -> None:
         path.write_bytes(HEADER + b"a,1\n" * (2 * (change == "longer")))
     with pytest.raises(FileError, match="no such file" if change == "gone" else "changed while"):
         read_range(stamp, 0, 5)
+
+
+def test_records_with_a_line_end_inside_quotes() -> None:
+    starts, lines = find_starts(b'a\n"b\nc"\nd')
+    assert (starts.tolist(), lines.tolist()) == ([0, 2, 8], [0, 1, 3])

@@ -13,14 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matscore.errors import FileError, InputError
-from matscore.grammar import POINT, Grammar
+from matscore.names import POINT, Grammar
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.read import table as table_module
-from matscore.read.matrix import Matrix, read_matrix
 from matscore.read.rows import Layout, parse_rows
 from matscore.read.split import Chunk
-from matscore.read.table import Table, open_table
+from matscore.read.table import Matrix, Table, open_table, read_matrix
 from tests.read.oracle import read_text
 
 ANY = ReadOptions()
@@ -242,7 +241,7 @@ def test_offsets_count_the_byte_order_mark(file: Path) -> None:
 def test_a_header_only_has_no_rows(file: Path) -> None:
     for text in ("id,a\n", "id,a", "id,a\n\n\r\n"):
         matrix = read_rows(file, text)
-        assert (matrix.names, matrix.first, matrix.fault) == (("id", "a"), (), None)
+        assert (matrix.side.names, matrix.side.first, matrix.fault) == (("id", "a"), (), None)
         assert matrix.rest.shape == (0, 1)
 
 
@@ -263,23 +262,23 @@ def test_the_first_column_is_text_and_where_it_can_be_numbers(
     first: tuple[str, ...], values: list[float] | None, file: Path
 ) -> None:
     matrix = read_rows(file, "id,a\n" + "".join(f"{cell},{i}\n" for i, cell in enumerate(first)))
-    assert matrix.first == first
+    assert matrix.side.first == first
     assert (None if matrix.first_values is None else matrix.first_values.tolist()) == values
     assert matrix.rest.tolist() == [[0.0], [1.0]]
-    assert matrix.path == str(file)
+    assert matrix.side.path == str(file)
 
 
 def test_a_matrix_without_a_header(file: Path) -> None:
     matrix = read_rows(file, "1,2,3\n4,5,6\n")
-    assert matrix.names is None
-    assert matrix.width == 3
+    assert matrix.side.names is None
+    assert matrix.side.width == 3
     assert matrix.values(label_column=False).tolist() == [[1, 2, 3], [4, 5, 6]]
     assert matrix.values(label_column=True).tolist() == [[2, 3], [5, 6]]
 
 
 def test_a_matrix_of_one_column(file: Path) -> None:
     matrix = read_rows(file, "a\n1\n2\n")
-    assert (matrix.names, matrix.first, matrix.rest.shape) == (("a",), ("1", "2"), (2, 0))
+    assert (matrix.side.names, matrix.side.first, matrix.rest.shape) == (("a",), ("1", "2"), (2, 0))
 
 
 def test_a_matrix_with_missing_cells(file: Path) -> None:
@@ -334,7 +333,7 @@ def test_a_matrix_that_is_written_is_read(
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator=line_end).writerows([("id", "a"), *rows])
     matrix = read_rows(tmp_path / "a.csv", out.getvalue())
-    assert matrix.first == tuple(label for label, _ in rows)
+    assert matrix.side.first == tuple(label for label, _ in rows)
     assert matrix.rest[:, 0].tobytes() == np.array([x for _, x in rows], dtype=float).tobytes()
 
 
@@ -372,4 +371,4 @@ def test_a_parquet_file_is_a_table_too(tmp_path: Path) -> None:
     assert (table.names, table.width, table.n_rows) == (("id", "a"), 2, 2)
     matrix = read_matrix(table, ANY, chunk_bytes=100)
     table.close()
-    assert (matrix.first, matrix.rest.tolist()) == (("x", "y"), [[1.5], [2.5]])
+    assert (matrix.side.first, matrix.rest.tolist()) == (("x", "y"), [[1.5], [2.5]])

@@ -22,7 +22,7 @@ from matscore.frame import Frame, Kind
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model, Scored, score_rows
 from matscore.options import Format, ScoreOptions
-from matscore.read import recognise
+from matscore.read import inputs
 from matscore.run.work import ChunkResult
 from matscore.write.formats import (
     FORMATS,
@@ -216,8 +216,8 @@ def test_every_ending_names_one_format() -> None:
 
 
 def test_readers_know_the_endings_of_what_is_written() -> None:
-    read = {ending for form in recognise.FORMATS for ending in form.endings}
-    packed = {ending for form in recognise.COMPRESSIONS for ending in form.endings}
+    read = {ending for form in inputs.FORMATS for ending in form.endings}
+    packed = {ending for form in inputs.COMPRESSIONS for ending in form.endings}
     assert {ending for f in FORMATS.values() if f.is_read for ending in f.endings} <= read
     assert set(COMPRESSIONS) == packed
 

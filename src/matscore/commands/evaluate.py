@@ -30,8 +30,8 @@ from matscore.options import (
     ScoreOptions,
     check_options,
 )
-from matscore.plan import Plan, require_fit
-from matscore.plan.learning import Sample, find_name
+from matscore.plan import Plan, Side, require_fit
+from matscore.plan.learning import find_name
 from matscore.read.rows import Rows
 from matscore.read.table import open_table
 from matscore.run.paired import PairedRows, PairedTable, pair_table
@@ -89,7 +89,7 @@ class EvaluateCommand(Command):
 
 
 def _choose_truth(
-    truth: str | None, sample: Sample, label: int | None
+    truth: str | None, sample: Side, label: int | None
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the column of a truth file that has the truth: the only one, unless it is named."""
     if truth is not None:

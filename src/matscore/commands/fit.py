@@ -24,9 +24,9 @@ from matscore.options import (
     RunOptions,
     check_options,
 )
+from matscore.plan import Side
 from matscore.plan.learning import (
     FeatureColumns,
-    Sample,
     check_header,
     name_intercept,
     sort_columns,
@@ -279,7 +279,7 @@ def _open_data(
     return _Data(table, found, asked[0], paired)
 
 
-def _share_labels(sample: Sample, other: Table, columns: ColumnOptions) -> ColumnOptions:
+def _share_labels(sample: Side, other: Table, columns: ColumnOptions) -> ColumnOptions:
     """Take first columns of one name for the labels of both, unless something else is said."""
     names, theirs = sample.names or (), other.names or ()
     # One name in both files is no accident, where nothing else is said.
@@ -289,7 +289,7 @@ def _share_labels(sample: Sample, other: Table, columns: ColumnOptions) -> Colum
 
 
 def _choose_targets(
-    fit: FitOptions, asked: list[Targets], sample: Sample, label: int | None
+    fit: FitOptions, asked: list[Targets], sample: Side, label: int | None
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Settle what a table of targets holds; return its columns of text and of numbers."""
     columns = tuple(i for i in range(sample.width) if i != label)

@@ -21,7 +21,8 @@ from matscore.numerics.learn import (
 )
 from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, sort_names
 from matscore.options import FitOptions, Method
-from matscore.plan.learning import Sample, name_columns
+from matscore.plan import Side
+from matscore.plan.learning import name_columns
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
 from matscore.run.work import Fault, Outcome, Tally, Work
@@ -39,7 +40,7 @@ class Targets:
     warning: str = ""
 
 
-def settle_targets(sample: Sample, columns: tuple[int, ...], fit: FitOptions) -> Targets:
+def settle_targets(sample: Side, columns: tuple[int, ...], fit: FitOptions) -> Targets:
     """Tell numbers from categories; refuse what is neither, and several columns of categories."""
     names = name_columns(sample, columns, "y")
     kinds = {sample.kinds[i] for i in columns}

@@ -22,9 +22,9 @@ from matscore.frame import Frame, Labels
 from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
 from matscore.model import stack_features
 from matscore.options import ReadOptions, RecommendOptions
-from matscore.read.matrix import read_pairs
 from matscore.read.rows import Rows
 from matscore.read.source import SourceFacts
+from matscore.read.table import read_pairs
 from matscore.run.work import Fault, Outcome, Preview, Tally, Work
 
 if TYPE_CHECKING:

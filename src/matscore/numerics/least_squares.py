@@ -21,8 +21,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.grammar import is_number
 from matscore.kernel import Floats
+from matscore.names import is_number
 
 _EPS = float(np.finfo(np.float64).eps)
 _CONSTANT = 4 * _EPS  # a spread so small, relative to the mean, is rounding

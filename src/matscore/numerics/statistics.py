@@ -21,7 +21,7 @@ from matscore.numerics.sketch import Sketch, edge_of, sketch_columns, sketch_not
 from matscore.options import Gather
 
 if TYPE_CHECKING:
-    from matscore.read.faults import Reject
+    from matscore.read.rows import Reject
 
 MAX_FEATURES, MAX_CATEGORIES, MAX_RANKS = 100, 20, 20
 N_FIRST, N_CLOSEST, N_TIED = 30, 25, 10

@@ -2,11 +2,11 @@
 
 A reading (`match.line_up`) turns the two sides into axes, finds the axis of the weights that
 carries the features, and matches by name or by position. What does not fit ends the reading with a
-`Misfit`; `suggest` then looks whether the files swapped, or one of them transposed, would fit, and
-`doubts` whether files that fit may be meant in another way.
+`Misfit`; `doubts` then looks whether the files swapped, or one of them transposed, would fit, and
+whether files that fit may be meant in another way.
 
-From the bottom up, each importing only those before it: `labels`, `types`, `axes`, `match`,
-`doubts`, `suggest`; `learning` is for files that are compared with no weights.
+From the bottom up, each importing only those before it: `types`, `labels`, `match`, `doubts`;
+`learning` is for files that are compared with no weights.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from dataclasses import replace
 
 from matscore.errors import PlanError
 from matscore.options import PlanOptions
-from matscore.plan.doubts import blank_shared_heading
-from matscore.plan.suggest import explain_misfit, read_sides
+from matscore.plan.doubts import blank_shared_heading, explain_misfit, read_sides
 from matscore.plan.types import Misfit, Plan, Side
 
 __all__ = ["Plan", "Side", "make_plan", "require_fit"]
@@ -42,6 +41,7 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
         plan = read_sides(Plan(features, cleared, options))
     except Misfit as misfit:
         plan = explain_misfit(misfit)
+    # Messages and pictures show the file as it is, its heading included.
     return replace(plan, weights=weights)
 
 

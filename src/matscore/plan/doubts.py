@@ -1,12 +1,17 @@
-"""Doubts about two files that fit: a first record, a first column that may be something else."""
+"""Files that fit, but may be meant in another way, and what would make files fit that do not.
+
+Doubts are about a first record or a first column that may be something else; ways out are the two
+files swapped, one of them transposed, another name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
-from matscore.names import is_intercept, quote_name, quote_names
+from matscore.names import find_close, is_intercept, quote_name, quote_names, suggest
 from matscore.options import PlanOptions
 from matscore.plan.labels import (
     OtherSide,
@@ -17,10 +22,75 @@ from matscore.plan.labels import (
     numbers_things,
 )
 from matscore.plan.match import line_up
-from matscore.plan.types import Misfit, Plan, Side
+from matscore.plan.types import Misfit, Plan, Side, Turnable, other_turn
 
 
-def check_first_records(plan: Plan) -> None:
+def read_sides(plan: Plan) -> Plan:
+    """Return the plan of two files that fit beyond doubt, or raise a `Misfit`."""
+    plan = line_up(plan)
+    _check_first_records(plan)
+    _check_first_columns(plan)
+    return plan
+
+
+def explain_misfit(misfit: Misfit) -> Plan:
+    """Return the plan with its problem, and what would make it fit."""
+    # Where a header may be data, all that was said of names and shapes may be wrong.
+    try:
+        _check_first_records(misfit.plan)
+    except Misfit as doubt:
+        misfit = doubt
+    if misfit.turnable and (way_out := _find_way_out(misfit.plan, misfit.turnable)):
+        return way_out
+    return _explain_missing(misfit) if misfit.missing else misfit.plan
+
+
+def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:
+    """Return the plan with what would make it fit, if files swapped or transposed would."""
+    features, weights, options = plan.features, plan.weights, plan.options
+    if features.first is not None:
+        swapped = _attempt(read_sides, weights, features, options)
+        if swapped and swapped.matched_by == "name":
+            problem = f"{features.path} and {weights.path} are swapped"
+            return replace(plan, swap=True, problem=problem, hint=f"give {weights.path} first")
+    turned = replace(options, transpose_features=not options.transpose_features)
+    other = _attempt(read_sides, features, weights, turned)
+    if other and (other.matched_by == "name" or turnable == "by shape"):
+        kind = "rows" if turned.transpose_features else "columns"
+        why = f"the {kind} of {features.path} are the features{_name_features(other)}"
+        return other_turn(plan, "features", why).plan
+    if weights.names is None:
+        turned = replace(options, transpose=not options.transpose)
+        if other := _attempt(read_sides, features, weights, turned):
+            kind = "columns" if turned.transpose else "rows"
+            why = f"the {kind} of {weights.path} are the features{_name_features(other)}"
+            return other_turn(plan, "weights", why).plan
+    return None
+
+
+def _attempt(read: Callable[[Plan], Plan], *given: Any) -> Plan | None:
+    """Return the plan of two sides and options that a reading gives; None of a misfit."""
+    try:
+        return read(Plan(*given))
+    except Misfit:
+        return None
+
+
+def _name_features(plan: Plan) -> str:
+    return f" ({quote_names(plan.feature_names)})" if plan.matched_by == "name" else ""
+
+
+def _explain_missing(misfit: Misfit) -> Plan:
+    """Find close matches of missing features."""
+    plan = misfit.plan
+    missing = find_close(misfit.missing, misfit.unused)
+    hint = suggest(missing) or plan.hint
+    if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
+        hint += f", and {plan.options.words.advise(plan.transpose)}"
+    return replace(plan, missing=missing, hint=hint)
+
+
+def _check_first_records(plan: Plan) -> None:
     """Refuse a guessed first record that may be a header as well as data; the plan need not fit."""
     for side in (plan.features, plan.weights):
         if not side.guessed or side.labelled is not None:
@@ -97,15 +167,8 @@ def _fits_as_data(plan: Plan, side: Side) -> bool:
         [one.as_data()] if one is side else [one, *([one.as_data()] if _may_be_data(one) else [])]
         for one in (plan.features, plan.weights)
     ]
-    return any(_fits(Plan(one, two, plan.options)) for one, two in product(*readings))
-
-
-def _fits(plan: Plan) -> bool:
-    try:
-        line_up(plan)
-    except Misfit:
-        return False
-    return True
+    pairs = product(*readings)
+    return any(_attempt(line_up, *pair, plan.options) is not None for pair in pairs)
 
 
 def _may_be_data(side: Side) -> bool:
@@ -134,12 +197,9 @@ def _check_data(plan: Plan, side: Side) -> None:
 
 
 def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) -> Side:
-    """Return the weights with the heading of their first column blank, where it is of labels.
-
-    The first column of both files may have one heading, ``id`` say, and would be taken for a
-    feature. It holds labels in both where it is called as labels usually are, where `options` say
-    so, where it has words, and where it counts up.
-    """
+    """Return the weights with the heading of their first column blank, where it is of labels."""
+    # Both may have one heading, `id` say, and would match by it as a feature. It holds labels where
+    # it is called as labels usually are, where options say so, where it has words or counts up.
     heading = _shared_heading(features, weights)
     names = weights.names or ()
     if heading is None or heading in names[1:] or is_intercept(heading) or options.no_id_col:
@@ -151,7 +211,7 @@ def blank_shared_heading(features: Side, weights: Side, options: PlanOptions) ->
     return weights
 
 
-def check_first_columns(plan: Plan) -> None:
+def _check_first_columns(plan: Plan) -> None:
     """Refuse first columns of both files that may hold numbers of things, or a feature."""
     features, weights, options = plan.features, plan.weights, plan.options
     _check_both_ways(plan)

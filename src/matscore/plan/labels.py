@@ -12,8 +12,8 @@ from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
-from matscore.grammar import Grammar, Kind
-from matscore.names import find_close, fold_name, is_intercept
+from matscore.names import CellKind, Grammar, find_close, fold_name, is_intercept, quote_names
+from matscore.plan.types import Axis, Misfit, Plan, Side
 
 FirstRecord = Literal["header", "data", "doubtful"]
 FirstColumn = Literal["labels", "numbers", "doubtful"]
@@ -88,47 +88,36 @@ def judge_first_record(
     return "header" if _heads_names(cells, kinds, other) else "doubtful"
 
 
-@dataclass(frozen=True)
-class Column:
-    """A first column."""
-
-    cells: Sequence[str]  # the first ones at least
-    heading: str | None = None  # its cell in the header; None without a header
-    others: Sequence[str] = ()  # the cells of the header after it
-
-
-def judge_first_column(
-    column: Column, grammar: Grammar, other: OtherSide | None, *, is_alone: bool = False
-) -> FirstColumn:
+def judge_first_column(side: Side, other: OtherSide | None) -> FirstColumn:
     """Say what a first column is, where no option says it; never from one cell alone.
 
     Of a matrix that is compared with none, `other` is None.
 
     Examples
     --------
-    >>> judge_first_column(Column(["age", "income"]), Grammar(), OtherSide())
+    >>> judge_first_column(Side("w.csv", 2, None, 2, ("age", "income")), OtherSide())
     'labels'
-    >>> judge_first_column(Column(["0.5", "x"]), Grammar(), OtherSide())
+    >>> judge_first_column(Side("w.csv", 2, None, 2, ("0.5", "x")), OtherSide())
     'doubtful'
-    >>> judge_first_column(Column(["0.5", "NA"]), Grammar(), OtherSide())
+    >>> judge_first_column(Side("w.csv", 2, None, 2, ("0.5", "NA")), OtherSide())
     'numbers'
-    >>> judge_first_column(Column(["7", "9"], "id"), Grammar(), None)
+    >>> judge_first_column(Side("f.csv", 2, ("id", "age"), 2, ("7", "9")), None)
     'labels'
     """
     if other is None:
-        return _judge_by_itself(column, grammar, is_alone=is_alone)
-    cells, kinds = column.cells, {grammar.kind_of(cell) for cell in column.cells}
-    if not cells or (is_alone and "word" not in kinds):
+        return _judge_by_itself(side)
+    cells = side.first or ()
+    kinds = {side.grammar.kind_of(cell) for cell in cells}
+    if not cells or (side.width == 1 and "word" not in kinds):
         return "numbers"
     known = other.names - {""}
     # Cells that repeat are no names, whatever they are equal to.
     hits = sum(cell in known for cell in cells) if len(set(cells)) == len(cells) else 0
-    usual = column.heading is not None and column.heading not in known
-    usual = usual and is_label_heading(column.heading or "")
+    usual = bool(side.names) and side.name_of(0) not in known and is_label_heading(side.name_of(0))
     named = hits > 0 and _all_known(cells, known)
     if kinds == {"number"} and named:
         return "labels" if len(cells) > 1 or usual else "doubtful"
-    if kinds == {"word"} or named or _heads_features(column, known, grammar):
+    if kinds == {"word"} or named or _heads_features(side, known):
         return "labels"
     if "word" in kinds:
         n_known = sum(cell in known for cell in cells)
@@ -138,18 +127,55 @@ def judge_first_column(
     return "doubtful" if usual or counted or 2 * hits >= len(cells) else "numbers"
 
 
+def holds_labels(plan: Plan, side: Side, known: set[str], hint: str, *, sure: bool = True) -> bool:
+    """Say whether a first column holds labels; refuse when it cannot be told."""
+    if side.labelled is not None:
+        return side.labelled
+    if _asks_for_labels(plan, side):
+        return True
+    asked = plan.options.intercept
+    other = OtherSide(known if asked is None else {*known, asked}, asked)
+    cells = side.first or ()
+    verdict: FirstColumn = judge_first_column(side, other)
+    numbers = [cell for cell in cells if side.grammar.kind_of(cell) != "word"]
+    # Labels that are all numbers are doubtful where the names they agree with may be numbers, too.
+    if verdict == "labels" and not sure and len(numbers) == len(cells):
+        verdict = "doubtful"
+    if verdict == "doubtful" and not (plan.options.no_id_col and len(numbers) == len(cells)):
+        words = [cell for cell in cells if side.grammar.kind_of(cell) == "word"]
+        shown = quote_names([*numbers[:1], *words[:1]] if words else numbers)
+        raise Misfit(
+            plan,
+            f"cannot tell whether the first column of {side.path} holds names or numbers: {shown}",
+            hint if words else f"{hint}; say --no-id-col for numbers",
+            turnable="by name",
+        )
+    return verdict == "labels"
+
+
+def _asks_for_labels(plan: Plan, side: Side) -> bool:
+    """Say whether the first column of features without names, which is asked for, is shared."""
+    features, options = plan.features, plan.options
+    alike = side is not features and features.names is None and side.names is None
+    alike = alike and (options.items or features.width == side.width)
+    asked = alike and options.transpose and options.id_col == "1"
+    return asked and numbers_things(side.first or ())
+
+
+def check_long_form(plan: Plan, table: Axis, columns: Axis) -> None:
+    """Refuse a coefficient table that has one row a weight, unless its columns are features."""
+    telling, words = find_long_form(columns.names or ()), plan.options.words
+    kind = "row" if words.in_rows else "column"
+    if telling and not any(name in table.places for name in telling):
+        raise Misfit(
+            plan,
+            f"{columns.path} is a coefficient table in long form ({quote_names(telling)})",
+            f"keep the names and one {kind} of {words.contents} for each {words.category}",
+        )
+
+
 def find_long_form(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns that tell a coefficient table in long form; empty when it is none.
-
-    Such a table has one row a coefficient and is no matrix of weights.
-
-    Examples
-    --------
-    >>> find_long_form(["Estimate", "Std. Error", "Pr(>|t|)"])
-    ('Estimate', 'Std. Error', 'Pr(>|t|)')
-    >>> find_long_form(["estimate"])
-    ()
-    """
+    """Return the columns that tell a table with one row a coefficient, no matrix of weights."""
     if len(columns) > _WIDEST_LONG_FORM:
         return ()
     words = {name: re.sub(r"[^a-z0-9]", "", name.casefold()) for name in columns}
@@ -167,13 +193,7 @@ def is_label_heading(name: str) -> bool:
 
 
 def counts_up(cells: Sequence[str]) -> bool:
-    """Say whether cells are so many whole numbers, each one more than the last, as no accident is.
-
-    Examples
-    --------
-    >>> counts_up(["7", "8", "9", "10"]), counts_up(["7", "8"])
-    (True, False)
-    """
+    """Say whether cells are whole numbers that go up by one, too many to be an accident."""
     # Ten digits and more are identifiers, or too long a number for int.
     if len(cells) < _NO_ACCIDENT or not all(is_integer(cell) and len(cell) < 10 for cell in cells):
         return False
@@ -182,13 +202,7 @@ def counts_up(cells: Sequence[str]) -> bool:
 
 
 def numbers_things(cells: Sequence[str]) -> bool:
-    """Say whether cells are whole numbers that all differ, as numbers of things do.
-
-    Examples
-    --------
-    >>> numbers_things(["12", "7"]), numbers_things(["7", "7"]), numbers_things(["0.5", "7"])
-    (True, False, False)
-    """
+    """Say whether cells are whole numbers that all differ, as numbers of things do."""
     return len(set(cells)) == len(cells) > 0 and all(map(is_integer, cells))
 
 
@@ -197,23 +211,24 @@ def is_integer(cell: str) -> bool:
     return cell.isascii() and cell.isdigit()
 
 
-def _judge_by_itself(column: Column, grammar: Grammar, *, is_alone: bool) -> FirstColumn:
+def _judge_by_itself(side: Side) -> FirstColumn:
     """Judge the first column of a file that has no other side: it is learned from, or compared."""
-    cells = [cell for cell in column.cells if not grammar.is_missing(cell)]
-    kinds = {grammar.kind_of(cell) for cell in cells}
-    if is_alone:
+    first = side.first or ()
+    cells = [cell for cell in first if not side.grammar.is_missing(cell)]
+    kinds = {side.grammar.kind_of(cell) for cell in cells}
+    if side.width == 1:
         return "numbers"
-    if column.heading is not None and is_label_heading(column.heading):
+    if side.names and is_label_heading(side.names[0]):
         return "labels"
     if "word" in kinds:
         return "labels" if len(kinds) == 1 else "doubtful"
-    counted = len(cells) == len(column.cells) and counts_up(cells)
-    if counted and (column.heading is None or cells[0] in ("0", "1")):
+    counted = len(cells) == len(first) and counts_up(cells)
+    if counted and (side.names is None or cells[0] in ("0", "1")):
         return "doubtful"
     return "numbers"
 
 
-def _heads_names(cells: Sequence[str], kinds: Sequence[Kind], other: OtherSide) -> bool:
+def _heads_names(cells: Sequence[str], kinds: Sequence[CellKind], other: OtherSide) -> bool:
     """Say whether cells are words, or names of any kind under a usual heading of names."""
     rest = set(kinds[1:])
     if rest <= {"word"} and (kinds[0] == "word" or (rest and is_label_heading(cells[0]))):
@@ -228,14 +243,14 @@ def _heads_names(cells: Sequence[str], kinds: Sequence[Kind], other: OtherSide) 
     )
 
 
-def _heads_features(column: Column, known: Set[str], grammar: Grammar) -> bool:
+def _heads_features(side: Side, known: Set[str]) -> bool:
     """Say whether the columns after the first carry the features, so that it has other labels."""
-    heading, others = column.heading, column.others
-    if heading is None or heading in known or is_intercept(heading):
+    if not side.names:
         return False
-    if not any(name in known for name in others):
+    heading, *others = side.names
+    if heading in known or is_intercept(heading):
         return False
-    if not _all_known(others, known):
+    if not any(name in known for name in others) or not _all_known(others, known):
         return False
     if is_label_heading(heading):
         return True
@@ -243,9 +258,10 @@ def _heads_features(column: Column, known: Set[str], grammar: Grammar) -> bool:
     free = known - set(others)
     if find_close([heading], free)[0].close:
         return False
-    numbers = [grammar.read(cell) for cell in column.cells if grammar.kind_of(cell) == "number"]
+    cells, grammar = side.first or (), side.grammar
+    numbers = [grammar.read(cell) for cell in cells if grammar.kind_of(cell) == "number"]
     number_things = len(set(numbers)) == len(numbers) and all(map(float.is_integer, numbers))
-    return number_things and (len(free) <= 1 or len(column.cells) > 1 or not numbers)
+    return number_things and (len(free) <= 1 or len(cells) > 1 or not numbers)
 
 
 def _all_known(names: Sequence[str], known: Set[str]) -> bool:

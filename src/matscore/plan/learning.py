@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from matscore.errors import MisfitError
-from matscore.grammar import POINT, Grammar
 from matscore.names import (
     INTERCEPTS,
     find_columns,
@@ -18,34 +16,8 @@ from matscore.names import (
     suggest_name,
 )
 from matscore.options import ColumnOptions
-from matscore.plan.labels import Column, FirstColumn, judge_first_column, judge_first_record
-
-Kind = Literal["number", "mostly number", "mixed", "text", "empty"]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What a look at the first records of a file tells."""
-
-    path: str  # as it was given
-    names: tuple[str, ...] | None  # the header's cells; None without a header
-    # What the cells of each column are: all of them numbers; at least half; some; none; or all are
-    # missing.
-    kinds: tuple[Kind, ...]
-    coded: tuple[bool, ...]  # few different values, all whole numbers: codes, perhaps
-    first: tuple[str, ...] = ()  # the first column's cells; may be empty
-    grammar: Grammar = POINT
-    # The cells of the first record of a text where nothing but them says whether it is a header.
-    first_record: tuple[str, ...] | None = None
-
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        return len(self.kinds)
-
-    def name_of(self, column: int) -> str:
-        """Return a column's name; without a header its number, counted from 1."""
-        return str(column + 1) if self.names is None else self.names[column]
+from matscore.plan.labels import FirstColumn, judge_first_column, judge_first_record
+from matscore.plan.types import Side
 
 
 @dataclass(frozen=True)
@@ -71,7 +43,7 @@ class FeatureColumns:
         return [self.feature_names[i] for i in self.file_order]
 
 
-def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
+def sort_columns(sample: Side, options: ColumnOptions) -> FeatureColumns:
     """Tell the features of a file from its labels, its targets and what is to be left out."""
     targets = tuple(find_name(sample, name, "--target") for name in options.target)
     dropped = {find_name(sample, name, "--drop-cols") for name in options.drop_cols}
@@ -90,6 +62,7 @@ def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
             " is taken for the labels"
         )
     if sample.names is not None:
+        # As weights are matched: one order for one set of names, so that models can be compared.
         columns.sort(key=sample.names.__getitem__)
     return FeatureColumns(
         label,
@@ -101,10 +74,10 @@ def sort_columns(sample: Sample, options: ColumnOptions) -> FeatureColumns:
     )
 
 
-def check_header(sample: Sample, named: Iterable[str | None] = ()) -> None:
+def check_header(sample: Side, named: Iterable[str | None] = ()) -> None:
     """Refuse a first record that may be a header or data; `named` are columns known to be named."""
     record = sample.first_record
-    if record is None:
+    if record is None or sample.names is None or not sample.guessed:
         return
     known = [name for name in named if name is not None]
     if judge_first_record(record, sample.grammar, named=known) == "doubtful":
@@ -112,7 +85,7 @@ def check_header(sample: Sample, named: Iterable[str | None] = ()) -> None:
         raise MisfitError(sample.path, what, "say --headers or --no-headers")
 
 
-def find_name(sample: Sample, name: str, option: str) -> int:
+def find_name(sample: Side, name: str, option: str) -> int:
     """Return the column that an option names; without a header it is numbered from 1."""
     places = find_columns(name, sample.names, sample.width)
     if len(places) == 1:
@@ -127,7 +100,7 @@ def find_name(sample: Sample, name: str, option: str) -> int:
     raise MisfitError(sample.path, f"no column {quote_name(name)}", hint)
 
 
-def find_label(sample: Sample, options: ColumnOptions, taken: Collection[int]) -> int | None:
+def find_label(sample: Side, options: ColumnOptions, taken: Collection[int]) -> int | None:
     """Return the column of the labels; the first one, where it cannot be anything else."""
     if options.id_col is not None:
         column = find_name(sample, options.id_col, "--id-col")
@@ -136,10 +109,9 @@ def find_label(sample: Sample, options: ColumnOptions, taken: Collection[int]) -
         return column
     if options.no_id_col or 0 in taken or sample.width == 1:
         return None
-    heading = None if sample.names is None else sample.names[0]
     verdict: FirstColumn = "labels"  # text in a columnar file
     if sample.first or sample.kinds[0] != "text":
-        verdict = judge_first_column(Column(sample.first, heading), sample.grammar, None)
+        verdict = judge_first_column(sample, None)
     if verdict == "doubtful":
         what = (
             f"cannot tell whether the first column, {quote_name(sample.name_of(0))}, holds labels"
@@ -150,7 +122,7 @@ def find_label(sample: Sample, options: ColumnOptions, taken: Collection[int]) -
     return 0 if verdict == "labels" else None
 
 
-def name_columns(sample: Sample, columns: Sequence[int], letter: str) -> tuple[str, ...]:
+def name_columns(sample: Side, columns: Sequence[int], letter: str) -> tuple[str, ...]:
     """Return the names of columns; a letter and a number where there is no header."""
     if sample.names is None:
         return tuple(f"{letter}{place}" for place, _ in enumerate(columns, start=1))
@@ -159,6 +131,7 @@ def name_columns(sample: Sample, columns: Sequence[int], letter: str) -> tuple[s
 
 def name_intercept(feature_names: Collection[str]) -> str:
     """Return a name for the intercept that no feature has, in any case."""
+    # A feature of that name would be read back as the intercept.
     taken = {name.strip().casefold() for name in feature_names if is_intercept(name)}
     free = [name for name in INTERCEPTS if name.casefold() not in taken]
     if not free:
@@ -166,7 +139,7 @@ def name_intercept(feature_names: Collection[str]) -> str:
     return free[0]
 
 
-def _check_numbers(sample: Sample, columns: Sequence[int], *, has_target: bool) -> None:
+def _check_numbers(sample: Side, columns: Sequence[int], *, has_target: bool) -> None:
     bad = [sample.name_of(i) for i in columns if sample.kinds[i] in ("text", "mixed")]
     if not bad:
         return
@@ -178,7 +151,7 @@ def _check_numbers(sample: Sample, columns: Sequence[int], *, has_target: bool) 
     raise MisfitError(sample.path, f"{kind} not numbers: {quote_names(bad)}", hint)
 
 
-def _check_names(sample: Sample, columns: Sequence[int]) -> None:
+def _check_names(sample: Side, columns: Sequence[int]) -> None:
     names = [sample.name_of(i) for i in columns]
     blank = [str(i + 1) for i, name in zip(columns, names, strict=True) if not name.strip()]
     if blank:

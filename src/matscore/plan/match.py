@@ -7,22 +7,27 @@ from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
-from matscore.names import fold_name, is_intercept, quote_name, quote_names
-from matscore.plan.axes import (
+from matscore.names import (
+    fold_name,
+    is_intercept,
+    quote_name,
+    quote_names,
+)
+from matscore.plan.labels import OtherSide, check_long_form, holds_labels, judge_first_column
+from matscore.plan.types import (
     Axis,
+    Misfit,
+    Plan,
     carries_features,
     check_named,
     check_once,
+    compare_counts,
     find_column,
-    label_features,
     list_intercepts,
-    orient_features,
-    read_weights,
+    other_turn,
     set_intercept,
-    set_label,
+    show_shapes,
 )
-from matscore.plan.labels import OtherSide, find_long_form, judge_first_column
-from matscore.plan.types import Misfit, Plan, compare_counts, other_turn, show_shapes
 
 _MOST_FOLDED = 10_000
 
@@ -32,13 +37,13 @@ _Fit = Literal["exactly", "with a label", ""]
 def line_up(plan: Plan) -> Plan:
     """Return the plan of two files as the options say, or raise a `Misfit`."""
     _check_request(plan)
-    plan, table = orient_features(plan)
-    plan, rows, columns = read_weights(plan, table)
+    plan, table = _orient_features(plan)
+    plan, rows, columns = _read_weights(plan, table)
     turned = _find_carrier(plan, table, rows, columns)
     if turned is None:
         plan = _match_by_position(plan, table, rows, columns)
     else:
-        _check_long_form(plan, table, columns)
+        check_long_form(plan, table, columns)
         plan = _match_by_name(replace(plan, transpose=turned), table, columns if turned else rows)
     axis, other = (columns, rows) if plan.transpose else (rows, columns)
     plan = _name_categories(plan, other)
@@ -64,6 +69,95 @@ def _check_request(plan: Plan) -> None:
             f"the same file is given as {words.features} and {words.weights}: {plan.features.path}",
             f"name the {words.weights} file, or {words.advise(True)} to compare its rows",
         )
+
+
+def _orient_features(plan: Plan) -> tuple[Plan, Axis]:
+    """Return the columns of the features, turned when asked, as `Plan` tells."""
+    if plan.options.transpose_features:
+        return _turn_features(plan)
+    side = plan.features
+    offset = 0 if side.labelled else 1
+    table = Axis(side.path, "column", side.names, side.width, offset, side.labelled)
+    known = side.labelled and plan.options.id_col is None
+    return _set_label(plan, table, 0) if known else plan, table
+
+
+def _turn_features(plan: Plan) -> tuple[Plan, Axis]:
+    side = plan.features
+    plan = replace(plan, transpose_features=True)
+    if side.first is None:
+        raise Misfit(plan, f"the rows of {side.path} are not known", "transpose it in a file first")
+    named = _is_first_named(plan)
+    plan = replace(plan, features_name_column=named)
+    names = side.first if named else None
+    if side.names is None:
+        return plan, Axis(side.path, "row", names, len(side.first))
+    names = (side.names[0], *side.first) if named else None
+    table = Axis(side.path, "row", names, 1 + len(side.first), 0, labelled=True)
+    return _set_label(plan, table, 0), table
+
+
+def _is_first_named(plan: Plan) -> bool:
+    """Say whether the first column of features that are to be transposed holds names."""
+    side, asked = plan.features, plan.options.id_col
+    if asked is None:
+        rows, header = plan.weights.first or (), plan.weights.names or ()
+        is_word = [plan.weights.grammar.kind_of(cell) == "word" for cell in rows]
+        # Numbers that agree with nothing but numbers are no names for that.
+        sure = any(is_word) or not {*rows}.issuperset(side.first or ()) or not rows
+        known = {*rows, *header}
+        return holds_labels(plan, side, known, "say --id-col when it holds names", sure=sure)
+    allowed = "1" if side.names is None else side.names[0]
+    if asked != allowed:
+        problem = f"--id-col {asked} is not the first column of {side.path}"
+        hint = f"transposed features have their names there: say --id-col {allowed}"
+        raise Misfit(plan, problem, hint)
+    return True
+
+
+def _read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
+    """Return the weights' rows and columns, a label column not counted."""
+    side = plan.weights
+    labelled = holds_labels(plan, side, set(table.places), _hint_at_names(plan, table))
+    plan = replace(plan, weights_label_column=labelled)
+    header = None if side.names is None else side.names[labelled:]
+    offset = 2 if labelled and not side.labelled else 1
+    words = plan.options.words
+    rows = Axis(side.path, "row", side.first if labelled else None, side.n_rows or 0)
+    columns = Axis(side.path, "column", header, side.width - labelled, offset)
+    if rows.size == 0:
+        raise Misfit(plan, f"{side.path} has no rows", f"give it one row {words.a_row}")
+    if columns.size == 0:
+        problem = f"{side.path} has names but no {words.contents}"
+        raise Misfit(plan, problem, f"give it one column {words.a_column}")
+    return plan, rows, columns
+
+
+def _hint_at_names(plan: Plan, table: Axis) -> str:
+    if table.names is None:
+        asked = f"say --headers when {table.path} has a header"
+        return f"{asked}, or give every row of the weights a name that is no number"
+    side = plan.weights
+    is_word = any(side.grammar.kind_of(cell) == "word" for cell in side.first or ())
+    otherwise = "correct what should be a number" if is_word else "leave the column out"
+    return f"name every row after a column of {table.path}, or {otherwise}"
+
+
+def _label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:
+    """Set the label column that is asked for, or the first column where it may be guessed."""
+    asked = plan.options.id_col
+    if plan.transpose_features:
+        return plan
+    if asked is not None:
+        return _set_label(plan, table, find_column(plan, table, asked, "--id-col"))
+    may_guess = guess and table.labelled is None and not plan.options.no_id_col
+    return _set_label(plan, table, 0) if may_guess else plan
+
+
+def _set_label(plan: Plan, table: Axis, index: int) -> Plan:
+    """Take a column of the features for the labels."""
+    name = table.names[index] if table.names is not None else ""
+    return replace(plan, label_column=index, label_name=name if name.strip() else "label")
 
 
 def _name_categories(plan: Plan, other: Axis) -> Plan:
@@ -100,6 +194,7 @@ def _find_truth(plan: Plan, table: Axis, name: str) -> tuple[Plan, int]:
     if column in plan.feature_columns:
         problem = f"the truth is a feature of {plan.weights.path}: {quote_name(name)}"
         raise Misfit(plan, problem, "a model that is told the truth cannot be measured")
+    # A guess: a truth in the first column is no label.
     if column == plan.label_column:
         plan = replace(plan, label_column=None, label_name="row")
     return plan, column
@@ -167,6 +262,7 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
 def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | None:
     """Say whether the weights' columns carry the features; None when names cannot decide."""
     asked = plan.options.transpose
+    # Names decide only where both sides have some.
     if table.names is None or (rows.names is None and columns.names is None):
         return None
     if rows.names is None:
@@ -201,18 +297,6 @@ def _count_near(names: Sequence[str], table: Axis) -> int:
     return sum(fold_name(name) in near for name in names[:_MOST_FOLDED])
 
 
-def _check_long_form(plan: Plan, table: Axis, columns: Axis) -> None:
-    """Refuse a coefficient table that has one row a weight, unless its columns are features."""
-    telling, words = find_long_form(columns.names or ()), plan.options.words
-    kind = "row" if words.in_rows else "column"
-    if telling and not any(name in table.places for name in telling):
-        raise Misfit(
-            plan,
-            f"{columns.path} is a coefficient table in long form ({quote_names(telling)})",
-            f"keep the names and one {kind} of {words.contents} for each {words.category}",
-        )
-
-
 def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     """Find the column of each feature on the weights' axis; the names sorted are their order."""
     plan = set_intercept(replace(plan, matched_by="name"), table, axis)
@@ -224,6 +308,7 @@ def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     _check_present(plan, table, axis, wanted)
     check_once(plan, axis, wanted, "feature")
     check_once(plan, table, wanted, "feature")
+    # One order whatever the files' are: a sum of floats depends on it to the last bit.
     order = tuple(sorted(wanted))
     columns = tuple(table.places[name][0] for name in order)
     index = tuple(wanted[name] for name in order)
@@ -241,7 +326,7 @@ def _label_beside(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) 
             f"{quote_name(asked)} cannot be both the label column and a feature of {axis.path}",
             "carry it into the output with --keep-cols instead",
         )
-    return label_features(plan, table, guess=bool(names) and names[0] not in wanted)
+    return _label_features(plan, table, guess=bool(names) and names[0] not in wanted)
 
 
 def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> None:
@@ -275,9 +360,8 @@ def _hint_at_header(plan: Plan, table: Axis) -> str:
 
 def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Plan:
     """Match the features to the axis of the weights that is as long; the asked one, if both are."""
-    side = plan.features
-    verdict = judge_first_column(side.first_column, side.grammar, OtherSide())
-    plan = label_features(plan, table, guess=verdict == "labels")
+    verdict = judge_first_column(plan.features, OtherSide())
+    plan = _label_features(plan, table, guess=verdict == "labels")
     axes = {False: rows, True: columns}
     fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
     asked = plan.options.transpose
@@ -295,7 +379,7 @@ def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Pl
         )
     if fits[turned] == "with a label":
         _check_label_doubt(plan, other_fits=fits[not turned] == "exactly")
-        plan = set_label(plan, table, 0)
+        plan = _set_label(plan, table, 0)
     return _number_features(plan, table, axes[turned])
 
 

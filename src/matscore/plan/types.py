@@ -1,23 +1,38 @@
-"""What planning is given, two `Side` and `PlanOptions`; what it gives, a `Plan`; and `Misfit`."""
+"""What planning is given, two `Side` and `PlanOptions`; what it gives, a `Plan`; and `Misfit`.
+
+An `Axis` is a side as it is read: names, which must be there and differ where they are used, and
+perhaps the intercept among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 from typing import Literal
 
-from matscore.grammar import POINT, Grammar
-from matscore.names import MissingName, quote_names
+from matscore.names import (
+    POINT,
+    Grammar,
+    MissingName,
+    find_columns,
+    is_intercept,
+    quote_name,
+    quote_names,
+    suggest_name,
+)
 from matscore.options import PlanOptions
-from matscore.plan.labels import Column
 
+# All cells of a column are numbers; at least half; some; none; or all are missing.
+ColumnKind = Literal["number", "mostly number", "mixed", "text", "empty"]
 # By what two files might fit when they are swapped or one of them is transposed.
 Turnable = Literal["by name", "by shape"] | None
 
 
 @dataclass(frozen=True)
 class Side:
-    """What planning knows of one matrix before its numbers are used."""
+    """What is known of one matrix before its numbers are used."""
 
     path: str  # as it was given, for messages
     width: int  # columns in the file, a label column included
@@ -33,12 +48,12 @@ class Side:
     # name, and columns are counted from the next one in messages.
     labelled: bool | None = None
     first_record: tuple[str, ...] | None = None  # of a text, be it a header or data
+    kinds: tuple[ColumnKind, ...] = ()  # of the columns, where the first records were looked at
+    coded: tuple[bool, ...] = ()  # few different values, all whole numbers: codes, perhaps
 
-    @property
-    def first_column(self) -> Column:
-        """Its first column, as far as it is known."""
-        names = self.names or ()
-        return Column(self.first or (), names[0] if names else None, names[1:])
+    def name_of(self, column: int) -> str:
+        """Return a column's name; without a header its number, counted from 1."""
+        return str(column + 1) if self.names is None else self.names[column]
 
     def as_data(self) -> Side:
         """Return the same file with its header read as a record."""
@@ -174,11 +189,7 @@ class Plan:
 
 
 class Misfit(Exception):
-    """Ends a reading of two files that do not fit.
-
-    Its plan tells how far the reading came; `missing` are features that the features file lacks,
-    `unused` the columns that may be meant by them.
-    """
+    """Ends a reading of two files that do not fit; its plan tells how far the reading came."""
 
     def __init__(
         self,
@@ -187,8 +198,8 @@ class Misfit(Exception):
         hint: str,
         *,
         turnable: Turnable = None,
-        missing: tuple[str, ...] = (),
-        unused: Collection[str] = (),
+        missing: tuple[str, ...] = (),  # features that the features file lacks
+        unused: Collection[str] = (),  # columns that may be meant by them
     ) -> None:
         super().__init__(problem, hint)
         self.plan = replace(plan, problem=problem, hint=hint)
@@ -226,3 +237,130 @@ def show_shapes(plan: Plan) -> str:
 def compare_counts(plan: Plan) -> str:
     """Write how many features each side has."""
     return f"{plan.features_shape[1]} features against {plan.weights_shape[0]}"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The columns of the features as they are scored, or the rows or the columns of the weights."""
+
+    path: str
+    kind: Literal["row", "column"]  # what its entries are in the file
+    names: tuple[str, ...] | None  # of all entries; None without names
+    size: int  # number of entries, in features with a label column
+    offset: int = 1  # how people count the first entry in the file
+    labelled: bool | None = False  # the first entry holds labels, where no comparing must tell
+
+    @property
+    def entries(self) -> range:
+        """The entries that are not known to hold labels."""
+        return range(bool(self.labelled), self.size)
+
+    @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """The entries of each name."""
+        places: dict[str, list[int]] = {}
+        for index, name in islice(enumerate(self.names or ()), self.entries.start, None):
+            places.setdefault(name, []).append(index)
+        return places
+
+    def count_off(self, indices: list[int]) -> str:
+        """Write where entries are, at most five of them."""
+        places = [str(index + self.offset) for index in indices]
+        shown = ", ".join(places[:5]) + (" …" if len(places) > 5 else "")
+        return f"{self.kind}{'s' if len(places) > 1 else ''} {shown}"
+
+
+def check_named(plan: Plan, axis: Axis, indices: Iterable[int], what: str) -> None:
+    """Refuse entries without a name."""
+    names = axis.names or ()
+    if blank := [index for index in indices if not names[index].strip()]:
+        problem = f"{axis.path} has {_one(what)} without a name in {axis.count_off(blank)}"
+        raise Misfit(plan, problem, "name it")
+
+
+def check_once(plan: Plan, axis: Axis, names: Iterable[str], what: str) -> None:
+    """Refuse names that several entries have."""
+    places = {name: axis.places.get(name, []) for name in names}
+    twice = [(name, indices) for name, indices in places.items() if len(indices) > 1]
+    if not twice:
+        return
+    shown = [f"{quote_name(name)} in {axis.count_off(indices)}" for name, indices in twice[:5]]
+    rest = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
+    problem = f"{axis.path} has {_one(what)} more than once: {'; '.join(shown)}{rest}"
+    raise Misfit(plan, problem, "rename one or take it out")
+
+
+def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
+    """Return the column of the features that an option names; without a header it is numbered."""
+    entries = table.entries
+    names = None if table.names is None else table.names[entries.start :]
+    places = find_columns(name, names, len(entries))
+    check_once(plan, table, [name], "column")
+    if places:
+        return entries[places[0]]
+    if table.names is None:
+        what = f"{table.path} does not name its {table.kind}s, which are 1 to {len(entries)}"
+        raise Misfit(plan, f"{option} {name}: {what}", "give the number of one, or say --headers")
+    if table.names[:1] == (name,):  # the labels
+        return 0
+    problem = f"{table.path} has no column {quote_name(name)}"
+    raise Misfit(plan, problem, suggest_name(name, table.places, option))
+
+
+def carries_features(plan: Plan, names: Sequence[str], table: Axis) -> bool:
+    """Say whether all names but an intercept are columns of the features."""
+    asked = plan.options.intercept
+    return any(name in table.places for name in names) and all(
+        name in table.places or is_intercept(name) or name == asked for name in names
+    )
+
+
+def set_intercept(plan: Plan, table: Axis, axis: Axis) -> Plan:
+    """Set the intercept among the entries of the weights that are features."""
+    names, intercepts = axis.names or (), list_intercepts(plan, table, axis)
+    if plan.options.intercept is not None and not intercepts:
+        raise _unknown_intercept(plan, axis, plan.options.intercept)
+    if len(intercepts) > 1:
+        shown = quote_names([names[i] for i in intercepts])
+        problem = f"{axis.path} has {len(intercepts)} intercepts: {shown}"
+        raise Misfit(plan, problem, "keep only one")
+    if len(intercepts) == axis.size:
+        problem = f"{axis.path} has an intercept but no features"
+        raise Misfit(plan, problem, "give it one row a feature")
+    if not intercepts:
+        return plan
+    return replace(plan, intercept_name=names[intercepts[0]], intercept_index=intercepts[0])
+
+
+def list_intercepts(plan: Plan, table: Axis, axis: Axis) -> list[int]:
+    """Return the entries that may be the intercept; none that is a column of the features."""
+    asked = plan.options.intercept
+    # A feature may be called like an intercept: this says so.
+    if plan.options.no_intercept:
+        return []
+    if asked is not None:
+        return axis.places.get(asked, [])
+    # A name that both files have is matched as any feature is.
+    taken = {_fold(name) for name in table.places if is_intercept(name)}
+    return [
+        index
+        for index, name in enumerate(axis.names or ())
+        if is_intercept(name) and _fold(name) not in taken
+    ]
+
+
+def _unknown_intercept(plan: Plan, axis: Axis, asked: str) -> Misfit:
+    shown = quote_name(asked)
+    if axis.names is None:
+        problem = f"{axis.path} does not name its features, so it has no intercept {shown}"
+        return Misfit(plan, problem, "leave --intercept out")
+    problem = f"{axis.path} has no {axis.kind} {shown}"
+    return Misfit(plan, problem, suggest_name(asked, axis.names, "--intercept"))
+
+
+def _one(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _fold(name: str) -> str:
+    return name.strip().casefold()

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matscore.errors import FileError, MatscoreError, MissingExtraError, OutputError
@@ -25,31 +24,9 @@ READ_BYTES = 2**20
 # An upload has 10,000 parts at most: 160 GB.
 _PART_BYTES = 16 * 2**20
 _PARTS_AT_ONCE = 2
-_ADDRESS = re.compile(r"(s3|gs|az|https?)://[^/]", re.IGNORECASE)
 _WRITABLE = re.compile(r"(s3|gs|az)://[^/]+/.", re.IGNORECASE)
 _RETRIES, _RETRY_SECONDS = 3, 30
 _AGAIN = "run again; see whether the address and the credentials are right"
-
-
-def is_address(path: str) -> bool:
-    """Say whether a path is in object storage or on a web server.
-
-    Examples
-    --------
-    >>> is_address("s3://bucket/scores.csv"), is_address("s3/bucket/scores.csv")
-    (True, False)
-    """
-    return _ADDRESS.match(path) is not None
-
-
-def full_path(path: str) -> str:
-    """Return a path that means the same in every folder; an address does already."""
-    return path if is_address(path) else str(Path(path).absolute())
-
-
-def can_list(path: str) -> bool:
-    """Say whether what lies under an address can be listed, as on no web server."""
-    return is_address(path) and not path.lower().startswith("http")
 
 
 class CloudFile(io.RawIOBase):
@@ -141,6 +118,7 @@ class _Upload(io.BufferedIOBase):
 
     def abort(self) -> None:
         self._is_aborted = True
+        # A thread that waits for a block, or for room, has to see that all is over.
         with suppress(queue.Empty):
             while True:
                 self._blocks.get_nowait()
@@ -151,6 +129,7 @@ class _Upload(io.BufferedIOBase):
     def _put(self, block: bytes | None) -> None:
         while self._thread.is_alive():
             with suppress(queue.Full):
+                # The thread may die while the queue is full: whether it lives is asked again.
                 self._blocks.put(block, timeout=0.1)
                 return
         self._tell()
@@ -163,6 +142,7 @@ class _Upload(io.BufferedIOBase):
     def _iter_blocks(self) -> Iterator[bytes]:
         while (block := self._blocks.get()) is not None:
             yield block
+        # Only an error makes obstore give up the parts that it has sent.
         if self._is_aborted:
             raise _AbortedError
 

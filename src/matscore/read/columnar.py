@@ -52,8 +52,8 @@ class ColumnarFile:
     def iter_tables(self, columns: Sequence[str], n_rows_per_chunk: int) -> Iterator[Any]:
         """Yield the rows, of one column or more, as tables of one number of rows but the last.
 
-        Memory grows with that number, and with the size of the file's row groups or record
-        batches, but not with how many these are. An Arrow stream from a pipe gives them once.
+        Memory grows with that number and the file's row groups or record batches, not with how
+        many these are. An Arrow stream from a pipe gives its rows once.
         """
         return rebatch(self._iter_checked(columns, n_rows_per_chunk), n_rows_per_chunk)
 
@@ -73,6 +73,7 @@ class ColumnarFile:
             for batch in self._batches(columns, n_rows):
                 if _stamp_of(self._file) != stamp:
                     raise FileError(self.path, *CHANGED)
+                # Offsets of a damaged file may point anywhere in memory, and PyArrow follows them.
                 batch.validate(full=True)
                 yield batch
 
@@ -82,17 +83,6 @@ def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) ->
 
     A pipe is read forwards and never closed. An Arrow stream is read as it comes; the others have
     their index at the end, so they are copied to a temporary file first.
-
-    Examples
-    --------
-    >>> import io, pyarrow, pyarrow.parquet
-    >>> pipe = io.BytesIO()
-    >>> table = pyarrow.table({"id": ["a", "b", "c"], "x": [1, 2, 3]})
-    >>> pyarrow.parquet.write_table(table, pipe)
-    >>> _ = pipe.seek(0)
-    >>> with open_columnar("-", pipe, "parquet") as file:
-    ...     print(file.names, [table["x"].to_pylist() for table in file.iter_tables(["x"], 2)])
-    ('id', 'x') [[1, 2], [3]]
     """
     require_pyarrow()
     with ExitStack() as resources:
@@ -336,6 +326,7 @@ def _open_arrow(file: BinaryIO) -> tuple[Any, int, Batches]:
 
     _check_blocks(file)
     opened = pyarrow.ipc.open_file(file)
+    # Rows are counted by the first column, without reading the others.
     few = pyarrow.ipc.IpcReadOptions(included_fields=[0])
     counted = pyarrow.ipc.open_file(file, options=few)
     n_rows = sum(counted.get_batch(i).num_rows for i in range(counted.num_record_batches))
@@ -356,6 +347,7 @@ def _check_blocks(file: BinaryIO) -> None:
     end = file.seek(end - size)
     footer = _Table(file.read(size), 0).follow(0)
     blocks = sorted(footer.unpack("<qi4xq", at) for i in (2, 3) for at in footer.items(i, 24))
+    # A block has an offset, the length of its metadata, and that of its body.
     stops = [(at, at + sum(sizes)) for at, *sizes in blocks]
     gaps = [end - stops[-1][1]] if stops else []
     if any(stop != start for (_, stop), (start, _) in pairwise(stops)) or not all(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
 
 from matscore.errors import InputError
-from matscore.grammar import BLANKS, POINT, Grammar, is_number
 from matscore.kernel import BadRecord, Fault, Stop
-from matscore.read.recognise import DELIMITERS
+from matscore.names import BLANKS, POINT, Grammar, is_number
+from matscore.read.inputs import DELIMITERS
+from matscore.read.rows import FrameChunk, Layout, Reject, parse_rows
 from matscore.read.split import Chunk, split_cells
-
-if TYPE_CHECKING:
-    from matscore.read.rows import Layout
 
 SHOWN_WIDTH = 40
 _BOM = "\ufeff".encode()
@@ -35,38 +33,6 @@ _QUOTES = {
     ),
     Fault.QUOTE_OPEN: ("a quote is never closed", "close it, or double it if it is meant"),
 }
-
-
-class Reject(NamedTuple):
-    """A record that cannot be scored: where, why, and its text.
-
-    `skipped` marks one that is set aside by request, because a value is missing. Of a cell that is
-    no number the hint is found when it is asked for: of many rejects nobody asks. It is a tuple,
-    which is made in a third of the time that a frozen dataclass takes: there may be millions.
-    """
-
-    line: int
-    column: int | None
-    name: str | None
-    error: str
-    known_hint: str
-    text: str
-    skipped: bool = False
-    cell: str | None = None
-    decimal: str = "."
-
-    @property
-    def hint(self) -> str:
-        """What to do about it."""
-        if self.cell is None:
-            return self.known_hint
-        return find_hint(self.cell, self.decimal)
-
-    def as_error(self, path: str) -> InputError:
-        """Return it as the exception that stops a run."""
-        return InputError(
-            path, self.error, self.hint, line=self.line, column=self.column, name=self.name
-        )
 
 
 def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecord]) -> list[Reject]:
@@ -106,10 +72,7 @@ def _explain_structure(
 def explain_width(
     data: bytes, n_cells: int, width: int, delimiter: str, *, cut_off: bool
 ) -> tuple[str, str]:
-    """Say what is wrong with a record that is too short, too long, or empty, and what to do.
-
-    Where it is `cut_off`, it is the last of the input and has no line end.
-    """
+    """Say what is wrong with a record of a wrong width; `cut_off` is one without a line end."""
     if not data.strip(b"\r"):
         return "a blank line between records", "remove it"
     what = f"{n_cells} cell{'s' * (n_cells != 1)}, but the first record has {width}"
@@ -155,16 +118,29 @@ def _explain_quote(layout: Layout, chunk: Chunk, stop: Stop) -> Reject:
 
 
 def leaves_quote_open(record: bytes, delimiter: str) -> bool:
-    """Say whether a record is inside quotes at its end, when its misplaced quotes are text.
-
-    Nobody can tell then whether the next line is another record.
-    """
+    """Say whether a record is inside quotes at its end, when its misplaced quotes are text."""
+    # Nobody can tell then whether the next line is another record.
     is_open = False
     for piece in record.split(delimiter.encode()):
         if is_open or piece.startswith(b'"'):
             body = piece if is_open else piece[1:]
             is_open = b'"' not in body.replace(b'""', b"")
     return is_open
+
+
+def explain_first_cell(
+    layout: Layout, chunk: Chunk | FrameChunk, i: int, cell: str, *, is_missing: bool
+) -> InputError:
+    """Say why a cell of a matrix's first column is no number."""
+    line, column, name = chunk.locate(layout, i, 0)
+    if isinstance(chunk, FrameChunk):
+        what, hint = "a missing value", layout.missing_hint
+        if not is_missing:
+            what, hint = explain_number(cell, layout.decimal)
+        return InputError(chunk.path, what, hint, line=line, column=column, name=name)
+    alone = replace(chunk, data=chunk.record(i), line=line, n_records=1)
+    first = replace(layout, label_column=None, feature_columns=(0,))
+    return parse_rows(first, alone).rejects[0].in_matrix(layout.names).as_error(chunk.path)
 
 
 # Why a cell was refused. A rule takes the cell without the blanks around it and the decimal
@@ -293,6 +269,7 @@ def _hint_pattern(core: str, decimal: str) -> str:  # noqa: ARG001
     return next((hint for pattern, hint in _PATTERNS if pattern.fullmatch(core)), "")
 
 
+# The first that has a hint speaks: those that read the mended cell come first.
 _RULES: tuple[Callable[[str, str], str], ...] = (
     _hint_separators,
     _hint_underscore,
@@ -316,15 +293,7 @@ def _name_character(character: str) -> str:
 
 
 def explain_number(text: str, decimal: str = ".") -> tuple[str, str]:
-    """Say what is wrong with a refused cell, and what to do about it.
-
-    Examples
-    --------
-    >>> explain_number("1,5")
-    ('"1,5" is not a number', 'give --decimal , for decimal commas')
-    >>> explain_number("1e400")
-    ('"1e400" is too large for float64', 'the largest number is about 1.8e308')
-    """
+    """Say what is wrong with a refused cell, and what to do about it."""
     return say_fault(text, decimal), find_hint(text, decimal)
 
 

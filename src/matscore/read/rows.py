@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.frame import Labels
-from matscore.grammar import MISSING_VALUES, Grammar
 from matscore.kernel import Floats, Texts, parse, write_number
+from matscore.names import MISSING_VALUES, Grammar
 from matscore.options import MissingPolicy
-from matscore.read.faults import Reject, explain_number, explain_records, explain_stop
 from matscore.read.split import Chunk
+
+if TYPE_CHECKING:
+    from matscore.read.turned import Turned
 
 _MISSING = "a missing value"
 
@@ -64,6 +66,44 @@ class Layout:
         return None if self.names is None else self.names[column]
 
 
+# There may be millions: a tuple is made in a third of the time that a frozen dataclass takes, and
+# the hint about a cell is found when it is asked for, as it is of few.
+class Reject(NamedTuple):
+    """A record that cannot be scored: where, why, and its text."""
+
+    line: int
+    column: int | None
+    name: str | None
+    error: str
+    known_hint: str
+    text: str
+    skipped: bool = False  # set aside by request, because a value is missing
+    cell: str | None = None  # what is no number, where `known_hint` is empty
+    decimal: str = "."
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        if self.cell is None:
+            return self.known_hint
+        from matscore.read.faults import find_hint
+
+        return find_hint(self.cell, self.decimal)
+
+    def in_matrix(self, names: Sequence[str] | None) -> Reject:
+        """Return it with what to do where the first line, read as data, may be a header."""
+        if names is not None or self.line != 1 or self.column is None:
+            return self
+        hint = "--no-headers makes data of every file's first line"
+        return self._replace(known_hint=hint, cell=None)
+
+    def as_error(self, path: str) -> InputError:
+        """Return it as the exception that stops a run."""
+        return InputError(
+            path, self.error, self.hint, line=self.line, column=self.column, name=self.name
+        )
+
+
 @dataclass(frozen=True)
 class Rows:
     """The good rows of a chunk, and its rejects; together they are all of its records."""
@@ -83,23 +123,6 @@ class Rows:
         """Which records of all inputs these are, counted from 1; of shape (n_rows,)."""
         places = np.arange(self.n_rows) if self.places is None else self.places
         return places + (self.start + 1)
-
-    @classmethod
-    def of_columns(
-        cls,
-        features: Floats | Sequence[Floats],
-        n_rows: int,
-        has_missing: NDArray[np.bool_] | None = None,
-        *,
-        texts: Sequence[Sequence[str]] = (),
-        places: NDArray[np.int64] | None = None,
-        n_records: int | None = None,
-    ) -> Rows:
-        """Return rows that come from no file, numbered from 1, all of one chunk."""
-        columns = tuple(map(Texts.from_strings, texts))
-        stacked = np.array(features, np.float64).reshape(len(features), n_rows)
-        stop = n_rows if n_records is None else n_records
-        return cls(np.arange(1, n_rows + 1), columns, stacked, n_rows, has_missing, places, 0, stop)
 
     def drop(self, rejects: Mapping[int, Reject]) -> Rows:
         """Set rows aside, given by their places among these."""
@@ -123,28 +146,6 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Turned:
-    """Where the cells of rows stand that are columns of their file."""
-
-    lines: tuple[int, ...]  # the physical line of each record of the file, a column of the rows
-    names: tuple[str, ...] | None  # the file's header
-    first: int  # columns of the file before the first row
-    labelled: int  # columns of the rows before the first record: 1 where the header is labels
-
-    @property
-    def width(self) -> int:
-        """Columns of the rows."""
-        return len(self.lines) + self.labelled
-
-    def locate(self, row: int, column: int | None) -> tuple[int, int, str | None]:
-        """Return line, column and the column's name of a cell, or of a whole row."""
-        of_record = column is not None and column >= self.labelled
-        line = self.lines[column - self.labelled] if of_record and column is not None else 1
-        place = self.first + row
-        return line, place + 1, None if self.names is None else self.names[place]
-
-
-@dataclass(frozen=True)
 class FrameChunk:
     """A run of typed rows: of Parquet or Arrow, of a frame in memory, of a file that is turned."""
 
@@ -165,9 +166,8 @@ class FrameChunk:
             return self.line + record, None, None
         return self.line + record, column + 1, layout.name_of(column)
 
-    def record(self, i: int) -> bytes:
+    def record(self, i: int) -> bytes:  # noqa: ARG002 - as a chunk of text has it
         """Return the text of a record, of which there is none."""
-        del i
         return b""
 
     @property
@@ -191,11 +191,7 @@ class FrameChunk:
 
 
 def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> Rows:
-    """Parse a chunk of either kind.
-
-    Damage that no row can be blamed for is an `InputError`, and so is a typed column, or a
-    constant, that is a feature and no number.
-    """
+    """Parse a chunk of either kind; what no row can be blamed for is an `InputError`."""
     return parse_text(layout, chunk) if isinstance(chunk, Chunk) else parse_frame(layout, chunk)
 
 
@@ -215,11 +211,15 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         has_labels=own.label_column is not None,
     )
     table = read(chunk.data)
-    if table.stop is None:
-        places, rejects = table.rows, explain_records(own, chunk, table.bad)
-    else:  # what stands before it is of no use
-        places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
-        table = read(b"")
+    places, rejects = table.rows, list[Reject]()
+    if table.stop is not None or table.bad:
+        from matscore.read.faults import explain_records, explain_stop
+
+        if table.stop is None:
+            rejects = explain_records(own, chunk, table.bad)
+        else:  # what stands before it is of no use
+            places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
+            table = read(b"")
     texts = dict(zip(own.text_columns, table.texts, strict=True))
     return _make_rows(layout, chunk, texts, table.features, table.has_missing, places, rejects)
 
@@ -235,6 +235,7 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
             place = chunk.locate(own, row, column)
             rejects[row] = Reject(*place, what, hint, text, skipped)
 
+    # In the order of the file: the first bad cell of a row is named, as it is of text.
     for i, k in sorted((column, place) for place, column in enumerate(own.feature_columns)):
         features[k] = column = _read_numbers(own, chunk, i, refuse)
         if own.missing in ("error", "skip"):
@@ -310,6 +311,8 @@ def _read_numbers(
     values = np.array([nan if grammar.is_missing(c) else grammar.read(c) for c in column])
     for row in np.flatnonzero(np.isnan(values)).tolist():
         if not grammar.is_missing(text := column[row]):
+            from matscore.read.faults import explain_number
+
             refuse(row, i, *explain_number(text, layout.decimal), text)
             values[row] = 0.0  # it is not missing
     return values
@@ -329,10 +332,7 @@ def _read_text(layout: Layout, chunk: FrameChunk, i: int) -> Texts:
 def parse_sound(
     layout: Layout, chunk: Chunk | FrameChunk, refuse: Callable[[Reject], object] | None = None
 ) -> Rows:
-    """Parse a chunk without rejects, or with those for which `refuse` does not raise an error.
-
-    The error is that of the first record that is refused, or damaged.
-    """
+    """Parse a chunk whose first reject is an error, or what `refuse` makes of each."""
 
     def parse_part(part: Chunk | FrameChunk, n_before: int = 0) -> Rows:
         del n_before
@@ -354,11 +354,11 @@ def find_first_error(
 ) -> InputError:
     """Find the error that a chunk would give if each of its records were a chunk of its own.
 
-    Damage is seen before a bad cell is, and a bad cell before scores that overflow, wherever each
-    of them stands. Half of the records are looked at, and half of the half that has the error.
     `check` takes a part of the chunk and the number of records before it, and raises what is
     wrong; `error` is what it raises for the whole chunk.
     """
+    # Of a chunk damage is seen before a bad cell is, and a bad cell before scores that overflow,
+    # wherever each of them stands. So half of it is looked at, and half of the half that is bad.
     n_before = 0
     while (halves := chunk.halve()) is not None:
         parts: tuple[Chunk | FrameChunk, ...] = halves

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from matscore.errors import FileError, InputError, os_errors_about
-from matscore.read.cloud import CloudFile, is_address
-from matscore.read.recognise import Kind, encoding_of, recognise, refuse_foreign
+from matscore.read.inputs import FileKind, encoding_of, is_address, recognise, refuse_foreign
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -53,7 +52,7 @@ class Opening:
     checksum: bool = False
 
     def open(self, path: str) -> Source:
-        """Open an input in this way."""
+        """Open an input."""
         return open_source(path, encoding=self.encoding, checksum=self.checksum)
 
 
@@ -71,7 +70,7 @@ class Source:
     """One open input."""
 
     path: str  # as it was given; "-" is standard input
-    kind: Kind  # never a compression
+    kind: FileKind  # never a compression
     head: bytes  # its first bytes: of a text decompressed and decoded
     opening: Opening
     stamp: Stamp | None  # what tells the file from others; None for a pipe
@@ -109,6 +108,7 @@ class Source:
         if start < len(self.head):
             yield self.head[start:]
         yield from self._rest
+        # Rows of two versions of a file would be scored as if they were one table.
         if self.stamp is not None and _stamp_of(self.path, self._meter.raw) != self.stamp:
             raise FileError(self.path, *CHANGED)
 
@@ -122,6 +122,7 @@ class Source:
     def facts(self) -> SourceFacts:
         """Return what a report says of the input, once it is read."""
         digest = self._meter.digest
+        # PyArrow reads such a file by its name, here and there: the meter saw only its head.
         if digest is not None and self.kind != "csv" and self._has_name:
             with Path(self.path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
@@ -151,6 +152,7 @@ class Source:
         if not self.is_parked:
             return
         fresh = self.opening.open(self.path)
+        # The plan was made of what was there before.
         if fresh.stamp != self.stamp or fresh.kind != self.kind:
             fresh.close()
             raise FileError(self.path, *CHANGED)
@@ -167,7 +169,7 @@ class Source:
 def open_source(path: str, *, encoding: str | None = None, checksum: bool = False) -> Source:
     """Open a file, or standard input for ``-``, to be read once, forward; look at its first bytes.
 
-    Without the name of an encoding it is UTF-8, or what a byte-order mark says.
+    Its encoding is what a byte-order mark says, else the one that is named, else UTF-8.
     """
     raw, stamp = _open_raw(path)
     meter = _Meter(raw, path, checksum=checksum)
@@ -204,7 +206,7 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
     with raw:
         if is_now != stamp:
             raise FileError(stamp.path, *CHANGED)
-        if not isinstance(raw, CloudFile):
+        if not is_address(stamp.path):
             raw.seek(start)
         meter, n_left = _Meter(raw, stamp.path), stop - start
         while n_left:
@@ -225,10 +227,13 @@ def _open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[Binar
             os.set_blocking(sys.stdin.buffer.fileno(), True)
         return sys.stdin.buffer, None
     if is_address(path):
+        from matscore.read.cloud import CloudFile
+
         remote = cast(BinaryIO, CloudFile(path, start, stop))
         return remote, _stamp_of(path, remote)
     try:
         with os_errors_about(path):
+            # Blocks are a megabyte: a buffer would copy them once more.
             raw = cast(BinaryIO, Path(path).open("rb", buffering=0))  # noqa: SIM115 - closed later
             is_file = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
     except ValueError as error:
@@ -236,8 +241,8 @@ def _open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[Binar
     return raw, _stamp_of(path, raw) if is_file else None
 
 
-def _stamp_of(path: str, raw: BinaryIO) -> Stamp:
-    if isinstance(raw, CloudFile):  # one answer of the server is of one version
+def _stamp_of(path: str, raw: Any) -> Stamp:
+    if is_address(path):  # one answer of the server is of one version
         return Stamp(path, raw.size, raw.mtime_ns)
     info = os.fstat(raw.fileno())
     return Stamp(path, info.st_size, info.st_mtime_ns)
@@ -309,6 +314,7 @@ def _decompress(path: str, kind: str, blocks: Iterator[bytes]) -> Iterator[bytes
 
 def _iter_gzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
     stream = io.BufferedReader(_BlockReader(blocks), READ_BYTES)
+    # It checks length and CRC of every member, and reads one after another.
     with gzip.GzipFile(fileobj=stream, mode="rb") as file:
         while block := file.read(READ_BYTES):
             yield block
@@ -322,11 +328,9 @@ _DECOMPRESSORS: dict[str, Any] = {
 
 
 def _iter_frames(kind: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the content of one frame after another.
-
-    The standard library's files would end in silence where a further frame's first bytes are
-    damaged.
-    """
+    """Yield the content of one frame after another."""
+    # bz2.open and its kin end in silence where the first bytes of a further frame are damaged, and
+    # would give the rows before it as if they were all.
     decompressor = None
     for block in blocks:
         rest = block
@@ -349,11 +353,9 @@ def _iter_frames(kind: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
 def _start_decoding(
     path: str, blocks: Iterator[bytes], encoding: str | None
 ) -> tuple[Iterator[bytes], int, bool]:
-    """Return the text as UTF-8 in pieces, none empty, and the length of its byte-order mark.
-
-    And whether it was UTF-8 before.
-    """
+    """Return the text as UTF-8 in pieces, its mark's length, and whether it was UTF-8 before."""
     first = next(blocks, b"")
+    # The longest byte-order mark has four bytes, and a pipe may give one at a time.
     while len(first) < 4 and (more := next(blocks, b"")):
         first += more
     marked, n_mark = encoding_of(first)

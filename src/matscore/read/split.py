@@ -64,7 +64,9 @@ class Chunk:
 
     def record(self, i: int) -> bytes:
         """Return a record without its line end."""
-        return cut_record(self.data, self.starts, i)
+        starts = self.starts
+        end = int(starts[i + 1]) if i + 1 < len(starts) else len(self.data)
+        return self.data[int(starts[i]) : end].removesuffix(b"\n").removesuffix(b"\r")
 
     def locate(
         self, layout: Layout, record: int, column: int | None
@@ -108,6 +110,7 @@ def iter_chunks(
         is_quoted = is_quoted or b'"' in block
         if block and n_read < n_wanted:
             continue
+        # Without quotes every line end is a record's end, and the last block alone tells the cut.
         if cut := 0 if is_quoted else _find_plain_cut(block):
             yield position.take(b"".join([*blocks_read[:-1], memoryview(block)[:cut]]))
             rest = block[cut:]
@@ -127,17 +130,16 @@ def iter_chunks(
 
 def _find_plain_cut(block: bytes) -> int:
     """Find where a text without quotes can be cut, in its last block alone; 0 to look at it all."""
+    # Blank lines may be the last of the file, which are dropped: that is looked at with care.
     newline = block.rfind(b"\n")
     is_blank = block[max(newline - 2, 0) : max(newline, 0)].rstrip(b"\r")[-1:] in (b"", b"\n")
     return 0 if is_blank else newline + 1
 
 
 def _iter_pieces(data: bytes, delimiter: str, *, at_end: bool) -> Iterator[bytes]:
-    """Cut all whole records off a buffer that starts at a record boundary.
-
-    Each cut is sought in twice the bytes that the one before it took, so that a buffer with a
-    misplaced quote in every line is not searched to its end for every line.
-    """
+    """Cut all whole records off a buffer that starts at a record boundary."""
+    # Each cut is sought in twice the bytes that the one before it took, so that a buffer with a
+    # misplaced quote in every line is not searched to its end for every line.
     start, reach = 0, len(data)
     while start < len(data):
         window = data[start : start + reach]
@@ -188,14 +190,7 @@ def _endless(rest: bytes, position: _Position, what: str) -> InputError:
 
 
 def find_starts(data: bytes) -> tuple[Places, Places]:
-    r"""Find where each record of a text with sound quotes starts, and the lines before each.
-
-    Examples
-    --------
-    >>> starts, lines = find_starts(b'a\n"b\nc"\nd')
-    >>> starts.tolist(), lines.tolist()
-    ([0, 2, 8], [0, 1, 3])
-    """
+    """Find where each record of a text with sound quotes starts, and the lines before each."""
     codes = np.frombuffer(data, np.uint8)
     newlines = np.flatnonzero(codes == _NEWLINE)
     quotes = np.flatnonzero(codes == _QUOTE)
@@ -203,12 +198,6 @@ def find_starts(data: bytes) -> tuple[Places, Places]:
     starts = np.concatenate([[0], outer + 1])
     starts = starts[starts < len(data)]
     return starts, np.searchsorted(newlines, starts)
-
-
-def cut_record(data: bytes, starts: Places, i: int) -> bytes:
-    """Return a record's bytes without its line end."""
-    end = int(starts[i + 1]) if i + 1 < len(starts) else len(data)
-    return data[int(starts[i]) : end].removesuffix(b"\n").removesuffix(b"\r")
 
 
 def first_record_end(data: bytes) -> int:
@@ -223,10 +212,8 @@ def first_record_end(data: bytes) -> int:
 
 
 def split_cells(record: str, delimiter: str) -> list[str]:
-    """Split one sound record, without its line end, into its cells, of which there is one or more.
-
-    The csv module has a limit for a cell, and one for all of the process.
-    """
+    """Split one sound record, without its line end, into its cells, at least one."""
+    # The csv module has a limit for a cell, which holds for all of the process.
     if '"' not in record:
         return record.split(delimiter)
     cells: list[str] = []
@@ -252,11 +239,9 @@ def split_cells(record: str, delimiter: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Edge:
-    """Where a record of a block ends, for one way in which the block may start.
+    """Where the first record of a block ends that is not blank, for one way to start it."""
 
-    It is the first one that is not blank: blank lines stay before the record after them, since
-    only that tells whether they are the last of the file.
-    """
+    # Blank lines stay before the record after them: only that tells that they are not the last.
 
     n_outer: int  # line ends outside quotes in the block
     cut: int  # bytes up to the record's end; 0 where there is none
@@ -278,18 +263,14 @@ class BlockScan:
 
 @dataclass(frozen=True)
 class Range:
-    """A run of whole records of a file.
-
-    The last range of a file may be the rest of it, of which only the start is known: it is not
-    sound, and `n_records` counts only those that are known.
-    """
+    """A run of whole records of a file, or the rest of it, of which only the start is sound."""
 
     stamp: Stamp
     start: int
     stop: int
     line: int  # physical line, from 1, at which it starts
     row: int  # records before it, over all inputs
-    n_records: int
+    n_records: int  # those that are known, where it is not sound
     is_sound: bool = True
 
     def iter_chunks(self, path: str, delimiter: str, chunk_bytes: int) -> Iterator[Chunk]:
@@ -325,6 +306,7 @@ def scan_bytes(data: bytes, start: int, lead: int, tail: int, delimiter: str) ->
     codes = np.frombuffer(data, np.uint8)[lead : len(data) - tail]
     newlines = np.flatnonzero(codes == _NEWLINE)
     quotes = np.flatnonzero(codes == _QUOTE)
+    # A line end is inside quotes where the number of quotes before it is odd.
     parity = np.searchsorted(quotes, newlines) & 1
     full = _end_text(data, newlines + lead)
     edges = [
@@ -356,6 +338,7 @@ def iter_ranges(
     is_sound = True
     for scan in scans:
         edge = scan.inside if n_quotes % 2 else scan.outside
+        # From a misplaced quote on, nobody can tell which line ends are outside quotes.
         if not edge.is_good:
             is_sound = False
             break
@@ -406,14 +389,12 @@ def _end_text(data: bytes, newlines: Places) -> Marks:
 
 
 def _stand_well(data: bytes, quotes: Places, way: int, delimiter: str) -> bool:
-    """Say whether all quotes stand where they may, the first one closing where `way` is 1.
-
-    The quotes of a well-formed text alternate between opening and closing, a doubled quote being a
-    close and an open side by side. So an opening quote stands after a delimiter, a line end or a
-    quote, and a closing one before a delimiter, a line end, a quote or the end.
-    """
+    """Say whether all quotes stand where they may, the first one closing where `way` is 1."""
     if not len(quotes):
         return True
+    # The quotes of a well-formed text alternate between opening and closing, a doubled quote being
+    # a close and an open side by side. So an opening quote stands after a delimiter, a line end or
+    # a quote, and a closing one before a delimiter, a line end, a quote or the end.
     codes, mark, last = np.frombuffer(data, np.uint8), ord(delimiter), len(data) - 1
     opening, closing = quotes[way::2], quotes[1 - way :: 2]
     before = codes[opening - 1]  # for a quote at 0 this is the last byte; mended below

@@ -1,6 +1,7 @@
 """Tables: inputs whose header is known and whose records can be read, whatever they are stored as.
 
-`open_table` looks at the content and gives the reader that it needs, from `_READERS`.
+`open_table` looks at the content and gives the reader that it needs. A `Matrix` is a table that is
+read to its end before anything is decided.
 """
 
 from __future__ import annotations
@@ -9,22 +10,24 @@ import contextlib
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from matscore.errors import FileError, InputError
-from matscore.grammar import Grammar
-from matscore.kernel import Fault, parse
+from matscore.frame import join
+from matscore.kernel import Fault, Floats, Texts, parse
+from matscore.names import Grammar
 from matscore.options import MissingPolicy, ReadOptions
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
-from matscore.plan.learning import Kind, Sample
-from matscore.read.cloud import full_path
-from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
-from matscore.read.recognise import find_delimiter
-from matscore.read.rows import FrameChunk, Layout
-from matscore.read.source import CHANGED, Opening, Source, Stamp, open_source
+from matscore.plan.types import ColumnKind
+from matscore.read.inputs import find_delimiter, full_path
+from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
+from matscore.read.source import CHANGED, Opening, Source, SourceFacts, Stamp, open_source
 from matscore.read.split import (
     MAX_RECORD_BYTES,
     Chunk,
@@ -35,8 +38,7 @@ from matscore.read.split import (
 
 _SNIFFED_RECORDS = 10
 _SAMPLED_RECORDS = 1000
-_FRAME_CELLS = 2**19
-_CELL_BYTES = 8
+_PAIRS_CHUNK_BYTES = 4 * 2**20
 _MOST_CODES, _TIMES_EACH = 20, 3
 
 
@@ -83,12 +85,9 @@ class Table:
         n_bytes, n_lines = len(head) - self.start, head.count(b"\n", self.start)
         return n_bytes / n_lines if n_lines else max(n_bytes, self.start, 1)
 
-    def side(self, read: ReadOptions) -> Side:
-        """Return what planning needs to know before the records are read.
-
-        The first column and the number of rows are in it where the head is all of the table.
-        """
-        first = self._peek_labels()
+    def side(self, read: ReadOptions, first: tuple[str, ...] | None = None) -> Side:
+        """Return what planning needs to know; `first` is the first column, once it is read."""
+        first = self._peek_labels() if first is None else first  # where the head is the whole table
         names = None if self.names is None else (*self.names, *(name for name, _ in self.keys))
         return Side(
             self.path,
@@ -101,17 +100,14 @@ class Table:
             first_record=self.first_record,
         )
 
-    def sample(self, read: ReadOptions) -> Sample:
+    def sample(self, read: ReadOptions) -> Side:
         """Look at the first records, which stay unread."""
         columns = self._peek_columns()
-        return Sample(
-            self.path,
-            self.names,
-            tuple(_kind_of(cells, read.grammar) for cells in columns),
-            tuple(_are_codes(cells) for cells in columns),
-            tuple(columns[0]) if columns else (),
-            read.grammar,
-            self.first_record if self.guessed and self.names is not None else None,
+        return replace(
+            self.side(read, tuple(columns[0]) if columns else ()),
+            n_rows=self.n_rows,
+            kinds=tuple(_kind_of(cells, read.grammar) for cells in columns),
+            coded=tuple(_are_codes(cells) for cells in columns),
         )
 
     def lay_out(
@@ -145,6 +141,7 @@ class Table:
         stamp = self.source.stamp
         if stamp is None:
             return None
+        # A worker may have been started in another folder.
         stamp = replace(stamp, path=full_path(stamp.path))
         return Place(stamp, self.source.opening, self.delimiter, self.start, self.line, self.width)
 
@@ -173,57 +170,6 @@ class Table:
             return None
 
 
-@dataclass
-class TypedTable(Table):
-    """An open Parquet or Arrow file."""
-
-    columnar: ColumnarFile = field(kw_only=True)
-
-    def iter_chunks(
-        self, layout: Layout, *, chunk_bytes: int, row: int = 0
-    ) -> Iterator[FrameChunk]:
-        """Yield the rows in chunks."""
-        self.wake()
-        used = _used_columns(layout)
-        names = [self.columnar.names[i] for i in used]
-        tables = self.columnar.iter_tables(names, rows_a_frame(layout, chunk_bytes))
-        yield from _number_tables(self.path, tables, used, 0, row)
-
-    def record_bytes(self, n_used: int) -> float:
-        """Return the size of a row of which some columns are used."""
-        return _CELL_BYTES * max(n_used, 1)
-
-    def sample(self, read: ReadOptions) -> Sample:
-        """Tell what the types tell."""
-        del read
-        from matscore.read.typed import is_numeric
-
-        kinds: tuple[Kind, ...] = tuple(
-            "number" if is_numeric(dtype) else "text" for dtype in self.columnar.types
-        )
-        return Sample(self.path, self.names, kinds, (False,) * self.width)
-
-    def close(self) -> None:
-        """Close the file."""
-        self.columnar.close()
-        self.source.close()
-
-    def park(self) -> None:
-        """Close the file until it is read, unless it is a pipe."""
-        if self.source.size is not None:
-            self.columnar.close()
-        self.source.park()
-
-    def wake(self) -> None:
-        """Open the file again where it is parked."""
-        if self.source.is_parked:
-            self.source.wake()
-            self.columnar = _open_columnar(self.source)
-
-    def _peek_labels(self) -> None:
-        return None
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a table's records are, for another process to read them; fields as in `Table`."""
@@ -244,12 +190,13 @@ class Place:
                 raise FileError(self.stamp.path, *CHANGED)
             while len(source.head) < self.start and source.extend_head():
                 pass
-            where = (None, False, self.delimiter, self.start, self.line)
-            table = (
-                Table(source, None, self.width, *where)
-                if source.kind == "csv"
-                else TypedTable(source, None, self.width, columnar=_open_columnar(source))
-            )
+            if source.kind == "csv":
+                where = (self.delimiter, self.start, self.line)
+                table = Table(source, None, self.width, None, False, *where)
+            else:
+                from matscore.read.typed import open_typed
+
+                table = open_typed(source)
             stack.pop_all()
         return table
 
@@ -270,17 +217,16 @@ def open_table(
     source = open_source(path, encoding=options.encoding, checksum=checksum)
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        table = _READERS[source.kind](source, options, values)
+        if source.kind == "csv":
+            table = _open_text(source, options, values)
+        else:
+            from matscore.read.typed import open_typed
+
+            table = open_typed(source)
         names = table.names
         table.keys = tuple(key for key in keys if names is not None and key[0] not in names)
         stack.pop_all()
     return table
-
-
-def _open_typed(source: Source, options: ReadOptions, values: Set[str]) -> Table:
-    del options, values
-    file = _open_columnar(source)
-    return TypedTable(source, file.names, len(file.names), file.n_rows, columnar=file)
 
 
 def _open_text(source: Source, options: ReadOptions, values: Set[str]) -> Table:
@@ -296,47 +242,6 @@ def _open_text(source: Source, options: ReadOptions, values: Set[str]) -> Table:
     start, line = (end, 1 + record.count(b"\n")) if headers else (0, 1)
     names = cells if headers else None
     return Table(source, names, len(cells), None, guessed, delimiter, start, line, cells)
-
-
-_READERS: dict[str, Callable[[Source, ReadOptions, Set[str]], Table]] = {
-    "csv": _open_text,
-    "parquet": _open_typed,
-    "arrow": _open_typed,
-}
-
-
-def _open_columnar(source: Source) -> ColumnarFile:
-    assert source.kind in ("parquet", "arrow")
-    return open_columnar(source.path, source.open_stream(), source.kind)
-
-
-def iter_parquet_rows(
-    path: str, layout: Layout, start: int, stop: int, *, chunk_bytes: int, row: int
-) -> Iterator[FrameChunk]:
-    """Yield rows `start` to `stop` of a Parquet file in chunks, as `Table.iter_chunks` does."""
-    used, names = _used_columns(layout), layout.own.names or ()
-    tables = iter_parquet(
-        path, [names[i] for i in used], start, stop, rows_a_frame(layout, chunk_bytes)
-    )
-    yield from _number_tables(path, tables, used, start, row)
-
-
-def rows_a_frame(layout: Layout, chunk_bytes: int) -> int:
-    """Return the rows of a chunk of typed columns."""
-    return max(1, min(_FRAME_CELLS, chunk_bytes // _CELL_BYTES) // len(_used_columns(layout)))
-
-
-def _used_columns(layout: Layout) -> list[int]:
-    return sorted({*layout.own.text_columns, *layout.own.feature_columns}) or [0]
-
-
-def _number_tables(
-    path: str, tables: Iterator[Any], used: list[int], n_done: int, row: int
-) -> Iterator[FrameChunk]:
-    for table in tables:
-        columns = dict(zip(used, table.columns, strict=True))
-        yield FrameChunk(path, columns, n_done + 1, row + n_done, table.num_rows)
-        n_done += table.num_rows
 
 
 def _find_header_end(source: Source) -> int:
@@ -356,6 +261,7 @@ def _sniff_delimiter(source: Source, decimal: str) -> str:
     rest = source.head
     while len(records) < _SNIFFED_RECORDS and rest:
         end = first_record_end(rest)
+        # The last record of the head may be cut off, and would have fewer delimiters.
         if not end and records and not source.is_whole:
             break
         record = rest[: end or len(rest)].rstrip(b"\r\n")
@@ -386,13 +292,14 @@ def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
 
 
 def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
+    # The width is not known yet: the kernel counts the cells of a record that has another.
     table = parse(record, width=1, delimiter=delimiter)
     if table.stop is None and table.bad and table.bad[0].n_cells > 1:
         table = parse(record, width=table.bad[0].n_cells, delimiter=delimiter)
     return table.stop.fault if table.stop else table.bad[0].fault if table.bad else None
 
 
-def _kind_of(cells: Sequence[str], grammar: Grammar) -> Kind:
+def _kind_of(cells: Sequence[str], grammar: Grammar) -> ColumnKind:
     there = [cell for cell in cells if not grammar.is_missing(cell)]
     n_numbers = sum(map(grammar.is_number, there))
     if not there:
@@ -406,3 +313,122 @@ def _are_codes(cells: Sequence[str]) -> bool:
     values = {cell.strip() for cell in cells}
     few = len(values) <= _MOST_CODES and _TIMES_EACH * len(values) <= len(cells)
     return bool(values) and few and all(value.isascii() and value.isdigit() for value in values)
+
+
+# Made when it is asked for: of most matrices the first column holds names, and nobody asks.
+FirstFault: TypeAlias = Callable[[], InputError]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A first column that may be names or numbers, and the numbers after it."""
+
+    side: Side  # with the first column as text: the plan decides what it is
+    first_values: Floats | None  # (n_rows,); None when one of these cells is no number
+    rest: Floats  # (n_rows, n_columns - 1), NaN where a cell is missing
+    fault: FirstFault | None = None  # why the first column is no numbers
+
+    @property
+    def first_numbers(self) -> Floats:
+        """The first column's numbers, (n_rows,); refused where one of its cells is none."""
+        if self.first_values is None:
+            assert self.fault is not None
+            raise self.fault()
+        return self.first_values
+
+    def values(self, *, label_column: bool) -> Floats:
+        """Return the numbers, (n_rows, n_columns), without a first column of labels."""
+        return self.rest if label_column else np.column_stack([self.first_numbers, self.rest])
+
+
+def read_matrix(
+    table: Table, options: ReadOptions, *, chunk_bytes: int, is_model: bool = False
+) -> Matrix:
+    """Read a table: its first column as text and, where all of it is numbers, as numbers."""
+    # A missing weight read as zero would be another model.
+    hint = "every weight must be a number" if is_model else Layout.missing_hint
+    policy = "error" if is_model else options.missing
+    parts, fault = list[Rows](), None
+    for rows, first_fault in iter_parts(table, options, policy, hint, chunk_bytes=chunk_bytes):
+        parts.append(rows)
+        fault = first_fault
+    rest, labels = np.empty((sum(part.n_rows for part in parts), table.width - 1)), list[Any]()
+    n_done = 0
+    while parts:
+        part = parts.pop(0)  # freed as soon as it is copied, or the matrix would be held twice
+        rest[n_done : n_done + part.n_rows] = part.features.T
+        n_done += part.n_rows
+        labels.append(part.labels)
+    return make_matrix(table, options, labels, rest, fault)
+
+
+def iter_parts(
+    table: Table, options: ReadOptions, missing: MissingPolicy, hint: str, *, chunk_bytes: int
+) -> Iterator[tuple[Rows, FirstFault | None]]:
+    """Yield a table in parts: its first column as labels, numbers in the others.
+
+    With each part comes why the first column is no column of numbers, so far. A missing cell is
+    refused with the hint where it is an error, else kept.
+    """
+    layout = table.lay_out(
+        options,
+        label=0,
+        features=range(1, table.width),
+        missing="error" if missing == "error" else "keep",
+        hint=hint,
+    )
+    fault = None
+    for chunk in table.iter_chunks(layout, chunk_bytes=chunk_bytes):
+        # The path is bound here, as each chunk has its own.
+        def refuse(reject: Reject, path: str = chunk.path) -> None:
+            raise reject.in_matrix(layout.names).as_error(path)
+
+        rows = parse_sound(layout, chunk, refuse)
+        fault = fault or _find_fault(layout, chunk, rows.labels)
+        yield rows, fault
+
+
+def make_matrix(
+    table: Table, options: ReadOptions, labels: list[Any], rest: Floats, fault: FirstFault | None
+) -> Matrix:
+    """Return the matrix of a table whose first column is given as text, in parts."""
+    first = tuple(join([Texts.from_strings([]), *labels]))
+    values, grammar = None, options.grammar
+    if fault is None:
+        values = np.array([np.nan if grammar.is_missing(t) else grammar.read(t) for t in first])
+    return Matrix(table.side(options, first), values, rest, fault)
+
+
+def _find_fault(layout: Layout, chunk: Chunk | FrameChunk, labels: Any) -> FirstFault | None:
+    """Return why the first column is no column of numbers; None where it is one so far."""
+    grammar = Grammar(layout.decimal, layout.missing_values)
+    for i, cell in enumerate(labels):
+        is_missing = grammar.is_missing(cell)
+        if layout.missing == "error" if is_missing else not grammar.is_number(cell):
+            return partial(_explain_first, layout, chunk, i, cell, is_missing=is_missing)
+    return None
+
+
+def _explain_first(layout: Layout, *cell: Any, is_missing: bool) -> InputError:
+    from matscore.read.faults import explain_first_cell
+
+    return explain_first_cell(layout, *cell, is_missing=is_missing)
+
+
+def read_pairs(
+    path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
+) -> tuple[Texts, Texts, SourceFacts]:
+    """Read the first two columns of a file as text; `items` tells a header from data."""
+    table = open_table(path, read, checksum=checksum, values=items)
+    with contextlib.closing(table):
+        if table.width < 2:
+            what, hint = "pairs need two columns", "give it a column of users and one of items"
+            raise InputError(path, what, hint, line=1)
+        layout = table.lay_out(read, label=0, kept=(1,), missing=read.missing)
+        chunks = table.iter_chunks(layout, chunk_bytes=_PAIRS_CHUNK_BYTES)
+        parts = [parse_sound(layout, chunk) for chunk in chunks]
+        facts = table.source.facts()
+    none = Texts.from_strings([])
+    columns = zip((none, none), *((part.labels, part.texts[0]) for part in parts), strict=True)
+    who, what = map(join, columns)
+    return who, what, facts

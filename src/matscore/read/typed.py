@@ -1,20 +1,34 @@
-"""Typed columns of PyArrow into labels and numbers."""
+"""Parquet and Arrow files as tables, and their typed columns as labels and numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from matscore.errors import InputError
+from matscore.errors import InputError, MissingExtraError
 from matscore.frame import join
 from matscore.kernel import Masked, Texts, write_rows
+from matscore.options import ReadOptions
+from matscore.plan import Side
+from matscore.plan.types import ColumnKind
+from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
+from matscore.read.rows import FrameChunk, Layout
+from matscore.read.source import Source
+from matscore.read.table import Table
 
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+except ImportError as error:
+    raise MissingExtraError("parquet", "Parquet and Arrow") from error
+
+_FRAME_CELLS = 2**19
+_CELL_BYTES = 8
 _NAMES: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (pa.types.is_dictionary, "Categorical"),
     (pa.types.is_boolean, "Boolean"),
@@ -27,6 +41,92 @@ _NAMES: tuple[tuple[Callable[[Any], bool], str], ...] = (
 )
 _SUFFIXES = {"string": "String", "utf8": "String", "binary": "Binary", "list": "List"}
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # of the years 1 and 9999
+
+
+@dataclass
+class TypedTable(Table):
+    """An open Parquet or Arrow file."""
+
+    columnar: ColumnarFile = field(kw_only=True)
+
+    def iter_chunks(
+        self, layout: Layout, *, chunk_bytes: int, row: int = 0
+    ) -> Iterator[FrameChunk]:
+        """Yield the rows in chunks."""
+        self.wake()
+        used = _used_columns(layout)
+        names = [self.columnar.names[i] for i in used]
+        tables = self.columnar.iter_tables(names, rows_a_frame(layout, chunk_bytes))
+        yield from _number_tables(self.path, tables, used, 0, row)
+
+    def record_bytes(self, n_used: int) -> float:
+        """Return the size of a row of which some columns are used."""
+        return _CELL_BYTES * max(n_used, 1)
+
+    def sample(self, read: ReadOptions) -> Side:
+        """Tell what the types tell."""
+        kinds: list[ColumnKind] = [
+            "number" if is_numeric(dtype) else "text" for dtype in self.columnar.types
+        ]
+        side = replace(self.side(read, ()), n_rows=self.n_rows)
+        return replace(side, kinds=tuple(kinds), coded=(False,) * self.width)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.columnar.close()
+        self.source.close()
+
+    def park(self) -> None:
+        """Close the file until it is read, unless it is a pipe."""
+        # The copy of a pipe could not be made again.
+        if self.source.size is not None:
+            self.columnar.close()
+        self.source.park()
+
+    def wake(self) -> None:
+        """Open the file again where it is parked."""
+        if self.source.is_parked:
+            self.source.wake()
+            self.columnar = open_typed(self.source).columnar
+
+    def _peek_labels(self) -> None:
+        return None
+
+
+def open_typed(source: Source) -> TypedTable:
+    """Return the table of a Parquet or Arrow file, or of a pipe."""
+    assert source.kind in ("parquet", "arrow")
+    file = open_columnar(source.path, source.open_stream(), source.kind)
+    return TypedTable(source, file.names, len(file.names), file.n_rows, columnar=file)
+
+
+def iter_parquet_rows(
+    path: str, layout: Layout, start: int, stop: int, *, chunk_bytes: int, row: int
+) -> Iterator[FrameChunk]:
+    """Yield rows `start` to `stop` of a Parquet file in chunks, as `Table.iter_chunks` does."""
+    used, names = _used_columns(layout), layout.own.names or ()
+    tables = iter_parquet(
+        path, [names[i] for i in used], start, stop, rows_a_frame(layout, chunk_bytes)
+    )
+    yield from _number_tables(path, tables, used, start, row)
+
+
+def rows_a_frame(layout: Layout, chunk_bytes: int) -> int:
+    """Return the rows of a chunk of typed columns."""
+    return max(1, min(_FRAME_CELLS, chunk_bytes // _CELL_BYTES) // len(_used_columns(layout)))
+
+
+def _used_columns(layout: Layout) -> list[int]:
+    return sorted({*layout.own.text_columns, *layout.own.feature_columns}) or [0]
+
+
+def _number_tables(
+    path: str, tables: Iterator[Any], used: list[int], n_done: int, row: int
+) -> Iterator[FrameChunk]:
+    for table in tables:
+        columns = dict(zip(used, table.columns, strict=True))
+        yield FrameChunk(path, columns, n_done + 1, row + n_done, table.num_rows)
+        n_done += table.num_rows
 
 
 def is_numeric(dtype: Any) -> bool:
@@ -43,11 +143,6 @@ def label_text(
     Integers become their digits, floats the shortest form that reads back, decimals keep all
     their places, dates and times are in ISO 8601, and null is the empty text. A type that is
     binary or nested is refused, and so is a date out of range; the other arguments are for that.
-
-    Examples
-    --------
-    >>> label_text(pa.array([12, None])).to_strings()
-    ['12', '']
     """
     pieces = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     write = _find_writer(column.type)
@@ -72,11 +167,6 @@ def feature_column(
 
     NaN where a value is null or NaN; infinities stay. Integers and decimals with more digits than
     float64 holds are rounded to the nearest. A type that is not a number's is refused.
-
-    Examples
-    --------
-    >>> feature_column(pa.array([1, None, 3]))
-    array([ 1., nan,  3.])
     """
     dtype = column.type
     if not (is_numeric(dtype) or pa.types.is_null(dtype)):
@@ -98,6 +188,7 @@ def _read_buffer(array: Any, i: int, dtype: Any, n: int) -> npt.NDArray[Any]:
     buffer = array.buffers()[i]
     if n == 0 or buffer is None:
         return np.zeros(n, dtype)
+    # A slice shares the buffers of what it was cut from.
     return np.frombuffer(buffer, dtype)[array.offset : array.offset + n]
 
 
@@ -106,6 +197,7 @@ def _find_valid(array: Any) -> npt.NDArray[np.bool_]:
     buffer = array.buffers()[0]
     if array.null_count == 0 or buffer is None:
         return np.full(len(array), array.null_count == 0)
+    # Arrow counts the bits of a byte from its lowest.
     bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
     return bits[array.offset : array.offset + len(array)].view(np.bool_)
 
@@ -121,9 +213,9 @@ def _find_writer(dtype: Any) -> Callable[[Any], Texts] | None:
     if types.is_dictionary(dtype):
         inner = _find_writer(dtype.value_type)
         return None if inner is None else lambda array: inner(array.dictionary_decode())
-    if _is_text(dtype) or types.is_integer(dtype) or types.is_boolean(dtype):
+    if str(dtype) in ("string", "large_string", "string_view", "null", "bool"):
         return _cast
-    if types.is_null(dtype):
+    if types.is_integer(dtype):
         return _cast
     if types.is_float64(dtype):
         return _write_floats
@@ -138,10 +230,6 @@ def _find_writer(dtype: Any) -> Callable[[Any], Texts] | None:
         if is_one(dtype):
             return write
     return None
-
-
-def _is_text(dtype: Any) -> bool:
-    return str(dtype) in ("string", "large_string", "string_view")
 
 
 def _cast(array: Any) -> Texts:
@@ -192,11 +280,13 @@ def _write_instants(array: Any) -> Texts:
     if zone is not None and zone[:1] in "+-":  # the instant stays the same
         array, zone = array.cast(pa.timestamp(array.type.unit, "UTC")), "UTC"
     if zone is not None:
+        # NumPy knows no zones: the difference to UTC at each instant is its offset.
         local = pc.local_timestamp(array)
         plain = array.cast(pa.timestamp(array.type.unit, "UTC")).cast(local.type)
         offset = pc.seconds_between(plain, local).to_pylist()
         array = local
     values = _count(array)
+    # Written for its refusal only: NumPy gives years of five digits and years before 1.
     _write_dates(pc.floor_temporal(array, unit="day").cast(pa.date32()))
     days = np.datetime_as_string(values.astype(f"datetime64[{array.type.unit}]"))
     texts = [_trim(day) for day in days.tolist()]

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from matscore.errors import ClusterError, ClusterWarning, MatscoreError, MissingExtraError
 from matscore.options import RunOptions
-from matscore.read.cloud import full_path, is_address
+from matscore.read.inputs import full_path, is_address
 from matscore.read.rows import FrameChunk
 from matscore.read.source import SourceFacts, Stamp, read_range
 from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
-from matscore.read.table import Place, rows_a_frame
+from matscore.read.table import Place
 from matscore.run import remote
 from matscore.run.parts import Engine, Part, Results, chunk_bytes_of, count_jobs, iter_part
 from matscore.run.work import ChunkResult, Job
@@ -350,6 +350,8 @@ class ClusterEngine(Engine):
         """Send the rows of a Parquet file."""
         n_rows, n_bytes = part.table.n_rows or 0, place.stamp.size
         self._ask_digest(part, place.stamp)
+        from matscore.read.typed import rows_a_frame
+
         # A worker reads whole groups of frames, or each unit would open the file for a few rows.
         size = chunk_bytes_of(part.table, self.run)
         step = _FRAMES_A_RANGE * rows_a_frame(job.layout, size)

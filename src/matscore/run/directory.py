@@ -16,8 +16,7 @@ from typing import Any
 
 from matscore.errors import MatscoreError, UsageError
 from matscore.options import Format, RejectOptions
-from matscore.read.cloud import is_address
-from matscore.read.inputs import Input, name_parts
+from matscore.read.inputs import Input, is_address, name_parts
 from matscore.read.source import SourceFacts
 from matscore.run.parts import Engine, Part, open_engine
 from matscore.run.run import Stream, Summary, Totals

@@ -15,9 +15,9 @@ from matscore.kernel import Column, Texts
 from matscore.model import CHUNK_BYTES
 from matscore.names import quote_name
 from matscore.options import ColumnOptions, ReadOptions
-from matscore.plan.learning import Sample, check_header, find_label
-from matscore.read.faults import Reject
-from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
+from matscore.plan import Side
+from matscore.plan.learning import check_header, find_label
+from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
 from matscore.read.split import Chunk
 from matscore.read.table import Table
 from matscore.run.work import Fault, Job
@@ -29,7 +29,7 @@ _LINE, _LABEL, _ERROR, _SKIPPED = "line", "label", "error", "skipped"  # columns
 def pair_table(
     table: Table,
     read: ReadOptions,
-    choose: Callable[[Sample, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
+    choose: Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
     *,
     label_name: str | None,
     stops: bool,
@@ -173,7 +173,7 @@ class PairedRows:
         raise InputError(self.path, what, hint, line=frame.values(_LINE)[row])
 
 
-def _find_label(sample: Sample, label_name: str | None, *, no_id_col: bool) -> int | None:
+def _find_label(sample: Side, label_name: str | None, *, no_id_col: bool) -> int | None:
     """Return the column of the labels: that of the features' name, or a first one of labels."""
     names = sample.names or ()
     # One column alone is what is read, whatever its name.

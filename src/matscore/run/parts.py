@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
 from matscore.errors import PlanError
-from matscore.model import CHUNK_BYTES, Weights, side_of_matrix
+from matscore.model import CHUNK_BYTES, Weights
 from matscore.options import PlanOptions, ReadOptions, RunOptions
 from matscore.plan import Plan, make_plan, require_fit
 from matscore.read.inputs import Input
-from matscore.read.matrix import read_wide, turn
 from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
@@ -78,15 +77,17 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     """Plan one features table; it is read whole only where it is to be transposed."""
     wide, side = None, table.side(read)
     if align.transpose_features:
+        from matscore.read.turned import read_wide
+
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
-        side = side_of_matrix(wide, table, read)
+        side = wide.side
     plan = make_plan(side, weights.side, align)
     if not plan.ok:
         return PlannedPart(table, plan=plan)
     # Words in a first column are a fault only where the plan takes it for numbers.
     if not plan.weights_label_column and weights.matrix.fault is not None:
-        raise weights.matrix.fault
-    return PlannedPart(table, None if wide is None else turn(wide, plan), plan=plan)
+        raise weights.matrix.fault()
+    return PlannedPart(table, None if wide is None else wide.turn(plan), plan=plan)
 
 
 def require_fits(parts: Sequence[PlannedPart]) -> tuple[Plan, ...]:

@@ -22,11 +22,10 @@ import matscore
 from matscore.errors import FileError, MatscoreError, OutputError
 from matscore.kernel import PackedWeights
 from matscore.options import RejectOptions
-from matscore.read.faults import Reject
-from matscore.read.rows import FrameChunk, Layout
+from matscore.read.rows import FrameChunk, Layout, Reject
 from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
-from matscore.read.table import Place, iter_parquet_rows
+from matscore.read.table import Place
 from matscore.run.run import Totals
 from matscore.run.work import ChunkResult, Job, Written, run_chunk
 from matscore.write.formats import deliver_results
@@ -68,6 +67,8 @@ class RowsUnit(Unit):
         """Read it, chunk by chunk."""
         # PyArrow would not notice that the file is another one than that which was planned.
         _check_stamp(self.stamp)
+        from matscore.read.typed import iter_parquet_rows
+
         for chunk in iter_parquet_rows(
             self.stamp.path,
             layout,

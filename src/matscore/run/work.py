@@ -29,8 +29,7 @@ from matscore.options import (
     RunOptions,
 )
 from matscore.plan import Plan
-from matscore.read.faults import Reject
-from matscore.read.rows import FrameChunk, Layout, Rows, find_first_error, parse_rows
+from matscore.read.rows import FrameChunk, Layout, Reject, Rows, find_first_error, parse_rows
 from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.write.formats import Columns, OutputSpec

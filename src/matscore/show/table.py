@@ -18,8 +18,8 @@ from rich.text import Text
 
 from matscore.colors import Heat
 from matscore.frame import Frame, join_frames, read_numbers
-from matscore.grammar import is_number
 from matscore.kernel import Floats
+from matscore.names import is_number
 from matscore.show.text import (
     DIM,
     GOOD,

@@ -23,7 +23,6 @@ from matscore.errors import MissingExtraError, OutputError, UsageError, os_error
 from matscore.frame import Frame, Kind, list_cells
 from matscore.kernel import Choices, Column, Floats, Masked, Texts, write_rows
 from matscore.options import Format, PathLike
-from matscore.read.columnar import require_pyarrow
 from matscore.write.whole import COMPRESSIONS, BinaryFile, write_all
 
 if TYPE_CHECKING:
@@ -191,6 +190,8 @@ class _Columnar(OutputFormat):
     is_read = True
 
     def require(self) -> None:
+        from matscore.read.columnar import require_pyarrow
+
         require_pyarrow()
 
     def rows(self, spec: OutputSpec, frame: Frame) -> bytes:

@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from matscore.errors import OutputError, UsageError, os_errors_about
 from matscore.options import PathLike, RejectOptions
-from matscore.read.cloud import is_address, open_upload
+from matscore.read.inputs import is_address
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -184,6 +184,8 @@ def open_whole(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.Buffered
     """
     refuse_same_file(path, inputs)
     if is_address(path):
+        from matscore.read.cloud import open_upload
+
         with open_upload(path) as upload:
             yield upload
         return
