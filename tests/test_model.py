@@ -16,9 +16,8 @@ import matscore.commands.recommend
 from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, kernel
 from matscore.commands.recommend import recommend_file
 from matscore.kernel import Floats
-from matscore.model import Model, load_items
+from matscore.model import Model, SpilledRows, load_items
 from matscore.write.manifest import fingerprint
-from matscore.write.spill import SpilledRows
 from tests.helpers import read_csv, write_csv
 
 

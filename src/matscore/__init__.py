@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         ScoreOptions,
     )
     from matscore.plan import Plan
-    from matscore.run.summary import Progress, Summary
+    from matscore.run.run import Progress, Summary
 
 __version__ = "0.1.0"
 
@@ -66,7 +66,7 @@ _HOMES = {
         "ReadOptions", "RecommendOptions", "RejectOptions", "RunOptions", "ScoreOptions",
     ),
     "matscore.plan": ("Plan",),
-    "matscore.run.summary": ("Progress", "Summary"),
+    "matscore.run.run": ("Progress", "Summary"),
 }  # fmt: skip
 
 __all__ = [

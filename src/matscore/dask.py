@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matscore.errors import MissingExtraError
 from matscore.options import MissingPolicy
@@ -11,6 +11,8 @@ from matscore.options import MissingPolicy
 if TYPE_CHECKING:
     import dask.dataframe as dd
     import pandas as pd
+
+_TABLES = ("features", "weights")
 
 
 def classify(
@@ -74,25 +76,15 @@ def classify(
     Thunder         5.9      2.9  adventure
     Umbrella        2.1      6.1    romance
     """
+    # All keywords are handed on as they are; a generator of columns would last for one partition.
+    options: dict[str, Any] = {k: v for k, v in locals().items() if k not in _TABLES}
+    options["keep_cols"] = tuple(keep_cols)
     try:
         import dask.dataframe
     except ImportError as error:
         raise MissingExtraError("dask", "matscore.dask") from error
     from matscore.commands.classify import classify as classify_frame
 
-    options = {
-        "missing": missing,
-        "probabilities": probabilities,
-        "margin": margin,
-        "scores": scores,
-        "threshold": threshold,
-        "transpose": transpose,
-        "auto_transpose": auto_transpose,
-        "strict": strict,
-        "keep_cols": tuple(keep_cols),
-        "intercept": intercept,
-        "no_intercept": no_intercept,
-    }
-    meta = classify_frame(features._meta, weights, **options)  # type: ignore[arg-type]
+    meta = classify_frame(features._meta, weights, **options)
     held = dask.delayed(weights, pure=True)
     return features.map_partitions(classify_frame, held, meta=meta, **options)

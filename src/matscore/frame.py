@@ -99,6 +99,7 @@ def join(columns: Sequence[Any]) -> Any:
             absent = np.concatenate([find_absent(column) for column in columns])
             data = np.concatenate([data_of(column) for column in columns])
             return Texts(offsets, data, absent if absent.any() else None)
+        # One chunk may have absent cells and another none.
         case _ if any(isinstance(column, Masked) for column in columns):
             values = [c.values if isinstance(c, Masked) else c for c in columns]
             absent = np.concatenate([find_absent(column) for column in columns])
@@ -145,9 +146,21 @@ def read_numbers(column: Column) -> NDArray[np.float64]:
 def find_places(texts: Texts, names: Sequence[str]) -> NDArray[np.int64]:
     """Return each text's place among some names, -1 for one that is none of them."""
     places = {name.encode(): place for place, name in enumerate(names)}
+    # As bytes: to decode a million labels takes longer than to compare them.
     data, ends = texts.data.tobytes(), texts.offsets.tolist()
     found = [places.get(data[start:end], -1) for start, end in pairwise(ends)]
     return np.array(found, dtype=np.int64)
+
+
+def find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
+    """Mark the texts that are the one wanted."""
+    encoded = np.frombuffer(wanted.encode(), np.uint8)
+    found: NDArray[np.bool_] = np.diff(texts.offsets) == len(encoded)
+    found &= ~find_absent(texts)
+    # Only texts of the right length are compared, all in one step.
+    starts = texts.offsets[:-1][found].astype(np.int64)
+    found[found] = (texts.data[starts[:, None] + np.arange(len(encoded))] == encoded).all(axis=1)
+    return found
 
 
 def data_of(texts: Texts) -> NDArray[np.uint8]:

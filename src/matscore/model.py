@@ -5,20 +5,28 @@ Everything that multiplies comes through this door: `load_weights` reads the wei
 since three are known at different times: `Side` is what planning needs (names and shape, without
 a number), `Weights` the numbers as they stand in their file (which way round they are the plan
 decides), `Model` the numbers in the order of the plan, ready to multiply.
+
+`score_rows` makes answers of rows: scores, probabilities, no prediction under a threshold. The best
+category, its margin, ties and ranks are the kernel's.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from matscore.errors import OutputError, os_errors_about
 from matscore.frame import Labels
-from matscore.kernel import Floats, PackedWeights
-from matscore.options import ReadOptions
+from matscore.kernel import Decision, Floats, PackedWeights, Ranking, exp, open_unnamed
+from matscore.options import ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
 from matscore.read.source import SourceFacts
 from matscore.read.table import (
@@ -29,7 +37,6 @@ from matscore.read.table import (
     open_table,
     read_matrix,
 )
-from matscore.write.spill import SpilledRows
 
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
@@ -102,6 +109,7 @@ class Weights:
         if not plan.transpose:  # as many rows as features, each as long as there are items
             values = self._take_all()
             values = values if first is None else np.column_stack([first, values])
+            # Block by block, or turned items would be there twice for a moment.
             for start in range(0, values.shape[1], _ITEMS_A_BLOCK):
                 yield np.ascontiguousarray(values[index, start : start + _ITEMS_A_BLOCK].T)
             return
@@ -157,11 +165,13 @@ def load_items(
             fault = found
             n_rows += part.n_rows
             rows = np.concatenate([rest, part.features.T])
+            # Whole blocks of the kernel, however the file was cut.
             n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
             blocks.append(rows[:n_whole])
             rest = rows[n_whole:].copy()
             if spilled is None and n_rows * table.width * _BYTES_A_NUMBER > most_bytes:
                 spilled = SpilledRows(table.width - 1)
+            # Past the limit, rows go to the file as they come.
             while spilled is not None and blocks:
                 spilled.append(blocks.pop(0))
         if spilled is None:
@@ -181,3 +191,141 @@ def make_model(plan: Plan, values: Floats) -> Model:
     intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
     weights = np.ascontiguousarray(oriented[list(plan.weights_index)])
     return Model(weights, intercept, plan.categories)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of some rows, and what they decide."""
+
+    # (n_categories, n_rows), float64: NaN in every category for a row with a missing feature; of
+    # no category where they are not kept.
+    scores: Floats
+    probabilities: Floats | None  # their softmax, of the same shape
+    decision: Decision  # best category (-1 where there is no prediction), margin, ties, overflow
+    features: Floats  # (n_features, n_rows), float64: what they were computed from
+
+    def mark_ties(self, model: Model, n_rows: int) -> NDArray[np.bool_]:
+        """Mark the highest cells of the first rows, all of a tie: (n_categories, n_rows), bool.
+
+        No cell of a row without a prediction is marked.
+        """
+        first = slice(n_rows)
+        scores, features = self.scores[:, first], self.features[:, first]
+        if len(scores) < len(model.categories):
+            scores = model.packed.multiply(np.ascontiguousarray(features))
+        marks = model.packed.mark_ties(features, scores)
+        return marks & (self.decision.best[first] >= 0)
+
+    def rank(self, model: Model, k: int, threshold: float | None) -> Ranking:
+        """Rank the categories of each row, at most k of them.
+
+        A category whose score, or probability, is under the threshold has none.
+        """
+        scores = self.scores
+        if threshold is not None:
+            gate = scores if self.probabilities is None else self.probabilities
+            scores = np.where(gate >= threshold, scores, -np.inf)
+        return model.packed.rank(self.features, scores, k)
+
+
+def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:
+    """Return columns as the kernel takes them: C-contiguous, of shape (n_features, n_rows)."""
+    if isinstance(features, np.ndarray):
+        return np.ascontiguousarray(features)
+    stacked = np.empty((len(features), n_rows))
+    for to, column in zip(stacked, features, strict=True):
+        to[:] = column
+    return stacked
+
+
+def score_rows(
+    model: Model,
+    features: Floats | Sequence[Floats],
+    n_rows: int,
+    options: ScoreOptions,
+    *,
+    keep: bool = True,
+) -> Scored:
+    """Score rows; those whose scores overflow are to be refused.
+
+    `keep` says whether the scores are used once they have decided.
+
+    `features` is of shape (n_features, n_rows) or a sequence of its rows, in canonical order;
+    finite, or NaN where one is missing.
+    """
+    stacked = stack_features(features, n_rows)
+    keep = keep or options.probabilities or options.threshold is not None
+    scores, decision = model.packed.score(stacked, keep=keep)
+    probabilities = softmax(scores) if options.probabilities else None
+    best = decision.best
+    # Not `chosen < threshold`: NaN is to have no prediction.
+    if options.threshold is not None:
+        gate = scores if probabilities is None else probabilities
+        chosen = np.take_along_axis(gate, best[None], axis=0)[0]
+        best[~(chosen >= options.threshold)] = -1
+    elif len(model.categories) == 1:
+        best[:] = -1
+    return Scored(scores, probabilities, decision, stacked)
+
+
+# Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
+@np.errstate(over="ignore", invalid="ignore")
+def softmax(scores: Floats) -> Floats:
+    """Turn scores into probabilities, both (n_categories, n_rows); NaN where the scores are NaN.
+
+    The softmax, shifted by the highest score so that it cannot overflow; the logistic function for
+    a single category (Goodfellow, Bengio and Courville, Deep Learning, sections 3.10 and 4.1).
+    """
+    if len(scores) == 1:
+        shrunk = exp(-np.abs(scores))
+        return np.where(scores >= 0, 1.0, shrunk) / (1.0 + shrunk)
+    powers = exp(scores - scores.max(axis=0))
+    total = np.zeros(scores.shape[1])
+    for row in powers:  # a fixed order of addition, so that the bits do not depend on the chunk
+        total += row
+    probabilities: Floats = powers / total
+    return probabilities
+
+
+class SpilledRows:
+    """Rows of numbers in a temporary file, which goes with the object; threads may share it.
+
+    It is read and not mapped: pages of a mapped file count as this process's memory.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.n_rows = 0
+        self._fd = open_unnamed(self)
+
+    def __getitem__(self, key: slice, /) -> Floats:
+        """Return the rows of a slice, in order."""
+        start, stop, _ = key.indices(self.n_rows)
+        found = np.empty((max(stop - start, 0), self.width))
+        room, offset = found.reshape(-1).view(np.uint8), start * self._row_bytes
+        while len(room):
+            n_read = os.preadv(self._fd, [room.data], offset)
+            if not n_read:
+                raise RuntimeError("a temporary file is shorter than what was written to it")
+            room, offset = room[n_read:], offset + n_read
+        return found
+
+    def append(self, rows: Floats) -> None:
+        """Write rows behind those there are."""
+        data = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
+        offset = self.n_rows * self._row_bytes
+        with named_lack():
+            while len(data):
+                n_written = os.pwrite(self._fd, data.data, offset)
+                data, offset = data[n_written:], offset + n_written
+        self.n_rows += len(rows)
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.width * np.dtype(np.float64).itemsize
+
+
+def named_lack() -> AbstractContextManager[None]:
+    """Turn what the operating system says into an `OutputError` about temporary files."""
+    what = "{}, and the items need room"
+    return os_errors_about(tempfile.gettempdir(), OutputError, what=what)

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats, Items, PackedWeights, Recommended
-from matscore.run.local import map_ordered
+from matscore.run.parts import map_ordered
 
 
 class Taken(NamedTuple):

@@ -141,8 +141,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
     with clock.stage("start"):
         from matscore.commands.classify import Classify, ClassifyCommand
         from matscore.commands.output import make_frame
-        from matscore.model import load_weights
-        from matscore.numerics.scores import score_rows
+        from matscore.model import load_weights, score_rows
         from matscore.options import (
             OutputOptions,
             PlanOptions,
@@ -153,12 +152,13 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         from matscore.read.rows import parse_rows
         from matscore.read.split import Chunk
         from matscore.read.table import open_table
-        from matscore.run.budget import fit_budget
         from matscore.run.parts import (
+            fit_budget,
             iter_pairs,
-            make_job,
+            layout_of,
             plan_part,
         )
+        from matscore.run.work import Job
 
         read, options = ReadOptions(), ScoreOptions()
         held = load_weights(str(files.weights), read)
@@ -169,7 +169,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         spec, model = command.make_output(part.plan, "csv"), held.take_model(part.plan)
         work = command.make_work(part.plan, model)
         assert isinstance(work, Classify)
-        job = make_job(part, read, work, spec, "fail")
+        job = Job(layout_of(part, read), work, spec, "fail")
         run = fit_budget(RunOptions(n_jobs=2), [part.table], [job])
         pairs = iter_pairs([part], [job], run)
     output = folder / "profile.csv"

@@ -356,9 +356,9 @@ def test_no_worker(
 ) -> None:
     from matscore import RunOptions, classify_file
     from matscore.errors import ClusterError
-    from matscore.run import connection
+    from matscore.run import cluster as engine
 
-    monkeypatch.setattr(connection, "_WORKER_SECONDS", 1)
+    monkeypatch.setattr(engine, "_WORKER_SECONDS", 1)
     with open_cluster(tmp_path_factory.mktemp("cluster"), n_workers=0) as cluster:
         run_options = RunOptions(engine="dask", scheduler=cluster.address)
         with pytest.raises(ClusterError, match="the scheduler has no worker; start one with"):
@@ -373,7 +373,7 @@ def test_a_piece_that_kills_its_workers() -> None:
     from distributed import KilledWorker
 
     from matscore.errors import ClusterError
-    from matscore.run.connection import Connection
+    from matscore.run.cluster import Connection
 
     client = Mock()
     client.submit.side_effect = KilledWorker("task", Mock(), 3)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from matscore import _kernel as kernel
-from matscore.numerics.scores import softmax
+from matscore.model import softmax
 from tests.kernel.exact import Floats
 
 SETS = kernel.instruction_sets()

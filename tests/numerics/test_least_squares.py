@@ -21,7 +21,8 @@ from sklearn.preprocessing import StandardScaler
 
 from matscore.errors import MissingExtraError
 from matscore.kernel import Floats
-from matscore.numerics import logistic
+from matscore.numerics import learn
+from matscore.numerics.learn import fit_logistic
 from matscore.numerics.least_squares import (
     Fit,
     Segment,
@@ -35,7 +36,6 @@ from matscore.numerics.least_squares import (
     solve,
     sort_names,
 )
-from matscore.numerics.logistic import fit_logistic
 from tests.nist import (
     FILIP_R2,
     FILIP_WEIGHTS,
@@ -385,7 +385,7 @@ class TestLogistic:
     ) -> None:
         X, y = DATA["iris"]
         expected = fit_logistic(X, y, 3)
-        monkeypatch.setattr(logistic, "_NEWTON_WEIGHTS", 0)
+        monkeypatch.setattr(learn, "_NEWTON_WEIGHTS", 0)
         found = fit_logistic(X, y, 3)
         np.testing.assert_allclose(found.weights, expected.weights, atol=1e-3)
         assert found.converged

@@ -16,6 +16,7 @@ from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
 from matscore.kernel import Floats
+from matscore.model import softmax
 from matscore.numerics.metrics import (
     Counts,
     Metrics,
@@ -24,7 +25,6 @@ from matscore.numerics.metrics import (
     no_counts,
     round_total,
 )
-from matscore.numerics.scores import softmax
 
 NUMBERS = st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=30)
 NAMES = ("a", "b", "c", "d", "e")

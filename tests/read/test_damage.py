@@ -25,13 +25,12 @@ from hypothesis import strategies as st
 
 from matscore.commands.classify import Classify, ClassifyCommand
 from matscore.errors import InputError, MatscoreError
-from matscore.model import Model, Weights, load_weights
-from matscore.numerics.scores import score_rows
+from matscore.model import Model, Weights, load_weights, score_rows
 from matscore.options import PlanOptions, ReadOptions, RunOptions, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.table import open_table
 from matscore.run import parts
-from matscore.run.job import ChunkResult, run_chunk
+from matscore.run.work import ChunkResult, Job, run_chunk
 from tests.read.oracle import Columns, Reading, Row, Unsound, judge, read_text
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -245,7 +244,7 @@ def run(case: Case, path: Path, on_error: OnError) -> Run | MatscoreError:
         return error
     work = ClassifyCommand().make_work(plan, weights.take_model(plan))
     assert isinstance(work, Classify)
-    job = parts.make_job(part, read, work, spec, on_error)
+    job = Job(parts.layout_of(part, read), work, spec, on_error)
     results, stopped = [], None
     try:
         for pair in parts.iter_pairs([part], [job], RunOptions(chunk_bytes=case.chunk_bytes)):

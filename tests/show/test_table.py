@@ -19,7 +19,7 @@ from matscore.frame import Frame
 from matscore.kernel import Column, Texts
 from matscore.options import OutputOptions, PlanOptions, ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
-from matscore.run.summary import Summary
+from matscore.run.run import Summary
 from matscore.run.work import Preview
 from matscore.show.table import render_scores
 from matscore.write.formats import OutputSpec
@@ -335,7 +335,7 @@ def test_probabilities_and_margin(tmp_path: Path) -> None:
 def test_kept_columns_give_way_after_scores() -> None:
     plan = Plan(Side("x", 2, None, 1, None), Side("w", 1, None, 1, None), PlanOptions())
     names = tuple(f"kept{i}" for i in range(40))
-    spec = OutputSpec("table", ScoreColumns("film", names, ("a", "b")))
+    spec = OutputSpec("table", ScoreColumns("film", names, categories=("a", "b")))
     columns: dict[str, Column] = {"film": Texts.from_strings(["x" * 50])}
     columns |= {name: Texts.from_strings(["1999"]) for name in names}
     columns |= {"a": np.array([1.5]), "b": np.array([0.5])}

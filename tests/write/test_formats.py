@@ -20,11 +20,10 @@ from matscore.commands.output import ScoreColumns, make_frame
 from matscore.errors import OutputError, UsageError
 from matscore.frame import Frame, Kind
 from matscore.kernel import Choices, Column, Masked, Texts
-from matscore.model import Model
-from matscore.numerics.scores import Scored, score_rows
+from matscore.model import Model, Scored, score_rows
 from matscore.options import Format, ScoreOptions
 from matscore.read import inputs
-from matscore.run.job import ChunkResult
+from matscore.run.work import ChunkResult
 from matscore.write.formats import (
     FORMATS,
     Columns,
@@ -37,7 +36,7 @@ from matscore.write.formats import (
 )
 from matscore.write.whole import COMPRESSIONS
 
-COLUMNS = ScoreColumns("id", ("kept",), ("a", "b"), probabilities=True, margin=True)
+COLUMNS = ScoreColumns("id", ("kept",), categories=("a", "b"), probabilities=True, margin=True)
 SPEC = OutputSpec("csv", COLUMNS)
 LABELS = ["x", "", "a,b", 'say "hi"', "two\nlines", " 007 ", "=1+1", "é|日本"]
 COLUMNAR = ("parquet", "arrow")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from matscore.plan import Plan
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
 
 _FEW_LINES = 10  # that a screen has room for, of each row; a file gets all contributions
 

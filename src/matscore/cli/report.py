@@ -17,7 +17,7 @@ from matscore.errors import MatscoreError, OutputError, UsageError, require_extr
 from matscore.plan import Plan
 from matscore.read.inputs import list_inputs
 from matscore.read.source import SourceFacts
-from matscore.run.summary import Summary
+from matscore.run.run import Summary
 from matscore.write.whole import open_output
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matscore.commands.fit import FitSummary
     from matscore.numerics.statistics import Reasons
     from matscore.plan import Plan
-    from matscore.run.summary import Progress, Summary
+    from matscore.run.run import Progress, Summary
 
     Render = Callable[[Summary[Any], Console], None]
 

@@ -91,6 +91,7 @@ def check(
     >>> check(users, films).add_options
     ('--transpose',)
     """
+    # pandas takes longer to import than a small file to score.
     from matscore.commands.frames import plan_frames
 
     align = PlanOptions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ from matscore.commands.output import (
 )
 from matscore.frame import Frame
 from matscore.kernel import Floats, Ranking, Texts
-from matscore.model import Model
-from matscore.numerics.scores import Scored, score_rows
+from matscore.model import Model, Scored, score_rows
 from matscore.options import (
     Format,
     MissingPolicy,
@@ -36,9 +35,18 @@ from matscore.options import (
 )
 from matscore.plan import Plan
 from matscore.read.rows import Rows
+from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.summary import Progress, Summary
-from matscore.run.work import Command, Fault, Preview, Settings, Work, make_output_spec
+from matscore.run.work import (
+    Command,
+    Fault,
+    Outcome,
+    Preview,
+    Settings,
+    Tally,
+    Work,
+    make_output_spec,
+)
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile
 
@@ -48,8 +56,8 @@ if TYPE_CHECKING:
     from matscore.numerics.statistics import ScoreStatistics
     from matscore.options import Gather
 
+# What is wrong with a row whose scores no float64 can hold, and what to do.
 OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
-"""What is wrong with a row whose scores no float64 can hold, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,7 @@ class ClassifyCommand(Command):
             categories=plan.categories,
             numbered=plan.label_column is None,
             scores=self.write.scores,
+            # One category wins every row, which says nothing, unless a score must be reached.
             prediction=len(plan.categories) > 1 or self.score.threshold is not None,
             probabilities=self.score.probabilities,
             margin=self.write.margin,
@@ -91,10 +100,9 @@ class ClassifyCommand(Command):
         return RankColumns(
             plan.label_name,
             plan.kept_names,
-            "category",
-            plan.label_column is None,
-            self.write.scores,
-            self.score.probabilities,
+            numbered=plan.label_column is None,
+            scores=self.write.scores,
+            probabilities=self.score.probabilities,
         )
 
 
@@ -249,13 +257,14 @@ def classify(
         no_intercept=no_intercept,
     )
     score, write = ScoreOptions(probabilities, threshold), OutputOptions(None, scores, margin)
+    # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
     return run_frames(command, features, weights, align, missing)
 
 
 @dataclass(frozen=True)
-class ScoreTally:
+class ScoreTally(Tally):
     """Counts of scored rows.
 
     Attributes
@@ -270,7 +279,8 @@ class ScoreTally:
         Where they are asked for.
     """
 
-    NAMES: ClassVar = ("rows_tied", "rows_missing", "rows_without_prediction", "rows_a_category")
+    NAMES = ("rows_tied", "rows_missing", "rows_without_prediction", "rows_a_category")
+    KEPT = ("categories",)
 
     categories: tuple[str, ...]
     n_ties: int
@@ -279,32 +289,18 @@ class ScoreTally:
     won: NDArray[np.int64]
     statistics: ScoreStatistics | None = None
 
-    def __add__(self, other: ScoreTally) -> ScoreTally:
-        statistics = None
-        if self.statistics is not None and other.statistics is not None:
-            statistics = self.statistics + other.statistics
-        return ScoreTally(
-            self.categories,
-            self.n_ties + other.n_ties,
-            self.n_missing + other.n_missing,
-            self.n_empty + other.n_empty,
-            self.won + other.won,
-            statistics,
-        )
-
     @property
     def counts(self) -> dict[str, int]:
         """Rows that each category won, in the weights' order."""
         return dict(zip(self.categories, self.won.tolist(), strict=True))
 
-    def facts(self) -> dict[str, Any]:
-        """Return the counts by their names in the report."""
-        values = (self.n_ties, self.n_missing, self.n_empty, self.counts)
-        return dict(zip(self.NAMES, values, strict=True))
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
+        return self.n_ties, self.n_missing, self.n_empty, self.counts
 
 
 @dataclass(frozen=True)
-class Classify:
+class Classify(Work):
     """The work of ``classify``."""
 
     model: Model
@@ -324,6 +320,7 @@ class Classify:
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_categories = len(self.model.categories)
+        # 1.5 numbers a category for scores, 4 with probabilities; measured.
         n_held = n_categories * (8 if self.options.probabilities else 3) // 2
         return n_held, len(self.columns.pairs)
 
@@ -335,6 +332,7 @@ class Classify:
 
     def apply(self, rows: Rows) -> ScoredRows:
         """Score rows and name the best category of each."""
+        # Scores that nobody reads need not be kept once they have decided.
         keep = self.columns.scores or bool(self.gather)
         scored = score_rows(self.model, rows.features, rows.n_rows, self.options, keep=keep)
         return ScoredRows(self, rows, scored, find_overflow(scored))
@@ -346,7 +344,7 @@ def find_overflow(scored: Scored) -> list[Fault]:
 
 
 @dataclass(frozen=True)
-class ScoredRows:
+class ScoredRows(Outcome):
     """The outcome of ``classify``."""
 
     work: Classify
@@ -381,6 +379,7 @@ class ScoredRows:
     def preview(self, n_rows: int) -> Preview:
         """Return the first rows, with the highest cells of each marked, both of a tie."""
         marks = self.scored.mark_ties(self.work.model, n_rows)
+        # A copy, or a view of a few rows would keep the whole chunk in memory.
         features = self.scored.features[:, :n_rows].copy()
         return Preview(self.frame().head(n_rows), marks, self.work, features)
 
@@ -396,6 +395,7 @@ class ClassifyTop(Classify):
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_held, _ = super().values_a_row()
+        # With a threshold, ranks are made from a copy of the scores.
         return 2 * n_held, self.k * len(self.ranks.pairs)
 
     def apply(self, rows: Rows) -> TopRows:
@@ -428,6 +428,7 @@ class TopRows(ScoredRows):
     def preview(self, n_rows: int) -> Preview:
         """Return the lines of the first rows."""
         there = self.ranking.places >= 0
+        # A row without ranks has one line, in which no tie is marked.
         lines = np.maximum(there.sum(axis=1), 1)
         tied = np.zeros(int(lines.sum()), dtype=bool)
         tied[np.repeat(there.any(axis=1), lines)] = self.ranking.tied[there]

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,9 @@ from matscore.commands.output import open_sink
 from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts
-from matscore.model import Model
+from matscore.model import Model, Scored, score_rows
 from matscore.names import find_close, quote_name, quote_names, suggest
 from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
-from matscore.numerics.scores import Scored, score_rows
 from matscore.options import (
     Format,
     MissingPolicy,
@@ -36,9 +35,9 @@ from matscore.plan.learning import find_name
 from matscore.read.rows import Rows
 from matscore.read.table import open_table
 from matscore.run.paired import PairedRows, PairedTable, pair_table
+from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.summary import Progress, Summary
-from matscore.run.work import Command, Fault, NoFrame, Settings
+from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work
 from matscore.write.formats import OutputSpec
 
 if TYPE_CHECKING:
@@ -71,25 +70,22 @@ class EvaluateCommand(Command):
         skips, column = read.missing == "skip", plan.kept_columns[0] if inside else None
         return Evaluate(model, plan.weights.path, read.missing_values, skips, column)
 
-    def open_paired(self, plan: Plan) -> PairedTable | None:
+    def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open the truth file."""
         if self.truth_file is None:
             return None
         read = self.how.read
-        with contextlib.ExitStack() as stack:
-            table = open_table(self.truth_file, read, checksum=self.how.run.checksum)
-            stack.callback(table.close)
-            made = pair_table(
-                table,
-                read,
-                partial(_choose_truth, self.truth),
-                label_name=None if plan.label_column is None else plan.label_name,
-                stops=self.how.rejects.on_error == "fail",
-                no_id_col=self.how.align.no_id_col,
-                named=self.truth,
-            )
-            stack.pop_all()
-        return made
+        table = open_table(self.truth_file, read, checksum=self.how.run.checksum)
+        stack.callback(table.close)
+        return pair_table(
+            table,
+            read,
+            partial(_choose_truth, self.truth),
+            label_name=None if plan.label_column is None else plan.label_name,
+            stops=self.how.rejects.on_error == "fail",
+            no_id_col=self.how.align.no_id_col,
+            named=self.truth,
+        )
 
 
 def _choose_truth(
@@ -99,6 +95,7 @@ def _choose_truth(
     if truth is not None:
         return (find_name(sample, truth, "--truth"),), ()
     columns = [i for i in range(sample.width) if i != label]
+    # A guess would give measures that look right and mean nothing.
     if len(columns) != 1:
         names = quote_names([sample.name_of(i) for i in columns])
         what = f"which column is the truth? {names}"
@@ -160,6 +157,7 @@ def evaluate_file(
     check_options(read, align, rejects, run)
     if truth is None and truth_file is None:
         raise UsageError("the truth is not given", "name its column with --truth")
+    # With a truth file, the name is that of one of its columns.
     inside = truth if truth_file is None else None
     how = Settings(read, replace(align, truth=inside), rejects, run, on_plan, on_progress)
     command = EvaluateCommand(how, truth, None if truth_file is None else str(truth_file))
@@ -231,8 +229,10 @@ def evaluate(
     )
     plan = require_fit(plan_frames(features, weights, align))
     command = EvaluateCommand(Settings(ReadOptions(missing=missing)))
+    # Nothing is written, but a model that predicts nothing is refused there.
     command.make_output(plan, "csv")
     work = command.make_work(plan, read_model(plan, weights))
+    # The index is column 0 of a plan.
     columns = [i - 1 for i in plan.feature_columns]
     typed = Typed(features, columns, texts=[take_texts(column)])
     tally: EvaluateTally = run_typed(work, typed, missing)
@@ -309,7 +309,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class EvaluateTally:
+class EvaluateTally(Tally):
     """What is counted of evaluated rows.
 
     Attributes
@@ -320,29 +320,25 @@ class EvaluateTally:
         Rows whose best score is a tie.
     """
 
-    NAMES: ClassVar = ("rows_tied", "rows_without_prediction", "rows_a_category", "evaluation")
+    NAMES = ("rows_tied", "rows_without_prediction", "rows_a_category", "evaluation")
 
     counts: Counts
     n_ties: int = 0
-
-    def __add__(self, other: EvaluateTally) -> EvaluateTally:
-        return EvaluateTally(self.counts + other.counts, self.n_ties + other.n_ties)
 
     @property
     def metrics(self) -> Metrics:
         """The measures made from the counts."""
         return Metrics(self.counts)
 
-    def facts(self) -> dict[str, Any]:
-        """Return the counts by their names in the report."""
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
         metrics = self.metrics
         won = dict(zip(metrics.categories, metrics.predicted.tolist(), strict=True))
-        values = (self.n_ties, metrics.n_unpredicted, won, metrics.facts())
-        return dict(zip(self.NAMES, values, strict=True))
+        return self.n_ties, metrics.n_unpredicted, won, metrics.facts()
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(Work):
     """The work of ``evaluate``."""
 
     model: Model
@@ -366,6 +362,7 @@ class Evaluate:
         texts, faults = self._read_truth(rows)
         truth, strange = self._find_categories(texts, {fault.row for fault in faults})
         scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
+        # One fault a row: an overflow is told before a truth that is wrong.
         found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
         found |= {fault.row: fault for fault in find_overflow(scored)}
         return EvaluatedRows(self.model.categories, truth, scored, list(found.values()))
@@ -382,8 +379,10 @@ class Evaluate:
         """Return the index of each truth, and the rows whose truth is no category."""
         truth = find_places(texts, self.model.categories)
         rows = [row for row in np.flatnonzero(truth < 0).tolist() if row not in known]
+        # Each wrong word is looked at once: finding what is near takes long.
         whats = {text: self._explain(text) for text in {texts[row] for row in rows}}
         found = [self._fault(row, *whats[texts[row]]) for row in rows]
+        # These rows are refused and the work done anew, so any category will do.
         return np.maximum(truth, 0), found
 
     def _explain(self, text: str) -> tuple[str, str, bool]:
@@ -400,7 +399,7 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
-class EvaluatedRows(NoFrame):
+class EvaluatedRows(Outcome):
     """The outcome of ``evaluate``."""
 
     categories: tuple[str, ...]  # in the weights' order

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from matscore.commands.classify import OVERFLOW
 from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPreview, open_sink
 from matscore.errors import InputError, MisfitError
-from matscore.frame import Frame, find_absent, take
+from matscore.frame import Frame, find_text, take
 from matscore.kernel import Choices, Column, Masked, Texts
-from matscore.model import Model
+from matscore.model import Model, Scored, score_rows
 from matscore.names import quote_name, suggest_name
 from matscore.numerics.explain import (
     INTERCEPT,
@@ -24,7 +24,6 @@ from matscore.numerics.explain import (
     explain_rows,
     find_runner_up,
 )
-from matscore.numerics.scores import Scored, score_rows
 from matscore.options import (
     ExplainOptions,
     Format,
@@ -40,15 +39,16 @@ from matscore.options import (
 )
 from matscore.plan import Plan
 from matscore.read.rows import Rows
+from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.summary import Progress, Summary
-from matscore.run.work import Command, Fault, Settings, make_output_spec
+from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work, make_output_spec
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Small, as each cell of a chunk becomes a line of the output.
 _CHUNK_BYTES = 2**18
 _RECORDS_A_CHUNK, _CELL_BYTES = 16, 8
 
@@ -63,6 +63,7 @@ class ExplainCommand(Command):
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec:
         """Return the columns of contributions."""
+        # Where one row is chosen the screen waits for it, however late it comes.
         spec = make_output_spec(plan, self._columns(plan), self.write, form)
         return replace(spec, selects=self.explain.row is not None)
 
@@ -88,14 +89,15 @@ class ExplainCommand(Command):
     def check(self, summary: Summary[ExplainTally]) -> None:
         """Refuse a row that was asked for and is not there."""
         tally, row = summary.tally, self.explain.row
+        # Known at the end only; the output is not renamed into its place yet.
         if row is not None and not tally.n_explained + tally.n_empty:
             hint = f"did you mean {quote_name(tally.near)}" if tally.near else ""
             path = summary.plans[0].features.path
             raise InputError(path, f"no row is labelled {quote_name(row)}", hint)
 
     def _columns(self, plan: Plan) -> ExplainColumns:
-        numbered = plan.label_column is None
-        return ExplainColumns(plan.label_name, numbered, self.explain.versus is not None)
+        numbered, versus = plan.label_column is None, self.explain.versus is not None
+        return ExplainColumns(plan.label_name, numbered=numbered, versus=versus)
 
 
 def _find_category(plan: Plan, name: str | None, option: str) -> int | None:
@@ -150,7 +152,7 @@ def explain_file(
     InputError
         A bad row, or too many of them; no row has the label that is asked for.
     FileError, OutputError, UsageError
-        A file cannot be read or written; arguments contradict each other.
+        As in `matscore.classify_file`.
 
     Examples
     --------
@@ -236,7 +238,7 @@ def explain(
 
 
 @dataclass(frozen=True)
-class ExplainTally:
+class ExplainTally(Tally):
     """Counts of explained rows.
 
     Attributes
@@ -247,25 +249,23 @@ class ExplainTally:
         The first label that differs from the one asked for by case and blanks only.
     """
 
-    NAMES: ClassVar = ("rows_explained", "rows_without_prediction")
+    NAMES = ("rows_explained", "rows_without_prediction")
+    KEPT = ("near",)
 
     n_explained: int = 0
     n_empty: int = 0
     near: str | None = None
 
-    def __add__(self, other: ExplainTally) -> ExplainTally:
-        near = other.near if self.near is None else self.near
-        return ExplainTally(
-            self.n_explained + other.n_explained, self.n_empty + other.n_empty, near
-        )
+    def __add__(self, other: ExplainTally, /) -> ExplainTally:
+        return replace(super().__add__(other), near=self.near or other.near)
 
-    def facts(self) -> dict[str, Any]:
-        """Return the counts by their names in the report."""
-        return dict(zip(self.NAMES, (self.n_explained, self.n_empty), strict=True))
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
+        return self.n_explained, self.n_empty
 
 
 @dataclass(frozen=True)
-class Explain:
+class Explain(Work):
     """The work of ``explain``."""
 
     model: Model
@@ -280,6 +280,7 @@ class Explain:
     @property
     def line_names(self) -> tuple[str, ...]:
         """Names of the features, then of the other lines, so that their negative numbers fit."""
+        # A feature may be called so, too, and two lines of one name could not be told apart.
         others = "(others)"
         while others in self.feature_names:
             others = f"({others})"
@@ -310,6 +311,7 @@ class Explain:
         found = explain_rows(
             self.model, scored.features, categories, versus=versus, top_features=self.top_features
         )
+        # A contribution may overflow where no score does: one to a difference, say.
         bad = np.union1d(np.flatnonzero(scored.decision.overflow), found.find_overflow(missing))
         faults = [Fault(row, *OVERFLOW) for row in chosen[bad].tolist()]
         return ExplainedRows(self, rows, chosen, scored, categories, found, faults)
@@ -318,7 +320,8 @@ class Explain:
         if self.row is None:
             return np.arange(rows.n_rows)
         if isinstance(rows.labels, Texts):
-            return np.flatnonzero(_find_text(rows.labels, self.row))
+            return np.flatnonzero(find_text(rows.labels, self.row))
+        # int() takes more than we write: blanks, signs, zeros in front, digits of other scripts.
         is_number = self.row.isascii() and self.row.isdigit() and self.row[0] != "0"
         return np.flatnonzero(rows.labels == (int(self.row) if is_number else 0))
 
@@ -330,11 +333,12 @@ class Explain:
             return np.full_like(best, self.category)
         if len(self.model.categories) > 1:
             return best
+        # With one category nothing is predicted, and its score is explained all the same.
         return np.zeros_like(best) if missing is None else np.where(missing, -1, 0)
 
 
 @dataclass(frozen=True)
-class ExplainedRows:
+class ExplainedRows(Outcome):
     """The outcome of ``explain``."""
 
     work: Explain
@@ -428,18 +432,9 @@ class ExplainedRows:
         )
         parts = dict(zip(found.entries.tolist(), found.contributions.tolist(), strict=True))
         shown = [parts.pop(entry, math.nan) for entry in entries.tolist()]
+        # What has no line of its own goes into the others'; the intercept always has one.
         others = math.fsum(part for entry, part in parts.items() if entry != INTERCEPT)
         return [
             others if entry == OTHERS else part
             for entry, part in zip(entries.tolist(), shown, strict=True)
         ]
-
-
-def _find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
-    """Mark the texts that are the one wanted."""
-    encoded = np.frombuffer(wanted.encode(), np.uint8)
-    found: NDArray[np.bool_] = np.diff(texts.offsets) == len(encoded)
-    found &= ~find_absent(texts)
-    starts = texts.offsets[:-1][found].astype(np.int64)
-    found[found] = (texts.data[starts[:, None] + np.arange(len(encoded))] == encoded).all(axis=1)
-    return found

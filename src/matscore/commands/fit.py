@@ -33,13 +33,10 @@ from matscore.plan.learning import (
 )
 from matscore.read.source import SourceFacts
 from matscore.read.table import Table, open_table
-from matscore.run.budget import fit_budget
-from matscore.run.job import Job
 from matscore.run.paired import PairedTable, pair_table
-from matscore.run.parts import Part
-from matscore.run.run import OneOutput, Stream
-from matscore.run.summary import Progress, Totals
-from matscore.run.work import Settings
+from matscore.run.parts import Part, fit_budget
+from matscore.run.run import OneOutput, Progress, Stream, Totals
+from matscore.run.work import Job, Settings
 from matscore.write.formats import FORMATS, format_of, write_weights
 from matscore.write.whole import BinaryFile
 
@@ -170,6 +167,7 @@ def fit_file(
     if not isinstance(sink, OneOutput):
         raise UsageError("weights are one file", "name it with --output")
     sink.check(inputs, how)
+    # Before a row is read: learning may take an hour.
     form = _find_format(output, form)
     with contextlib.ExitStack() as stack:
         data = _open_data(stack, inputs, fit, columns, how)
@@ -284,6 +282,7 @@ def _open_data(
 def _share_labels(sample: Side, other: Table, columns: ColumnOptions) -> ColumnOptions:
     """Take first columns of one name for the labels of both, unless something else is said."""
     names, theirs = sample.names or (), other.names or ()
+    # One name in both files is no accident, where nothing else is said.
     if columns.id_col is not None or columns.no_id_col or min(len(names), len(theirs)) < 2:
         return columns
     return replace(columns, id_col=names[0]) if names[0] == theirs[0] else columns
@@ -411,6 +410,7 @@ def fit(
     typed = Typed(features, order, missing_hint='missing="zero" or "skip" takes the row')
     if missing == "error":
         check_rows(typed)  # what the features lack is told before what the targets lack
+    # A target is never 0 for want of a number: it would be learned as if it were true.
     if missing != "skip" and (gone := table.isna().any(axis=1).to_numpy()).any():
         hint = 'missing="skip" leaves such rows out'
         raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
@@ -425,10 +425,12 @@ def fit(
         (),
         chosen != "logistic",
         (),
+        # What is missing and not skipped has been refused above.
         skips=True,
         fills=missing == "zero",
     )
     tally = run_typed(work, typed, "keep" if missing == "zero" else missing)
+    # Learned in canonical order, so that no order of columns changes a bit; told in the frame's.
     in_file_order = sorted(range(len(order)), key=order.__getitem__)
     learned = learn(
         tally, names, in_file_order, chosen, penalty, options, "features", categories=is_categories

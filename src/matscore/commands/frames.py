@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -20,10 +21,9 @@ from matscore.names import find_columns, quote_name, quote_names, suggest_name
 from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
-from matscore.run.job import Job, run_pair
-from matscore.run.local import count_jobs, map_ordered
-from matscore.run.summary import Totals
-from matscore.run.work import Command, Fault, NoFrame, Outcome, Work
+from matscore.run.parts import count_jobs, map_ordered
+from matscore.run.run import Totals
+from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_chunk
 
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
@@ -41,6 +41,7 @@ def plan_frames(
     columns = _names_of(features.columns, weights.columns if turned else weights.index)
     labels = _names_of(weights.index, None if turned else features.columns)
     header = _names_of(weights.columns, features.columns if turned else None)
+    # Columns without names are called by their numbers, which the plan counts from the index on.
     if columns is None:
         options = replace(options, keep_cols=_find_places(features.columns, options.keep_cols))
     one = replace(_features_side(features, columns), path=paths[0])
@@ -62,6 +63,7 @@ def _weights_side(
     frame: pd.DataFrame, labels: tuple[str, ...] | None, columns: tuple[str, ...] | None
 ) -> Side:
     if labels is None:
+        # Numbers by which messages call the rows; they are no labels to match by.
         first = tuple(str(i) for i in range(len(frame)))
         return Side("weights", frame.shape[1], columns, len(frame), first, labelled=False)
     header = None if columns is None else ("", *columns)
@@ -97,6 +99,7 @@ def _find_places(columns: pd.Index[Any], names: Sequence[str]) -> tuple[str, ...
 
 def check_missing(missing: str) -> None:
     """Refuse a word for missing values that is none of the four."""
+    # Types are not checked when Python runs, and a wrong word would mean "error".
     if missing not in get_args(MissingPolicy):
         hint = f"say one of {', '.join(get_args(MissingPolicy))}"
         raise UsageError(f"missing cannot be {missing!r}", hint)
@@ -107,6 +110,7 @@ def check_index(features: pd.DataFrame, index: pd.Index[Any], what: str) -> None
     if len(index) != len(features):
         raise InputError(what, f"{len(index):,} rows, and the features have {len(features):,}")
     if not index.equals(features.index):
+        # Where the types alone differ no label does, and the first row is told.
         other = [one != two for one, two in zip(index, features.index, strict=True)]
         row = other.index(True) if True in other else 0
         wrong = f"the label {index[row]!r}, where the features have {features.index[row]!r}"
@@ -183,16 +187,19 @@ def take_texts(column: pd.Series[Any]) -> Texts:
 def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     """Return a column as float64, NaN where a value is missing; refuse what is no finite number."""
     series, name = frame.iloc[:, i], str(frame.columns[i])
+    # A bool is a number to pandas; here it is more likely a mistake.
     numeric = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
     if not numeric or pd.api.types.is_complex_dtype(series):
         what = f"is of type {series.dtype}, not a number"
         raise InputError(path, what, "convert it first", column=i + 1, name=name)
+    # Nullable types of pandas have an NA that float64 does not know.
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         at = int(infinite[0])
         what = f"{values[at]} is not a finite number"
         raise InputError(path, what, line=at + 1, column=i + 1, name=name)
+    # A column of a frame is a view with strides, which the kernel does not take.
     return np.ascontiguousarray(values)
 
 
@@ -264,10 +271,9 @@ def run_typed(work: Work, typed: Typed, missing: MissingPolicy) -> Any:
     """Do a work on the rows of a DataFrame, as on those of a file, and return its tally."""
     job, chunks = Job(typed.make_layout(missing), work, None), list(typed.iter_chunks())
     totals: Totals[Any] = Totals(work.zero(), RejectOptions())
+    # Threads for one chunk cost more than they bring.
     n_jobs = count_jobs() if len(chunks) > 1 else 1
-    for _ in totals.count(
-        map_ordered(run_pair, ((job, chunk) for chunk in chunks), n_jobs), lambda _: None
-    ):
+    for _ in totals.count(map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None):
         pass
     return totals.tally
 
@@ -289,6 +295,7 @@ def run_frames(
     Returns kept columns as they are, then what the command writes, with the features' index.
     """
     check_missing(missing)
+    # Labels stay in the index, and their name is to clash with no column.
     plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
     work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
@@ -310,21 +317,14 @@ def _to_pandas(column: Column) -> Any:
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _Frames(Tally):
     """The tally of a work whose rows are collected, not counted."""
 
     frames: tuple[Frame, ...] = ()
 
-    def __add__(self, other: _Frames) -> _Frames:
-        return _Frames((*self.frames, *other.frames))
-
-    def facts(self) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
-
 
 @dataclass(frozen=True)
-class _Collecting:
+class _Collecting(Work):
     """Another work, of which the rows are wanted."""
 
     work: Work
@@ -333,25 +333,18 @@ class _Collecting:
         """Return no rows."""
         return _Frames()
 
-    def values_a_row(self) -> tuple[int, int]:
-        """Count the values of a row: held at a time besides its features, and written."""
-        return self.work.values_a_row()
-
     def apply(self, rows: Rows) -> _Collected:
         """Do the other work."""
-        return _Collected(self.work.apply(rows))
+        outcome = self.work.apply(rows)
+        return _Collected(outcome.faults, outcome)
 
 
 @dataclass(frozen=True)
-class _Collected(NoFrame):
+class _Collected(Outcome):
     """The outcome of a work whose rows are collected."""
 
+    faults: Sequence[Fault]
     outcome: Outcome
-
-    @property
-    def faults(self) -> Sequence[Fault]:
-        """Rows to refuse."""
-        return self.outcome.faults
 
     def tally(self) -> _Frames:
         """Return the rows."""

@@ -25,7 +25,7 @@ from matscore.plan import Side
 from matscore.plan.learning import name_columns
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
-from matscore.run.work import Fault, NoFrame
+from matscore.run.work import Fault, Outcome, Tally, Work
 
 _HINT = "--missing skip leaves such rows out"
 
@@ -47,6 +47,7 @@ def settle_targets(sample: Side, columns: tuple[int, ...], fit: FitOptions) -> T
     categories = fit.categories
     if fit.method == "logistic":
         categories = True
+    # A typing error in a column of numbers must not make a thousand categories of it.
     if categories is None and "mixed" in kinds:
         what = f"cannot tell whether {quote_names(names)} holds numbers or categories"
         raise MisfitError(sample.path, what, "say --numbers or --categories")
@@ -65,40 +66,20 @@ def settle_targets(sample: Side, columns: tuple[int, ...], fit: FitOptions) -> T
         raise MisfitError(sample.path, f"targets of one name: {quote_names(names)}", "rename one")
     warning = ""
     if not categories and fit.categories is None and any(sample.coded[i] for i in columns):
+        # Codes such as 1, 2, 3 have no distances, which a product would take for granted.
         warning = f"{quote_names(names)} is learned as a number; say --categories if it is a code"
     return Targets(names, columns, bool(categories), warning)
 
 
 @dataclass(frozen=True)
-class SegmentTally:
-    """Rows reduced for least squares."""
-
-    segment: Segment  # of the records so far
-
-    def __add__(self, other: SegmentTally) -> SegmentTally:
-        return SegmentTally(self.segment + other.segment)
-
-    def facts(self) -> dict[str, Any]:
-        """Return nothing: what was learned is known at the end."""
-        return {}
-
-
-@dataclass(frozen=True)
-class RowsTally:
-    """Rows as they are, for logistic regression."""
+class RowsTally(Tally):
+    """Rows as they are, for logistic regression; for least squares a `Segment` is the tally."""
 
     pieces: tuple[tuple[Floats, Texts], ...] = ()  # (n_rows, n_features), and categories
 
-    def __add__(self, other: RowsTally) -> RowsTally:
-        return RowsTally((*self.pieces, *other.pieces))
-
-    def facts(self) -> dict[str, Any]:
-        """Return nothing: what was learned is known at the end."""
-        return {}
-
 
 @dataclass(frozen=True)
-class Learn:
+class Learn(Work):
     """The work of ``fit``."""
 
     path: str  # the features' input, for messages
@@ -113,7 +94,7 @@ class Learn:
 
     def zero(self) -> Any:
         """Return what is known of no rows."""
-        return SegmentTally(no_rows(self.n_features)) if self.reduces else RowsTally()
+        return no_rows(self.n_features) if self.reduces else RowsTally()
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
@@ -156,7 +137,7 @@ class Learn:
 
 
 @dataclass(frozen=True)
-class LearnedRows(NoFrame):
+class LearnedRows(Outcome):
     """The outcome of ``fit`` on some rows."""
 
     work: Learn
@@ -171,13 +152,14 @@ class LearnedRows(NoFrame):
         if not self.work.reduces:
             return RowsTally(((self.X, Y),) if isinstance(Y, Texts) else ())
         stop = rows.start + rows.n_records
+        # Categories are coded chunk by chunk, since all of them are known at the end only.
         targets, names = (Y, self.work.targets) if not isinstance(Y, Texts) else self._code(Y)
-        return SegmentTally(
-            cut_rows(self.X, targets, names, records=rows.numbers - 1, start=rows.start, stop=stop)
-        )
+        records = rows.numbers - 1
+        return cut_rows(self.X, targets, names, records=records, start=rows.start, stop=stop)
 
     def _code(self, categories: Texts) -> tuple[Any, tuple[str, ...]]:
         """Return the members of each category, (n_rows, n_categories), and their names."""
+        # Sorted, since the order in which chunks meet categories must not matter.
         names = sort_names(list(set(categories)))
         if len(names) > MOST_CATEGORIES:
             what = f"more than {MOST_CATEGORIES:,} categories"
@@ -187,7 +169,7 @@ class LearnedRows(NoFrame):
 
 
 def learn(
-    tally: SegmentTally | RowsTally,
+    tally: Segment | RowsTally,
     names: Sequence[str],
     order: Sequence[int],
     method: Method,
@@ -198,11 +180,12 @@ def learn(
     categories: bool,
 ) -> Learned:
     """Learn weights from all rows; see `matscore.numerics.learn.learn_linear`."""
-    if isinstance(tally, SegmentTally):
-        triangle = finish(tally.segment)
+    if isinstance(tally, Segment):
+        triangle = finish(tally)
         return learn_linear(
             triangle, names, order, method, alpha, options, path, categories=categories
         )
+    # Chunks come in the order of rows, so that the search takes the same steps each time.
     pieces = [(X, texts) for X, texts in tally.pieces if len(X)]
     texts = join([Texts.from_strings([]), *(one for _, one in pieces)])
     found = sort_names(list(set(texts)))

@@ -5,9 +5,10 @@ Scores are wide (a column a category) or long (a line a rank); explanations have
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 import matscore
 from matscore.frame import Frame, Kind, Labels, list_cells, take
 from matscore.kernel import Choices, Column, Floats, Masked, Texts
-from matscore.numerics.scores import Scored
+from matscore.model import Scored
 from matscore.options import PathLike
 from matscore.read.rows import Rows
 from matscore.run.run import OneOutput, Renderer, Sink
@@ -24,13 +25,30 @@ from matscore.write.whole import BinaryFile
 
 
 @dataclass(frozen=True)
-class ScoreColumns:
-    """The columns of a score table."""
+class LabelledColumns:
+    """The columns of an output: a row's label, columns carried over, and a command's own."""
 
     label_name: str
-    kept_names: tuple[str, ...]
-    categories: tuple[str, ...]
+    kept_names: tuple[str, ...] = ()
     numbered: bool = False  # whether labels are row numbers
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, Kind]]:
+        """Names and kinds of the columns, in order."""
+        label: Kind = "whole" if self.numbered else "text"
+        kept: list[tuple[str, Kind]] = [(name, "text") for name in self.kept_names]
+        return [(self.label_name, label), *kept, *self.own_pairs()]
+
+    def own_pairs(self) -> Iterator[tuple[str, Kind]]:
+        """Yield names and kinds of the command's own columns."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ScoreColumns(LabelledColumns):
+    """The columns of a score table."""
+
+    categories: tuple[str, ...] = ()
     scores: bool = True
     prediction: bool = True
     probabilities: bool = False
@@ -51,26 +69,21 @@ class ScoreColumns:
         """Columns whose numbers are shaded by one measure; marks are of the first of them."""
         return self.score_names, self.probability_names
 
-    @cached_property
-    def pairs(self) -> list[tuple[str, Kind]]:
-        """Names and kinds of the columns, in order."""
-        texts = ("prediction",) * self.prediction
-        last = [*self.probability_names, *("margin",) * self.margin]
-        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
-        found += [(name, "text") for name in self.kept_names]
-        found += [(name, "number") for name in self.score_names]
-        found += [(name, "text") for name in texts]
-        return [*found, *((name, "number") for name in last)]
+    def own_pairs(self) -> Iterator[tuple[str, Kind]]:
+        """Yield names and kinds of scores, prediction, probabilities and margin."""
+        yield from ((name, "number") for name in self.score_names)
+        if self.prediction:
+            yield "prediction", "text"
+        yield from ((name, "number") for name in self.probability_names)
+        if self.margin:
+            yield "margin", "number"
 
 
 @dataclass(frozen=True)
-class RankColumns:
+class RankColumns(LabelledColumns):
     """The columns of a long table."""
 
-    label_name: str
-    kept_names: tuple[str, ...]
-    chosen_name: str  # of the column that says what has the rank
-    numbered: bool = False  # whether labels are row numbers
+    chosen_name: str = "category"  # of the column that says what has the rank
     scores: bool = True
     probabilities: bool = False
 
@@ -84,35 +97,24 @@ class RankColumns:
         """Columns whose numbers are shaded by one measure."""
         return tuple((name,) for name in self.number_names)
 
-    @cached_property
-    def pairs(self) -> list[tuple[str, Kind]]:
-        """Names and kinds of the columns, in order."""
-        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
-        found += [(name, "text") for name in self.kept_names]
-        found += [("rank", "whole"), (self.chosen_name, "text")]
-        return [*found, *((name, "number") for name in self.number_names)]
+    def own_pairs(self) -> Iterator[tuple[str, Kind]]:
+        """Yield names and kinds of rank, what has it, and its numbers."""
+        yield from (("rank", "whole"), (self.chosen_name, "text"))
+        yield from ((name, "number") for name in self.number_names)
 
 
 @dataclass(frozen=True)
-class ExplainColumns:
+class ExplainColumns(LabelledColumns):
     """The columns of an explanation: one line a feature."""
 
-    label_name: str
-    numbered: bool = False  # whether labels are row numbers
     versus: bool = False  # whether there is a second category, whose score is taken away
+    shaded: ClassVar = (("contribution",),)
 
-    @property
-    def shaded(self) -> tuple[tuple[str, ...], ...]:
-        """Columns whose numbers are shaded by one measure."""
-        return (("contribution",),)
-
-    @cached_property
-    def pairs(self) -> list[tuple[str, Kind]]:
-        """Names and kinds of the columns, in order."""
-        texts = ["category", *("versus",) * self.versus, "feature"]
-        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
-        found += [(name, "text") for name in texts]
-        return [*found, *((name, "number") for name in ("value", "weight", "contribution"))]
+    def own_pairs(self) -> Iterator[tuple[str, Kind]]:
+        """Yield names and kinds of what is explained, and of its numbers."""
+        texts = ("category", *("versus",) * self.versus, "feature")
+        yield from ((name, "text") for name in texts)
+        yield from ((name, "number") for name in ("value", "weight", "contribution"))
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ class RankedPreview(Preview):
         """Mark the lines that are the first of a row."""
         if "rank" not in self.frame.columns:
             return np.ones(self.frame.height, dtype=bool)
+        # A row without ranks has one line, whose rank is empty.
         return np.array([rank in (1, None) for rank in list_cells(self.frame["rank"])])
 
 
@@ -194,6 +197,7 @@ def make_frame(
     if columns.scores:
         made |= zip(columns.score_names, scored.scores, strict=True)
     if columns.prediction:
+        # -1 is no choice, which is written as an empty cell.
         best = scored.decision.best.astype(np.int32)
         made["prediction"] = Choices(best, Texts.from_strings(columns.categories))
     if scored.probabilities is not None:
@@ -213,6 +217,7 @@ def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: Rank
     starts = np.cumsum(lines) - lines
     row = np.repeat(np.arange(rows.n_rows), lines)
     there = (ranked.counts > 0)[row]
+    # Indices into one list of names: a million lines share its texts.
     chosen = np.full(len(row), -1, np.int32)
     chosen[there] = ranked.chosen
     made: dict[str, Column] = {columns.label_name: take(rows.labels, row)}
@@ -223,6 +228,7 @@ def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: Rank
     for name, values in zip(columns.number_names, ranked.numbers, strict=True):
         numbers = np.full(len(row), np.nan)
         numbers[there] = values
+        # Nothing was recommended: empty. Nothing could be computed: NaN.
         made[name] = _blank(numbers, there | ranked.undefined[row])
     return Frame(made)
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from matscore.commands.output import RankColumns, open_sink
+from matscore.commands.output import RankColumns, ScoreColumns, open_sink
 from matscore.commands.users import (
-    MatrixColumns,
     Recommend,
     RecommendTally,
     ScoreItems,
@@ -20,7 +19,7 @@ from matscore.commands.users import (
 from matscore.errors import PlanError, UsageError
 from matscore.frame import read_numbers
 from matscore.kernel import Choices, Items, Texts
-from matscore.model import MOST_BYTES, Weights, load_items
+from matscore.model import MOST_BYTES, Weights, load_items, named_lack
 from matscore.options import (
     Format,
     Metric,
@@ -36,11 +35,10 @@ from matscore.options import (
 )
 from matscore.plan import Plan, require_fit
 from matscore.read.source import SourceFacts
+from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.summary import Progress, Summary
 from matscore.run.work import Command, Settings, Work, make_output_spec
 from matscore.write.formats import OutputSpec
-from matscore.write.spill import named_lack
 from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
@@ -79,6 +77,7 @@ class RecommendCommand(Command):
     def load(self, path: str, *, checksum: bool) -> Weights:
         """Read the items, a third of the memory in it and the rest in a temporary file."""
         asked = self.how.run.memory_bytes
+        # The rest is for users, their ranks and what is written.
         most_bytes = MOST_BYTES if asked is None else asked // 3
         return load_items(path, self.how.read, checksum=checksum, most_bytes=most_bytes)
 
@@ -119,13 +118,14 @@ class RecommendCommand(Command):
         """Return the bytes of a chunk: few users where there is much to do for each of them."""
         n_items, width = len(plan.categories), plan.features.width
         n_users = _CELLS_A_CHUNK // max(n_items, 1) if self.matrix else _USERS_A_CHUNK
+        # With few items there is little to do for a user, so a chunk has more of them.
         if not self.matrix and n_items * _USERS_A_CHUNK < _CELLS_A_CHUNK:
             n_users = _CELLS_A_CHUNK // n_items
         return min(max(n_users * width * _BYTES_A_CELL, _LEAST_BYTES), _MOST_CHUNK_BYTES)
 
-    def _matrix_columns(self, plan: Plan) -> MatrixColumns:
-        numbered = plan.label_column is None
-        return MatrixColumns(plan.label_name, plan.kept_names, plan.categories, numbered)
+    def _matrix_columns(self, plan: Plan) -> ScoreColumns:
+        head, numbered = (plan.label_name, plan.kept_names), plan.label_column is None
+        return ScoreColumns(*head, numbered, categories=plan.categories, prediction=False)
 
     def _rank_columns(self, plan: Plan) -> RankColumns:
         """Return the columns; that of items is named as in their file, if that name is free."""
@@ -135,7 +135,8 @@ class RecommendCommand(Command):
         if not found.strip() or found in taken:
             found = "item"
         numbered = plan.label_column is None
-        return RankColumns(plan.label_name, plan.kept_names, found, numbered, self.write.scores)
+        head = plan.label_name, plan.kept_names, numbered
+        return RankColumns(*head, chosen_name=found, scores=self.write.scores)
 
 
 def recommend_file(
@@ -179,16 +180,8 @@ def recommend_file(
         How inputs are read; what `missing` says is for the users, an item has no missing feature.
     align : PlanOptions
         How they are lined up; ``transpose`` is for items that are columns.
-    write : OutputOptions
-        What is written.
-    rejects : RejectOptions
-        What happens to bad rows of the users.
-    run : RunOptions
-        How the work is done.
-    on_plan : callable, optional
-        Is given the plan, before the first row.
-    on_progress : callable, optional
-        Is given a `Progress` after each chunk.
+    write, rejects, run, on_plan, on_progress
+        As in `matscore.classify_file`; bad rows are of the users.
 
     Returns
     -------
@@ -199,11 +192,8 @@ def recommend_file(
     ------
     PlanError
         Shapes or names do not line up.
-    InputError
-        A bad row, or too many of them; rows before its chunk may have been written to a binary
-        file, none to a path.
-    FileError, OutputError, UsageError
-        A file cannot be read or written; arguments contradict each other.
+    InputError, FileError, OutputError, UsageError
+        As in `matscore.classify_file`.
 
     Examples
     --------
@@ -212,6 +202,7 @@ def recommend_file(
     (3, 6)
     """
     check_options(read, align, write, rejects, run)
+    # Items are rows as users are, so the second matrix is turned unless they are columns.
     how = Settings(read, align.for_items(), rejects, run, on_plan, on_progress)
     pairs = None if exclude is None else str(exclude)
     command = RecommendCommand(how, metric, recommend, write, pairs, matrix)
@@ -220,6 +211,7 @@ def recommend_file(
     command = replace(command, recommend=replace(recommend, k=recommend.n_items))
     summary: Summary[RecommendTally] = run_command(command, users, items, open_sink(output))
     seen = summary.tally.seen
+    # The pairs are an input like the others in a report.
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
 
 
@@ -269,12 +261,8 @@ def recommend(
 
     Raises
     ------
-    PlanError
-        Shapes or names do not line up.
-    InputError
-        A value is missing or not a number, or a user's scores overflow.
-    UsageError
-        An argument has no meaning.
+    PlanError, InputError, UsageError
+        As in `classify`; an argument has no meaning.
 
     Examples
     --------

@@ -5,31 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.commands.classify import OVERFLOW
-from matscore.commands.output import RankColumns, RankedPreview, RankedRows, make_long_frame
-from matscore.frame import Frame, Kind, Labels
+from matscore.commands.output import (
+    RankColumns,
+    RankedPreview,
+    RankedRows,
+    ScoreColumns,
+    make_long_frame,
+)
+from matscore.frame import Frame, Labels
 from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
-from matscore.numerics.scores import stack_features
+from matscore.model import stack_features
 from matscore.options import ReadOptions, RecommendOptions
 from matscore.read.rows import Rows
 from matscore.read.source import SourceFacts
 from matscore.read.table import read_pairs
-from matscore.run.work import Fault, Preview
+from matscore.run.work import Fault, Outcome, Preview, Tally, Work
 
 if TYPE_CHECKING:
     from matscore.numerics.statistics import RankStatistics
     from matscore.options import Gather
 
+# What is wrong with a user whose scores no float64 can hold, and what to do.
 OVERFLOWING_ITEMS = (OVERFLOW[0], "the features of users or items are too large for float64")
-"""What is wrong with a user whose scores no float64 can hold, and what to do."""
 
+# Items whose scores are all shown on a terminal.
 _FEW_ITEMS = 12
-"""Items whose scores are all shown on a terminal."""
 
 _HELD_AT_LEAST, _NUMBERS_HELD = 64, 3  # of a user's shortlist: score, bound and place
 
@@ -53,6 +59,7 @@ class Seen:
         first = np.where(known, self.starts[places], 0)
         counts = np.where(known, self.starts[places + 1], 0) - first
         starts = np.concatenate([[0], np.cumsum(counts)])
+        # The items of all users at once: their places in the long list, user after user.
         offsets = np.arange(starts[-1]) - np.repeat(starts[:-1] - first, counts)
         return Exclusions(starts, self.items[offsets]), places[known]
 
@@ -68,13 +75,14 @@ def read_seen(
     item = np.array([known.get(label, -1) for label in what], dtype=np.int64)
     n_unknown = len(set(what.take(np.flatnonzero(item < 0))))
     user, item = user[item >= 0], item[item >= 0]
+    # By user, so that two offsets tell what a user is not to get.
     order = np.argsort(user, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(places)))])
     return Seen(facts, places, starts, item[order], len(who), n_unknown)
 
 
 @dataclass(frozen=True)
-class RecommendTally:
+class RecommendTally(Tally):
     """Counts of users.
 
     Attributes
@@ -91,10 +99,11 @@ class RecommendTally:
         Where they are asked for.
     """
 
-    NAMES: ClassVar = (
+    NAMES = (
         "rows_tied", "rows_missing", "rows_without_items", "recommendations", "excluded_pairs",
         "unknown_users", "unknown_items",
     )  # fmt: skip
+    KEPT = ("seen",)
 
     n_ties: int = 0
     n_missing: int = 0
@@ -104,40 +113,32 @@ class RecommendTally:
     seen: Seen | None = None
     statistics: RankStatistics | None = None
 
-    def __add__(self, other: RecommendTally) -> RecommendTally:
-        statistics = None
-        if self.statistics is not None and other.statistics is not None:
-            statistics = self.statistics + other.statistics
-        met = self.met
-        if met is not None and other.met is not None:
-            met = met | other.met
-        return RecommendTally(
-            self.n_ties + other.n_ties,
-            self.n_missing + other.n_missing,
-            self.n_empty + other.n_empty,
-            self.n_pairs + other.n_pairs,
-            met,
-            self.seen,
-            statistics,
-        )
-
     @property
     def n_unknown_users(self) -> int:
         """Users of `seen` who were not there."""
         return 0 if self.met is None else int((~self.met).sum())
 
-    def facts(self) -> dict[str, Any]:
-        """Return the counts by their names in the report."""
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
         seen = self.seen
-        values = (
+        return (
             self.n_ties, self.n_missing, self.n_empty, self.n_pairs,
             seen and seen.n_pairs, seen and self.n_unknown_users, seen and seen.n_unknown_items,
         )  # fmt: skip
-        return dict(zip(self.NAMES, values, strict=True))
+
+
+class _UserWork(Work):
+    """What is done with users."""
+
+    def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
+        """Return the counts that gave these facts; None where pairs were left out."""
+        counts = [facts[name] for name in RecommendTally.NAMES]
+        # Which users of the pairs were there is not among the facts.
+        return RecommendTally(*counts[:4]) if counts[4] is None else None
 
 
 @dataclass(frozen=True)
-class Recommend:
+class Recommend(_UserWork):
     """The work of ``recommend``."""
 
     items: Items
@@ -162,10 +163,6 @@ class Recommend:
         n_held = min(len(self.items), 4 * self.options.n_items + _HELD_AT_LEAST) * _NUMBERS_HELD
         return n_held + self.items.n_features, self.options.n_items * len(self.columns.pairs)
 
-    def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
-        """Return the counts that gave these facts; None where pairs were left out."""
-        return _read_tally(facts)
-
     def apply(self, rows: Rows) -> RecommendedRows:
         """Find the best items for each user."""
         exclusions, met = None, None
@@ -182,7 +179,7 @@ class Recommend:
 
 
 @dataclass(frozen=True)
-class RecommendedRows:
+class RecommendedRows(Outcome):
     """The outcome of ``recommend``."""
 
     work: Recommend
@@ -198,6 +195,7 @@ class RecommendedRows:
         if self.rows.has_missing is not None:
             undefined |= self.rows.has_missing
         if self.work.items.cosine:
+            # A vector of zeros points nowhere.
             undefined |= ~np.any(self.rows.features, axis=0)
         return undefined
 
@@ -246,33 +244,11 @@ class RecommendedRows:
 
 
 @dataclass(frozen=True)
-class MatrixColumns:
-    """The columns of a whole matrix of scores."""
-
-    label_name: str
-    kept_names: tuple[str, ...]
-    items: tuple[str, ...]
-    numbered: bool = False  # whether labels are row numbers
-
-    @property
-    def shaded(self) -> tuple[tuple[str, ...], ...]:
-        """Columns whose numbers are shaded by one measure."""
-        return (self.items,)
-
-    @cached_property
-    def pairs(self) -> list[tuple[str, Kind]]:
-        """Names and kinds of the columns, in order."""
-        found: list[tuple[str, Kind]] = [(self.label_name, "whole" if self.numbered else "text")]
-        found += [(name, "text") for name in self.kept_names]
-        return [*found, *((name, "number") for name in self.items)]
-
-
-@dataclass(frozen=True)
-class ScoreItems:
+class ScoreItems(_UserWork):
     """The work of ``recommend --matrix``."""
 
     items: Items
-    columns: MatrixColumns
+    columns: ScoreColumns
 
     def zero(self) -> RecommendTally:
         """Return the counts of no users."""
@@ -282,10 +258,6 @@ class ScoreItems:
         """Count the values of a row: held at a time besides its features, and written."""
         return 2 * len(self.items), len(self.items)
 
-    def read_tally(self, facts: Mapping[str, Any]) -> RecommendTally | None:
-        """Return the counts that gave these facts; None where pairs were left out."""
-        return _read_tally(facts)
-
     def apply(self, rows: Rows) -> ScoredUsers:
         """Score all items for each user."""
         scores = self.items.score(stack_features(rows.features, rows.n_rows))
@@ -293,13 +265,14 @@ class ScoreItems:
         if not self.items.cosine:
             overflow = ~np.isfinite(scores).all(axis=1)
             if rows.has_missing is not None:
+                # Their NaN is no overflow.
                 overflow &= ~rows.has_missing
             faults = [Fault(row, *OVERFLOWING_ITEMS) for row in np.flatnonzero(overflow).tolist()]
         return ScoredUsers(self, rows, scores, faults)
 
 
 @dataclass(frozen=True)
-class ScoredUsers:
+class ScoredUsers(Outcome):
     """The outcome of ``recommend --matrix``."""
 
     work: ScoreItems
@@ -321,7 +294,7 @@ class ScoredUsers:
         columns = self.work.columns
         made: dict[str, Column] = {columns.label_name: self.rows.labels}
         made |= dict(zip(columns.kept_names, self.rows.texts, strict=True))
-        made |= zip(columns.items, self.scores.T, strict=True)
+        made |= zip(columns.score_names, self.scores.T, strict=True)
         return Frame(made)
 
     def preview(self, n_rows: int) -> Preview:
@@ -329,9 +302,3 @@ class ScoredUsers:
         n_rows = min(n_rows, self.rows.n_rows)
         frame = self.frame().head(n_rows)
         return RankedPreview(frame, n_rows=n_rows, scores=self.scores[:n_rows])
-
-
-def _read_tally(facts: Mapping[str, Any]) -> RecommendTally | None:
-    """Which users of the pairs were there is not among the facts."""
-    counts = [facts[name] for name in RecommendTally.NAMES]
-    return RecommendTally(*counts[:4]) if counts[4] is None else None

@@ -64,6 +64,7 @@ def explain_rows(
     weights, intercept = _weights_of(model, categories[rows], versus)
     values = np.ascontiguousarray(features[:, rows].T)
     products = values * weights
+    # NaN sorts last, whatever its sign.
     order = np.argsort(-np.abs(products), axis=1, kind="stable")
     n_features = len(features)
     n_shown = n_features if top_features is None else min(top_features, n_features)

@@ -1,7 +1,11 @@
-"""What is to be learned and what was: options of ``fit``, and weights with their worth."""
+"""What is to be learned and what was: options of ``fit``, and weights with their worth.
+
+Least squares and ridge are `least_squares`; multinomial logistic regression is scikit-learn's.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.errors import InputError, UsageError
+from matscore.errors import InputError, MissingExtraError, UsageError
 from matscore.kernel import Floats
-from matscore.model import Model
+from matscore.model import Model, score_rows
 from matscore.names import quote_names
 from matscore.numerics.least_squares import Triangle, solve
-from matscore.numerics.logistic import fit_logistic, require_logistic
 from matscore.numerics.metrics import Metrics, count_rows
-from matscore.numerics.scores import score_rows
 from matscore.options import FitOptions, Method, ScoreOptions
 
 MOST_CATEGORIES = 1000
@@ -31,6 +33,7 @@ def settle_method(options: FitOptions, *, categories: bool) -> tuple[Method, flo
         return method, 0.0
     if method == "logistic":
         require_logistic()
+        # Categories that a plane separates would be given infinite weights.
         if options.alpha == 0:
             raise UsageError("logistic regression needs a penalty above 0", "try --alpha 1e-6")
     return method, 1.0 if options.alpha is None else options.alpha
@@ -93,6 +96,7 @@ class Learned:
         which = "of many weights that fit as well, these are the shortest"
         if self.alpha:
             which = "the penalty alone decides between weights that fit as well"
+        # Too few rows are told before collinear features, which they imply.
         if is_shortest and self.n_rows <= n_features:
             warnings.append(
                 f"{self.n_rows} rows for {n_features} features (rank {self.rank}): {which}"
@@ -209,6 +213,7 @@ def learn_logistic(
         standardize=options.standardize,
     )
     _check_finite(fit.weights, fit.intercept, path)
+    # Scored as `classify` will score, not as the search saw the rows.
     model = Model(fit.weights, fit.intercept, categories)
     scored = score_rows(model, X.T, len(X), ScoreOptions())
     metrics = Metrics(count_rows(categories, scored.scores, scored.decision.best, truth))
@@ -250,3 +255,88 @@ def _check_finite(weights: Floats, intercept: Floats | None, path: str) -> None:
 def _names(chosen: Sequence[int], features: Sequence[str], order: Sequence[int]) -> tuple[str, ...]:
     there = set(chosen)
     return tuple(features[i] for i in order if i in there)
+
+
+# Far under scikit-learn's 1e-4: weights converged so far hardly depend on the way there.
+_TOLERANCE = 1e-8
+_MOST_STEPS = 10_000
+# L-BFGS ends where the loss changes no more, which leaves the fourth digit of a weight to the
+# processor; Newton's method leaves the twelfth. It holds a matrix of this size squared.
+_NEWTON_WEIGHTS = 2000
+
+
+@dataclass(frozen=True)
+class LogisticFit:
+    """Weights of a logistic regression."""
+
+    # (n_features, n_categories), one column a category, of two as well: the second's are
+    # scikit-learn's weights halved, and the first's are their negatives.
+    weights: Floats
+    intercept: Floats | None  # (n_categories,); None where none was fitted
+    converged: bool  # the search came to an end by itself
+
+
+def fit_logistic(
+    features: Floats,
+    truth: NDArray[np.int64],
+    n_categories: int,
+    *,
+    alpha: float = 1.0,
+    intercept: bool = True,
+    standardize: bool = False,
+) -> LogisticFit:
+    """Find the weights whose softmax gives the categories best.
+
+    They minimise the sum of ``-log(probability of the truth)`` plus ``alpha / 2 |w|²``; the
+    intercept has no penalty (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning,
+    2nd ed., section 4.4). `features` is (n_rows, n_features) and finite, `truth`, (n_rows,), has
+    every category. With `standardize` the penalty is on features of mean 0 and standard deviation
+    1; the weights are for the features as they are all the same.
+    """
+    require_logistic()
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    mean, unit = _find_units(features, standardize=standardize, centre=intercept)
+    n_weights = (features.shape[1] + 1) * n_categories
+    search = LogisticRegression(
+        C=1 / alpha,
+        tol=_TOLERANCE,
+        max_iter=_MOST_STEPS,
+        fit_intercept=intercept,
+        solver="newton-cholesky" if n_weights <= _NEWTON_WEIGHTS else "lbfgs",
+    )
+    # Always: Python tells a warning once a place, and there may be many fits.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        search.fit((features - mean) / unit, truth)
+    coefficients, constants = search.coef_.T, search.intercept_
+    if n_categories == 2:
+        # scikit-learn keeps one column, whose sigmoid is the second's probability.
+        coefficients = np.hstack([-coefficients / 2, coefficients / 2])
+        constants = np.hstack([-constants / 2, constants / 2])
+    weights = np.ascontiguousarray(coefficients / unit[:, None])
+    # scikit-learn tells it by a warning alone.
+    converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
+    return LogisticFit(weights, constants - mean @ weights if intercept else None, converged)
+
+
+def require_logistic() -> None:
+    """Refuse where scikit-learn is not installed."""
+    try:
+        import sklearn.linear_model  # noqa: F401
+    except ImportError as error:
+        what = "logistic regression (ridge does without)"
+        raise MissingExtraError("fit", what) from error
+
+
+def _find_units(features: Floats, *, standardize: bool, centre: bool) -> tuple[Floats, Floats]:
+    """Return what is taken from each feature, and what it is divided by."""
+    n_features = features.shape[1]
+    mean, unit = np.zeros(n_features), np.ones(n_features)
+    if standardize:
+        spread = features.std(axis=0)
+        # A feature that does not vary cannot be scaled; its weight is 0 either way.
+        unit = np.where(spread > 0, spread, 1.0)
+        mean = features.mean(axis=0) if centre else mean
+    return mean, unit

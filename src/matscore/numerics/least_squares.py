@@ -137,6 +137,7 @@ class Segment:
 
     def __add__(self, other: Segment) -> Segment:
         """Join a segment to the one that comes right after it."""
+        # Engines give chunks in order; a gap here would be rows lost in silence.
         if self.stop != other.start:
             raise ValueError(f"records {self.stop} to {other.start} are missing")
         if not (self._has_border and other._has_border):
@@ -211,6 +212,7 @@ def _fold(start: int, triangles: tuple[Triangle, ...]) -> tuple[Triangle, ...]:
     """Merge triangles from the left, where no others will come before them."""
     if start or len(triangles) < 2:
         return triangles
+    # Always from the left: in the last bits merging is not associative.
     total = triangles[0]
     for triangle in triangles[1:]:
         total = merge(total, triangle)
@@ -287,6 +289,7 @@ def solve(
     if intercept is None:
         intercept = n_rows > n_features
     mean, spread = triangle.mean, _lengths(triangle.factor)
+    # Rounding of the mean leaves some spread to a column that is constant.
     is_flat = spread <= _CONSTANT * np.sqrt(n_rows) * np.abs(mean)
     factor = triangle.factor if intercept else _uncentre(triangle)
     X, Y = factor[:, :n_features], factor[:, n_features:]
@@ -340,6 +343,8 @@ class _Space:
             return np.asarray(scaled / self.lengths[:, None])
         scaled = self.Vt[:n].T @ ((self.U[:, :n].T @ Y) / self.S[:n, None])
         weights = scaled / self.lengths[:, None]
+        # The shortest in the scaled space is not the shortest in the features' own: what lies in
+        # the null space there is taken off.
         null, _ = np.linalg.qr(self.Vt[n:].T / self.lengths[:, None])
         return np.asarray(weights - null @ (null.T @ weights))
 

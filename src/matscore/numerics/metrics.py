@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats, exp
-from matscore.numerics.scores import softmax
+from matscore.model import softmax
 
 N_TENTHS = 10
 _EDGES = np.arange(1, N_TENTHS) / N_TENTHS
@@ -242,10 +242,12 @@ def count_rows(
     n_categories = len(categories)
     cells = truth * (n_categories + 1) + np.where(best < 0, n_categories, best)
     confusion = np.bincount(cells, minlength=n_categories * (n_categories + 1))
+    # A row without a prediction has NaN for scores, and no probabilities.
     decided = np.flatnonzero(best >= 0)
     scores, best, truth = np.ascontiguousarray(scores[:, decided]), best[decided], truth[decided]
     confidence = np.take_along_axis(softmax(scores), best[None], axis=0)[0]
     tenth = np.searchsorted(_EDGES, confidence, side="right")
+    # Rows, then those of them that are predicted rightly.
     tenths = [np.bincount(rows, minlength=N_TENTHS) for rows in (tenth, tenth[best == truth])]
     return Counts(
         categories,
@@ -284,6 +286,7 @@ def round_total(total: int, divisor: int = 1) -> float:
     if divisor == 0:
         return math.nan
     try:
+        # Rounded once, at the end, from an exact share.
         return float(Fraction(total, divisor << _SMALLEST))
     except OverflowError:
         return math.inf if total > 0 else -math.inf
@@ -305,6 +308,7 @@ def _losses(scores: Floats, truth: NDArray[np.int64]) -> Floats:
     total = np.zeros(scores.shape[1])
     for row in exp(shifted):  # a fixed order of addition, as in `softmax`
         total += row
+    # A gap that no float64 holds counts as the largest one: the sum of losses stays a number.
     losses: Floats = np.log(total) - np.maximum(own, -np.finfo(np.float64).max)
     return losses
 

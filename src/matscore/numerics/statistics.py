@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.frame import Labels
 from matscore.kernel import Floats
-from matscore.model import Model
-from matscore.numerics.scores import Scored
+from matscore.model import Model, Scored
 from matscore.numerics.sketch import Sketch, edge_of, sketch_columns, sketch_nothing
 from matscore.options import Gather
 
@@ -30,13 +30,6 @@ LONGEST_TEXT = 200
 
 _CELL = re.compile(r'".*"(?= )', re.DOTALL)
 _PLACE = re.compile(r"(?<=byte )0x[0-9a-f]+|(?<=offset )\d+")
-
-
-class Labels(Protocol):
-    """Labels of rows, by place."""
-
-    def __getitem__(self, place: int, /) -> Any:
-        """Return one of them."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +68,7 @@ def cut_text(text: object) -> str:
     >>> cut_text(12), len(cut_text("x" * 10_000))
     ('12', 201)
     """
+    # A page with labels of a megabyte could not be opened.
     shown = str(text)
     return shown if len(shown) <= LONGEST_TEXT else f"{shown[:LONGEST_TEXT]}…"
 
@@ -92,6 +86,7 @@ class ScoreStatistics:
     tied: tuple[CloseRow, ...] = ()  # the first N_TIED rows that tie
 
     def __add__(self, other: ScoreStatistics) -> ScoreStatistics:
+        # By number, so that chunks may be added up in any order.
         first = sorted([*self.first, *other.first], key=lambda row: row.number)
         return ScoreStatistics(
             self.features + other.features,
@@ -128,6 +123,7 @@ def gather_scores(
     records they are, from 1 and rising.
     """
     scores, decision = scored.scores, scored.decision
+    # What has no prediction has no margin to speak of.
     predicted = decision.best >= 0
     margins = decision.margin if predicted.all() else decision.margin[predicted]
     sketch = sketch_columns([margins[: 0 if len(scores) == 1 else None]])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from matscore.commands.classify import ScoreTally
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
 
 N_BARS = 40
 DASHES = (0, (4, 3))

@@ -18,7 +18,7 @@ from matscore.names import show
 from matscore.show.text import plural, show_number, show_percent
 
 if TYPE_CHECKING:
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
     from matscore.run.work import Preview
     from matscore.write.formats import OutputSpec
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
     from matscore.model import Model
     from matscore.pages.report import Run, Sections
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
 
 MOST_WEIGHTS, MOST_SHADED = 200, 40
 _MOST_ITEMS = 25

@@ -9,12 +9,15 @@ Nothing of Dask's is needed to understand what is computed: that is `remote`, an
 from __future__ import annotations
 
 import contextlib
+import logging
+import time
+import warnings
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from matscore.errors import MatscoreError
+from matscore.errors import ClusterError, ClusterWarning, MatscoreError, MissingExtraError
 from matscore.options import RunOptions
 from matscore.read.inputs import full_path, is_address
 from matscore.read.rows import FrameChunk
@@ -22,13 +25,192 @@ from matscore.read.source import SourceFacts, Stamp, read_range
 from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
 from matscore.read.table import Place
 from matscore.run import remote
-from matscore.run.connection import Connection, open_connection
-from matscore.run.job import ChunkResult, Job
-from matscore.run.local import Results
-from matscore.run.parts import Part, chunk_bytes_of, iter_part
+from matscore.run.parts import Engine, Part, Results, chunk_bytes_of, count_jobs, iter_part
+from matscore.run.work import ChunkResult, Job
 
 if TYPE_CHECKING:
-    from distributed import Future
+    from distributed import Client, Future
+
+# Nothing else of matscore knows Dask's own errors, and `Connection` nothing of files and rows.
+_CONNECT_SECONDS = 10
+_WORKER_SECONDS = 60  # without any worker, before the run gives up
+_POLL_SECONDS = 1.0
+
+
+@contextlib.contextmanager
+def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
+    """Connect to a cluster, or start one of processes on this machine, and close it at the end."""
+    try:
+        import dask
+        import distributed
+        from distributed.versions import VersionMismatchWarning
+    except ImportError as error:
+        raise MissingExtraError("dask", "--engine dask") from error
+    settings = {
+        "distributed.admin.large-graph-warning-threshold": "1 PiB",  # the weights, once
+        "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS} s",
+        "distributed.worker.daemon": True,
+    }
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_silence("distributed"))
+        stack.enter_context(dask.config.set(settings))
+        address: Any = run.scheduler
+        if address is None:
+            address = stack.enter_context(
+                distributed.LocalCluster(
+                    n_workers=run.n_jobs or count_jobs(),
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+        try:
+            with warnings.catch_warnings():
+                # What differs is said below, in our words.
+                warnings.simplefilter("ignore", VersionMismatchWarning)
+                # Not as the default client: a program that calls this may have its own.
+                client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            what, hint = "no scheduler answers", "start one with: dask scheduler"
+            raise ClusterError(str(run.scheduler), what, hint) from error
+        stack.callback(_close, client)
+        connection = Connection(client)
+        connection.check_workers()
+        yield ClusterEngine(connection, run)
+
+
+class Connection:
+    """A cluster that is connected, and what it holds for a run."""
+
+    def __init__(self, client: Client) -> None:
+        self.address: str = client.scheduler.address
+        self._client = client
+        self._held: dict[object, Future[Any]] = {}
+        self._kept: list[Any] = []
+        self._compared: set[str] = set()  # workers
+        self._n_threads, self._looked = 1, -_POLL_SECONDS
+        self._seen = time.monotonic()  # when there was a worker last
+
+    def check_workers(self) -> None:
+        """Wait for a worker, and compare what the workers are made of with what is here.
+
+        Workers that come later are compared when they are seen.
+        """
+        with self._named_errors():
+            try:
+                self._client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+            except TimeoutError:
+                raise self._no_worker() from None
+            self.count_ahead()
+
+    def _compare(self, workers: set[str]) -> None:
+        """Say what differs between some workers and here."""
+        found = self._client.run(
+            remote.describe_environment, workers=sorted(workers), on_error="return"
+        )
+        here = remote.describe_environment()
+        for worker, there in sorted(found.items()):
+            if isinstance(there, OSError):  # it has gone already
+                continue
+            if isinstance(there, BaseException):
+                hint = "install matscore[dask] where the worker runs, in the version used here"
+                raise ClusterError(worker, f"the worker cannot run matscore: {there}", hint)
+            for name in here:
+                if there.get(name) != here[name]:
+                    what = f"{name} is {there.get(name)} on the worker {worker}, {here[name]} here"
+                    warnings.warn(f"{what}; results may differ", ClusterWarning, stacklevel=2)
+
+    def submit(self, function: Callable[..., Any], *args: Any, priority: int = 0) -> Future[Any]:
+        """Have a worker call a function."""
+        with self._named_errors():
+            # Not pure: Dask would hash all arguments to see whether it knows the result.
+            return self._client.submit(function, *args, pure=False, priority=priority)
+
+    def wait(self, future: Future[Any]) -> Any:
+        """Return the result of a call, once it is there."""
+        with self._named_errors():
+            while True:
+                try:
+                    # Polled: without workers a result never comes, and Dask waits in silence.
+                    return future.result(timeout=_POLL_SECONDS)
+                except TimeoutError:
+                    self.count_ahead()
+                    if time.monotonic() - self._seen > _WORKER_SECONDS:
+                        raise self._no_worker() from None
+
+    def count_ahead(self) -> int:
+        """Return how many units may be under way: two a thread of the cluster as it is now."""
+        now = time.monotonic()
+        if now - self._looked > _POLL_SECONDS:
+            self._looked = now
+            # Asked anew, as clusters grow and shrink while a run goes on.
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            threads = sum(worker["nthreads"] for worker in workers.values())
+            self._n_threads = threads or self._n_threads
+            self._seen = now if workers else self._seen
+            if news := set(workers) - self._compared:
+                self._compared |= news
+                self._compare(news)
+        return 2 * self._n_threads + 1
+
+    def _no_worker(self) -> ClusterError:
+        hint = f"start one with: dask worker {self.address}"
+        return ClusterError(self.address, "the scheduler has no worker", hint)
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Turn what Dask says of a cluster in trouble into a `ClusterError`."""
+        from distributed import CancelledError, KilledWorker
+        from distributed.comm import CommClosedError
+
+        try:
+            yield
+        except KilledWorker as error:
+            what = f"{error.allowed_failures + 1} workers died one after another over one piece"
+            hint = "give them more memory, or make the pieces smaller with --chunk-size"
+            raise ClusterError(self.address, what, hint) from error
+        except (CancelledError, CommClosedError) as error:
+            what, hint = "the scheduler is gone", "start it again, and run again"
+            raise ClusterError(self.address, what, hint) from error
+
+    def cancel(self, futures: list[Future[Any]]) -> None:
+        """Have the cluster forget what is not wanted any more."""
+        self._client.cancel(futures)
+
+    def share(self, job: Job) -> tuple[Future[Any], Future[Any]]:
+        """Send what chunks share, unless it is there: the work with its weights, and the layout.
+
+        Both are results of tasks, and not scattered: Dask makes them again from what the
+        scheduler has where the only worker that held them is gone.
+        """
+        key = id(job.work)
+        if key not in self._held:
+            self._held[key] = self.submit(remote.keep, replace(job, beside=None))
+            self._kept.append(job.work)  # so that its id stays its own
+        if job.layout not in self._held:
+            self._held[job.layout] = self.submit(remote.keep, job.layout)
+        return self._held[key], self._held[job.layout]
+
+
+def _close(client: Client) -> None:
+    with contextlib.suppress(Exception):  # it is of no use any more, whatever it says
+        client.close(timeout=_POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def _silence(name: str) -> Iterator[None]:
+    """Keep a library from logging: what matters of it is raised."""
+    loggers = [logging.getLogger(n) for n in logging.root.manager.loggerDict if n.startswith(name)]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
 
 _CHUNKS_A_RANGE = 4
 _FRAMES_A_RANGE = 8
@@ -44,19 +226,12 @@ class _Sent:
     n_bytes: int
 
 
-@contextlib.contextmanager
-def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
-    """Connect to a cluster, or start one; it is closed at the end."""
-    with open_connection(run) as connection:
-        yield ClusterEngine(connection, run)
-
-
-class ClusterEngine:
+class ClusterEngine(Engine):
     """The workers of a cluster."""
 
     def __init__(self, cluster: Connection, run: RunOptions) -> None:
+        super().__init__(run)
         self._cluster = cluster
-        self._run = run
         self._window: deque[_Sent] = deque()
         self._digests: dict[str, Future[str]] = {}
         self._n_done = 0
@@ -77,6 +252,7 @@ class ClusterEngine:
     ) -> Results | None:
         """Do a job on each part, which its worker writes; None where none can read a part."""
         places = [part.table.find_place() for part in parts]
+        # What was transposed is in memory here and nowhere else.
         if None in places or any(part.turned is not None for part in parts):
             return None
         sent = (
@@ -88,6 +264,7 @@ class ClusterEngine:
 
     def count_read(self, parts: Sequence[Part]) -> int:
         """Return the bytes of the inputs that are read, here and by the workers."""
+        # What is done counts although its turn to be written has not come.
         under_way = sum(sent.n_bytes for sent in self._window if sent.future.done())
         return self._n_done + under_way + sum(part.table.source.n_read for part in parts)
 
@@ -112,17 +289,18 @@ class ClusterEngine:
         place = None if part.turned is not None else part.table.find_place()
         if place is not None and part.table.source.is_plain:
             return (yield from self._send_ranges(part, job, place, row))
+        # An address is not opened for ranges of rows.
         has_name = place is not None and not is_address(place.stamp.path)
         if place is not None and has_name and part.table.source.kind == "parquet":
             return (yield from self._send_rows(part, job, place, row))
         if place is not None and place.stamp.size <= _SMALL_FILE_BYTES and not _is_numbered(job):
             self._ask_digest(part, place.stamp)
             unit = remote.FileUnit(
-                part.table.path, job.part, chunk_bytes_of(part.table, self._run), place
+                part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
             )
             yield _Sent(self._send_unit(job, unit), place.stamp.size)
             return row
-        for chunk in iter_part(part, job, self._run, row):
+        for chunk in iter_part(part, job, self.run, row):
             yield _Sent(self._send_chunk(job, chunk), 0)
             row = chunk.row + chunk.n_records
         part.table.park()
@@ -143,10 +321,12 @@ class ClusterEngine:
             end=end,
             line=place.line,
             row=row,
+            # A last record without a newline is a record all the same.
             is_open=end > start and read_range(stamp, end - 1, end) != b"\n",
         )
-        size = chunk_bytes_of(part.table, self._run)
+        size = chunk_bytes_of(part.table, self.run)
         for found in ranges:
+            # After a stray quote nobody knows where records begin but who reads them in order.
             if not found.is_sound:
                 return (yield from self._send_rest(part, job, found))
             unit = remote.TextUnit(path, job.part, size, found)
@@ -158,7 +338,7 @@ class ClusterEngine:
         """Cut the rest of a text here, record by record, and send it."""
         path, row = part.table.path, rest.row
         here = replace(rest, stamp=replace(rest.stamp, path=path))
-        size = chunk_bytes_of(part.table, self._run)
+        size = chunk_bytes_of(part.table, self.run)
         for chunk in here.iter_chunks(path, job.layout.delimiter, size):
             yield _Sent(self._send_chunk(job, chunk), len(chunk.data))
             row = chunk.row + chunk.n_records
@@ -170,9 +350,10 @@ class ClusterEngine:
         """Send the rows of a Parquet file."""
         n_rows, n_bytes = part.table.n_rows or 0, place.stamp.size
         self._ask_digest(part, place.stamp)
-        size = chunk_bytes_of(part.table, self._run)
         from matscore.read.typed import rows_a_frame
 
+        # A worker reads whole groups of frames, or each unit would open the file for a few rows.
+        size = chunk_bytes_of(part.table, self.run)
         step = _FRAMES_A_RANGE * rows_a_frame(job.layout, size)
         for start in range(0, n_rows, step):
             stop = min(start + step, n_rows)
@@ -182,7 +363,7 @@ class ClusterEngine:
 
     def _scan(self, part: Part, stamp: Stamp, start: int, end: int) -> Iterator[BlockScan]:
         """Have the blocks of a text counted, some ahead of what is asked for."""
-        block = _CHUNKS_A_RANGE * chunk_bytes_of(part.table, self._run)
+        block = _CHUNKS_A_RANGE * chunk_bytes_of(part.table, self.run)
         path, mark = part.table.path, part.table.delimiter
         ahead: deque[Future[BlockScan]] = deque()
         for begin in range(start, end, block):
@@ -195,7 +376,7 @@ class ClusterEngine:
 
     def _send_file(self, part: Part, job: Job, place: Place, output: str) -> _Sent:
         unit = remote.FileUnit(
-            part.table.path, job.part, chunk_bytes_of(part.table, self._run), place
+            part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
         )
         shared, layout = self._cluster.share(job)
         where = full_path(output)
@@ -206,13 +387,11 @@ class ClusterEngine:
         return self._cluster.submit(remote.run_unit, *self._cluster.share(job), unit)
 
     def _send_chunk(self, job: Job, chunk: Chunk | FrameChunk) -> Future[Any]:
-        beside = getattr(job.work, "beside", None)
-        return self._cluster.submit(
-            remote.run_sent, *self._cluster.share(job), job.part, chunk, beside
-        )
+        shared = self._cluster.share(job)
+        return self._cluster.submit(remote.run_sent, *shared, job.part, chunk, job.beside)
 
     def _ask_digest(self, part: Part, stamp: Stamp) -> None:
-        if self._run.checksum:
+        if self.run.checksum:
             path = part.table.path
             self._digests[path] = self._cluster.submit(remote.hash_text, path, stamp)
 
@@ -235,6 +414,7 @@ class ClusterEngine:
             if failure is not None:
                 raise failure
         finally:
+            # Whoever stops early must not leave the cluster working for nobody.
             self._cluster.cancel([sent.future for sent in self._window])
             self._window.clear()
 
@@ -244,6 +424,7 @@ class ClusterEngine:
         found: list[ChunkResult] = self._cluster.wait(first.future)
         self._window.popleft()
         self._n_done += first.n_bytes
+        # Its worker may forget the result now: memory there does not grow.
         first.future.release()
         return found
 
@@ -251,4 +432,6 @@ class ClusterEngine:
 def _is_numbered(job: Job) -> bool:
     """Say whether the number of a row over all inputs matters."""
     numbered = job.layout.label_column is None
+    # Rows without labels are called by their number over all inputs, and a table shows the first:
+    # both need the number of rows before, which a worker does not know of a whole file.
     return numbered or job.output is None or job.output.form.is_shown

@@ -18,12 +18,9 @@ from matscore.errors import MatscoreError, UsageError
 from matscore.options import Format, RejectOptions
 from matscore.read.inputs import Input, is_address, name_parts
 from matscore.read.source import SourceFacts
-from matscore.run.job import ChunkResult, Job, Written
-from matscore.run.local import Engine, open_engine
-from matscore.run.parts import Part
-from matscore.run.run import Stream
-from matscore.run.summary import Summary, Totals
-from matscore.run.work import Remembering, Settings
+from matscore.run.parts import Engine, Part, open_engine
+from matscore.run.run import Stream, Summary, Totals
+from matscore.run.work import ChunkResult, Job, Settings, Written
 from matscore.write.formats import OutputSpec, deliver_results
 from matscore.write.manifest import Folder, PartRecord, fingerprint, refuse_inside
 from matscore.write.whole import BinaryFile, check_paths, open_output
@@ -45,6 +42,7 @@ class _Task:
 class Directory:
     """A directory of one output an input; it is new, or one of an earlier run."""
 
+    # A later run keeps a part only where the input's content is what it was.
     checksum = True
     format: Format = "csv"
 
@@ -73,6 +71,7 @@ class Directory:
         resume = stream.how.run.resume
         folder = stack.enter_context(contextlib.closing(Folder(self._path, resume=resume)))
         tasks = _make_tasks(stream, self._outputs)
+        # Looked for before the journal begins anew, which forgets what is not current.
         made = _find_made(tasks, folder, stream.totals)
         folder.begin(self._outputs)
         todo = [task for task in tasks if task.number not in made]
@@ -101,6 +100,7 @@ def _make_tasks(stream: Stream, outputs: Sequence[str]) -> list[_Task]:
     for number, (part, job, output) in enumerate(
         zip(stream.parts, stream.jobs, outputs, strict=True)
     ):
+        # Weights of a gigabyte are hashed once, not once a file.
         if id(job.work) not in shared:
             shared[id(job.work)] = fingerprint(job.work)
         place = part.table.delimiter, part.table.start
@@ -116,10 +116,8 @@ def _find_made(
     made = {}
     for task in tasks:
         record = folder.find(task.output, task.part.table.source.look(), task.mark)
-        if record is None or not isinstance(task.job.work, Remembering):
-            continue
-        tally = task.job.work.read_tally(record.counts)
-        if tally is not None:
+        tally = None if record is None else task.job.work.read_tally(record.counts)
+        if record is not None and tally is not None:
             totals.add(record.rows_scored, tally)
             made[task.number] = record
     return made
@@ -162,11 +160,14 @@ def _write_parts(
     for task in tasks:
         if number is None:
             failure.tell()
+        # A file without rows gives no results, and is a part all the same.
         mine = group if number == task.number else ()
+        # Limits on bad rows are the whole run's, whose totals have seen these results.
         counts = Totals(task.job.work.zero(), RejectOptions())
         path, digest = Path(folder.path, task.output), hashlib.sha256()
         with open_output(str(path), digest=digest) as out:
             deliver_results(counts.count(mine, lambda _: None), spec, out)
+            # Inside: a part that failed is not renamed into its place.
             failure.tell_of(task.part.table.path)
         written = Written(engine.facts_of(task.part), path.stat().st_size, digest.hexdigest())
         yield task.number, _make_record(task, written, counts)
@@ -217,16 +218,7 @@ def _collect_parts(
 
 def _make_record(task: _Task, written: Written, counts: Totals[Any]) -> PartRecord:
     source = written.source
-    return PartRecord(
-        source.path,
-        source.size,
-        source.mtime,
-        source.sha256 or "",
-        task.output,
-        written.size,
-        written.sha256,
-        counts.n_rows,
-        counts.n_rejected,
-        task.mark,
-        counts.tally.facts(),
-    )
+    facts = source.path, source.size, source.mtime, source.sha256 or ""
+    output = task.output, written.size, written.sha256
+    done = counts.n_rows, counts.n_rejected
+    return PartRecord(*facts, *output, *done, task.mark, counts.tally.facts())

@@ -20,9 +20,9 @@ from matscore.plan.learning import check_header, find_label
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
 from matscore.read.split import Chunk
 from matscore.read.table import Table
-from matscore.run.job import Job
-from matscore.run.work import Fault
+from matscore.run.work import Fault, Job
 
+# The table's own columns are called by their index, which none of these words is.
 _LINE, _LABEL, _ERROR, _SKIPPED = "line", "label", "error", "skipped"  # columns of the frame
 
 
@@ -70,6 +70,8 @@ class PairedTable:
         chunks = self.table.iter_chunks(self.layout, chunk_bytes=CHUNK_BYTES)
         held = Frame({})
         for job, chunk in pairs:
+            # The two files are cut at different records; what is left over waits for the next
+            # chunk.
             while held.height < chunk.n_records:
                 if (following := next(chunks, None)) is None:
                     self._refuse_length(chunk, held.height)
@@ -78,7 +80,8 @@ class PairedTable:
             part = held.head(chunk.n_records)
             held = held.take(np.arange(chunk.n_records, held.height))
             beside = PairedRows(self.table.path, part, self.labelled)
-            yield replace(job, work=replace(job.work, beside=beside)), chunk  # type: ignore[type-var]
+            yield replace(job, beside=beside), chunk
+        # Rows too many are refused, too: they may say that the files do not belong together.
         rest = held if held.height else None
         if rest is None and (following := next(chunks, None)) is not None:
             rest = self._read(following)
@@ -143,6 +146,7 @@ class PairedRows:
             and isinstance(rows.labels, Texts)
             and not _are_same(labels, rows.labels)
         ):
+            # Slower, and only to find the row to tell of.
             pairs = zip(frame.values(_LABEL), rows.labels, strict=True)
             for row, (here, there) in enumerate(pairs):
                 if here is not None and here != there:
@@ -172,8 +176,10 @@ class PairedRows:
 def _find_label(sample: Side, label_name: str | None, *, no_id_col: bool) -> int | None:
     """Return the column of the labels: that of the features' name, or a first one of labels."""
     names = sample.names or ()
+    # One column alone is what is read, whatever its name.
     if label_name in names and sample.width > 1:
         return names.index(label_name)
+    # The option is about numbers: words in a first column are labels here in any case.
     no_id_col = no_id_col and sample.kinds[0] in ("number", "empty")
     return find_label(sample, ColumnOptions(no_id_col=no_id_col), ())
 
@@ -190,6 +196,7 @@ def _spread(column: Column, places: NDArray[np.int64], n: int) -> Column:
     if len(places) == n:
         return column
     nothing = Texts.from_strings([None]) if isinstance(column, Texts) else np.array([np.nan])
+    # The place after the last is the one cell of nothing that is joined to the values.
     index = np.full(n, len(places))
     index[places] = np.arange(len(places))
     return take(join([column, nothing]), index)  # type: ignore[no-any-return]

@@ -1,11 +1,18 @@
-"""The inputs of a run, planned: what is settled about each before its first row."""
+"""The inputs of a run: planned, cut as memory allows, and worked on by threads or a cluster.
+
+An engine gives the results in the order of the rows, whoever made them and whenever.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, TypeAlias, TypeVar
 
 from matscore.errors import PlanError
 from matscore.model import CHUNK_BYTES, Weights
@@ -13,11 +20,10 @@ from matscore.options import PlanOptions, ReadOptions, RunOptions
 from matscore.plan import Plan, make_plan, require_fit
 from matscore.read.inputs import Input
 from matscore.read.rows import FrameChunk, Layout
+from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
-from matscore.run.job import Job
-from matscore.run.work import Work
-from matscore.write.formats import OutputSpec
+from matscore.run.work import ChunkResult, Job, Work, run_chunk
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
@@ -50,6 +56,7 @@ def plan_inputs(
     """Open and plan all inputs, each by itself; the stack closes them."""
     parts = []
     for one in inputs:
+        # What a directory's name says is a column, and here columns are rows.
         keys = () if align.transpose_features else one.keys
         table = open_table(one.path, read, checksum=checksum, keys=keys)
         stack.callback(table.close)
@@ -77,6 +84,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     plan = make_plan(side, weights.side, align)
     if not plan.ok:
         return PlannedPart(table, plan=plan)
+    # Words in a first column are a fault only where the plan takes it for numbers.
     if not plan.weights_label_column and weights.matrix.fault is not None:
         raise weights.matrix.fault()
     return PlannedPart(table, None if wide is None else wide.turn(plan), plan=plan)
@@ -89,6 +97,7 @@ def require_fits(parts: Sequence[PlannedPart]) -> tuple[Plan, ...]:
     """
     plans = tuple(require_fit(part.plan) for part in parts)
     first = plans[0]
+    # All go into one output, whose header and columns the first file settles.
     for plan in plans[1:]:
         one, other, hint = plan.features.path, first.features.path, "score the files one by one"
         if plan.kept_names != first.kept_names or _label_of(plan) != _label_of(first):
@@ -135,32 +144,6 @@ def share_works(
     return found
 
 
-def make_jobs(
-    parts: Sequence[PlannedPart],
-    read: ReadOptions,
-    works: Sequence[Work],
-    output: OutputSpec | None,
-    on_error: Literal["fail", "reject"],
-) -> list[Job]:
-    """Return what to do with the chunks of each part."""
-    return [
-        make_job(part, read, work, output, on_error, number)
-        for number, (part, work) in enumerate(zip(parts, works, strict=True))
-    ]
-
-
-def make_job(
-    part: PlannedPart,
-    read: ReadOptions,
-    work: Work,
-    output: OutputSpec | None,
-    on_error: Literal["fail", "reject"],
-    number: int = 0,
-) -> Job:
-    """Return what to do with the chunks of one part, which is the input of that number."""
-    return Job(layout_of(part, read), work, output, on_error, number)
-
-
 def layout_of(part: PlannedPart, read: ReadOptions) -> Layout:
     """Return how the records of a planned part read."""
     table, plan = part.table, part.plan
@@ -199,6 +182,7 @@ def iter_pairs(
         for chunk in iter_part(part, job, run, row):
             yield job, chunk
             row = chunk.row + chunk.n_records
+        # A file that is done is closed: an operating system has room for few that are open.
         part.table.park()
 
 
@@ -207,3 +191,211 @@ def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk
     if part.turned is not None:
         return [replace(part.turned, row=row)]
     return part.table.iter_chunks(job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
+
+
+# How much is read at a time follows from a budget of memory. What a row costs is estimated from its
+# text, its features and what the command makes of it; the factors were measured with NumPy 2
+# (tests/benchmarks/README.md). They decide how the work is cut, never a byte of the output.
+MEMORY_BYTES = 224 * 2**20
+
+_PROGRAM_BYTES = 64 * 2**20  # Python and NumPy before the first row
+_JOB_BYTES = 4 * 2**20
+_MOST_CHUNK_BYTES = 2**20  # larger ones are no faster
+_LEAST_CHUNK_BYTES, _LEAST_MEMORY = 2**18, 2**24  # fewer threads are faster than smaller ones
+_LEAST_ROWS = 16
+_FLOOR_MEMORY = 2**20
+_NAME_BYTES = 128
+_COLUMN_BYTES = 2**11  # of a frame, however few its rows
+_TEXTS, _COPIES, _VALUE_BYTES, _WRITTEN_BYTES = 2, 4, 8, 100
+_NAMED_BYTES = 50  # more, where each value is written with its name
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What memory some chunk takes."""
+
+    record_bytes: float  # bytes of a record in its file
+    row_bytes: float  # bytes of memory that a row takes on its way from record to output
+    chunk_bytes: int  # bytes of memory that a chunk takes without its rows
+
+
+def fit_budget(
+    run: RunOptions,
+    tables: Sequence[Table],
+    jobs: Sequence[Job],
+    *,
+    held_bytes: int = 0,
+    suggested: int | None = None,
+) -> RunOptions:
+    """Settle the size of chunks and the number of threads."""
+    costs = [estimate_cost(table, job) for table, job in zip(tables, jobs, strict=True)]
+    # Of a very wide table the names take more than the rows.
+    names = sum(_NAME_BYTES * job.layout.width for job in jobs)
+    room = (run.memory_bytes or MEMORY_BYTES) - _PROGRAM_BYTES - held_bytes - names
+    if run.memory_bytes is None:  # what is held must be, and comes on top where it is much
+        room = max(room, (MEMORY_BYTES - _PROGRAM_BYTES) // 2)
+    asked = run.n_jobs or count_jobs()
+    if run.chunk_bytes is not None:
+        return replace(run, n_jobs=_count_affordable(run, costs, room, asked))
+    most = _MOST_CHUNK_BYTES if suggested is None else suggested
+    # Fewer threads with larger chunks beat many with tiny ones, each of which costs a call.
+    for n_jobs in range(asked, 0, -1):
+        sizes = [_chunk_bytes(cost, _share(room, n_jobs)) for cost in costs]
+        least = [_least_bytes(cost) for cost in costs]
+        if all(size >= min(enough, most) for size, enough in zip(sizes, least, strict=True)):
+            break
+    floor = max(_floor_bytes(cost, is_asked=run.memory_bytes is not None) for cost in costs)
+    return replace(run, n_jobs=n_jobs, chunk_bytes=max(min([most, *sizes]), min(floor, most)))
+
+
+def estimate_cost(table: Table, job: Job) -> Cost:
+    """Estimate what memory the chunks of a table take."""
+    layout = job.layout
+    n_features = len(layout.feature_columns)
+    n_used = n_features + len(layout.text_columns)
+    record = table.record_bytes(n_used)
+    n_values, n_written = job.work.values_a_row()
+    named = job.output is not None and job.output.form.repeats_names
+    written = _WRITTEN_BYTES + _NAMED_BYTES * named
+    values = _VALUE_BYTES * (_COPIES * n_features + n_values) + written * n_written
+    return Cost(record, _TEXTS * record + values, _COLUMN_BYTES * (layout.width + n_written))
+
+
+def _share(room: int, n_jobs: int) -> float:
+    """Return what one chunk may take: each thread has one, and there is one more than jobs."""
+    return room / (n_jobs + 1) - _JOB_BYTES
+
+
+def _chunk_bytes(cost: Cost, share: float) -> int:
+    return int(max(share - cost.chunk_bytes, 0) / cost.row_bytes * cost.record_bytes)
+
+
+def _least_bytes(cost: Cost) -> float:
+    """Return the size of a chunk that is worth a thread."""
+    enough = min(_LEAST_CHUNK_BYTES, _LEAST_MEMORY / cost.row_bytes * cost.record_bytes)
+    return max(_LEAST_ROWS * cost.record_bytes, enough)
+
+
+def _floor_bytes(cost: Cost, *, is_asked: bool) -> int:
+    """Return the size of a chunk where no memory is left.
+
+    Some rows, since a chunk of 100,000 columns takes a second however few it has; where the budget
+    was asked for a single one, if that is large.
+    """
+    n_rows = max(_FLOOR_MEMORY / cost.row_bytes, 1 if is_asked else _LEAST_ROWS)
+    return int(n_rows * cost.record_bytes) + 1
+
+
+def _count_affordable(run: RunOptions, costs: Sequence[Cost], room: int, asked: int) -> int:
+    """Return how many threads can work on chunks of the size asked for."""
+    if run.memory_bytes is None or run.chunk_bytes is None:
+        return asked
+    chunk = run.chunk_bytes
+    fits = [
+        n_jobs
+        for n_jobs in range(1, asked + 1)
+        if all(_chunk_bytes(cost, _share(room, n_jobs)) >= chunk for cost in costs)
+    ]
+    return max(fits, default=1)
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Results: TypeAlias = Generator[ChunkResult, None, None]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What does the work: threads of this process; a cluster's workers in a subclass.
+
+    All results come in order, and errors in their place among them.
+    """
+
+    run: RunOptions
+
+    def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
+        """Do jobs on chunks that are read by the caller's thread."""
+        n_jobs = self.run.n_jobs or count_jobs()
+        return map_ordered(lambda pair: run_chunk(*pair), pairs, n_jobs)
+
+    def run_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
+    ) -> Results:
+        """Do a job on each part; rows are counted over all, or in each where they stay apart."""
+        return self.run_pairs(iter_pairs(parts, jobs, self.run, apart=apart))
+
+    def write_parts(
+        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
+    ) -> Results | None:
+        """Do a job on each part and write each to a file, one result a part.
+
+        None, as here, where the caller is to write what `run_parts` gives.
+        """
+        del parts, jobs, outputs
+        return None
+
+    def count_read(self, parts: Sequence[Part]) -> int:
+        """Return the bytes of the inputs that are read."""
+        return sum(part.table.source.n_read for part in parts)
+
+    def facts_of(self, part: Part) -> SourceFacts:
+        """Return what a report says of an input that is read."""
+        return part.table.source.facts()
+
+
+def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:
+    """Return the engine that is asked for, to be entered."""
+    if run.engine == "local":
+        return nullcontext(Engine(run))
+    # Dask takes a second to import, and need not be installed.
+    from matscore.run.cluster import open_cluster
+
+    return open_cluster(run)
+
+
+def count_jobs() -> int:
+    """Return the number of processors this process may use."""
+    # A container or a batch system may allow fewer than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def map_ordered(
+    function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int
+) -> Generator[Result, None, None]:
+    """Apply a function to items in parallel and yield its results in the items' order.
+
+    At most ``n_jobs + 1`` items are held, so memory does not depend on how many there are. As many
+    threads work on them: one of them mostly waits for threads of a library. An exception, of the
+    function or of the items, comes in its place in that order. With one job everything runs in the
+    calling thread, which also reads the items.
+
+    >>> list(map_ordered(abs, [-3, 2, -1], n_jobs=2))
+    [3, 2, 1]
+    """
+    if n_jobs == 1:
+        for item in items:  # not map(), which would end at a StopIteration out of the function
+            yield function(item)
+        return
+    source = iter(items)
+    pool = ThreadPoolExecutor(n_jobs + 1, thread_name_prefix="matscore")
+    try:
+        window: deque[Future[Result]] = deque()
+        failure: Exception | None = None
+        while failure is None:
+            try:
+                window.append(pool.submit(function, next(source)))
+            except StopIteration:
+                break
+            except Exception as error:  # raised below, after the results that come before it
+                failure = error
+            if len(window) > n_jobs:
+                yield window.popleft().result()
+        while window:
+            yield window.popleft().result()
+        if failure is not None:
+            raise failure
+    finally:
+        # Whoever closes the generator early waits only for what is being worked on.
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,26 +26,12 @@ from matscore.read.rows import FrameChunk, Layout, Reject
 from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
 from matscore.read.table import Place
-from matscore.run.job import ChunkResult, Job, Written, run_chunk
-from matscore.run.summary import Totals
-from matscore.run.work import Work
-from matscore.write.formats import OutputSpec, deliver_results
+from matscore.run.run import Totals
+from matscore.run.work import ChunkResult, Job, Written, run_chunk
+from matscore.write.formats import deliver_results
 from matscore.write.whole import open_output
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all chunks share, and what is sent once."""
-
-    work: Work  # as in `Job`
-    output: OutputSpec | None  # as in `Job`
-    on_error: Literal["fail", "reject"]  # as in `Job`
-
-    def make_job(self, layout: Layout, part: int) -> Job:
-        """Return the job for one input."""
-        return Job(layout, self.work, self.output, self.on_error, part)
 
 
 @dataclass(frozen=True)
@@ -79,6 +65,7 @@ class RowsUnit(Unit):
 
     def iter_chunks(self, layout: Layout) -> Iterator[FrameChunk]:
         """Read it, chunk by chunk."""
+        # PyArrow would not notice that the file is another one than that which was planned.
         _check_stamp(self.stamp)
         from matscore.read.typed import iter_parquet_rows
 
@@ -109,25 +96,27 @@ class FileUnit(Unit):
 AnyUnit = TextUnit | RowsUnit | FileUnit
 
 
-def run_unit(shared: Shared, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
+# What is sent once for all chunks is a job, which gets each chunk's own layout and part.
+
+
+def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
     """Do the work on a unit, chunk by chunk."""
-    job = shared.make_job(layout, unit.part)
+    job = replace(shared, layout=layout, part=unit.part)
     with _named_as_given(_path_of(unit), unit.path):
         return [run_chunk(job, chunk) for chunk in unit.iter_chunks(layout)]
 
 
 def run_sent(
-    shared: Shared, layout: Layout, part: int, chunk: Chunk | FrameChunk, beside: Any
+    shared: Job, layout: Layout, part: int, chunk: Chunk | FrameChunk, beside: Any
 ) -> list[ChunkResult]:
     """Do the work on a chunk that was sent, and on the records of a second table beside it."""
-    if beside is not None:
-        shared = replace(shared, work=replace(shared.work, beside=beside))  # type: ignore[type-var]
-    return [run_chunk(shared.make_job(layout, part), chunk)]
+    return [run_chunk(replace(shared, layout=layout, part=part, beside=beside), chunk)]
 
 
-def write_unit(shared: Shared, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
+def write_unit(shared: Job, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
     """Do the work on a whole file and write its rows, whole or not at all."""
-    job, rejects = shared.make_job(layout, unit.part), list[Reject]()
+    job, rejects = replace(shared, layout=layout, part=unit.part), list[Reject]()
+    # Limits on bad rows hold over all parts; whoever has all of them counts.
     totals, digest = Totals(job.work.zero(), RejectOptions()), hashlib.sha256()
     where = unit.place.stamp.path
     with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:
@@ -168,6 +157,7 @@ def describe_environment() -> dict[str, str]:
     The last entry tells whether products are rounded alike, as they are by definition: it is a
     product's bytes, which a processor or a build that does not keep to it would change.
     """
+    # Any numbers whose products need rounding; every machine draws the same.
     rng = np.random.default_rng(0)
     weights, features = rng.normal(size=(37, 5)), rng.normal(size=(37, 300))
     digest = hashlib.sha256(PackedWeights(weights).multiply(features).tobytes()).hexdigest()
@@ -210,6 +200,7 @@ def _named_as_given(where: str, path: str) -> Iterator[None]:
     """Have errors name a file as it was given, and say where it cannot be read."""
     try:
         yield
+    # It names the output, which is called the same everywhere.
     except OutputError:
         raise
     except FileError as error:

@@ -1,33 +1,152 @@
 """One run of a command: everything is decided before the first row, then chunks flow.
 
 Weights are read whole, features files are opened, plans are made; then outputs are opened, and the
-chunks go through an engine into a `Sink`: one output, or a directory of them.
+chunks go through an engine into a `Sink`: one output, or a directory of them. What the chunks count
+is added up on the way, and told at the end in a `Summary`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from matscore.errors import UsageError
-from matscore.options import Format, PathLike
+from matscore.errors import InputError, UsageError
+from matscore.options import Format, PathLike, RejectOptions
+from matscore.plan import Plan
 from matscore.read.inputs import Input, list_inputs
 from matscore.read.source import SourceFacts
-from matscore.run.budget import fit_budget
-from matscore.run.job import ChunkResult, Job
-from matscore.run.local import Engine, Results, open_engine
-from matscore.run.parts import Part, iter_pairs, make_jobs, plan_inputs, require_fits, share_works
-from matscore.run.summary import Summary, Totals, report_progress
-from matscore.run.work import Command, Settings
+from matscore.run.parts import (
+    Engine,
+    Part,
+    Results,
+    fit_budget,
+    iter_pairs,
+    layout_of,
+    open_engine,
+    plan_inputs,
+    require_fits,
+    share_works,
+)
+from matscore.run.work import ChunkResult, Command, Job, Preview, Settings, Tally, Work
 from matscore.write.formats import OutputSpec, deliver_rejects, deliver_results, format_of
 from matscore.write.whole import BinaryFile, check_paths, enter_output
 
 if TYPE_CHECKING:
+    from matscore.run.directory import Directory
     from matscore.run.paired import PairedTable
+
+Counts = TypeVar("Counts", bound=Tally)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    n_bytes : int
+        Bytes read of all inputs, as they are on disk.
+    n_total : int or None
+        Bytes there are; None where an input is a pipe.
+    n_rows : int
+        Rows scored.
+    """
+
+    n_bytes: int
+    n_total: int | None
+    n_rows: int
+
+
+@dataclass(frozen=True)
+class Summary(Generic[Counts]):
+    """What a run did.
+
+    Attributes
+    ----------
+    plans : tuple of Plan
+        One a features file.
+    inputs : tuple of SourceFacts
+        The features files, then the weights.
+    output : OutputSpec or None
+        The columns written; None where no rows are.
+    n_rows, n_rejected : int
+        Rows scored; rows set aside.
+    tally : Tally
+        The command's own counts; of ``classify`` a `ScoreTally`.
+    previews : tuple of Preview
+        The first rows, where the format is ``table``.
+    works : tuple of Work
+        What was done with the rows of each features file.
+    """
+
+    plans: tuple[Plan, ...]
+    inputs: tuple[SourceFacts, ...]
+    output: OutputSpec | None
+    n_rows: int
+    n_rejected: int
+    tally: Counts
+    previews: tuple[Preview, ...] = ()
+    works: tuple[Work, ...] = ()
+
+
+class Totals(Generic[Counts]):
+    """Adds up what the chunks report from `zero` on, and stops the run at too many rejects."""
+
+    def __init__(self, zero: Counts, limits: RejectOptions) -> None:
+        self.tally = zero
+        self.n_rows = self.n_rejected = 0
+        self.previews: list[Preview] = []
+        self._limits = limits
+        self._first: InputError | None = None
+
+    def count(
+        self, results: Iterable[ChunkResult], report: Callable[[int], None]
+    ) -> Iterator[ChunkResult]:
+        """Pass results on, counting; refuse more rejects than the limits allow."""
+        for result in results:
+            self.n_rows += result.n_rows
+            self.n_rejected += len(result.rejects)
+            self.tally = self.tally + result.tally
+            if result.preview is not None:
+                self.previews.append(result.preview)
+            if result.rejects:
+                self._first = self._first or result.rejects[0].as_error(result.path)
+                if self._limits.on_rejects is not None:
+                    self._limits.on_rejects(result.path, result.rejects)
+            most = self._limits.max_rows
+            if most is not None and self.n_rejected > most:
+                self._give_up(f"more than {_count_rows(most)} rejected")
+            # Told once the result is written, so that progress never runs ahead of the output.
+            yield result
+            report(self.n_rows)
+        # A share is known at the end only: the one bad row of a million may be the first.
+        share, n_in = self._limits.max_share, self.n_rows + self.n_rejected
+        if share is not None and self.n_rejected > share * n_in:
+            self._give_up(
+                f"{self.n_rejected} of {_count_rows(n_in)} rejected, more than {100 * share:.6g}%"
+            )
+
+    def add(self, n_rows: int, tally: Counts) -> None:
+        """Add rows that were scored before."""
+        self.n_rows += n_rows
+        self.tally = self.tally + tally
+
+    def _give_up(self, what: str) -> None:
+        if (first := self._first) is None:
+            raise RuntimeError("rows are counted as rejected, but none is known")
+        place = ":".join(str(part) for part in (first.line, first.column) if part)
+        hint = f"the first: {place}: {first.what}; mend the input, or raise --max-rejects"
+        raise InputError(first.path, what, hint)
+
+
+def _count_rows(n_rows: int) -> str:
+    """Return a number of rows in words."""
+    return "1 row" if n_rows == 1 else f"{n_rows:,} rows"
+
 
 Renderer: TypeAlias = Callable[[Summary[Any]], str]
 """Makes a page of the first rows."""
@@ -60,33 +179,19 @@ class Stream:
         self, engine: Engine, results: Results, aside: BinaryFile | None
     ) -> Iterator[ChunkResult]:
         """Pass results on: counted, told of, their rejects written."""
-        tables, count = [part.table for part in self.parts], partial(engine.count_read, self.parts)
-        report = partial(report_progress, tables, self.how.on_progress, count_read=count)
-        return deliver_rejects(self.totals.count(results, report), aside)
+        return deliver_rejects(self.totals.count(results, partial(self._report, engine)), aside)
 
-
-class Sink(Protocol):
-    """Where the rows of a run go."""
-
-    @property
-    def checksum(self) -> bool:
-        """Whether it needs the inputs' sha256."""
-
-    @property
-    def format(self) -> Format:
-        """The format that its name asks for."""
-
-    def check(self, inputs: Sequence[str], how: Settings) -> None:
-        """Refuse what contradicts it, before anything is opened."""
-
-    def prepare(self, inputs: Sequence[Input], spec: OutputSpec | None) -> None:
-        """Refuse what cannot be written there, before the first row."""
-
-    def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
-        """Let a stream flow, and return what a report says of its inputs."""
-
-    def finish(self, summary: Summary[Any]) -> None:
-        """Write what comes last."""
+    def _report(self, engine: Engine, n_rows: int) -> None:
+        """Tell how far the reading is, by the engine's count."""
+        if self.how.on_progress is None:
+            return
+        # Bytes as they are on disk: nobody knows how many rows a compressed file has.
+        sizes = [part.table.source.size for part in self.parts]
+        total = None if None in sizes else sum(size or 0 for size in sizes)
+        n_read = engine.count_read(self.parts)
+        self.how.on_progress(
+            Progress(n_read if total is None else min(n_read, total), total, n_rows)
+        )
 
 
 class OneOutput:
@@ -116,15 +221,17 @@ class OneOutput:
 
     def prepare(self, inputs: Sequence[Input], spec: OutputSpec | None) -> None:
         """Load what makes a page, if there is to be one."""
-        del inputs
+        del inputs  # whose names name the parts of a directory
         if spec is not None and spec.format == "html":
             self._render = self._load_renderer()
 
     def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
         """Write the rows."""
+        # The engine first: where no cluster answers, no output is touched.
         engine = stack.enter_context(open_engine(stream.how.run))
         self.out = enter_output(stack, self.output, stream.inputs)
         aside = stream.open_rejects(stack)
+        # Closed at once where writing fails, or threads would go on reading.
         with contextlib.closing(stream.start(engine)) as results:
             deliver_results(stream.count(engine, results, aside), stream.spec, self.out)
         return [engine.facts_of(part) for part in stream.parts]
@@ -133,6 +240,10 @@ class OneOutput:
         """Write the page."""
         if self._render is not None and self.out is not None:
             self.out.write(self._render(summary).encode())
+
+
+Sink: TypeAlias = "OneOutput | Directory"
+"""Where the rows of a run go: checked, prepared, filled and finished in this order."""
 
 
 def run(
@@ -149,6 +260,7 @@ def run(
     how = command.how
     found = list_inputs(_as_paths(features))
     inputs = (*(one.path for one in found), str(weights), *command.others)
+    # First of all: an output that is an input too would be lost once it is opened.
     sink.check(inputs, how)
     checksum = how.run.checksum or sink.checksum
     # The weights come first: every features file is planned against them before a row is read.
@@ -161,10 +273,12 @@ def run(
         works = share_works(plans, partial(command.take_model, weights=held), command.make_work)
         if how.on_plan is not None:
             how.on_plan(plans)
-        paired = command.open_paired(plans[0])
-        if paired is not None:
-            stack.callback(paired.table.close)
-        jobs = make_jobs(parts, how.read, works, spec, how.rejects.on_error)
+        # Which of its columns holds labels depends on what the features call theirs.
+        paired = command.open_paired(stack, plans[0])
+        jobs = [
+            Job(layout_of(part, how.read), work, spec, how.rejects.on_error, number)
+            for number, (part, work) in enumerate(zip(parts, works, strict=True))
+        ]
         settled = fit_budget(
             how.run,
             [part.table for part in parts],
@@ -174,6 +288,7 @@ def run(
         )
         totals = Totals(works[0].zero(), how.rejects)
         how = replace(how, run=settled)
+        # A fact such as a sha256 is known when an input is read to its end.
         facts = sink.collect(stack, Stream(inputs, parts, jobs, spec, how, totals, paired))
         summary = Summary(
             plans,

@@ -1,20 +1,22 @@
-"""What a command is to a run: a `Command` before the plan, a `Work` on rows after it.
+"""What a command is to a run, and one chunk, whole: split → parse → work → encode.
 
-A run has a command's `Work` applied to the good rows of each chunk and encodes the `Outcome`. A
-`Work` is frozen and can be pickled, and what it makes of a row depends on that row alone, so that
-any engine may cut the rows anywhere and run it anywhere.
+A `Command` decides before the plan, its `Work` on rows after it makes an `Outcome`, which is
+encoded. A `Work` is frozen and can be pickled, and what it makes of a row depends on that row
+alone, so that any engine may cut the rows anywhere and run them anywhere: `run_chunk` is pure, and
+the bytes that it gives depend on nothing but its arguments.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.errors import PlanError
+from matscore.errors import InputError, PlanError
 from matscore.frame import Frame
 from matscore.kernel import Floats
 from matscore.model import Weights, load_weights
@@ -27,12 +29,14 @@ from matscore.options import (
     RunOptions,
 )
 from matscore.plan import Plan
-from matscore.read.rows import Rows
+from matscore.read.rows import FrameChunk, Layout, Reject, Rows, find_first_error, parse_rows
+from matscore.read.source import SourceFacts
+from matscore.read.split import Chunk
 from matscore.write.formats import Columns, OutputSpec
 
 if TYPE_CHECKING:
-    from matscore.run.paired import PairedTable
-    from matscore.run.summary import Progress, Summary
+    from matscore.run.paired import PairedRows, PairedTable
+    from matscore.run.run import Progress, Summary
 
 
 @dataclass(frozen=True)
@@ -61,65 +65,71 @@ class Preview:
         return frame, frame.height
 
 
-class Tally(Protocol):
-    """Counts of some rows, which add up exactly in any order."""
+@dataclass(frozen=True)
+class Tally:
+    """Counts of some rows, which add up exactly in any order, field by field."""
+
+    NAMES: ClassVar[tuple[str, ...]] = ()  # of the facts
+    KEPT: ClassVar[tuple[str, ...]] = ()  # fields that are no counts, and the same in all
 
     def __add__(self, other: Self, /) -> Self:
-        """Return the counts of both."""
+        pairs = {
+            each.name: (getattr(self, each.name), getattr(other, each.name))
+            for each in fields(self)
+            if each.name not in self.KEPT
+        }
+        # What one of two does not know, their sum does not know either; the sum of flags is "or".
+        sums = {
+            name: None if one is None or two is None else one + two
+            for name, (one, two) in pairs.items()
+        }
+        return replace(self, **sums)
 
     def facts(self) -> dict[str, Any]:
         """Return the counts as plain values, by their names in the report."""
+        return dict(zip(self.NAMES, self.list_facts(), strict=True))
+
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
+        return ()
 
 
-class Outcome(Protocol):
-    """What a work makes of some rows."""
+class Outcome:
+    """What a work makes of some rows: maybe rows to write, and counts in any case."""
 
-    @property
-    def faults(self) -> Sequence[Fault]:
-        """Rows to refuse; the work is applied again without them."""
+    faults: Sequence[Fault]  # rows to refuse; the work is applied again without them
 
     def tally(self) -> Any:
         """Return the `Tally`."""
+        raise NotImplementedError
 
     def frame(self) -> Frame:
         """Return the output's rows, one or several a row, or none."""
-
-    def preview(self, n_rows: int) -> Preview:
-        """Return what the screen shows of the first rows."""
-
-
-class Work(Protocol):
-    """What a command does with rows."""
-
-    def zero(self) -> Any:
-        """Return the `Tally` of no rows."""
-
-    def values_a_row(self) -> tuple[int, int]:
-        """Count the values of a row: held at a time besides its features, and written."""
-
-    def apply(self, rows: Rows) -> Outcome:
-        """Compute what there is to know of some rows."""
-
-
-@runtime_checkable
-class Remembering(Protocol):
-    """A work whose counts can be had again from what a manifest says."""
-
-    def read_tally(self, facts: Mapping[str, Any]) -> Any:
-        """Return the `Tally` that gave these facts; None where they do not tell."""
-
-
-class NoFrame:
-    """The part of an outcome without rows to write: what there is to say comes at the end."""
-
-    def frame(self) -> Frame:
-        """Return no rows."""
         return Frame({})
 
     def preview(self, n_rows: int) -> Preview:
-        """Return nothing, as there are no rows."""
-        del n_rows
-        return Preview(Frame({}))
+        """Return what the screen shows of the first rows."""
+        return Preview(self.frame().head(n_rows))
+
+
+class Work:
+    """What a command does with rows: frozen, and to be pickled."""
+
+    def zero(self) -> Any:
+        """Return the `Tally` of no rows."""
+        raise NotImplementedError
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        raise NotImplementedError
+
+    def apply(self, rows: Rows) -> Outcome:
+        """Compute what there is to know of some rows."""
+        raise NotImplementedError
+
+    def read_tally(self, facts: Mapping[str, Any]) -> Any:
+        """Return the `Tally` that gave these facts; None where they do not tell."""
+        del facts
 
 
 @dataclass(frozen=True)
@@ -134,14 +144,11 @@ class Settings:
     on_progress: Callable[[Progress], None] | None = None
 
 
-DEFAULTS = Settings()
-
-
 @dataclass(frozen=True)
 class Command:
     """A command as a run sees it, step by step; each command's own says what is its own."""
 
-    how: Settings = DEFAULTS
+    how: Settings = Settings()
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -169,9 +176,9 @@ class Command:
         del plan
         return None
 
-    def open_paired(self, plan: Plan) -> PairedTable | None:
+    def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open a second table that is read in step with the features, if there is one."""
-        del plan
+        del stack, plan
         return None
 
     def check(self, summary: Summary[Any]) -> None:
@@ -185,8 +192,110 @@ def make_output_spec(
     spec = OutputSpec(
         write.format or form, columns, write.precision, write.excel_safe, write.max_rows
     )
+    # A library that is not there is told before the first row, not at the end of a long run.
     spec.form.require()
+    # Whoever reads the output by name would get one of two columns, unawares.
     if duplicates := spec.find_duplicates():
         what = f'two columns of the output would be named "{duplicates[0]}"'
         raise PlanError(replace(plan, problem=what, hint="rename the column or the category"))
     return spec
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything but the chunk: what to read, do and write."""
+
+    layout: Layout
+    work: Work
+    output: OutputSpec | None  # None where only counts are wanted
+    on_error: Literal["fail", "reject"] = "fail"  # a bad row stops the run or is set aside
+    part: int = 0  # which of the inputs it is for
+    beside: PairedRows | None = None  # of a second table, the records that belong to the chunk
+
+
+@dataclass(frozen=True)
+class Written:
+    """An output that was written where its rows were made: its input, size in bytes and sha256."""
+
+    source: SourceFacts
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What one chunk gives."""
+
+    path: str  # the input it comes from
+    data: bytes | bytearray  # to be written, in the chunks' order
+    n_rows: int  # that the work was done on
+    tally: Any
+    rejects: list[Reject] = field(default_factory=list)
+    preview: Preview | None = None  # the first rows, where the output is a table
+    part: int = 0  # which of the inputs it comes from
+    written: Written | None = None  # all of that input's output, where a worker wrote it itself
+
+
+def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
+    """Do the work on one chunk; ``n_rows + len(rejects)`` of the result is its records.
+
+    A bad row where `on_error` is ``fail``, or damage that no row can be blamed for, is an
+    `InputError`; of several the first in the chunk.
+    """
+    try:
+        return _run_whole(job, chunk)
+    except InputError as error:
+
+        def run(part: Chunk | FrameChunk, n_before: int) -> ChunkResult:
+            beside = None if job.beside is None else job.beside.take(n_before, part.n_records)
+            return _run_whole(replace(job, beside=beside), part)
+
+        # Which check failed first depends on how the file was cut; what is told must not.
+        raise find_first_error(run, chunk, error) from None
+
+
+def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
+    rows = parse_rows(job.layout, chunk)
+    _stop_at_first(job, chunk, rows.rejects)
+    work = job.work
+    if job.beside is not None:
+        work = replace(work, beside=job.beside)  # type: ignore[type-var]
+    outcome = work.apply(rows)
+    if outcome.faults:
+        rows = rows.drop({f.row: _reject(job.layout, chunk, rows, f) for f in outcome.faults})
+        _stop_at_first(job, chunk, rows.rejects)
+        # What is counted is counted of good rows alone, so the work is done again without the bad.
+        outcome = work.apply(rows)
+    # No row may vanish in silence, whatever a work makes of it.
+    if rows.n_rows + len(rows.rejects) != chunk.n_records:
+        raise RuntimeError(f"{chunk.path}: rows are lost in the chunk at line {chunk.line}")
+    data: bytes | bytearray = b""
+    preview, output = None, job.output
+    if output is not None and output.form.is_shown:
+        # A screen has the first rows only, so that later chunks make none; of rows that are chosen
+        # any chunk may have the first.
+        if output.selects or chunk.row < output.max_rows:
+            preview = outcome.preview(output.max_rows)
+            # A format of data rounds as it encodes, and this is not encoded.
+            preview = replace(preview, frame=output.finish(preview.frame))
+    elif output is not None and rows.n_rows:
+        frame = outcome.frame()
+        data = output.form.rows(output, frame) if frame.height else b""
+    return ChunkResult(
+        chunk.path, data, rows.n_rows, outcome.tally(), rows.rejects, preview, job.part
+    )
+
+
+def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: Sequence[Reject]) -> None:
+    if job.on_error == "fail":
+        fatal = [reject for reject in rejects if not reject.skipped]
+        if fatal:
+            # Rejects come from several checks, each in the order of rows.
+            raise min(fatal, key=lambda reject: reject.line).as_error(chunk.path)
+
+
+def _reject(layout: Layout, chunk: Chunk | FrameChunk, rows: Rows, fault: Fault) -> Reject:
+    """Reject a row that reads well and that nothing can be made of."""
+    record = fault.row if rows.places is None else int(rows.places[fault.row])
+    place, text = chunk.locate(layout, record, fault.column), chunk.record(record).decode()
+    return Reject(*place, fault.what, fault.hint, text, fault.skipped)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matscore.commands.output import ExplainedRow, ExplainPreview
     from matscore.model import Model
     from matscore.plan import Plan
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
     from matscore.run.work import Preview
 
 MAX_TERMS, MAX_CATEGORIES = 12, 20

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matscore.commands.fit import FitSummary
     from matscore.numerics.learn import Learned
     from matscore.numerics.metrics import Metrics
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
 
 TextFormat = Literal["table", "csv", "json", "markdown"]
 TEXT_FORMATS: tuple[TextFormat, ...] = ("table", "csv", "json", "markdown")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
     from matscore.commands.output import RankColumns, RankedPreview
     from matscore.commands.users import RecommendTally
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
     from matscore.write.formats import OutputSpec
 
 _BAR, _LEAST_BAR = 24, 8

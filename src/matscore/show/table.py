@@ -38,7 +38,7 @@ from matscore.show.text import (
 if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
     from matscore.commands.output import ScoreColumns
-    from matscore.run.summary import Summary
+    from matscore.run.run import Summary
     from matscore.write.formats import OutputSpec
 
 GAP = 2

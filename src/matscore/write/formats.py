@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from matscore.options import Format, PathLike
 from matscore.write.whole import COMPRESSIONS, BinaryFile, write_all
 
 if TYPE_CHECKING:
-    from matscore.read.rows import Reject
+    from matscore.run.work import ChunkResult
 
 # fmt: off
 _FOREIGN = {
@@ -261,27 +261,8 @@ def find_format(output: str) -> Format:
     return format_of(output) or "csv"
 
 
-class Result(Protocol):
-    """What a chunk gives to be written."""
-
-    @property
-    def path(self) -> str:
-        """The input it comes from."""
-
-    @property
-    def data(self) -> bytes | bytearray:
-        """Encoded rows."""
-
-    @property
-    def rejects(self) -> list[Reject]:
-        """Rows set aside."""
-
-
-AnyResult = TypeVar("AnyResult", bound=Result)
-
-
 def deliver_results(
-    results: Iterable[Result], spec: OutputSpec | None, out: BinaryFile | None
+    results: Iterable[ChunkResult], spec: OutputSpec | None, out: BinaryFile | None
 ) -> None:
     """Write the results' rows, in order; draw the results only, where nothing is to be written."""
     chunks = (result.data for result in results if result.data)
@@ -291,7 +272,9 @@ def deliver_results(
         pass
 
 
-def deliver_rejects(results: Iterable[AnyResult], out: BinaryFile | None) -> Iterator[AnyResult]:
+def deliver_rejects(
+    results: Iterable[ChunkResult], out: BinaryFile | None
+) -> Iterator[ChunkResult]:
     """Write the results' rows set aside, ready to be mended, and pass the results on."""
     if out is not None:
         _write(out, _encode_csv([_REJECT_COLUMNS]))

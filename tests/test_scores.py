@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.kernel import Floats, PackedWeights, Ranking
-from matscore.model import Model, make_model
-from matscore.numerics.scores import Scored, score_rows, softmax
+from matscore.model import Model, Scored, make_model, score_rows, softmax
 from matscore.options import PlanOptions, ScoreOptions
 from matscore.plan import Plan, Side, make_plan
 
