@@ -287,8 +287,10 @@ def _names_are_columns(features: Side, weights: Side) -> set[str]:
     names = features.names if not features.table.options.transpose_features else features.labels
     if weights.labelled or not names or not weights.header:
         return {"no"}
-    found = sum(name in names for name in weights.header)
-    if found == len(weights.header):
+    options = features.table.options
+    plain = [name for name in weights.header if name in names or not is_intercept(name, options)]
+    found = sum(name in names for name in plain)
+    if found == len(plain) > 0:
         return {"yes"}
     return {"yes", "no"} if found else {"no"}
 
