@@ -18,4 +18,4 @@ LD_PRELOAD="$("$compiler" -print-file-name=libasan.so) $("$compiler" -print-file
 # Python frees not all at its end. With its own allocator it would hide where memory ends.
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc LD_PRELOAD
 export MATSCORE_SANITIZED=$build
-exec "$python" -m pytest -q -x -p no:cacheprovider -p tests.kernel.sanitized "$@"
+exec "$python" -m pytest -q -x -n 0 -p no:cacheprovider -p tests.kernel.sanitized "$@"
