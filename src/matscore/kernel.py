@@ -76,28 +76,14 @@ _FAULTS = {int(fault): fault for fault in Fault}  # found sooner than made
 
 
 class BadRecord(NamedTuple):
-    """A record that cannot be used.
+    """A record that cannot be used."""
 
-    Attributes
-    ----------
-    record, line : int
-        Records and physical lines before it, in its chunk.
-    start, end : int
-        Its bytes in the chunk, without the line end.
-    column : int
-        The first cell at fault, from 0; -1 where none alone is.
-    code : int
-        What is wrong: the value of `fault`.
-    n_cells : int
-        Cells it has.
-    """
-
-    record: int
-    line: int
-    start: int
+    record: int  # records before it in its chunk
+    line: int  # physical lines before it
+    start: int  # its bytes in the chunk, without the line end
     end: int
-    column: int
-    code: int
+    column: int  # the first cell at fault, from 0; -1 where none alone is
+    code: int  # the value of `fault`
     n_cells: int
 
     @property
@@ -107,40 +93,20 @@ class BadRecord(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """Damage that makes the rest of a chunk unreadable.
+    """Damage that makes the rest of a chunk unreadable."""
 
-    Attributes
-    ----------
-    fault : Fault
-        From `Fault.NUL` on.
-    at : int
-        The byte in the chunk; of a quote that is never closed, the last one there is.
-    column : int
-        The cell of a misplaced quote, from 0; else 0.
-    """
-
-    fault: Fault
-    at: int
-    column: int
+    fault: Fault  # from `Fault.NUL` on
+    at: int  # the byte in the chunk; of a quote that is never closed, the last one there is
+    column: int  # the cell of a misplaced quote, from 0; else 0
 
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """Cells of text.
+    """Cells of text."""
 
-    Attributes
-    ----------
-    offsets : ndarray of shape (n + 1,), uint64
-        Where each text starts and the last one ends.
-    data : ndarray of uint8
-        The texts in UTF-8, one after the other.
-    absent : ndarray of shape (n,), bool, or None
-        Cells where nothing stood, not even quotes: CSV has nothing there again, JSON null or "".
-        Their text is empty. None when there are none.
-    """
-
-    offsets: NDArray[np.uint64]
-    data: NDArray[np.uint8]
+    offsets: NDArray[np.uint64]  # (n + 1,): where each text starts and the last one ends
+    data: NDArray[np.uint8]  # the texts in UTF-8, one after the other
+    # (n,): where nothing stood, not even quotes: CSV has nothing there again, JSON null or "".
     absent: NDArray[np.bool_] | None = None
 
     @classmethod
@@ -192,34 +158,18 @@ class Texts:
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """Cells that are each one of a few texts, or nothing, which JSON writes as null.
+    """Cells that are each one of a few texts, or nothing, which JSON writes as null."""
 
-    Attributes
-    ----------
-    codes : ndarray of shape (n,), int32
-        Which of the texts; negative for nothing.
-    texts : Texts
-        What they stand for.
-    """
-
-    codes: NDArray[np.int32]
+    codes: NDArray[np.int32]  # (n,): which of the texts; negative for nothing
     texts: Texts
 
 
 @dataclass(frozen=True, eq=False)
 class Masked:
-    """Numbers of which some are absent.
+    """Numbers of which some are absent: CSV has nothing there, JSON null."""
 
-    Attributes
-    ----------
-    values : ndarray of shape (n,), float64 or int64
-        The numbers.
-    absent : ndarray of shape (n,), bool
-        Where there is none: CSV has nothing there, JSON null.
-    """
-
-    values: NDArray[np.float64] | NDArray[np.int64]
-    absent: NDArray[np.bool_]
+    values: NDArray[np.float64] | NDArray[np.int64]  # (n,)
+    absent: NDArray[np.bool_]  # (n,)
 
 
 Column = NDArray[np.float64] | NDArray[np.int64] | Masked | Texts | Choices
@@ -227,33 +177,16 @@ Column = NDArray[np.float64] | NDArray[np.int64] | Masked | Texts | Choices
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """The good rows of a chunk, and what is wrong with the others.
+    """The good rows of a chunk, and what is wrong with the others."""
 
-    Attributes
-    ----------
-    features : ndarray of shape (n_features, n_rows), float64
-        C-contiguous; NaN where a missing cell is kept, else finite.
-    texts : tuple of Texts
-        The text columns, each of n_rows.
-    n_records : int
-        Good and bad ones.
-    rows : ndarray of shape (n_rows,), int64, or None
-        The good records' places in the chunk; None when all are good.
-    has_missing : ndarray of shape (n_rows,), bool, or None
-        Rows with a kept missing cell; None when there are none.
-    bad : list of BadRecord
-        In order.
-    stop : Stop or None
-        Why the rest could not be read; the rows before it are of no use then.
-    """
-
+    # (n_features, n_rows), C-contiguous; NaN where a missing cell is kept, else finite.
     features: NDArray[np.float64]
-    texts: tuple[Texts, ...]
-    n_records: int
-    rows: NDArray[np.int64] | None
-    has_missing: NDArray[np.bool_] | None
-    bad: list[BadRecord]
-    stop: Stop | None
+    texts: tuple[Texts, ...]  # of n_rows each
+    n_records: int  # good and bad ones
+    rows: NDArray[np.int64] | None  # (n_rows,): the good records' places; None when all are good
+    has_missing: NDArray[np.bool_] | None  # (n_rows,): a missing cell is kept; None: nowhere
+    bad: list[BadRecord]  # in order
+    stop: Stop | None  # why the rest could not be read; the rows before it are of no use then
 
     @property
     def n_rows(self) -> int:
@@ -274,32 +207,12 @@ def parse(
     names: Sequence[str] | None = None,
     has_labels: bool = False,
 ) -> Table:
-    r"""Read whole records, strictly.
+    r"""Read whole records, strictly; the last may lack its line end.
 
-    Parameters
-    ----------
-    data : bytes
-        The records; the last may lack its line end.
-    width : int
-        Cells that each must have.
-    features, texts : sequence of int
-        Columns read as numbers, in the order of the result, and as text. A column may be both.
-    delimiter, decimal : str
-        One character each.
-    missing : {"error", "skip", "zero", "keep"}
-        What a missing cell of the features is: a fault, with "error" and "skip"; 0; or NaN.
-    missing_values : sequence of str
-        Words for a missing cell, besides nothing at all; blanks around them do not count.
-    names : sequence of str, or None
-        The header's cells, to name a record that repeats them.
-    has_labels : bool
-        Whether a column of labels tells such a record from a good one where all its features'
-        cells are numbers.
-
-    Returns
-    -------
-    Table
-        Good rows, bad records, and where it stopped.
+    Columns of `features` are read as numbers, in the order of the result, those of `texts` as text;
+    a column may be both. A missing cell of the features is a fault with "error" and "skip", 0, or
+    NaN. `names` are the header's cells, to name a record that repeats them; a column of labels
+    (`has_labels`) tells such a record from a good one where all its features' cells are numbers.
 
     Examples
     --------
@@ -339,23 +252,11 @@ def parse(
 
 
 def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
-    r"""Find where a buffer that starts at a record boundary can be cut.
+    r"""Find how many bytes of a buffer that starts at a record boundary can be cut off.
 
-    Parameters
-    ----------
-    data : bytes
-        The buffer.
-    delimiter : str
-        One character.
-    at_end : bool
-        Whether the input ends with this buffer, so that its last record needs no line end.
-
-    Returns
-    -------
-    int
-        Bytes to cut off; 0 when the buffer holds no whole record. The cut is after the last record
-        that is not blank; before the first misplaced quote's line; or after that line alone, where
-        it is the first.
+    0 when it holds no whole record. The cut is after the last record that is not blank; before the
+    first misplaced quote's line; or after that line alone, where it is the first. With `at_end` the
+    input ends here, so that the last record needs no line end.
 
     Examples
     --------
@@ -409,24 +310,12 @@ def write_rows(
     precision: int | None = None,
     excel_safe: bool = False,
 ) -> bytearray:
-    """Write rows, without what stands once at the start and the end of an output.
+    """Write rows in UTF-8, without what stands once at the start and the end of an output.
 
-    Parameters
-    ----------
-    form : {"csv", "tsv", "json", "jsonl"}
-        With "json" a comma stands between rows and not after them.
-    columns : mapping of str to column
-        Names and cells, in order: float64 (any stride) or int64 of shape (n_rows,), or an object
-        of this module. In JSON a number that is not finite is null, an absent text "".
-    precision : int or None
-        Decimals, at most 22, that floats are rounded to as by `numpy.round`.
-    excel_safe : bool
-        Whether a text that a spreadsheet takes for a formula gets a leading apostrophe.
-
-    Returns
-    -------
-    bytearray
-        Text in UTF-8.
+    Columns are float64 or int64 of shape (n_rows,), or objects of this module. Floats are rounded
+    to at most 22 decimals as by `numpy.round`. In JSON a number that is not finite is null, an
+    absent text ""; with "json" a comma stands between rows and not after them. `excel_safe` guards
+    text that a spreadsheet takes for a formula by an apostrophe.
 
     Examples
     --------
@@ -474,40 +363,19 @@ def _take_apart(column: Column) -> tuple[object, ...]:
 
 
 class Decision(NamedTuple):
-    """What the scores of some rows decide.
+    """What the scores of some rows decide; each of shape (n_rows,)."""
 
-    Attributes
-    ----------
-    best : ndarray of shape (n_rows,), int64
-        Index of the category with the highest score, the first of those tied with it; -1 where
-        scores are missing.
-    margin : ndarray of shape (n_rows,), float64
-        Highest score minus the runner-up; 0 for a tie, NaN for missing scores or one category.
-    tied : ndarray of shape (n_rows,), bool
-        Whether another category's score is within rounding error of the highest.
-    overflow : ndarray of shape (n_rows,), bool
-        Whether a score is not finite though no feature is missing.
-    """
-
-    best: Places
-    margin: Floats
-    tied: Marks
-    overflow: Marks
+    best: Places  # the highest score's category, the first of those tied; -1: scores are missing
+    margin: Floats  # highest score minus runner-up; 0 for a tie, NaN for missing or one category
+    tied: Marks  # another category's score is within rounding error of the highest
+    overflow: Marks  # a score is not finite though no feature is missing
 
 
 class Ranking(NamedTuple):
-    """The first ranks of some rows.
+    """The first ranks of some rows; each of shape (n_rows, k)."""
 
-    Attributes
-    ----------
-    places : ndarray of shape (n_rows, k), int64
-        What has the first, second, ... rank; -1 where nothing is left.
-    tied : ndarray of shape (n_rows, k), bool
-        Whether, at its rank or before, another was within rounding error of the highest with it.
-    """
-
-    places: Places
-    tied: Marks
+    places: Places  # what has the first, second, ... rank; -1 where nothing is left
+    tied: Marks  # at its rank or before, another was within rounding error of the highest
 
 
 class PackedWeights:
@@ -515,14 +383,8 @@ class PackedWeights:
 
     A score is ``s = 0``, ``s = fma(x, w, s)`` for each feature in order, then the intercept, each
     step rounded once. Scores that differ by no more than the sum of their error bounds are a tie.
-    Features are of shape (n_features, n_rows), float64: finite, or NaN where one is missing.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n_features, n_categories), float64
-        Finite.
-    intercept : ndarray of shape (n_categories,), float64, optional
-        Added last.
+    Weights are of shape (n_features, n_categories), the intercept of (n_categories,), both finite;
+    features are of shape (n_features, n_rows), float64: finite, or NaN where one is missing.
 
     Examples
     --------
@@ -573,25 +435,12 @@ class PackedWeights:
         return self._model.tied_cells(features, scores)
 
     def rank(self, features: Floats, scores: Floats, k: int) -> Ranking:
-        """Rank the categories of scored rows.
+        """Rank the categories of scored rows, ``min(k, n_categories)`` of them.
 
         Again and again, of what is left, the highest score is taken; what ties with it is tied, and
         the first of the tied in order gets the next rank. So the first rank is the best category,
-        and the first k ranks do not depend on how many are asked for.
-
-        Parameters
-        ----------
-        features : ndarray of shape (n_features, n_rows), float64
-            What the scores were computed from.
-        scores : ndarray of shape (n_categories, n_rows), float64
-            From `multiply`, or minus infinity for a category that is to have no rank.
-        k : int
-            Ranks wanted.
-
-        Returns
-        -------
-        Ranking
-            With ``min(k, n_categories)`` ranks; none for missing scores.
+        and the first k ranks do not depend on how many are asked for. Scores are from `multiply`,
+        or minus infinity for a category that is to have no rank.
 
         Examples
         --------
@@ -608,42 +457,20 @@ def exp(values: Floats) -> Floats:
 
 
 class Exclusions(NamedTuple):
-    """Items to leave out, user by user.
+    """Items to leave out, user by user."""
 
-    Attributes
-    ----------
-    starts : ndarray of shape (n_users + 1,), int64
-        Where each user's items begin and end in `items`.
-    items : ndarray of int64
-        Places of items; duplicates do no harm.
-    """
-
-    starts: Places
-    items: Places
+    starts: Places  # (n_users + 1,): where each user's items begin and end in `items`
+    items: Places  # duplicates do no harm
 
 
 class Recommended(NamedTuple):
-    """The best items of some users, user after user, best first.
+    """The best items of some users, user after user, best first."""
 
-    Attributes
-    ----------
-    counts : ndarray of shape (n_users,), int64
-        Items a user.
-    items : ndarray of shape (counts.sum(),), int64
-        Places of items.
-    scores : ndarray of the same shape, float64
-        Their scores.
-    tied : ndarray of the same shape, bool
-        Whether another score was within rounding error when the order settled the rank.
-    overflow : ndarray of int64
-        Users whose scores overflow; nothing is recommended to them.
-    """
-
-    counts: Places
-    items: Places
+    counts: Places  # (n_users,): items a user
+    items: Places  # (counts.sum(),), as the next two
     scores: Floats
-    tied: Marks
-    overflow: Places
+    tied: Marks  # another score was within rounding error when the order settled the rank
+    overflow: Places  # users whose scores overflow; nothing is recommended to them
 
     @property
     def ranks(self) -> Places:
@@ -663,17 +490,9 @@ def open_unnamed(owner: object) -> int:
 class Items:
     """Items to recommend, held as they are multiplied: each once, however many copies it has.
 
-    A score is the chain of `multiply` over the features of a user and an item. For the cosine it is
-    divided by the two norms, and there is none where one of them is 0.
-
-    Parameters
-    ----------
-    n_features : int
-        Features of each.
-    cosine : bool
-        Whether a score is the cosine.
-    spill : bool
-        Whether they are held in a temporary file, which goes with the object. Threads may share it.
+    A score is the chain of `PackedWeights` over the features of a user and an item. For the cosine
+    it is divided by the two norms, and there is none where one of them is 0. With `spill` they are
+    held in a temporary file, which goes with the object. Threads may share it.
 
     Examples
     --------
@@ -713,18 +532,7 @@ class Items:
             yield self._items.unpack(block)
 
     def add(self, rows: Floats) -> None:
-        """Append items.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n, n_features), float64
-            Finite. Best are multiples of 1,024 at a time.
-
-        Raises
-        ------
-        OSError
-            There is no room for them in the temporary file.
-        """
+        """Append finite items, of shape (n, n_features); best are multiples of 1,024 at a time."""
         self._items.add(rows)
 
     def recommend(
@@ -735,24 +543,10 @@ class Items:
         min_score: float | None = None,
         exclusions: Exclusions | None = None,
     ) -> Recommended:
-        """Find the best items for each user.
+        """Find the best items, at most k, for each user of `users`, (n_features, n_users), float64.
 
-        Parameters
-        ----------
-        users : ndarray of shape (n_features, n_users), float64
-            Finite, or NaN where a feature is missing: nothing is recommended to such a user.
-        k : int
-            Items a user, at most.
-        min_score : float, optional
-            Items with a lower score are not recommended.
-        exclusions : Exclusions, optional
-            Items to leave out.
-
-        Returns
-        -------
-        Recommended
-            Of the items that are not left out and whose scores reach the least one, those that the
-            rule of `rank` puts first.
+        Of those that are not left out and whose scores reach the least one, the ones that the rule
+        of `PackedWeights.rank` puts first; nothing for a user with a missing feature, which is NaN.
         """
         starts, left_out = exclusions or (None, None)
         least = -np.inf if min_score is None else min_score
