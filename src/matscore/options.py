@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 PathLike: TypeAlias = str | Path
 Engine: TypeAlias = Literal["local", "dask"]
-DataFormat: TypeAlias = Literal["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow"]
 Format: TypeAlias = Literal[
     "table", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow"
 ]  # fmt: skip
