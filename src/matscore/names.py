@@ -107,11 +107,6 @@ POINT = Grammar()
 """Decimal points and the usual words for missing cells."""
 
 
-def is_number(cell: str, decimal: str = ".") -> bool:
-    """Say whether a cell is a finite number by the grammar of matscore."""
-    return Grammar(decimal).is_number(cell)
-
-
 def _has_form(text: str) -> bool:
     """Say whether a text has the form of a number, of whatever size."""
     try:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from matscore.errors import UsageError
 from matscore.fields import (
@@ -33,9 +33,6 @@ Engine: TypeAlias = Literal["local", "dask"]
 Format: TypeAlias = Literal[
     "table", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow"
 ]  # fmt: skip
-FORMATS: tuple[Format, ...] = get_args(Format)
-SHOWN: tuple[Format, ...] = ("table", "html")
-"""The formats that hold the first rows only, and are made when all rows are done."""
 MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
 Gather: TypeAlias = Literal["page", "plot"]
 Metric: TypeAlias = Literal["dot", "cosine"]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore.kernel import Fault, parse
-from matscore.names import Grammar, is_number
+from matscore.names import POINT, Grammar
 from matscore.read.faults import explain_number, explain_width, leaves_quote_open, show_text
 
 MISSING = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None"]
@@ -190,7 +190,7 @@ def as_bits(values: object) -> list[int]:
 
 @pytest.mark.parametrize(("text", "value"), GOOD.items())
 def test_numbers_are_read(text: str, value: float) -> None:
-    assert is_number(text)
+    assert POINT.is_number(text)
     parsed = parse_numbers([text], [])
     assert as_bits(parsed.values) == as_bits([value])
     assert not parsed.bad[0] and not parsed.missing[0]
@@ -198,7 +198,7 @@ def test_numbers_are_read(text: str, value: float) -> None:
 
 @pytest.mark.parametrize(("text", "expected"), REFUSED.items())
 def test_refused_with_a_hint(text: str, expected: str) -> None:
-    assert not is_number(text)
+    assert not POINT.is_number(text)
     parsed = parse_numbers([text], [])
     assert parsed.bad[0] and not parsed.missing[0] and math.isnan(parsed.values[0])
     what, hint = explain_number(text)
@@ -226,7 +226,7 @@ def test_what_is_said() -> None:
     ],
 )
 def test_hints_with_decimal_commas(text: str, expected: str) -> None:
-    assert not is_number(text, ",")
+    assert not Grammar(",").is_number(text)
     assert expected in explain_number(text, ",")[1]
 
 
@@ -235,7 +235,7 @@ def test_decimal_comma() -> None:
     parsed = parse_numbers(cells, [], decimal=",")
     assert parsed.values[:4].tolist() == [1.5, -5.0, 5.0, 7.0]
     assert parsed.bad.tolist() == [False] * 4 + [True] * 5
-    assert [is_number(cell, ",") for cell in cells] == (~parsed.bad).tolist()
+    assert [Grammar(",").is_number(cell) for cell in cells] == (~parsed.bad).tolist()
 
 
 def test_missing_cells() -> None:
@@ -317,14 +317,14 @@ def test_long_cells_are_explained_in_linear_time(text: str) -> None:
 
 @given(CELLS)
 def test_grammar_agrees_with_python(text: str) -> None:
-    assert is_number(text) == math.isfinite(oracle(text))
+    assert POINT.is_number(text) == math.isfinite(oracle(text))
 
 
 @given(st.lists(CELLS, max_size=20), st.sampled_from([".", ","]))
 def test_columns_agree_with_cells(cells: list[str], decimal: str) -> None:
     parsed = parse_numbers(cells, MISSING, decimal)
     missing = [cell.strip(" \t") in {"", *MISSING} for cell in cells]
-    numbers = [is_number(cell, decimal) for cell in cells]
+    numbers = [Grammar(decimal).is_number(cell) for cell in cells]
     assert parsed.missing.tolist() == missing
     assert parsed.bad.tolist() == [not (m or n) for m, n in zip(missing, numbers, strict=True)]
     expected = [

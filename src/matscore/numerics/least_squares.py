@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats
-from matscore.names import is_number
+from matscore.names import POINT
 
 _EPS = float(np.finfo(np.float64).eps)
 _CONSTANT = 4 * _EPS  # a spread so small, relative to the mean, is rounding
@@ -98,7 +98,7 @@ def sort_names(names: Iterable[str]) -> tuple[str, ...]:
     (('9', '10'), ('10', 'a', 'b'))
     """
     texts = sorted(names)
-    return tuple(sorted(texts, key=float) if all(map(is_number, texts)) else texts)
+    return tuple(sorted(texts, key=float) if all(map(POINT.is_number, texts)) else texts)
 
 
 def triangle_of(rows: Floats) -> Floats:

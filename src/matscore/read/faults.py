@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from matscore.errors import InputError
 from matscore.kernel import BadRecord, Fault, Stop
-from matscore.names import BLANKS, POINT, Grammar, is_number
+from matscore.names import BLANKS, Grammar
 from matscore.read.inputs import DELIMITERS
 from matscore.read.rows import FrameChunk, Layout, Reject, parse_rows
 from matscore.read.split import Chunk, split_cells
@@ -213,15 +213,15 @@ def _hint_separators(core: str, decimal: str) -> str:
     )
     grouped = _GROUPED.fullmatch(core)
     if grouped is None or (grouped[1] or grouped[2]) == (grouped[3] or "")[:1]:
-        return switch if is_number(core, other) else ""
-    if is_number(core, other):  # 1,234 is either
+        return switch if Grammar(other).is_number(core) else ""
+    if Grammar(other).is_number(core):  # 1,234 is either
         return f"{switch}, or take out the thousands separator"
     both = f" and {switch}" if (grouped[3] or decimal)[0] != decimal else ""
     return f"take out the thousands separators{both}"
 
 
 def _hint_underscore(core: str, decimal: str) -> str:
-    return "take out the underscores" if is_number(core.replace("_", ""), decimal) else ""
+    return "take out the underscores" if Grammar(decimal).is_number(core.replace("_", "")) else ""
 
 
 def _hint_digits(core: str, decimal: str) -> str:  # noqa: ARG001
@@ -231,7 +231,7 @@ def _hint_digits(core: str, decimal: str) -> str:  # noqa: ARG001
 
 def _hint_minus(core: str, decimal: str) -> str:
     sign = next((c for c in core if c in _MINUS_SIGNS), None)
-    if sign is None or not is_number(core.replace(sign, "-"), decimal):
+    if sign is None or not Grammar(decimal).is_number(core.replace(sign, "-")):
         return ""
     return f"its minus sign is {_name_character(sign)}: write - (U+002D)"
 
@@ -239,7 +239,7 @@ def _hint_minus(core: str, decimal: str) -> str:
 def _hint_invisible(core: str, decimal: str) -> str:
     hidden = next((c for c in core if _is_invisible(c)), None)
     rest = "".join(c for c in core if not _is_invisible(c))
-    if hidden is None or not (rest.strip(BLANKS) == "" or is_number(rest, decimal)):
+    if hidden is None or not (rest.strip(BLANKS) == "" or Grammar(decimal).is_number(rest)):
         return ""
     joined = " (were two files joined?)" if hidden == "\ufeff" else ""
     return f"take out the character {_name_character(hidden)}{joined}"
@@ -249,7 +249,7 @@ def _hint_parentheses(core: str, decimal: str) -> str:
     if not (core.startswith("(") and core.endswith(")") and any(c.isdigit() for c in core)):
         return ""
     inside = core[1:-1].strip(BLANKS)
-    example = f": -{inside}" if inside[:1].isdigit() and is_number(inside, decimal) else ""
+    example = f": -{inside}" if inside[:1].isdigit() and Grammar(decimal).is_number(inside) else ""
     return f"write a negative number with a minus sign{example}"
 
 
@@ -260,7 +260,7 @@ def _hint_currency(core: str, decimal: str) -> str:  # noqa: ARG001
 
 def _hint_letters(core: str, decimal: str) -> str:
     mended = core.translate(_LETTERS)
-    if not any(c.isdigit() for c in core) or not is_number(mended, decimal):
+    if not any(c.isdigit() for c in core) or not Grammar(decimal).is_number(mended):
         return ""
     return f"it has a letter for a digit: is it {show_text(mended)}?"
 
@@ -303,14 +303,10 @@ def say_fault(text: str, decimal: str = ".") -> str:
     if not core:
         return "the cell is empty"
     shown = f'"{show_text(text)}"'
-    if _grammar_of(decimal).is_too_large(core):
+    if Grammar(decimal).is_too_large(core):
         return f"{shown} is too large for float64"
     infinite = "finite number" if _INFINITY.fullmatch(core) else "number"
     return f"{shown} is not a {infinite}"
-
-
-def _grammar_of(decimal: str) -> Grammar:
-    return POINT if decimal == "." else Grammar(decimal)
 
 
 def find_hint(text: str, decimal: str = ".") -> str:
@@ -318,7 +314,7 @@ def find_hint(text: str, decimal: str = ".") -> str:
     core = text.strip(BLANKS)
     if not core:
         return "--missing skip, zero or keep says what to do with it"
-    if _grammar_of(decimal).is_too_large(core):
+    if Grammar(decimal).is_too_large(core):
         return "the largest number is about 1.8e308"
     if _INFINITY.fullmatch(core):
         return "write a finite number or leave the cell empty"

@@ -19,7 +19,7 @@ from rich.text import Text
 from matscore.colors import Heat
 from matscore.frame import Frame, join_frames, read_numbers
 from matscore.kernel import Floats
-from matscore.names import is_number
+from matscore.names import POINT
 from matscore.show.text import (
     DIM,
     GOOD,
@@ -233,7 +233,7 @@ class _Rows:
         texts = [text or "" for text in self.frame.values(name)]
         cells = [self.signs.clip(text, _LONGEST) for text in texts]
         filled = [text for text in texts if text]
-        numeric = all(is_number(text) and len(text) <= _LONGEST_WHOLE for text in filled)
+        numeric = all(POINT.is_number(text) and len(text) <= _LONGEST_WHOLE for text in filled)
         return Column(self.signs.show(name), cells, is_numeric=bool(filled) and numeric)
 
     def _shaded(self, names: Sequence[str], marks: NDArray[np.bool_]) -> list[Column]:
@@ -369,7 +369,7 @@ def render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Tex
     # Counts that are high come first: those that find no room are the rare ones.
     longest = max(width - 20, 8)
     # "5 12" would read as two counts.
-    colon = ":" if any(map(is_number, tally.counts)) else ""
+    colon = ":" if any(map(POINT.is_number, tally.counts)) else ""
     items = [
         f"{signs.shorten(signs.show(name), longest)}{colon} {n:,}{_percent(n, summary.n_rows)}"
         for name, n in won[: width + 1]
