@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from matscore.names import (
     POINT,
@@ -23,6 +23,9 @@ from matscore.names import (
     suggest_name,
 )
 from matscore.options import PlanOptions
+
+if TYPE_CHECKING:
+    from matscore.links import Link
 
 # All cells of a column are numbers; at least half; some; none; or all are missing.
 ColumnKind = Literal["number", "mostly number", "mixed", "text", "empty"]
@@ -50,6 +53,7 @@ class Side:
     first_record: tuple[str, ...] | None = None  # of a text, be it a header or data
     kinds: tuple[ColumnKind, ...] = ()  # of the columns, where the first records were looked at
     coded: tuple[bool, ...] = ()  # few different values, all whole numbers: codes, perhaps
+    corner: str = ""  # what heads the labels, where `names` does not say: of a DataFrame's index
 
     def name_of(self, column: int) -> str:
         """Return a column's name; without a header its number, counted from 1."""
@@ -112,6 +116,9 @@ class Plan:
         Its position along the same axis.
     categories : tuple of str
         In the weights' order; "1", "2", … without names.
+    link : str or None
+        What turns scores into the model's answer, from the weights' corner cell; None is the
+        softmax, or the logistic function for a single category.
     missing : tuple of MissingName
         Features that the features file lacks: ``name``, ``close`` (names that may be meant by it,
         best first) and ``reason`` (in what the best one differs; may be empty).
@@ -158,6 +165,7 @@ class Plan:
     add_options: tuple[str, ...] = ()
     drop_options: tuple[str, ...] = ()
     swap: bool = False
+    link: Link | None = None
 
     @property
     def ok(self) -> bool:
