@@ -31,6 +31,8 @@ SYNONYMS = {
     "loglog": "cloglog", "complementary log-log": "cloglog", "normal": "probit",
 }  # fmt: skip
 
+_BLOCK = 2**12
+
 _CORNER = re.compile(r"(.*?)\s*\(([^()]*)\)\s*", re.DOTALL)
 
 
@@ -49,8 +51,10 @@ def split_corner(cell: str) -> tuple[str, str | None]:
 def refuse_probabilities(link: Link, n_categories: int, *, reference: bool) -> tuple[str, str]:
     """Say why a link gives no probabilities, and what to do; empty where it gives some."""
     if link in ("exp", "identity"):
-        what = "e^score" if link == "exp" else "the score itself"
-        return f"its link is {link}, which gives no probabilities", f"--response gives {what}"
+        hint = "--response gives e^score"
+        if link == "identity":
+            hint = "of a classifier's scores, take the link out of the corner cell"
+        return f"its link is {link}, which gives no probabilities", hint
     if link in ("probit", "cloglog") and n_categories > 1 and not reference:
         what = f"its link is {link}, which gives no probabilities for {n_categories} categories"
         hint = "it takes one, or two of which the first is 0 throughout; --response gives each"
@@ -78,8 +82,8 @@ def find_response(link: Link, scores: Floats, *, reference: bool) -> Floats:
     if link == "exp":
         return exp(scores)
     if reference:
-        return np.vstack(_invert(link, np.ascontiguousarray(scores[1:]))[::-1])
-    return _invert(link, scores)[0]
+        return np.vstack([_invert(link, scores[1:], rest=True), _invert(link, scores[1:])])
+    return _invert(link, scores)
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -100,13 +104,19 @@ def find_losses(link: Link, scores: Floats, truth: NDArray[np.int64], *, referen
     return losses
 
 
-def _invert(link: Link, scores: Floats) -> tuple[Floats, Floats]:
-    """Return the inverse link, F, and 1 - F without cancellation."""
-    if link == "probit":
-        return _normal(scores), _normal(-scores)
-    if link == "cloglog":
-        return _cloglog(scores)
-    return _logistic(scores), _logistic(-scores)
+def _invert(link: Link, scores: Floats, *, rest: bool = False) -> Floats:
+    """Return the inverse link, F, or 1 - F without cancellation."""
+    made = np.empty(scores.shape)
+    # In blocks that the processor's cache holds, with all that is computed on the way.
+    for row, to in zip(scores, made, strict=True):
+        for start in range(0, len(row), _BLOCK):
+            block = row[None, start : start + _BLOCK]
+            if link == "cloglog":
+                to[start : start + _BLOCK] = _cloglog(block)[rest]
+            else:
+                function = _normal if link == "probit" else _logistic
+                to[start : start + _BLOCK] = function(-block if rest else block)
+    return made
 
 
 def _log_both(link: Link, scores: Floats) -> tuple[Floats, Floats]:

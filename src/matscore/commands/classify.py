@@ -338,10 +338,9 @@ class Classify(Work):
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_categories = len(self.model.categories)
-        # 1.5 numbers a category for scores, 4 with probabilities, 14 with Φ; measured.
-        asked = self.options.probabilities or self.options.response
-        spends = self.model.link in ("probit", "cloglog")
-        n_held = n_categories * (3 if not asked else 28 if spends else 8) // 2
+        # 1.5 numbers a category for scores, 4 with what a link makes of them; measured.
+        n_asked = self.options.probabilities + self.options.response
+        n_held = n_categories * (3 + 5 * n_asked) // 2
         return n_held, len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
