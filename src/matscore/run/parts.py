@@ -161,6 +161,9 @@ def layout_of(part: PlannedPart, read: ReadOptions) -> Layout:
         read.missing,
         read.missing_values,
         constants=tuple(value for _, value in keys),
+        level_columns=plan.text_columns,
+        terms=plan.terms,
+        unknown=read.unknown,
     )
 
 
@@ -251,8 +254,10 @@ def fit_budget(
 def estimate_cost(table: Table, job: Job) -> Cost:
     """Estimate what memory the chunks of a table take."""
     layout = job.layout
-    n_features = len(layout.feature_columns)
+    n_features = len(layout.feature_columns) + len(layout.level_columns)
     n_used = n_features + len(layout.text_columns)
+    if layout.terms is not None:  # what is computed is held beside what is read
+        n_features += layout.terms.n_stored
     record = table.record_bytes(n_used)
     n_values, n_written = job.work.values_a_row()
     named = job.output is not None and job.output.form.repeats_names
