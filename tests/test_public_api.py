@@ -71,6 +71,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("names", "fields"),
     ("kernel",),
     ("frame", "colors", "options", "terms"),
+    ("functions",),
     ("plan",),
     ("read",),
     ("write",),

@@ -13,7 +13,7 @@ from matscore.kernel import Floats, Levels, Texts, write_number
 from matscore.names import find_close, quote_name, quote_names, suggest
 from matscore.plan.terms import Terms, TextColumn
 from matscore.read.faults import show_text
-from matscore.read.functions import FUNCTIONS, power
+from matscore.functions import FUNCTIONS, power
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows
 from matscore.read.split import Chunk
 from matscore.terms import Factor, Function, Interval, Missing, Power, Term, write_factor, write_term

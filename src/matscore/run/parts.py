@@ -136,7 +136,7 @@ def share_works(
         alike = replace(plan, features=side, facts=())
         if alike not in works:
             # A model depends on these alone, and items can be taken out of memory only once.
-            way = plan.weights_index, plan.transpose, plan.weights_label_column
+            way = plan.weights_index, plan.transpose, plan.weights_label_column, plan.terms
             if (key := (*way, plan.intercept_index)) not in models:
                 models[key] = take_model(plan)
             works[alike] = make(plan, models[key])
