@@ -41,6 +41,7 @@ from matscore.read.table import (
 
 if TYPE_CHECKING:
     from matscore.links import Link
+    from matscore.plan.terms import Terms
 
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
@@ -58,6 +59,7 @@ class Model:
     weights: Floats  # (n_features, n_categories), features in canonical order
     intercept: Floats | None  # (n_categories,), added to the product
     categories: tuple[str, ...]  # in the weights' order
+    terms: Terms | None = None  # how features are computed; their rows are then what is stored
     link: Link | None = None  # what turns scores into the model's answer; None is the softmax
 
     def __post_init__(self) -> None:
@@ -74,7 +76,23 @@ class Model:
     @cached_property
     def packed(self) -> PackedWeights:
         """Weights and intercept as they are multiplied."""
-        return PackedWeights(self.weights, self.intercept)
+        gathers = None if self.terms is None else self.terms.gathers
+        return PackedWeights(self.weights, self.intercept, gathers)
+
+    @property
+    def measured(self) -> NDArray[np.int64]:
+        """The features that have a number in every row; of levels a row has one."""
+        if self.terms is None:
+            return np.arange(len(self.weights))
+        return self.terms.gathers.dense[:, 1]
+
+    def take_measured(self, features: Floats) -> Sequence[Floats]:
+        """Return the measured features of some rows, (n_rows,) each."""
+        return list(features if self.terms is None else features[self.terms.gathers.dense[:, 0]])
+
+    def expand(self, features: Floats) -> Floats:
+        """Return every feature of some rows, (n_features, n_rows), from what is stored of them."""
+        return features if self.terms is None else self.packed.expand(features)
 
     @cached_property
     def has_reference(self) -> bool:
@@ -225,7 +243,7 @@ def make_model(plan: Plan, values: Floats) -> Model:
     oriented = values.T if plan.transpose else values
     intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
     weights = np.ascontiguousarray(oriented[list(plan.weights_index)])
-    return Model(weights, intercept, plan.categories, plan.link)
+    return Model(weights, intercept, plan.categories, plan.terms, plan.link)
 
 
 @dataclass(frozen=True)
@@ -237,7 +255,7 @@ class Scored:
     scores: Floats
     probabilities: Floats | None  # of the same shape, where they are asked for
     decision: Decision  # best category (-1 where there is no prediction), margin, ties, overflow
-    features: Floats  # (n_features, n_rows), float64: what they were computed from
+    features: Floats  # (n_features, n_rows), float64: what they were computed from, as in `Rows`
     response: Floats | None = None  # the inverse link of each score, where it is asked for
 
     def mark_ties(self, model: Model, n_rows: int) -> NDArray[np.bool_]:
