@@ -51,28 +51,29 @@ using Parts = std::tuple<Pairs, std::vector<std::tuple<int64_t, int64_t, Places>
 
 Gathers take_gathers(const Parts& parts, size_t n_terms) {
     const auto& [pairs, groups, n_stored] = parts;
-    expect(pairs.shape(1) == 2 && n_terms <= UINT32_MAX && n_stored >= 0, "dense terms are not pairs");
+    expect(pairs.shape(1) == 2 && n_terms < UINT32_MAX && n_stored >= 0, "dense terms are not pairs");
     std::vector<size_t> owners(n_terms);  // of terms: 1 for the dense ones, groups from 2
     const auto take_term = [&](int64_t term, size_t owner) {
         expect(term >= 0 && term < static_cast<int64_t>(n_terms), "a term is out of range");
         size_t& before = owners[static_cast<size_t>(term)];
         expect(before == 0 || (before == owner && owner > 1), "a term is there twice");
         before = owner;
-        return static_cast<size_t>(term);
+        return static_cast<uint32_t>(term);
     };
-    const auto take_place = [&](int64_t row, int64_t least = 0) {
-        expect(row >= least && row < n_stored, "a stored row is out of range");
-        return row;
+    const auto take_row = [&](int64_t row) {
+        expect(row >= 0 && row < n_stored, "a stored row is out of range");
+        return static_cast<size_t>(row);
     };
     std::vector<std::pair<size_t, size_t>> dense;
     for (size_t i = 0; i < pairs.shape(0); ++i)
-        dense.emplace_back(take_term(pairs(i, 1), 1), take_place(pairs(i, 0)));
+        dense.emplace_back(take_term(pairs(i, 1), 1), take_row(pairs(i, 0)));
     std::vector<Gather> taken;
     for (const auto& [codes, values, terms] : groups) {
-        taken.push_back({static_cast<size_t>(take_place(codes)), take_place(values, -1),
-                         {terms.data(), terms.data() + terms.size()}});
-        for (const int64_t term : taken.back().terms)
-            if (term != -1) take_term(term, taken.size() + 1);
+        Gather& group = taken.emplace_back();
+        group.codes = take_row(codes);
+        if (values != -1) group.values = take_row(values);
+        for (size_t i = 0; i < terms.size(); ++i)
+            group.targets.push_back({terms(i) == -1 ? Gather::none : take_term(terms(i), taken.size() + 1), 0});
     }
     return {static_cast<size_t>(n_stored), n_terms, std::move(dense), std::move(taken)};
 }

@@ -2,8 +2,6 @@
 // much it is ahead.
 #pragma once
 
-#include <optional>
-
 #include "gathers.hpp"
 
 namespace matscore {
@@ -137,6 +135,7 @@ class Model {
     void score(Matrix features, double* scores, const Decision& to) const {
         const Matrix weights{packed_.data(), n_categories(), packed_.size() / std::max<size_t>(n_categories(), 1)};
         Tiles x{weights.n_columns};
+        x.terms = by_term();
         std::vector<Bests> bests;
         std::vector<double> room;  // for the scores of a block that are not kept
         const size_t width = weights.n_columns + 3 * (gathers_ ? gathers_->n_groups() : 0);
@@ -144,7 +143,7 @@ class Model {
         const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 32) * tile_rows;
         for (size_t start = 0; start < n; start += most) {
             const size_t n_here = std::min(most, n - start);
-            if (gathers_) gathers_->take(features, start, n_here, by_term(), x);
+            if (gathers_) gathers_->take(features, start, n_here, x);
             else x.take(features, start, n_here);
             bests.resize(x.largest.size() / tile_rows);
             if (scores == nullptr) room.resize(n_categories() * x.n_rows);

@@ -42,11 +42,10 @@ inline double find_largest(const double* values, size_t n) {
     return largest;
 }
 
-// A feature of one row of a tile, which comes after the first `slot` features of all of them.
+// A term of one row of a tile alone, which comes after the first `slot` features of all of them.
 struct Step {
-    uint32_t slot, row;
     double value;
-    const double* weights;  // (n_categories,)
+    uint32_t term, slot, row;
 };
 
 // Rows of features as they are multiplied: in tiles of shape (n_features, 24), the last one filled
@@ -54,7 +53,8 @@ struct Step {
 struct Tiles {
     size_t n_features, n_rows = 0;
     std::vector<double> values{}, largest{};  // largest: the size of each row's largest feature
-    std::vector<Step> steps{};                // tile after tile, in order
+    Matrix terms{};                           // the weights of steps, (n_terms, n_categories)
+    std::vector<Step> steps{};                // tile after tile, by their terms
     std::vector<size_t> ends{};               // of each tile's steps; none without steps
 
     // Takes rows `start` up to start + n of features: all of them, or those of `places`.
@@ -104,31 +104,37 @@ MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], si
     unroll<12>([&](auto i) MATSCORE_ALWAYS { store(scores + i / 3 * tile_rows + i % 3 * L, sums[i]); });
 }
 
-// The scores (group_size, 24) of a tile by `n` categories from `first` on, whose weights lie row after
-// row. A chain that is cut, for a step or where the first cache is full, goes on exactly.
-inline void run_tile(const double* x, std::span<const Step> steps, Matrix weights, size_t first,
-                     size_t n, const double* added, double* scores) {
+// Goes on with the chains of a tile, (categories, 24), for features `start` to `stop`, and adds what
+// is to be added, if anything. A chain that is cut, where the first cache is full, say, goes on
+// exactly.
+inline void run_tile(const double* x, Matrix weights, size_t start, size_t stop, const double* added,
+                     double* scores) {
     run([&](auto lanes) MATSCORE_ALWAYS {
-        std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
-        auto step = steps.begin();
-        for (size_t f = 0, stop = 0;; f = stop) {
-            for (; step != steps.end() && step->slot == f; ++step)
-                for (size_t c = 0; c < n; ++c) {
-                    double& score = scores[c * tile_rows + step->row];
-                    score = __builtin_fma(step->value, step->weights[first + c], score);
-                }
-            if (f == weights.n_columns) break;
-            stop = std::min(f + 128, step == steps.end() ? weights.n_columns : step->slot);
+        constexpr size_t most = 128;
+        const size_t n = weights.n_rows;
+        for (size_t f = start; f < stop; f += most)
             for (size_t c = 0; c < n; c += 4) {
                 const double* w[4];  // past the last category its weights once more
-                for (size_t i = 0; i < 4; ++i) w[i] = weights.row(first + std::min(c + i, n - 1)) + f;
+                for (size_t i = 0; i < 4; ++i) w[i] = weights.row(std::min(c + i, n - 1)) + f;
                 for (size_t row = 0; row < tile_rows; row += 3 * lanes)
-                    run_chains<lanes>(x + f * tile_rows + row, w, stop - f, scores + c * tile_rows + row);
+                    run_chains<lanes>(x + f * tile_rows + row, w, std::min(most, stop - f),
+                                      scores + c * tile_rows + row);
             }
+        for (size_t c = 0; c < n && added != nullptr; ++c)
+            for (size_t i = 0; i < tile_rows; ++i) scores[c * tile_rows + i] += added[c];
+    });
+}
+
+// Goes on with the chains of a tile for steps, and n categories from the first one on.
+inline void run_steps(std::span<const Step> steps, Matrix terms, size_t first, size_t n,
+                      double* scores) {
+    run([&](auto) MATSCORE_ALWAYS {
+        for (const Step& step : steps) {
+            const double* const w = terms.row(step.term) + first;
+            double* const s = scores + step.row;
+            for (size_t c = 0; c < n; ++c)
+                s[c * tile_rows] = __builtin_fma(step.value, w[c], s[c * tile_rows]);
         }
-        for (size_t c = 0; c < n; ++c)
-            for (size_t i = 0; i < tile_rows; ++i)
-                scores[c * tile_rows + i] += added == nullptr ? 0.0 : added[first + c];
     });
 }
 
@@ -142,11 +148,23 @@ struct Part {
 // Multiplies tiles and weights (n_categories, n_features), calls act(part) for every part.
 template <class Act>
 void multiply_tiles(const Tiles& x, Matrix weights, const double* added, const Act& act) {
+    static constexpr double nothing[group_size] = {};
     alignas(64) double scores[group_size * tile_rows];
     for (size_t c = 0; c < weights.n_rows; c += group_size)
         for (size_t row = 0; row < x.n_rows; row += tile_rows) {
             const size_t n = std::min(group_size, weights.n_rows - c);
-            run_tile(x.values.data() + row * x.n_features, x.find_steps(row), weights, c, n, added, scores);
+            const double* const tile = x.values.data() + row * x.n_features;
+            const Matrix group{weights.row(c), n, weights.n_columns};
+            std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
+            size_t f = 0;
+            for (auto steps = x.find_steps(row); !steps.empty();) {
+                const size_t slot = steps[0].slot;
+                const auto end = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.slot != slot; });
+                run_tile(tile, group, std::exchange(f, slot), slot, nullptr, scores);
+                run_steps({steps.begin(), end}, x.terms, c, n, scores);
+                steps = {end, steps.end()};
+            }
+            run_tile(tile, group, f, x.n_features, added == nullptr ? nothing : added + c, scores);
             act(Part{row, std::min(tile_rows, x.n_rows - row), c, n, scores});
         }
 }
