@@ -117,7 +117,8 @@ def rows_a_frame(layout: Layout, chunk_bytes: int) -> int:
 
 
 def _used_columns(layout: Layout) -> list[int]:
-    return sorted({*layout.own.text_columns, *layout.own.feature_columns}) or [0]
+    own = layout.own
+    return sorted({*own.text_columns, *own.feature_columns, *own.level_columns}) or [0]
 
 
 def _number_tables(

@@ -12,7 +12,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from matscore.numerics.functions import FUNCTIONS, MAX_EXPONENT, power
+from matscore.functions import FUNCTIONS, power
+from matscore.terms import MAX_EXPONENT
 from tests.kernel.exact import Floats, round_once
 
 DIGITS = Context(prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX)

@@ -23,10 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats
+from matscore.terms import MAX_EXPONENT
 
-__all__ = ["FUNCTIONS", "MAX_EXPONENT", "power"]
-
-MAX_EXPONENT = 64  # of powers, either sign
+__all__ = ["FUNCTIONS", "power"]
 
 # Relative error of hi + lo at most; the errors are added up where each pair is made.
 _BOUND = 2.0**-65
