@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.kernel import Gather, Gathers, Levels
+from matscore.kernel import Gather, Gathers, Levels, Texts
 from matscore.names import MAX_SHOWN, POINT, Grammar, find_close, quote_name, quote_names, suggest
 from matscore.terms import (
     Factor,
@@ -68,6 +68,13 @@ class TextColumn:
             missing=self.missing,
         )
 
+    def spell_truths(self) -> Texts:
+        """Return how the levels spell false, true and a missing cell."""
+        known = {level.casefold(): level for level in self.levels}
+        pairs = (("false", "0"), ("true", "1"))
+        spelt = (next((known[word] for word in pair if word in known), pair[0]) for pair in pairs)
+        return Texts.from_strings([*spelt, ""])
+
     def code_of(self, factor: Factor) -> int:
         """Return the code of the cells for which a test of this column is 1."""
         if isinstance(factor, Level):
@@ -90,6 +97,11 @@ class Terms:
     features: tuple[Term, ...]  # in canonical order
     numbers: tuple[str, ...]  # columns read as numbers
     texts: tuple[TextColumn, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column as it is read: one that is a number and a text stands here twice."""
+        return (*self.numbers, *(f"{column.name}" for column in self.texts))
 
     @cached_property
     def kept(self) -> tuple[int, ...]:
@@ -114,6 +126,12 @@ class Terms:
     def n_stored(self) -> int:
         """Rows of features as they are stored."""
         return len(self.products) + len(self.codes)
+
+    @property
+    def n_counting(self) -> int:
+        """Features that count in a row, at most."""
+        _, dense, groups = self._program
+        return len(dense) + len(groups)
 
     @cached_property
     def gathers(self) -> Gathers:

@@ -185,7 +185,13 @@ class Plan:
         if self.transpose_features:
             n_rows = self.features.width - self.features_name_column
             n_columns = self.features.n_rows or 0
-        return n_rows, len(self.feature_columns) or n_columns
+        n_features = len(self.feature_columns if self.terms is None else self.feature_names)
+        return n_rows, n_features or n_columns
+
+    @property
+    def n_counting(self) -> int:
+        """Features of which a row may have others than 0: one of a column's levels."""
+        return len(self.feature_names) if self.terms is None else self.terms.n_counting
 
     @property
     def weights_shape(self) -> tuple[int, int]:

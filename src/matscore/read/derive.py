@@ -14,12 +14,9 @@ from matscore.names import find_close, quote_name, quote_names, suggest
 from matscore.plan.terms import Terms, TextColumn
 from matscore.read.faults import show_text
 from matscore.functions import FUNCTIONS, power
-from matscore.read.rows import FrameChunk, Layout, Reject, Rows
+from matscore.read.rows import MISSING, UNKNOWN, FrameChunk, Layout, Reject, Rows
 from matscore.read.split import Chunk
 from matscore.terms import Factor, Function, Interval, Missing, Power, Term, write_factor, write_term
-
-UNKNOWN, MISSING = 1, 2
-"""Marks of cells whose text is no level, and that are missing."""
 
 _DOMAINS = {
     "log": "above 0", "log2": "above 0", "log10": "above 0", "log1p": "above -1",

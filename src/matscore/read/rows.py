@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from matscore.plan.terms import Terms
     from matscore.read.turned import Turned
 
+UNKNOWN, MISSING = 1, 2
+"""Marks of cells whose text is no level, and that are missing."""
+
 _MISSING = "a missing value"
 
 
@@ -145,6 +148,13 @@ class Rows:
         """Which records of all inputs these are, counted from 1; of shape (n_rows,)."""
         places = np.arange(self.n_rows) if self.places is None else self.places
         return places + (self.start + 1)
+
+    def count_odd(self, layout: Layout) -> dict[str, tuple[int, int]]:
+        """Count cells of unknown levels, and missing ones, by column; nothing without terms."""
+        if self.odd is None or layout.terms is None:
+            return {}
+        counts = ((self.odd == mark).sum(axis=1).tolist() for mark in (UNKNOWN, MISSING))
+        return dict(zip(layout.terms.columns, zip(*counts, strict=True), strict=True))
 
     def drop(self, rejects: Mapping[int, Reject]) -> Rows:
         """Set rows aside, given by their places among these."""
