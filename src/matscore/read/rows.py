@@ -139,9 +139,9 @@ class Rows:
     places: NDArray[np.int64] | None = None  # (n_rows,), in the chunk; None when all are good
     start: int = 0  # records before the chunk, over all inputs
     n_records: int = 0
+    rejects: list[Reject] = field(default_factory=list)
     # (n_inputs, n_rows): which cells of columns that are computed with were unknown or missing.
     odd: NDArray[np.uint8] | None = None
-    rejects: list[Reject] = field(default_factory=list)
 
     @property
     def numbers(self) -> NDArray[np.int64]:
