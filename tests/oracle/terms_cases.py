@@ -107,7 +107,8 @@ class Maker:
             if name not in tests and draw.random() < 0.4:
                 self.add([f"{quote(name)}=(missing)"])
         for _ in range(draw.randint(1, 14)):
-            columns = draw.sample([*numbers, *tests], draw.choice([1, 1, 2, 2, 3]))
+            known = list(dict.fromkeys([*numbers, *tests]))
+            columns = draw.sample(known, draw.choice([1, 1, 2, 2, 3]))
             if len(columns) == 1 and columns[0] not in numbers:
                 continue
             factors = [
