@@ -355,9 +355,7 @@ def _code_of(layout: Layout, path: str, column: int) -> float:
     return find_code(layout, path, column, layout.constants[column - layout.width])
 
 
-def _read_numbers(
-    layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[..., None]
-) -> Floats:
+def _read_numbers(layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[..., None]) -> Floats:
     """Return a column of numbers, NaN where a cell is missing; what is none is refused."""
     column = chunk.columns[i]
     if isinstance(column, np.ndarray):
