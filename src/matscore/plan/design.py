@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,14 +106,7 @@ def make_design(
         references |= set(tests[:1]) if has_reference else set()
     for text in more:
         written += _expand(path, text, columns, texts, references)
-    for name in written:
-        if name in columns and name not in texts:
-            continue
-        if name in columns:  # whoever reads the weights would take the column for it
-            what = f"the column {quote_name(name)} is called as a level of another is"
-            raise MisfitError(path, what, "rename it, or leave it out with --drop-cols")
-    twice = sorted({name for name in written if written.count(name) > 1}) if more else []
-    if twice:
+    if more and (twice := sorted(name for name, n in Counter(written).items() if n > 1)):
         what = f"a feature is asked for twice: {quote_names(twice)}"
         raise MisfitError(path, what, "leave it out of --terms")
     names = tuple(sorted(written))
@@ -121,6 +115,8 @@ def make_design(
         terms = make_terms(names, columns, type(POINT)(missing_values=()))
     except TermsError as error:
         raise MisfitError(path, error.problem, error.hint) from None
+    if not set(written) - references:
+        raise MisfitError(path, "there are no features: each column of text has one level")
     return Design(terms, names, tuple(written), frozenset(references))
 
 
@@ -145,6 +141,12 @@ def _expand(
         if factor.column in texts and not is_test:
             what = f"--terms {text}: {quote_name(factor.column)} is text"
             raise MisfitError(path, what, f"name it alone, or one of its levels: {factor.column}=A")
+        known = texts[factor.column].levels if factor.column in texts else ()
+        if isinstance(factor, Level) and known and factor.text not in known:
+            what = f"--terms {text}: {quote_name(factor.column)} has no level"
+            raise MisfitError(
+                path, f"{what} {quote_name(factor.text)}", suggest_name(factor.text, known)
+            )
         if isinstance(factor, (Level, Other)) and factor.column not in texts:
             what = f"--terms {text}: {quote_name(factor.column)} is a column of numbers"
             raise MisfitError(path, what, "an interval is written 30<=x<35")
