@@ -65,12 +65,12 @@ struct Tiles {
         values.resize(n_features * largest.size());
         run([&](auto lanes) MATSCORE_ALWAYS {
             Lanes<lanes> value, size, most;
-            for (size_t f = 0; f < n_features; ++f)
+            for (size_t f = 0; f < n_features; ++f) {
+                const double* const from = features.row(places == nullptr ? f : places[f]) + start;
                 for (size_t row = 0; row < n; row += tile_rows) {
                     double* to = &at(f, row);
                     const size_t height = std::min(tile_rows, n - row);
-                    const size_t place = places == nullptr ? f : places[f];
-                    std::copy_n(features.row(place) + start + row, height, to);
+                    std::copy_n(from + row, height, to);
                     std::fill_n(to + height, tile_rows - height, 0.0);
                     for (size_t i = 0; i < tile_rows; i += lanes) {
                         load(value, to + i), load(most, &largest[row + i]);
@@ -78,6 +78,7 @@ struct Tiles {
                         store(&largest[row + i], size > most ? size : most);  // passes over NaN
                     }
                 }
+            }
         });
     }
     const double* tile(size_t row) const { return values.data() + row * n_features; }
