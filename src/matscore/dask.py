@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from matscore.errors import MissingExtraError
-from matscore.options import MissingPolicy
+from matscore.options import MissingPolicy, UnknownPolicy
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -20,6 +20,7 @@ def classify(
     weights: pd.DataFrame,
     *,
     missing: MissingPolicy = "error",
+    unknown: UnknownPolicy = "error",
     probabilities: bool = False,
     margin: bool = False,
     scores: bool = True,
@@ -30,6 +31,7 @@ def classify(
     keep_cols: Sequence[str] = (),
     intercept: str | None = None,
     no_intercept: bool = False,
+    response: bool = False,
 ) -> dd.DataFrame:
     """Score rows and name the best category of each, lazily.
 
@@ -42,9 +44,9 @@ def classify(
         One row an item; the index holds the labels. Partitions may be empty and divisions unknown.
     weights : pandas DataFrame of shape (n_features, n_categories)
         One row a feature and one column a category; sent once, not with each partition.
-    missing, probabilities, margin, scores, threshold, transpose, auto_transpose, strict
+    missing, unknown, probabilities, margin, scores, threshold, transpose, auto_transpose, strict
         As in `matscore.classify`.
-    keep_cols, intercept, no_intercept
+    keep_cols, intercept, no_intercept, response
         As in `matscore.classify`.
 
     Returns
@@ -54,7 +56,7 @@ def classify(
 
     Raises
     ------
-    PlanError, UsageError
+    PlanError, MisfitError, UsageError
         As in `matscore.classify`.
     InputError
         When it is computed: a bad value; its line counts from the start of the partition.

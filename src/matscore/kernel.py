@@ -217,6 +217,7 @@ class Levels:
     [1.0, -3.0, 2.0]
     """
 
+    NONE = -1.0  # none of the column's terms counts
     UNKNOWN = -2.0
     MISSING = -3.0
 

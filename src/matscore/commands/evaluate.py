@@ -28,6 +28,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    UnknownPolicy,
     check_options,
 )
 from matscore.plan import Plan, Side, require_fit
@@ -170,6 +171,7 @@ def evaluate(
     truth: str | pd.Series[Any],
     *,
     missing: MissingPolicy = "error",
+    unknown: UnknownPolicy = "error",
     transpose: bool = False,
     auto_transpose: bool = False,
     strict: bool = False,
@@ -180,7 +182,7 @@ def evaluate(
 
     Parameters
     ----------
-    features, weights, missing, transpose, auto_transpose, strict, intercept, no_intercept
+    features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -219,6 +221,7 @@ def evaluate(
     )
 
     check_missing(missing)
+    check_missing(unknown, "unknown")
     column, features = pick_column(features, truth, "truth")
     align = PlanOptions(
         transpose=transpose,
@@ -232,9 +235,7 @@ def evaluate(
     # Nothing is written, but a model that predicts nothing is refused there.
     command.make_output(plan, "csv")
     work = command.make_work(plan, read_model(plan, weights))
-    # The index is column 0 of a plan.
-    columns = [i - 1 for i in plan.feature_columns]
-    typed = Typed(features, columns, texts=[take_texts(column)])
+    typed = Typed.of_plan(features, plan, unknown, texts=[take_texts(column)])
     tally: EvaluateTally = run_typed(work, typed, missing)
     return Evaluation(tally.metrics)
 
@@ -365,7 +366,7 @@ class Evaluate(Work):
         # One fault a row: an overflow is told before a truth that is wrong.
         found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
         found |= {fault.row: fault for fault in find_overflow(scored)}
-        return EvaluatedRows(self.model.categories, truth, scored, list(found.values()))
+        return EvaluatedRows(self.model, truth, scored, list(found.values()))
 
     def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:
         if self.beside is None:
@@ -402,7 +403,7 @@ class Evaluate(Work):
 class EvaluatedRows(Outcome):
     """The outcome of ``evaluate``."""
 
-    categories: tuple[str, ...]  # in the weights' order
+    model: Model
     truth: NDArray[np.int64]  # (n_rows,): index of each row's
     scored: Scored
     faults: list[Fault]
@@ -410,5 +411,5 @@ class EvaluatedRows(Outcome):
     def tally(self) -> EvaluateTally:
         """Count the rows."""
         decision = self.scored.decision
-        counts = count_rows(self.categories, self.scored.scores, decision.best, self.truth)
+        counts = count_rows(self.model, self.scored.scores, decision.best, self.truth)
         return EvaluateTally(counts, int(decision.tied.sum()))

@@ -47,8 +47,12 @@ def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecor
             is_plain = '"' not in text
             cell = (text.split(mark, place + 1) if is_plain else split_cells(text, mark))[place]
         if code == Fault.LEVEL:
-            what = f'"{show_text(cell)}" is no level of this column'
-            rejects.append(Reject(line, column, name, what, "", text))
+            from matscore.read.derive import explain_unknown
+
+            assert layout.terms is not None
+            levels = layout.terms.texts[layout.level_columns.index(place)]
+            told = explain_unknown(levels, cell)
+            rejects.append(Reject(line, column, name, *told, text, layout.unknown == "skip"))
         elif code == Fault.NUMBER:
             what = said.get(cell) or said.setdefault(cell, say_fault(cell, decimal))
             rejects.append(Reject(line, column, name, what, "", text, False, cell, decimal))
