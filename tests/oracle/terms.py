@@ -109,25 +109,29 @@ def read_term(name: str) -> list[Factor]:
 
 def read_factor(pieces: list[str]) -> Factor:
     plain = [piece.removeprefix("`") for piece in pieces]
-    if len(pieces) == 1:
-        return Factor(plain[0], "^", "1")
-    if pieces[1] == "^":
-        return Factor(plain[0], "^", plain[2])
-    if pieces[1] == "(":
-        return Factor(plain[2], "(", plain[0])
-    if pieces[1:3] == ["=", "("]:
-        return Factor(plain[0], plain[3])
-    if pieces[1] == "=":
-        return Factor(plain[0], "=", plain[2])
-    if len(pieces) == 5:
-        low, high = (float(plain[0]), pieces[1] == "<="), (float(plain[4]), pieces[3] == "<=")
-        return Factor(plain[2], "<", "", low, high)
-    if _NUMBER.fullmatch(pieces[0]):  # number < column
-        return Factor(plain[2], "<", "", low=(float(plain[0]), pieces[1] == "<="))
-    border = (float(plain[2]), pieces[1].endswith("="))
-    if pieces[1].startswith("<"):
-        return Factor(plain[0], "<", "", high=border)
-    return Factor(plain[0], "<", "", low=border)
+    match pieces:
+        case [_]:
+            return Factor(plain[0], "^", "1")
+        case [_, "^", _]:
+            return Factor(plain[0], "^", plain[2])
+        case [_, "(", _, ")"]:
+            return Factor(plain[2], "(", plain[0])
+        case [_, "=", "(", _, ")"]:
+            return Factor(plain[0], plain[3])
+        case [_, "=", _]:
+            return Factor(plain[0], "=", plain[2])
+    return read_interval(pieces, plain)
+
+
+def read_interval(pieces: list[str], plain: list[str]) -> Factor:
+    """Read low < column < high, or a part of it; or column > low."""
+    starts = bool(_NUMBER.fullmatch(pieces[0]))  # with a border
+    borders = {}
+    for i in range(1, len(pieces), 2):
+        before = starts and i == 1  # the border stands before the operator
+        border = (float(pieces[i - 1 if before else i + 1]), pieces[i].endswith("="))
+        borders["low" if pieces[i].startswith("<") == before else "high"] = border
+    return Factor(plain[2 if starts else 0], "<", "", **borders)
 
 
 def gather_columns(terms: Sequence[Sequence[Factor]]) -> dict[str, Column]:
@@ -205,7 +209,7 @@ def value_of(
     rules: Rules,
 ) -> Cell:
     """Return a term's value: numbers multiplied from the left, each product rounded, then tests."""
-    numbers, tests = [], []
+    numbers, tests = list[Cell](), list[Cell]()
     for factor in term:
         column = columns[factor.column]
         value = factor_value(factor, cells[factor.column], column, rules)
@@ -224,20 +228,17 @@ def value_of(
 
 def factor_value(factor: Factor, cell: str, column: Column, rules: Rules) -> Cell:
     """Return the value of a factor; None where it is missing."""
-    missing = rules.is_missing(cell)
+    missing, is_level = rules.is_missing(cell), factor.kind in ("=", "other")
     if factor.kind == "missing":
         return float(missing)
-    if missing:
-        if column.has_missing:
-            return 0.0
-        if rules.missing == "keep":
-            return None
-        if factor.kind in ("=", "other"):
-            return 0.0
-    if factor.kind in ("=", "other"):
+    if missing and not column.has_missing and rules.missing == "keep":
+        return None
+    if missing and (column.has_missing or is_level):
+        return 0.0
+    if is_level:
         level = find_level(cell, column)
-        if level is None and not column.has_other:
-            return None if rules.unknown == "keep" else 0.0
+        if level is None and not column.has_other and rules.unknown == "keep":
+            return None
         return float(level is None if factor.kind == "other" else level == factor.text)
     x = 0.0 if missing else read_number(cell)
     if factor.kind == "<":

@@ -165,7 +165,9 @@ class Maker:
 
     def make_number(self) -> str:
         draw = self.draw
-        x = draw.choice([draw.random(), draw.uniform(0, 40), draw.uniform(0.1, 3), draw.gauss(0, 2)])
+        x = draw.choice(
+            [draw.random(), draw.uniform(0, 40), draw.uniform(0.1, 3), draw.gauss(0, 2)]
+        )
         return draw.choice(
             [repr(x), f"{x:.2f}", f"{x:.3e}", str(round(x)), f" {x:.1f}\t", f"{abs(x):+.4f}"]
         )

@@ -1,4 +1,4 @@
-"""Raw tables against what terms are by definition, and against the tools whose models they carry."""
+"""Raw tables against what terms are by definition, and against the tools of their models."""
 
 from __future__ import annotations
 
