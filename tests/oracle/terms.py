@@ -236,15 +236,19 @@ def factor_value(factor: Factor, cell: str, column: Column, rules: Rules) -> Cel
     if missing and (column.has_missing or is_level):
         return 0.0
     if is_level:
-        level = find_level(cell, column)
-        if level is None and not column.has_other and rules.unknown == "keep":
-            return None
-        return float(level is None if factor.kind == "other" else level == factor.text)
+        return level_value(factor, cell, column, rules)
     x = 0.0 if missing else read_number(cell)
     if factor.kind == "<":
         above = x > factor.low[0] or (x == factor.low[0] and factor.low[1])
         return float(above and (x < factor.high[0] or (x == factor.high[0] and factor.high[1])))
     return compute(factor, x)
+
+
+def level_value(factor: Factor, cell: str, column: Column, rules: Rules) -> Cell:
+    level = find_level(cell, column)
+    if level is None and not column.has_other and rules.unknown == "keep":
+        return None
+    return float(level is None if factor.kind == "other" else level == factor.text)
 
 
 def compute(factor: Factor, x: float) -> float:
