@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
+from typing import Literal
 
 DIGITS = Context(prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX)
 EXACT = Context(prec=2000)
@@ -25,9 +26,10 @@ FUNCTIONS: dict[str, Callable[[Decimal], Decimal]] = {
     "sqrt": DIGITS.sqrt,
     "abs": abs,
 }
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _CODE = re.compile(r"[+-]?0\d", re.ASCII)  # a leading zero: no plain number
 
+Policy = Literal["error", "skip", "zero", "keep"]
 Cell = float | None  # None is a missing one
 
 
@@ -39,8 +41,8 @@ class BadRowError(Exception):
 class Rules:
     """What the options say."""
 
-    missing: str = "error"
-    unknown: str = "error"
+    missing: Policy = "error"
+    unknown: Policy = "error"
     words: Sequence[str] = MISSING_WORDS
 
     def is_missing(self, cell: str) -> bool:
@@ -70,7 +72,7 @@ class Column:
     @property
     def numeric_levels(self) -> bool:
         return bool(self.levels) and all(
-            _NUMBER.fullmatch(text) and not _CODE.match(text) for text in self.levels
+            NUMBER.fullmatch(text) and not _CODE.match(text) for text in self.levels
         )
 
 
@@ -125,7 +127,7 @@ def read_factor(pieces: list[str]) -> Factor:
 
 def read_interval(pieces: list[str], plain: list[str]) -> Factor:
     """Read low < column < high, or a part of it; or column > low."""
-    starts = bool(_NUMBER.fullmatch(pieces[0]))  # with a border
+    starts = bool(NUMBER.fullmatch(pieces[0]))  # with a border
     borders = {}
     for i in range(1, len(pieces), 2):
         before = starts and i == 1  # the border stands before the operator
@@ -187,7 +189,7 @@ def check_cell(cell: str, column: Column, rules: Rules) -> None:
 
 def read_number(cell: str) -> float:
     text = cell.strip(" \t")
-    if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+    if not NUMBER.fullmatch(text) or math.isinf(float(text)):
         raise BadRowError("no number")
     return float(text)
 
@@ -197,7 +199,7 @@ def find_level(cell: str, column: Column) -> str | None:
     if not column.numeric_levels:
         return cell if cell in column.levels else None
     text = cell.strip(" \t")
-    if not _NUMBER.fullmatch(text):
+    if not NUMBER.fullmatch(text):
         return None
     return next((level for level in column.levels if float(level) == float(text)), None)
 

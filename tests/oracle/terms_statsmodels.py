@@ -1,4 +1,4 @@
-"""Models of statsmodels on its own data, rewritten into weights in terms by their parameters' names."""
+"""Models of statsmodels on its own data, rewritten into terms by their parameters' names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MODELS = [
     Model("fertility", "y ~ C(region) * x", smf.ols),
     Model("anes96", "PID ~ C(educ) + age:C(TVnews) + np.log(popul_1)", smf.mnlogit),
     Model("anes96", "vote ~ C(income) + selfLR * age", smf.logit, (("method", "bfgs"),)),
-    Model("randhie", "mdvis ~ lncoins + C(hlthg):C(hlthf) + np.log1p(disea)", smf.poisson),
+    Model("randhie", "mdvis ~ lncoins + C(hlthg) + C(hlthf) + np.log1p(disea)", smf.poisson),
     Model(
         "star98",
         "y ~ LOWINC + np.log(PCTCHRT_1) + PERASIAN:PERBLACK:PERHISP",
@@ -99,10 +99,12 @@ def fit(model: Model) -> Fitted:
     written = dict(zip(map(rewrite, results.model.exog_names), parameters.tolist(), strict=True))
     columns = {level[1] for name in results.model.exog_names for level in find_levels(name)}
     known = {
-        f"{quote(column)}={quote(str(value))}" for column in columns for value in data[column].unique()
+        f"{quote(column)}={quote(str(value))}"
+        for column in columns
+        for value in data[column].unique()
     }
     zeros = [0.0] * parameters.shape[1]
-    written |= {name: zeros for name in sorted(known - set(written))}
+    written |= dict.fromkeys(sorted(known - set(written)), zeros)
     weights = list(written.values())
     if odds is not None:
         weights = [[0.0, *row] for row in weights]

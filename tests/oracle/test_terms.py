@@ -41,6 +41,13 @@ def compare_encoded(seed: int, folder: Path) -> int:
     return len(case.rows) - n_bad
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_typed_tables_give_the_same_values(seed: int, tmp_path: Path) -> None:
+    text, parquet, frame = terms_cases.compare_typed(terms_cases.Maker(seed).make(), seed, tmp_path)
+    assert parquet == text
+    assert terms_cases.same_cells(frame) == terms_cases.same_cells(text)
+
+
 @dataclass
 class Agreement:
     """What has been compared with a tool, and how well it agrees."""
