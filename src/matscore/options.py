@@ -195,14 +195,19 @@ class ScoreOptions(Options):
 
     probabilities: bool = option(
         False, SCORED,
-        "Add `probability_<category>`: the softmax of the scores, or the logistic function for a "
-        "single category.",
+        "Add `probability_<category>`: what the weights' link makes of the scores; without one "
+        "their softmax, or the logistic function for a single category.",
         "--probabilities")  # fmt: skip
     threshold: float | None = option(
         None, SCORED,
         "No prediction where the best score is under T (the best probability, with "
         "--probabilities).",
         "--threshold", metavar="T")  # fmt: skip
+    response: bool = option(
+        False, SCORED,
+        "Add `response_<category>`: the inverse of the weights' link for each score; without a "
+        "link what --probabilities gives.",
+        "--response")  # fmt: skip
 
     def check(self) -> None:
         """Refuse a threshold that no score can be compared with, with a `UsageError`."""
@@ -425,6 +430,17 @@ class FitOptions(Options):
         None, LEARNING,
         "Whether the target holds categories or numbers; without it, its first cells tell.",
         "--categories/--numbers", show_default=False)  # fmt: skip
+    terms: tuple[str, ...] = option(
+        (), LEARNING,
+        "Further features: `a:b`, `a^2`, `log(a)`, `30<=a<35`; a column of text stands for each of "
+        "its levels.",
+        "--terms", metavar="A,B")  # fmt: skip
+    max_levels: int = option(
+        100, LEARNING, "Levels that a column of text may have.", "--max-levels", min=1, metavar="N"
+    )
+    rare: int | None = option(
+        None, LEARNING, "Put levels of fewer than N rows together, as `(other)`.",
+        "--rare", min=1, metavar="N")  # fmt: skip
 
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""

@@ -288,7 +288,7 @@ COMMANDS = {
     "classify": Command(
         classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
         f"{_READ} unknown id-col no-id-col keep-cols strict transpose transpose-features "
-        f"{_INTERCEPT} probabilities margin no-scores threshold top-k "
+        f"{_INTERCEPT} probabilities response margin no-scores threshold top-k "
         "format output precision max-rows heatmap show-work plot excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
@@ -328,6 +328,7 @@ COMMANDS = {
     "fit": Command(
         fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
         f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        "terms max-levels rare "
         f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero"],
