@@ -71,7 +71,7 @@ class TextColumn:
     def spell_truths(self) -> Texts:
         """Return how the levels spell false, true and a missing cell."""
         known = {level.casefold(): level for level in self.levels}
-        pairs = (("false", "0"), ("true", "1"))
+        pairs = (("False", "false", "0"), ("True", "true", "1"))
         spelt = (next((known[word] for word in pair if word in known), pair[0]) for pair in pairs)
         return Texts.from_strings([*spelt, ""])
 

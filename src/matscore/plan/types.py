@@ -199,6 +199,12 @@ class Plan:
         return n_rows, n_features or n_columns
 
     @property
+    def kept_missing(self) -> tuple[int, ...]:
+        """Columns of numbers whose missing cells have a weight."""
+        kept = () if self.terms is None else self.terms.kept
+        return tuple(self.feature_columns[i] for i in kept)
+
+    @property
     def n_counting(self) -> int:
         """Features of which a row may have others than 0: one of a column's levels."""
         return len(self.feature_names) if self.terms is None else self.terms.n_counting
