@@ -293,8 +293,9 @@ class SpilledRows:
     It is read and not mapped: pages of a mapped file count as this process's memory.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, whose: str = "the items") -> None:
         self.width = width
+        self.whose = whose
         self.n_rows = 0
         self._fd = open_unnamed(self)
 
@@ -314,7 +315,7 @@ class SpilledRows:
         """Write rows behind those there are."""
         data = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
         offset = self.n_rows * self._row_bytes
-        with named_lack():
+        with named_lack(self.whose):
             while len(data):
                 n_written = os.pwrite(self._fd, data.data, offset)
                 data, offset = data[n_written:], offset + n_written
@@ -325,7 +326,7 @@ class SpilledRows:
         return self.width * np.dtype(np.float64).itemsize
 
 
-def named_lack() -> AbstractContextManager[None]:
+def named_lack(whose: str = "the items") -> AbstractContextManager[None]:
     """Turn what the operating system says into an `OutputError` about temporary files."""
-    what = "{}, and the items need room"
+    what = f"{{}}, and {whose} need room"
     return os_errors_about(tempfile.gettempdir(), OutputError, what=what)

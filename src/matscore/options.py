@@ -36,6 +36,7 @@ Format: TypeAlias = Literal[
 MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
 Gather: TypeAlias = Literal["page", "plot"]
 Metric: TypeAlias = Literal["dot", "cosine"]
+Best: TypeAlias = Literal["f1", "youden"]
 Method: TypeAlias = Literal["least-squares", "ridge", "logistic"]
 
 # The headings of the help.

@@ -21,6 +21,7 @@ from matscore.options import (
     OUTPUT,
     RUNNING,
     SCORED,
+    Best,
     Gather,
     Metric,
     PathLike,
@@ -63,7 +64,7 @@ class PairOptions(Options):
 @group
 @dataclass(frozen=True)
 class TruthOptions(Options):
-    """Where the truth is, and how good the predictions must be."""
+    """Where the truth is, what is compared with it, and how good the predictions must be."""
 
     truth: str | None = option(
         None, LINING_UP,
@@ -76,6 +77,19 @@ class TruthOptions(Options):
         None, SCORED,
         "End with exit 4 where the accuracy is under X, the measures written all the same.",
         "--min-accuracy", min=0.0, max=1.0, metavar="X")  # fmt: skip
+    positive: str | None = option(
+        None, SCORED,
+        "Category to compare with the rest; of a single category the truth that is positive, "
+        "which without it is the category's name.",
+        "--positive", metavar="NAME")  # fmt: skip
+    one_vs_rest: bool = option(
+        False, SCORED, "Compare each category with the rest.", "--one-vs-rest"
+    )
+    best: Best | None = option(
+        None, SCORED,
+        "Take for positive what the threshold of the highest F1 on these rows takes, or of the "
+        "highest recall + specificity - 1.",
+        "--best")  # fmt: skip
 
 
 @group

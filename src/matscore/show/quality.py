@@ -30,8 +30,8 @@ from matscore.show.text import (
 from matscore.write.formats import escape_markdown
 
 if TYPE_CHECKING:
-    from matscore.commands.evaluate import EvaluateTally
     from matscore.commands.fit import FitSummary
+    from matscore.commands.truths import EvaluateTally
     from matscore.numerics.learn import Learned
     from matscore.numerics.metrics import Metrics
     from matscore.run.run import Summary
