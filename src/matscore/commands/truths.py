@@ -204,8 +204,8 @@ class Evaluate(Work):
             reason = "is the same number"
         if not reason:
             return None
-        what = f"{quote_name(text)} is not the positive truth {quote_name(positive)} but {reason}"
-        return what, "write both alike", False
+        what = f"{quote_name(text)} is not {quote_name(positive)}, the positive truth: it {reason}"
+        return what, f"write them alike, or say --positive {quote_name(text)}", False
 
     def _explain(self, text: str) -> tuple[str, str, bool]:
         if text == "" or text in self.missing_values:
