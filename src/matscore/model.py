@@ -66,6 +66,15 @@ class Model:
         if not (np.isfinite(self.weights).all() and np.isfinite(added).all()):
             raise ValueError("a weight is not finite")
 
+    @property
+    def is_doubled(self) -> bool:
+        """Whether two categories are each other's negative: their scores differ by twice one."""
+        weights, intercept = self.weights, self.intercept
+        if len(self.categories) != 2 or not weights.any():
+            return False
+        alike = intercept is None or intercept[0] == -intercept[1]
+        return bool(alike and (weights[:, 0] == -weights[:, 1]).all())
+
     @cached_property
     def packed(self) -> PackedWeights:
         """Weights and intercept as they are multiplied."""

@@ -83,6 +83,8 @@ def classify(given: Given, features: list[str], weights: str) -> None:
         )  # fmt: skip
         summary = session.write(run, form, render)
     session.end(summary, form, render)
+    if given(ScoreOptions).probabilities:
+        session.warn_of_doubled(summary)
 
 
 def recommend(given: Given, users: str, items: str) -> None:
@@ -251,6 +253,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
         # The measures are written all the same, and the report tells why the run has failed.
         session.end(summary, form, render_metrics)
         session.warn(*(f"warning: {line}" for line in summary.tally.warnings))
+        session.warn_of_doubled(summary)
         accuracy, least = summary.tally.metrics.accuracy, truth.min_accuracy
         if least is not None and not accuracy >= least:  # of no rows it is NaN
             what = f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)"

@@ -96,8 +96,8 @@ class EvaluateCommand(Command):
     def refuse_none_positive(self, tally: EvaluateTally, plan: Plan) -> None:
         """Refuse rows of which none is positive, unless that truth was named by whoever asks."""
         if tally.warnings and self.positive is None:
-            what = f"{tally.warnings[0]}, and it is the single category"
-            raise MisfitError(plan.weights.path, what, "name the positive truth with --positive")
+            what = f"{tally.warnings[0]}: a single category is the positive truth"
+            raise MisfitError(plan.weights.path, what, "name another with --positive")
 
 
 def check_comparison(
@@ -358,12 +358,13 @@ class Evaluation:
 
     @cached_property
     def calibration(self) -> pd.DataFrame:
-        """By tenths of the confidence: rows, mean confidence, accuracy."""
+        """By tenths of the confidence: rows, mean confidence, accuracy; none of one category."""
         import pandas as pd
 
-        starts = pd.Index([i / 10 for i in range(10)], name="from")
+        tenths = self.metrics.calibration
+        starts = pd.Index([i / 10 for i in range(len(tenths))], name="from")
         names = ["rows", "confidence", "accuracy"]
-        return pd.DataFrame(self.metrics.calibration, index=starts, columns=names)
+        return pd.DataFrame(tenths, index=starts, columns=names)
 
     @cached_property
     def one_vs_rest(self) -> pd.DataFrame:

@@ -18,11 +18,11 @@ from matscore.names import (
     explain_difference,
     find_close,
     quote_name,
-    quote_names,
     suggest,
     suggest_name,
 )
 from matscore.numerics.binary import (
+    MOST_NEGATIVES,
     Against,
     BinaryCounts,
     count_binary,
@@ -116,12 +116,10 @@ class EvaluateTally(Tally):
         """What a person should know before the measures are used."""
         if not self.against.single or self.n_positive or not self.metrics.n_rows:
             return ()
-        return (self.say_none(),)
-
-    def say_none(self) -> str:
-        """Say that no row is positive, and which truths there are."""
         (name,), negatives = self.against.names, self.metrics.one_vs_rest[0].negatives
-        return f"no row has the truth {quote_name(name)}: the truths are {quote_names(negatives)}"
+        more = ", …" if len(negatives) > MOST_NEGATIVES else ""
+        shown = ", ".join(map(quote_name, negatives[:MOST_NEGATIVES]))
+        return (f"no row has the truth {quote_name(name)}; there are {shown}{more}",)
 
     def list_facts(self) -> tuple[Any, ...]:
         """Return the values that `NAMES` name."""

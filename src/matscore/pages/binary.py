@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def _list_measures(measures: Sequence[BinaryMetrics]) -> Table:
 
 
 def _share(value: float) -> Cell:
-    return Cell(_NONE) if value != value else Cell(f"{value:.4f}", value=value)
+    return Cell(_NONE) if math.isnan(value) else Cell(f"{value:.4f}", value=value)
 
 
 def _draw_curve(one: BinaryMetrics, number: int) -> Figure:
@@ -75,8 +76,8 @@ def _draw_curve(one: BinaryMetrics, number: int) -> Figure:
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.04)
         axes.set_aspect("equal")
-        axes.set_xlabel("share of the others that is taken, too")
-        axes.set_ylabel("share that is found")
+        axes.set_xlabel("false positive rate")
+        axes.set_ylabel("true positive rate")
 
     name = cut(one.positive)[0]
     point = one.decision

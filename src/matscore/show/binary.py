@@ -128,7 +128,7 @@ def _name_number(one: BinaryMetrics) -> str:
 
 
 def _list_thresholds(one: BinaryMetrics, signs: Signs, width: int) -> list[Text]:
-    """Show thresholds by the share of rows they take, the best and the chosen one, highest first."""
+    """Show thresholds by shares of the rows, the best and the chosen one, highest first."""
     if not one.thresholds:
         return []
     notes: dict[float, list[str]] = {}
