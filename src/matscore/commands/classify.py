@@ -31,6 +31,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    UnknownPolicy,
     check_options,
 )
 from matscore.plan import Plan
@@ -178,6 +179,7 @@ def classify(
     weights: pd.DataFrame,
     *,
     missing: MissingPolicy = "error",
+    unknown: UnknownPolicy = "error",
     probabilities: bool = False,
     margin: bool = False,
     scores: bool = True,
@@ -200,6 +202,8 @@ def classify(
         intercept is added to the product.
     missing : {"error", "skip", "zero", "keep"}
         What a missing value means: refuse; leave the row out; read it as 0; score it NaN.
+    unknown : {"error", "skip", "zero", "keep"}
+        What a text that is no level of its column means; "zero" leaves the column out of the score.
     probabilities, margin, scores : bool
         Which columns the result has besides the prediction.
     threshold : float, optional
@@ -260,7 +264,7 @@ def classify(
     # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
-    return run_frames(command, features, weights, align, missing)
+    return run_frames(command, features, weights, align, missing, unknown)
 
 
 @dataclass(frozen=True)
@@ -359,10 +363,8 @@ class ScoredRows(Outcome):
         if gather := self.work.gather:
             from matscore.numerics.statistics import gather_scores
 
-            rows = self.rows
-            statistics = gather_scores(
-                list(rows.features), self.scored, rows.numbers, rows.labels, gather
-            )
+            rows, measured = self.rows, self.work.model.take_measured(self.rows.features)
+            statistics = gather_scores(measured, self.scored, rows.numbers, rows.labels, gather)
         return ScoreTally(
             categories,
             int(decision.tied.sum()),

@@ -25,6 +25,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    UnknownPolicy,
     check_options,
 )
 from matscore.plan import Plan, Side, require_fit
@@ -219,6 +220,7 @@ def evaluate(
     best: Best | None = None,
     one_vs_rest: bool = False,
     missing: MissingPolicy = "error",
+    unknown: UnknownPolicy = "error",
     transpose: bool = False,
     auto_transpose: bool = False,
     strict: bool = False,
@@ -229,7 +231,7 @@ def evaluate(
 
     Parameters
     ----------
-    features, weights, missing, transpose, auto_transpose, strict, intercept, no_intercept
+    features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -275,6 +277,7 @@ def evaluate(
     )
 
     check_missing(missing)
+    check_missing(unknown, "unknown")
     score = ScoreOptions(probabilities, threshold)
     check_comparison(score, positive, best, every=one_vs_rest)
     column, features = pick_column(features, truth, "truth")
@@ -289,9 +292,7 @@ def evaluate(
     settings = Settings(ReadOptions(missing=missing))
     command = EvaluateCommand(settings, None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))
-    # The index is column 0 of a plan.
-    columns = [i - 1 for i in plan.feature_columns]
-    typed = Typed(features, columns, texts=[take_texts(column)])
+    typed = Typed.of_plan(features, plan, unknown, texts=[take_texts(column)])
     tally: EvaluateTally = run_typed(work, typed, missing)
     command.refuse_none_positive(tally, plan)
     return Evaluation(tally.metrics)
