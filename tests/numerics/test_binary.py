@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -15,21 +17,15 @@ from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
 from matscore.kernel import Floats
-from matscore.model import softmax
-from matscore.numerics.binary import (
-    Against,
-    BinaryCounts,
-    BinaryMetrics,
-    Point,
-    count_binary,
-    count_single,
-    measure_binary,
-    no_binary_counts,
-)
+from matscore.links import Link
+from matscore.model import Model, softmax
+from matscore.numerics.against import Against, BinaryCounts, count_binary, no_binary_counts
+from matscore.numerics.binary import BinaryMetrics, Point, count_single, measure_binary
 from matscore.numerics.metrics import Metrics, count_rows
 from matscore.numerics.ranking import Rankings, Run
 
 Ints = NDArray[np.int64]
+YES = Model(np.ones((1, 1)), None, ("yes",))
 SINGLE = Against(("yes",), (0,), single=True, by_probability=False, threshold=0.0)
 
 
@@ -42,7 +38,7 @@ def draw(n_rows: int, seed: int, *, decimals: int = 1, share: float = 0.4) -> tu
 
 
 def measure(scores: Floats, truth: Ints, against: Against = SINGLE) -> BinaryMetrics:
-    counts = count_binary(against, scores[None], truth)
+    counts = count_binary(against, YES, scores[None], truth)
     (found,) = measure_binary(against, counts, np.zeros((1, 2), np.int64))
     return found
 
@@ -159,9 +155,11 @@ def test_the_same_however_rows_are_cut(height: int, most: int, best: str | None)
     scores, truth = draw(1000, 5, decimals=6)
     scores[::50] = np.nan
     against = Against(("yes",), (0,), True, False, None if best else 0.3, best)  # type: ignore[arg-type]
-    whole = facts_of(count_binary(against, scores[None], truth, ["b", "a"]), against)
+    whole = facts_of(count_binary(against, YES, scores[None], truth, ["b", "a"]), against)
     parts = [
-        count_binary(against, scores[None, i : i + height], truth[i : i + height], ["ab"[i % 2]])
+        count_binary(
+            against, YES, scores[None, i : i + height], truth[i : i + height], ["ab"[i % 2]]
+        )
         for i in range(0, 1000, height)
     ]
     for order in (parts, parts[::-1]):
@@ -257,8 +255,9 @@ def test_several_categories_against_the_rest(n_categories: int, seed: int) -> No
     scores[truth, np.arange(500)] += 1
     names = tuple("abcdef"[:n_categories])
     against = Against(names, tuple(range(n_categories)))
-    counts = count_rows(names, scores, scores.argmax(axis=0), truth)
-    found = measure_binary(against, count_binary(against, scores, truth), counts.confusion)
+    model = Model(np.ones((1, n_categories)), None, names)
+    counts = count_rows(model, scores, scores.argmax(axis=0), truth)
+    found = measure_binary(against, count_binary(against, model, scores, truth), counts.confusion)
     chances = softmax(scores)
     for place, one in enumerate(found):
         y, p = truth == place, chances[place]
@@ -280,7 +279,7 @@ def test_a_single_category_counts_as_two() -> None:
     scores, truth = draw(300, 4)
     scores[:7] = np.nan
     found = measure(scores, truth)
-    counts = count_binary(SINGLE, scores[None], truth)
+    counts = count_binary(SINGLE, YES, scores[None], truth)
     metrics = Metrics(count_single(found, counts), (found,))
     y, known = truth == 0, ~np.isnan(scores)
     assert metrics.categories == ("not yes", "yes") and metrics.n_rows == 300
@@ -289,3 +288,48 @@ def test_a_single_category_counts_as_two() -> None:
     assert metrics.n_unpredicted == 7 and metrics.calibration == []
     assert metrics.support.tolist() == [300 - y.sum(), y.sum()]
     assert metrics.log_loss == found.log_loss
+
+
+@pytest.mark.parametrize("link", ["logistic", "probit", "cloglog", "exp", "identity"])
+def test_links_of_a_single_category(link: Link) -> None:
+    scores, truth = draw(500, 6)
+    model, y = Model(np.ones((1, 1)), None, ("yes",), link=link), truth == 0
+    (found,) = measure_binary(
+        SINGLE, count_binary(SINGLE, model, scores[None], truth), np.zeros((1, 2), np.int64)
+    )
+    assert found.roc_auc == measure(scores, truth).roc_auc  # the order is that of the scores
+    if link in ("exp", "identity"):
+        assert math.isnan(found.log_loss) and math.isnan(found.brier_score)
+        assert [tenth[0] for tenth in found.calibration] == [0] * 10
+        return
+    normal = NormalDist()
+    chance: dict[str, Callable[[float], float]] = {
+        "logistic": lambda s: 1 / (1 + math.exp(-s)),
+        "probit": normal.cdf,
+        "cloglog": lambda s: 1 - math.exp(-math.exp(s)),
+    }
+    chances = np.array([chance[link](s) for s in scores.tolist()])
+    assert found.log_loss == pytest.approx(oracle.log_loss(y, chances), rel=1e-10)
+    assert found.brier_score == pytest.approx(oracle.brier_score_loss(y, chances), rel=1e-12)
+    assert sum(n for n, _, _ in found.calibration) == 500
+
+
+@pytest.mark.parametrize("link", ["one-vs-rest", "logistic", "identity"])
+def test_links_of_several_categories(link: Link) -> None:
+    rng = np.random.default_rng(8)
+    truth, scores = rng.integers(0, 3, 400), rng.normal(size=(3, 400))
+    scores[truth, np.arange(400)] += 1
+    model = Model(np.ones((1, 3)), None, ("a", "b", "c"), link=link)
+    against = Against(("a", "b", "c"), (0, 1, 2), by_probability=link != "identity")
+    counts = count_binary(against, model, scores, truth)
+    found = measure_binary(against, counts, np.zeros((3, 4), np.int64))
+    logistic = 1 / (1 + np.exp(-scores))
+    chances = logistic / logistic.sum(axis=0) if link == "one-vs-rest" else logistic
+    for place, one in enumerate(found):
+        y, p = truth == place, scores[place] if link == "identity" else chances[place]
+        assert one.roc_auc == pytest.approx(oracle.roc_auc_score(y, p), rel=1e-13)
+        if link == "identity":
+            assert math.isnan(one.log_loss)
+        else:
+            assert one.log_loss == pytest.approx(oracle.log_loss(y, p), rel=1e-12)
+            assert one.brier_score == pytest.approx(oracle.brier_score_loss(y, p), rel=1e-12)

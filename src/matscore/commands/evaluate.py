@@ -13,7 +13,6 @@ from matscore.commands.truths import Evaluate, EvaluateTally, choose_against
 from matscore.errors import MisfitError, UsageError
 from matscore.model import Model
 from matscore.names import quote_names
-from matscore.numerics.binary import Against
 from matscore.numerics.metrics import Metrics
 from matscore.options import (
     Best,
@@ -58,20 +57,19 @@ class EvaluateCommand(Command):
         return () if self.truth_file is None else (self.truth_file,)
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
-        """Refuse what contradicts the weights."""
-        del form
-        self._choose_against(plan)
+        """Return None, as no rows are written."""
+        del plan, form
         return None
 
     def make_work(self, plan: Plan, model: Model) -> Evaluate:
-        """Return what compares predictions with the truth."""
+        """Return what compares predictions with the truth; refuse what contradicts the weights."""
         read, inside = self.how.read, plan.options.truth is not None
         skips, column = read.missing == "skip", plan.kept_columns[0] if inside else None
-        path, against = plan.weights.path, self._choose_against(plan)
+        against = choose_against(
+            plan, model, self.score, self.positive, self.best, every=self.one_vs_rest
+        )
+        path = plan.weights.path
         return Evaluate(model, path, read.missing_values, skips, column, against)
-
-    def _choose_against(self, plan: Plan) -> Against:
-        return choose_against(plan, self.score, self.positive, self.best, every=self.one_vs_rest)
 
     def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open the truth file."""

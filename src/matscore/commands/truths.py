@@ -21,15 +21,14 @@ from matscore.names import (
     suggest,
     suggest_name,
 )
-from matscore.numerics.binary import (
+from matscore.numerics.against import (
     MOST_NEGATIVES,
     Against,
     BinaryCounts,
     count_binary,
-    count_single,
-    measure_binary,
     no_binary_counts,
 )
+from matscore.numerics.binary import count_single, measure_binary
 from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
 from matscore.options import Best, ScoreOptions
 from matscore.plan import Plan
@@ -39,19 +38,28 @@ from matscore.run.work import Fault, Outcome, Tally, Work
 
 
 def choose_against(
-    plan: Plan, score: ScoreOptions, positive: str | None, best: Best | None, *, every: bool
+    plan: Plan,
+    model: Model,
+    score: ScoreOptions,
+    asked: str | None,
+    best: Best | None,
+    *,
+    every: bool,
 ) -> Against:
-    """Settle which categories are compared with the rest; refuse what contradicts the weights."""
+    """Settle which categories are compared with the rest; refuse what contradicts the weights.
+
+    `asked` is the positive one, where it is named.
+    """
     categories, threshold = plan.categories, score.threshold
-    single = len(categories) == 1
+    single, (why_not, hint) = len(categories) == 1, model.refuse_probabilities()
     if single:
-        chosen = {positive or categories[0]: 0}
-    elif positive is not None:
-        if positive not in categories:
-            what = f"there is no category {quote_name(positive)}"
-            hint = suggest_name(positive, categories, "--positive")
+        chosen = {asked or categories[0]: 0}
+    elif asked is not None:
+        if asked not in categories:
+            what = f"there is no category {quote_name(asked)}"
+            hint = suggest_name(asked, categories, "--positive")
             raise MisfitError(plan.weights.path, what, hint)
-        chosen = {positive: categories.index(positive)}
+        chosen = {asked: categories.index(asked)}
     else:
         chosen = {name: place for place, name in enumerate(categories)} if every else {}
     flags = {
@@ -62,7 +70,9 @@ def choose_against(
     if not chosen and (said := [flag for flag, is_set in flags.items() if is_set]):
         hint = "name one with --positive, or say --one-vs-rest"
         raise UsageError(f"{said[0]} has no effect on several categories", hint)
-    by_probability = score.probabilities or not single
+    if score.probabilities and why_not:
+        raise MisfitError(plan.weights.path, why_not, hint)
+    by_probability = not why_not and (score.probabilities or not single)
     if threshold is not None and by_probability and not 0 <= threshold <= 1:
         what = "of several categories, --threshold is a probability"
         raise UsageError(what, "give it a number from 0 to 1")
@@ -230,13 +240,13 @@ class EvaluatedRows(Outcome):
 
     def tally(self) -> EvaluateTally:
         """Count the rows."""
-        against, categories = self.work.against, self.work.model.categories
+        against, model = self.work.against, self.work.model
         scores, decision = self.scored.scores, self.scored.decision
         n_ties, binary = int(decision.tied.sum()), None
         if against.names:
-            binary = count_binary(against, scores, self.truth, tuple(self.negatives))
+            binary = count_binary(against, model, scores, self.truth, tuple(self.negatives))
         # What a single category predicts depends on a threshold, maybe the best of all rows.
         if against.single:
-            return EvaluateTally(no_counts(categories), n_ties, binary, against)
-        counts = count_rows(categories, scores, decision.best, self.truth)
+            return EvaluateTally(no_counts(model.categories), n_ties, binary, against)
+        counts = count_rows(model, scores, decision.best, self.truth)
         return EvaluateTally(counts, n_ties, binary, against)

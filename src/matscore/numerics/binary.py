@@ -1,7 +1,4 @@
-"""One category against the rest: areas under curves, thresholds, calibration.
-
-All is made from counts and exact sums, which add up to the same however rows are cut.
-"""
+"""How well one category is told from the rest: areas under curves, thresholds, calibration."""
 
 from __future__ import annotations
 
@@ -14,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.kernel import Floats, exp
-from matscore.model import softmax
+from matscore.kernel import Floats
+from matscore.numerics.against import MOST_NEGATIVES, Against, BinaryCounts
 from matscore.numerics.metrics import (
-    EDGES,
     N_TENTHS,
     Counts,
     divide,
@@ -25,134 +21,10 @@ from matscore.numerics.metrics import (
     or_none,
     round_total,
 )
-from matscore.numerics.ranking import Rankings, rank_rows
 from matscore.options import Best
 
-MOST_NEGATIVES = 5
 PERCENTS = (1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 _STEPS = 200  # of either axis of a curve: what is closer is one point of a picture
-_SMALLEST = 5e-324
-
-
-@dataclass(frozen=True)
-class Against:
-    """Which categories are each compared with the rest, and how."""
-
-    names: tuple[str, ...] = ()  # the positive truths
-    places: tuple[int, ...] = ()  # of their scores
-    single: bool = False  # whether the model has no other category
-    by_probability: bool = True  # what rows are ranked by; else by the score
-    threshold: float | None = None  # what is positive from there on; None leaves it to the best
-    best: Best | None = None
-
-
-@dataclass(frozen=True)
-class BinaryCounts:
-    """What is known of some rows, for each of the positive categories."""
-
-    rankings: Rankings
-    truths: NDArray[np.int64]  # (n, 2): rows with a score that are negative, positive
-    unscored: NDArray[np.int64]  # (n, 2): the same of rows without one
-    losses: tuple[int, ...]  # exact sums of -log(probability of what is true)
-    squares: tuple[int, ...]  # exact sums of the squared distance of probability and truth
-    tenths: NDArray[np.int64]  # (n, 10, 2), by tenths of the probability: rows, those positive
-    chances: tuple[tuple[int, ...], ...]  # by tenths: exact sums of the probability
-    negatives: tuple[str, ...] = ()  # of a single category the first other truths, sorted
-
-    def __add__(self, other: BinaryCounts) -> BinaryCounts:
-        return BinaryCounts(
-            self.rankings + other.rankings,
-            self.truths + other.truths,
-            self.unscored + other.unscored,
-            _add(self.losses, other.losses),
-            _add(self.squares, other.squares),
-            self.tenths + other.tenths,
-            tuple(_add(one, two) for one, two in zip(self.chances, other.chances, strict=True)),
-            # One more than is told, so that it is known whether there are more.
-            tuple(sorted({*self.negatives, *other.negatives})[: MOST_NEGATIVES + 1]),
-        )
-
-
-def _add(one: tuple[int, ...], two: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(a + b for a, b in zip(one, two, strict=True))
-
-
-def no_binary_counts(n: int) -> BinaryCounts:
-    """Return the counts of no rows."""
-    empty = np.zeros((n, 2), np.int64)
-    tenths = np.zeros((n, N_TENTHS, 2), np.int64)
-    nothing = (0,) * n
-    rankings = Rankings(n)
-    return BinaryCounts(rankings, empty, empty, nothing, nothing, tenths, ((0,) * N_TENTHS,) * n)
-
-
-def count_binary(
-    against: Against, scores: Floats, truth: NDArray[np.int64], negatives: Sequence[str] = ()
-) -> BinaryCounts:
-    """Count rows whose truth is known.
-
-    `scores` is (n_categories, n_rows), finite or all NaN in a row; `truth` is (n_rows,), the place
-    of a category, or -1 for none of them. `negatives` are truths that are none of them.
-    """
-    known = ~np.isnan(scores[0])
-    unscored = truth[~known]
-    scores, truth = np.ascontiguousarray(scores[:, known]), truth[known]
-    chances, rests = _find_chances(scores, against.places)
-    are = [truth == place for place in against.places]
-    numbers = chances if against.by_probability else [scores[place] for place in against.places]
-    tenths = [np.searchsorted(EDGES, chance, side="right") for chance in chances]
-    zipped = list(zip(chances, rests, are, strict=True))
-    return BinaryCounts(
-        rank_rows(numbers, are),
-        _count_truths(are),
-        _count_truths([unscored == place for place in against.places]),
-        tuple(map(exact_total, _find_losses(scores, zipped))),
-        tuple(exact_total(np.where(y, q, p) ** 2) for p, q, y in zipped),
-        np.array(
-            [
-                [np.bincount(rows, minlength=N_TENTHS) for rows in (tenth, tenth[y])]
-                for tenth, y in zip(tenths, are, strict=True)
-            ],
-            dtype=np.int64,
-        ).reshape(-1, 2, N_TENTHS).transpose(0, 2, 1),
-        tuple(
-            tuple(exact_total(chance[tenth == i]) for i in range(N_TENTHS))
-            for chance, tenth in zip(chances, tenths, strict=True)
-        ),
-        tuple(sorted(set(negatives))[: MOST_NEGATIVES + 1]),
-    )  # fmt: skip
-
-
-def _count_truths(are: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:
-    counts = [(len(is_positive) - is_positive.sum(), is_positive.sum()) for is_positive in are]
-    return np.array(counts, np.int64).reshape(-1, 2)
-
-
-def _find_chances(scores: Floats, places: Sequence[int]) -> tuple[list[Floats], list[Floats]]:
-    """Return the probabilities of some categories, and those of all the others, (n_rows,) each."""
-    chances = softmax(scores)
-    if len(scores) == 1:
-        return [chances[0]], [softmax(-scores)[0]]
-    # Sums from both ends: 1 - p would lose the digits of what is left beside a p near 1.
-    before, after = np.cumsum(chances, axis=0), np.cumsum(chances[::-1], axis=0)[::-1]
-    rests = []
-    for place in places:
-        rest = np.zeros(scores.shape[1])
-        rest += before[place - 1] if place > 0 else 0.0
-        rest += after[place + 1] if place + 1 < len(scores) else 0.0
-        rests.append(np.minimum(rest, 1.0))
-    return [chances[place] for place in places], rests
-
-
-def _find_losses(
-    scores: Floats, rows: Sequence[tuple[Floats, Floats, NDArray[np.bool_]]]
-) -> list[Floats]:
-    """Return ``-log(probability of what is true)`` of rows by categories."""
-    if len(scores) == 1:  # from the score: it tells apart what probabilities do not
-        own = np.where(rows[0][2], scores[0], -scores[0])
-        return [np.log1p(exp(-np.abs(own)[None])[0]) + np.maximum(-own, 0.0)]
-    # What no float64 holds counts as the smallest one: the sum of losses stays a number.
-    return [-np.log(np.maximum(np.where(y, p, q), _SMALLEST)) for p, q, y in rows]
 
 
 @dataclass(frozen=True)
@@ -372,10 +244,9 @@ class BinaryMetrics:
             "brier_score": or_none(self.brier_score),
             "decision": point.facts(),
             "best": {name: point.facts() for name, point in self.best.items()},
-            "thresholds": [
-                {"share": percent / 100, **point.facts()}
-                for percent, point in self.thresholds.items()
-            ],
+            "thresholds": {
+                str(percent / 100): point.facts() for percent, point in self.thresholds.items()
+            },
             "calibration": [
                 {
                     "from": tenth / N_TENTHS,
@@ -419,8 +290,8 @@ def measure_binary(
                 n_unscored=int(counts.unscored[i].sum()),
                 roc_auc=scan.roc_auc,
                 average_precision=scan.average_precision,
-                log_loss=round_total(counts.losses[i], negative + positive),
-                brier_score=round_total(counts.squares[i], negative + positive),
+                log_loss=round_total(counts.losses[i], counts.n_probable),
+                brier_score=round_total(counts.squares[i], counts.n_probable),
                 decision=decision,
                 best=scan.best,
                 thresholds={p: scan.highest[p] for p in PERCENTS if p in scan.highest},
@@ -449,4 +320,5 @@ def count_single(metrics: BinaryMetrics, counts: BinaryCounts) -> Counts:
     ranks = np.array([n_right, point.n_positive + point.n_negative - n_right])
     names = f"not {metrics.positive}", metrics.positive
     # Confidence depends on the threshold; the calibration of the probability does not.
-    return Counts(names, confusion, ranks, losses, np.zeros((0, 2), np.int64), ())
+    n_probable = counts.n_probable
+    return Counts(names, confusion, ranks, n_probable, losses, np.zeros((0, 2), np.int64), ())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from matscore.names import quote_name
-from matscore.numerics.binary import MOST_NEGATIVES
+from matscore.numerics.against import MOST_NEGATIVES
 from matscore.show.table import Column, Table
 from matscore.show.text import (
     DIM,
@@ -39,11 +39,10 @@ def iter_binary(facts: Facts) -> Iterator[tuple[str, object]]:
         yield name, facts[name]
     points = {"decision": facts["decision"]}
     points |= {f"best_{name}": point for name, point in facts["best"].items()}
-    points |= {f"share_{point['share']}": point for point in facts["thresholds"]}
+    points |= {f"share_{share}": point for share, point in facts["thresholds"].items()}
     for start, point in points.items():
         for name, value in point.items():
-            if name != "share":
-                yield f"{start}_{name}", value
+            yield f"{start}_{name}", value
     for tenth in facts["calibration"]:
         for name in ("rows", "probability", "positive"):
             yield f"calibration_{tenth['from']}_{name}", tenth[name]
@@ -56,7 +55,7 @@ def list_binary_tables(compared: Facts) -> Iterator[tuple[Sequence[str], list[Se
     for name, facts in compared.items():
         named = [("decision", facts["decision"])]
         named += [(f"best {key}", point) for key, point in facts["best"].items()]
-        named += [(f"share {point['share']}", point) for point in facts["thresholds"]]
+        named += [(f"share {share}", point) for share, point in facts["thresholds"].items()]
         keys = list(facts["decision"])
         yield (name, *keys), [(which, *(point[key] for key in keys)) for which, point in named]
         keys = ["from", "to", "rows", "probability", "positive"]

@@ -79,9 +79,9 @@ def _iter_measures(metrics: Metrics) -> Iterator[tuple[str, str, str, object]]:
     for tenth in facts["calibration"]:
         for name in ("rows", "confidence", "accuracy"):
             yield f"calibration_{tenth['from']}_{name}", "", "", tenth[name]
-    if "macro_roc_auc" in facts:
+    if len(metrics.one_vs_rest) > 1:
         yield "macro_roc_auc", "", "", facts["macro_roc_auc"]
-    for positive, measures in facts.get("one_vs_rest", {}).items():
+    for positive, measures in facts["one_vs_rest"].items():
         for name, value in iter_binary(measures):
             yield name, positive, "", value
 
@@ -101,7 +101,7 @@ def _write_markdown(metrics: Metrics) -> str:
     ]
     if tenths:
         parts.append(_table(("from", "to", "rows", "confidence", "accuracy"), tenths))
-    if compared := facts.get("one_vs_rest"):
+    if compared := facts["one_vs_rest"]:
         parts += [_table(*table) for table in list_binary_tables(compared)]
     return "\n".join(parts)
 
@@ -140,6 +140,13 @@ def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs
         (metrics.n_unpredicted, "row", " without prediction, counted wrong"),
         (summary.n_rejected, "row", " rejected"),
     )
+    link = summary.plans[0].link
+    if (
+        link is not None
+        and metrics.n_rows > metrics.n_unpredicted
+        and not metrics.counts.n_probable
+    ):
+        special.append(f"no log-loss, no calibration: the link is {link}")
     lines = [
         Text(accuracy, style=HEAD).append(f": {n_right:,} of {rows}", style=""),
         Text(
