@@ -22,7 +22,7 @@ from matscore.show.text import (
 )
 
 if TYPE_CHECKING:
-    from matscore.numerics.binary import BinaryMetrics, Point
+    from matscore.numerics.binary import BinaryMetrics
     from matscore.numerics.metrics import Metrics
 
 Facts = Mapping[str, Any]
@@ -30,7 +30,7 @@ _MEASURES = (
     "positives", "negatives", "rows_without_score", "ranked_by", "roc_auc", "average_precision",
     "log_loss", "brier_score",
 )  # fmt: skip
-_BEST = {"f1": "best F1", "youden": "best J"}
+_BEST = {"f1": "F1", "youden": "J"}
 
 
 def iter_binary(facts: Facts) -> Iterator[tuple[str, object]]:
@@ -90,7 +90,7 @@ def _list_measures(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
         shares("Brier", "brier_score"),
     ]
     mean = f"mean ROC area {show_share(metrics.macro_roc_auc, signs)}"
-    title = f"each category against the rest, by its probability; {mean}"
+    title = f"each category against the rest, by its {_name_number(measures[0])}; {mean}"
     return [Text(title, style=DIM), *Table(columns, signs).render(width)]
 
 
@@ -130,15 +130,9 @@ def _list_thresholds(one: BinaryMetrics, signs: Signs, width: int) -> list[Text]
     """Show thresholds by shares of the rows, the best and the chosen one, highest first."""
     if not one.thresholds:
         return []
-    notes: dict[float, list[str]] = {}
-    points: dict[float, Point] = {}
-    named = [("", point) for point in one.thresholds.values()]
-    named += [(_BEST[name], point) for name, point in one.best.items()]
-    for note, point in [*named, ("chosen", one.decision)]:
-        if point.threshold is not None:
-            points[point.threshold] = point
-            notes.setdefault(point.threshold, []).extend([note] if note else [])
-    order = sorted(points, reverse=True)
+    points = {point.threshold: point for point in one.thresholds.values()}
+    points |= {point.threshold: point for point in (*one.best.values(), one.decision)}
+    order = sorted((number for number in points if number is not None), reverse=True)
     rows = [points[threshold] for threshold in order]
     taken = [point.true_positives + point.false_positives for point in rows]
     n_rows = one.decision.n_positive + one.decision.n_negative
@@ -155,10 +149,17 @@ def _list_thresholds(one: BinaryMetrics, signs: Signs, width: int) -> list[Text]
         shares("recall", "recall"),
         shares("specificity", "specificity"),
         shares("F1", "f1"),
-        Column("", [", ".join(notes[threshold]) for threshold in order]),
+        Column("", [_note(one, threshold) for threshold in order]),
     ]
     title = "thresholds: what is positive from each on; best are those of these rows, J is Youden's"
     return [Text(title, style=DIM), *Table(columns, signs).render(width)]
+
+
+def _note(one: BinaryMetrics, threshold: float) -> str:
+    """Say what a threshold is, besides one of several."""
+    best = [_BEST[name] for name, point in one.best.items() if point.threshold == threshold]
+    notes = [f"best {', '.join(best)}"] if best else []
+    return ", ".join(["chosen"] * (one.decision.threshold == threshold) + notes)
 
 
 def _show_calibration(one: BinaryMetrics, signs: Signs, width: int) -> list[Text]:
