@@ -37,9 +37,9 @@ class ImportOptions(Options):
     expect_column: str | None = option(
         None, PROOF, "Column of --expect that holds them, where it has several.",
         "--expect-column", metavar="NAME")  # fmt: skip
-    coef: str | None = option(
-        None, MODEL, "Column of a table that holds the coefficients.",
-        "--coef", metavar="NAME")  # fmt: skip
+    coef: tuple[str, ...] = option(
+        (), MODEL, "Column of a table that holds the coefficients; several, one a category.",
+        "--coef", metavar="A,B")  # fmt: skip
     lambda_: str | None = option(
         None, MODEL,
         "Penalty of a path of models, such as glmnet's: a number of the path, `lambda.min` or "
