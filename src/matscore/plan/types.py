@@ -6,8 +6,8 @@ perhaps the intercept among them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
@@ -55,6 +55,10 @@ class Side:
     first_record: tuple[str, ...] | None = None  # of a text, be it a header or data
     kinds: tuple[ColumnKind, ...] = ()  # of the columns, where the first records were looked at
     coded: tuple[bool, ...] = ()  # few different values, all whole numbers: codes, perhaps
+    # Looks at the first cells of each column, for what a refusal may say.
+    peek: Callable[[], Sequence[Sequence[str]]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     def name_of(self, column: int) -> str:
         """Return a column's name; without a header its number, counted from 1."""
