@@ -258,7 +258,7 @@ def import_(given: Given, model: str) -> None:
     """Make a weights file of a model that another tool has written, running nothing of it.
 
     MODEL is a file of scikit-learn, statsmodels or R, PMML, ONNX or a table of coefficients. What
-    stood before the model is folded into terms; --expect proves the weights before they are written.
+    stood before it is folded into terms; --expect proves the weights before they are written.
     """
     import json
 
@@ -310,7 +310,9 @@ _TARGETS = Argument(
     str | None, "[TARGETS]", None,
 )  # fmt: skip
 
-_MODEL = Argument("model", "File or folder that another tool has written, or a table; `-` is standard input.")
+_MODEL = Argument(
+    "model", "File or folder that another tool has written, or a table; `-` is standard input."
+)
 
 _READ = "delimiter encoding headers decimal missing missing-values"
 _INTERCEPT = "auto-transpose intercept no-intercept"

@@ -3,24 +3,23 @@
 A name is never split on a guess. Every reading of it that the sample's columns and their values
 allow is found; where there is not exactly one, it is refused with the candidates.
 
->>> names = JoinedNames({"age": (), "region": ("North", "South"), "smoker": ("TRUE", "FALSE")})
->>> for name in ("regionNorth", "age:C(region)[T.South]", "np.log(age)", "age^2", "smokerTrue"):
+>>> names = JoinedNames({"age": (), "region": ("North", "South"), "smoker": ("true", "false")})
+>>> for name in ("regionNorth", "age:C(region)[T.South]", "np.log(age)", "age^2", "smokerTRUE"):
 ...     print(write_term(names.read(name)))
 region=North
 age:region=South
 log(age)
 age^2
-smoker=TRUE
+smoker=true
 """
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import product
 
 from matscore.models.algebra import Feature, Levels
 from matscore.models.factors import multiply_terms
@@ -28,34 +27,22 @@ from matscore.models.refusal import Refusal
 from matscore.models.sample import Sample
 from matscore.models.types import ImportedModel
 from matscore.names import POINT, find_close, quote_name, quote_names, suggest
+from matscore.plan.joined import read_joined
 from matscore.terms import (
-    FUNCTIONS,
     Factor,
-    Function,
     Level,
     Missing,
     Other,
     Power,
     Term,
+    TermError,
+    parse_term,
+    sort_factors,
     write_term,
 )
 
-_FUNCTION = re.compile(rf"(?:np\.|numpy\.|math\.)?({'|'.join(FUNCTIONS)})\((.+)\)")
-_POWER = re.compile(r"(.+?)(?: ?(?:\^|\*\*) ?)([0-9]{1,2})")
-# R's I() and patsy's Q() say how a name is to be read, and nothing else.
-_QUOTED = re.compile(r"""I\((.+)\)|Q\((?:'(.+)'|"(.+)")\)|`(.+)`""")
-_JOINTS = (":", "*", " * ", " x ", "_x_", " ")
-"""What tools write between the factors of a product."""
-_MOST_FACTORS = 4
-# What tools write before and behind a value, the column's name in braces.
-_JOINS = (
-    ("{}", ""),  # R
-    *((f"{{}}{joint}", "") for joint in ("_", ".", "=", " ", ": ", " = ")),  # pandas, H2O, Weka, …
-    *((f"{of}[{t}", "]") for of in ("{}", "C({})", "factor({})") for t in ("", "T.")),  # patsy, …
-    ("factor({})", ""), ("as.factor({})", ""),
-    ("[{}=", "]"),  # SPSS
-    ("", ".{}"), ("", "b.{}"),  # Stata
-)  # fmt: skip
+_JOINTS = ("*", " * ", " x ", "_x_", " ")
+"""What tools write between the factors of a product, besides the colon."""
 
 
 class JoinedNames:
@@ -91,39 +78,40 @@ class JoinedNames:
         """Return all readings; a column of that name wins."""
         if name in self._texts:
             return [(Power(name),)]
-        one: dict[Term, None] = dict.fromkeys(self._find_factor(name))
-        for joint in _JOINTS:
-            parts = name.split(joint)
-            if 1 < len(parts) <= _MOST_FACTORS and all(parts):
-                for readings in product(*(self._find(part.strip()) for part in parts)):
-                    term: Term | None = ()
-                    for reading in readings:
-                        term = None if term is None else multiply_terms(term, reading)
-                    if term is not None:
-                        one[term] = None
-        if not one and "__" in name:  # scikit-learn's ColumnTransformer: cat__region_North
-            return self._find(name.partition("__")[2])
-        return list(one)
+        # Only values that stand in the name can be meant: a column may have very many.
+        columns = {
+            column: [spelling for spelling in spelt if spelling in name]
+            for column, spelt in self._spelt.items()
+        }
+        forms = [name, *(name.replace(joint, ":") for joint in _JOINTS)]
+        forms += [form.replace("^", " ** ") for form in forms]  # as of scikit-learn
+        found: dict[Term, None] = dict.fromkeys(self._read_term(name))
+        for reading in (
+            term for form in dict.fromkeys(forms) for term in read_joined(form, columns)
+        ):
+            found |= dict.fromkeys(self._settle(reading))
+        return list(found)
 
-    def _find_factor(self, name: str) -> Iterator[Term]:
-        """Yield what a name may be that is no product."""
-        for column, spelt in self._spelt.items():
-            for before, after in _JOINS:
-                start, end = before.format(column), after.format(column)
-                n_start, n_end = len(start), len(name) - len(end)
-                if n_start < n_end and name.startswith(start) and name.endswith(end):
-                    for text in spelt.get(name[n_start:n_end], ()):
-                        yield (Level(column, text),)
-        if found := _QUOTED.fullmatch(name):
-            yield from self._find(next(filter(None, found.groups())))
-        if found := _FUNCTION.fullmatch(name):
-            for term in self._find(found[2]):
-                if term == (Power(term[0].column),):
-                    yield (Function(found[1], term[0].column),)
-        if (found := _POWER.fullmatch(name)) and int(found[2]) > 0:
-            for term in self._find(found[1]):
-                if term == (Power(term[0].column),):
-                    yield (Power(term[0].column, int(found[2])),)
+    def _read_term(self, name: str) -> Iterator[Term]:
+        """Yield the term that a name is written as, of columns and levels that are there."""
+        with contextlib.suppress(TermError):
+            term = sort_factors(parse_term(name))
+            known = {f.column for f in term} <= self._texts.keys()
+            levels = [f for f in term if isinstance(f, Level)]
+            if known and all(level.text in self._texts[level.column] for level in levels):
+                yield term
+
+    def _settle(self, reading: Term) -> Iterator[Term]:
+        """Yield the terms of a reading whose levels are spelt as tools do."""
+        terms: list[Term] = [()]
+        for factor in reading:
+            meant: list[Factor] = [factor]
+            if isinstance(factor, Level):
+                texts = self._spelt[factor.column][factor.text]
+                meant = [Level(factor.column, text) for text in texts]
+            products = (multiply_terms(term, (one,)) for term in terms for one in meant)
+            terms = [product for product in products if product is not None]
+        yield from (term for term in terms if term)
 
 
 def _spell(text: str) -> tuple[str, ...]:
