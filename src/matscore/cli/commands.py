@@ -328,7 +328,7 @@ COMMANDS = {
     "classify": Command(
         classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
         f"{_READ} unknown id-col no-id-col keep-cols strict transpose transpose-features "
-        f"{_INTERCEPT} probabilities margin no-scores threshold top-k "
+        f"{_INTERCEPT} probabilities response margin no-scores threshold top-k "
         "format output precision max-rows heatmap show-work plot excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),

@@ -55,7 +55,8 @@ def plan_frames(
     if columns is None:
         options = replace(options, keep_cols=_find_places(features.columns, options.keep_cols))
     one = replace(_features_side(features, columns), path=paths[0])
-    plan = make_plan(one, replace(_weights_side(weights, labels, header), path=paths[1]), options)
+    two = replace(_weights_side(weights, labels, header), path=paths[1], corner=_corner_of(weights))
+    plan = make_plan(one, two, options)
     if not plan.ok:
         return plan
     categories = weights.index if plan.transpose else weights.columns
@@ -88,6 +89,12 @@ def _weights_side(
         return Side("weights", frame.shape[1], columns, len(frame), first, labelled=False)
     header = None if columns is None else ("", *columns)
     return Side("weights", frame.shape[1] + 1, header, len(frame), labels, labelled=True)
+
+
+def _corner_of(weights: pd.DataFrame) -> str:
+    """Return what may name a link: the name of the index, or of the columns once it is turned."""
+    names = (str(axis.name) for axis in (weights.index, weights.columns) if axis.name is not None)
+    return next((name for name in names if "(" in name), "")
 
 
 def _names_of(axis: pd.Index[Any], facing: pd.Index[Any] | None) -> tuple[str, ...] | None:

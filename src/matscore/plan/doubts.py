@@ -16,6 +16,7 @@ from matscore.options import PlanOptions
 from matscore.plan.labels import (
     OtherSide,
     counts_up,
+    drop_link,
     is_integer,
     is_label_heading,
     judge_first_record,
@@ -49,7 +50,7 @@ def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:
     """Return the plan with what would make it fit, if files swapped or transposed would."""
     features, weights, options = plan.features, plan.weights, plan.options
     if features.first is not None:
-        swapped = _attempt(read_sides, weights, features, options)
+        swapped = _attempt(read_sides, weights, drop_link(features), options)
         if swapped and swapped.matched_by == "name":
             problem = f"{features.path} and {weights.path} are swapped"
             return replace(plan, swap=True, problem=problem, hint=f"give {weights.path} first")
