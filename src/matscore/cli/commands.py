@@ -394,6 +394,9 @@ COMMANDS = {
             "format": {"kind": Literal["text", "json"], "default": "text",
                        "help": "What is told of the model; `json` goes to standard output.",
                        "set_by": "MATSCORE_IMPORT_FORMAT"},
+            "missing": {"kind": Literal["error", "zero", "keep"],
+                        "help": "A missing cell of the sample: stop; read it as 0; keep the row, "
+                                "its scores NaN."},
             "output": {"help": "Write the weights to FILE, whole or not at all, in the format of "
                                "its ending."},
             "report": {"help": "Write what is told as JSON; can be given twice.",

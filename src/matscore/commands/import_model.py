@@ -159,8 +159,6 @@ class Imported:
                 f"the model knows its columns by position alone: {first} to {last} in its order; "
                 "--sample names them"
             )
-        if model.joined and self.sample is None:
-            found.append("each name is taken for a column; --sample takes joined names apart")
         return tuple(found)
 
 

@@ -18,9 +18,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from matscore.links import Link
 from matscore.models.algebra import Feature, Levels
 from matscore.models.bounds import ModelFile, check_depth
-from matscore.models.options import ImportOptions, Link
+from matscore.models.options import ImportOptions
 from matscore.models.printed import find_tables
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel, Source

@@ -8,9 +8,10 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from matscore.links import Link
 from matscore.models.algebra import Feature, Folded, Number, exact, fold
 from matscore.models.bounds import ModelFile
-from matscore.models.options import ImportOptions, Link
+from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 
 FLOAT64 = 2.0**-53

@@ -30,6 +30,8 @@ def list_lines(imported: Imported, output: str | None, sample: str | None) -> It
     link = f"; link {model.link}" if model.link else ""
     yield f"categories: {quote_names(model.categories)}{link}"
     yield from model.facts
+    if model.joined and sample is None:
+        yield "each name is taken for a column; --sample takes joined names apart"
     if imported.proof is not None:
         yield f"proved: {imported.proof}"
     if output is not None:
