@@ -140,8 +140,8 @@ class Maker:
         )  # fmt: skip
         function = pre.FunctionTransformer(self.pick(None, np.log, np.log1p, np.sqrt, np.square, np.abs))
         parts = [
-            ("n", self.numbers(), self.pick(["age", "score"], [0, 2], slice("age", "score", 2))),
-            ("t", self.texts(), self.pick(["region"], ["region", "flag"])),
+            ("n", self.numbers(), self.pick(["age", "score"], [0, 2], slice("age", "score"))),
+            ("t", self.texts(), ["region", "flag"]),
             ("g", grade, self.pick(["grade"], [4], [False] * 4 + [True, False])),
             ("f", function, ["income"]),
         ]
@@ -196,7 +196,7 @@ def make_case(seed: int) -> Case:
     if is_classifier:
         n_classes = int(rng.integers(2, 5))
         codes = pd.qcut(signal + rng.normal(0, 1, len(train)), n_classes, labels=False)
-        names: Any = maker.pick(["a", "b", "c", "d"], [3, 1, 2, 0], [0.5, 1.5, 2.5, 3.5])
+        names: Any = maker.pick(["a", "b", "c", "d"], [3, 1, 2, 0], [1.0, 2.0, 3.0, 4.0])
         target = np.array(names)[codes.to_numpy()]
         last = maker.classifier(n_classes == 2)
     else:

@@ -134,12 +134,12 @@ def encode_ordinal(step: Step, values: Sequence[Value]) -> list[Value]:
     at_missing = _number_or_nan(step.get("encoded_missing_value", math.nan))
     found: list[Value] = []
     for i, value, texts, kind in _columns(step, values):
-        codes = _grouping(step, i, len(texts)) or range(len(texts))
-        numbers: dict[str | None, Number] = dict(zip(texts, codes, strict=True))
-        missing: Any = None
-        if None in numbers:
-            del numbers[None]
-            missing = at_missing
+        known = [one for one in texts if one is not None]
+        codes = _grouping(step, i, len(known)) or range(len(known))
+        if None in texts[:-1]:  # the codes of those behind it would be others
+            raise Refusal(f"its column {i + 1} has a missing category that is not the last")
+        numbers: dict[str | None, Number] = dict(zip(known, codes, strict=True))
+        missing = at_missing if len(known) < len(texts) else None
         found.append(_encode(value, kind, numbers, other, missing))
     return found
 

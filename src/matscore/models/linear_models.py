@@ -30,7 +30,7 @@ class Linear:
     features: Sequence[Feature]
     coefficients: Any  # (n_vectors, n_features)
     intercept: Sequence[Number]
-    link: Link = ""
+    link: Link | None = None
     threshold: Threshold | None = None
     rounding: float = FLOAT64
 
@@ -68,7 +68,7 @@ def classes_of(step: Step) -> tuple[str, ...]:
 
 
 def _linear(
-    step: Step, values: Sequence[Value], classes: tuple[str, ...], link: Link,
+    step: Step, values: Sequence[Value], classes: tuple[str, ...], link: Link | None,
     *, coef: Array | None = None, intercept: Any = None,
 ) -> Linear:  # fmt: skip
     """Return the linear predictors of coefficients of shape (n_vectors, n) or (n,)."""
@@ -130,7 +130,7 @@ def _logistic(step: Step, values: Sequence[Value]) -> Linear:
     )
     if not isinstance(way, str) or way not in ("ovr", "warn", "auto", "deprecated", "multinomial"):
         raise Refusal(f"with multi_class={way!r} it is not imported")
-    found = _linear(step, values, classes, "one-vs-rest" if each and len(classes) > 2 else "")
+    found = _linear(step, values, classes, "one-vs-rest" if each and len(classes) > 2 else None)
     if way == "multinomial" and len(classes) == 2 and len(found.coefficients) == FLAT:
         # Before 1.8 the probabilities of two classes were then the softmax of (-s, s).
         both = [[-w for w in found.coefficients[0]], list(found.coefficients[0])]
@@ -142,7 +142,7 @@ def _logistic(step: Step, values: Sequence[Value]) -> Linear:
 def _gradient_descent(step: Step, values: Sequence[Value]) -> Linear:
     classes = classes_of(step)
     if step.get("loss", "hinge") in ("log", "log_loss"):
-        return _linear(step, values, classes, "one-vs-rest" if len(classes) > 2 else "")
+        return _linear(step, values, classes, "one-vs-rest" if len(classes) > 2 else None)
     if step.get("loss") == "modified_huber":
         step.walk.say("probabilities of the loss modified_huber are no function of weights files")
     return _linear(step, values, classes, "identity")
@@ -151,7 +151,7 @@ def _gradient_descent(step: Step, values: Sequence[Value]) -> Linear:
 def _discriminant(step: Step, values: Sequence[Value]) -> Linear:
     classes = classes_of(step)
     old = len(classes) > 2 and step.version < (0, 22)
-    return _linear(step, values, classes, "one-vs-rest" if old else "")
+    return _linear(step, values, classes, "one-vs-rest" if old else None)
 
 
 def _support_vectors(step: Step, values: Sequence[Value]) -> Linear:
@@ -184,7 +184,7 @@ def _multinomial_bayes(step: Step, values: Sequence[Value]) -> Linear:
     # ComplementNB has a prior only where there is a single class.
     no_prior = step.kind == "ComplementNB" and len(classes) > 1
     prior = np.zeros(len(classes)) if no_prior else _prior(step, classes)
-    return _linear(step, values, classes, "", coef=matrix, intercept=prior)
+    return _linear(step, values, classes, None, coef=matrix, intercept=prior)
 
 
 def _bernoulli_bayes(step: Step, values: Sequence[Value]) -> Linear:
@@ -198,7 +198,7 @@ def _bernoulli_bayes(step: Step, values: Sequence[Value]) -> Linear:
     if not np.isfinite(against).all():
         raise Refusal("a probability of it is 0 or 1")
     plus = _prior(step, classes) + against.sum(axis=1)
-    return _linear(step, numbers, classes, "", coef=chances - against, intercept=plus)
+    return _linear(step, numbers, classes, None, coef=chances - against, intercept=plus)
 
 
 def _categorical_bayes(step: Step, values: Sequence[Value]) -> Linear:
@@ -216,7 +216,7 @@ def _categorical_bayes(step: Step, values: Sequence[Value]) -> Linear:
             number = as_number(value)
             features += [number.map_values(lambda v, code=code: int(v == code)) for code in codes]
     matrix = np.concatenate(tables, axis=1)
-    return _linear(step, features, classes, "", coef=matrix, intercept=_prior(step, classes))
+    return _linear(step, features, classes, None, coef=matrix, intercept=_prior(step, classes))
 
 
 Estimator = Callable[[Step, Sequence[Value]], Linear]

@@ -370,7 +370,7 @@ def _against_rest(step: Step, values: Sequence[Value]) -> Linear:
     if len(parts) != len(classes) and (len(parts), len(classes)) != (FLAT, 2):
         raise Refusal(f"it has {len(parts)} estimators for {len(classes)} classes")
     links = {part.link for part in parts}
-    if links - {"", "identity"} or len(links) > 1 or any(part.threshold for part in parts):
+    if links - {None, "identity"} or len(links) > 1 or any(part.threshold for part in parts):
         raise Refusal("its estimators are of several kinds, or have thresholds")
     scores = []
     for part in parts:
@@ -378,8 +378,8 @@ def _against_rest(step: Step, values: Sequence[Value]) -> Linear:
         if len(found) > 2 or (len(found) == FLAT and len(part.classes) != 2):
             raise Refusal("one of its estimators is not binary")
         scores.append(found[0] if len(found) == FLAT else found[1] - found[0])
-    link: Link = links.pop()
-    if link == "" and len(classes) > 2:
+    link: Link | None = links.pop()
+    if link is None and len(classes) > 2:
         link = "one-vs-rest"
     kind = f"{step.kind} of {parts[0].kind}"
     return parts[0].with_scores(scores, kind=kind, classes=classes, link=link)

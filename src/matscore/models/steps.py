@@ -41,7 +41,7 @@ _HARMLESS = frozenset(
     sparse_output sparse sparse_threshold force_int_remainder_cols n_values categorical_features
     score_func percentile k mode param threshold_lambda normalize threshold prefit step
     min_features_to_select n_features_to_select importance_getter direction max_features
-    transform_input strategy fill_value quantile_method sample_interval separator sort
+    transform_input strategy fill_value quantile_method sample_interval separator sort norm_order
     """.split()
 )
 

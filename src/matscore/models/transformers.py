@@ -8,13 +8,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from matscore.models import encoders, selectors
-from matscore.models.algebra import Feature, combine, constant
+from matscore.models.algebra import Feature, combine, constant, exact
 from matscore.models.records import Array, Name, Record, array, plain
 from matscore.models.refusal import Refusal
 from matscore.models.steps import (
@@ -27,6 +28,7 @@ from matscore.models.steps import (
     is_missing,
 )
 from matscore.models.texts import TextFeature, write_level
+from matscore.terms import Missing
 
 Transformer = Callable[[Step, Sequence[Value]], list[Value]]
 
@@ -61,8 +63,22 @@ def _scale(
     found: list[Value] = []
     for value, of, by in zip(as_numbers_of(values), shift, scale, strict=True):
         m, s = float(of), float(by)
-        found.append(value.then((value - m) / s, lambda x, m=m, s=s: (x - m) / s))
+        found.append(_then(value, (value - m) / s, lambda x, m=m, s=s: (x - m) / s))
     return found
+
+
+def _then(value: Feature, made: Feature, step: Callable[[float], float]) -> Feature:
+    """Return a column after a step, at a missing cell to the bit as the tool has it.
+
+    An imputed number often is a border of a later KBinsDiscretizer: rounding decides its side.
+    """
+    found = value.then(made, step)
+    gaps = [term for term in value.terms if len(term) == 1 and isinstance(term[0], Missing)]
+    if not found.steps or len(gaps) != 1 or value.undefined:
+        return found
+    before = float(value.constant + value.terms[gaps[0]])
+    at_gap = exact(step(before)) - made.constant
+    return replace(found, terms={**found.terms, gaps[0]: at_gap})
 
 
 def _standard(step: Step, values: Sequence[Value]) -> list[Value]:
@@ -91,7 +107,7 @@ def _min_max(step: Step, values: Sequence[Value]) -> list[Value]:
     pairs = zip(step.numbers("scale_", n), step.numbers("min_", n), strict=True)
     for value, (by, plus) in zip(as_numbers_of(values), pairs, strict=True):
         s, m = float(by), float(plus)
-        found.append(value.then(value * s + m, lambda x, m=m, s=s: x * s + m))
+        found.append(_then(value, value * s + m, lambda x, m=m, s=s: x * s + m))
     return found
 
 
@@ -225,7 +241,7 @@ def _multiply(step: Step, values: Sequence[Value]) -> list[Value]:
         first = made[picked[:-1]] * numbers[picked[-1]] if len(picked) > 1 else numbers[picked[0]]
         made[picked] = first
     kept: list[Value] = [made[picked] for picked in made if len(picked) in degrees]
-    return [constant(1), *kept] if step.get("include_bias", True) and low == 0 else kept
+    return [constant(1), *kept] if step.get("include_bias", True) else kept
 
 
 # -------------------------------------------------------------------------------------- projections
