@@ -292,9 +292,29 @@ def _arrow_buffer(value: object) -> bytes | memoryview | None:
 def _extended(value: Record) -> Array:
     """Return the values of an array of pandas that holds one of NumPy."""
     found = value.attributes.get("_ndarray")
+    kind = value.attributes.get("_dtype")
+    if isinstance(value.state, tuple) and value.state and kind is None:
+        kind = value.state[0]
+    if isinstance(kind, Record) and kind.name == "CategoricalDtype":
+        return _categorical(value, kind)
     if found is None and isinstance(value.state, tuple):  # as pandas' own Cython classes have it
         found = next((part for part in value.state if isinstance(part, np.ndarray | Record)), None)
     return array(found)
+
+
+def _categorical(value: Record, kind: Record) -> Array:
+    """Return the categories of a pandas Categorical row by row, None where one is missing."""
+    parts = value.state if isinstance(value.state, tuple) else ()
+    codes = value.attributes.get("_ndarray", value.attributes.get("_codes"))
+    if codes is None:
+        codes = next((p for p in parts[1:] if isinstance(p, np.ndarray | Record)), None)
+    numbers = array(codes)
+    found = [*array(kind.attributes.get("categories")).tolist(), None]
+    if numbers.dtype.kind != "i" or (
+        numbers.size and not -1 <= int(numbers.min()) <= int(numbers.max()) < len(found) - 1
+    ):
+        raise Refusal("categories of pandas point past their end")
+    return np.fromiter((found[code] for code in numbers.ravel().tolist()), object, numbers.size)
 
 
 def _series(value: Record) -> Array:
@@ -347,6 +367,7 @@ _ARRAYS: Mapping[str, Callable[[Record], Array]] = {
     "StringArray": _extended,
     "NumpyExtensionArray": _extended,
     "PandasArray": _extended,
+    "Categorical": _extended,
     "__pyx_unpickle_NDArrayBacked": _extended,
     "Series": _series,
     "csr_matrix": _sparse,
