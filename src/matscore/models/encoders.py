@@ -32,7 +32,9 @@ def _levels(step: Step, i: int, found: Any) -> tuple[list[str | None], Kind]:
     return texts, kind
 
 
-def _columns(step: Step, values: Sequence[Value]) -> list[tuple[int, Value, list[str | None], Kind]]:
+def _columns(
+    step: Step, values: Sequence[Value]
+) -> list[tuple[int, Value, list[str | None], Kind]]:
     categories = step.items("categories_")
     if len(categories) != len(values):
         raise Refusal(f"it encodes {len(categories)} columns, where {len(values)} come in")
@@ -94,12 +96,16 @@ def _dropped(step: Step, i: int, mapping: list[int] | None) -> int | None:
     return mapping[number] if mapping and not after else number
 
 
-def _indicate(value: TextFeature | Feature, groups: Sequence[list[str | None]], other: Any) -> list[Feature]:
+def _indicate(
+    value: TextFeature | Feature, groups: Sequence[list[str | None]], other: Any
+) -> list[Feature]:
     if isinstance(value, TextFeature):
         return value.one_hot(groups, other=other)
     made = []
-    for j, group in enumerate(groups):
-        numbers: dict[str | None, Number] = {one: int(k == j) for k, g in enumerate(groups) for one in g}
+    for j in range(len(groups)):
+        numbers: dict[str | None, Number] = {
+            one: int(k == j) for k, g in enumerate(groups) for one in g
+        }
         unknown: Any = int(other == j) if isinstance(other, int) else other
         made.append(_recode(value, numbers, 0 if unknown == "zero" else unknown))
     return made
@@ -119,7 +125,9 @@ def _recode(value: Feature, numbers: dict[str | None, Number], other: Any) -> Fe
     return found.impute(numbers[None]) if None in numbers else found.refuse_missing()
 
 
-def _encode(value: Value, kind: Kind, numbers: dict[str | None, Number], other: Any, missing: Any) -> Feature:
+def _encode(
+    value: Value, kind: Kind, numbers: dict[str | None, Number], other: Any, missing: Any
+) -> Feature:
     made = _as_text(value, kind)
     if isinstance(made, TextFeature):
         return made.to_number(numbers, other=other, missing=missing)
@@ -146,7 +154,7 @@ def encode_ordinal(step: Step, values: Sequence[Value]) -> list[Value]:
 
 def _number_or_nan(value: Any) -> Any:
     if isinstance(value, int | float):
-        return "nan" if value != value else value
+        return "nan" if math.isnan(value) else value
     if value is None:
         return "nan"
     raise Refusal(f"it encodes an unknown category as {value!r}")

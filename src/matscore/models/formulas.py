@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from matscore.models.algebra import Feature, column, constant
+from matscore.models.algebra import Feature, Number, column, constant
 from matscore.models.frames import Coded, Frame
 from matscore.models.records import Array
 from matscore.models.refusal import Refusal
@@ -35,7 +34,6 @@ class Design:
     frame: Frame
     matrix: Array  # (n_rows, n_names), float64
     names: list[str]
-    learned: dict[str, tuple[str, Mapping[str, float]]] = field(default_factory=dict)
 
     def read(self, name: str) -> Feature:
         """Return what a name stands for, after it gave the numbers of the matrix."""
@@ -61,26 +59,26 @@ class Design:
         return read_expression(part)
 
     def _is_scheme(self, part: str) -> bool:
-        """Whether a name is a contrast of a scheme without brackets, such as ``C(x, Poly).Linear``."""
+        """Whether a name is a contrast without brackets, such as ``C(x, Poly).Linear``."""
         return part in self.names and re.search(r"\)\.[A-Z]", part) is not None
 
     def _coded(self, part: str, name: str, match: re.Match[str] | None) -> Feature:
         """Return what a text column is coded as: by its level, or as the matrix has it."""
         coded = self.frame.coded(name)
         if match is not None and match["scheme"] in ("T.", None) and match["level"] in coded.levels:
-            numbers: Mapping[str, float] = {
-                level: float(level == match["level"]) for level in coded.levels
+            numbers: dict[str | None, Number] = {
+                level: int(level == match["level"]) for level in coded.levels
             }
         elif part in self.names:
             numbers = _learn(coded, self.matrix[:, self.names.index(part)], part)
         else:
             raise Refusal(f'how "{part}" codes a level cannot be told')
-        return text(name, coded.kind).to_number(dict(numbers), other="error")
+        return text(name, coded.kind).to_number(numbers, other="error")
 
 
-def _learn(coded: Coded, numbers: Array, part: str) -> Mapping[str, float]:
+def _learn(coded: Coded, numbers: Array, part: str) -> dict[str | None, Number]:
     """Return the number of each level, where the rows of each level have one."""
-    found: dict[str, float] = {}
+    found: dict[str | None, Number] = {}
     for i, level in enumerate(coded.levels):
         of_level = numbers[coded.codes == i]
         if not len(of_level) or (of_level != of_level[0]).any():
@@ -108,7 +106,7 @@ def split_name(name: str) -> list[str]:
 
 
 def find_coded_column(code: str) -> str | None:
-    """Return the column that a factor of levels is of: of ``region``, ``C(region, Sum)``, ``Q("a b")``."""
+    """Return the column that a factor of levels is of, such as ``C(region, Sum)``."""
     tree = _parse(code)
     while isinstance(tree, ast.Attribute):  # C(x, Poly).Linear
         tree = tree.value
@@ -151,7 +149,7 @@ def read_expression(code: str) -> Feature:
         raise Refusal("an expression of it is too deep") from error
 
 
-def _compute(tree: ast.expr) -> Feature:
+def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
     name = _column_name(tree)
     if name is not None:
         return column(name)
@@ -164,7 +162,9 @@ def _compute(tree: ast.expr) -> Feature:
             return _compute(operand)
         case ast.BinOp(left=left, op=op, right=right):
             return _combine(_compute(left), op, right)
-        case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=int() | float() as at)]):
+        case ast.Compare(
+            left=left, ops=[op], comparators=[ast.Constant(value=int() | float() as at)]
+        ):
             over = _compute(left).above(at, closed=isinstance(op, ast.GtE | ast.Lt))
             if isinstance(op, ast.Gt | ast.GtE):
                 return over
@@ -242,11 +242,12 @@ def _evaluate(factor: Factor, frame: Frame) -> Array:
         raise Refusal(f'its formula takes "{factor.column}" for a number')
     with np.errstate(all="ignore"):
         if isinstance(factor, Power):
-            return x**factor.exponent
+            powers: Array = x**factor.exponent
+            return powers
         if isinstance(factor, Function):
             found: Array = getattr(np, factor.name)(x)
             return found
     assert isinstance(factor, Interval)
-    low = (x >= factor.low) if factor.low_closed else (x > factor.low)
+    low: Array = (x >= factor.low) if factor.low_closed else (x > factor.low)
     high = (x <= factor.high) if factor.high_closed else (x < factor.high)
-    return (low & high).astype(np.float64)
+    return np.asarray(low & high, dtype=np.float64)

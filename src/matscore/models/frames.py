@@ -1,7 +1,8 @@
-"""Frames of pandas as a pickle holds them: their columns as arrays, read when they are asked for."""
+"""Frames of pandas as a pickle holds them; their columns are read when they are asked for."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -102,10 +103,8 @@ def _code(values: Array) -> Coded:
     items = values.tolist()
     distinct: dict[Any, int] = {}
     codes = np.empty(len(items), dtype=np.int64)
-    for i, item in enumerate(items):
-        if isinstance(item, Record):
-            item = plain(item)
-        if item is None or item != item:
+    for i, item in enumerate(map(plain, items)):
+        if item is None or (isinstance(item, float) and math.isnan(item)):
             codes[i] = -1
         elif isinstance(item, str | int | float):
             codes[i] = distinct.setdefault(item, len(distinct))

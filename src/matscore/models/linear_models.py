@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,9 +45,7 @@ class Linear:
     def with_scores(self, scores: Sequence[Feature], **changes: Any) -> Linear:
         """Return it with other predictors."""
         n = len(scores)
-        return replace(
-            self, features=scores, coefficients=np.eye(n), intercept=[0] * n, **changes
-        )
+        return replace(self, features=scores, coefficients=np.eye(n), intercept=[0] * n, **changes)
 
 
 def write_class(value: Any) -> str:
@@ -214,22 +214,27 @@ def _categorical_bayes(step: Step, values: Sequence[Value]) -> Linear:
             features += value.as_text("number").one_hot(groups, other="error")
         else:
             number = as_number(value)
-            features += [number.map_values(lambda v, code=code: int(v == code)) for code in codes]
+            features += [number.map_values(partial(_equals, code)) for code in codes]
     matrix = np.concatenate(tables, axis=1)
     return _linear(step, features, classes, None, coef=matrix, intercept=_prior(step, classes))
+
+
+def _equals(code: int, value: Fraction) -> int:
+    return int(value == code)
 
 
 Estimator = Callable[[Step, Sequence[Value]], Linear]
 
 _BY_FUNCTION: Mapping[Estimator, str] = {
-    _regression: "LinearRegression Ridge RidgeCV Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC Lars "
-    "LarsCV ElasticNet ElasticNetCV MultiTaskLasso MultiTaskLassoCV MultiTaskElasticNet "
+    _regression: "LinearRegression Ridge RidgeCV Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC "
+    "Lars LarsCV ElasticNet ElasticNetCV MultiTaskLasso MultiTaskLassoCV MultiTaskElasticNet "
     "MultiTaskElasticNetCV OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV BayesianRidge "
     "ARDRegression HuberRegressor TheilSenRegressor QuantileRegressor SGDRegressor LinearSVR "
     "PassiveAggressiveRegressor",
     _log_regression: "PoissonRegressor GammaRegressor TweedieRegressor",
     _partial_least_squares: "PLSRegression",
-    _decisions: "LinearSVC RidgeClassifier RidgeClassifierCV Perceptron PassiveAggressiveClassifier",
+    _decisions: "LinearSVC RidgeClassifier RidgeClassifierCV Perceptron "
+    "PassiveAggressiveClassifier",
     _logistic: "LogisticRegression LogisticRegressionCV",
     _gradient_descent: "SGDClassifier",
     _discriminant: "LinearDiscriminantAnalysis",
@@ -241,7 +246,10 @@ _BY_FUNCTION: Mapping[Estimator, str] = {
 ESTIMATORS: Mapping[str, Estimator] = {
     name: function for function, names in _BY_FUNCTION.items() for name in names.split()
 }
-HANDLED = ("multi_class", "kernel", "link", "binarize", "decision_function_shape", "break_ties", "fit_intercept", "deflation_mode")  # fmt: skip
+HANDLED = (
+    "multi_class", "kernel", "link", "binarize", "decision_function_shape", "break_ties",
+    "fit_intercept", "deflation_mode",
+)  # fmt: skip
 REASONS: Mapping[str, str] = {
     "GaussianNB": "GaussianNB needs squares that cancel: too much would be lost",
     "QuadraticDiscriminantAnalysis": "its squares cancel: too much would be lost",
@@ -264,5 +272,3 @@ def estimate(step: Step, values: Sequence[Value]) -> Linear:
         raise Refusal(reason, "page import.md lists what is imported")
     step.check_known(HANDLED)
     return function(step, values)
-
-

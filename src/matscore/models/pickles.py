@@ -29,12 +29,20 @@ _MOST_KEY = 2**60  # larger integers can be made to share one hash, so that a di
 _MOST_PARTS = 64
 _ARRAY_WRAPPER = "NumpyArrayWrapper"
 _MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
-_JOBLIB = ("joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle")
+_JOBLIB = tuple(
+    f"{root}.{module}"
+    for root in ("joblib", "sklearn.externals.joblib")
+    for module in ("numpy_pickle", "numpy_pickle_compat")
+)
 
 
-def read_pickle(data: bytes) -> Any:
-    """Return what a pickle holds, as records; a `Refusal` where that cannot be told."""
+def read_pickle(data: bytes, open_beside: Callable[[str], Array] | None = None) -> Any:
+    """Return what a pickle holds, as records; a `Refusal` where that cannot be told.
+
+    `open_beside` reads an array that stands in a file of its own.
+    """
     reader = _Reader(data)
+    reader.open_beside = open_beside
     found = reader.run()
     if reader.at != len(data):
         raise Refusal("something follows the end of the pickle")
@@ -49,6 +57,7 @@ class _Reader:
         self.view = memoryview(data)
         self.at = at
         self.nested = nested
+        self.open_beside: Callable[[str], Array] | None = None
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: list[Any] = []
@@ -178,8 +187,11 @@ class _Reader:
         if target.state is not None:
             raise Refusal("the pickle builds an object twice")
         target.state = state
-        if target.name == _ARRAY_WRAPPER and str(getattr(target.of, "module", "")) in _JOBLIB:
-            self.stack[-1] = self.joblib_array(target)
+        if isinstance(target.of, Name) and target.of.module in _JOBLIB:
+            if target.name == _ARRAY_WRAPPER:
+                self.stack[-1] = self.joblib_array(target)
+            elif target.name == "NDArrayWrapper" and self.open_beside is not None:
+                self.stack[-1] = self.open_beside(str(target.attributes.get("filename")))
 
     def joblib_array(self, wrapper: Record) -> Array | Record:
         """Read the array that joblib writes behind its wrapper: bytes between two opcodes."""

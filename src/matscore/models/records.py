@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -23,6 +24,9 @@ Array: TypeAlias = NDArray[Any]
 
 _MOST_DENSE = 2**27  # numbers of a sparse matrix that is spread out: 1 GB
 _PLAIN_TYPE = re.compile(r"[<>|=]?(?:[biufSU][0-9]{1,9}|[?bhilqBHILQfd])")
+_NPY_HEADER = re.compile(
+    rb"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), 'shape': \(([0-9L, ]*)\), \} *\n?"
+)
 _ARROW_OFFSETS = {"string": "<i4", "large_string": "<i8", "utf8": "<i4", "large_utf8": "<i8"}
 
 
@@ -135,7 +139,7 @@ def dtype_of(value: object) -> np.dtype[Any]:
         if value.state[2] is not None or value.state[4] is not None:
             raise Refusal("arrays of structures are not read")
     code = code.decode("latin-1") if isinstance(code, bytes) else code
-    if code in ("O8", "O", "object", "O4"):
+    if code in ("O8", "O", "object", "O4", "|O8", "|O4", "|O"):
         return np.dtype(object)
     code = _NAMED_TYPES.get(code, code) if isinstance(code, str) else ""
     if not _PLAIN_TYPE.fullmatch(code) or order not in ("<", ">", "|", "="):
@@ -193,6 +197,28 @@ def array(value: Any) -> Array:
                 return decode(value)
         raise Refusal(f"{value.of} is not read as an array")
     raise Refusal("an array is missing")
+
+
+def read_npy(data: bytes, read_objects: Callable[[bytes], Any] | None = None) -> Array:
+    """Read an array from a file of NumPy; objects stand there as a pickle.
+
+    The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    """
+    wide = data[6:7] > b"\1"
+    start = 12 if wide else 10
+    if not data.startswith(b"\x93NUMPY") or len(data) < start:
+        raise Refusal("an array is no .npy file")
+    (length,) = struct.unpack_from("<I" if wide else "<H", data, 8)
+    header = _NPY_HEADER.fullmatch(data[start : start + length])
+    if header is None:
+        raise Refusal("an array has a .npy header that is not read")
+    code, fortran, sizes = header.groups()
+    shape = tuple(int(size.strip(b" L")) for size in sizes.split(b",") if size.strip())
+    kind = dtype_of(Record(_DTYPE, (code.decode("latin-1"),)))
+    if kind.hasobject and read_objects is not None:
+        return array(read_objects(data[start + length :]))
+    rest = memoryview(data)[start + length :]
+    return from_bytes(rest, kind, shape, "F" if fortran == b"True" else "C")
 
 
 def _is_array(value: Record) -> bool:

@@ -130,10 +130,10 @@ def _threshold(threshold: Any, model: Step, weights: Array) -> float:
     if not isinstance(threshold, str):
         return float(threshold)
     scale, _, reference = threshold.rpartition("*")
-    middle = {"mean": np.mean, "median": np.median}.get(reference.strip())
-    if middle is None:
+    middles = {"mean": np.mean(weights), "median": np.median(weights)}
+    if reference.strip() not in middles:
         raise Refusal(f"with threshold={threshold!r} it is not imported")
-    return (float(scale) if scale else 1.0) * float(middle(weights))
+    return (float(scale) if scale else 1.0) * float(middles[reference.strip()])
 
 
 CHOOSERS: Mapping[str, Callable[[Step], Array]] = {

@@ -68,7 +68,7 @@ def _find_version(step: Step) -> str:
     return ""
 
 
-# ---------------------------------------------------------------------------------- columns that come in
+# ----------------------------------------------------------------------------- columns that come in
 
 
 def _input_names(step: Step) -> tuple[list[str], bool]:
@@ -119,17 +119,17 @@ def _width(step: Step) -> int | None:
     for attribute in ("n_features_in_", "_n_features", "n_features_", "n_input_features_"):
         found = step.get(attribute)
         if type(found) is int and 0 < found < _MOST_COLUMNS:
-            return found
+            return int(found)
     for attribute in ("mean_", "scale_", "categories_", "statistics_", "scores_", "bin_edges_"):
         if step.has(attribute):
             return len(step.items(attribute))
     for attribute in ("coef_", "components_", "feature_log_prob_", "support_vectors_"):
         if step.has(attribute) and array(step.get(attribute)).ndim:
-            return array(step.get(attribute)).shape[-1]
+            return int(array(step.get(attribute)).shape[-1])
     return None
 
 
-# ---------------------------------------------------------------------------- transformers of transformers
+# --------------------------------------------------------------------- transformers of transformers
 
 
 def _columns(step: Step, values: Sequence[Value], name: str = "") -> list[Value]:
@@ -276,7 +276,7 @@ def _position(key: Any, names: Sequence[str], n: int) -> int:
     raise Refusal("it takes a column that does not come in")
 
 
-def _from_dicts(step: Step, values: Sequence[Value]) -> list[Value]:
+def _from_dicts(step: Step, _: Sequence[Value]) -> list[Value]:
     """Return the columns that a DictVectorizer makes of rows as dicts: numbers, and text=level."""
     step.check_known(("dtype",))
     separator = str(step.get("separator", "="))
@@ -285,8 +285,8 @@ def _from_dicts(step: Step, values: Sequence[Value]) -> list[Value]:
     for name in names:
         if not isinstance(name, str) or name.count(separator) > 1:
             raise Refusal(f"where the level begins in {name!r} cannot be told")
-        key, found, level = name.partition(separator)
-        split.append((key, level if found else None))
+        key, found, rest = name.partition(separator)
+        split.append((key, rest if found else None))
     levels: dict[str, list[str]] = {}
     for key, level in split:
         if level is not None:
@@ -314,7 +314,7 @@ _COMPOSITES: Mapping[str, Callable[[Step, Sequence[Value]], list[Value]]] = {
 }
 
 
-# ------------------------------------------------------------------------------ estimators of estimators
+# ------------------------------------------------------------------------- estimators of estimators
 
 
 def _model(step: Step, values: Sequence[Value]) -> Linear:
@@ -403,7 +403,9 @@ def _mean(step: Step, values: Sequence[Value]) -> Linear:
     if step.has("weights"):
         given = array(step.get("weights")).tolist()
         names = _pairs(step, "estimators")
-        kept = [not (part is None or (isinstance(part, str) and part == "drop")) for _, part in names]
+        kept = [
+            not (part is None or (isinstance(part, str) and part == "drop")) for _, part in names
+        ]
         weights = [float(plain(w)) for w, is_kept in zip(given, kept, strict=False) if is_kept]
     if len(weights) != len(parts) or not sum(weights):
         raise Refusal("its weights do not fit its estimators")

@@ -7,20 +7,15 @@ https://github.com/skops-dev/skops, skops/io/_general.py and _numpy.py.
 from __future__ import annotations
 
 import json
-import re
-import struct
 from typing import Any
 
 import numpy as np
 
 from matscore.models.bounds import Zip, check_depth, open_zip
-from matscore.models.records import Array, Name, Record, dtype_of, from_bytes, from_items
+from matscore.models.records import Array, Name, Record, from_items, read_npy
 from matscore.models.refusal import Refusal
 
 SCHEMA = "schema.json"
-_HEADER = re.compile(
-    rb"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), \} *\n?"
-)
 _DAMAGED = "its schema.json is not what skops writes"
 
 
@@ -113,26 +108,6 @@ def _from_json(content: str) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise Refusal(_DAMAGED) from error
-
-
-def read_npy(data: bytes) -> Array:
-    """Read an array from a file of NumPy, without pickles.
-
-    The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
-    """
-    wide = data[6:7] > b"\1"
-    start = 12 if wide else 10
-    if not data.startswith(b"\x93NUMPY") or len(data) < start:
-        raise Refusal("an array is no .npy file")
-    (length,) = struct.unpack_from("<I" if wide else "<H", data, 8)
-    header = _HEADER.fullmatch(data[start : start + length])
-    if header is None:
-        raise Refusal("an array has a .npy header that is not read")
-    code, fortran, sizes = header.groups()
-    shape = tuple(int(size) for size in sizes.split(b",") if size.strip())
-    kind = dtype_of(Record(Name("numpy", "dtype"), (code.decode("latin-1"),)))
-    rest = memoryview(data)[start + length :]
-    return from_bytes(rest, kind, shape, "F" if fortran == b"True" else "C")
 
 
 def _read_npz(data: bytes, of: Name) -> Record:

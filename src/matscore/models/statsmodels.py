@@ -175,7 +175,7 @@ def _features(model: Record, facts: list[str]) -> tuple[list[Feature], bool]:
     if names is None:
         if has_formula:
             raise Refusal("the names of its columns went with remove_data", _SAVE)
-        return _by_position(data, exog, model), False
+        return _by_position(data, exog), False
     if exog is not None and exog.shape[1] != len(names):
         raise Refusal(f"it has {len(names)} names for {exog.shape[1]} columns")
     if not has_formula:
@@ -205,13 +205,13 @@ def _names(data: Mapping[str, Any]) -> list[str] | None:
     return [str(plain(name)) for name in found] if isinstance(found, list | tuple) else None
 
 
-def _by_position(data: Mapping[str, Any], exog: Array | None, model: Record) -> list[Feature]:
+def _by_position(data: Mapping[str, Any], exog: Array | None) -> list[Feature]:
     """Return columns of a plain array, by names that say their place."""
     index = plain(data.get("const_idx"))
-    n = exog.shape[1] if exog is not None else None
-    if n is None:
+    if exog is None:
         raise Refusal("the names of its columns went with remove_data", _SAVE)
-    return [_constant_of(exog, i) if i == index else column(f"x{i}") for i in range(n)]
+    places = range(exog.shape[1])
+    return [_constant_of(exog, i) if i == index else column(f"x{i}") for i in places]
 
 
 def _constant_of(exog: Array | None, i: int) -> Feature:

@@ -20,30 +20,30 @@ _MOST_STEPS = 10_000
 _NO_NUMBERS = "texts reach a step that needs numbers"
 
 # What steers training, speed or memory, and never what a fitted step answers.
-_HARMLESS = frozenset(
-    """
-    C alpha alpha_1 alpha_2 alpha_per_target alphas average batch_size beta bootstrap C_range
-    cache_size callback class_weight constraint_set coef0 compute_full_tree compute_score copy
-    copy_X copy_X_train cv degree dense_output dual early_stopping eps epsilon error_score
-    estimator estimators eta0 fit_path fit_prior fun gamma gcv_mode input_features intercept_scaling
-    is_data_valid is_model_valid iterated_power jitter l1_ratio l1_ratios lambda_1 lambda_2
-    lambda_init learning_rate loss max_fun max_iter max_n_alphas max_skips max_trials max_no_improvement
-    max_subpopulation memory method min_samples min_categories min_frequency max_categories
-    n_alphas n_components n_iter n_iter_no_change n_jobs n_nonzero_coefs n_oversamples
-    n_refinements n_subsamples noise_variance nu objective oob_score param_distributions
-    param_grid penalty positive power power_t power_iteration_normalizer pre_dispatch precompute
-    priors probability quantile random_state refit regressor residual_threshold return_train_score
-    scale scoring selection shrinkage shrinking shuffle smooth_idf solver solver_options
-    stop_n_inliers stop_probability stop_score store_cv_results store_cv_values store_covariance
-    subsample svd_solver tol validation_fraction verbose verbose_feature_names_out warm_start
-    algorithm covariance_estimator force_alpha var_smoothing norm C_factor target_type smooth
-    n_quantiles ridge_cv check_inverse feature_names_out accept_sparse feature_name_combiner
-    sparse_output sparse sparse_threshold force_int_remainder_cols n_values categorical_features
-    score_func percentile k mode param threshold_lambda normalize threshold prefit step
-    min_features_to_select n_features_to_select importance_getter direction max_features
-    transform_input strategy fill_value quantile_method sample_interval separator sort norm_order
-    """.split()
-)
+_HARMLESS_WORDS = """
+    accept_sparse algorithm alpha alpha_1 alpha_2 alpha_per_target alphas average batch_size
+    beta bootstrap C cache_size callback categorical_features check_inverse class_weight coef0
+    compute_full_tree compute_score constraint_set copy copy_X copy_X_train
+    covariance_estimator cv degree dense_output direction dual early_stopping eps epsilon
+    error_score estimator estimators eta0 feature_name_combiner feature_names_out fill_value
+    fit_path fit_prior force_alpha force_int_remainder_cols gamma gcv_mode importance_getter
+    input_features intercept_scaling is_data_valid is_model_valid iterated_power jitter k
+    l1_ratio l1_ratios lambda_1 lambda_2 lambda_init learning_rate loss max_categories
+    max_features max_fun max_iter max_n_alphas max_no_improvement max_skips max_subpopulation
+    max_trials memory method min_categories min_features_to_select min_frequency min_samples
+    mode n_alphas n_components n_features_to_select n_iter n_iter_no_change n_jobs
+    n_nonzero_coefs n_oversamples n_quantiles n_refinements n_subsamples n_values
+    noise_variance norm norm_order normalize nu objective oob_score param param_distributions
+    param_grid penalty percentile positive power power_iteration_normalizer power_t
+    pre_dispatch precompute prefit priors probability quantile quantile_method random_state
+    refit regressor residual_threshold return_train_score scale score_func scoring selection
+    separator shrinkage shrinking shuffle smooth smooth_idf solver solver_options sort sparse
+    sparse_output sparse_threshold step stop_n_inliers stop_probability stop_score
+    store_covariance store_cv_results store_cv_values strategy subsample svd_solver
+    target_type threshold tol transform_input validation_fraction var_smoothing verbose
+    verbose_feature_names_out warm_start
+"""
+_HARMLESS = frozenset(_HARMLESS_WORDS.split())
 
 
 @dataclass
@@ -136,7 +136,9 @@ class Step:
                 continue
             value = self.get(name)
             if value is not None and value is not False:
-                raise Refusal(f'its attribute "{name}" is not known', "what it does is not imported")
+                raise Refusal(
+                    f'its attribute "{name}" is not known', "what it does is not imported"
+                )
 
     def refuse(self, name: str, *allowed: Any) -> None:
         """Refuse an attribute that has another value than those allowed."""

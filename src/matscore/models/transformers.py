@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def _scale(
     found: list[Value] = []
     for value, of, by in zip(as_numbers_of(values), shift, scale, strict=True):
         m, s = float(of), float(by)
-        found.append(_then(value, (value - m) / s, lambda x, m=m, s=s: (x - m) / s))
+        found.append(_then(value, (value - m) / s, partial(_shift_first, m, s)))
     return found
 
 
@@ -79,6 +80,14 @@ def _then(value: Feature, made: Feature, step: Callable[[float], float]) -> Feat
     before = float(value.constant + value.terms[gaps[0]])
     at_gap = exact(step(before)) - made.constant
     return replace(found, terms={**found.terms, gaps[0]: at_gap})
+
+
+def _shift_first(shift: float, scale: float, x: float) -> float:
+    return (x - shift) / scale
+
+
+def _scale_first(shift: float, scale: float, x: float) -> float:
+    return x * scale + shift
 
 
 def _standard(step: Step, values: Sequence[Value]) -> list[Value]:
@@ -107,7 +116,7 @@ def _min_max(step: Step, values: Sequence[Value]) -> list[Value]:
     pairs = zip(step.numbers("scale_", n), step.numbers("min_", n), strict=True)
     for value, (by, plus) in zip(as_numbers_of(values), pairs, strict=True):
         s, m = float(by), float(plus)
-        found.append(_then(value, value * s + m, lambda x, m=m, s=s: x * s + m))
+        found.append(_then(value, value * s + m, partial(_scale_first, m, s)))
     return found
 
 
@@ -257,9 +266,7 @@ def _project(
         raise Refusal(f"it projects with {matrix.size:,} numbers, too many to fold into weights")
     numbers = [value.refuse_missing() for value in as_numbers_of(values)]
     extra = [0] * len(matrix) if added is None else added
-    return [
-        combine(numbers, row.tolist(), plus) for row, plus in zip(matrix, extra, strict=True)
-    ]
+    return [combine(numbers, row.tolist(), plus) for row, plus in zip(matrix, extra, strict=True)]
 
 
 def _components(step: Step, values: Sequence[Value]) -> list[Value]:
@@ -268,7 +275,10 @@ def _components(step: Step, values: Sequence[Value]) -> list[Value]:
         return _project(values, matrix)
     mean = step.numbers("mean_", len(values))
     exact_mean = [Fraction(m) for m in mean.tolist()]
-    shifts = [-sum(m * Fraction(w) for m, w in zip(exact_mean, row, strict=True)) for row in matrix.tolist()]
+    shifts = [
+        -sum(m * Fraction(w) for m, w in zip(exact_mean, row, strict=True))
+        for row in matrix.tolist()
+    ]
     found = _project(values, matrix, shifts)
     if step.kind != "FastICA" and step.get("whiten", False):
         spread = np.sqrt(step.numbers("explained_variance_", len(matrix)))
@@ -295,12 +305,18 @@ def _discriminate(step: Step, values: Sequence[Value]) -> list[Value]:
     if step.get("solver", "svd") != "svd":
         return _project(values, matrix)
     middle = step.numbers("xbar_", len(values)).tolist()
-    shifts = [-sum(Fraction(m) * Fraction(w) for m, w in zip(middle, row, strict=True)) for row in matrix.tolist()]
+    shifts = [
+        -sum(Fraction(m) * Fraction(w) for m, w in zip(middle, row, strict=True))
+        for row in matrix.tolist()
+    ]
     return _project(values, matrix, shifts)
 
 
 _HINT = "page import.md lists what is imported"
-_SCALED: tuple[str, ...] = ("with_mean", "with_std", "with_centering", "with_scaling", "quantile_range", "unit_variance", "feature_range", "clip")  # fmt: skip
+_SCALED: tuple[str, ...] = (
+    "with_mean", "with_std", "with_centering", "with_scaling", "quantile_range", "unit_variance",
+    "feature_range", "clip",
+)  # fmt: skip
 _CODED = ("categories", "drop", "dtype", "handle_unknown", "unknown_value", "encoded_missing_value")
 _TRANSFORMERS: Mapping[str, tuple[Sequence[str], Transformer]] = {
     "StandardScaler": (_SCALED[:2], _standard),
@@ -319,13 +335,14 @@ _TRANSFORMERS: Mapping[str, tuple[Sequence[str], Transformer]] = {
     "Binarizer": ((), _binarize),
     "KBinsDiscretizer": (("n_bins", "encode", "dtype"), _discretize),
     "PolynomialFeatures": (("interaction_only", "include_bias", "order"), _multiply),
-    **{name: (("whiten",), _components) for name in ("PCA", "IncrementalPCA", "FastICA")},
-    **{
-        name: (("compute_inverse_components", "density"), _components)
-        for name in ("TruncatedSVD", "GaussianRandomProjection", "SparseRandomProjection")
-    },
+    **dict.fromkeys(("PCA", "IncrementalPCA", "FastICA"), (("whiten",), _components)),
+    "TruncatedSVD": ((), _components),
+    **dict.fromkeys(
+        ("GaussianRandomProjection", "SparseRandomProjection"),
+        (("compute_inverse_components", "density"), _components),
+    ),
     "LinearDiscriminantAnalysis": ((), _discriminate),
-    **{name: ((), selectors.select) for name in selectors.CHOOSERS},
+    **dict.fromkeys(selectors.CHOOSERS, ((), selectors.select)),
 }
 _REASONS = {
     "Normalizer": "Normalizer divides each row by its own length, which no weights can do",
