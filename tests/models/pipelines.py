@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import decomposition, feature_selection, linear_model, naive_bayes, svm
+from sklearn import decomposition, feature_selection, linear_model, svm
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.impute import MissingIndicator, SimpleImputer
@@ -161,11 +161,11 @@ class Maker:
             linear_model.RidgeClassifier(), linear_model.Perceptron(max_iter=20, tol=None),
             svm.LinearSVC(max_iter=200), LinearDiscriminantAnalysis(),
             OneVsRestClassifier(logistic), OneVsRestClassifier(make_pipeline(pre.StandardScaler(), svm.LinearSVC())),
-            GridSearchCV(logistic, {"C": [0.1, 1]}, cv=2), naive_bayes.BernoulliNB(binarize=self.pick(0.0, 0.5)),
+            GridSearchCV(logistic, {"C": [0.1, 1]}, cv=2),
         ]  # fmt: skip
         if binary:
             options += [
-                linear_model.LogisticRegression(solver="liblinear"), svm.SVC(kernel="linear", max_iter=500),
+                linear_model.LogisticRegression(solver="liblinear"), make_pipeline(pre.StandardScaler(), svm.SVC(kernel="linear")),
                 FixedThresholdClassifier(logistic, threshold=0.3),
             ]
         return self.pick(*options)
@@ -177,7 +177,7 @@ class Maker:
             linear_model.Lasso(0.01), linear_model.ElasticNet(0.01), linear_model.BayesianRidge(),
             linear_model.HuberRegressor(max_iter=30), svm.LinearSVR(max_iter=200),
             linear_model.PoissonRegressor(max_iter=20), linear_model.TweedieRegressor(power=0, max_iter=20),
-            MultiOutputRegressor(ridge), svm.SVR(kernel="linear", max_iter=500),
+            MultiOutputRegressor(ridge), make_pipeline(pre.StandardScaler(), svm.SVR(kernel="linear")),
             TransformedTargetRegressor(ridge, transformer=self.pick(
                 pre.StandardScaler(), pre.MinMaxScaler(), pre.RobustScaler(), pre.MaxAbsScaler())),
             TransformedTargetRegressor(ridge, func=np.log1p, inverse_func=np.expm1, check_inverse=False)

@@ -108,8 +108,8 @@ def _find_quantities(name: str, categories: Sequence[str]) -> tuple[Quantity, ..
             return tuple(Quantity(kind, i) for kind in kinds)
     # The second of two is what tools tell, so it is looked at first.
     last_first = range(len(categories))[::-1][:_MOST_CATEGORIES]
-    kinds = ("score", "probability", "response")
-    return tuple(Quantity(kind, i) for kind in kinds for i in last_first)
+    every: tuple[Kind, ...] = ("score", "probability", "response")
+    return tuple(Quantity(kind, i) for kind in every for i in last_first)
 
 
 def find_category(text: str, categories: Sequence[str]) -> int:
@@ -180,7 +180,7 @@ def compare_labels(
     """Compare labels; `tied` are rows whose scores say no more than that two are equal."""
     known = {text: find_category(text, categories) for text in set(expected) - {None} if text}
     n_over = n_ties = 0
-    shown = []
+    shown: list[tuple[Any, str, str]] = []
     for i, (text, place) in enumerate(zip(expected, best, strict=True)):
         if (known[text] if text else -1) == place:
             continue

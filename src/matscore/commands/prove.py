@@ -111,7 +111,8 @@ def prove(
     questions = _ask(model, expect, column, plan, how)
     command = ProveCommand(how, model, table, held, expect, questions)
     summary = run_command(command, sample, "the weights", open_sink(None))
-    return summary.tally.conclude(model, expect, questions, summary.n_rows)
+    tally: ProveTally = summary.tally
+    return tally.conclude(model, expect, questions, summary.n_rows)
 
 
 def _hold(model: ImportedModel, table: WeightsTable, read: ReadOptions) -> Weights:
@@ -149,6 +150,7 @@ class ProveCommand(Command):
     def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
         """Return nothing, as no rows are written."""
         del plan, form
+        return None
 
     def make_work(self, plan: Plan, model: Model) -> Prove:
         """Return what compares the rows."""
@@ -255,8 +257,8 @@ class Prove(Work):
         if faults:
             return ProvedRows(self.zero(), list(faults.values()))
         slack = self._find_slack(rows)
-        numbers = {"score": scored.scores}
-        found = []
+        numbers: dict[Kind, Floats] = {"score": scored.scores}
+        found: list[tuple[Difference, ...]] = []
         for question in self.questions:
             texts = frame.values(str(question.column))
             if question.quantities[0].kind == "label":
@@ -294,7 +296,8 @@ class Prove(Work):
         if (terms := self.model.terms) is not None:  # codes stand behind the numbers
             n_numbers = len(terms.products)
             sizes[n_numbers:] = rows.features[n_numbers:]
-        return np.nan_to_num(self.bounds.packed.multiply(np.ascontiguousarray(sizes)))
+        slack: Floats = np.nan_to_num(self.bounds.packed.multiply(np.ascontiguousarray(sizes)))
+        return slack
 
 
 @dataclass(frozen=True)
@@ -303,7 +306,7 @@ class ProveTally(Tally):
 
     differences: tuple[tuple[Difference, ...], ...]
 
-    def __add__(self, other: ProveTally, /) -> ProveTally:  # type: ignore[override]
+    def __add__(self, other: ProveTally, /) -> ProveTally:
         pairs = zip(self.differences, other.differences, strict=True)
         return ProveTally(
             tuple(tuple(a + b for a, b in zip(one, two, strict=True)) for one, two in pairs)

@@ -78,6 +78,8 @@ def encode_one_hot(step: Step, values: Sequence[Value]) -> list[Value]:
         made = _indicate(_as_text(value, kind), groups, other)
         dropped = _dropped(step, i, mapping)
         found += [one for j, one in enumerate(made) if j != dropped]
+        if len(made) == 1 and dropped == 0:  # nothing is left but what it refuses
+            step.walk.checks += made
     return found
 
 

@@ -235,7 +235,8 @@ def _evaluate(factor: Factor, frame: Frame) -> Array:
     if isinstance(factor, Level | Other | Missing):
         coded = frame.coded(factor.column)
         if isinstance(factor, Level) and factor.text in coded.levels:
-            return (coded.codes == coded.levels.index(factor.text)).astype(np.float64)
+            holds: Array = coded.codes == coded.levels.index(factor.text)
+            return holds.astype(np.float64)
         return np.zeros(len(coded.codes))
     x = frame.numbers(factor.column)
     if x is None:
@@ -248,6 +249,7 @@ def _evaluate(factor: Factor, frame: Frame) -> Array:
             found: Array = getattr(np, factor.name)(x)
             return found
     assert isinstance(factor, Interval)
-    low: Array = (x >= factor.low) if factor.low_closed else (x > factor.low)
+    low = (x >= factor.low) if factor.low_closed else (x > factor.low)
     high = (x <= factor.high) if factor.high_closed else (x < factor.high)
-    return np.asarray(low & high, dtype=np.float64)
+    inside: Array = np.logical_and(low, high).astype(np.float64)
+    return inside

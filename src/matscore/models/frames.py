@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Kind
-from matscore.models.records import Array, Record, array, plain
+from matscore.models.records import Array, Record, array, manager_parts, plain
 from matscore.models.refusal import Refusal
 from matscore.models.texts import write_level
 
@@ -34,7 +34,7 @@ class Frame:
         manager = record.attributes.get("_mgr", record.attributes.get("_data"))
         if not isinstance(manager, Record):
             raise Refusal(_DAMAGED)
-        self._blocks, axes = _parts(manager)
+        self._blocks, axes = manager_parts(manager)
         if len(axes) != 2:
             raise Refusal(_DAMAGED)
         self.names = [plain(name) for name in array(axes[0]).tolist()]
@@ -83,20 +83,6 @@ class Frame:
         if name not in self._coded:
             self._coded[name] = _code(self.values(name))
         return self._coded[name]
-
-
-def _parts(manager: Record) -> tuple[list[tuple[Any, Any]], Sequence[Any]]:
-    """Return the blocks of values with their columns, and the axes, of any version of pandas."""
-    if len(manager.args) >= 2 and isinstance(manager.args[0], tuple):
-        blocks, axes = manager.args[:2]
-        if all(isinstance(block, Record) and len(block.args) >= 2 for block in blocks):
-            return [block.args[:2] for block in blocks], axes
-    state = manager.state
-    if isinstance(state, tuple) and isinstance(state[-1], dict) and "0.14.1" in state[-1]:
-        parts = state[-1]["0.14.1"]
-        blocks = parts.get("blocks", ())
-        return [(block["values"], block["mgr_locs"]) for block in blocks], parts.get("axes", ())
-    raise Refusal(_DAMAGED)
 
 
 def _code(values: Array) -> Coded:

@@ -11,7 +11,7 @@ import itertools
 import math
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,7 +23,7 @@ from matscore.models.refusal import Refusal
 Array: TypeAlias = NDArray[Any]
 
 _MOST_DENSE = 2**27  # numbers of a sparse matrix that is spread out: 1 GB
-_PLAIN_TYPE = re.compile(r"[<>|=]?(?:[biufSU][0-9]{1,9}|[?bhilqBHILQfd])")
+_PLAIN_TYPE = re.compile(r"[<>|=]?(?:[biufcSU][0-9]{1,9}|[?bhilqBHILQfd])")
 _NPY_HEADER = re.compile(
     rb"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), 'shape': \(([0-9L, ]*)\), \} *\n?"
 )
@@ -172,13 +172,13 @@ def from_bytes(data: bytes | memoryview, kind: np.dtype[Any], shape: object, ord
     return np.frombuffer(data, kind, count).reshape(sizes, order="F" if order == "F" else "C")
 
 
-def from_items(items: list[Any], shape: object, *, fortran: bool) -> Array:
-    """Return an array of objects."""
+def from_items(items: list[Any], shape: object) -> Array:
+    """Return an array of objects, which stand row in row whatever its order in memory was."""
     sizes = shape_of(shape, len(items))
     if math.prod(sizes) != len(items):
         raise Refusal("an array has not as many elements as its shape needs")
     found = np.fromiter(items, dtype=object, count=len(items))
-    return found.reshape(sizes, order="F" if fortran else "C")
+    return found.reshape(sizes)
 
 
 # ---------------------------------------------------------------------------------------- arrays
@@ -234,7 +234,7 @@ def _reconstructed(value: Record) -> Array:
     shape, kind, fortran, data = state[-4:]
     kind = dtype_of(kind)
     if isinstance(data, list):
-        found = from_items(data, shape, fortran=bool(fortran))
+        found = from_items(data, shape)
         if not kind.hasobject:
             raise Refusal("an array of numbers is a list of objects")
         return found
@@ -346,10 +346,24 @@ def _categorical(value: Record, kind: Record) -> Array:
 def _series(value: Record) -> Array:
     """Return the values of a pandas Series: those of its only block."""
     manager = value.attributes.get("_mgr", value.attributes.get("_data"))
-    blocks = manager.args[0] if isinstance(manager, Record) and manager.args else None
-    if isinstance(blocks, tuple) and len(blocks) == 1 and isinstance(blocks[0], Record):
-        return array(blocks[0].args[0]).reshape(-1)
-    raise Refusal("a series of pandas is not as it should be")
+    blocks = manager_parts(manager)[0] if isinstance(manager, Record) else []
+    if len(blocks) != 1:
+        raise Refusal("a series of pandas is not as it should be")
+    return array(blocks[0][0]).reshape(-1)
+
+
+def manager_parts(manager: Record) -> tuple[list[tuple[Any, Any]], Sequence[Any]]:
+    """Return the blocks of values with their columns, and the axes, of any version of pandas."""
+    if len(manager.args) >= 2 and isinstance(manager.args[0], tuple):
+        blocks, axes = manager.args[:2]
+        if all(isinstance(block, Record) and len(block.args) >= 2 for block in blocks):
+            return [block.args[:2] for block in blocks], axes
+    state = manager.state
+    if isinstance(state, tuple) and isinstance(state[-1], dict) and "0.14.1" in state[-1]:
+        parts = state[-1]["0.14.1"]
+        blocks = parts.get("blocks", ())
+        return [(block["values"], block["mgr_locs"]) for block in blocks], parts.get("axes", ())
+    raise Refusal("a frame of pandas is not as it should be")
 
 
 def _sparse(value: Record) -> Array:
@@ -372,7 +386,12 @@ def _sparse(value: Record) -> Array:
 
 
 _DTYPE = Name("numpy", "dtype")
-_PLAIN_ARRAYS = (Name("numpy", "ndarray"), Name("numpy", "matrix"), Name("numpy", "memmap"))
+_PLAIN_ARRAYS = (
+    Name("numpy", "ndarray"),
+    Name("numpy", "memmap"),
+    Name("numpy", "matrix"),
+    Name("numpy.matrixlib.defmatrix", "matrix"),
+)
 _SCALARS = tuple(Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core"))
 _NAMED_TYPES = {
     **{f"float{n}": f"f{n // 8}" for n in (16, 32, 64)},

@@ -39,8 +39,8 @@ def read_estimator(record: Record) -> ImportedModel:
         producer="scikit-learn" + (f" {version}" if version else ""),
         kind=found.kind,
         categories=categories,
-        features=found.features,
-        coefficients=found.coefficients,
+        features=[*found.features, *walk.checks],
+        coefficients=_widen(found.coefficients, len(walk.checks)),
         intercept=found.intercept,
         link=found.link,
         steps=tuple(walk.steps),
@@ -49,6 +49,13 @@ def read_estimator(record: Record) -> ImportedModel:
         positional=() if are_names else tuple(names),
         rounding=found.rounding,
     )
+
+
+def _widen(coefficients: Any, n_more: int) -> Any:
+    """Return coefficients (n_vectors, n_features) with columns of 0 behind them."""
+    if not n_more:
+        return coefficients
+    return np.hstack([coefficients, np.zeros((len(coefficients), n_more))])
 
 
 def is_estimator(record: Record) -> bool:

@@ -94,7 +94,7 @@ class _Tree:
             items = [
                 part for item in items for part in (item if isinstance(item, list) else [item])
             ]
-        return from_items(items, shape, fortran=False)
+        return from_items(items, shape)
 
     def _file(self, name: str, of: Name) -> Array | Record:
         if name not in self.files:

@@ -36,4 +36,5 @@ def read_object(fitted: object, options: ImportOptions = ImportOptions()) -> Imp
     """Take over a fitted model that is in memory, such as a scikit-learn pipeline."""
     from matscore.models.saved import read_saved
 
+    del options  # as a source takes them
     return read_saved(fitted)

@@ -52,7 +52,7 @@ class Walk:
 
     steps: list[str] = field(default_factory=list)  # what was folded, for people
     facts: list[str] = field(default_factory=list)
-    versions: list[str] = field(default_factory=list)
+    checks: list[Feature] = field(default_factory=list)  # of no weight, but for what they refuse
     n_steps: int = 0
     depth: int = 0
 
