@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from matscore.links import Link
 from matscore.models.algebra import Feature, Number, combine
-from matscore.models.options import Link
 from matscore.models.records import Array, array, plain
 from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_number, as_numbers, as_numbers_of

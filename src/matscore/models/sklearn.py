@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from matscore.links import Link
 from matscore.models.algebra import combine
 from matscore.models.linear_models import FLAT, Linear, classes_of, estimate, write_class
-from matscore.models.options import Link
 from matscore.models.records import Array, Name, Record, array, plain
 from matscore.models.refusal import Refusal, in_step
 from matscore.models.steps import Raw, Step, Value, Walk, as_numbers_of, deeper

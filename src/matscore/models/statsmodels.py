@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from matscore.links import Link
 from matscore.models.algebra import Feature, column, constant
 from matscore.models.formulas import CONSTANTS, Design, read_expression, split_name
 from matscore.models.frames import Frame
-from matscore.models.options import Link
 from matscore.models.records import Array, Record, array, plain
 from matscore.models.refusal import Refusal, in_step
 from matscore.models.steps import as_numbers
