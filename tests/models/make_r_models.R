@@ -147,11 +147,7 @@ keep("glm_nb", forget(negative), list(
 # Penalised models: a path of them, of which one is named; columns are those of the matrix.
 columns <- c("age", "income", "children", "net worth")
 x <- as.matrix(frame[columns])
-x[, "income"] <- log(x[, "income"])
-colnames(x)[2] <- "log(income)"
 new <- as.matrix(raw[columns])
-new[, "income"] <- log(new[, "income"])
-colnames(new)[2] <- "log(income)"
 pen <- function(name, y, family, s, cv = FALSE, ...) {
   model <- if (cv) cv.glmnet(x, y, family = family, nfolds = 5, nlambda = 30, ...)
            else glmnet(x, y, family = family, nlambda = 30, ...)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from matscore.models.algebra import column, exact
+from matscore.models.algebra import Number, column, exact
 from matscore.models.options import ImportOptions
 from matscore.models.r_formula import Fitted, fit_design, read_response
 from matscore.models.r_values import (
@@ -53,10 +53,16 @@ def _read_lda(model: RValue, producer: str, _: ImportOptions) -> ImportedModel:
     fields = entries(model)
     means, scaling = matrix(fields.get("means")), matrix(fields.get("scaling"))
     levels, prior = texts(fields.get("lev")), finite(fields.get("prior"))
-    _, names = matrix_names(fields.get("means"))
+    names = matrix_names(fields.get("means"))[1]
     n_axes = len(finite(fields.get("svd")))
-    fits = len(means) == len(prior) and len(scaling) == means.shape[1] and n_axes <= scaling.shape[1]
-    if not fits or min(prior) < 0 or len(texts(attribute(fields.get("prior"), "names"))) != len(prior):
+    fits = (
+        len(means) == len(prior) and len(scaling) == means.shape[1] and n_axes <= scaling.shape[1]
+    )
+    if (
+        not fits
+        or min(prior) < 0
+        or len(texts(attribute(fields.get("prior"), "names"))) != len(prior)
+    ):
         raise Refusal("its means, scaling and prior do not fit each other")
     if 0 in prior or len(levels) != len(prior):
         raise Refusal("it has a category without prior probability")
@@ -64,12 +70,13 @@ def _read_lda(model: RValue, producer: str, _: ImportOptions) -> ImportedModel:
     rows = [[exact(value) for value in row] for row in means]
     shares = [exact(p) for p in prior]
     centre = [_dot(shares, column_of) for column_of in zip(*rows, strict=True)]
-    vectors, starts = [], []
+    vectors: list[list[Number]] = []
+    starts: list[Fraction] = []
     for row, share in zip(rows, prior, strict=True):
         away = [m - c for m, c in zip(row, centre, strict=True)]
         axes = [_dot(away, axis) for axis in zip(*scale, strict=True)]
         vector = [_dot(axes, of_one) for of_one in scale]
-        vectors.append(vector)
+        vectors.append([*vector])
         half = _dot(axes, axes) / 2
         starts.append(exact(math.log(share)) - half - _dot(vector, centre))
     facts = ("R breaks ties between categories by chance",) if len(levels) > 2 else ()
@@ -87,7 +94,7 @@ def _dot(one: list[Fraction], other: tuple[Fraction, ...] | list[Fraction]) -> F
 
 
 def _read_polr(model: RValue, producer: str, _: ImportOptions) -> ImportedModel:
-    """Read the score of an ordinal model: its classes lie between borders on it, and are not linear."""
+    """Read the score of an ordinal model, whose categories are intervals of it: not linear."""
     fields = entries(model)
     coefficients, borders = fields.get("coefficients"), fields.get("zeta")
     names = texts(attribute(coefficients, "names"))

@@ -63,7 +63,8 @@ def _make_poly(n: int) -> list[Contrast]:
     for degree in range(1, n):
         ratio = norm / before_norm if degree > 1 else Fraction(0)
         following = [x * p - ratio * q for x, p, q in zip(points, now, before, strict=True)]
-        before, now, before_norm, norm = now, following, norm, sum(p * p for p in following)
+        before, now, before_norm = now, following, norm
+        norm = sum((p * p for p in now), Fraction(0))
         scale = math.sqrt(norm)
         suffix = {1: ".L", 2: ".Q", 3: ".C"}.get(degree, f"^{degree}")
         found.append((suffix, {i: float(p) / scale for i, p in enumerate(now) if p}))

@@ -17,7 +17,15 @@ from matscore.models import r_language
 from matscore.models.algebra import Feature, Number, combine, constant
 from matscore.models.r_contrasts import read_contrasts
 from matscore.models.r_language import Columns
-from matscore.models.r_values import attribute, entries, integers, matrix_names, spell, texts
+from matscore.models.r_values import (
+    attribute,
+    entries,
+    first_text,
+    integers,
+    matrix_names,
+    spell,
+    texts,
+)
 from matscore.models.rds import Call, RValue
 from matscore.models.refusal import Refusal, in_step
 from matscore.terms import Level
@@ -62,7 +70,7 @@ def read_design(
     variable_names, factors = _read_factors(terms, len(expressions))
     used = sorted({i for codes in factors for i, code in enumerate(codes) if code})
     makers = _Makers(fields, terms)
-    made = {i: makers.make(variable_names[i], expressions[i]) for i in used}
+    made = {i: makers.make(i, variable_names[i], expressions[i]) for i in used}
     has_intercept = integers(attribute(terms, "intercept")) != [0]
     intercept = has_intercept and with_intercept
     if not has_intercept:
@@ -115,9 +123,9 @@ def fit_design(
         intercept = [vector.pop(0) for vector in coefficients]
     if design.offset.terms:
         features.append(design.offset)
-    for vector in coefficients:
-        vector += [1.0] * bool(design.offset.terms) + [0.0] * len(design.levels)
-    return Fitted([*features, *design.levels], coefficients, intercept, design.steps)
+    added = [1.0] * bool(design.offset.terms) + [0.0] * len(design.levels)
+    whole = [[*vector, *added] for vector in coefficients]
+    return Fitted([*features, *design.levels], whole, intercept, design.steps)
 
 
 def read_response(model: RValue) -> RValue:
@@ -190,18 +198,20 @@ class _Makers:
 
     def __init__(self, fields: Mapping[str, RValue], terms: Call) -> None:
         noted = entries(attribute(terms, "dataClasses"))
-        self.classes = {key: texts(value)[0] for key, value in noted.items()}
+        self.classes = [(key, first_text(value)) for key, value in noted.items()]
         levels = entries(fields.get("xlevels"))
         self.levels = {key: texts(value) for key, value in levels.items()}
         self.contrasts = entries(fields.get("contrasts"))
 
-    def make(self, name: str, expression: RValue) -> Variable:
-        kind = self.classes.get(name, "")
-        with in_step(name):
-            if name in self.levels or kind == "logical":
-                levels = self.levels.get(name, ["FALSE", "TRUE"])
-                indicators = r_language.indicators(expression, levels)
-                return self._factor(name, levels, indicators, ordered=kind == "ordered")
+    def make(self, index: int, name: str, expression: RValue) -> Variable:
+        """Return the variable of a name in the terms, which has backticks where R needs them."""
+        plain, kind = self.classes[index] if index < len(self.classes) else (name, "")
+        with in_step(plain):
+            if plain in self.levels or kind == "logical":
+                levels = self.levels.get(plain, ["FALSE", "TRUE"])
+                found = r_language.indicators(expression, levels)
+                full = list(zip(levels, found, strict=True))
+                return Variable(name, self._contrast(plain, full, ordered=kind == "ordered"), full)
             if kind == "numeric":
                 return Variable(name, [("", r_language.number(expression))], [])
             if kind.startswith("nmatrix."):
@@ -209,14 +219,14 @@ class _Makers:
                 if kind != f"nmatrix.{len(columns)}":
                     raise Refusal(f"{spell(expression)} has not as many columns as R noted")
                 return Variable(name, [("", columns[0][1])] if len(columns) == 1 else columns, [])
-            raise Refusal(f"a variable of {f'class {kind}' if kind else 'a class that R did not note'}")
+            raise Refusal(
+                f"a variable of {f'class {kind}' if kind else 'a class that R did not note'}"
+            )
 
-    def _factor(
-        self, name: str, levels: list[str], indicators: Sequence[Feature], *, ordered: bool
-    ) -> Variable:
-        full = list(zip(levels, indicators, strict=True))
-        columns = [
-            (suffix, combine([indicators[i] for i in weights], list(weights.values())))
-            for suffix, weights in read_contrasts(self.contrasts.get(name), levels, ordered=ordered)
+    def _contrast(self, name: str, full: Columns, *, ordered: bool) -> Columns:
+        levels, found = [level for level, _ in full], [feature for _, feature in full]
+        coding = read_contrasts(self.contrasts.get(name), levels, ordered=ordered)
+        return [
+            (suffix, combine([found[i] for i in weights], list(weights.values())))
+            for suffix, weights in coding
         ]
-        return Variable(name, columns, full)

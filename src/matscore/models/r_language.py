@@ -1,4 +1,4 @@
-"""What R's language says of a row, as features: arithmetic, comparisons, factors, poly and the like.
+"""What R's language says of a row, as features: arithmetic, comparisons, factors, poly and so on.
 
 An expression is matched piece by piece against what is known here; nothing is called. What is not
 known, or would not stay a sum of terms, is refused with its spelling.
@@ -7,21 +7,24 @@ known, or would not stay a sum of terms, is refused with its spelling.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TypeAlias
+
 from matscore.models.algebra import Feature, Kind, column, combine, constant, exact
-from matscore.models.factors import make_interval
-from matscore.models.r_values import entries, finite, first_number, spell, texts
+from matscore.models.bounds import check_depth
+from matscore.models.factors import CONSTANT, make_interval
+from matscore.models.r_values import entries, first_number, numbers, spell, texts
 from matscore.models.rds import Call, RValue, Symbol, Vector
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text
-from matscore.terms import MAX_EXPONENT, Function, Interval, Missing, Power
+from matscore.terms import FUNCTIONS, MAX_EXPONENT, Function, Interval, Missing, Power
 
 MAX_DEPTH = 100
 MAX_PRODUCTS = 100_000  # of terms that one multiplication may make
 MAX_BITS = 20_000  # of a number: powers of powers grow fast
 Columns = list[tuple[str, Feature]]
-_COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_TESTS = {"&", "&&", "|", "||", "!", "%in%", "is.na", *_COMPARISONS}
 # What makes a factor of a column without changing its texts, and the arguments that leave it so.
 _FACTORS: dict[str, set[str]] = {
     "factor": {"levels", "ordered"},
@@ -38,93 +41,47 @@ _POSITIONS = {"factor": ("x", "levels", "labels"), "ordered": ("x", "levels", "l
 
 def number(value: RValue, depth: int = 0) -> Feature:
     """Return an expression of numbers as a feature."""
-    if depth > MAX_DEPTH:
-        raise Refusal(f"an expression that is nested more than {MAX_DEPTH} levels deep")
+    _check_depth(depth)
     if isinstance(value, Symbol) and value.name:
         return constant(math.pi) if value.name == "pi" else column(value.name)
     if isinstance(value, Vector) and value.kind in {"double", "integer"}:
         return constant(first_number(value))
-    if not isinstance(value, Call):
-        raise _unknown(value)
-    name, arguments = _read_call(value)
-    inside = [one for _, one in arguments]
-    match name, len(inside):
-        case ("(" | "I" | "offset" | "identity"), 1:
-            return number(inside[0], depth + 1)
-        case ("+" | "-"), 1:
-            return number(inside[0], depth + 1) * (-1 if name == "-" else 1)
-        case ("+" | "-"), 2:
-            return _sum(value, depth)
-        case "*", 2:
-            return multiply(number(inside[0], depth + 1), number(inside[1], depth + 1))
-        case "/", 2:
-            return _divide(value, inside, depth)
-        case "^", 2:
-            return _raise(value, inside, depth)
-        case ("log" | "log1p" | "log2" | "log10" | "exp" | "sqrt" | "abs"), _:
-            return _apply(value, name, arguments)
-        case "ifelse", 3:
-            test, yes, no = logical(inside[0], depth + 1), *(number(one, depth + 1) for one in inside[1:])
-            return multiply(test, yes) + multiply(1 - test, no)
-    if name in _TESTS:
-        return logical(value, depth + 1)
-    if name in {"scale", "poly"}:
-        columns = matrix(value)
-        if len(columns) == 1:
-            return columns[0][1]
+    if isinstance(value, Call) and (make := _NUMBERS.get(_read_name(value))):
+        return make(value, depth + 1)
     raise _unknown(value)
 
 
 def logical(value: RValue, depth: int = 0) -> Feature:
     """Return an expression that is TRUE or FALSE as 1 and 0."""
-    if depth > MAX_DEPTH:
-        raise Refusal(f"an expression that is nested more than {MAX_DEPTH} levels deep")
+    _check_depth(depth)
     if isinstance(value, Symbol) and value.name:
-        _, yes = text(value.name, "boolean").one_hot([["FALSE"], ["TRUE"]], other="error", missing="nan")
-        return yes
-    if not isinstance(value, Call):
-        raise _unknown(value)
-    name, arguments = _read_call(value)
-    inside = [one for _, one in arguments]
-    match name, len(inside):
-        case ("(" | "I"), 1:
-            return logical(inside[0], depth + 1)
-        case "!", 1:
-            return 1 - logical(inside[0], depth + 1)
-        case ("&" | "&&"), 2:
-            return multiply(logical(inside[0], depth + 1), logical(inside[1], depth + 1))
-        case ("|" | "||"), 2:
-            one, other = (logical(part, depth + 1) for part in inside)
-            return one + other - multiply(one, other)
-        case "%in%", 2:
-            return _compare_text(value, inside[0], _read_texts(inside[1]))
-    if name in _COMPARISONS and len(inside) == 2:
-        return _compare(value, name, inside)
+        texts = text(value.name, "boolean")
+        return texts.one_hot([["FALSE"], ["TRUE"]], other="error", missing="nan")[1]
+    if isinstance(value, Call) and (make := _TESTS.get(_read_name(value))):
+        return make(value, depth + 1)
     raise _unknown(value)
 
 
 def matrix(value: RValue) -> Columns:
     """Return the columns of an expression that is a matrix, each with what R adds to its name."""
-    name, arguments = _read_call(value) if isinstance(value, Call) else ("", [])
-    if name == "cbind":
-        names = [key or (one.name if isinstance(one, Symbol) else "") for key, one in arguments]
-        return list(zip(names, (number(one) for _, one in arguments), strict=True))
-    if name == "poly" and arguments:
-        return _make_poly(value, arguments)
-    if name == "scale" and arguments:
-        found = dict(arguments[1:])
-        if "center" not in found or "scale" not in found:
-            raise Refusal(f"{spell(value)} without the numbers that R scaled with")
-        centre, scale = (0.0 if _is_false(found[k]) else first_number(found[k]) for k in ("center", "scale"))
-        return [("", (number(arguments[0][1]) - centre) / (scale or 1))]
+    if isinstance(value, Call) and value.arguments:
+        match _read_name(value):
+            case "cbind":
+                return [
+                    (key or (one.name if isinstance(one, Symbol) else ""), number(one))
+                    for key, one in value.arguments
+                ]
+            case "poly":
+                return _make_poly(value)
+            case "scale":
+                return [("", _scale(value))]
     raise _unknown(value)
 
 
 def indicators(value: RValue, levels: list[str]) -> list[Feature]:
     """Return 1 where an expression is a level, for each of its levels."""
-    name, arguments = _read_call(value) if isinstance(value, Call) else ("", [])
-    if name == "cut":
-        return _cut(value, arguments, len(levels))
+    if isinstance(value, Call) and _read_name(value) == "cut":
+        return _cut(value, len(levels))
     source, is_test = _find_text(value, 0)
     if is_test:
         if levels != ["FALSE", "TRUE"]:
@@ -132,7 +89,9 @@ def indicators(value: RValue, levels: list[str]) -> list[Feature]:
         return [1 - (yes := logical(source)), yes]
     assert isinstance(source, Symbol)
     kind: Kind = "boolean" if levels == ["FALSE", "TRUE"] else "text"
-    return text(source.name, kind).one_hot([[level] for level in levels], other="error", missing="nan")
+    return text(source.name, kind).one_hot(
+        [[level] for level in levels], other="error", missing="nan"
+    )
 
 
 def _find_text(value: RValue, depth: int) -> tuple[RValue, bool]:
@@ -141,8 +100,8 @@ def _find_text(value: RValue, depth: int) -> tuple[RValue, bool]:
         return value, False
     if not isinstance(value, Call) or depth > MAX_DEPTH:
         raise _unknown(value)
-    name, arguments = _read_call(value)
-    if name in _TESTS:
+    name, arguments = _read_name(value), value.arguments
+    if name in _TESTS and name not in {"(", "I"}:
         return value, True
     if name in {"(", "I"} and len(arguments) == 1:
         return _find_text(arguments[0][1], depth + 1)
@@ -150,9 +109,9 @@ def _find_text(value: RValue, depth: int) -> tuple[RValue, bool]:
         raise _unknown(value)
     positions = _POSITIONS.get(name, ())
     for i, (key, _) in enumerate(arguments[1:], start=1):
-        key = key or (positions[i] if i < len(positions) else "")
-        if key not in _FACTORS[name] and not (name in {"relevel", "C"} and not key):
-            raise Refusal(f"{spell(value)}, whose {key or 'arguments'} may change its levels")
+        meant = key or (positions[i] if i < len(positions) else "")
+        if meant not in _FACTORS[name] and not (name in {"relevel", "C"} and not meant):
+            raise Refusal(f"{spell(value)}, whose {meant or 'arguments'} may change its levels")
     return _find_text(arguments[0][1], depth + 1)
 
 
@@ -163,24 +122,48 @@ def _unknown(value: RValue) -> Refusal:
     )
 
 
-def _read_call(value: Call) -> tuple[str, list[tuple[str, RValue]]]:
-    """Return the name of the function, without its package, and the arguments."""
+def _check_depth(depth: int) -> None:
+    check_depth(depth, MAX_DEPTH)
+
+
+def _read_name(value: Call) -> str:
+    """Return the name of the function of a call, without its package."""
     function = value.function
-    if isinstance(function, Call) and isinstance(function.function, Symbol):
-        if function.function.name == "::" and len(function.arguments) == 2:
-            function = function.arguments[1][1]
-    return (function.name if isinstance(function, Symbol) else ""), value.arguments
+    if isinstance(function, Call) and spell(function.function) == "::":
+        function = function.arguments[-1][1] if function.arguments else None
+    return function.name if isinstance(function, Symbol) else ""
 
 
-def _sum(value: RValue, depth: int) -> Feature:
+def _operands(value: Call, *counts: int) -> list[RValue]:
+    """Return the arguments of a call that may have so many."""
+    if len(value.arguments) not in counts:
+        raise _unknown(value)
+    return [one for _, one in value.arguments]
+
+
+def _same(value: Call, depth: int) -> Feature:
+    return number(_operands(value, 1)[0], depth)
+
+
+def _sum(value: Call, depth: int) -> Feature:
     """Add a chain of sums, which is as deep as it is long, in one go."""
     parts: list[Feature] = []
     signs: list[int] = []
-    while isinstance(value, Call) and len(value.arguments) == 2 and _read_call(value)[0] in {"+", "-"}:
-        parts.append(number(value.arguments[1][1], depth + 1))
-        signs.append(-1 if _read_call(value)[0] == "-" else 1)
-        value = value.arguments[0][1]
-    return combine([number(value, depth + 1), *reversed(parts)], [1, *reversed(signs)])
+    chain: RValue = value
+    while isinstance(chain, Call) and _read_name(chain) in {"+", "-"}:
+        sign = -1 if _read_name(chain) == "-" else 1
+        operands = _operands(chain, 1, 2)
+        parts.append(number(operands[-1], depth))
+        signs.append(sign)
+        if len(operands) == 1:
+            return combine(parts, signs)
+        chain = operands[0]
+    return combine([number(chain, depth), *parts], [1, *signs])
+
+
+def _product(value: Call, depth: int) -> Feature:
+    one, other = (number(part, depth) for part in _operands(value, 2))
+    return multiply(one, other)
 
 
 def multiply(one: Feature, other: Feature) -> Feature:
@@ -194,21 +177,22 @@ def multiply(one: Feature, other: Feature) -> Feature:
     return found
 
 
-def _divide(value: RValue, inside: list[RValue], depth: int) -> Feature:
-    above, below = (number(one, depth + 1) for one in inside)
-    if not below.terms.keys() - {()}:
+def _divide(value: Call, depth: int) -> Feature:
+    above, below = (number(one, depth) for one in _operands(value, 2))
+    if not below.terms.keys() - {CONSTANT}:
         return above / below.constant
     if len(below.terms) == 1:
-        (term, c), = below.terms.items()
+        ((term, c),) = below.terms.items()
         if len(term) == 1 and isinstance(term[0], Power):
             power = Power(term[0].column, -term[0].exponent)
             return multiply(above, Feature({(power,): 1 / c}, below.undefined))
     raise _unknown(value)
 
 
-def _raise(value: RValue, inside: list[RValue], depth: int) -> Feature:
-    base, exponent = (number(one, depth + 1) for one in inside)
-    if exponent.terms.keys() - {()}:
+def _raise(value: Call, depth: int) -> Feature:
+    inside = _operands(value, 2)
+    base, exponent = (number(one, depth) for one in inside)
+    if exponent.terms.keys() - {CONSTANT}:
         raise _unknown(value)
     power = exponent.constant
     if isinstance(inside[0], Symbol):
@@ -224,49 +208,100 @@ def _raise(value: RValue, inside: list[RValue], depth: int) -> Feature:
     return found
 
 
-def _apply(value: RValue, name: str, arguments: list[tuple[str, RValue]]) -> Feature:
-    inside = arguments[0][1] if arguments else None
-    if len(arguments) == 2 and name == "log":
-        base = first_number(arguments[1][1]) if isinstance(arguments[1][1], Vector) else 0.0
-        name = {2.0: "log2", 10.0: "log10"}.get(base, "")
-    if not name or isinstance(inside, Vector) or (len(arguments) != 1 and name not in {"log2", "log10"}):
+def _choose(value: Call, depth: int) -> Feature:
+    test, yes, no = _operands(value, 3)
+    chosen = logical(test, depth)
+    return multiply(chosen, number(yes, depth)) + multiply(1 - chosen, number(no, depth))
+
+
+def _only_column(value: Call, _: int) -> Feature:
+    columns = matrix(value)
+    if len(columns) != 1:
         raise _unknown(value)
-    of = number(inside)
+    return columns[0][1]
+
+
+def _apply(value: Call, depth: int) -> Feature:
+    name, (inside, *base) = _read_name(value), _operands(value, 1, 2)
+    if base:
+        two_or_ten = base[0].values[0] if isinstance(base[0], Vector) and name == "log" else 0
+        name = {2: "log2", 10: "log10"}.get(two_or_ten, "")
+    if not name:
+        raise _unknown(value)
+    of = number(inside, depth)
     if name == "log" and of.constant == 1 and len(of.terms) == 2:  # R's users write log(x + 1)
         name, of = "log1p", of - 1
         of = Feature({term: c for term, c in of.terms.items() if term}, of.undefined)
     if len(of.terms) == 1:
-        (term, c), = of.terms.items()
-        if c == 1 and len(term) == 1 and isinstance(term[0], Power) and term[0].exponent == 1:
-            return Feature({(Function(name, term[0].column),): exact(1)}, of.undefined)
-    raise Refusal(f"{spell(value)}, a function of more than a column", "put that column into the file")
+        ((term, c),) = of.terms.items()
+        if len(term) == 1 and isinstance(term[0], Power) and term[0].exponent == 1:
+            made = Feature({(Function(name, term[0].column),): exact(1)}, of.undefined)
+            if c == 1:
+                return made
+            if c > 0 and name in _OF_PRODUCTS:
+                return _OF_PRODUCTS[name](made, float(c))
+    raise Refusal(
+        f"{spell(value)}, a function of more than a column", "put that column into the file"
+    )
 
 
-def _compare(value: RValue, name: str, inside: list[RValue]) -> Feature:
-    one, other = inside
+# What a function of c times a column is, c above 0.
+_OF_PRODUCTS: dict[str, Callable[[Feature, float], Feature]] = {
+    "log": lambda made, c: made + math.log(c),
+    "log2": lambda made, c: made + math.log2(c),
+    "log10": lambda made, c: made + math.log10(c),
+    "sqrt": lambda made, c: made * math.sqrt(c),
+    "abs": lambda made, c: made * c,
+}
+
+
+def _compare(value: Call, _: int) -> Feature:
+    name, (one, other) = _read_name(value), _operands(value, 2)
     if isinstance(one, Vector):  # 40 < age
         one, other, name = other, one, _MIRRORED.get(name, name)
-    if isinstance(other, Vector) and other.kind == "character" and name in {"==", "!="}:
-        equal = _compare_text(value, one, texts(other))
-        return equal if name == "==" else 1 - equal
-    if isinstance(other, Vector) and other.kind == "logical":
+    equal = name.replace("!=", "==")
+    if isinstance(other, Vector) and other.kind == "character":
+        if equal != "==":
+            raise _unknown(value)
+        found = _is_one_of(value, one, texts(other))
+    elif isinstance(one, Symbol) and not (border := number(other)).terms.keys() - {CONSTANT}:
+        found = _between(one.name, equal, float(border.constant))
+    else:
         raise _unknown(value)
-    border, of = number(other), number(one)
-    if border.terms.keys() - {()} or not isinstance(one, Symbol) or one.name == "pi":
-        raise _unknown(value)
-    if name == "!=":
-        return 1 - _between(one.name, "==", float(border.constant), of)
-    return _between(one.name, name, float(border.constant), of)
+    return 1 - found if name == "!=" else found
 
 
-def _between(name: str, comparison: str, border: float, of: Feature) -> Feature:
+def _between(name: str, comparison: str, border: float) -> Feature:
     low = border if comparison in {">", ">=", "=="} else -math.inf
     high = border if comparison in {"<", "<=", "=="} else math.inf
     interval = Interval(name, low, high, comparison in {">=", "=="}, comparison in {"<=", "=="})
-    return Feature({(interval,): exact(1)}, of.undefined)
+    return Feature({(interval,): exact(1)}, frozenset({Missing(name)}))
 
 
-def _compare_text(value: RValue, one: RValue, known: list[str]) -> Feature:
+def _is_in(value: Call, _: int) -> Feature:
+    one, known = _operands(value, 2)
+    return _is_one_of(value, one, _read_texts(known))
+
+
+def _negate(value: Call, depth: int) -> Feature:
+    return 1 - logical(_operands(value, 1)[0], depth)
+
+
+def _both(value: Call, depth: int) -> Feature:
+    one, other = (logical(part, depth) for part in _operands(value, 2))
+    return multiply(one, other)
+
+
+def _either(value: Call, depth: int) -> Feature:
+    one, other = (logical(part, depth) for part in _operands(value, 2))
+    return one + other - multiply(one, other)
+
+
+def _same_test(value: Call, depth: int) -> Feature:
+    return logical(_operands(value, 1)[0], depth)
+
+
+def _is_one_of(value: RValue, one: RValue, known: list[str]) -> Feature:
     if not isinstance(one, Symbol) or not one.name:
         raise _unknown(value)
     return text(one.name).one_hot([known], other="zero", missing="nan")[0]
@@ -275,7 +310,7 @@ def _compare_text(value: RValue, one: RValue, known: list[str]) -> Feature:
 def _read_texts(value: RValue) -> list[str]:
     if isinstance(value, Vector) and value.kind == "character":
         return texts(value)
-    if isinstance(value, Call) and _read_call(value)[0] == "c":
+    if isinstance(value, Call) and _read_name(value) == "c":
         return [one for _, part in value.arguments for one in _read_texts(part)]
     raise _unknown(value)
 
@@ -287,12 +322,10 @@ def _is_false(value: RValue) -> bool:
 def _read_numbers(value: RValue) -> list[float]:
     """Return the numbers that a call of c() holds; Inf and -Inf are among them."""
     if isinstance(value, Vector):
-        return finite(value)
-    if isinstance(value, Symbol) and value.name == "Inf":
-        return [math.inf]
+        return [math.nan if number is None else number for number in numbers(value)]
     if isinstance(value, Call):
-        name, arguments = _read_call(value)
-        inside = [one for _, part in arguments for one in _read_numbers(part)]
+        name = _read_name(value)
+        inside = [one for _, part in value.arguments for one in _read_numbers(part)]
         if name == "c":
             return inside
         if name == "-" and len(inside) == 1:
@@ -300,22 +333,24 @@ def _read_numbers(value: RValue) -> list[float]:
     raise _unknown(value)
 
 
-def _cut(value: RValue, arguments: list[tuple[str, RValue]], n_levels: int) -> list[Feature]:
+def _cut(value: Call, n_levels: int) -> list[Feature]:
     """Return the intervals of cut(x, c(-Inf, …, Inf)); R has no level for what lies outside."""
     found: dict[str, RValue] = {}
     positions: list[str] = ["x", "breaks", "labels", "include.lowest", "right", "dig.lab"]
-    for key, one in arguments:
-        found[key or next(p for p in positions if p not in found)] = one
+    for key, one in value.arguments:
+        found[key or next((p for p in positions if p not in found), key)] = one
     breaks, x = found.get("breaks"), found.get("x")
     if not isinstance(x, Symbol) or not isinstance(breaks, Call):
         raise Refusal(f"{spell(value)}, whose borders the file does not have in full", _CUT_HINT)
     borders = sorted(_read_numbers(breaks))
     if len(borders) != n_levels + 1 or borders[0] != -math.inf or borders[-1] != math.inf:
-        raise Refusal(f"{spell(value)}, which has no level for numbers outside of its breaks", _CUT_HINT)
+        raise Refusal(
+            f"{spell(value)}, which has no level for numbers outside of its breaks", _CUT_HINT
+        )
     right = not _is_false(found.get("right"))
     undefined = frozenset({Missing(x.name)})
     made = []
-    for low, high in zip(borders, borders[1:], strict=False):
+    for low, high in pairwise(borders):
         interval = make_interval(x.name, low, high, low_closed=not right, high_closed=right)
         if interval is None:
             raise _unknown(value)
@@ -326,14 +361,24 @@ def _cut(value: RValue, arguments: list[tuple[str, RValue]], n_levels: int) -> l
 _CUT_HINT = "give cut() its breaks as numbers, from -Inf to Inf"
 
 
-def _make_poly(value: RValue, arguments: list[tuple[str, RValue]]) -> Columns:
+def _scale(value: Call) -> Feature:
+    """Return scale(x) with the numbers that R kept for new rows."""
+    found = dict(value.arguments[1:])
+    if "center" not in found or "scale" not in found:
+        raise Refusal(f"{spell(value)} without the numbers that R scaled with")
+    centre = 0.0 if _is_false(found["center"]) else first_number(found["center"])
+    scale = 1.0 if _is_false(found["scale"]) else first_number(found["scale"])
+    return (number(value.arguments[0][1]) - centre) / scale
+
+
+def _make_poly(value: Call) -> Columns:
     """Return the columns of poly(): powers, or R's recurrence on the numbers that it kept."""
-    found = {key: one for key, one in arguments[1:] if key}
-    unnamed = [one for key, one in arguments[1:] if not key]
+    found = {key: one for key, one in value.arguments[1:] if key}
+    unnamed = [one for key, one in value.arguments[1:] if not key]
     degree = found.get("degree", unnamed[0] if unnamed else Vector("double", [1.0]))
     if len(unnamed) > 1 or not isinstance(degree, Vector):
         raise _unknown(value)
-    n, x = int(first_number(degree)), number(arguments[0][1])
+    n, x = int(first_number(degree)), number(value.arguments[0][1])
     if not 0 < n <= MAX_EXPONENT:
         raise _unknown(value)
     powers: list[Feature] = []
@@ -360,3 +405,33 @@ def _read_coefs(value: RValue, degree: int) -> tuple[list[float], list[float]]:
     if len(alpha) < degree or len(norm2) != len(alpha) + 2 or min(norm2) <= 0:
         raise Refusal("poly() whose numbers do not fit its degree")
     return alpha, norm2
+
+
+_Maker: TypeAlias = Callable[[Call, int], Feature]
+_COMPARISONS: dict[str, _Maker] = dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), _compare)
+_TESTS: dict[str, _Maker] = {
+    "(": _same_test,
+    "I": _same_test,
+    "!": _negate,
+    "&": _both,
+    "&&": _both,
+    "|": _either,
+    "||": _either,
+    "%in%": _is_in,
+    **_COMPARISONS,
+}
+_NUMBERS: dict[str, _Maker] = {
+    **dict.fromkeys(_TESTS, logical),
+    "(": _same,
+    "I": _same,
+    "offset": _same,
+    "+": _sum,
+    "-": _sum,
+    "*": _product,
+    "/": _divide,
+    "^": _raise,
+    "ifelse": _choose,
+    "scale": _only_column,
+    "poly": _only_column,
+    **dict.fromkeys(FUNCTIONS, _apply),
+}

@@ -26,7 +26,7 @@ Reader = Callable[[RValue, str, ImportOptions], ImportedModel]
 # What other links than these predict is a function of the response: it names the column, as R
 # itself names log(y); its scores are R's predict() without type = "response".
 _WORDS: Mapping[str, Link] = {"identity": "identity", "log": "exp"}
-_BINARY: Mapping[str, Link] = {"logit": "", "probit": "probit", "cloglog": "cloglog"}
+_BINARY: Mapping[str, Link | None] = {"logit": None, "probit": "probit", "cloglog": "cloglog"}
 _SPELLED = {
     "inverse": "1/{}",
     "sqrt": "sqrt({})",
@@ -43,14 +43,14 @@ class Answer:
     """What scores are of: categories, link and what is to be known."""
 
     categories: tuple[str, ...]
-    link: Link
+    link: Link | None  # None: softmax
     facts: tuple[str, ...] = ()
 
 
 def describe(family: str, link: str, response: str, classes: tuple[str, str]) -> Answer:
     """Return what a family and link make of a linear predictor; `classes` are a binomial's."""
     if "binomial" in family and not family.startswith("Negative"):
-        first, second = classes
+        _, second = classes
         about = f'scores favour "{second}", as R models the second class'
         if link in _BINARY:
             facts = [about]
@@ -62,7 +62,9 @@ def describe(family: str, link: str, response: str, classes: tuple[str, str]) ->
             return Answer(classes, "identity", (about, no_word))
         response = second
         if link in _WORDS:
-            return Answer((second,), _WORDS[link], (f'scores are of the probability of "{second}"',))
+            return Answer(
+                (second,), _WORDS[link], (f'scores are of the probability of "{second}"',)
+            )
     if link in _WORDS:
         return Answer((response,), _WORDS[link])
     if link not in _SPELLED:

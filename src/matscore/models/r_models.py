@@ -14,7 +14,7 @@ from matscore.models.rds_bytes import looks_like_r
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel, Source
 
-# All classes of an object, in order: what comes before "lm" may predict in its own way, as gam does.
+# By all classes of an object: what comes before "lm" may predict in its own way, as gam does.
 _READERS = {**r_linear.READERS, **r_penalised.READERS, **r_categories.READERS}
 _HINTS: Mapping[str, str] = {
     "train": "save the model inside: saveRDS(model$finalModel, …), where nothing preprocesses",

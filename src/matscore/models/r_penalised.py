@@ -1,4 +1,7 @@
-"""R's glmnet and cv.glmnet: one model of their path, on the columns of the matrix that was fitted."""
+"""R's glmnet and cv.glmnet: one model of their path, on the columns of the matrix it was fitted to.
+
+Columns whose coefficient is 0 at the penalty have no row: glmnet does not look at them either.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ def _read_path(
     kind = classes(model)
     fields = entries(model)
     if kind[-1:] != ["glmnet"] or len(kind) != 2 or kind[0] not in _KINDS:
-        raise Refusal(f'an R object of class "{" ".join(kind)}"', "relaxed and Cox paths are not linear here")
+        raise Refusal(
+            f'an R object of class "{" ".join(kind)}"', "relaxed and Cox paths are not linear here"
+        )
     offset = fields.get("offset")
     if isinstance(offset, Vector) and any(finite(offset)):
         raise Refusal("it was fitted with an offset, of which it keeps no name", "leave it out")
@@ -62,14 +67,15 @@ def _read_path(
     names = _read_names(parts[0])
     vectors = np.array([_read_sparse(part, names, len(path)) @ shares for part in parts])
     starts = _read_starts(fields.get("a0"), len(parts), len(path)) @ shares
-    n_zeros = int((vectors == 0).all(axis=0).sum())
+    used = (vectors != 0).any(axis=0)
     facts = (
-        f"lambda is {chosen:.6g}; {n_zeros:,} of {len(names):,} coefficients are 0 there",
+        f"lambda is {chosen:.6g}; {int(used.sum()):,} of {len(names):,} columns count there",
         *answer.facts,
     )
+    features = [column(name) for name, counts in zip(names, used, strict=True) if counts]
     made_up = names == [f"V{i + 1}" for i in range(len(names))]  # glmnet's own names of columns
     return ImportedModel(
-        producer, "glmnet", answer.categories, [column(name) for name in names], vectors,
+        producer, "glmnet", answer.categories, features, vectors[:, used],
         starts.tolist(), link=answer.link, facts=facts, positional=tuple(names) if made_up else (),
     )  # fmt: skip
 
@@ -78,7 +84,7 @@ def _describe(kind: str, fields: Mapping[str, RValue]) -> Answer:
     """Return the categories and the link; the response itself has no name in the file."""
     levels = tuple(texts(fields.get("classnames")))
     if kind == "multnet":
-        return Answer(levels, "")
+        return Answer(levels, None)
     if kind == "mrelnet":
         return Answer(tuple(entries(fields.get("beta"))), "identity")
     family, link = {
@@ -98,13 +104,17 @@ def _weigh_path(path: list[float], asked: str | None, penalty: float | None) -> 
     if asked is None and len(path) == 1:
         return np.ones(1), path[0]
     if asked is None:
-        raise Refusal(f"a path of {len(path):,} models, lambda {path[0]:.4g} to {path[-1]:.4g}", _HINT)
+        raise Refusal(
+            f"a path of {len(path):,} models, lambda {path[0]:.4g} to {path[-1]:.4g}", _HINT
+        )
     if penalty is None:
         try:
             penalty = float(asked)
         except ValueError:
             known = ", ".join(f"{value:.4g}" for value in path[:3])
-            raise Refusal(f'--lambda "{asked}" is no number of its path', f"such as {known}") from None
+            raise Refusal(
+                f'--lambda "{asked}" is no number of its path', f"such as {known}"
+            ) from None
         if not penalty >= 0:
             raise Refusal(f"--lambda {asked} is below 0")
     shares = np.zeros(len(path))
@@ -144,15 +154,13 @@ def _read_sparse(beta: RValue, names: list[str], n_models: int) -> Any:
         raise Refusal("its sparse matrix points past its end")
     dense = np.zeros((len(names), n_models))
     columns = np.repeat(np.arange(n_models), np.diff(starts))
-    np.add.at(dense, (rows, columns), values)
+    np.add.at(dense, (np.array(rows, int), columns), values)
     return dense
 
 
 def _read_starts(a0: RValue, n_vectors: int, n_models: int) -> Any:
-    if attribute(a0, "dim") is not None:
-        found = matrix(a0)
-    else:
-        found = np.array(finite(a0))[None, :]
+    is_matrix = attribute(a0, "dim") is not None
+    found = matrix(a0) if is_matrix else np.array(finite(a0))[None, :]
     if found.shape != (n_vectors, n_models):
         raise Refusal("its intercepts do not fit its path")
     return found

@@ -1,4 +1,4 @@
-"""Ways into the values of an R file: fields by name, attributes, numbers, texts, how R spells them."""
+"""Ways into the values of an R file: fields, attributes, numbers, texts, and how R spells them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,25 @@ from matscore.models.rds_bytes import NA_INTEGER, NA_REAL
 from matscore.models.refusal import Refusal
 
 _NA_BITS = 0xFFFF_FFFF  # of R's NA among the NaNs only the low word counts
-_OPERATORS = ("+", "-", "*", "/", "^", ":", "%in%", "==", "!=", "<", "<=", ">", ">=", "&", "|", "~", "$")
+_OPERATORS = (
+    "+",
+    "-",
+    "*",
+    "/",
+    "^",
+    ":",
+    "%in%",
+    "==",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "&",
+    "|",
+    "~",
+    "$",
+)
 
 
 def attribute(value: RValue, name: str) -> RValue:
@@ -128,19 +146,32 @@ def spell(value: RValue, depth: int = 0) -> str:
 
 
 def _spell(value: RValue, depth: int) -> str:
-    if depth > 8:
-        return "..."
     if isinstance(value, Symbol):
         return value.name
-    if isinstance(value, Call):
-        function = spell(value.function, depth + 1) if value.function is not None else "list"
-        arguments = [(f"{k} = " if k else "") + spell(v, depth + 1) for k, v in value.arguments[:20]]
-        if function in _OPERATORS and len(arguments) == 2:
-            return f" {function} ".join(arguments)
-        if function == "(":
-            return f"({', '.join(arguments)})"
-        return f"{function}({', '.join(arguments)})"
+    if isinstance(value, Call) and depth <= 8:
+        return _spell_call(value, depth)
     if isinstance(value, Vector) and value.kind in {"double", "integer", "logical", "character"}:
-        shown = [f'"{v}"' if isinstance(v, str) else f"{v:.15g}" for v in value.values[:9]]
+        shown = [_spell_one(value.kind, one) for one in value.values[:9]]
         return shown[0] if len(value.values) == 1 else f"c({', '.join(shown)})"
     return "NULL" if value is None else "..."
+
+
+def _spell_one(kind: str, value: Any) -> str:
+    if kind == "character":
+        return "NA" if value is None else f'"{value}"'
+    if kind == "logical":
+        return {0: "FALSE", 1: "TRUE"}.get(value, "NA")
+    return f"{value:.15g}".replace("inf", "Inf")
+
+
+def _spell_call(value: Call, depth: int) -> str:
+    function = spell(value.function, depth + 1) if value.function is not None else "list"
+    arguments = [(f"{k} = " if k else "") + spell(v, depth + 1) for k, v in value.arguments[:20]]
+    if function == "(":
+        return f"({', '.join(arguments)})"
+    if function in _OPERATORS and len(arguments) == 1:
+        return function + arguments[0]
+    if function in _OPERATORS and len(arguments) == 2:
+        blank = "" if function in {"^", ":", "$"} else " "
+        return f"{blank}{function}{blank}".join(arguments)
+    return f"{function}({', '.join(arguments)})"

@@ -324,7 +324,7 @@ class _Reader:
             kind = self.source.integer()
 
     def _compact(self) -> Step:
-        """Read R's short forms (ALTREP): a run of numbers, a vector in a wrapper, numbers as texts."""
+        """Read R's short forms (ALTREP): runs of numbers, wrapped vectors, numbers as texts."""
         about, state, attributes = (yield self._item()), (yield self._item()), (yield self._item())
         first = about.arguments[0][1] if isinstance(about, Call) else None
         name = first.name if isinstance(first, Symbol) else ""

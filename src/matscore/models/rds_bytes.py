@@ -7,7 +7,8 @@ import lzma
 import re
 import struct
 import zlib
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ BLOCK = 1 << 18
 NA_INTEGER = -(2**31)
 NA_REAL = np.array([0x7FF0_0000_0000_07A2], np.uint64).view(np.float64)  # arithmetic.c: 1954
 
-_EXPAND = {
+_EXPAND: dict[bytes, Callable[[], Any]] = {
     b"\x1f\x8b": lambda: zlib.decompressobj(31),
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7zXZ": lambda: lzma.LZMADecompressor(memlimit=XZ_MEMORY),
@@ -98,14 +99,17 @@ class Binary:
         self._types = {"integer": f"{order}i4", "double": f"{order}f8", "complex": f"{order}c16"}
 
     def integer(self) -> int:
+        """Read an integer."""
         return int(self._integer.unpack(self._source.read(4))[0])
 
     def text(self, length: int) -> bytes:
+        """Read the bytes of a text."""
         return self._source.read(length)
 
     raw = text
 
     def numbers(self, kind: str, length: int) -> Any:
+        """Read an array of numbers."""
         dtype = np.dtype(self._types[kind])
         return np.frombuffer(self._source.read(length * dtype.itemsize), dtype)
 
@@ -115,7 +119,7 @@ class Words:
 
     _WORD = re.compile(rb"\s*(\S+)(?=\s)")
     _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
-    _PLAIN = dict(zip(b"ntvbrfa", b"\n\t\v\b\r\f\a", strict=True))
+    _PLAIN: ClassVar = dict(zip(b"ntvbrfa", b"\n\t\v\b\r\f\a", strict=True))
 
     def __init__(self, source: Expanded) -> None:
         self._source = source
@@ -133,10 +137,12 @@ class Words:
         return match[1]
 
     def integer(self) -> int:
+        """Read an integer."""
         word = self._word()
         return NA_INTEGER if word == b"NA" else int(word)
 
     def text(self, length: int) -> bytes:
+        """Read the bytes of a text."""
         # Every byte may be written as four.
         text = self._ESCAPE.sub(self._unescape, self._word(4 * length) if length else b"")
         if len(text) != length:
@@ -150,9 +156,11 @@ class Words:
         return bytes([self._PLAIN.get(text[0], text[0])])
 
     def raw(self, length: int) -> bytes:
+        """Read bytes."""
         return bytes(int(self._word(), 16) for _ in range(length))
 
     def numbers(self, kind: str, length: int) -> Any:
+        """Read an array of numbers."""
         if kind == "integer":
             return np.array([self.integer() for _ in range(length)], np.int64)
         count = length * (2 if kind == "complex" else 1)
