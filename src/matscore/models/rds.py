@@ -128,6 +128,7 @@ class _Reader:
         elif version != 2:
             raise _Damage(f"its format is of version {version}, which R does not write")
         value = self._drive(self._item())
+        self.source.finish()
         return RFile(value, f"{writer >> 16}.{writer >> 8 & 255}.{writer & 255}")
 
     def _drive(self, step: Step) -> RValue:

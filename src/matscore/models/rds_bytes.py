@@ -64,6 +64,17 @@ class Expanded:
             size -= len(piece)
         return b"".join(pieces)
 
+    def finish(self) -> None:
+        """Refuse what follows, and a compressed file without its end, which is a checksum."""
+        try:
+            while not self.some().strip():
+                pass
+        except EOFError:
+            if self._expander is None or self._expander.eof:
+                return
+            raise
+        raise ValueError("more follows than one value")
+
     def _fill(self) -> None:
         self._held, self._at = b"", 0
         while not self._held:
@@ -107,6 +118,10 @@ class Binary:
         return self._source.read(length)
 
     raw = text
+
+    def finish(self) -> None:
+        """Refuse what follows."""
+        self._source.finish()
 
     def numbers(self, kind: str, length: int) -> Any:
         """Read an array of numbers."""
@@ -154,6 +169,12 @@ class Words:
         if text.isdigit():
             return bytes([int(text, 8) & 255])
         return bytes([self._PLAIN.get(text[0], text[0])])
+
+    def finish(self) -> None:
+        """Refuse what follows."""
+        if self._held[self._at :].strip():
+            raise ValueError("more follows than one value")
+        self._source.finish()
 
     def raw(self, length: int) -> bytes:
         """Read bytes."""
