@@ -155,6 +155,8 @@ def _read_factors(terms: Call, n_variables: int) -> tuple[list[str], list[list[i
     if len(names) != n_variables or len(codes) % n_variables:
         raise Refusal("its terms do not fit its variables")
     found = [codes[i : i + n_variables] for i in range(0, len(codes), n_variables)]
+    if not all(map(any, found)):
+        raise Refusal("it has a term without a variable")
     for response in _read_indexes(terms, "response", n_variables):
         if response and any(column[response - 1] for column in found):
             raise Refusal("its response is on the right side of its formula too")

@@ -35,7 +35,7 @@ _OPERATORS = (
 
 def attribute(value: RValue, name: str) -> RValue:
     """Return an attribute, None where there is none."""
-    return None if value is None or isinstance(value, Symbol) else value.attributes.get(name)
+    return value.attributes.get(name) if isinstance(value, Vector | Call | Other) else None
 
 
 def classes(value: RValue) -> list[str]:
