@@ -77,6 +77,17 @@ class Model:
         gathers = None if self.terms is None else self.terms.gathers
         return PackedWeights(self.weights, self.intercept, gathers)
 
+    @property
+    def measured(self) -> NDArray[np.int64]:
+        """The features that have a number in every row; of levels a row has one."""
+        if self.terms is None:
+            return np.arange(len(self.weights))
+        return self.terms.gathers.dense[:, 1]
+
+    def take_measured(self, features: Floats) -> Sequence[Floats]:
+        """Return the measured features of some rows, (n_rows,) each."""
+        return list(features if self.terms is None else features[self.terms.gathers.dense[:, 0]])
+
     def expand(self, features: Floats) -> Floats:
         """Return every feature of some rows, (n_features, n_rows), from what is stored of them."""
         return features if self.terms is None else self.packed.expand(features)

@@ -363,10 +363,8 @@ class ScoredRows(Outcome):
         if gather := self.work.gather:
             from matscore.numerics.statistics import gather_scores
 
-            rows = self.rows
-            statistics = gather_scores(
-                list(rows.features), self.scored, rows.numbers, rows.labels, gather
-            )
+            rows, measured = self.rows, self.work.model.take_measured(self.rows.features)
+            statistics = gather_scores(measured, self.scored, rows.numbers, rows.labels, gather)
         return ScoreTally(
             categories,
             int(decision.tied.sum()),

@@ -32,7 +32,7 @@ from matscore.run.run import Totals
 from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_chunk
 
 if TYPE_CHECKING:
-    from matscore.plan.terms import TextColumn, Terms
+    from matscore.plan.terms import Terms, TextColumn
 
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'

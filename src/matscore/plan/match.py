@@ -351,7 +351,7 @@ def _label_beside(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) 
     return _label_features(plan, table, guess=bool(names) and names[0] not in wanted)
 
 
-def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Sequence[str]) -> None:
+def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> None:
     missing = tuple(name for name in wanted if not table.knows(name))
     if not missing:
         return

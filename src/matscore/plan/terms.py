@@ -1,8 +1,8 @@
 """Features that are computed: which columns the terms among the names of weights read, and how.
 
-What is stored of a row are numbers (products of factors that are no test of a text) and codes (which
-levels its texts are); a code finds the one term of its group that counts. So a row costs as much
-with ten levels as with ten thousand.
+What is stored of a row are numbers (products of factors that are no test of a text) and codes
+(which levels its texts are); a code finds the one term of its group that counts. So a row costs as
+much with ten levels as with ten thousand.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from matscore.terms import (
 )
 
 if TYPE_CHECKING:
-    from matscore.plan.types import Axis
+    pass
 
 # Numbers as every tool writes them: 01 may be a code.
 _PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
@@ -174,7 +174,9 @@ class Terms:
             for term in self.features
             if term != (Power(term[0].column),) and not (len(term) == 1 and self._is_test(term[0]))
         ]
-        return f"features are computed: {'; '.join([*told, *([quote_names(others)] * bool(others))])}"
+        return (
+            f"features are computed: {'; '.join([*told, *([quote_names(others)] * bool(others))])}"
+        )
 
     @cached_property
     def _program(self) -> tuple[dict[Term, int], list[tuple[int, int]], list[_Group]]:

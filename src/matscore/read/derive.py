@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
+from matscore.functions import FUNCTIONS, power
 from matscore.kernel import Floats, Levels, Texts, write_number
-from matscore.names import find_close, quote_name, quote_names, suggest
+from matscore.names import find_close, quote_names, suggest
 from matscore.plan.terms import Terms, TextColumn
 from matscore.read.faults import show_text
-from matscore.functions import FUNCTIONS, power
 from matscore.read.rows import MISSING, UNKNOWN, FrameChunk, Layout, Reject, Rows
 from matscore.read.split import Chunk
-from matscore.terms import Factor, Function, Interval, Missing, Power, Term, write_factor, write_term
+from matscore.terms import (
+    Factor,
+    Function,
+    Interval,
+    Missing,
+    Power,
+    Term,
+    write_factor,
+    write_term,
+)
 
 _DOMAINS = {
     "log": "above 0", "log2": "above 0", "log10": "above 0", "log1p": "above -1",
@@ -113,7 +121,9 @@ class Derivation:
                 above = x >= low if low_closed else x > low
                 below = x <= high if high_closed else x < high
                 values = np.where(absent, np.nan, (above & below).astype(np.float64))
-        return np.where(absent, 0.0, values) if factor.column in self._kept else values
+        if factor.column in self._kept:
+            values = np.where(absent, 0.0, values)
+        return values
 
     def _check(self, factor: Factor, x: Floats, values: Floats) -> Floats:
         """Note the rows in which a number has no power or function, or one that is too large."""
@@ -129,8 +139,8 @@ class Derivation:
             self.faults.append((row, factor.column, what, hint))
         return values
 
-    def _join_codes(self, texts: tuple[int, ...], known: Any) -> Floats:
-        """Return the place of each row's codes among those known; -1 for others, NaN for missing."""
+    def _join_codes(self, texts: tuple[int, ...], known: Sequence[tuple[int, ...]]) -> Floats:
+        """Return the place of each row's codes among those known, -1 or NaN where there is none."""
         sizes = [len(self.terms.texts[i].levels) + 2 for i in texts]
         keys, joined = np.zeros(len(known), np.int64), np.zeros(self._codes.shape[1])
         columns = np.array(known, np.int64).T

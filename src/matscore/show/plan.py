@@ -81,15 +81,15 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
 
 
 def _describe_columns(plan: Plan) -> list[dict[str, object]]:
-    """Tell how each column is read that features are computed from; nothing where all are columns."""
+    """Tell how each column is read that features are computed from."""
     if plan.terms is None:
         return []
     kept = {plan.terms.numbers[i] for i in plan.terms.kept}
-    numbers = [
+    numbers: list[dict[str, object]] = [
         {"name": name, "read_as": "number", "missing": _WEIGHED if name in kept else _REFUSED}
         for name in plan.terms.numbers
     ]
-    texts = [
+    texts: list[dict[str, object]] = [
         {
             "name": column.name,
             "read_as": "text",
