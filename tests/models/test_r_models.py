@@ -14,6 +14,7 @@ from matscore.models.options import ImportOptions
 from matscore.models.r_models import SOURCE
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
+from matscore.models.weights import make_table
 from tests.models.exact import BadRowError, score
 
 HERE = Path(__file__).parent / "r"
@@ -33,7 +34,7 @@ REFUSED = {
     "labels": "whose labels may change its levels",
     "list": "holds first, second; save one of them: saveRDS(x$first",
     "loess": 'class "loess"',
-    "log_of_sum": "log(age + income), a function of more than a column",
+    "log_of_sum": "log(age + income)\": it applies a function to what is no longer a column",
     "nls": 'class "nls"',
     "number": "no model",
     "own_contrasts": 'its contrasts are "contr.own"',
@@ -155,11 +156,10 @@ def test_a_penalty_is_never_guessed() -> None:
 
 
 def test_reference_levels_have_rows_of_zeros() -> None:
-    folded = open_model("lm_text").folded
-    weights = dict(zip(map(str, folded.terms), folded.weights[:, 0], strict=True))
-    level = "(Level(column='region', text='East'),)"
-    assert weights[level] == 0
-    assert len(weights) == 5  # four regions and the age
+    table = make_table(open_model("lm_text"))
+    assert table.names[:2] == ("region=East", "region=North")
+    assert table.values[0] == 0 != table.values[1]
+    assert len(table.names) == 6  # four regions, the age, the intercept
 
 
 def test_what_is_folded_and_what_r_left_out_is_said() -> None:

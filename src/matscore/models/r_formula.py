@@ -15,6 +15,7 @@ from math import prod
 
 from matscore.models import r_language
 from matscore.models.algebra import Feature, Number, combine, constant
+from matscore.models.operations import multiply
 from matscore.models.r_contrasts import read_contrasts
 from matscore.models.r_language import Columns
 from matscore.models.r_values import (
@@ -28,7 +29,6 @@ from matscore.models.r_values import (
 )
 from matscore.models.rds import Call, RValue
 from matscore.models.refusal import Refusal, in_step
-from matscore.terms import Level
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,6 @@ class Design:
 
     columns: Columns
     offset: Feature  # added to the linear predictor
-    levels: tuple[Feature, ...]  # each level of each factor, so that all have a row
     steps: tuple[str, ...]  # what R computed of the columns of the file
 
 
@@ -88,9 +87,8 @@ def read_design(
             raise Refusal(f'its coefficient "{theirs}" is where its formula has "{ours}"')
     added = [expressions[i - 1] for i in _read_indexes(terms, "offset", len(expressions))]
     offset = [r_language.number(one) for one in (*added, *offsets)]
-    levels = [f for variable in made.values() for _, f in variable.full if _is_level(f)]
     steps = [spell(expressions[i]) for i in used if isinstance(expressions[i], Call)]
-    return Design(columns, combine(offset, [1] * len(offset)), tuple(levels), tuple(steps))
+    return Design(columns, combine(offset, [1] * len(offset)), tuple(steps))
 
 
 @dataclass(frozen=True)
@@ -123,9 +121,8 @@ def fit_design(
         intercept = [vector.pop(0) for vector in coefficients]
     if design.offset.terms:
         features.append(design.offset)
-    added = [1.0] * bool(design.offset.terms) + [0.0] * len(design.levels)
-    whole = [[*vector, *added] for vector in coefficients]
-    return Fitted([*features, *design.levels], whole, intercept, design.steps)
+        coefficients = [[*vector, 1.0] for vector in coefficients]
+    return Fitted(features, coefficients, intercept, design.steps)
 
 
 def read_response(model: RValue) -> RValue:
@@ -186,13 +183,9 @@ def _multiply(parts: Sequence[Columns]) -> Columns:
         names, features = zip(*reversed(choice), strict=True)
         whole = features[0]
         for feature in features[1:]:
-            whole = r_language.multiply(whole, feature)
+            whole = multiply(whole, feature)
         found.append((":".join(names), whole))
     return found
-
-
-def _is_level(feature: Feature) -> bool:
-    return any(isinstance(factor, Level) for term in feature.terms for factor in term)
 
 
 class _Makers:

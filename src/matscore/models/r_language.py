@@ -14,15 +14,14 @@ from typing import TypeAlias
 from matscore.models.algebra import Feature, Kind, column, combine, constant, exact
 from matscore.models.bounds import check_depth
 from matscore.models.factors import CONSTANT, make_interval
+from matscore.models.operations import apply, choose, divide, multiply, raise_to
 from matscore.models.r_values import entries, first_number, numbers, spell, texts
 from matscore.models.rds import Call, RValue, Symbol, Vector
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text
-from matscore.terms import FUNCTIONS, MAX_EXPONENT, Function, Interval, Missing, Power
+from matscore.terms import FUNCTIONS, MAX_EXPONENT, Interval, Missing
 
 MAX_DEPTH = 100
-MAX_PRODUCTS = 100_000  # of terms that one multiplication may make
-MAX_BITS = 20_000  # of a number: powers of powers grow fast
 Columns = list[tuple[str, Feature]]
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 # What makes a factor of a column without changing its texts, and the arguments that leave it so.
@@ -166,52 +165,17 @@ def _product(value: Call, depth: int) -> Feature:
     return multiply(one, other)
 
 
-def multiply(one: Feature, other: Feature) -> Feature:
-    """Multiply two features, within bounds on what that makes."""
-    if len(one.terms) * len(other.terms) > MAX_PRODUCTS:
-        raise Refusal(f"a product of more than {MAX_PRODUCTS:,} terms")
-    found = one * other
-    for c in found.terms.values():
-        if max(c.numerator.bit_length(), c.denominator.bit_length()) > MAX_BITS:
-            raise Refusal("a number with too many digits")
-    return found
-
-
 def _divide(value: Call, depth: int) -> Feature:
-    above, below = (number(one, depth) for one in _operands(value, 2))
-    if not below.terms.keys() - {CONSTANT}:
-        return above / below.constant
-    if len(below.terms) == 1:
-        ((term, c),) = below.terms.items()
-        if len(term) == 1 and isinstance(term[0], Power):
-            power = Power(term[0].column, -term[0].exponent)
-            return multiply(above, Feature({(power,): 1 / c}, below.undefined))
-    raise _unknown(value)
+    return divide(*(number(one, depth) for one in _operands(value, 2)))
 
 
 def _raise(value: Call, depth: int) -> Feature:
-    inside = _operands(value, 2)
-    base, exponent = (number(one, depth) for one in inside)
-    if exponent.terms.keys() - {CONSTANT}:
-        raise _unknown(value)
-    power = exponent.constant
-    if isinstance(inside[0], Symbol):
-        if power == exact(0.5):
-            return base.apply("sqrt")
-        if power.denominator == 1 and 0 < abs(power) <= MAX_EXPONENT:
-            return Feature({(Power(inside[0].name, int(power)),): exact(1)}, base.undefined)
-    if power.denominator != 1 or not 0 <= power <= MAX_EXPONENT:
-        raise _unknown(value)
-    found = constant(1)
-    for _ in range(int(power)):
-        found = multiply(found, base)
-    return found
+    return raise_to(*(number(one, depth) for one in _operands(value, 2)))
 
 
 def _choose(value: Call, depth: int) -> Feature:
     test, yes, no = _operands(value, 3)
-    chosen = logical(test, depth)
-    return multiply(chosen, number(yes, depth)) + multiply(1 - chosen, number(no, depth))
+    return choose(logical(test, depth), number(yes, depth), number(no, depth))
 
 
 def _only_column(value: Call, _: int) -> Feature:
@@ -228,31 +192,7 @@ def _apply(value: Call, depth: int) -> Feature:
         name = {2: "log2", 10: "log10"}.get(two_or_ten, "")
     if not name:
         raise _unknown(value)
-    of = number(inside, depth)
-    if name == "log" and of.constant == 1 and len(of.terms) == 2:  # R's users write log(x + 1)
-        name, of = "log1p", of - 1
-        of = Feature({term: c for term, c in of.terms.items() if term}, of.undefined)
-    if len(of.terms) == 1:
-        ((term, c),) = of.terms.items()
-        if len(term) == 1 and isinstance(term[0], Power) and term[0].exponent == 1:
-            made = Feature({(Function(name, term[0].column),): exact(1)}, of.undefined)
-            if c == 1:
-                return made
-            if c > 0 and name in _OF_PRODUCTS:
-                return _OF_PRODUCTS[name](made, float(c))
-    raise Refusal(
-        f"{spell(value)}, a function of more than a column", "put that column into the file"
-    )
-
-
-# What a function of c times a column is, c above 0.
-_OF_PRODUCTS: dict[str, Callable[[Feature, float], Feature]] = {
-    "log": lambda made, c: made + math.log(c),
-    "log2": lambda made, c: made + math.log2(c),
-    "log10": lambda made, c: made + math.log10(c),
-    "sqrt": lambda made, c: made * math.sqrt(c),
-    "abs": lambda made, c: made * c,
-}
+    return apply(name, number(inside, depth))
 
 
 def _compare(value: Call, _: int) -> Feature:

@@ -64,6 +64,8 @@ def _read_path(
     answer = _describe(kind[0], fields)
     betas = fields.get("beta")
     parts = list(entries(betas).values()) if kind[0] in {"multnet", "mrelnet"} else [betas]
+    if not parts:
+        raise Refusal("it has no coefficients")
     names = _read_names(parts[0])
     vectors = np.array([_read_sparse(part, names, len(path)) @ shares for part in parts])
     starts = _read_starts(fields.get("a0"), len(parts), len(path)) @ shares
