@@ -25,12 +25,15 @@ def read_regression(model: Element, derived: Derived, target: str) -> Scores:
     if derived.fields.data and derived.fields.optype_of(target) == "ordinal":
         raise Refusal("an ordinal target: its categories are intervals of one score, not linear")
     scores = [_read_table(table, derived) for table in tables]
+    if len(tables) == 2 and link not in {"softmax", "simplemax"}:
+        first, second = categories
+        return score_binary(first, second, scores[0], link)  # the second table does not count
+    return _score_several(categories, scores, link)
 
 
 def _score_several(categories: tuple[str, ...], scores: list[Feature], link: str) -> Scores:
     if link == "softmax":
         return Scores(categories, tuple(scores))
-        return Scores(categories, tuple(scores), "identity", (fact,))
     if link == "none":  # scores are probabilities, the last what is left
         last = 1 - combine(scores[:-1], [1] * (len(scores) - 1))
         fact = f'scores are probabilities; that of "{categories[-1]}" is 1 less the others'
