@@ -43,10 +43,10 @@ def score_regression(
     score: Feature, target: str, link: str, parameter: float | None = None
 ) -> Scores:
     """Return the score of a number that is predicted through a link."""
-    if link == "power" and parameter == 1:
-        link = "identity"
-    if link == "power" and parameter == 0:
-        link = "log"
+    if link == "power":
+        if parameter is None:
+            raise Refusal("link power without a linkParameter")
+        link = {1.0: "identity", 0.0: "log"}.get(parameter, link)
     if link in _WORDS:
         return Scores((target,), (score,), _WORDS[link])
     spelled = (
