@@ -108,8 +108,8 @@ def _find_quantities(name: str, categories: Sequence[str]) -> tuple[Quantity, ..
             return tuple(Quantity(kind, i) for kind in kinds)
     # The second of two is what tools tell, so it is looked at first.
     last_first = range(len(categories))[::-1][:_MOST_CATEGORIES]
-    kinds = ("score", "probability", "response")
-    return tuple(Quantity(kind, i) for kind in kinds for i in last_first)
+    every: tuple[Kind, ...] = ("score", "probability", "response")
+    return tuple(Quantity(kind, i) for kind in every for i in last_first)
 
 
 def find_category(text: str, categories: Sequence[str]) -> int:
@@ -130,6 +130,7 @@ class Difference:
     """How far a column is from what it may be; of chunks in their order they add up."""
 
     largest: float = 0.0
+    allowed: float = 0.0  # the most that rounding explains in a row
     n_over: int = 0  # rows that differ by more than rounding explains
     n_ties: int = 0  # labels that differ where two categories are as good as equal
     excess: float = 0.0  # the largest ratio of a difference and what explains it
@@ -138,6 +139,7 @@ class Difference:
     def __add__(self, other: Difference) -> Difference:
         return Difference(
             max(self.largest, other.largest),
+            max(self.allowed, other.allowed),
             self.n_over + other.n_over,
             self.n_ties + other.n_ties,
             max(self.excess, other.excess),
@@ -161,7 +163,12 @@ def compare_numbers(
     )
     ratio = gap / np.maximum(allowed, _TINY)
     return Difference(
-        float(gap.max(initial=0.0)), int(over.sum()), 0, float(ratio.max(initial=0.0)), shown
+        float(gap.max(initial=0.0)),
+        float(allowed.max(initial=0.0)),
+        int(over.sum()),
+        0,
+        float(ratio.max(initial=0.0)),
+        shown,
     )
 
 
@@ -180,7 +187,7 @@ def compare_labels(
     """Compare labels; `tied` are rows whose scores say no more than that two are equal."""
     known = {text: find_category(text, categories) for text in set(expected) - {None} if text}
     n_over = n_ties = 0
-    shown = []
+    shown: list[tuple[Any, str, str]] = []
     for i, (text, place) in enumerate(zip(expected, best, strict=True)):
         if (known[text] if text else -1) == place:
             continue
@@ -192,4 +199,4 @@ def compare_labels(
             shown.append(
                 (labels[i], text or "nothing", categories[place] if place >= 0 else "nothing")
             )
-    return Difference(0.0, n_over, n_ties, float(n_over), tuple(shown))
+    return Difference(0.0, 0.0, n_over, n_ties, float(n_over), tuple(shown))

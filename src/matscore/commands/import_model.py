@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import matscore
 from matscore.errors import InputError, UsageError, os_errors_about
 from matscore.models.bounds import ModelFile, check_size
@@ -159,8 +161,8 @@ class Imported:
                 f"the model knows its columns by position alone: {first} to {last} in its order; "
                 "--sample names them"
             )
-        if model.joined and self.sample is None:
-            found.append("each name is taken for a column; --sample takes joined names apart")
+        if model.uncertainty is not None and np.any(model.uncertainty):
+            found.append("its coefficients have few digits, and so have the scores; ask for more")
         return tuple(found)
 
 
@@ -243,7 +245,7 @@ def import_model(
     sample: PathLike | None = None,
     expect: PathLike | None = None,
     expect_column: str | None = None,
-    coef: str | None = None,
+    coef: Sequence[str] = (),
     lambda_: str | None = None,
     at_threshold: bool = False,
     categories: Sequence[str] = (),
@@ -257,7 +259,7 @@ def import_model(
         A file as `import_file` takes it, or a fitted scikit-learn model as it is.
     sample, expect : str or Path, optional
         A file of raw features, and the tool's own predictions for its rows.
-    expect_column, coef, lambda_, at_threshold, categories, link
+    expect_column, tuple(coef), lambda_, at_threshold, categories, link
         As `ImportOptions` has them.
 
     Returns
@@ -280,10 +282,9 @@ def import_model(
     rooms        2
     (Intercept)  1
     """
-    paths = [None if one is None else str(one) for one in (sample, expect)]
     take = ImportOptions(
-        *paths, expect_column, coef, lambda_, at_threshold=at_threshold,
-        categories=tuple(categories), link=link,
+        None if sample is None else str(sample), None if expect is None else str(expect),
+        expect_column, tuple(coef), lambda_, at_threshold, tuple(categories), link,
     )  # fmt: skip
     if isinstance(model, PathLike):
         return import_file(model, take=take)

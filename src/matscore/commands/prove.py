@@ -59,6 +59,8 @@ class Proof:
         Of all numbers; None where only labels were compared.
     n_labels_differ, n_ties : int or None
         Labels that differ, and labels that differ where two categories are as good as equal.
+    allowed : float
+        The largest difference that rounding, or the digits of what is printed, would explain.
     """
 
     path: str
@@ -67,6 +69,7 @@ class Proof:
     largest_difference: float | None
     n_labels_differ: int | None
     n_ties: int
+    allowed: float = 0.0
 
     def describe(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -75,6 +78,7 @@ class Proof:
             "rows": self.n_rows,
             "columns": list(self.columns),
             "largest_difference": self.largest_difference,
+            "allowed_difference": self.allowed,
             "labels_differ": self.n_labels_differ,
             "ties": self.n_ties,
         }
@@ -82,7 +86,8 @@ class Proof:
     def __str__(self) -> str:
         found = []
         if self.largest_difference is not None:
-            found.append(f"largest difference {self.largest_difference:.2g}")
+            allowed = f" (rounding may make it {self.allowed:.2g})"
+            found.append(f"largest difference {self.largest_difference:.2g}{allowed}")
         if self.n_labels_differ is not None:
             ties = f" ({self.n_ties} ties)" if self.n_ties else ""
             found.append(f"{self.n_labels_differ} labels differ{ties}")
@@ -111,7 +116,8 @@ def prove(
     questions = _ask(model, expect, column, plan, how)
     command = ProveCommand(how, model, table, held, expect, questions)
     summary = run_command(command, sample, "the weights", open_sink(None))
-    return summary.tally.conclude(model, expect, questions, summary.n_rows)
+    tally: ProveTally = summary.tally
+    return tally.conclude(model, expect, questions, summary.n_rows)
 
 
 def _hold(model: ImportedModel, table: WeightsTable, read: ReadOptions) -> Weights:
@@ -149,6 +155,7 @@ class ProveCommand(Command):
     def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
         """Return nothing, as no rows are written."""
         del plan, form
+        return None
 
     def make_work(self, plan: Plan, model: Model) -> Prove:
         """Return what compares the rows."""
@@ -255,8 +262,8 @@ class Prove(Work):
         if faults:
             return ProvedRows(self.zero(), list(faults.values()))
         slack = self._find_slack(rows)
-        numbers = {"score": scored.scores}
-        found = []
+        numbers: dict[Kind, Floats] = {"score": scored.scores}
+        found: list[tuple[Difference, ...]] = []
         for question in self.questions:
             texts = frame.values(str(question.column))
             if question.quantities[0].kind == "label":
@@ -294,7 +301,8 @@ class Prove(Work):
         if (terms := self.model.terms) is not None:  # codes stand behind the numbers
             n_numbers = len(terms.products)
             sizes[n_numbers:] = rows.features[n_numbers:]
-        return np.nan_to_num(self.bounds.packed.multiply(np.ascontiguousarray(sizes)))
+        slack: Floats = np.nan_to_num(self.bounds.packed.multiply(np.ascontiguousarray(sizes)))
+        return slack
 
 
 @dataclass(frozen=True)
@@ -303,7 +311,7 @@ class ProveTally(Tally):
 
     differences: tuple[tuple[Difference, ...], ...]
 
-    def __add__(self, other: ProveTally, /) -> ProveTally:  # type: ignore[override]
+    def __add__(self, other: ProveTally, /) -> ProveTally:
         pairs = zip(self.differences, other.differences, strict=True)
         return ProveTally(
             tuple(tuple(a + b for a, b in zip(one, two, strict=True)) for one, two in pairs)
@@ -313,7 +321,7 @@ class ProveTally(Tally):
         self, model: ImportedModel, path: str, questions: Sequence[Question], n_rows: int
     ) -> Proof:
         """Return what the comparison comes to; refuse what differs."""
-        told, largest, n_differ, n_ties = [], None, None, 0
+        told, largest, n_differ, n_ties, allowed = [], None, None, 0, 0.0
         for question, differences in zip(questions, self.differences, strict=True):
             # A column of an unknown meaning is what it fits best; of equals the first.
             fits = zip(question.quantities, differences, strict=True)
@@ -325,8 +333,8 @@ class ProveTally(Tally):
             if quantity.kind == "label":
                 n_differ, n_ties = 0, n_ties + best.n_ties
             else:
-                largest = max(largest or 0.0, best.largest)
-        return Proof(path, n_rows, tuple(told), largest, n_differ, n_ties)
+                largest, allowed = max(largest or 0.0, best.largest), max(allowed, best.allowed)
+        return Proof(path, n_rows, tuple(told), largest, n_differ, n_ties, allowed)
 
 
 def _refuse(

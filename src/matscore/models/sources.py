@@ -33,4 +33,5 @@ def read_model(file: ModelFile, options: ImportOptions = ImportOptions()) -> Imp
 
 def read_object(fitted: object, options: ImportOptions = ImportOptions()) -> ImportedModel:
     """Take over a fitted model that is in memory, such as a scikit-learn pipeline."""
+    del options
     raise Refusal(f"{type(fitted).__name__} is no model that is known")

@@ -8,9 +8,10 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from matscore.links import Link
 from matscore.models.algebra import Feature, Folded, Number, exact, fold
 from matscore.models.bounds import ModelFile
-from matscore.models.options import ImportOptions, Link
+from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 
 FLOAT64 = 2.0**-53
@@ -53,8 +54,9 @@ class ImportedModel:
     # By how much each coefficient, and each intercept behind them, may be off, of shape
     # (n_vectors, n_features + 1), where they are printed with few digits.
     uncertainty: Any = None
-    # Features are columns by names that may be joined, such as "regionNorth": --sample resolves.
-    joined: bool = False
+    # The features' names as a table has them, where they may be joined of column and level, such
+    # as "regionNorth": --sample takes them apart. Empty where the file says what they are.
+    joined: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.categories or len(set(self.categories)) < len(self.categories):

@@ -56,37 +56,34 @@ class Derivation:
         self.terms = terms
         self.faults: list[tuple[int, str, str, str]] = []  # row, column, what is wrong, what to do
         n_numbers = len(terms.numbers)
-        self._numbers = dict(zip(terms.numbers, inputs, strict=False))
+        self._numbers = dict(zip(terms.numbers, inputs[:n_numbers], strict=True))
         self._codes = inputs[n_numbers:]
         self._kept = {terms.numbers[i] for i in terms.kept}
         self._factors: dict[Factor, Floats] = {}
 
     def compute(self) -> Floats:
         """Return what is stored: products, then codes; of shape (n_stored, n_rows)."""
-        terms, n_rows = self.terms, self._codes.shape[1]
-        stored = np.empty((terms.n_stored, n_rows))
-        for row, product in zip(stored, terms.products, strict=False):
-            self._multiply(product, row)
-        for row, (texts, known) in zip(
-            stored[len(terms.products) :], terms.codes.items(), strict=True
-        ):
-            row[:] = self._join_codes(texts, known) if len(texts) > 1 else self._codes[texts[0]]
+        terms = self.terms
+        stored = np.empty((terms.n_stored, self._codes.shape[1]))
+        rows = iter(stored)
+        for product in terms.products:
+            self._multiply(product, next(rows))
+        for texts, known in terms.codes.items():
+            joined = self._join_codes(texts, known) if len(texts) > 1 else self._codes[texts[0]]
+            next(rows)[:] = joined
         # By column in the terms' order: the first fault of a row is the one that is told.
         self.faults.sort(key=lambda fault: (fault[0], terms.numbers.index(fault[1])))
         return stored
 
     def mark(self) -> NDArray[np.uint8]:
         """Mark the cells that are unknown or missing, of shape (n_inputs, n_rows)."""
-        odd = np.zeros((len(self._numbers) + len(self._codes), self._codes.shape[1]), np.uint8)
-        for marks, name in zip(odd, self._numbers, strict=False):
-            marks[np.isnan(self._numbers[name])] = MISSING
-        for marks, codes, column in zip(
-            odd[len(self._numbers) :], self._codes, self.terms.texts, strict=True
-        ):
+        marks = [np.where(np.isnan(x), MISSING, 0) for x in self._numbers.values()]
+        for codes, column in zip(self._codes, self.terms.texts, strict=True):
             n_levels = len(column.levels)
-            marks[(codes == n_levels) | (codes == Levels.NONE)] = UNKNOWN * bool(n_levels)
-            marks[(codes == n_levels + 1) | np.isnan(codes)] = MISSING
-        return odd
+            unknown = ((codes == n_levels) & (n_levels > 0)) | (codes == Levels.NONE)
+            missing = np.isnan(codes) | (codes == n_levels + 1)
+            marks.append(np.where(missing, MISSING, np.where(unknown, UNKNOWN, 0)))
+        return np.array(marks, np.uint8)
 
     def _multiply(self, product: Term, to: Floats) -> None:
         to[:] = self._compute_factor(product[0])
@@ -110,7 +107,7 @@ class Derivation:
         values: Floats
         match factor:
             case Missing():
-                return absent.astype(np.float64)
+                return np.where(absent, 1.0, 0.0)
             case Power(_, 1):
                 values = x
             case Power(_, exponent):

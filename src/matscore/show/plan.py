@@ -69,6 +69,7 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
         "transpose": plan.transpose,
         "transpose_features": plan.transpose_features,
         "categories": plan.categories,
+        "link": plan.link,
         "features_shape": plan.features_shape,
         "weights_shape": plan.weights_shape,
         "scores_shape": plan.scores_shape if plan.ok else None,
@@ -203,6 +204,8 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
         yield "intercept", quote_name(plan.intercept_name)
     elif plan.ok:
         yield "intercept", "none"
+    if plan.link is not None:
+        yield "link", plan.link
     if plan.ok:
         yield from _iter_turns(plan, features, weights, signs)
 
