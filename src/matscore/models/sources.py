@@ -11,7 +11,7 @@ from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel, Source
 
 # Modules of this room with a `SOURCE`, or several in `SOURCES`; tables take what is left.
-_MODULES: tuple[str, ...] = ("tables",)
+_MODULES: tuple[str, ...] = ("onnx", "tables")
 
 
 def iter_sources() -> Iterator[Source]:
