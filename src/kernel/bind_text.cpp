@@ -39,10 +39,15 @@ nb::bytes bind_write_number(double number) {
 }
 
 nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width, std::vector<size_t> features,
-                     std::vector<size_t> texts, int missing, std::vector<std::string> words,
-                     std::vector<std::string> names, bool has_labels) {
-    const Layout layout{delimiter, mark, width, static_cast<Missing>(missing), std::move(features),
-                        std::move(texts), std::move(words), std::move(names), has_labels};
+                     std::vector<size_t> texts, std::vector<size_t> kept,
+                     std::vector<std::pair<size_t, const Levels*>> levels, std::pair<int, int> policies,
+                     std::vector<std::string> words, std::vector<std::string> names, bool has_labels) {
+    const auto [missing, unknown] = policies;
+    for (const auto& [column, known] : levels)
+        if (known == nullptr) throw nb::type_error("a column of levels has none");
+    const Layout layout{delimiter, mark, width, static_cast<Policy>(missing), static_cast<Policy>(unknown),
+                        std::move(features), std::move(texts), std::move(kept), std::move(levels),
+                        std::move(words), std::move(names), has_labels};
     Table table;
     {
         const nb::gil_scoped_release unlocked;
@@ -54,7 +59,7 @@ nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width, st
                                       make_flags(text.absent)));
     const size_t n_bad = table.bad.size();
     return nb::make_tuple(
-        make_array<double>(table.values, {layout.features.size(), table.n_rows}), columns, table.n_records,
+        make_array<double>(table.values, {layout.features.size() + layout.levels.size(), table.n_rows}), columns, table.n_records,
         n_bad == 0 ? nb::none() : make_array<int64_t>(table.rows), make_flags(table.has_missing),
         make_array<int64_t>(table.bad, {n_bad, sizeof(BadRecord) / sizeof(int64_t)}),
         nb::make_tuple(static_cast<int>(table.stop.fault), table.stop.at, table.stop.column));
@@ -92,6 +97,41 @@ TextsView take_texts(nb::handle offsets, nb::handle bytes, nb::handle absent, si
     if (!std::is_sorted(view.offsets, view.offsets + n + 1) || view.offsets[n] > n_bytes)
         throw nb::value_error("offsets of texts are out of order or out of range");
     return view;
+}
+
+nb::object bind_find_levels(const Levels& levels, nb::object offsets, nb::object bytes,
+                            std::vector<std::string> words, char mark) {
+    const size_t n = nb::len(offsets) - 1;
+    const TextsView texts = take_texts(offsets, bytes, nb::none(), n);
+    const MissingWords missing(std::move(words));
+    Buffer<double> codes(n);
+    {
+        const nb::gil_scoped_release unlocked;
+        for (size_t i = 0; i < n; ++i) codes[i] = levels.find(texts[i], missing, mark);
+    }
+    return make_array<double>(codes);
+}
+
+// Count texts, each `counts` times or once; returns how many are missing.
+size_t bind_count(TextCounts& self, nb::object offsets, nb::object bytes, std::vector<std::string> words,
+                  nb::object counts) {
+    const size_t n = nb::len(offsets) - 1;
+    const TextsView texts = take_texts(offsets, bytes, nb::none(), n);
+    const int64_t* const times = counts.is_none() ? nullptr : take<int64_t>(counts, n);
+    const MissingWords missing(std::move(words));
+    size_t n_missing = 0;
+    for (size_t i = 0; i < n; ++i) {
+        if (missing.has(strip(texts[i]))) ++n_missing;
+        else self.add(texts[i], times == nullptr ? 1 : times[i]);
+    }
+    return n_missing;
+}
+
+nb::tuple bind_counted(const TextCounts& self) {
+    Buffer<uint64_t> offsets = self.texts().offsets();
+    Buffer<char> bytes = self.texts().bytes();
+    Buffer<int64_t> counts = self.counts();
+    return nb::make_tuple(make_array<uint64_t>(offsets), make_array<uint8_t>(bytes), make_array<int64_t>(counts));
 }
 
 // (numbers, absent), or (offsets, bytes, absent, codes, is_nullable)
@@ -143,6 +183,14 @@ nb::bytearray bind_write_rows(bool is_json, char delimiter, std::string row_end,
 }  // namespace
 
 void bind_text(nb::module_& m) {
+    nb::class_<Levels>(m, "Levels")
+        .def(nb::init<std::vector<std::string>, bool, bool, bool>())
+        .def("find", bind_find_levels);
+    nb::class_<TextCounts>(m, "TextCounts")
+        .def(nb::init<>())
+        .def("__len__", [](const TextCounts& self) { return self.counts().size(); })
+        .def("add", bind_count, nb::arg(), nb::arg(), nb::arg(), nb::arg().none())
+        .def("counted", bind_counted);
     m.def("read_number", bind_read_number);
     m.def("write_number", bind_write_number);
     m.def("parse", bind_parse);

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "cutting.hpp"
-#include "numbers.hpp"
+#include "levels.hpp"
 
 namespace matscore {
 
@@ -20,6 +20,7 @@ enum Fault : int64_t {
     kReturn,          // a carriage return that ends no line
     kNumber,          // a cell that is no number
     kMissing,         // a missing cell where none may be
+    kLevel,           // a text that is no level of its column
     kHeaderAgain,     // its cells are the header's
     kNul,
     kNotUtf8,
@@ -28,13 +29,16 @@ enum Fault : int64_t {
     kQuoteOpen,       // a quote that is never closed
 };
 
-enum class Missing { kRefuse, kZero, kKeep };
+// What is done with a missing cell, or a text that is no level. Zero: none of the levels.
+enum class Policy { kRefuse, kZero, kKeep };
 
 struct Layout {
     char delimiter = ',', mark = '.';
     size_t width = 0;
-    Missing missing = Missing::kRefuse;
+    Policy missing = Policy::kRefuse, unknown = Policy::kRefuse;
     std::vector<size_t> features, texts;  // columns read as numbers, in the output's order; as text
+    std::vector<size_t> kept;             // features whose missing cells are NaN and no more
+    std::vector<std::pair<size_t, const Levels*>> levels;  // columns read as levels
     std::vector<std::string> words;       // for a missing cell, without blanks around them
     std::vector<std::string> names;       // the header's cells; none without one
     bool has_labels = false;              // a header of numbers can be told from data
@@ -61,7 +65,7 @@ struct TextColumn {
 
 struct Table {
     size_t n_rows = 0, n_records = 0;
-    Buffer<double> values;  // (n_features, n_rows)
+    Buffer<double> values;  // (n_features + n_levels, n_rows): the numbers, then the codes
     std::vector<TextColumn> texts;
     Buffer<int64_t> rows;  // the good records' places; empty where all are good
     Flags has_missing;     // empty where no row has
@@ -72,7 +76,8 @@ struct Table {
 class Parser {
   public:
     Parser(const Layout& layout, const char* data, size_t size)
-        : layout_(layout), data_(data), end_(data + size), blocks_(data, end_, layout.delimiter) {}
+        : layout_(layout), words_(layout.words), data_(data), end_(data + size),
+          blocks_(data, end_, layout.delimiter) {}
 
     Table parse() {
         scan_ = scan_text(data_, end_, layout_.delimiter);
@@ -89,8 +94,11 @@ class Parser {
 
   private:
     struct Column {
-        double* numbers;  // where its numbers go, or null
-        TextColumn* text;
+        double* numbers = nullptr;  // where its numbers go, or null
+        TextColumn* text = nullptr;
+        double* codes = nullptr;
+        const Levels* levels = nullptr;
+        bool is_kept = false;
     };
 
     // The first such byte outside quotes, or the end; p is outside.
@@ -113,14 +121,21 @@ class Parser {
         return stop;
     }
 
+    size_t n_values() const { return layout_.features.size() + layout_.levels.size(); }
+
     void prepare() {
         capacity_ = scan_.n_lines - scan_.n_quoted + (scan_.after_newline != end_ ? 1 : 0);
         // A record has at least as many bytes as cells (the last may lack its line end).
         capacity_ = std::min(capacity_, static_cast<size_t>(end_ - data_) / layout_.width + 1);
-        table_.values.resize(layout_.features.size() * capacity_);
-        columns_.assign(layout_.width, Column{nullptr, nullptr});
-        for (size_t i = 0; i < layout_.features.size(); ++i)
-            columns_[layout_.features[i]].numbers = table_.values.data() + i * capacity_;
+        table_.values.resize(n_values() * capacity_);
+        columns_.resize(layout_.width);
+        double* to = table_.values.data();
+        for (const size_t i : layout_.features) columns_[i].numbers = to, to += capacity_;
+        for (const size_t i : layout_.kept) columns_[i].is_kept = true;
+        for (const auto& [i, levels] : layout_.levels) {
+            columns_[i].levels = levels;
+            columns_[i].codes = to, to += capacity_;
+        }
         for (size_t i = 0; i < layout_.texts.size(); ++i) {
             columns_[layout_.texts[i]].text = &table_.texts[i];
             table_.texts[i].offsets.resize(capacity_ + 1);
@@ -128,12 +143,14 @@ class Parser {
         for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
             has_lone_return_ |= ++p != end_ && *p != '\n';
         double number = 0;
-        for (const std::string& word : layout_.words)
+        for (const std::string& word : words_)
             words_are_numbers_ = words_are_numbers_ || read_whole(word, layout_.mark, number);
         // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
         header_is_plain_ = layout_.has_labels && !layout_.names.empty();
         for (const size_t column : layout_.features)
             header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), layout_.mark, number);
+        for (const auto& [column, levels] : layout_.levels)
+            header_is_plain_ = header_is_plain_ && take_level(*levels, layout_.names[column], number) == kNoFault;
     }
 
     // Where the next cell ends: at a delimiter, a line end or the end.
@@ -215,22 +232,39 @@ class Parser {
             copy_text({p, end}, text.bytes);
             set_flag(text.absent, table_.n_rows, capacity_, end == p);
         }
-        if (column.numbers == nullptr) return kNoFault;
-        double& value = column.numbers[table_.n_rows];
-        const bool is_number = read_number(p, end_, layout_.mark, value) == end;
-        return is_number && !words_are_numbers_ ? kNoFault : read_odd_number({p, end}, value);
+        if (column.numbers != nullptr) {
+            double& value = column.numbers[table_.n_rows];
+            const bool is_number = read_number(p, end_, layout_.mark, value) == end;
+            if (!is_number || words_are_numbers_) {
+                const Fault fault = read_odd_number({p, end}, column.is_kept, value);
+                if (fault != kNoFault) return fault;
+            }
+        }
+        if (column.levels == nullptr) return kNoFault;
+        return take_level(*column.levels, unquote({p, end}), column.codes[table_.n_rows]);
     }
 
     // Read a cell that is no plain number: quoted, with blanks around it, missing.
-    Fault read_odd_number(string_view cell, double& value) {
+    Fault read_odd_number(string_view cell, bool is_kept, double& value) {
         const string_view core = strip(unquote(cell));
-        const auto& words = layout_.words;
-        const bool is_word = std::find(words.begin(), words.end(), core) != words.end();
-        if (!core.empty() && !is_word) return read_whole(core, layout_.mark, value) ? kNoFault : kNumber;
-        if (layout_.missing == Missing::kRefuse) return kMissing;
-        has_missing_ = layout_.missing == Missing::kKeep;
-        value = has_missing_ ? std::numeric_limits<double>::quiet_NaN() : 0.0;
-        return kNoFault;
+        if (!words_.has(core)) return read_whole(core, layout_.mark, value) ? kNoFault : kNumber;
+        value = std::numeric_limits<double>::quiet_NaN();
+        return is_kept || do_without(layout_.missing, 0.0, value) ? kNoFault : kMissing;
+    }
+
+    Fault take_level(const Levels& levels, string_view text, double& code) {
+        code = levels.find(text, words_, layout_.mark);
+        if (code >= 0.0) return kNoFault;
+        const bool is_missing = code == Levels::kMissing;
+        const Policy policy = is_missing ? layout_.missing : layout_.unknown;
+        return do_without(policy, -1.0, code) ? kNoFault : is_missing ? kMissing : kLevel;
+    }
+
+    // Put what stands for no value; false where that is refused.
+    bool do_without(Policy policy, double zero, double& value) {
+        has_missing_ |= policy == Policy::kKeep;
+        value = policy == Policy::kKeep ? std::numeric_limits<double>::quiet_NaN() : zero;
+        return policy != Policy::kRefuse;
     }
 
     // Add a cell's text, without its quotes and a doubled one as one.
@@ -257,9 +291,9 @@ class Parser {
     void finish() {
         const size_t n = table_.n_rows;
         double* const values = table_.values.data();
-        for (size_t i = 1; n < capacity_ && i < layout_.features.size(); ++i)
+        for (size_t i = 1; n < capacity_ && i < n_values(); ++i)
             std::memmove(values + i * n, values + i * capacity_, n * sizeof(double));
-        table_.values.resize(layout_.features.size() * n);
+        table_.values.resize(n_values() * n);
         for (TextColumn& text : table_.texts) {
             text.bytes.resize(text.offsets[n]);
             text.offsets.resize(n + 1);
@@ -269,6 +303,7 @@ class Parser {
     }
 
     const Layout& layout_;
+    const MissingWords words_;
     const char *const data_, *const end_;
     Scan scan_;
     Blocks blocks_;

@@ -9,6 +9,9 @@ struct TextsView {
     const uint64_t* offsets = nullptr;  // n + 1, ascending, none past the end of `bytes`
     const char* bytes = nullptr;
     const bool* absent = nullptr;  // or null where none is
+    string_view operator[](size_t i) const {
+        return {bytes + offsets[i], static_cast<size_t>(offsets[i + 1] - offsets[i])};
+    }
 };
 
 // A column of an output: numbers, whole numbers or texts, one of the three.
@@ -78,8 +81,7 @@ class Writer {
         if (texts.offsets == nullptr || (is_coded && column.codes[row] < 0)) return {};
         const auto i = is_coded ? static_cast<size_t>(column.codes[row]) : row;
         if (texts.absent != nullptr && texts.absent[i]) return {};
-        const uint64_t start = texts.offsets[i];
-        return {texts.bytes + start, static_cast<size_t>(texts.offsets[i + 1] - start)};
+        return texts[i];
     }
 
     char* write_cell(const OutputColumn& column, size_t row, string_view text, char* out) const {

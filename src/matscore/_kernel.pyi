@@ -27,7 +27,9 @@ def parse(
     width: int,
     features: Sequence[int],
     texts: Sequence[int],
-    missing: int,
+    kept: Sequence[int],
+    levels: Sequence[tuple[int, Levels]],
+    policies: tuple[int, int],
     missing_values: Sequence[str],
     names: Sequence[str],
     has_labels: bool,
@@ -40,6 +42,32 @@ def parse(
     NDArray[np.int64],
     tuple[int, int, int],
 ]: ...
+
+class Levels:
+    def __init__(
+        self, levels: Sequence[str], numeric: bool, other: bool, missing: bool, /
+    ) -> None: ...
+    def find(
+        self,
+        offsets: NDArray[np.uint64],
+        bytes: NDArray[np.uint8],
+        missing_values: Sequence[str],
+        decimal: str,
+        /,
+    ) -> NDArray[np.float64]: ...
+
+class TextCounts:
+    def __init__(self) -> None: ...
+    def __len__(self) -> int: ...
+    def add(
+        self,
+        offsets: NDArray[np.uint64],
+        bytes: NDArray[np.uint8],
+        missing_values: Sequence[str],
+        counts: NDArray[np.int64] | None,
+        /,
+    ) -> int: ...
+    def counted(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]: ...
 
 # bind_arithmetic.cpp. Features (n_features, n_rows), weights (n_features, n_categories), an
 # intercept (n_categories,), scores (n_categories, n_rows).

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from matscore.errors import MissingExtraError
-from matscore.options import MissingPolicy
+from matscore.options import MissingPolicy, UnknownPolicy
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -20,6 +20,7 @@ def classify(
     weights: pd.DataFrame,
     *,
     missing: MissingPolicy = "error",
+    unknown: UnknownPolicy = "error",
     probabilities: bool = False,
     margin: bool = False,
     scores: bool = True,
@@ -42,7 +43,7 @@ def classify(
         One row an item; the index holds the labels. Partitions may be empty and divisions unknown.
     weights : pandas DataFrame of shape (n_features, n_categories)
         One row a feature and one column a category; sent once, not with each partition.
-    missing, probabilities, margin, scores, threshold, transpose, auto_transpose, strict
+    missing, unknown, probabilities, margin, scores, threshold, transpose, auto_transpose, strict
         As in `matscore.classify`.
     keep_cols, intercept, no_intercept
         As in `matscore.classify`.

@@ -29,7 +29,11 @@ __all__ = [
     "Exclusions",
     "Fault",
     "Floats",
+    "Gather",
+    "Gathers",
     "Items",
+    "LevelCounts",
+    "Levels",
     "Masked",
     "PackedWeights",
     "Ranking",
@@ -52,7 +56,8 @@ Places: TypeAlias = NDArray[np.int64]
 Marks: TypeAlias = NDArray[np.bool_]
 
 _ROW_ENDS = {"csv": "\n", "tsv": "\n", "jsonl": "}\n", "json": "},\n"}
-_MISSING = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
+Policy: TypeAlias = Literal["error", "skip", "zero", "keep"]
+_POLICIES = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
 
 
 class Fault(IntEnum):
@@ -64,12 +69,13 @@ class Fault(IntEnum):
     RETURN = 4
     NUMBER = 5
     MISSING = 6
-    HEADER_AGAIN = 7
-    NUL = 8
-    NOT_UTF8 = 9
-    QUOTE_INSIDE = 10
-    TEXT_AFTER_QUOTE = 11
-    QUOTE_OPEN = 12
+    LEVEL = 7
+    HEADER_AGAIN = 8
+    NUL = 9
+    NOT_UTF8 = 10
+    QUOTE_INSIDE = 11
+    TEXT_AFTER_QUOTE = 12
+    QUOTE_OPEN = 13
 
 
 _FAULTS = {int(fault): fault for fault in Fault}  # found sooner than made
@@ -179,7 +185,8 @@ Column = NDArray[np.float64] | NDArray[np.int64] | Masked | Texts | Choices
 class Table:
     """The good rows of a chunk, and what is wrong with the others."""
 
-    # (n_features, n_rows), C-contiguous; NaN where a missing cell is kept, else finite.
+    # (n_features + n_levels, n_rows), C-contiguous: the numbers, then the codes of levels. NaN
+    # where a missing cell, or an unknown text, is kept; else finite.
     features: NDArray[np.float64]
     texts: tuple[Texts, ...]  # of n_rows each
     n_records: int  # good and bad ones
@@ -194,6 +201,101 @@ class Table:
         return int(self.features.shape[1])
 
 
+class Levels:
+    """The levels of a text column; threads may share it.
+
+    A cell's code is its level's place; ``len(levels)`` for any other text, where `other`; one more
+    for a missing cell, where `missing`. Texts are compared byte for byte. With `numeric` levels are
+    numbers, written with a point, and a cell is compared by its value, with blanks around it. A
+    cell is missing as for numbers, even where a level has its text.
+
+    Examples
+    --------
+    >>> regions = Levels(["North", "South"], other=True)
+    >>> cells = Texts.from_strings(["South", "", "south"])
+    >>> regions.find(cells, []).tolist()
+    [1.0, -3.0, 2.0]
+    """
+
+    NONE = -1.0  # none of the column's terms counts
+    UNKNOWN = -2.0
+    MISSING = -3.0
+
+    def __init__(
+        self,
+        levels: Sequence[str],
+        *,
+        numeric: bool = False,
+        other: bool = False,
+        missing: bool = False,
+    ) -> None:
+        self.levels = tuple(levels)
+        self._given = numeric, other, missing
+        self._table = _kernel.Levels(self.levels, *self._given)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Levels._make, (self.levels, *self._given)
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    @classmethod
+    def _make(cls, levels: Sequence[str], numeric: bool, other: bool, missing: bool) -> Levels:
+        return cls(levels, numeric=numeric, other=other, missing=missing)
+
+    def find(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> Floats:
+        """Return the code of each text, `UNKNOWN` or `MISSING` where there is none."""
+        words = _strip_words(missing_values)
+        return self._table.find(texts.offsets, texts.data, words, decimal)
+
+
+class LevelCounts:
+    """How often each text of a column occurs, in the order in which they were first seen.
+
+    Examples
+    --------
+    >>> counts = LevelCounts()
+    >>> counts.add(Texts.from_strings(["b", "a", None, "b"]), ["NA"])
+    >>> counts.items(), counts.n_missing, len(counts)
+    ([('b', 2), ('a', 1)], 1, 2)
+    """
+
+    def __init__(self) -> None:
+        self._counts = _kernel.TextCounts()
+        self.n_missing = 0
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return *self._counts.counted(), self.n_missing
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        LevelCounts.__init__(self)
+        offsets, data, counts, self.n_missing = state
+        self._counts.add(offsets, data, [], counts)
+
+    def add(self, texts: Texts, missing_values: Sequence[str]) -> None:
+        """Count some texts; those that are missing are counted apart."""
+        words = _strip_words(missing_values)
+        self.n_missing += self._counts.add(texts.offsets, texts.data, words, None)
+
+    def merge(self, other: LevelCounts) -> None:
+        """Count what another one has counted."""
+        offsets, data, counts = other._counts.counted()
+        self._counts.add(offsets, data, [], counts)
+        self.n_missing += other.n_missing
+
+    def items(self) -> list[tuple[str, int]]:
+        """Return each text and how often it occurs."""
+        offsets, data, counts = self._counts.counted()
+        return list(zip(Texts(offsets, data), counts.tolist(), strict=True))
+
+
+def _strip_words(missing_values: Sequence[str]) -> list[str]:
+    return sorted({word.strip(" \t") for word in missing_values} - {""})
+
+
 def parse(
     data: bytes,
     *,
@@ -202,17 +304,22 @@ def parse(
     texts: Sequence[int] = (),
     delimiter: str = ",",
     decimal: str = ".",
-    missing: Literal["error", "skip", "zero", "keep"] = "error",
+    kept: Sequence[int] = (),
+    levels: Sequence[tuple[int, Levels]] = (),
+    missing: Policy = "error",
+    unknown: Policy = "error",
     missing_values: Sequence[str] = (),
     names: Sequence[str] | None = None,
     has_labels: bool = False,
 ) -> Table:
     r"""Read whole records, strictly; the last may lack its line end.
 
-    Columns of `features` are read as numbers, in the order of the result, those of `texts` as text;
-    a column may be both. A missing cell of the features is a fault with "error" and "skip", 0, or
-    NaN. `names` are the header's cells, to name a record that repeats them; a column of labels
-    (`has_labels`) tells such a record from a good one where all its features' cells are numbers.
+    Columns of `features` are read as numbers, in the order of the result, those of `levels` as the
+    codes of their levels, after them, those of `texts` as text; a column may be all of them. A
+    missing cell is a fault with "error" and "skip"; with "zero" the number 0 or the code -1; else
+    NaN, as it always is in the columns of `kept`. So is an `unknown` text among levels. `names` are
+    the header's cells, to name a record that repeats them; a column of labels (`has_labels`) tells
+    such a record from a good one where nothing else is wrong with it.
 
     Examples
     --------
@@ -224,10 +331,11 @@ def parse(
     """
     if width < 1 or delimiter in '\0"\n\r' or (names and len(names) != width):
         raise ValueError("the width, the delimiter or the names do not make a layout")
-    for columns in (features, texts):
+    for columns in (features, texts, [column for column, _ in levels]):
         if not set(columns) <= set(range(width)) or len(set(columns)) < len(columns):
             raise ValueError("columns are out of range")
-    words = sorted({word.strip(" \t") for word in missing_values} - {""})
+    if not set(kept) <= set(features):
+        raise ValueError("kept columns are no features")
     values, cells, n_records, rows, has_missing, bad, stop = _kernel.parse(
         data,
         delimiter,
@@ -235,8 +343,10 @@ def parse(
         width,
         list(features),
         list(texts),
-        _MISSING[missing],
-        words,
+        list(kept),
+        [(column, known._table) for column, known in levels],
+        (_POLICIES[missing], _POLICIES[unknown]),
+        _strip_words(missing_values),
         list(names or ()),
         has_labels,
     )
@@ -378,13 +488,30 @@ class Ranking(NamedTuple):
     tied: Marks  # at its rank or before, another was within rounding error of the highest
 
 
+class Gather(NamedTuple):
+    """Terms of which at most one is active in a row: its value is 1 or a stored number."""
+
+    codes: int  # the stored row of codes; negative for none
+    values: int  # the stored row of values; -1: the value is 1
+    terms: Places  # (n_codes,): the term of each code, -1 none
+
+
+class Gathers(NamedTuple):
+    """How rows of terms are made of the fewer ones that are stored."""
+
+    dense: Places  # (n_dense, 2): a stored row, the term that it is
+    groups: tuple[Gather, ...]
+    n_stored: int
+
+
 class PackedWeights:
     """A linear model as it is multiplied; threads may share it.
 
     A score is ``s = 0``, ``s = fma(x, w, s)`` for each feature in order, then the intercept, each
     step rounded once. Scores that differ by no more than the sum of their error bounds are a tie.
     Weights are of shape (n_features, n_categories), the intercept of (n_categories,), both finite;
-    features are of shape (n_features, n_rows), float64: finite, or NaN where one is missing.
+    features are of shape (n_features, n_rows), float64: finite, or NaN where one is missing. With
+    `gathers` features are stored rows, (n_stored, n_rows), and scores those of what `expand` makes.
 
     Examples
     --------
@@ -397,12 +524,35 @@ class PackedWeights:
     ([0], [True], [0.0])
     """
 
-    def __init__(self, weights: Floats, intercept: Floats | None = None) -> None:
-        self._given = weights, intercept
+    def __init__(
+        self, weights: Floats, intercept: Floats | None = None, gathers: Gathers | None = None
+    ) -> None:
+        self._given = weights, intercept, gathers
         self._model = _kernel.Model(weights, intercept)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeights, self._given
+
+    def expand(self, features: Floats) -> Floats:
+        """Return the terms of stored rows, of shape (n_terms, n_rows).
+
+        A term without a stored number is 0 but where its group has its code; all are NaN in a row
+        with anything missing.
+        """
+        weights, _, gathers = self._given
+        if gathers is None:
+            return features
+        if len(features) != gathers.n_stored:
+            raise ValueError("features and weights differ in the number of stored rows")
+        terms = np.zeros((len(weights), features.shape[1]))
+        terms[gathers.dense[:, 1]] = features[gathers.dense[:, 0]]
+        for codes, values, places in gathers.groups:
+            rows = np.flatnonzero(features[codes] >= 0)
+            active = places[features[codes, rows].astype(np.int64)]
+            rows, active = rows[active >= 0], active[active >= 0]
+            terms[active, rows] = 1.0 if values < 0 else features[values, rows]
+        terms[:, np.isnan(features).any(axis=0)] = np.nan
+        return terms
 
     def multiply(self, features: Floats) -> Floats:
         """Return scores, of shape (n_categories, n_rows).
@@ -414,7 +564,7 @@ class PackedWeights:
 
     def score(self, features: Floats, *, keep: bool = True) -> tuple[Floats, Decision]:
         """Return the scores, of shape (0, n_rows) where they are not to be kept, and decide."""
-        scores, best, margin, tied, overflow = self._model.score(features, keep)
+        scores, best, margin, tied, overflow = self._model.score(self.expand(features), keep)
         return scores, Decision(best, margin, tied, overflow)
 
     def error_bound(self, features: Floats) -> Floats:
@@ -425,14 +575,14 @@ class PackedWeights:
         Algorithms, 2nd ed., section 3.1; and what products that underflow may lose (section 2.1).
         NaN where a feature is NaN.
         """
-        return self._model.error_bound(features)
+        return self._model.error_bound(self.expand(features))
 
     def mark_ties(self, features: Floats, scores: Floats) -> Marks:
         """Mark, in each row of scores, the highest and those that tie with it.
 
         The best category alone where nothing ties; none for missing scores.
         """
-        return self._model.tied_cells(features, scores)
+        return self._model.tied_cells(self.expand(features), scores)
 
     def rank(self, features: Floats, scores: Floats, k: int) -> Ranking:
         """Rank the categories of scored rows, ``min(k, n_categories)`` of them.
@@ -448,7 +598,7 @@ class PackedWeights:
         >>> PackedWeights(np.array([[0.4, 0.7]])).rank(features, scores, 1).places.tolist()
         [[1]]
         """
-        return Ranking(*self._model.rank(features, scores, k))
+        return Ranking(*self._model.rank(self.expand(features), scores, k))
 
 
 def exp(values: Floats) -> Floats:

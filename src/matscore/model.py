@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,9 @@ from matscore.read.table import (
     read_matrix,
 )
 
+if TYPE_CHECKING:
+    from matscore.plan.terms import Terms
+
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
 """Items that take more are held in temporary files, where no budget of memory is given."""
@@ -54,6 +58,7 @@ class Model:
     weights: Floats  # (n_features, n_categories), features in canonical order
     intercept: Floats | None  # (n_categories,), added to the product
     categories: tuple[str, ...]  # in the weights' order
+    terms: Terms | None = None  # how features are computed; their rows are then what is stored
 
     def __post_init__(self) -> None:
         # People are told of their files' faults before this, with a place; here a bug would show.
@@ -69,7 +74,12 @@ class Model:
     @cached_property
     def packed(self) -> PackedWeights:
         """Weights and intercept as they are multiplied."""
-        return PackedWeights(self.weights, self.intercept)
+        gathers = None if self.terms is None else self.terms.gathers
+        return PackedWeights(self.weights, self.intercept, gathers)
+
+    def expand(self, features: Floats) -> Floats:
+        """Return every feature of some rows, (n_features, n_rows), from what is stored of them."""
+        return features if self.terms is None else self.packed.expand(features)
 
 
 @dataclass(frozen=True)
@@ -190,7 +200,7 @@ def make_model(plan: Plan, values: Floats) -> Model:
     oriented = values.T if plan.transpose else values
     intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
     weights = np.ascontiguousarray(oriented[list(plan.weights_index)])
-    return Model(weights, intercept, plan.categories)
+    return Model(weights, intercept, plan.categories, plan.terms)
 
 
 @dataclass(frozen=True)
@@ -202,7 +212,7 @@ class Scored:
     scores: Floats
     probabilities: Floats | None  # their softmax, of the same shape
     decision: Decision  # best category (-1 where there is no prediction), margin, ties, overflow
-    features: Floats  # (n_features, n_rows), float64: what they were computed from
+    features: Floats  # (n_features, n_rows), float64: what they were computed from, as in `Rows`
 
     def mark_ties(self, model: Model, n_rows: int) -> NDArray[np.bool_]:
         """Mark the highest cells of the first rows, all of a tie: (n_categories, n_rows), bool.

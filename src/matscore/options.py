@@ -34,6 +34,7 @@ Format: TypeAlias = Literal[
     "table", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow"
 ]  # fmt: skip
 MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
+UnknownPolicy: TypeAlias = MissingPolicy
 Gather: TypeAlias = Literal["page", "plot"]
 Metric: TypeAlias = Literal["dot", "cosine"]
 Method: TypeAlias = Literal["least-squares", "ridge", "logistic"]
@@ -74,10 +75,21 @@ class ReadOptions(Options):
         "error", READING,
         "A missing cell: stop; reject its row; read it as 0; keep the row, its scores NaN.",
         "--missing")  # fmt: skip
+    unknown: UnknownPolicy = option(
+        "error", READING,
+        "A text that is no level of its column: stop; reject its row; leave the column out of its "
+        "score; keep the row, its scores NaN.",
+        "--unknown")  # fmt: skip
     missing_values: tuple[str, ...] = option(
         MISSING_VALUES, READING,
         "Comma-separated words that count as missing, besides an empty cell.",
         "--missing-values", metavar="A,B", show_default=",".join(MISSING_VALUES))  # fmt: skip
+
+    @property
+    def skipping(self) -> str:
+        """The option by which rows are skipped; empty where none are."""
+        policies = {"--missing skip": self.missing, "--unknown skip": self.unknown}
+        return next((flag for flag, policy in policies.items() if policy == "skip"), "")
 
     @property
     def grammar(self) -> Grammar:
@@ -264,14 +276,14 @@ class RejectOptions(Options):
         None, "Takes an input's name and the rejected rows of each chunk that has any, in order."
     )
 
-    def check(self, missing: MissingPolicy = "error") -> None:
+    def check(self, skipping: str = "") -> None:
         """Refuse rows that go nowhere and places where no row goes, with a `UsageError`.
 
-        `missing` is that of the `ReadOptions`: to skip a missing value is to reject its row.
+        `skipping` is another option that rejects rows.
         """
         super().check()
-        rejecting = self.on_error == "reject" or missing == "skip"
-        asked = "--on-error reject" if self.on_error == "reject" else "--missing skip"
+        rejecting = self.on_error == "reject" or skipping
+        asked = "--on-error reject" if self.on_error == "reject" else skipping
         if rejecting and self.path is None:
             raise UsageError(f"{asked} needs --rejects", "name the file where rejected rows go")
         limit = self.max_rows if self.max_share is None else self.max_share
@@ -439,6 +451,6 @@ def check_options(read: ReadOptions, *groups: Options) -> None:
     read.check()
     for one in groups:
         if isinstance(one, RejectOptions):
-            one.check(read.missing)
+            one.check(read.skipping)
         else:
             one.check()

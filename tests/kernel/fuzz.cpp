@@ -41,7 +41,7 @@ Layout make_layout(unsigned a, unsigned b) {
     Layout layout;
     layout.delimiter = ",;\t|. 1e"[a & 7];
     layout.mark = (a & 8) != 0 ? ',' : '.';
-    layout.missing = static_cast<Missing>((a >> 4) % 3);
+    layout.missing = static_cast<Policy>((a >> 4) % 3);
     layout.width = 1 + b % 5;
     layout.has_labels = (b & 64) != 0;
     for (std::size_t i = layout.width; i-- > 0;) {
@@ -129,7 +129,7 @@ void check_records(const Layout& layout, const std::string& text) {
         before = bad.end;
     }
     for (std::size_t i = 0; i < table.values.size(); ++i) {
-        require(layout.missing == Missing::kKeep || std::isfinite(table.values[i]), "finite");
+        require(layout.missing == Policy::kKeep || std::isfinite(table.values[i]), "finite");
     }
     for (const char* const row_end : {"\n", "}\n", "},\n"}) {
         for (const char delimiter : {',', '\t'}) {
@@ -140,7 +140,7 @@ void check_records(const Layout& layout, const std::string& text) {
     if (table.texts.empty() && layout.features.empty()) return;
     // What is written without options is read back.
     Layout plain;
-    plain.missing = Missing::kKeep;
+    plain.missing = Policy::kKeep;
     plain.words = {"NaN"};
     plain.width = table.texts.size() + layout.features.size();
     for (std::size_t i = 0; i < plain.width; ++i) {

@@ -287,8 +287,8 @@ _ENDING = "Without it the ending of --output decides; else"
 COMMANDS = {
     "classify": Command(
         classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
-        f"{_READ} id-col no-id-col keep-cols strict transpose transpose-features {_INTERCEPT} "
-        "probabilities margin no-scores threshold top-k "
+        f"{_READ} unknown id-col no-id-col keep-cols strict transpose transpose-features "
+        f"{_INTERCEPT} probabilities margin no-scores threshold top-k "
         "format output precision max-rows heatmap show-work plot excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
@@ -320,7 +320,7 @@ COMMANDS = {
     ),
     "explain": Command(
         explain, (_FEATURES, _WEIGHTS), (*_SCORING, ExplainOptions),
-        f"{_READ} id-col no-id-col strict transpose transpose-features {_INTERCEPT} "
+        f"{_READ} unknown id-col no-id-col strict transpose transpose-features {_INTERCEPT} "
         "category versus top-features row format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {"max-rows": {"default": 5}},
@@ -339,7 +339,7 @@ COMMANDS = {
     ),
     "evaluate": Command(
         evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING),
-        f"truth truth-file {_READ} id-col no-id-col strict transpose {_INTERCEPT} "
+        f"truth truth-file {_READ} unknown id-col no-id-col strict transpose {_INTERCEPT} "
         f"min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
         {"format": {"kind": Literal["table", "csv", "json", "markdown"] | None,
                     "help": f"{_ENDING} {_TABLES}", "set_by": "MATSCORE_EVALUATE_FORMAT"}},

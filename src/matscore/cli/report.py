@@ -77,6 +77,7 @@ def make_report(record: Record, seconds: float, failure: BaseException | None) -
         "rejects": record.outputs[1],
         "shapes": _describe_shapes(plan, summary),
         "plans": [plan_facts(one, argv) for one in plans],
+        "columns": _describe_columns(plan, summary),
         "rows_in": summary and summary.n_rows + summary.n_rejected,
         "rows_scored": summary and summary.n_rows,
         "rows_rejected": summary and summary.n_rejected,
@@ -125,6 +126,20 @@ def _describe_inputs(record: Record) -> list[dict[str, Any]]:
         }
         for role, fact in zip(roles, facts, strict=True)
     ]
+
+
+def _describe_columns(
+    plan: Plan | None, summary: Summary[Any] | FitSummary | None
+) -> list[dict[str, Any]]:
+    """Tell how columns were read that features are computed from, and what was odd in them."""
+    if plan is None or plan.terms is None or not isinstance(summary, Summary):
+        return []
+    columns = []
+    for name, (n_unknown, n_missing) in summary.odd.items():
+        texts = [column for column in plan.terms.texts if column.name == name]
+        kind = {"read_as": "text", "levels": len(texts[0].levels)} if texts else {"read_as": "number"}
+        columns.append({"name": name, **kind, "unknown": n_unknown, "missing": n_missing})
+    return columns
 
 
 def _look(path: str) -> SourceFacts:

@@ -31,6 +31,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    UnknownPolicy,
     check_options,
 )
 from matscore.plan import Plan
@@ -178,6 +179,7 @@ def classify(
     weights: pd.DataFrame,
     *,
     missing: MissingPolicy = "error",
+    unknown: UnknownPolicy = "error",
     probabilities: bool = False,
     margin: bool = False,
     scores: bool = True,
@@ -200,6 +202,8 @@ def classify(
         intercept is added to the product.
     missing : {"error", "skip", "zero", "keep"}
         What a missing value means: refuse; leave the row out; read it as 0; score it NaN.
+    unknown : {"error", "skip", "zero", "keep"}
+        What a text that is no level of its column means; "zero" leaves the column out of the score.
     probabilities, margin, scores : bool
         Which columns the result has besides the prediction.
     threshold : float, optional
@@ -260,7 +264,7 @@ def classify(
     # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
-    return run_frames(command, features, weights, align, missing)
+    return run_frames(command, features, weights, align, missing, unknown)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    UnknownPolicy,
     check_options,
 )
 from matscore.plan import Plan, Side, require_fit
@@ -170,6 +171,7 @@ def evaluate(
     truth: str | pd.Series[Any],
     *,
     missing: MissingPolicy = "error",
+    unknown: UnknownPolicy = "error",
     transpose: bool = False,
     auto_transpose: bool = False,
     strict: bool = False,
@@ -180,7 +182,7 @@ def evaluate(
 
     Parameters
     ----------
-    features, weights, missing, transpose, auto_transpose, strict, intercept, no_intercept
+    features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -219,6 +221,7 @@ def evaluate(
     )
 
     check_missing(missing)
+    check_missing(unknown, "unknown")
     column, features = pick_column(features, truth, "truth")
     align = PlanOptions(
         transpose=transpose,
@@ -232,9 +235,7 @@ def evaluate(
     # Nothing is written, but a model that predicts nothing is refused there.
     command.make_output(plan, "csv")
     work = command.make_work(plan, read_model(plan, weights))
-    # The index is column 0 of a plan.
-    columns = [i - 1 for i in plan.feature_columns]
-    typed = Typed(features, columns, texts=[take_texts(column)])
+    typed = Typed.of_plan(features, plan, unknown, texts=[take_texts(column)])
     tally: EvaluateTally = run_typed(work, typed, missing)
     return Evaluation(tally.metrics)
 

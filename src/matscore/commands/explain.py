@@ -35,6 +35,7 @@ from matscore.options import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    UnknownPolicy,
     check_options,
 )
 from matscore.plan import Plan
@@ -72,6 +73,7 @@ class ExplainCommand(Command):
         return Explain(
             model,
             plan.feature_names,
+            plan.n_counting,
             plan.intercept_name or "(Intercept)",
             self._columns(plan),
             _find_category(plan, self.explain.category, f"{self.dashes}category"),
@@ -84,7 +86,7 @@ class ExplainCommand(Command):
         """Return the bytes of a chunk: each cell becomes a line, which takes ten times the room."""
         if self.explain.row is not None:
             return None
-        return max(_CHUNK_BYTES, _RECORDS_A_CHUNK * _CELL_BYTES * len(plan.feature_names))
+        return max(_CHUNK_BYTES, _RECORDS_A_CHUNK * _CELL_BYTES * plan.n_counting)
 
     def check(self, summary: Summary[ExplainTally]) -> None:
         """Refuse a row that was asked for and is not there."""
@@ -178,6 +180,7 @@ def explain(
     versus: str | None = None,
     top_features: int | None = None,
     missing: MissingPolicy = "error",
+    unknown: UnknownPolicy = "error",
     transpose: bool = False,
     auto_transpose: bool = False,
     strict: bool = False,
@@ -188,7 +191,7 @@ def explain(
 
     Parameters
     ----------
-    features, weights, missing, transpose, auto_transpose, strict, intercept, no_intercept
+    features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
     category : str, optional
         The category to explain; without it the predicted one of each row.
@@ -234,7 +237,7 @@ def explain(
     options = ExplainOptions(category, versus, top_features)
     options.check()
     command = ExplainCommand(explain=options, dashes="")
-    return run_frames(command, features, weights, align, missing)
+    return run_frames(command, features, weights, align, missing, unknown)
 
 
 @dataclass(frozen=True)
@@ -270,6 +273,7 @@ class Explain(Work):
 
     model: Model
     feature_names: tuple[str, ...]  # in canonical order
+    n_counting: int  # of these, at most, in a row
     intercept_name: str  # what its line is called
     columns: ExplainColumns
     category: int | None = None  # whose score is taken apart; the predicted one of each row
@@ -292,8 +296,8 @@ class Explain(Work):
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
-        n_lines = len(self.feature_names) + 2
-        n_held = len(self.model.categories) + 8 * len(self.feature_names)
+        n_lines = self.n_counting + 2
+        n_held = len(self.model.categories) + 8 * self.n_counting
         return n_held, n_lines * len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> ExplainTally:

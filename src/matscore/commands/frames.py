@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,22 @@ from matscore.errors import InputError, MisfitError, UsageError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
 from matscore.kernel import Choices, Column, Floats, Texts
 from matscore.model import Model, make_model
-from matscore.names import find_columns, quote_name, quote_names, suggest_name
-from matscore.options import FitOptions, MissingPolicy, PlanOptions, RejectOptions
+from matscore.names import Grammar, find_columns, quote_name, quote_names, suggest_name
+from matscore.options import (
+    FitOptions,
+    MissingPolicy,
+    PlanOptions,
+    RejectOptions,
+    UnknownPolicy,
+)
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.parts import count_jobs, map_ordered
 from matscore.run.run import Totals
 from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_chunk
+
+if TYPE_CHECKING:
+    from matscore.plan.terms import TextColumn, Terms
 
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
@@ -56,7 +65,9 @@ def plan_frames(
 def _features_side(frame: pd.DataFrame, columns: tuple[str, ...] | None) -> Side:
     index_name = "" if frame.index.name is None else str(frame.index.name)
     header = None if columns is None else (index_name, *columns)
-    return Side("features", frame.shape[1] + 1, header, len(frame), None, labelled=True)
+    # What is missing is so by its type: the text "NA" is a text.
+    grammar = Grammar(missing_values=())
+    return Side("features", frame.shape[1] + 1, header, len(frame), None, grammar, labelled=True)
 
 
 def _weights_side(
@@ -97,12 +108,12 @@ def _find_places(columns: pd.Index[Any], names: Sequence[str]) -> tuple[str, ...
     return tuple(places.get(name, quote_name(name)) for name in names)
 
 
-def check_missing(missing: str) -> None:
-    """Refuse a word for missing values that is none of the four."""
+def check_missing(policy: str, what: str = "missing") -> None:
+    """Refuse a word for missing values, or for unknown levels, that is none of the four."""
     # Types are not checked when Python runs, and a wrong word would mean "error".
-    if missing not in get_args(MissingPolicy):
+    if policy not in get_args(MissingPolicy):
         hint = f"say one of {', '.join(get_args(MissingPolicy))}"
-        raise UsageError(f"missing cannot be {missing!r}", hint)
+        raise UsageError(f"{what} cannot be {policy!r}", hint)
 
 
 def check_index(features: pd.DataFrame, index: pd.Index[Any], what: str) -> None:
@@ -148,10 +159,7 @@ def pick_targets(
 
 def are_categories(table: pd.DataFrame, options: FitOptions) -> bool:
     """Say whether targets are categories, which a column that is no numbers is."""
-    is_number = [
-        pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
-        for dtype in table.dtypes
-    ]
+    is_number = [_is_numeric(column) for _, column in table.items()]
     found = not all(is_number) if options.categories is None else options.categories
     found = found or options.method == "logistic"
     if found and table.shape[1] != 1:
@@ -184,12 +192,33 @@ def take_texts(column: pd.Series[Any]) -> Texts:
     return Texts.from_strings("" if is_absent else str(cell) for is_absent, cell in cells)
 
 
+def take_levels(column: pd.Series[Any], levels: TextColumn) -> Texts | Floats:
+    """Return a column as text, empty where a value is missing; or the numbers that it holds."""
+    if _is_numeric(column):
+        return np.ascontiguousarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    false, true, _ = levels.spell_truths()
+
+    def write(cell: object) -> str:
+        return (true if cell else false) if isinstance(cell, (bool, np.bool_)) else str(cell)
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        texts = Texts.from_strings([*map(write, column.cat.categories), ""])
+        codes = column.cat.codes.to_numpy()
+        return texts.take(np.where(codes < 0, len(texts) - 1, codes))
+    cells = zip(column.isna(), column, strict=True)
+    return Texts.from_strings("" if is_absent else write(cell) for is_absent, cell in cells)
+
+
+def _is_numeric(column: pd.Series[Any]) -> bool:
+    """Say whether a column holds numbers; a bool is one to pandas, here more likely a mistake."""
+    types = pd.api.types
+    return types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+
+
 def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     """Return a column as float64, NaN where a value is missing; refuse what is no finite number."""
     series, name = frame.iloc[:, i], str(frame.columns[i])
-    # A bool is a number to pandas; here it is more likely a mistake.
-    numeric = pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_bool_dtype(series)
-    if not numeric or pd.api.types.is_complex_dtype(series):
+    if not _is_numeric(series) or pd.api.types.is_complex_dtype(series):
         what = f"is of type {series.dtype}, not a number"
         raise InputError(path, what, "convert it first", column=i + 1, name=name)
     # Nullable types of pandas have an NA that float64 does not know.
@@ -224,18 +253,34 @@ class Typed:
     """The columns of a DataFrame that a work reads, and those set beside them."""
 
     features: pd.DataFrame
-    columns: Sequence[int]  # of the features, in canonical order
+    columns: Sequence[int]  # of the features, in canonical order, or as their terms read them
     path: str = "features"
     numbers: Sequence[Floats] = ()  # further features, (n_rows,) each
     texts: Sequence[Texts] = ()  # columns that are text
     missing_hint: str = _MISSING_HINT
     chunk_rows: int | None = None
+    terms: Terms | None = None  # how features are computed, where some are no columns
+    levels: Sequence[int] = ()  # columns that are read as text for that
+    unknown: UnknownPolicy = "error"
+
+    @classmethod
+    def of_plan(
+        cls, features: pd.DataFrame, plan: Plan, unknown: UnknownPolicy, **more: Any
+    ) -> Typed:
+        """Return what a plan reads, of which the index is column 0."""
+        levels = [i - 1 for i in plan.text_columns]
+        columns = [i - 1 for i in plan.feature_columns]
+        return cls(features, columns, terms=plan.terms, levels=levels, unknown=unknown, **more)
 
     def iter_chunks(self) -> Iterator[FrameChunk]:
         """Yield the rows as typed columns; at least one chunk, or no rows would have no columns."""
         n_rows, width = self.features.shape
         cells: dict[int, Any] = {i: take_numbers(self.features, i, self.path) for i in self.columns}
         cells |= enumerate((*self.numbers, *self.texts), start=width)
+        texts = () if self.terms is None else self.terms.texts
+        for i, column in zip(self.levels, texts, strict=True):
+            # Of a column that is a number, too, levels compare as numbers.
+            cells.setdefault(i, take_levels(self.features.iloc[:, i], column))
         size = self.chunk_rows or max(_CELLS_A_CHUNK // (len(cells) + 1), 1)
         for start in range(0, max(n_rows, 1), size):
             stop = min(start + size, n_rows)
@@ -257,7 +302,11 @@ class Typed:
             tuple(range(first_text, width + n_added)),
             (*self.columns, *range(width, first_text)),
             missing=missing,
+            missing_values=(),
             missing_hint=self.missing_hint,
+            level_columns=tuple(self.levels),
+            terms=self.terms,
+            unknown=self.unknown,
         )
 
 
@@ -289,17 +338,19 @@ def run_frames(
     weights: pd.DataFrame,
     align: PlanOptions,
     missing: MissingPolicy,
+    unknown: UnknownPolicy = "error",
 ) -> pd.DataFrame:
     """Run a command on two tables.
 
     Returns kept columns as they are, then what the command writes, with the features' index.
     """
     check_missing(missing)
+    check_missing(unknown, "unknown")
     # Labels stay in the index, and their name is to clash with no column.
     plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
     work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
-    typed = Typed(features, [i - 1 for i in plan.feature_columns])
+    typed = Typed.of_plan(features, plan, unknown)
     found = collect_frame(work, typed, missing)
     label, *names = found.columns
     rows: Any = read_numbers(found[label]).astype(np.int64) - 1

@@ -27,8 +27,8 @@ _HEADS = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42})  # tags of a mode
 _FLOATING = (1, 10, 11)
 _DOUBLE = 11
 _MOST_TERMS = 3_000_000  # that all steps make: a graph of a few bytes can double without end
-_LINKS: Mapping[str, Link] = {
-    "none": "identity", "softmax": "", "log-softmax": "", "logistic": "logistic",
+_LINKS: Mapping[str, Link | None] = {
+    "none": "identity", "softmax": None, "log-softmax": None, "logistic": "logistic",
     "one-vs-rest": "one-vs-rest", "exp": "exp",
 }  # fmt: skip
 _MODELS = ("LinearClassifier", "LinearRegressor", "SVMRegressor", "Gemm", "MatMul")
@@ -184,7 +184,7 @@ def _as_scores(answer: Columns | Scores) -> Scores:
     return answer if isinstance(answer, Scores) else Scores(answer, "none")
 
 
-def _settle(scores: Scores) -> tuple[Sequence[Feature], Any, Sequence[Any], Link]:
+def _settle(scores: Scores) -> tuple[Sequence[Feature], Any, Sequence[Any], Link | None]:
     """Return features, coefficients, intercept and link; (-s, s) become (0, s) by softmax."""
     columns = scores.columns
     features = take_features(columns.given)
@@ -194,7 +194,7 @@ def _settle(scores: Scores) -> tuple[Sequence[Feature], Any, Sequence[Any], Link
         sums = [exact(a) + exact(b) for a, b in zip(*matrix, strict=True)]
         total = combine(features, sums) + sum(map(exact, added), exact(0))
         if not any(total.terms.values()):
-            return features, matrix[1:], added[1:], ""
+            return features, matrix[1:], added[1:], None
     return features, matrix, added, _LINKS[scores.link]
 
 

@@ -7,11 +7,9 @@ from typing import Literal, TypeAlias
 from matscore.errors import UsageError
 from matscore.fields import Options, group, option
 
-Link: TypeAlias = Literal[
-    "", "one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"
-]  # fmt: skip
-"""What turns scores into the tool's answer, as it stands in the corner of the weights file; empty
-is softmax, or the logistic function for one category."""
+Link: TypeAlias = Literal["one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"]
+"""What turns scores into the tool's answer, as it stands in the corner of the weights file; None is
+the softmax, or the logistic function for one category or the second of two."""
 
 LinkWord: TypeAlias = Literal[
     "none", "one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"

@@ -11,7 +11,15 @@ from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel, Source
 
 # Modules of this room with a `SOURCE`, or several in `SOURCES`; tables take what is left.
-_MODULES: tuple[str, ...] = ("onnx", "tables")
+_MODULES: tuple[str, ...] = (
+    "onnx",
+    "liblinear",
+    "vowpal_wabbit",
+    "h2o",
+    "xgboost",
+    "foreign",
+    "tables",
+)  # fmt: skip
 
 
 def iter_sources() -> Iterator[Source]:

@@ -40,7 +40,7 @@ class ImportedModel:
     features: Sequence[Feature]
     coefficients: Any  # (n_categories, n_features), float64 or numbers and fractions in sequences
     intercept: Sequence[Number]  # (n_categories,)
-    link: Link = ""
+    link: Link | None = None  # of a binary vector the logistic function needs no word
     steps: tuple[str, ...] = ()  # what came before the model and was folded into the weights
     facts: tuple[str, ...] = ()  # sentences for people: tie rule, float32, dropped steps, …
     threshold: Threshold | None = None
@@ -81,7 +81,7 @@ class ImportedModel:
         return replace(self, intercept=intercept, threshold=None)
 
 
-def find_shift(threshold: Threshold, link: Link) -> float:
+def find_shift(threshold: Threshold, link: Link | None) -> float:
     """Return the score at a threshold."""
     value = threshold.value
     if threshold.of == "score":
@@ -89,7 +89,7 @@ def find_shift(threshold: Threshold, link: Link) -> float:
     if not 0 < value < 1:
         raise Refusal(f"its threshold {value} is not between 0 and 1")
     match link:
-        case "" | "logistic":
+        case None | "logistic" | "one-vs-rest":
             return math.log(value) - math.log1p(-value)
         case "probit":
             from statistics import NormalDist

@@ -17,6 +17,7 @@ from matscore.model import Model
 
 INTERCEPT = -1
 OTHERS = -2
+NOTHING = -3
 
 
 @dataclass(frozen=True)
@@ -51,26 +52,27 @@ def explain_rows(
 ) -> Contributions:
     """Take scores apart into the contributions of the features.
 
-    `features` is (n_features, n_rows) in canonical order, NaN where one is missing; `categories`,
+    `features` is (n_features, n_rows) as in `Rows`, NaN where one is missing; `categories`,
     (n_rows,), are those whose scores are taken apart, -1 for a row that gets no lines. The scores
     of `versus`, (n_rows,), are taken away from them: the weights are differences, rounded once.
 
     Of each row come the features by the size of their contributions, equal ones in canonical order
     and missing ones last, at most `top_features` of them; then the sum of the others; then the
-    intercept, where the model has one.
+    intercept, where the model has one. Of levels come those that the row has.
     """
     rows = np.flatnonzero(categories >= 0)
     versus = None if versus is None else versus[rows]
-    weights, intercept = _weights_of(model, categories[rows], versus)
-    values = np.ascontiguousarray(features[:, rows].T)
+    values, active = _find_active(model, features[:, rows])
+    weights, intercept = _weights_of(model, active, categories[rows], versus)
     products = values * weights
-    # NaN sorts last, whatever its sign.
-    order = np.argsort(-np.abs(products), axis=1, kind="stable")
-    n_features = len(features)
-    n_shown = n_features if top_features is None else min(top_features, n_features)
+    # NaN sorts last, whatever its sign, and what does not count after it.
+    sizes = -np.abs(products)
+    order = np.argsort(np.where(active < 0, np.inf, sizes), axis=1, kind="stable")
+    n_lines = values.shape[1]
+    n_shown = n_lines if top_features is None else min(top_features, n_lines)
     shown, hidden = order[:, :n_shown], order[:, n_shown:]
-    parts = [(shown, *(np.take_along_axis(a, shown, axis=1) for a in (values, weights, products)))]
-    if n_shown < n_features:
+    parts = [tuple(np.take_along_axis(a, shown, axis=1) for a in (active, values, weights, products))]
+    if n_shown < n_lines:
         rest = np.take_along_axis(products, hidden, axis=1)
         unknown = np.full((len(rows), 1), np.nan)
         parts.append((_column(len(rows), OTHERS), unknown, unknown, _sum_rows(rest)[:, None]))
@@ -78,8 +80,36 @@ def explain_rows(
         ones, last = np.ones((len(rows), 1)), intercept[:, None]
         parts.append((_column(len(rows), INTERCEPT), ones, last, last))
     entries, *numbers = (np.hstack(part) for part in zip(*parts, strict=True))
+    counts = entries != NOTHING
     return Contributions(
-        np.repeat(rows, entries.shape[1]), entries.ravel(), *(part.ravel() for part in numbers)
+        np.repeat(rows, counts.sum(axis=1)), entries[counts], *(part[counts] for part in numbers)
+    )
+
+
+def _find_active(model: Model, features: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Return what is multiplied in each row, in canonical order, and which feature it is.
+
+    Both are of shape (n_rows, n_lines). Of terms of which at most one counts, that one; NOTHING
+    where none does, or where a term that is 0 or 1 is 0.
+    """
+    if model.terms is None:
+        values = np.ascontiguousarray(features.T)
+        return values, np.broadcast_to(np.arange(len(features)), values.shape)
+    gathers, tests = model.terms.gathers, model.terms.tests
+    lines: list[Floats] = []
+    places: list[NDArray[np.int64]] = []
+    for row, term in gathers.dense.tolist():
+        lines.append(features[row])
+        places.append(np.where(tests[term] & (features[row] == 0), NOTHING, term))
+    for codes, value, terms in gathers.groups:
+        known = np.append(terms, -1)  # where a code is -1, or NaN
+        of_row = np.nan_to_num(features[codes], nan=-1).astype(np.int64)
+        lines.append(features[value] if value >= 0 else np.where(np.isnan(features[codes]), np.nan, 1.0))
+        places.append(np.where(known[of_row] < 0, NOTHING, known[of_row]))
+    order = np.argsort(np.array(places).T, axis=1, kind="stable")
+    return (
+        np.take_along_axis(np.array(lines).T, order, axis=1),
+        np.take_along_axis(np.array(places).T, order, axis=1),
     )
 
 
@@ -95,15 +125,18 @@ def find_runner_up(scores: Floats, categories: NDArray[np.int64]) -> NDArray[np.
 
 
 def _weights_of(
-    model: Model, categories: NDArray[np.int64], versus: NDArray[np.int64] | None
+    model: Model,
+    active: NDArray[np.int64],
+    categories: NDArray[np.int64],
+    versus: NDArray[np.int64] | None,
 ) -> tuple[Floats, Floats | None]:
-    """Return each row's weights, of shape (n_rows, n_features), and its intercept."""
-    weights = model.weights.T[categories]
+    """Return the weights of each row's features, of their shape, and its intercept."""
+    weights = model.weights[active, categories[:, None]]
     intercept = None if model.intercept is None else model.intercept[categories]
     if versus is not None:
-        weights = weights - model.weights.T[versus]
+        weights = weights - model.weights[active, versus[:, None]]
         intercept = None if intercept is None else intercept - model.intercept[versus]  # type: ignore[index]
-    return weights, intercept
+    return np.where(active < 0, 0.0, weights), intercept
 
 
 def _column(n_rows: int, entry: int) -> NDArray[np.int64]:

@@ -18,12 +18,14 @@ from matscore.plan.types import (
     Axis,
     Misfit,
     Plan,
+    Turnable,
     carries_features,
     check_named,
     check_once,
     compare_counts,
     find_column,
     list_intercepts,
+    may_have_terms,
     other_turn,
     set_intercept,
     show_shapes,
@@ -77,7 +79,8 @@ def _orient_features(plan: Plan) -> tuple[Plan, Axis]:
         return _turn_features(plan)
     side = plan.features
     offset = 0 if side.labelled else 1
-    table = Axis(side.path, "column", side.names, side.width, offset, side.labelled)
+    has_terms = not plan.options.words.in_rows
+    table = Axis(side.path, "column", side.names, side.width, offset, side.labelled, has_terms)
     known = side.labelled and plan.options.id_col is None
     return _set_label(plan, table, 0) if known else plan, table
 
@@ -118,7 +121,8 @@ def _is_first_named(plan: Plan) -> bool:
 def _read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
     """Return the weights' rows and columns, a label column not counted."""
     side = plan.weights
-    labelled = holds_labels(plan, side, set(table.places), _hint_at_names(plan, table))
+    known = {*table.places, *filter(table.computes, side.first or ())}
+    labelled = holds_labels(plan, side, known, _hint_at_names(plan, table))
     plan = replace(plan, weights_label_column=labelled)
     header = None if side.names is None else side.names[labelled:]
     offset = 2 if labelled and not side.labelled else 1
@@ -170,7 +174,7 @@ def _name_categories(plan: Plan, other: Axis) -> Plan:
 
 def _sort_out_rest(plan: Plan, table: Axis) -> Plan:
     """Tell the columns to keep from those that are left out."""
-    used = {*plan.feature_columns, plan.label_column}
+    used = {*plan.feature_columns, *plan.text_columns, plan.label_column}
     names = table.names or tuple(str(index + table.offset) for index in range(table.size))
     rest = [index for index in table.entries if index not in used]
     kept = [find_column(plan, table, name, "--keep-cols") for name in plan.options.keep_cols]
@@ -191,7 +195,7 @@ def _sort_out_rest(plan: Plan, table: Axis) -> Plan:
 def _find_truth(plan: Plan, table: Axis, name: str) -> tuple[Plan, int]:
     """Return the column of the truth, and the plan, in which it is not the labels."""
     column = find_column(plan, table, name, "--truth")
-    if column in plan.feature_columns:
+    if column in (*plan.feature_columns, *plan.text_columns):
         problem = f"the truth is a feature of {plan.weights.path}: {quote_name(name)}"
         raise Misfit(plan, problem, "a model that is told the truth cannot be measured")
     # A guess: a truth in the first column is no label.
@@ -253,6 +257,8 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
         facts.append(f"the first column of {features}{named} is taken for the labels")
     if plan.intercept_name is not None:
         facts.append(f"the {axis.kind} {quote_name(plan.intercept_name)} is the intercept")
+    if plan.terms is not None:
+        facts.append(plan.terms.describe())
     if plan.left_out:
         count = "a column" if len(plan.left_out) == 1 else f"{len(plan.left_out)} columns"
         facts.append(f"{count} that {weights} does not know left out: {quote_names(plan.left_out)}")
@@ -288,7 +294,7 @@ def _are_mostly_near(axis: Axis, table: Axis) -> bool:
 
 
 def _count_hits(axis: Axis, table: Axis) -> int:
-    return sum(name in table.places for name in axis.names or ())
+    return sum(table.knows(name) for name in axis.names or ())
 
 
 def _count_near(names: Sequence[str], table: Axis) -> int:
@@ -303,19 +309,35 @@ def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     entries = [index for index in axis.entries if index != plan.intercept_index]
     names = axis.names or ()
     wanted = {names[index]: index for index in entries}
-    plan = _label_beside(plan, table, axis, wanted)
+    used = {column for name in wanted for column in table.columns_of(name)}
+    plan = _label_beside(plan, table, axis, used)
     check_named(plan, axis, entries, "feature")
     _check_present(plan, table, axis, wanted)
     check_once(plan, axis, wanted, "feature")
-    check_once(plan, table, wanted, "feature")
+    check_once(plan, table, used, "feature")
     # One order whatever the files' are: a sum of floats depends on it to the last bit.
     order = tuple(sorted(wanted))
-    columns = tuple(table.places[name][0] for name in order)
     index = tuple(wanted[name] for name in order)
+    plan = replace(plan, feature_names=order, weights_index=index)
+    if any(map(table.computes, order)):
+        return _set_terms(plan, table, axis)
+    columns = tuple(table.places[name][0] for name in order)
     in_file_order = [place for _, place in sorted(zip(columns, index, strict=True))]
     reordered = in_file_order != sorted(in_file_order)
-    plan = replace(plan, feature_names=order, feature_columns=columns, weights_index=index)
-    return replace(plan, reordered=reordered)
+    return replace(plan, feature_columns=columns, reordered=reordered)
+
+
+def _set_terms(plan: Plan, table: Axis, axis: Axis) -> Plan:
+    """Find the columns that features are computed from."""
+    from matscore.plan.terms import TermsError, make_terms
+
+    try:
+        terms = make_terms(plan.feature_names, table.places, plan.features.grammar)
+    except TermsError as error:
+        raise Misfit(plan, f"{axis.path}: {error.problem}", error.hint) from None
+    texts = tuple(table.places[column.name][0] for column in terms.texts)
+    numbers = tuple(table.places[name][0] for name in terms.numbers)
+    return replace(plan, feature_columns=numbers, text_columns=texts, terms=terms)
 
 
 def _label_beside(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> Plan:
@@ -329,19 +351,28 @@ def _label_beside(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) 
     return _label_features(plan, table, guess=bool(names) and names[0] not in wanted)
 
 
-def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> None:
-    missing = tuple(name for name in wanted if name not in table.places)
+def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Sequence[str]) -> None:
+    missing = tuple(name for name in wanted if not table.knows(name))
     if not missing:
         return
     count = "a feature" if len(missing) == 1 else f"{len(missing)} features"
     # With most of them there, other files are no likelier than a slip in the names.
-    mostly = 2 * len(missing) > len(wanted)
+    turnable: Turnable = "by name" if 2 * len(missing) > len(wanted) else None
+    from matscore.plan.terms import Unread
+
+    unread = [one for one in map(table.read, missing) if isinstance(one, Unread)]
+    hints = [_hint_at_header(plan, table), *(one.hint(table.places) for one in unread)]
+    hints.append(f"add to {table.path} what the {plan.options.words.weights} need")
+    hint = next(filter(None, hints))
+    if len(unread) == len(missing) and (columns := unread[0].columns):
+        needs = f"which the term {quote_name(unread[0].name)} of {axis.path} needs"
+        what = f"{table.path} has no column {quote_names(columns)}, {needs}"
+        raise Misfit(plan, what, hint, turnable=turnable)
     raise Misfit(
         plan,
         f"{table.path} lacks {count} of {axis.path}: {quote_names(missing)}",
-        _hint_at_header(plan, table)
-        or f"add to {table.path} what the {plan.options.words.weights} need",
-        turnable="by name" if mostly else None,
+        hint,
+        turnable=turnable,
         missing=missing,
         unused=[name for name in table.places if name not in axis.places],
     )
@@ -377,10 +408,23 @@ def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Pl
             f"give the {words.weights} one {kind} a feature, or name the features in both files",
             turnable="by shape",
         )
+    _check_positions(plan, table, axes[turned])
     if fits[turned] == "with a label":
         _check_label_doubt(plan, other_fits=fits[not turned] == "exactly")
         plan = _set_label(plan, table, 0)
     return _number_features(plan, table, axes[turned])
+
+
+def _check_positions(plan: Plan, table: Axis, axis: Axis) -> None:
+    """Refuse terms where columns have no names to find them by."""
+    if plan.options.words.in_rows or table.names is not None or not may_have_terms(axis.names):
+        return
+    from matscore.plan.terms import find_term
+
+    if name := find_term(axis.names or ()):
+        what = f"the {axis.kind} {quote_name(name)} of {axis.path} is a term, and {table.path} has"
+        hint = "give it a header, say --headers if it has one"
+        raise Misfit(plan, f"{what} no column names to find its columns by", hint)
 
 
 def _fit(plan: Plan, table: Axis, axis: Axis) -> _Fit:

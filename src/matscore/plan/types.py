@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from matscore.names import (
     POINT,
@@ -24,10 +24,15 @@ from matscore.names import (
 )
 from matscore.options import PlanOptions
 
+if TYPE_CHECKING:
+    from matscore.plan.terms import Terms, Unread
+    from matscore.terms import Term
+
 # All cells of a column are numbers; at least half; some; none; or all are missing.
 ColumnKind = Literal["number", "mostly number", "mixed", "text", "empty"]
 # By what two files might fit when they are swapped or one of them is transposed.
 Turnable = Literal["by name", "by shape"] | None
+_OPERATORS = frozenset(":=^()<>`")  # a name without one is no term, which saves a look at it
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,12 @@ class Plan:
         The canonical order: by name sorted; by position in file order, with the names of
         whichever side has them, or "1", "2", ….
     feature_columns : tuple of int
-        Index of each feature among the features' columns.
+        Index of each feature among the features' columns; with `terms`, of the columns that are
+        read as numbers.
+    text_columns : tuple of int
+        With `terms`, index of the columns that are read as text, for their levels.
+    terms : Terms or None
+        How features are computed, where some are no columns.
     weights_label_column : bool
         The first column of the weights file holds names.
     transpose, transpose_features : bool
@@ -151,6 +161,8 @@ class Plan:
     categories: tuple[str, ...] = ()
     missing: tuple[MissingName, ...] = ()
     left_out: tuple[str, ...] = ()
+    text_columns: tuple[int, ...] = ()
+    terms: Terms | None = None
     reordered: bool = False
     facts: tuple[str, ...] = ()
     problem: str | None = None
@@ -173,7 +185,13 @@ class Plan:
         if self.transpose_features:
             n_rows = self.features.width - self.features_name_column
             n_columns = self.features.n_rows or 0
-        return n_rows, len(self.feature_columns) or n_columns
+        n_features = len(self.feature_columns if self.terms is None else self.feature_names)
+        return n_rows, n_features or n_columns
+
+    @property
+    def n_counting(self) -> int:
+        """Features of which a row may have others than 0: one of a column's levels."""
+        return len(self.feature_names) if self.terms is None else self.terms.n_counting
 
     @property
     def weights_shape(self) -> tuple[int, int]:
@@ -239,6 +257,11 @@ def compare_counts(plan: Plan) -> str:
     return f"{plan.features_shape[1]} features against {plan.weights_shape[0]}"
 
 
+def may_have_terms(names: Iterable[str] | None) -> bool:
+    """Say whether a name has the form of a term, perhaps; without one the grammar is not loaded."""
+    return any(not _OPERATORS.isdisjoint(name) for name in names or ())
+
+
 @dataclass(frozen=True)
 class Axis:
     """The columns of the features as they are scored, or the rows or the columns of the weights."""
@@ -249,11 +272,33 @@ class Axis:
     size: int  # number of entries, in features with a label column
     offset: int = 1  # how people count the first entry in the file
     labelled: bool | None = False  # the first entry holds labels, where no comparing must tell
+    has_terms: bool = False  # the weights may name terms of these entries
 
     @property
     def entries(self) -> range:
         """The entries that are not known to hold labels."""
         return range(bool(self.labelled), self.size)
+
+    def computes(self, name: str) -> bool:
+        """Say whether a name is a term of these entries, and not one of them."""
+        return name not in self.places and isinstance(self.read(name), tuple)
+
+    def knows(self, name: str) -> bool:
+        """Say whether a name is that of an entry or a term of some."""
+        return name in self.places or self.computes(name)
+
+    def read(self, name: str) -> Term | Unread | None:
+        """Read a name as a term of these entries; None where it has no form of one."""
+        if not self.has_terms or not may_have_terms([name]):
+            return None
+        from matscore.plan.terms import read_name
+
+        return read_name(name, self.places)
+
+    def columns_of(self, name: str) -> tuple[str, ...]:
+        """Return the names of the entries that a feature is computed from."""
+        term = self.read(name)
+        return tuple(f.column for f in term) if isinstance(term, tuple) else (name,)
 
     @cached_property
     def places(self) -> dict[str, list[int]]:
@@ -310,8 +355,8 @@ def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
 def carries_features(plan: Plan, names: Sequence[str], table: Axis) -> bool:
     """Say whether all names but an intercept are columns of the features."""
     asked = plan.options.intercept
-    return any(name in table.places for name in names) and all(
-        name in table.places or is_intercept(name) or name == asked for name in names
+    return any(map(table.knows, names)) and all(
+        table.knows(name) or is_intercept(name) or name == asked for name in names
     )
 
 

@@ -43,9 +43,17 @@ def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecor
     for _, n_lines, start, end, place, code, n_cells in bad_records:
         line, text = chunk.line + n_lines, data[start:end].decode()
         column, name = (None, None) if place < 0 else (place + 1, layout.name_of(place))
-        if code == Fault.NUMBER:
+        if code in (Fault.NUMBER, Fault.LEVEL):
             is_plain = '"' not in text
             cell = (text.split(mark, place + 1) if is_plain else split_cells(text, mark))[place]
+        if code == Fault.LEVEL:
+            from matscore.read.derive import explain_unknown
+
+            assert layout.terms is not None
+            levels = layout.terms.texts[layout.level_columns.index(place)]
+            told = explain_unknown(levels, cell)
+            rejects.append(Reject(line, column, name, *told, text, layout.unknown == "skip"))
+        elif code == Fault.NUMBER:
             what = said.get(cell) or said.setdefault(cell, say_fault(cell, decimal))
             rejects.append(Reject(line, column, name, what, "", text, False, cell, decimal))
         elif code == Fault.MISSING:

@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.frame import Labels
-from matscore.kernel import Floats, Texts, parse, write_number
+from matscore.kernel import Floats, Levels, Texts, parse, write_number
 from matscore.names import MISSING_VALUES, Grammar
-from matscore.options import MissingPolicy
+from matscore.options import MissingPolicy, UnknownPolicy
 from matscore.read.split import Chunk
 
 if TYPE_CHECKING:
+    from matscore.plan.terms import Terms
     from matscore.read.turned import Turned
+
+UNKNOWN, MISSING = 1, 2
+"""Marks of cells whose text is no level, and that are missing."""
 
 _MISSING = "a missing value"
 
@@ -32,13 +36,16 @@ class Layout:
     width: int  # columns in the file
     label_column: int | None
     kept_columns: tuple[int, ...]  # carried through as text
-    feature_columns: tuple[int, ...]  # read as numbers, in canonical order
+    feature_columns: tuple[int, ...]  # read as numbers; without `terms` in canonical order
     delimiter: str = ","
     decimal: str = "."
     missing: MissingPolicy = "error"
     missing_values: tuple[str, ...] = MISSING_VALUES
     missing_hint: str = "--missing zero, keep or skip takes the row"
     constants: tuple[str, ...] = ()  # texts of columns after the file's own, alike in every record
+    level_columns: tuple[int, ...] = ()  # read as text, for their levels
+    terms: Terms | None = None  # how features are computed, where some are no columns
+    unknown: UnknownPolicy = "error"  # what a text that is no level means
 
     @cached_property
     def own(self) -> Layout:
@@ -60,6 +67,20 @@ class Layout:
         """Columns read as text."""
         label = () if self.label_column is None else (self.label_column,)
         return tuple(dict.fromkeys(label + self.kept_columns))
+
+    @property
+    def levels(self) -> dict[int, Levels]:
+        """The levels of the file's own columns that are read for them."""
+        if self.terms is None:
+            return {}
+        pairs = zip(self.level_columns, self.terms.texts, strict=True)
+        return {i: text.table for i, text in pairs if i < self.width}
+
+    @property
+    def kept_missing(self) -> list[int]:
+        """The file's own columns of numbers whose missing cells have a weight."""
+        kept = () if self.terms is None else self.terms.kept
+        return [i for i in map(self.feature_columns.__getitem__, kept) if i < self.width]
 
     def name_of(self, column: int) -> str | None:
         """Return a column's name for a message; None without a header."""
@@ -110,12 +131,16 @@ class Rows:
 
     labels: Labels  # or row numbers from 1
     texts: tuple[Texts, ...]  # in the order of `Layout.kept_columns`
-    features: Floats  # (n_features, n_rows), C-contiguous; finite, or NaN where `has_missing`
+    # (n_features, n_rows), C-contiguous; finite, or NaN where `has_missing`. With terms, what is
+    # stored of them.
+    features: Floats
     n_rows: int
     has_missing: NDArray[np.bool_] | None = None  # (n_rows,); None when nothing is missing
     places: NDArray[np.int64] | None = None  # (n_rows,), in the chunk; None when all are good
     start: int = 0  # records before the chunk, over all inputs
     n_records: int = 0
+    # (n_inputs, n_rows): which cells of columns that are computed with were unknown or missing.
+    odd: NDArray[np.uint8] | None = None
     rejects: list[Reject] = field(default_factory=list)
 
     @property
@@ -123,6 +148,13 @@ class Rows:
         """Which records of all inputs these are, counted from 1; of shape (n_rows,)."""
         places = np.arange(self.n_rows) if self.places is None else self.places
         return places + (self.start + 1)
+
+    def count_odd(self, layout: Layout) -> dict[str, tuple[int, int]]:
+        """Count cells of unknown levels, and missing ones, by column; nothing without terms."""
+        if self.odd is None or layout.terms is None:
+            return {}
+        counts = ((self.odd == mark).sum(axis=1).tolist() for mark in (UNKNOWN, MISSING))
+        return dict(zip(layout.terms.columns, zip(*counts, strict=True), strict=True))
 
     def drop(self, rejects: Mapping[int, Reject]) -> Rows:
         """Set rows aside, given by their places among these."""
@@ -141,6 +173,7 @@ class Rows:
             n_rows=len(left),
             has_missing=None if self.has_missing is None else self.has_missing[left],
             places=left if self.places is None else self.places[left],
+            odd=None if self.odd is None else np.take(self.odd, left, axis=1),
             rejects=sorted([*self.rejects, *rejects.values()], key=lambda reject: reject.line),
         )
 
@@ -192,7 +225,12 @@ class FrameChunk:
 
 def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> Rows:
     """Parse a chunk of either kind; what no row can be blamed for is an `InputError`."""
-    return parse_text(layout, chunk) if isinstance(chunk, Chunk) else parse_frame(layout, chunk)
+    rows = parse_text(layout, chunk) if isinstance(chunk, Chunk) else parse_frame(layout, chunk)
+    if layout.terms is None:
+        return rows
+    from matscore.read.derive import derive_rows
+
+    return derive_rows(layout, chunk, rows)
 
 
 def parse_text(layout: Layout, chunk: Chunk) -> Rows:
@@ -209,6 +247,9 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         missing_values=own.missing_values,
         names=own.names,
         has_labels=own.label_column is not None,
+        levels=list(layout.levels.items()),
+        kept=layout.kept_missing,
+        unknown=own.unknown,
     )
     table = read(chunk.data)
     places, rejects = table.rows, list[Reject]()
@@ -216,7 +257,7 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         from matscore.read.faults import explain_records, explain_stop
 
         if table.stop is None:
-            rejects = explain_records(own, chunk, table.bad)
+            rejects = explain_records(layout, chunk, table.bad)
         else:  # what stands before it is of no use
             places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
             table = read(b"")
@@ -227,32 +268,43 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
 def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
     """Read typed rows, and do with what is missing what the kernel does with it in text."""
     own, rejects = layout.own, dict[int, Reject]()
-    features = np.empty((len(own.feature_columns), chunk.n_records))
+    numbers, levels = own.feature_columns, layout.levels
+    features = np.empty((len(numbers) + len(levels), chunk.n_records))
+    absent = np.zeros(chunk.n_records, dtype=bool)
 
-    def refuse(row: int, column: int, what: str, hint: str, text: str = "") -> None:
+    def refuse(
+        row: int, column: int, what: str, hint: str, text: str = "", *, skipped: bool = False
+    ) -> None:
         if row not in rejects:  # of a row the first bad cell is named
-            skipped = what == _MISSING and own.missing == "skip"
-            place = chunk.locate(own, row, column)
-            rejects[row] = Reject(*place, what, hint, text, skipped)
+            rejects[row] = Reject(*chunk.locate(own, row, column), what, hint, text, skipped)
 
     # In the order of the file: the first bad cell of a row is named, as it is of text.
-    for i, k in sorted((column, place) for place, column in enumerate(own.feature_columns)):
-        features[k] = column = _read_numbers(own, chunk, i, refuse)
+    for i, k in sorted((column, place) for place, column in enumerate((*numbers, *levels))):
+        if k < len(numbers):
+            features[k] = _read_numbers(own, chunk, i, refuse)
+            for row in np.flatnonzero(np.isinf(features[k])).tolist():
+                text, hint = str(features[k, row]), "only finite numbers can be scored"
+                refuse(row, i, f"{text} is not a finite number", hint, text)
+            gaps = np.isnan(features[k])
+            if i in layout.kept_missing:
+                continue
+        else:
+            from matscore.read.derive import read_codes
+
+            features[k], gaps = read_codes(layout, chunk, i, refuse)
         if own.missing in ("error", "skip"):
-            for row in np.flatnonzero(np.isnan(column)).tolist():
-                refuse(row, i, _MISSING, own.missing_hint)
-        for row in np.flatnonzero(np.isinf(column)).tolist():
-            text, hint = str(column[row]), "only finite numbers can be scored"
-            refuse(row, i, f"{text} is not a finite number", hint, text)
-    if own.missing == "zero":
-        features[np.isnan(features)] = 0.0
+            for row in np.flatnonzero(gaps).tolist():
+                refuse(row, i, _MISSING, own.missing_hint, skipped=own.missing == "skip")
+        elif own.missing == "zero":
+            features[k, gaps] = 0.0 if k < len(numbers) else Levels.NONE
+        absent |= np.isnan(features[k])
     texts = {i: _read_text(own, chunk, i) for i in own.text_columns}
     places = None
     if rejects:
         places = np.setdiff1d(np.arange(chunk.n_records), list(rejects))
         texts = {i: column.take(places) for i, column in texts.items()}
         features = np.take(features, places, axis=1)
-    absent = np.logical_or.reduce(np.isnan(features))
+        absent = absent[places]
     has_missing = absent if absent.any() else None
     sorted_rejects = [rejects[row] for row in sorted(rejects)]
     return _make_rows(layout, chunk, texts, features, has_missing, places, sorted_rejects)
@@ -270,10 +322,11 @@ def _make_rows(
     """Put the constants among the columns of the file, and tell the labels from other texts."""
     n_rows, start, n_records = features.shape[1], chunk.row, chunk.n_records
     if layout.constants:
-        of_file = iter(features)
-        features = np.empty((len(layout.feature_columns), n_rows))
-        for to, i in zip(features, layout.feature_columns, strict=True):
-            to[:] = next(of_file) if i < layout.width else _number_of(layout, chunk.path, i)
+        of_file, columns = iter(features), (*layout.feature_columns, *layout.level_columns)
+        features = np.empty((len(columns), n_rows))
+        for k, i in enumerate(columns):
+            read = _number_of if k < len(layout.feature_columns) else _code_of
+            features[k] = next(of_file) if i < layout.width else read(layout, chunk.path, i)
     for i in layout.text_columns:
         if i >= layout.width:
             constant = Texts.from_strings([layout.constants[i - layout.width]])
@@ -296,8 +349,14 @@ def _number_of(layout: Layout, path: str, column: int) -> float:
     return value
 
 
+def _code_of(layout: Layout, path: str, column: int) -> float:
+    from matscore.read.derive import find_code
+
+    return find_code(layout, path, column, layout.constants[column - layout.width])
+
+
 def _read_numbers(
-    layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[[int, int, str, str, str], None]
+    layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[..., None]
 ) -> Floats:
     """Return a column of numbers, NaN where a cell is missing; what is none is refused."""
     column = chunk.columns[i]

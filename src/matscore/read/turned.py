@@ -49,8 +49,9 @@ class WideTable:
         """Make rows of the columns, as the plan lays them out; only what it uses is kept."""
         named, labelled = int(plan.features_name_column), int(plan.label_column is not None)
         columns: dict[int, Any] = {}
-        for i in {*plan.feature_columns, *plan.kept_columns} - set(range(labelled)):
-            columns[i] = _read_record(self, i - labelled, named, as_text=i in plan.kept_columns)
+        texts = {*plan.kept_columns, *plan.text_columns}
+        for i in {*plan.feature_columns, *texts} - set(range(labelled)):
+            columns[i] = _read_record(self, i - labelled, named, as_text=i in texts)
         if labelled:
             columns[0] = Texts.from_strings((self.side.names or ())[named:])
         turned = Turned(self.lines, self.side.names, named, labelled)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
 from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import Source
 from matscore.read.table import Table
+
+if TYPE_CHECKING:
+    from matscore.plan.terms import TextColumn
 
 try:
     import pyarrow as pa
@@ -117,7 +120,8 @@ def rows_a_frame(layout: Layout, chunk_bytes: int) -> int:
 
 
 def _used_columns(layout: Layout) -> list[int]:
-    return sorted({*layout.own.text_columns, *layout.own.feature_columns}) or [0]
+    own = layout.own
+    return sorted({*own.text_columns, *own.feature_columns, *own.level_columns}) or [0]
 
 
 def _number_tables(
@@ -158,6 +162,28 @@ def label_text(
         return texts[0]
     found: Texts = join([Texts.from_strings([]), *texts])
     return found
+
+
+def level_texts(
+    column: Any, levels: TextColumn, **place: Any
+) -> tuple[Texts, npt.NDArray[np.int64] | None]:
+    """Return a column's texts, as `label_text`; of a dictionary, and where each row's is in it.
+
+    Truths are spelt as the levels spell them.
+    """
+    pieces = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    if pa.types.is_dictionary(column.type):
+        whole = pa.chunked_array(pieces).unify_dictionaries().combine_chunks()
+        whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+        texts, n = label_text(whole.dictionary, **place), len(whole.dictionary)
+        indices = _read_floats(whole.indices.cast(pa.float64()))
+        places = np.where(np.isnan(indices), n, indices).astype(np.int64)
+        return join([texts, Texts.from_strings([""])]), places
+    if not pa.types.is_boolean(column.type):
+        return label_text(column, **place), None
+    floats = [_read_floats(piece.cast(pa.uint8()).cast(pa.float64())) for piece in pieces]
+    truths = np.concatenate([np.empty(0), *floats])
+    return levels.spell_truths(), np.where(np.isnan(truths), 2, truths).astype(np.int64)
 
 
 def feature_column(

@@ -25,6 +25,7 @@ from matscore.write.formats import OutputSpec, deliver_results
 from matscore.write.manifest import Folder, PartRecord, fingerprint, refuse_inside
 from matscore.write.whole import BinaryFile, check_paths, open_output
 
+_COLUMNS = "columns"  # in a part's counts: the odd cells of each
 _NO_GROUP: tuple[int | None, Iterable[ChunkResult]] = (None, ())
 
 
@@ -118,7 +119,7 @@ def _find_made(
         record = folder.find(task.output, task.part.table.source.look(), task.mark)
         tally = None if record is None else task.job.work.read_tally(record.counts)
         if record is not None and tally is not None:
-            totals.add(record.rows_scored, tally)
+            totals.add(record.rows_scored, tally, record.counts.get(_COLUMNS, {}))
             made[task.number] = record
     return made
 
@@ -221,4 +222,5 @@ def _make_record(task: _Task, written: Written, counts: Totals[Any]) -> PartReco
     facts = source.path, source.size, source.mtime, source.sha256 or ""
     output = task.output, written.size, written.sha256
     done = counts.n_rows, counts.n_rejected
-    return PartRecord(*facts, *output, *done, task.mark, counts.tally.facts())
+    columns = {_COLUMNS: counts.odd} if counts.odd else {}
+    return PartRecord(*facts, *output, *done, task.mark, counts.tally.facts() | columns)

@@ -136,7 +136,7 @@ def share_works(
         alike = replace(plan, features=side, facts=())
         if alike not in works:
             # A model depends on these alone, and items can be taken out of memory only once.
-            way = plan.weights_index, plan.transpose, plan.weights_label_column
+            way = plan.weights_index, plan.transpose, plan.weights_label_column, plan.terms
             if (key := (*way, plan.intercept_index)) not in models:
                 models[key] = take_model(plan)
             works[alike] = make(plan, models[key])
@@ -161,6 +161,9 @@ def layout_of(part: PlannedPart, read: ReadOptions) -> Layout:
         read.missing,
         read.missing_values,
         constants=tuple(value for _, value in keys),
+        level_columns=plan.text_columns,
+        terms=plan.terms,
+        unknown=read.unknown,
     )
 
 
@@ -251,8 +254,10 @@ def fit_budget(
 def estimate_cost(table: Table, job: Job) -> Cost:
     """Estimate what memory the chunks of a table take."""
     layout = job.layout
-    n_features = len(layout.feature_columns)
+    n_features = len(layout.feature_columns) + len(layout.level_columns)
     n_used = n_features + len(layout.text_columns)
+    if layout.terms is not None:  # what is computed is held beside what is read
+        n_features += layout.terms.n_stored
     record = table.record_bytes(n_used)
     n_values, n_written = job.work.values_a_row()
     named = job.output is not None and job.output.form.repeats_names

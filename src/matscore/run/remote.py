@@ -127,8 +127,9 @@ def write_unit(shared: Job, layout: Layout, unit: FileUnit, output: str) -> list
             deliver_results(counted, shared.output, out)
         facts = replace(table.source.facts(), path=unit.path)
     written = Written(facts, Path(output).stat().st_size, digest.hexdigest())
-    counts = totals.n_rows, totals.tally
-    return [ChunkResult(unit.path, b"", *counts, rejects, part=unit.part, written=written)]
+    counts, part = (totals.n_rows, totals.tally), unit.part
+    result = ChunkResult(unit.path, b"", *counts, rejects, None, part, written, totals.odd)
+    return [result]
 
 
 def scan_text(path: str, stamp: Stamp, start: int, stop: int, first: int, mark: str) -> BlockScan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
@@ -31,7 +31,7 @@ from matscore.run.parts import (
     require_fits,
     share_works,
 )
-from matscore.run.work import ChunkResult, Command, Job, Preview, Settings, Tally, Work
+from matscore.run.work import ChunkResult, Command, Job, OddCells, Preview, Settings, Tally, Work
 from matscore.write.formats import OutputSpec, deliver_rejects, deliver_results, format_of
 from matscore.write.whole import BinaryFile, check_paths, enter_output
 
@@ -81,6 +81,8 @@ class Summary(Generic[Counts]):
         The first rows, where the format is ``table``.
     works : tuple of Work
         What was done with the rows of each features file.
+    odd : dict
+        Cells of an unknown level, and missing ones, of each column that terms are computed from.
     """
 
     plans: tuple[Plan, ...]
@@ -91,6 +93,7 @@ class Summary(Generic[Counts]):
     tally: Counts
     previews: tuple[Preview, ...] = ()
     works: tuple[Work, ...] = ()
+    odd: OddCells = field(default_factory=dict)
 
 
 class Totals(Generic[Counts]):
@@ -99,6 +102,7 @@ class Totals(Generic[Counts]):
     def __init__(self, zero: Counts, limits: RejectOptions) -> None:
         self.tally = zero
         self.n_rows = self.n_rejected = 0
+        self.odd: dict[str, tuple[int, int]] = {}
         self.previews: list[Preview] = []
         self._limits = limits
         self._first: InputError | None = None
@@ -111,6 +115,7 @@ class Totals(Generic[Counts]):
             self.n_rows += result.n_rows
             self.n_rejected += len(result.rejects)
             self.tally = self.tally + result.tally
+            self._count_odd(result.odd)
             if result.preview is not None:
                 self.previews.append(result.preview)
             if result.rejects:
@@ -130,10 +135,16 @@ class Totals(Generic[Counts]):
                 f"{self.n_rejected} of {_count_rows(n_in)} rejected, more than {100 * share:.6g}%"
             )
 
-    def add(self, n_rows: int, tally: Counts) -> None:
+    def add(self, n_rows: int, tally: Counts, odd: OddCells) -> None:
         """Add rows that were scored before."""
         self.n_rows += n_rows
         self.tally = self.tally + tally
+        self._count_odd(odd)
+
+    def _count_odd(self, odd: OddCells) -> None:
+        for name, (n_unknown, n_missing) in odd.items():
+            before = self.odd.get(name, (0, 0))
+            self.odd[name] = before[0] + n_unknown, before[1] + n_missing
 
     def _give_up(self, what: str) -> None:
         if (first := self._first) is None:
@@ -299,6 +310,7 @@ def run(
             totals.tally,
             tuple(totals.previews),
             tuple(works),
+            totals.odd,
         )
         # A summary that is refused leaves no output behind: paths are renamed when the stack ends.
         command.check(summary)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,6 +222,10 @@ class Written:
     sha256: str
 
 
+OddCells: TypeAlias = Mapping[str, tuple[int, int]]
+"""How many cells of a column are unknown levels, and missing; of columns that are computed with."""
+
+
 @dataclass(frozen=True)
 class ChunkResult:
     """What one chunk gives."""
@@ -234,6 +238,7 @@ class ChunkResult:
     preview: Preview | None = None  # the first rows, where the output is a table
     part: int = 0  # which of the inputs it comes from
     written: Written | None = None  # all of that input's output, where a worker wrote it itself
+    odd: OddCells = field(default_factory=dict)
 
 
 def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
@@ -282,8 +287,9 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
         frame = outcome.frame()
         data = output.form.rows(output, frame) if frame.height else b""
     return ChunkResult(
-        chunk.path, data, rows.n_rows, outcome.tally(), rows.rejects, preview, job.part
-    )
+        chunk.path, data, rows.n_rows, outcome.tally(), rows.rejects, preview, job.part,
+        odd=rows.count_odd(job.layout),
+    )  # fmt: skip
 
 
 def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: Sequence[Reject]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 _FITS, _DOES_NOT_FIT = "fits", "does not fit"
 _KEY_STYLE, _KEY_WIDTH = "cyan", 12
+_WEIGHED, _REFUSED, _IGNORED = "has a weight", "refused", "ignored"
 _FORMAT = ("-f", "--format")
 _CHECK_ONLY = (*_FORMAT, "--picture")
 
@@ -63,6 +64,8 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
         "reordered": plan.reordered,
         "label_column": label,
         "intercept": plan.intercept_name,
+        "columns": _describe_columns(plan),
+        "terms": () if plan.terms is None else plan.terms.computed,
         "transpose": plan.transpose,
         "transpose_features": plan.transpose_features,
         "categories": plan.categories,
@@ -75,6 +78,29 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
         "swap": plan.swap,
     }
     return {name: _to_json(value) for name, value in facts.items()}
+
+
+def _describe_columns(plan: Plan) -> list[dict[str, object]]:
+    """Tell how each column is read that features are computed from; nothing where all are columns."""
+    if plan.terms is None:
+        return []
+    kept = {plan.terms.numbers[i] for i in plan.terms.kept}
+    numbers = [
+        {"name": name, "read_as": "number", "missing": _WEIGHED if name in kept else _REFUSED}
+        for name in plan.terms.numbers
+    ]
+    texts = [
+        {
+            "name": column.name,
+            "read_as": "text",
+            "levels": column.levels,
+            "compared_as": "number" if column.is_numeric else "text",
+            "unknown": _WEIGHED if column.other else _REFUSED if column.levels else _IGNORED,
+            "missing": _WEIGHED if column.missing else _REFUSED,
+        }
+        for column in plan.terms.texts
+    ]
+    return [*numbers, *texts]
 
 
 def _matrix_facts(matrix: NamedMatrix) -> dict[str, object]:
@@ -165,6 +191,7 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
     yield "  rows", _say_names(weights.rows)
     if matched or plan.ok:
         yield "matched", f"{plural(len(matched), 'feature')} by {plan.matched_by}"
+    yield from _iter_terms(plan)
     yield from _iter_missing(plan)
     if extra:
         yield "left out", quote_names(extra)
@@ -178,6 +205,29 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
         yield "intercept", "none"
     if plan.ok:
         yield from _iter_turns(plan, features, weights, signs)
+
+
+def _iter_terms(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield how columns are read and what is computed of them."""
+    if plan.terms is None:
+        return
+    numbers = [one for one in _describe_columns(plan) if one["read_as"] == "number"]
+    weighed = [str(one["name"]) for one in numbers if one["missing"] == _WEIGHED]
+    if numbers:
+        shown = f"; a missing one of {quote_names(weighed)} {_WEIGHED}" if weighed else ""
+        yield "numbers", quote_names([str(one["name"]) for one in numbers]) + shown
+    for place, column in enumerate(plan.terms.texts[:MAX_SHOWN]):
+        others = _WEIGHED if column.other else _REFUSED if column.levels else _IGNORED
+        missing = _WEIGHED if column.missing else _REFUSED
+        kind = " of numbers" if column.is_numeric else ""
+        yield (
+            "" if place else "texts",
+            f"{quote_name(column.name)}: {plural(len(column.levels), 'level')}{kind}; another one"
+            f" {others}, a missing one {missing}",
+        )
+    if len(plan.terms.texts) > MAX_SHOWN:
+        yield "", f"and {len(plan.terms.texts) - MAX_SHOWN:,} more"
+    yield "computed", quote_names(plan.terms.computed)
 
 
 def _iter_missing(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,367 @@
+"""Features that are computed: which columns the terms among the names of weights read, and how.
+
+What is stored of a row are numbers (products of factors that are no test of a text) and codes (which
+levels its texts are); a code finds the one term of its group that counts. So a row costs as much
+with ten levels as with ten thousand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.kernel import Gather, Gathers, Levels, Texts
+from matscore.names import MAX_SHOWN, POINT, Grammar, find_close, quote_name, quote_names, suggest
+from matscore.terms import (
+    Factor,
+    Function,
+    Interval,
+    Level,
+    Missing,
+    Other,
+    Power,
+    Term,
+    TermError,
+    parse_term,
+    sort_factors,
+    write_factor,
+    write_name,
+    write_term,
+)
+
+if TYPE_CHECKING:
+    from matscore.plan.types import Axis
+
+# Numbers as every tool writes them: 01 may be a code.
+_PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
+
+_Codes: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """A column that is read as text: its levels."""
+
+    name: str
+    levels: tuple[str, ...]
+    other: bool = False  # texts that are no level have a weight
+    missing: bool = False  # missing cells have one
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether levels compare as numbers."""
+        return bool(self.levels) and all(map(_is_plain_number, self.levels))
+
+    @cached_property
+    def table(self) -> Levels:
+        """The levels as the kernel finds them: a column that has none may hold any text."""
+        return Levels(
+            self.levels,
+            numeric=self.is_numeric,
+            other=self.other or not self.levels,
+            missing=self.missing,
+        )
+
+    def spell_truths(self) -> Texts:
+        """Return how the levels spell false, true and a missing cell."""
+        known = {level.casefold(): level for level in self.levels}
+        pairs = (("false", "0"), ("true", "1"))
+        spelt = (next((known[word] for word in pair if word in known), pair[0]) for pair in pairs)
+        return Texts.from_strings([*spelt, ""])
+
+    def code_of(self, factor: Factor) -> int:
+        """Return the code of the cells for which a test of this column is 1."""
+        if isinstance(factor, Level):
+            return self.levels.index(factor.text)
+        return len(self.levels) + isinstance(factor, Missing)
+
+
+class _Group(NamedTuple):
+    """Terms of which at most one counts in a row."""
+
+    numbers: Term  # by what its weight is multiplied; none for 1
+    texts: tuple[int, ...]  # the columns whose codes find the term
+    terms: dict[_Codes, int]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the features of a model come from columns of numbers and of texts."""
+
+    features: tuple[Term, ...]  # in canonical order
+    numbers: tuple[str, ...]  # columns read as numbers
+    texts: tuple[TextColumn, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column as it is read: one that is a number and a text stands here twice."""
+        return (*self.numbers, *(f"{column.name}" for column in self.texts))
+
+    @cached_property
+    def kept(self) -> tuple[int, ...]:
+        """The numbers whose missing cells have a weight, by their places."""
+        factors = {factor for term in self.features for factor in term}
+        return tuple(i for i, name in enumerate(self.numbers) if Missing(name) in factors)
+
+    @cached_property
+    def products(self) -> tuple[Term, ...]:
+        """The products of numbers that are stored, before the codes."""
+        return tuple(self._program[0])
+
+    @cached_property
+    def codes(self) -> Mapping[tuple[int, ...], Sequence[_Codes]]:
+        """The codes that are stored: of one text its own, of several the place in this list."""
+        codes: dict[tuple[int, ...], dict[_Codes, None]] = {}
+        for group in self._program[2]:
+            codes.setdefault(group.texts, {}).update(dict.fromkeys(group.terms))
+        return {texts: sorted(known) for texts, known in codes.items()}
+
+    @property
+    def n_stored(self) -> int:
+        """Rows of features as they are stored."""
+        return len(self.products) + len(self.codes)
+
+    @property
+    def n_counting(self) -> int:
+        """Features that count in a row, at most."""
+        _, dense, groups = self._program
+        return len(dense) + len(groups)
+
+    @cached_property
+    def gathers(self) -> Gathers:
+        """What the kernel makes of the stored rows."""
+        products, dense, groups = self._program
+        keys = {texts: len(products) + i for i, texts in enumerate(self.codes)}
+        gathers = []
+        for group in groups:
+            known = self.codes[group.texts]
+            places = {codes: codes[0] if len(codes) == 1 else i for i, codes in enumerate(known)}
+            n_codes = len(known)
+            if len(group.texts) == 1:
+                n_codes = len(self.texts[group.texts[0]].levels) + 2
+            terms = np.full(n_codes, -1, np.int64)
+            for codes, term in group.terms.items():
+                terms[places[codes]] = term
+            value = products[group.numbers] if group.numbers else -1
+            gathers.append(Gather(keys[group.texts], value, terms))
+        pairs = np.array(dense, np.int64).reshape(-1, 2)
+        return Gathers(pairs, tuple(gathers), self.n_stored)
+
+    @cached_property
+    def tests(self) -> NDArray[np.bool_]:
+        """Mark the features that are only ever 0 or 1, of shape (n_features,)."""
+        numbers = (Power, Function)
+        return np.array([not any(isinstance(f, numbers) for f in term) for term in self.features])
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """The features that are more than a column, as they are written."""
+        return tuple(write_term(t) for t in self.features if t != (Power(t[0].column),))
+
+    def describe(self) -> str:
+        """Say in one line what is computed."""
+        texts = [f"{quote_name(c.name)} ({len(c.levels)})" for c in self.texts if c.levels]
+        more = f" and {len(texts) - MAX_SHOWN} more" if len(texts) > MAX_SHOWN else ""
+        told = [f"levels of {', '.join(texts[:MAX_SHOWN])}{more}"] if texts else []
+        others = [
+            write_term(term)
+            for term in self.features
+            if term != (Power(term[0].column),) and not (len(term) == 1 and self._is_test(term[0]))
+        ]
+        return f"features are computed: {'; '.join([*told, *([quote_names(others)] * bool(others))])}"
+
+    @cached_property
+    def _program(self) -> tuple[dict[Term, int], list[tuple[int, int]], list[_Group]]:
+        products: dict[Term, int] = {}
+        dense: list[tuple[int, int]] = []  # product, feature
+        groups: dict[tuple[Term, tuple[int, ...]], _Group] = {}
+        places = {column.name: i for i, column in enumerate(self.texts)}
+        for feature, term in enumerate(self.features):
+            numbers = tuple(f for f in term if not self._is_test(f))
+            tests = sorted((places[f.column], f) for f in term if self._is_test(f))
+            if numbers:
+                product = products.setdefault(numbers, len(products))
+            if not tests:
+                dense.append((product, feature))
+                continue
+            texts = tuple(place for place, _ in tests)
+            group = groups.setdefault((numbers, texts), _Group(numbers, texts, {}))
+            group.terms[tuple(self.texts[i].code_of(f) for i, f in tests)] = feature
+        return products, dense, list(groups.values())
+
+    def _is_test(self, factor: Factor) -> bool:
+        if isinstance(factor, Missing):
+            return factor.column in {column.name for column in self.texts}
+        return isinstance(factor, (Level, Other))
+
+
+def _is_plain_number(text: str) -> bool:
+    return _PLAIN_NUMBER.fullmatch(text) is not None and POINT.is_number(text)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A name that is neither a column nor a term of columns that are there."""
+
+    name: str
+    columns: tuple[str, ...] = ()  # that it names and that are not there
+    error: TermError | None = None  # why it is no term
+
+    def hint(self, columns: Collection[str]) -> str:
+        """Say what may be meant; empty where nothing is known."""
+        if self.error is not None:
+            return f"as a term, {self.error.what}: {self.error.hint}"
+        hint = suggest(find_close(self.columns, columns))
+        if not hint and "=" in self.name and ":" in self.name.partition("=")[2]:
+            column, _, level = self.name.partition("=")
+            return f"if that is one level, write {column}={write_name(level)}"
+        return hint
+
+
+def read_name(name: str, columns: Collection[str]) -> Term | Unread:
+    """Read a name as a column or, where there is none of that name, as a term of columns."""
+    if name in columns:
+        return (Power(name),)
+    try:
+        term = parse_term(name)
+    except TermError as error:
+        return Unread(name, error=error)
+    gone = tuple(dict.fromkeys(f.column for f in term if f.column not in columns))
+    return Unread(name, gone) if gone else term
+
+
+class TermsError(Exception):
+    """Terms that contradict each other or the files: the problem, and what to do."""
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(problem, hint)
+        self.problem = problem
+        self.hint = hint
+
+
+def make_terms(features: Sequence[str], known: Collection[str], grammar: Grammar) -> Terms:
+    """Return how features, columns or terms of columns that are known, are computed.
+
+    A `TermsError` where they contradict each other.
+    """
+    encoded = [name for name in features if name in known]
+    read = {name: read_name(name, known) for name in features}
+    terms = {name: term for name, term in read.items() if not isinstance(term, Unread)}
+    for name, term in terms.items():
+        _check_factors(name, term)
+    _check_twice(terms)
+    columns = _find_texts(terms, grammar)
+    _check_encoded(columns, encoded)
+    used = dict.fromkeys(f.column for term in terms.values() for f in term)
+    texts = {column.name: column for column in columns}
+    # A column of which only the missing cells count may hold anything.
+    numeric = {f.column for term in terms.values() for f in term if _is_number(f)}
+    alone = tuple(TextColumn(c, (), missing=True) for c in used if c not in {*numeric, *texts})
+    numbers = tuple(name for name in used if name in numeric)
+    return Terms(tuple(terms.values()), numbers, (*columns, *alone))
+
+
+def _is_number(factor: Factor) -> bool:
+    return not isinstance(factor, (Level, Other, Missing))
+
+
+def _check_factors(name: str, term: Term) -> None:
+    """Refuse a product that another term says better, or that is always 0."""
+    powers = [f for f in term if isinstance(f, Power)]
+    for column in {f.column for f in powers}:
+        exponent = sum(f.exponent for f in powers if f.column == column)
+        if sum(f.column == column for f in powers) > 1:
+            hint = f"write {write_factor(Power(column, exponent))}" if exponent else "take it out"
+            raise TermsError(f"{quote_name(name)} has {quote_name(column)} twice", hint)
+    tests = [f for f in term if isinstance(f, (Level, Other, Missing, Interval))]
+    for factor in tests:
+        if tests.count(factor) > 1:
+            raise TermsError(
+                f"{quote_name(name)} has {write_factor(factor)} twice", "once is the same"
+            )
+        if isinstance(factor, Interval):
+            continue
+        is_missing = isinstance(factor, Missing)
+        if any(
+            f is not factor and f.column == factor.column and (is_missing or not _is_number(f))
+            for f in term
+        ):
+            what = f"{quote_name(name)} is 0 in every row"
+            raise TermsError(what, f"a cell of {quote_name(factor.column)} is one thing at a time")
+
+
+def _check_twice(terms: Mapping[str, Term]) -> None:
+    seen: dict[Term, str] = {}
+    for name, term in terms.items():
+        first = seen.setdefault(sort_factors(term), name)
+        if first != name:
+            what = f"a feature is there twice: {quote_name(first)} and {quote_name(name)}"
+            raise TermsError(what, "take one out")
+
+
+def _find_texts(terms: Mapping[str, Term], grammar: Grammar) -> list[TextColumn]:
+    """Return the columns that terms read as text, with their levels in canonical order."""
+    tests: dict[str, dict[Factor, str]] = {}
+    for name, term in terms.items():
+        for factor in term:
+            if not _is_number(factor):
+                tests.setdefault(factor.column, {}).setdefault(factor, name)
+    columns = []
+    for name, found in tests.items():
+        levels = {f.text: of for f, of in found.items() if isinstance(f, Level)}
+        if not levels and Other(name) not in found:
+            continue
+        for level, of in levels.items():
+            _check_level(name, level, of, grammar)
+        column = TextColumn(name, tuple(levels), Other(name) in found, Missing(name) in found)
+        values: dict[float, str] = {}
+        for level in levels if column.is_numeric else ():
+            if (first := values.setdefault(POINT.read(level), level)) != level:
+                what = f"the levels {quote_names([first, level])} of {quote_name(name)} are one"
+                raise TermsError(f"{what} number", "keep one of them")
+        columns.append(column)
+    return columns
+
+
+def _check_level(column: str, level: str, name: str, grammar: Grammar) -> None:
+    """Refuse a level that no cell can have, as a cell of that text is a missing one."""
+    if not grammar.is_missing(level):
+        return
+    what = f"the level {quote_name(level)} of {quote_name(column)} stands for a missing cell"
+    hint = f"write {write_factor(Missing(column))}"
+    if level.strip():
+        rest = ",".join(word for word in grammar.missing_values if word != level.strip())
+        hint += f', or say --missing-values "{rest}" if {name} is meant as a level'
+    raise TermsError(what, hint)
+
+
+def _check_encoded(texts: Sequence[TextColumn], encoded: Collection[str]) -> None:
+    """Refuse levels of a text column of which some are columns themselves."""
+    names = {column.name for column in texts}
+    for name in encoded:
+        try:
+            term = parse_term(name)
+        except TermError:
+            continue
+        if mixed := [f.column for f in term if not _is_number(f) and f.column in names]:
+            what = f"{quote_name(name)} is a column, and other levels of {quote_name(mixed[0])} are"
+            hint = "encode all levels as columns, or none"
+            raise TermsError(f"{what} read from its text", hint)
+
+
+def find_term(names: Iterable[str]) -> str | None:
+    """Return the first name that can be nothing but a term of others."""
+    for name in names:
+        try:
+            term = parse_term(name)
+        except TermError:
+            continue
+        if not (len(term) == 1 and isinstance(term[0], Power) and term[0].exponent == 1):
+            return name
+    return None
