@@ -107,7 +107,7 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None]) -> None:
     """Run steps, each on what those before it gave."""
     n_terms = 0
     for node in nodes:
-        with in_step(node.name or node.kind, node.kind if node.name != node.kind else ""):
+        with in_step(node.name or node.kind, "" if node.name in ("", node.kind) else node.kind):
             if node.operator not in OPERATORS:
                 raise Refusal("it is no operator of a linear model", _HINT)
             for name in node.inputs:
