@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -25,11 +25,12 @@ def load(path: Path, **options: Any) -> ImportedModel:
 
 def read_rows(path: Path, texts: Sequence[str] = ()) -> list[dict[str, Cell]]:
     """Return raw rows: numbers but for some columns, None for an empty cell."""
+
+    def read(name: str, cell: str) -> Cell:
+        return None if not cell else cell if name in texts else float(cell)
+
     with path.open(newline="") as stream:
-        return [
-            {name: None if not cell else cell if name in texts else float(cell) for name, cell in row.items()}
-            for row in csv.DictReader(stream)
-        ]  # fmt: skip
+        return [{n: read(n, c) for n, c in row.items()} for row in csv.DictReader(stream)]
 
 
 def name_columns(model: ImportedModel, columns: Sequence[str], row: Row) -> Row:
@@ -100,7 +101,9 @@ def compare(
         if len(numbers) < len(answers):
             answers = answers[-len(numbers) :]
         for answer, number in zip(answers, numbers, strict=True):
-            difference = abs(answer - number) / (max(1.0, abs(number)) if model.link == "exp" else 1)
+            difference = abs(answer - number) / (
+                max(1.0, abs(number)) if model.link == "exp" else 1
+            )
             assert difference <= allowed, (answer, number, allowed, row)
             total.largest = max(total.largest, difference / max(1.0, size_of(model, row)))
     if label is not None:
@@ -110,5 +113,3 @@ def compare(
             return
         total.labels += 1
         assert model.categories[scores.index(best)] == label, (scores, label, row)
-
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
@@ -29,46 +29,40 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
-    GammaRegressor, LinearRegression, LogisticRegression, Perceptron, PoissonRegressor, Ridge,
-    RidgeClassifier, SGDClassifier, SGDRegressor, TweedieRegressor,
+    GammaRegressor,
+    LinearRegression,
+    LogisticRegression,
+    Perceptron,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+    SGDRegressor,
+    TweedieRegressor,
 )  # fmt: skip
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
-    Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
-    PolynomialFeatures, PowerTransformer, RobustScaler, StandardScaler, TargetEncoder,
+    Binarizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    PowerTransformer,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
 )  # fmt: skip
-from sklearn.svm import SVR, LinearSVC, LinearSVR, SVC
+from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.models.make_rows import AMOUNT, NUMBERS, ROWS, TEXTS, THREE, TRAIN, TWO
 
 HERE = Path(__file__).parent / "data" / "onnx"
-NUMBERS, TEXTS = ["age", "income"], ["region", "smoker"]
-
-
-def make_rows(n: int, seed: int) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    return pd.DataFrame({
-        "age": rng.integers(18, 80, n).astype(float),
-        "income": np.round(rng.lognormal(3, 0.5, n), 1),
-        "rooms": rng.integers(1, 6, n),
-        "region": rng.choice(["North", "South", "West"], n, p=[0.5, 0.3, 0.2]),
-        "smoker": rng.choice(["yes", "no"], n),
-    })  # fmt: skip
-
-
-TRAIN = make_rows(200, 0)
-_RNG = np.random.default_rng(1)
-_SCORE = TRAIN.age / 40 + (TRAIN.region == "North") + _RNG.normal(0, 0.5, 200)
-TWO = np.where(_SCORE > 1.7, "yes", "no")
-THREE = np.digitize(TRAIN.age + 10 * (TRAIN.region == "South") + _RNG.normal(0, 8, 200), [40, 58])
-AMOUNT = TRAIN.age * 3 + (TRAIN.region == "West") * 5 + _RNG.normal(0, 1, 200)
-# What is scored: rows like those of the training, then cells that are missing and levels not known.
-ROWS = make_rows(36, 2)
-ROWS.loc[30, "age"] = ROWS.loc[31, "income"] = np.nan
-ROWS.loc[32, "region"], ROWS.loc[33, "smoker"] = "Mars", "No"
-ROWS.loc[34, ["region", "smoker"]] = ""
-ROWS.loc[35, ["age", "region"]] = [np.nan, "Mars"]
 
 
 def encode(texts: Any, numbers: Any = None) -> ColumnTransformer:
@@ -166,30 +160,45 @@ def iter_graphs() -> Iterator[tuple[str, Any]]:
     """Yield models as networks are exported: one dense layer."""
     rng = np.random.default_rng(3)
 
+    def describe(name: str, n: int | None) -> Any:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n])
+
     def build(nodes: list[Any], outputs: list[str], constants: dict[str, Any], inputs: Any) -> Any:
         graph = helper.make_graph(
             nodes, "main_graph",
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n]) for name, n in inputs],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", None]) for name in outputs],
+            [describe(name, n) for name, n in inputs],
+            [describe(name, None) for name in outputs],
             [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()],
         )  # fmt: skip
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="pytorch", ir_version=8)
+        model = helper.make_model(
+            graph, opset_imports=opsets, producer_name="pytorch", ir_version=8
+        )
         onnx.checker.check_model(model)
         return model
 
     weight, bias = rng.normal(size=(1, 2)).astype("f4") / 10, rng.normal(size=1).astype("f4")
     gemm = helper.make_node("Gemm", ["x", "w", "b"], ["s"], transB=1)
-    yield "torch_sigmoid", build(
-        [gemm, helper.make_node("Sigmoid", ["s"], ["p"])], ["p"], {"w": weight, "b": bias}, [("x", 2)]
+    yield (
+        "torch_sigmoid",
+        build(
+            [gemm, helper.make_node("Sigmoid", ["s"], ["p"])],
+            ["p"],
+            {"w": weight, "b": bias},
+            [("x", 2)],
+        ),
     )
     weight, bias = rng.normal(size=(2, 3)).astype("f4") / 10, rng.normal(size=3).astype("f4")
-    dense = [helper.make_node("MatMul", ["x", "w"], ["m"]), helper.make_node("Add", ["m", "b"], ["s"])]
+    dense = [
+        helper.make_node("MatMul", ["x", "w"], ["m"]),
+        helper.make_node("Add", ["m", "b"], ["s"]),
+    ]
     softmax = helper.make_node("Softmax", ["s"], ["p"], axis=-1)
     yield "keras_softmax", build([*dense, softmax], ["p"], {"w": weight, "b": bias}, [("x", None)])
     log_softmax = helper.make_node("LogSoftmax", ["s"], ["p"], axis=1)
-    yield "torch_log_softmax", build(
-        [*dense, log_softmax], ["p"], {"w": weight, "b": bias}, [("x", 2)]
+    yield (
+        "torch_log_softmax",
+        build([*dense, log_softmax], ["p"], {"w": weight, "b": bias}, [("x", 2)]),
     )
     yield "torch_two_inputs", build(
         [helper.make_node("Concat", ["age", "income"], ["x"], axis=1), *dense], ["s"],
@@ -222,7 +231,7 @@ def answer(model: Any) -> dict[str, Any]:
     found: dict[str, list[Any]] = {output.name: [] for output in session.get_outputs()}
     kinds = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
     inputs = session.get_inputs()
-    wide = inputs[0].shape[-1] != 1 or len(inputs) > 1 and inputs[0].name == "x"
+    wide = inputs[0].shape[-1] != 1 or (len(inputs) > 1 and inputs[0].name == "x")
     for _, row in ROWS.iterrows():
         names = [NUMBERS] if wide else [[one.name] for one in inputs]
         feed = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from matscore.models.algebra import Feature, column
 from matscore.models.bounds import ModelFile, Zip, open_zip

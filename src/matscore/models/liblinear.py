@@ -19,7 +19,7 @@ from matscore.models.algebra import add_up, column, exact
 from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions, Link
 from matscore.models.refusal import Refusal, refused_as
-from matscore.models.types import ImportedModel, Source
+from matscore.models.types import FLOAT64, ImportedModel, Source
 
 _LOGISTIC = ("L2R_LR", "L1R_LR", "L2R_LR_DUAL")
 _REGRESSION = ("L2R_L2LOSS_SVR", "L2R_L2LOSS_SVR_DUAL", "L2R_L1LOSS_SVR_DUAL")
@@ -28,6 +28,7 @@ _CLASSIFIERS = (
     "MCSVM_CS",
 )  # fmt: skip
 _MOST_COLUMNS = 10_000_000
+_DIGITS = 5e-8  # of the eight of a vector's numbers, relative
 _DAMAGED, _AGAIN = "damaged: it ends too early, or a number is none", "copy the file again"
 
 
@@ -132,15 +133,15 @@ def _read_libsvm(file: ModelFile, _: ImportOptions) -> ImportedModel:
         raise Refusal(f"its type {kind} is not known")
     if len(rho) != 1 or len(labels) != (2 if is_classifier else 0) or len(lines) != n_vectors:
         raise Refusal("damaged: its labels, rho and vectors do not fit", _AGAIN)
-    weights = _add_vectors(lines)
+    weights, ends = _add_vectors(lines), [-exact(rho[0])]
     facts = ["The file has no names: columns are known by their number."]
     if any(fitted) and is_classifier:
         facts.append("Its fitted probabilities (svm-predict -b 1) are not taken over.")
     if kind.endswith("svr"):
-        return _make("LIBSVM", kind, ["y"], [weights], [-exact(rho[0])], "identity", facts)
+        return _make("LIBSVM", kind, ["y"], [weights], ends, "identity", facts, _DIGITS)
     two = [labels[1], labels[0]] if is_classifier else ["-1", "1"]
     facts.append(f'A score of exactly 0 is "{two[0]}", which stands first.')
-    return _make("LIBSVM", kind, two, [weights], [-exact(rho[0])], "identity", facts)
+    return _make("LIBSVM", kind, two, [weights], ends, "identity", facts, _DIGITS)
 
 
 def _add_vectors(lines: Sequence[str]) -> list[Fraction]:
@@ -166,12 +167,13 @@ def _add_vectors(lines: Sequence[str]) -> list[Fraction]:
 def _make(
     tool: str, kind: str, categories: Sequence[str], coefficients: Any,
     intercept: Sequence[Fraction], link: Link | None, facts: Sequence[str],
+    rounding: float = FLOAT64,
 ) -> ImportedModel:  # fmt: skip
     names = tuple(f"x{i}" for i in range(1, len(coefficients[0]) + 1))
     return ImportedModel(
         producer=tool, kind=kind, categories=tuple(categories),
         features=[column(name) for name in names], coefficients=coefficients,
-        intercept=intercept, link=link, facts=tuple(facts), positional=names,
+        intercept=intercept, link=link, facts=tuple(facts), positional=names, rounding=rounding,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ _HARMLESS = frozenset({
     "--bit_precision", "-b", "--keep", "--ignore", "--constant", "--random_seed",
 })  # fmt: skip
 _LINKS: Mapping[str, Link | None] = {"identity": "identity", "logistic": None, "poisson": "exp"}
-_DIGITS = 5e-7
+_DIGITS = 5e-6  # of six significant ones, relative
 
 
 def _recognise(file: ModelFile) -> bool:
@@ -60,7 +60,7 @@ def _read(file: ModelFile, options: ImportOptions) -> ImportedModel:
     link, two = _find_link(model.options, options, n_classes)
     by_name, intercept = _sort_weights(model, n_classes)
     features, namespaces = _make_features(tuple(by_name))
-    facts = ["A feature that an example lacks counts 0, an unknown level too."]
+    facts = ["An unknown level counts 0; for missing numbers --missing zero is what vw does."]
     if namespaces:
         facts.append(f"Namespaces left out: {', '.join(sorted(namespaces))}.")
     if link == "identity" and not two:

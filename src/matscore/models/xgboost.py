@@ -30,7 +30,7 @@ class _Objective(NamedTuple):
 
 _OBJECTIVES: Mapping[str, _Objective] = {
     "binary:logistic": _Objective(None, "logit", is_binary=True),
-    "binary:logitraw": _Objective(None, "logit", is_binary=True),
+    "binary:logitraw": _Objective(None, is_binary=True),  # its base score is a score
     "binary:hinge": _Objective("identity", is_binary=True),
     "reg:logistic": _Objective("logistic", "logit"),
     "multi:softmax": _Objective(None),
@@ -75,7 +75,10 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
         what = f"damaged: it has {len(weights)} weights, not {n_features + 1} × {n_groups}"
         raise Refusal(what, _AGAIN)
     matrix = _as_numbers(weights).reshape(-1, n_groups).T
-    bases = _read_base(_dig(parameters, str, "base_score"), objective, n_groups)
+    base, differs = _read_base(_dig(parameters, str, "base_score"), objective, n_groups)
+    facts = ["A missing cell counts 0.", "XGBoost computes in float32, matscore in float64."]
+    if differs:
+        facts.append("As XGBoost does, the first of its base scores is added to every score.")
     return ImportedModel(
         producer=_name_version(root),
         kind=f"gblinear, {name}",
@@ -83,14 +86,9 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
         # What a sparse row does not hold counts 0, and a missing cell is not held.
         features=[column(one).impute(0) for one in names],
         coefficients=matrix[:, :-1],
-        intercept=[
-            exact(bias) + exact(base) for bias, base in zip(matrix[:, -1], bases, strict=True)
-        ],
+        intercept=[exact(bias) + exact(base) for bias in matrix[:, -1]],
         link=objective.link,
-        facts=(
-            "A missing cell counts 0.",
-            "XGBoost computes in float32, matscore with the same weights in float64.",
-        ),
+        facts=tuple(facts),
         positional=() if _dig(learner, list, "feature_names", default=[]) else tuple(names),
         rounding=FLOAT32,
     )
@@ -138,8 +136,12 @@ def _name_columns(learner: Mapping[str, Any], n_features: int) -> list[str]:
     return names or [f"f{i}" for i in range(n_features)]
 
 
-def _read_base(word: str, objective: _Objective, n_groups: int) -> list[float]:
-    """Return the score that each group begins at: one number for all, or as XGBoost 3 a list."""
+def _read_base(word: str, objective: _Objective, n_groups: int) -> tuple[float, bool]:
+    """Return the score at which all groups begin, and whether the file has others for some.
+
+    XGBoost 3 writes one a group, and gblinear adds the first of them to all (3.2.0, in training and
+    in `predict`).
+    """
     words = word.strip("[]").split(",")
     try:
         numbers = [float(np.float32(one)) for one in words]
@@ -148,7 +150,7 @@ def _read_base(word: str, objective: _Objective, n_groups: int) -> list[float]:
         raise Refusal(f"damaged: its base score is {word[:40]}", _AGAIN) from error
     if len(scores) not in (1, n_groups):
         raise Refusal(f"damaged: it has {len(scores)} base scores for {n_groups} groups", _AGAIN)
-    return scores * n_groups if len(scores) == 1 else scores
+    return scores[0], len(set(scores)) > 1
 
 
 def _as_score(number: float, base: str) -> float:
