@@ -156,7 +156,8 @@ def test_what_is_not_defined_is_nan_and_what_overflows_infinite() -> None:
 def test_values_do_not_depend_on_what_stands_beside_them() -> None:
     """Nor on the shape, the strides and the number of values."""
     values = draw_numbers("log1p", 9_000)
-    functions = [*FUNCTIONS.values(), partial(power, exponent=5), partial(power, exponent=-2)]
+    functions: list[Callable[[Floats], Floats]] = [partial(power, exponent=n) for n in (5, -2)]
+    functions += FUNCTIONS.values()
     for function in functions:
         whole = function(values)
         assert whole.shape == values.shape

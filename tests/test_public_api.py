@@ -70,7 +70,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_kernel"),
     ("names", "fields"),
     ("kernel",),
-    ("frame", "colors", "options", "terms"),
+    ("frame", "colors", "options", "terms", "links"),
     ("functions",),
     ("plan",),
     ("read",),

@@ -45,16 +45,52 @@ Array<T> give(const Values& values) {
     return array;
 }
 
-void make_model(Model* self, Table weights, std::optional<Row> intercept) {
+// (dense, groups, n_stored), with groups of (codes, values, terms): see matscore.kernel.Gathers.
+using Pairs = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Parts = std::tuple<Pairs, std::vector<std::tuple<int64_t, int64_t, Places>>, int64_t>;
+
+Gathers take_gathers(const Parts& parts, size_t n_terms) {
+    const auto& [pairs, groups, n_stored] = parts;
+    expect(pairs.shape(1) == 2 && n_terms < UINT32_MAX && n_stored >= 0, "dense terms are not pairs");
+    std::vector<size_t> owners(n_terms);  // of terms: 1 for the dense ones, groups from 2
+    const auto take_term = [&](int64_t term, size_t owner) {
+        expect(term >= 0 && term < static_cast<int64_t>(n_terms), "a term is out of range");
+        size_t& before = owners[static_cast<size_t>(term)];
+        expect(before == 0 || (before == owner && owner > 1), "a term is there twice");
+        before = owner;
+        return static_cast<uint32_t>(term);
+    };
+    const auto take_row = [&](int64_t row) {
+        expect(row >= 0 && row < n_stored, "a stored row is out of range");
+        return static_cast<size_t>(row);
+    };
+    std::vector<std::pair<size_t, size_t>> dense;
+    for (size_t i = 0; i < pairs.shape(0); ++i)
+        dense.emplace_back(take_term(pairs(i, 1), 1), take_row(pairs(i, 0)));
+    std::vector<Gather> taken;
+    for (const auto& [codes, values, terms] : groups) {
+        Gather& group = taken.emplace_back();
+        group.codes = take_row(codes);
+        if (values != -1) group.values = take_row(values);
+        for (size_t i = 0; i < terms.size(); ++i)
+            group.targets.push_back({terms(i) == -1 ? Gather::none : take_term(terms(i), taken.size() + 1), 0});
+    }
+    return {static_cast<size_t>(n_stored), n_terms, std::move(dense), std::move(taken)};
+}
+
+void make_model(Model* self, Table weights, std::optional<Row> intercept, std::optional<Parts> parts) {
     expect(!intercept || intercept->shape(0) == weights.shape(1), "the intercept is not one number a category");
-    new (self) Model(view(weights), intercept ? intercept->data() : nullptr);
+    std::optional<Gathers> gathers;
+    if (parts) gathers = take_gathers(*parts, weights.shape(0));
+    new (self) Model(view(weights), intercept ? intercept->data() : nullptr, std::move(gathers));
 }
 
 // The features of rows to score; their scores, which are checked where there are some.
 Matrix take_rows(const Model& model, const Table& features, const Table* scores = nullptr) {
-    expect(features.shape(0) == model.n_features(), "features and weights differ in the number of features");
+    expect(features.shape(0) == model.n_stored(), "features and weights differ in the number of features");
     expect(scores == nullptr || (scores->shape(0) == model.n_categories() && scores->shape(1) == features.shape(1)),
            "the scores are not one a category and row");
+    expect(!model.gathers() || model.gathers()->has_codes(view(features)), "a code is out of range");
     return view(features);
 }
 
@@ -72,9 +108,10 @@ auto score_rows(const Model& model, Table features, bool keep) {
 Array<double> bound_scores(const Model& model, Table features) {
     const Matrix rows = take_rows(model, features);
     const auto bounds = make<double>({model.n_categories(), rows.n_columns});
-    for (size_t row = 0; row < rows.n_columns; ++row)
-        for (size_t c = 0; c < model.n_categories(); ++c)
-            bounds.data()[c * rows.n_columns + row] = model.bound(column(rows, row).data(), c);
+    for (size_t row = 0; row < rows.n_columns; ++row) {
+        const std::vector<double> found = model.bound_scores(rows, row);
+        for (size_t c = 0; c < found.size(); ++c) bounds.data()[c * rows.n_columns + row] = found[c];
+    }
     return bounds;
 }
 
@@ -193,7 +230,7 @@ NB_MODULE(_kernel, m) {
         }
     });
     nb::class_<Model>(m, "Model")
-        .def("__init__", &make_model, "weights"_a, "intercept"_a = nb::none())
+        .def("__init__", &make_model, "weights"_a, "intercept"_a = nb::none(), "gathers"_a = nb::none())
         .def("score", &score_rows, "features"_a, "keep"_a = true)
         .def("error_bound", &bound_scores, "features"_a)
         .def("tied_cells", &mark_cells, "features"_a, "scores"_a)

@@ -2,7 +2,7 @@
 // much it is ahead.
 #pragma once
 
-#include "product.hpp"
+#include "gathers.hpp"
 
 namespace matscore {
 
@@ -108,36 +108,48 @@ struct Bests {
     }
 };
 
-// Weights (n_categories, n_features) and an intercept, packed once for all threads.
+// Weights and an intercept, packed once for all threads: category after category; with gathers only
+// those of dense terms, and all of them term after term.
 class Model {
   public:
     // Weights of shape (n_features, n_categories); an intercept, if any, of as many as categories.
-    Model(Matrix weights, const double* intercept)
-        : n_features_(weights.n_rows), packed_(weights.n_rows * weights.n_columns), added_(weights.n_columns, 0.0),
-          heaviest_(find_largest(weights.data, packed_.size())) {
-        for (size_t f = 0; f < n_features_; ++f)
-            for (size_t c = 0; c < added_.size(); ++c) packed_[c * n_features_ + f] = weights.row(f)[c];
-        for (size_t c = 0; intercept != nullptr && c < added_.size(); ++c) added_[c] += intercept[c];
+    Model(Matrix weights, const double* intercept, std::optional<Gathers> gathers = {})
+        : n_features_(weights.n_rows), added_(weights.n_columns, 0.0), gathers_(std::move(gathers)),
+          heaviest_(find_largest(weights.data, weights.n_rows * weights.n_columns)) {
+        const size_t n = gathers_ ? gathers_->terms().size() : n_features_;
+        packed_.resize(n * n_categories());
+        for (size_t f = 0; f < n; ++f)
+            for (size_t c = 0; c < n_categories(); ++c)
+                packed_[c * n + f] = weights.row(gathers_ ? gathers_->terms()[f] : f)[c];
+        if (gathers_) by_term_.assign(weights.data, weights.row(n_features_));
+        for (size_t c = 0; intercept != nullptr && c < n_categories(); ++c) added_[c] += intercept[c];
         heaviest_added_ = find_largest(added_.data(), added_.size());
     }
-    size_t n_features() const { return n_features_; }
+    // Rows of the features that are given.
+    size_t n_stored() const { return gathers_ ? gathers_->n_stored() : n_features_; }
     size_t n_categories() const { return added_.size(); }
+    const std::optional<Gathers>& gathers() const { return gathers_; }
 
     // Scores rows, a block that fits the second cache at a time, and decides; `scores` (n_categories,
     // n_rows) is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
-        Tiles x{n_features_};
+        const Matrix weights{packed_.data(), n_categories(), packed_.size() / std::max<size_t>(n_categories(), 1)};
+        Tiles x{weights.n_columns};
+        x.terms = by_term();
         std::vector<Bests> bests;
         std::vector<double> room;  // for the scores of a block that are not kept
-        const size_t n = features.n_columns, fit = 65536 / std::max<size_t>(n_features_, 1);
+        const size_t width = weights.n_columns + 3 * (gathers_ ? gathers_->n_groups() : 0);
+        const size_t n = features.n_columns, fit = 65536 / std::max<size_t>(width, 1);
         const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 32) * tile_rows;
         for (size_t start = 0; start < n; start += most) {
-            x.take(features, start, std::min(most, n - start));
+            const size_t n_here = std::min(most, n - start);
+            if (gathers_) gathers_->take(features, start, n_here, x);
+            else x.take(features, start, n_here);
             bests.resize(x.largest.size() / tile_rows);
             if (scores == nullptr) room.resize(n_categories() * x.n_rows);
             double* const block = scores == nullptr ? room.data() : scores + start;
             const size_t stride = scores == nullptr ? x.n_rows : n;
-            multiply_tiles(x, {packed_.data(), n_categories(), n_features_}, added_.data(), [&](const Part& part) {
+            multiply_tiles(x, weights, added_.data(), [&](const Part& part) {
                 for (size_t c = 0; c < part.n_categories; ++c)
                     std::copy_n(&part.at(c, 0), part.n_rows, block + (part.category + c) * stride + part.row);
                 bests[part.row / tile_rows].add(part);
@@ -151,29 +163,53 @@ class Model {
     // Ranks the categories of a row by its scores: the first k ranks come first. A score that is NaN
     // or minus infinity has none. Good until the thread's next call.
     const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores, size_t k) const {
-        thread_local std::vector<double> x;  // kept, as memory for each row would take longer
+        thread_local Terms x;  // kept, as memory for each row would take longer
         thread_local std::vector<Candidate> left;
-        x.resize(n_features_);
-        for (size_t f = 0; f < n_features_; ++f) x[f] = features.row(f)[row];
+        take_terms(features, row, x);
         left.clear();
         for (size_t c = 0; c < n_categories(); ++c)
             if (scores[c] > -infinity) left.push_back({scores[c], 0.0, static_cast<int64_t>(c)});
-        const double most = reach(find_largest(x.data(), n_features_));
+        const double most = reach(find_largest(x.values.data(), x.values.size()));
         drop_low(left, k, most);
         std::sort(left.begin(), left.end(), is_higher);
         const auto is_close = [&](const Candidate& a, const Candidate& b) { return !(a.score - b.score > most); };
         if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
-            for (Candidate& candidate : left) candidate.bound = bound(x.data(), static_cast<size_t>(candidate.place));
+            for (Candidate& candidate : left) candidate.bound = bound(x, static_cast<size_t>(candidate.place));
         rank(left, k);
         return left;
     }
 
-    // Bounds the error of the score of a row of n_features for a category.
-    double bound(const double* x, size_t category) const {
-        return bound_error(x, packed_.data() + category * n_features_, n_features_, added_[category]);
+    // Bounds the errors of a row's scores.
+    std::vector<double> bound_scores(Matrix features, size_t row) const {
+        Terms x;
+        take_terms(features, row, x);
+        std::vector<double> bounds(n_categories());
+        for (size_t c = 0; c < bounds.size(); ++c) bounds[c] = bound(x, c);
+        return bounds;
     }
 
   private:
+    // The features of a row; with gathers, its terms that may not be zero.
+    struct Terms {
+        std::vector<double> values, weights;  // weights: room for those of a category
+        std::vector<size_t> terms;
+    };
+    void take_terms(Matrix features, size_t row, Terms& x) const {
+        if (gathers_) return gathers_->expand(features, row, x.values, x.terms);
+        x.values.resize(n_features_);
+        for (size_t f = 0; f < n_features_; ++f) x.values[f] = features.row(f)[row];
+    }
+    double bound(Terms& x, size_t category) const {
+        const double* w = packed_.data() + category * n_features_;
+        if (gathers_) {
+            x.weights.clear();
+            for (const size_t term : x.terms) x.weights.push_back(by_term().row(term)[category]);
+            w = x.weights.data();
+        }
+        return bound_error(x.values, w, n_features_, added_[category]);
+    }
+    Matrix by_term() const { return {by_term_.data(), n_features_, n_categories()}; }
+
     // What is no further below a row's highest score may tie with it.
     double reach(double largest) const { return widest_tie(n_features_, largest, heaviest_, heaviest_added_); }
 
@@ -195,7 +231,8 @@ class Model {
     }
 
     size_t n_features_;
-    std::vector<double> packed_, added_;
+    std::vector<double> packed_, by_term_, added_;
+    std::optional<Gathers> gathers_;
     double heaviest_, heaviest_added_;
 };
 

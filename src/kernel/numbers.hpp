@@ -160,7 +160,7 @@ inline const char* read_digits(const char* p, const char* end, uint64_t& w) {
 
 // Read a number at p: sign, digits with a decimal mark, exponent. Returns where it ends, or null
 // where none stands there or it is too large for a double. Blanks are the caller's.
-inline const char* read_number(const char* p, const char* end, char mark, double& value) {
+[[gnu::always_inline]] inline const char* read_number(const char* p, const char* end, char mark, double& value) {
     if (p == end) return nullptr;
     // Without branches: nobody can guess the sign of the next number.
     const uint64_t sign = uint64_t{*p == '-'} << 63;
@@ -205,7 +205,7 @@ inline const char* read_number(const char* p, const char* end, char mark, double
     return p;
 }
 
-inline bool read_whole(string_view text, char mark, double& value) {
+[[gnu::noinline]] inline bool read_whole(string_view text, char mark, double& value) {
     const char* const end = text.data() + text.size();
     return read_number(text.data(), end, mark, value) == end;
 }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "vectors.hpp"
@@ -41,14 +42,23 @@ inline double find_largest(const double* values, size_t n) {
     return largest;
 }
 
+// A term of one row of a tile alone, which comes after the first `slot` features of all of them.
+struct Step {
+    double value;
+    uint32_t term, slot, row;
+};
+
 // Rows of features as they are multiplied: in tiles of shape (n_features, 24), the last one filled
 // up with zeros. Columns lie on a page each, of which the processor finds few at once.
 struct Tiles {
     size_t n_features, n_rows = 0;
     std::vector<double> values{}, largest{};  // largest: the size of each row's largest feature
+    Matrix terms{};                           // the weights of steps, (n_terms, n_categories)
+    std::vector<Step> steps{};                // tile after tile, by their terms
+    std::vector<size_t> ends{};               // of each tile's steps; none without steps
 
-    // Takes rows `start` up to start + n of features (n_features, n_rows).
-    void take(Matrix features, size_t start, size_t n) {
+    // Takes rows `start` up to start + n of features: all of them, or those of `places`.
+    void take(Matrix features, size_t start, size_t n, const size_t* places = nullptr) {
         n_rows = n;
         largest.assign((n + tile_rows - 1) / tile_rows * tile_rows, 0.0);
         values.resize(n_features * largest.size());
@@ -58,7 +68,8 @@ struct Tiles {
                 for (size_t row = 0; row < n; row += tile_rows) {
                     double* to = &at(f, row);
                     const size_t height = std::min(tile_rows, n - row);
-                    std::copy_n(features.row(f) + start + row, height, to);
+                    const size_t place = places == nullptr ? f : places[f];
+                    std::copy_n(features.row(place) + start + row, height, to);
                     std::fill_n(to + height, tile_rows - height, 0.0);
                     for (size_t i = 0; i < tile_rows; i += lanes) {
                         load(value, to + i), load(most, &largest[row + i]);
@@ -70,6 +81,11 @@ struct Tiles {
     }
     double& at(size_t feature, size_t row) {
         return values[row / tile_rows * tile_rows * n_features + feature * tile_rows + row % tile_rows];
+    }
+    std::span<const Step> find_steps(size_t row) const {
+        if (ends.empty()) return {};
+        const size_t tile = row / tile_rows, start = tile == 0 ? 0 : ends[tile - 1];
+        return {steps.data() + start, ends[tile] - start};
     }
 };
 
@@ -88,22 +104,37 @@ MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], si
     unroll<12>([&](auto i) MATSCORE_ALWAYS { store(scores + i / 3 * tile_rows + i % 3 * L, sums[i]); });
 }
 
-// The scores (group_size, 24) of a tile by up to that many categories, whose weights lie row after
-// row. A chain that is cut where the first cache is full goes on from what was stored: exactly.
-inline void run_tile(const double* x, const double* weights, size_t n_features, size_t n, const double* added,
+// Goes on with the chains of a tile, (categories, 24), for features `start` to `stop`, and adds what
+// is to be added, if anything. A chain that is cut, where the first cache is full, say, goes on
+// exactly.
+inline void run_tile(const double* x, Matrix weights, size_t start, size_t stop, const double* added,
                      double* scores) {
     run([&](auto lanes) MATSCORE_ALWAYS {
         constexpr size_t most = 128;
-        std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
-        for (size_t f = 0; f < n_features; f += most)
+        const size_t n = weights.n_rows;
+        for (size_t f = start; f < stop; f += most)
             for (size_t c = 0; c < n; c += 4) {
                 const double* w[4];  // past the last category its weights once more
-                for (size_t i = 0; i < 4; ++i) w[i] = weights + std::min(c + i, n - 1) * n_features + f;
+                for (size_t i = 0; i < 4; ++i) w[i] = weights.row(std::min(c + i, n - 1)) + f;
                 for (size_t row = 0; row < tile_rows; row += 3 * lanes)
-                    run_chains<lanes>(x + f * tile_rows + row, w, std::min(most, n_features - f), scores + c * tile_rows + row);
+                    run_chains<lanes>(x + f * tile_rows + row, w, std::min(most, stop - f),
+                                      scores + c * tile_rows + row);
             }
-        for (size_t c = 0; c < n; ++c)
-            for (size_t i = 0; i < tile_rows; ++i) scores[c * tile_rows + i] += added == nullptr ? 0.0 : added[c];
+        for (size_t c = 0; c < n && added != nullptr; ++c)
+            for (size_t i = 0; i < tile_rows; ++i) scores[c * tile_rows + i] += added[c];
+    });
+}
+
+// Goes on with the chains of a tile for steps, and n categories from the first one on.
+inline void run_steps(std::span<const Step> steps, Matrix terms, size_t first, size_t n,
+                      double* scores) {
+    run([&](auto) MATSCORE_ALWAYS {
+        for (const Step& step : steps) {
+            const double* const w = terms.row(step.term) + first;
+            double* const s = scores + step.row;
+            for (size_t c = 0; c < n; ++c)
+                s[c * tile_rows] = __builtin_fma(step.value, w[c], s[c * tile_rows]);
+        }
     });
 }
 
@@ -117,12 +148,23 @@ struct Part {
 // Multiplies tiles and weights (n_categories, n_features), calls act(part) for every part.
 template <class Act>
 void multiply_tiles(const Tiles& x, Matrix weights, const double* added, const Act& act) {
+    static constexpr double nothing[group_size] = {};
     alignas(64) double scores[group_size * tile_rows];
     for (size_t c = 0; c < weights.n_rows; c += group_size)
         for (size_t row = 0; row < x.n_rows; row += tile_rows) {
             const size_t n = std::min(group_size, weights.n_rows - c);
-            run_tile(x.values.data() + row * x.n_features, weights.row(c), x.n_features, n,
-                     added == nullptr ? nullptr : added + c, scores);
+            const double* const tile = x.values.data() + row * x.n_features;
+            const Matrix group{weights.row(c), n, weights.n_columns};
+            std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
+            size_t f = 0;
+            for (auto steps = x.find_steps(row); !steps.empty();) {
+                const size_t slot = steps[0].slot;
+                const auto end = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.slot != slot; });
+                run_tile(tile, group, std::exchange(f, slot), slot, nullptr, scores);
+                run_steps({steps.begin(), end}, x.terms, c, n, scores);
+                steps = {end, steps.end()};
+            }
+            run_tile(tile, group, f, x.n_features, added == nullptr ? nothing : added + c, scores);
             act(Part{row, std::min(tile_rows, x.n_rows - row), c, n, scores});
         }
 }
@@ -153,18 +195,19 @@ inline double add_sizes(const double* x, const double* w, size_t n) {
 }
 
 // Bounds the error of a score: gamma times the sum of the sizes of its terms, and what products that
-// underflow may lose (Higham, section 2.1). NaN where a feature is NaN.
-inline double bound_error(const double* x, const double* w, size_t n, double added) {
-    double unit = rounding_unit(n), sum = add_sizes(x, w, n) + std::fabs(added);
+// underflow may lose (Higham, section 2.1). NaN where a feature is NaN. Of n_features, x has those
+// that may not be zero.
+inline double bound_error(std::span<const double> x, const double* w, size_t n_features, double added) {
+    double unit = rounding_unit(n_features), sum = add_sizes(x.data(), w, x.size()) + std::fabs(added);
     if (std::isinf(sum)) {  // finite terms, whose sum is not
         int exponent = 0;
-        std::frexp(static_cast<double>(n + 1), &exponent);
-        std::vector<double> shrunk(x, x + n);
+        std::frexp(static_cast<double>(n_features + 1), &exponent);
+        std::vector<double> shrunk(x.begin(), x.end());
         for (double& value : shrunk) value = std::ldexp(value, -exponent);
-        sum = add_sizes(shrunk.data(), w, n) + std::ldexp(std::fabs(added), -exponent);
+        sum = add_sizes(shrunk.data(), w, x.size()) + std::ldexp(std::fabs(added), -exponent);
         unit = std::ldexp(unit, exponent);
     }
-    return sum * unit + static_cast<double>(n) * underflow;
+    return sum * unit + static_cast<double>(n_features) * underflow;
 }
 
 // How far two scores can be apart and still tie, at most: for screening, so a little larger.

@@ -93,11 +93,15 @@ class Parser {
     }
 
   private:
+    // What is read of a column as text: the text itself, the codes of its levels, or both.
+    struct Words {
+        TextColumn* text = nullptr;
+        const Levels* levels = nullptr;
+        double* codes = nullptr;
+    };
     struct Column {
         double* numbers = nullptr;  // where its numbers go, or null
-        TextColumn* text = nullptr;
-        double* codes = nullptr;
-        const Levels* levels = nullptr;
+        Words* words = nullptr;     // or null
         bool is_kept = false;
     };
 
@@ -129,15 +133,19 @@ class Parser {
         capacity_ = std::min(capacity_, static_cast<size_t>(end_ - data_) / layout_.width + 1);
         table_.values.resize(n_values() * capacity_);
         columns_.resize(layout_.width);
+        column_words_.resize(layout_.width);
+        const auto find_words = [&](size_t column) -> Words& {
+            return *(columns_[column].words = &column_words_[column]);
+        };
         double* to = table_.values.data();
         for (const size_t i : layout_.features) columns_[i].numbers = to, to += capacity_;
         for (const size_t i : layout_.kept) columns_[i].is_kept = true;
         for (const auto& [i, levels] : layout_.levels) {
-            columns_[i].levels = levels;
-            columns_[i].codes = to, to += capacity_;
+            find_words(i).levels = levels;
+            find_words(i).codes = to, to += capacity_;
         }
         for (size_t i = 0; i < layout_.texts.size(); ++i) {
-            columns_[layout_.texts[i]].text = &table_.texts[i];
+            find_words(layout_.texts[i]).text = &table_.texts[i];
             table_.texts[i].offsets.resize(capacity_ + 1);
         }
         for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
@@ -225,34 +233,37 @@ class Parser {
         return !layout_.names.empty();
     }
 
-    Fault read_cell(const Column& column, const char* p, const char* end) {
-        if (column.text != nullptr) {
-            TextColumn& text = *column.text;
-            text.bytes.resize(text.offsets[table_.n_rows]);
-            copy_text({p, end}, text.bytes);
-            set_flag(text.absent, table_.n_rows, capacity_, end == p);
+    [[gnu::always_inline]] Fault read_cell(const Column& column, const char* p, const char* end) {
+        const Fault fault = column.words == nullptr ? kNoFault : read_words(*column.words, {p, end});
+        if (column.numbers == nullptr) return fault;
+        double& value = column.numbers[table_.n_rows];
+        const bool is_number = read_number(p, end_, layout_.mark, value) == end;
+        if (is_number && !words_are_numbers_) return fault;
+        const Fault other = read_odd_number({p, end}, column.is_kept, value);
+        return other != kNoFault ? other : fault;
+    }
+
+    Fault read_words(const Words& words, string_view cell) {
+        const size_t row = table_.n_rows;
+        if (words.text != nullptr) {
+            TextColumn& text = *words.text;
+            text.bytes.resize(text.offsets[row]);
+            copy_text(cell, text.bytes);
+            set_flag(text.absent, row, capacity_, cell.empty());
         }
-        if (column.numbers != nullptr) {
-            double& value = column.numbers[table_.n_rows];
-            const bool is_number = read_number(p, end_, layout_.mark, value) == end;
-            if (!is_number || words_are_numbers_) {
-                const Fault fault = read_odd_number({p, end}, column.is_kept, value);
-                if (fault != kNoFault) return fault;
-            }
-        }
-        if (column.levels == nullptr) return kNoFault;
-        return take_level(*column.levels, unquote({p, end}), column.codes[table_.n_rows]);
+        if (words.levels == nullptr) return kNoFault;
+        return take_level(*words.levels, unquote(cell), words.codes[row]);
     }
 
     // Read a cell that is no plain number: quoted, with blanks around it, missing.
-    Fault read_odd_number(string_view cell, bool is_kept, double& value) {
+    [[gnu::noinline]] Fault read_odd_number(string_view cell, bool is_kept, double& value) {
         const string_view core = strip(unquote(cell));
         if (!words_.has(core)) return read_whole(core, layout_.mark, value) ? kNoFault : kNumber;
         value = std::numeric_limits<double>::quiet_NaN();
         return is_kept || do_without(layout_.missing, 0.0, value) ? kNoFault : kMissing;
     }
 
-    Fault take_level(const Levels& levels, string_view text, double& code) {
+    [[gnu::noinline]] Fault take_level(const Levels& levels, string_view text, double& code) {
         code = levels.find(text, words_, layout_.mark);
         if (code >= 0.0) return kNoFault;
         const bool is_missing = code == Levels::kMissing;
@@ -315,6 +326,7 @@ class Parser {
     bool words_are_numbers_ = false, header_is_plain_ = false;
     bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
+    std::vector<Words> column_words_;
     Buffer<char> scratch_;
 };
 

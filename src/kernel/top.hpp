@@ -283,7 +283,7 @@ class Search {
         double bound = lost_;
         if (items_.cosine())
             bound += add_sizes(x.data(), rows.row(item), x.size()) / (users_.norms[user] * block.norms[item]) * unit_;
-        else bound = bound_error(x.data(), rows.row(item), x.size(), 0.0);
+        else bound = bound_error(x, rows.row(item), x.size(), 0.0);
         List& list = lists_[user];
         size_t n_taken = 0;
         block.visit_copies(item, [&](size_t copy) {

@@ -31,6 +31,7 @@ def classify(
     keep_cols: Sequence[str] = (),
     intercept: str | None = None,
     no_intercept: bool = False,
+    response: bool = False,
 ) -> dd.DataFrame:
     """Score rows and name the best category of each, lazily.
 
@@ -45,7 +46,7 @@ def classify(
         One row a feature and one column a category; sent once, not with each partition.
     missing, unknown, probabilities, margin, scores, threshold, transpose, auto_transpose, strict
         As in `matscore.classify`.
-    keep_cols, intercept, no_intercept
+    keep_cols, intercept, no_intercept, response
         As in `matscore.classify`.
 
     Returns
@@ -55,7 +56,7 @@ def classify(
 
     Raises
     ------
-    PlanError, UsageError
+    PlanError, MisfitError, UsageError
         As in `matscore.classify`.
     InputError
         When it is computed: a bad value; its line counts from the start of the partition.

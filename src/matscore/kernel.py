@@ -528,7 +528,7 @@ class PackedWeights:
         self, weights: Floats, intercept: Floats | None = None, gathers: Gathers | None = None
     ) -> None:
         self._given = weights, intercept, gathers
-        self._model = _kernel.Model(weights, intercept)
+        self._model = _kernel.Model(weights, intercept, gathers)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeights, self._given
@@ -547,6 +547,8 @@ class PackedWeights:
         terms = np.zeros((len(weights), features.shape[1]))
         terms[gathers.dense[:, 1]] = features[gathers.dense[:, 0]]
         for codes, values, places in gathers.groups:
+            if (features[codes] >= len(places)).any():
+                raise ValueError("a code is out of range")
             rows = np.flatnonzero(features[codes] >= 0)
             active = places[features[codes, rows].astype(np.int64)]
             rows, active = rows[active >= 0], active[active >= 0]
@@ -564,7 +566,7 @@ class PackedWeights:
 
     def score(self, features: Floats, *, keep: bool = True) -> tuple[Floats, Decision]:
         """Return the scores, of shape (0, n_rows) where they are not to be kept, and decide."""
-        scores, best, margin, tied, overflow = self._model.score(self.expand(features), keep)
+        scores, best, margin, tied, overflow = self._model.score(features, keep)
         return scores, Decision(best, margin, tied, overflow)
 
     def error_bound(self, features: Floats) -> Floats:
@@ -575,14 +577,14 @@ class PackedWeights:
         Algorithms, 2nd ed., section 3.1; and what products that underflow may lose (section 2.1).
         NaN where a feature is NaN.
         """
-        return self._model.error_bound(self.expand(features))
+        return self._model.error_bound(features)
 
     def mark_ties(self, features: Floats, scores: Floats) -> Marks:
         """Mark, in each row of scores, the highest and those that tie with it.
 
         The best category alone where nothing ties; none for missing scores.
         """
-        return self._model.tied_cells(self.expand(features), scores)
+        return self._model.tied_cells(features, scores)
 
     def rank(self, features: Floats, scores: Floats, k: int) -> Ranking:
         """Rank the categories of scored rows, ``min(k, n_categories)`` of them.
@@ -598,7 +600,7 @@ class PackedWeights:
         >>> PackedWeights(np.array([[0.4, 0.7]])).rank(features, scores, 1).places.tolist()
         [[1]]
         """
-        return Ranking(*self._model.rank(self.expand(features), scores, k))
+        return Ranking(*self._model.rank(features, scores, k))
 
 
 def exp(values: Floats) -> Floats:

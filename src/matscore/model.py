@@ -40,6 +40,7 @@ from matscore.read.table import (
 )
 
 if TYPE_CHECKING:
+    from matscore.links import Link
     from matscore.plan.terms import Terms
 
 CHUNK_BYTES = 2**20
@@ -59,6 +60,7 @@ class Model:
     intercept: Floats | None  # (n_categories,), added to the product
     categories: tuple[str, ...]  # in the weights' order
     terms: Terms | None = None  # how features are computed; their rows are then what is stored
+    link: Link | None = None  # what turns scores into the model's answer; None is the softmax
 
     def __post_init__(self) -> None:
         # People are told of their files' faults before this, with a place; here a bug would show.
@@ -77,9 +79,50 @@ class Model:
         gathers = None if self.terms is None else self.terms.gathers
         return PackedWeights(self.weights, self.intercept, gathers)
 
+    @property
+    def measured(self) -> NDArray[np.int64]:
+        """The features that have a number in every row; of levels a row has one."""
+        if self.terms is None:
+            return np.arange(len(self.weights))
+        return self.terms.gathers.dense[:, 1]
+
+    def take_measured(self, features: Floats) -> Sequence[Floats]:
+        """Return the measured features of some rows, (n_rows,) each."""
+        return list(features if self.terms is None else features[self.terms.gathers.dense[:, 0]])
+
     def expand(self, features: Floats) -> Floats:
         """Return every feature of some rows, (n_features, n_rows), from what is stored of them."""
         return features if self.terms is None else self.packed.expand(features)
+
+    @cached_property
+    def has_reference(self) -> bool:
+        """Whether there are two categories, the first of them with the score 0 in every row."""
+        first = self.weights[:, 0].any() or (self.intercept is not None and self.intercept[0] != 0)
+        return len(self.categories) == 2 and not first
+
+    def refuse_probabilities(self) -> tuple[str, str]:
+        """Say why there are no probabilities, and what to do; empty where there are some."""
+        if self.link is None:
+            return "", ""
+        from matscore.links import refuse_probabilities
+
+        return refuse_probabilities(self.link, len(self.categories), reference=self.has_reference)
+
+    def find_probabilities(self, scores: Floats) -> Floats:
+        """Turn scores into probabilities, both (n_categories, n_rows), where there are some."""
+        if self.link is None:
+            return softmax(scores)
+        from matscore.links import find_probabilities
+
+        return find_probabilities(self.link, scores, reference=self.has_reference)
+
+    def find_response(self, scores: Floats) -> Floats:
+        """Return the inverse link of each score, of the same shape; the softmax without a link."""
+        if self.link is None:
+            return softmax(scores)
+        from matscore.links import find_response
+
+        return find_response(self.link, scores, reference=self.has_reference)
 
 
 @dataclass(frozen=True)
@@ -200,7 +243,7 @@ def make_model(plan: Plan, values: Floats) -> Model:
     oriented = values.T if plan.transpose else values
     intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
     weights = np.ascontiguousarray(oriented[list(plan.weights_index)])
-    return Model(weights, intercept, plan.categories, plan.terms)
+    return Model(weights, intercept, plan.categories, plan.terms, plan.link)
 
 
 @dataclass(frozen=True)
@@ -210,9 +253,10 @@ class Scored:
     # (n_categories, n_rows), float64: NaN in every category for a row with a missing feature; of
     # no category where they are not kept.
     scores: Floats
-    probabilities: Floats | None  # their softmax, of the same shape
+    probabilities: Floats | None  # of the same shape, where they are asked for
     decision: Decision  # best category (-1 where there is no prediction), margin, ties, overflow
     features: Floats  # (n_features, n_rows), float64: what they were computed from, as in `Rows`
+    response: Floats | None = None  # the inverse link of each score, where it is asked for
 
     def mark_ties(self, model: Model, n_rows: int) -> NDArray[np.bool_]:
         """Mark the highest cells of the first rows, all of a tie: (n_categories, n_rows), bool.
@@ -264,9 +308,11 @@ def score_rows(
     finite, or NaN where one is missing.
     """
     stacked = stack_features(features, n_rows)
-    keep = keep or options.probabilities or options.threshold is not None
+    asked = options.probabilities or options.response
+    keep = keep or asked or options.threshold is not None
     scores, decision = model.packed.score(stacked, keep=keep)
-    probabilities = softmax(scores) if options.probabilities else None
+    probabilities = model.find_probabilities(scores) if options.probabilities else None
+    response = model.find_response(scores) if options.response else None
     best = decision.best
     # Not `chosen < threshold`: NaN is to have no prediction.
     if options.threshold is not None:
@@ -275,7 +321,7 @@ def score_rows(
         best[~(chosen >= options.threshold)] = -1
     elif len(model.categories) == 1:
         best[:] = -1
-    return Scored(scores, probabilities, decision, stacked)
+    return Scored(scores, probabilities, decision, stacked, response)
 
 
 # Scores near the largest float64 differ by more than it can hold: infinity is the right answer.

@@ -195,14 +195,19 @@ class ScoreOptions(Options):
 
     probabilities: bool = option(
         False, SCORED,
-        "Add `probability_<category>`: the softmax of the scores, or the logistic function for a "
-        "single category.",
+        "Add `probability_<category>`: what the weights' link makes of the scores; without one "
+        "their softmax, or the logistic function for a single category.",
         "--probabilities")  # fmt: skip
     threshold: float | None = option(
         None, SCORED,
         "No prediction where the best score is under T (the best probability, with "
         "--probabilities).",
         "--threshold", metavar="T")  # fmt: skip
+    response: bool = option(
+        False, SCORED,
+        "Add `response_<category>`: the inverse of the weights' link for each score; without a "
+        "link what --probabilities gives.",
+        "--response")  # fmt: skip
 
     def check(self) -> None:
         """Refuse a threshold that no score can be compared with, with a `UsageError`."""

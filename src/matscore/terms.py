@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from matscore.kernel import write_number
@@ -114,6 +115,8 @@ def may_be_term(name: str) -> bool:
     return _SPECIAL.search(name) is not None
 
 
+# A plan asks for each of many levels several times.
+@lru_cache(maxsize=2**18)
 def parse_term(name: str) -> Term:
     """Read a name as a term; a `TermError` where it is none.
 

@@ -385,7 +385,7 @@ def test_lists_with_line_ends_and_quotes_in_their_names(tmp_path: Path) -> None:
     rows = run("classify", features, "genres.csv", "--keep-cols", quoted).check(quiet=True).rows
     assert [row[1:5] for row in rows] == [names, list("abcd")]
     learned = run("fit", features, "--drop-cols", quoted, "--target", "comedy")
-    assert [row[0] for row in learned.check().rows] == ["feature", "action"]
+    assert [row[0] for row in learned.check().rows] == ["feature (identity)", "action"]
     words = [["id", "action", "comedy"], *(["x", 1, name] for name in names)]
     cells = write_csv(tmp_path / "m.csv", words)
     option = ("--missing-values", quoted, "--missing", "zero")

@@ -159,7 +159,7 @@ class TestCategories:
     def test_ridge_streams_them(self, tmp_path: Path) -> None:
         argv = ("digits.csv", "--target", "digit", "--categories", "--method", "ridge")
         fit(*argv, "-o", tmp_path / "w.csv").check(quiet=True)
-        assert read_csv(tmp_path / "w.csv")[0] == ["feature", *map(str, range(10))]
+        assert read_csv(tmp_path / "w.csv")[0] == ["feature (identity)", *map(str, range(10))]
         done = run("evaluate", "digits.csv", tmp_path / "w.csv", "--truth", "digit", "-f", "json")
         assert done.check().json["accuracy"] > 0.97
 
@@ -169,7 +169,7 @@ class TestCategories:
         fit("digits.csv", "--target", "digit", "--numbers").check(quiet=True)
         fit("digits.csv", "--target", "digit", "-q").check(quiet=True)
         header = fit("digits.csv", "--target", "digit", "--method", "logistic").check(quiet=True)
-        assert header.rows[0] == ["feature", *map(str, range(10))]
+        assert header.rows[0] == ["feature (identity)", *map(str, range(10))]
 
     @pytest.mark.parametrize("method", ["ridge", "logistic"])
     def test_one_category_or_too_many(self, method: str, tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ class TestRefused:
         path = write_csv(tmp_path / "f.csv", rows)
         done = fit(path, "--target", "feature", "--numbers", "-o", tmp_path / "w.csv").check()
         header, *_, last = read_csv(tmp_path / "w.csv")
-        assert header == ["name", "feature"] and last[0] == "intercept"
+        assert header == ["name (identity)", "feature"] and last[0] == "intercept"
         scored = run("classify", path, tmp_path / "w.csv").check().rows
         np.testing.assert_allclose([float(r[1]) for r in scored[1:]], range(5), atol=1e-12)
 

@@ -63,15 +63,12 @@ void add_scores(Output& out, Random& random, unsigned kind, size_t n_rows, size_
     using namespace matscore;
     const auto x = random.numbers(kind, n_features * n_rows), w = random.numbers(kind, n_features * n_categories);
     const auto b = random.numbers(kind, n_categories);
-    std::vector<double> scores(n_rows * n_categories), margin(n_rows), bounds, powers(scores), row(n_features);
+    std::vector<double> scores(n_rows * n_categories), margin(n_rows), powers(scores);
     std::vector<int64_t> best(n_rows);
     const auto flags = std::make_unique<bool[]>(2 * n_rows);
     const Model model({w.data(), n_features, n_categories}, b.data());
     model.score({x.data(), n_features, n_rows}, scores.data(), {best.data(), margin.data(), flags.get(), flags.get() + n_rows});
-    for (size_t c = 0; c < n_categories; ++c) {
-        for (size_t f = 0; f < n_features; ++f) row[f] = x[f * n_rows];
-        bounds.push_back(model.bound(row.data(), c));
-    }
+    const std::vector<double> bounds = model.bound_scores({x.data(), n_features, n_rows}, 0);
     exp_numbers(scores.data(), scores.size(), powers.data());
     out.add_numbers(scores);
     out.add_numbers(margin);

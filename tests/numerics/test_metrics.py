@@ -16,7 +16,7 @@ from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
 from matscore.kernel import Floats
-from matscore.model import softmax
+from matscore.model import Model, softmax
 from matscore.numerics.metrics import (
     Counts,
     Metrics,
@@ -42,8 +42,12 @@ def make_rows(
     return scores, scores.argmax(axis=0), truth
 
 
+def make_model(n_categories: int) -> Model:
+    return Model(np.zeros((1, n_categories)), None, NAMES[:n_categories])
+
+
 def measure(scores: Floats, best: Ints, truth: Ints) -> Metrics:
-    return Metrics(count_rows(NAMES[: len(scores)], scores, best, truth))
+    return Metrics(count_rows(make_model(len(scores)), scores, best, truth))
 
 
 @pytest.mark.parametrize("n_categories", [2, 3, 5])
@@ -158,10 +162,10 @@ def same(one: Counts, two: Counts) -> bool:
 def test_counts_add_up_to_the_same_bits(height: int) -> None:
     scores, best, truth = make_rows(1000, 4, 6)
     scores[:, 30:40], best[30:40] = np.nan, -1
-    whole = count_rows(NAMES[:4], scores, best, truth)
+    whole = count_rows(make_model(4), scores, best, truth)
     parts = [
         count_rows(
-            NAMES[:4], scores[:, i : i + height], best[i : i + height], truth[i : i + height]
+            make_model(4), scores[:, i : i + height], best[i : i + height], truth[i : i + height]
         )
         for i in range(0, 1000, height)
     ]
@@ -179,7 +183,7 @@ def test_no_rows() -> None:
     for value in (found.accuracy, found.balanced_accuracy, found.macro_f1, found.log_loss):
         assert math.isnan(value)
     assert np.isnan(found.top_k_accuracy).all() and np.isnan(found.f1).all()
-    empty = count_rows(NAMES, np.empty((5, 0)), *[np.empty(0, dtype=np.int64)] * 2)
+    empty = count_rows(make_model(5), np.empty((5, 0)), *[np.empty(0, dtype=np.int64)] * 2)
     assert same(empty, no_counts(NAMES))
 
 

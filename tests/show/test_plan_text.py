@@ -174,6 +174,8 @@ def test_facts_of_a_plan_that_fits() -> None:
         "reordered": True,
         "label_column": {"column": 1, "name": "film"},
         "intercept": None,
+        "columns": [],
+        "terms": [],
         "transpose": False,
         "transpose_features": False,
         "categories": ["adventure", "family", "romance"],

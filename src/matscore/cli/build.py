@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,7 +82,8 @@ def build(command: Command) -> Callable[..., None]:
 
 
 def _name(option: Option) -> str:
-    return option.flag.replace("-", "_")
+    name = option.flag.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _declare_argument(argument: Argument) -> inspect.Parameter:

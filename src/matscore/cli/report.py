@@ -134,10 +134,12 @@ def _describe_columns(
     """Tell how columns were read that features are computed from, and what was odd in them."""
     if plan is None or plan.terms is None or not isinstance(summary, Summary):
         return []
+    texts = {column.name: column for column in plan.terms.texts}
     columns = []
     for name, (n_unknown, n_missing) in summary.odd.items():
-        texts = [column for column in plan.terms.texts if column.name == name]
-        kind = {"read_as": "text", "levels": len(texts[0].levels)} if texts else {"read_as": "number"}
+        kind: dict[str, Any] = {"read_as": "number"}
+        if name in texts:
+            kind = {"read_as": "text", "levels": len(texts[name].levels)}
         columns.append({"name": name, **kind, "unknown": n_unknown, "missing": n_missing})
     return columns
 

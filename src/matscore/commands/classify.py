@@ -18,6 +18,7 @@ from matscore.commands.output import (
     make_long_frame,
     open_sink,
 )
+from matscore.errors import MisfitError
 from matscore.frame import Frame
 from matscore.kernel import Floats, Ranking, Texts
 from matscore.model import Model, Scored, score_rows
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 # What is wrong with a row whose scores no float64 can hold, and what to do.
 OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
+RESPONSE_OVERFLOW = ("the response, e^score, overflows", "leave --response out, or check the row")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class ClassifyCommand(Command):
 
     def make_work(self, plan: Plan, model: Model) -> Work:
         """Return what scores rows, or what ranks their categories."""
+        if self.score.probabilities:
+            what, hint = model.refuse_probabilities()
+            if what:
+                raise MisfitError(plan.weights.path, what, f"leave --probabilities out; {hint}")
         # Ranks need the score columns, too: what is gathered for pages and plots is of all scores.
         columns, gather = self._score_columns(plan), self.how.run.gather
         if self.write.top_k is None:
@@ -95,6 +101,7 @@ class ClassifyCommand(Command):
             prediction=len(plan.categories) > 1 or self.score.threshold is not None,
             probabilities=self.score.probabilities,
             margin=self.write.margin,
+            response=self.score.response,
         )
 
     def _rank_columns(self, plan: Plan) -> RankColumns:
@@ -104,6 +111,7 @@ class ClassifyCommand(Command):
             numbered=plan.label_column is None,
             scores=self.write.scores,
             probabilities=self.score.probabilities,
+            response=self.score.response,
         )
 
 
@@ -128,7 +136,8 @@ def classify_file(
     features : str, Path or a sequence of them
         Files with one row an item, scored in that order as one table.
     weights : str or Path
-        File with one row a feature and one column a category.
+        File with one row a feature and one column a category; after the heading of its first
+        column may stand its link, as in ``feature (probit)``.
     output : str, Path, binary file or None
         Where the scores go: a path is written whole or not at all; None computes the summary only.
     read : ReadOptions
@@ -190,6 +199,7 @@ def classify(
     keep_cols: Sequence[str] = (),
     intercept: str | None = None,
     no_intercept: bool = False,
+    response: bool = False,
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
 
@@ -199,7 +209,8 @@ def classify(
         One row an item; the index holds the labels.
     weights : DataFrame of shape (n_features, n_categories)
         One row a feature, named in the index, and one column a category; a row named as an
-        intercept is added to the product.
+        intercept is added to the product; the index may be named with a link,
+        ``"feature (probit)"``.
     missing : {"error", "skip", "zero", "keep"}
         What a missing value means: refuse; leave the row out; read it as 0; score it NaN.
     unknown : {"error", "skip", "zero", "keep"}
@@ -218,17 +229,21 @@ def classify(
         Name of the intercept row.
     no_intercept : bool
         Take a row named as an intercept for a plain feature.
+    response : bool
+        Whether there is the inverse link of each score.
 
     Returns
     -------
     DataFrame
         With the features' index: kept columns, a score a category, ``prediction``,
-        ``probability_<category>``, ``margin``. Without a prediction it is missing.
+        ``probability_<category>``, ``response_<category>``, ``margin``. Without a prediction it is
+        missing.
 
     Raises
     ------
-    PlanError
-        Shapes or names do not line up, or two columns of the result would have one name.
+    PlanError, MisfitError
+        Shapes or names do not line up, or two columns of the result would have one name; the link
+        gives no probabilities.
     InputError
         A value is missing or not a number, or a row's scores overflow.
     UsageError
@@ -260,7 +275,10 @@ def classify(
         intercept=intercept,
         no_intercept=no_intercept,
     )
-    score, write = ScoreOptions(probabilities, threshold), OutputOptions(None, scores, margin)
+    score, write = (
+        ScoreOptions(probabilities, threshold, response),
+        OutputOptions(None, scores, margin),
+    )
     # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
@@ -324,8 +342,9 @@ class Classify(Work):
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         n_categories = len(self.model.categories)
-        # 1.5 numbers a category for scores, 4 with probabilities; measured.
-        n_held = n_categories * (8 if self.options.probabilities else 3) // 2
+        # 1.5 numbers a category for scores, 4 with what a link makes of them; measured.
+        n_asked = self.options.probabilities + self.options.response
+        n_held = n_categories * (3 + 5 * n_asked) // 2
         return n_held, len(self.columns.pairs)
 
     def read_tally(self, facts: Mapping[str, Any]) -> ScoreTally:
@@ -344,7 +363,12 @@ class Classify(Work):
 
 def find_overflow(scored: Scored) -> list[Fault]:
     """Return the rows whose scores overflow."""
-    return [Fault(row, *OVERFLOW) for row in np.flatnonzero(scored.decision.overflow).tolist()]
+    overflow = scored.decision.overflow
+    faults = [Fault(row, *OVERFLOW) for row in np.flatnonzero(overflow).tolist()]
+    if scored.response is not None:
+        infinite = np.isinf(scored.response).any(axis=0) & ~overflow
+        faults += [Fault(row, *RESPONSE_OVERFLOW) for row in np.flatnonzero(infinite).tolist()]
+    return faults
 
 
 @dataclass(frozen=True)
@@ -363,10 +387,8 @@ class ScoredRows(Outcome):
         if gather := self.work.gather:
             from matscore.numerics.statistics import gather_scores
 
-            rows = self.rows
-            statistics = gather_scores(
-                list(rows.features), self.scored, rows.numbers, rows.labels, gather
-            )
+            rows, measured = self.rows, self.work.model.take_measured(self.rows.features)
+            statistics = gather_scores(measured, self.scored, rows.numbers, rows.labels, gather)
         return ScoreTally(
             categories,
             int(decision.tied.sum()),
@@ -424,6 +446,8 @@ class TopRows(ScoredRows):
         numbers: list[Floats] = [scored.scores[chosen, row]] * self.work.ranks.scores
         if scored.probabilities is not None:
             numbers.append(scored.probabilities[chosen, row])
+        if scored.response is not None:
+            numbers.append(scored.response[chosen, row])
         missing = self.rows.has_missing
         undefined = np.zeros(self.rows.n_rows, dtype=bool) if missing is None else missing
         ranked = RankedRows(there.sum(axis=1), chosen, tuple(numbers), undefined)

@@ -366,7 +366,7 @@ class Evaluate(Work):
         # One fault a row: an overflow is told before a truth that is wrong.
         found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
         found |= {fault.row: fault for fault in find_overflow(scored)}
-        return EvaluatedRows(self.model.categories, truth, scored, list(found.values()))
+        return EvaluatedRows(self.model, truth, scored, list(found.values()))
 
     def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:
         if self.beside is None:
@@ -403,7 +403,7 @@ class Evaluate(Work):
 class EvaluatedRows(Outcome):
     """The outcome of ``evaluate``."""
 
-    categories: tuple[str, ...]  # in the weights' order
+    model: Model
     truth: NDArray[np.int64]  # (n_rows,): index of each row's
     scored: Scored
     faults: list[Fault]
@@ -411,5 +411,5 @@ class EvaluatedRows(Outcome):
     def tally(self) -> EvaluateTally:
         """Count the rows."""
         decision = self.scored.decision
-        counts = count_rows(self.categories, self.scored.scores, decision.best, self.truth)
+        counts = count_rows(self.model, self.scored.scores, decision.best, self.truth)
         return EvaluateTally(counts, int(decision.tied.sum()))

@@ -189,7 +189,7 @@ def fit_file(
         )
         if sink.out is not None:
             rows, weights = learned.stack(name_intercept(names))
-            write_weights(rows, learned.targets, weights, sink.out, form)
+            write_weights(rows, learned.targets, weights, sink.out, form, learned.link)
         warnings = (*filter(None, [data.target.warning]), *learned.warnings)
         n_rows, n_rejected = totals.n_rows, totals.n_rejected
         return FitSummary(data.columns, facts, n_rows, n_rejected, learned, warnings)
@@ -315,7 +315,8 @@ class FitResult:
     Attributes
     ----------
     weights : DataFrame of shape (n_features, n_targets)
-        As `classify` takes them: features in the index, the intercept last.
+        As `classify` takes them: features in the index, the intercept last. Least squares and
+        ridge name the index ``"feature (identity)"``, their link.
     learned : Learned
         The rest: rank, condition, collinear features, R², accuracy, warnings.
     """
@@ -436,5 +437,7 @@ def fit(
         tally, names, in_file_order, chosen, penalty, options, "features", categories=is_categories
     )
     rows, weights = learned.stack(name_intercept(learned.features))
-    frame = pd.DataFrame(weights, index=list(rows), columns=list(learned.targets))
+    heading = None if learned.link is None else f"feature ({learned.link})"
+    index = pd.Index(list(rows), name=heading)
+    frame = pd.DataFrame(weights, index=index, columns=list(learned.targets))
     return FitResult(frame, learned)

@@ -32,8 +32,9 @@ from matscore.run.run import Totals
 from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_chunk
 
 if TYPE_CHECKING:
-    from matscore.plan.terms import TextColumn, Terms
+    from matscore.plan.terms import Terms, TextColumn
 
+_PEEKED_ROWS = 1000
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
@@ -54,7 +55,8 @@ def plan_frames(
     if columns is None:
         options = replace(options, keep_cols=_find_places(features.columns, options.keep_cols))
     one = replace(_features_side(features, columns), path=paths[0])
-    plan = make_plan(one, replace(_weights_side(weights, labels, header), path=paths[1]), options)
+    two = replace(_weights_side(weights, labels, header), path=paths[1], corner=_corner_of(weights))
+    plan = make_plan(one, two, options)
     if not plan.ok:
         return plan
     categories = weights.index if plan.transpose else weights.columns
@@ -67,7 +69,15 @@ def _features_side(frame: pd.DataFrame, columns: tuple[str, ...] | None) -> Side
     header = None if columns is None else (index_name, *columns)
     # What is missing is so by its type: the text "NA" is a text.
     grammar = Grammar(missing_values=())
-    return Side("features", frame.shape[1] + 1, header, len(frame), None, grammar, labelled=True)
+    width, peek = frame.shape[1] + 1, partial(_peek, frame)
+    return Side("features", width, header, len(frame), None, grammar, labelled=True, peek=peek)
+
+
+def _peek(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the first texts of each column, of which the index is one; no numbers."""
+    first = frame.head(_PEEKED_ROWS)
+    texts = (c.dropna() if not _is_numeric(c) else c.head(0) for _, c in first.items())
+    return [[], *(list(map(str, column)) for column in texts)]
 
 
 def _weights_side(
@@ -79,6 +89,12 @@ def _weights_side(
         return Side("weights", frame.shape[1], columns, len(frame), first, labelled=False)
     header = None if columns is None else ("", *columns)
     return Side("weights", frame.shape[1] + 1, header, len(frame), labels, labelled=True)
+
+
+def _corner_of(weights: pd.DataFrame) -> str:
+    """Return what may name a link: the name of the index, or of the columns once it is turned."""
+    names = (str(axis.name) for axis in (weights.index, weights.columns) if axis.name is not None)
+    return next((name for name in names if "(" in name), "")
 
 
 def _names_of(axis: pd.Index[Any], facing: pd.Index[Any] | None) -> tuple[str, ...] | None:

@@ -53,6 +53,7 @@ class ScoreColumns(LabelledColumns):
     prediction: bool = True
     probabilities: bool = False
     margin: bool = False
+    response: bool = False
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -65,16 +66,22 @@ class ScoreColumns(LabelledColumns):
         return tuple(f"probability_{c}" for c in self.categories) if self.probabilities else ()
 
     @property
+    def response_names(self) -> tuple[str, ...]:
+        """Names of the columns of the response."""
+        return tuple(f"response_{c}" for c in self.categories) if self.response else ()
+
+    @property
     def shaded(self) -> tuple[tuple[str, ...], ...]:
         """Columns whose numbers are shaded by one measure; marks are of the first of them."""
-        return self.score_names, self.probability_names
+        return self.score_names, self.probability_names, self.response_names
 
     def own_pairs(self) -> Iterator[tuple[str, Kind]]:
-        """Yield names and kinds of scores, prediction, probabilities and margin."""
+        """Yield names and kinds of scores, prediction, probabilities, response and margin."""
         yield from ((name, "number") for name in self.score_names)
         if self.prediction:
             yield "prediction", "text"
         yield from ((name, "number") for name in self.probability_names)
+        yield from ((name, "number") for name in self.response_names)
         if self.margin:
             yield "margin", "number"
 
@@ -86,11 +93,13 @@ class RankColumns(LabelledColumns):
     chosen_name: str = "category"  # of the column that says what has the rank
     scores: bool = True
     probabilities: bool = False
+    response: bool = False
 
     @property
     def number_names(self) -> tuple[str, ...]:
-        """Names of the columns of scores and probabilities."""
-        return ("score",) * self.scores + ("probability",) * self.probabilities
+        """Names of the columns of scores, probabilities and response."""
+        asked = ("score", self.scores), ("probability", self.probabilities)
+        return tuple(name for name, there in (*asked, ("response", self.response)) if there)
 
     @property
     def shaded(self) -> tuple[tuple[str, ...], ...]:
@@ -202,6 +211,8 @@ def make_frame(
         made["prediction"] = Choices(best, Texts.from_strings(columns.categories))
     if scored.probabilities is not None:
         made |= zip(columns.probability_names, scored.probabilities, strict=True)
+    if scored.response is not None:
+        made |= zip(columns.response_names, scored.response, strict=True)
     if columns.margin:
         made["margin"] = scored.decision.margin
     return Frame(made)

@@ -7,10 +7,6 @@ from typing import Literal, TypeAlias
 from matscore.errors import UsageError
 from matscore.fields import Options, group, option
 
-Link: TypeAlias = Literal["one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"]
-"""What turns scores into the tool's answer, as it stands in the corner of the weights file; None is
-the softmax, or the logistic function for one category or the second of two."""
-
 LinkWord: TypeAlias = Literal[
     "none", "one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"
 ]  # fmt: skip
@@ -37,9 +33,9 @@ class ImportOptions(Options):
     expect_column: str | None = option(
         None, PROOF, "Column of --expect that holds them, where it has several.",
         "--expect-column", metavar="NAME")  # fmt: skip
-    coef: str | None = option(
-        None, MODEL, "Column of a table that holds the coefficients.",
-        "--coef", metavar="NAME")  # fmt: skip
+    coef: tuple[str, ...] = option(
+        (), MODEL, "Column of a table that holds the coefficients; several, one a category.",
+        "--coef", metavar="A,B")  # fmt: skip
     lambda_: str | None = option(
         None, MODEL,
         "Penalty of a path of models, such as glmnet's: a number of the path, `lambda.min` or "

@@ -35,3 +35,9 @@ def read_model(file: ModelFile, options: ImportOptions = ImportOptions()) -> Imp
         if source.recognise(file):
             return source.read(file, options)
     raise Refusal("it is no model that is known", "the page import.md lists what is")
+
+
+def read_object(fitted: object, options: ImportOptions = ImportOptions()) -> ImportedModel:
+    """Take over a fitted model that is in memory, such as a scikit-learn pipeline."""
+    del options
+    raise Refusal(f"{type(fitted).__name__} is no model that is known")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from matscore.links import Link
 from matscore.models.algebra import Feature, Folded, Number, exact, fold
 from matscore.models.bounds import ModelFile
-from matscore.models.options import ImportOptions, Link
+from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 
 FLOAT64 = 2.0**-53
@@ -40,7 +41,9 @@ class ImportedModel:
     features: Sequence[Feature]
     coefficients: Any  # (n_categories, n_features), float64 or numbers and fractions in sequences
     intercept: Sequence[Number]  # (n_categories,)
+    _: KW_ONLY
     link: Link | None = None  # of a binary vector the logistic function needs no word
+    knows_link: bool = True  # the file says what the link is; else --link may
     steps: tuple[str, ...] = ()  # what came before the model and was folded into the weights
     facts: tuple[str, ...] = ()  # sentences for people: tie rule, float32, dropped steps, …
     threshold: Threshold | None = None
@@ -48,6 +51,12 @@ class ImportedModel:
     # order, those without a coefficient too: all the columns that it was given.
     positional: tuple[str, ...] = ()
     rounding: float = FLOAT64  # relative, of its numbers: 2**-24 of float32, 5e-7 of 6 digits
+    # By how much each coefficient, and each intercept behind them, may be off, of shape
+    # (n_vectors, n_features + 1), where they are printed with few digits.
+    uncertainty: Any = None
+    # The features' names as a table has them, where they may be joined of column and level, such
+    # as "regionNorth": --sample takes them apart. Empty where the file says what they are.
+    joined: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.categories or len(set(self.categories)) < len(self.categories):

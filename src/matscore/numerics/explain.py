@@ -71,7 +71,8 @@ def explain_rows(
     n_lines = values.shape[1]
     n_shown = n_lines if top_features is None else min(top_features, n_lines)
     shown, hidden = order[:, :n_shown], order[:, n_shown:]
-    parts = [tuple(np.take_along_axis(a, shown, axis=1) for a in (active, values, weights, products))]
+    lines = (active, values, weights, products)
+    parts = [tuple(np.take_along_axis(line, shown, axis=1) for line in lines)]
     if n_shown < n_lines:
         rest = np.take_along_axis(products, hidden, axis=1)
         unknown = np.full((len(rows), 1), np.nan)
@@ -104,7 +105,8 @@ def _find_active(model: Model, features: Floats) -> tuple[Floats, NDArray[np.int
     for codes, value, terms in gathers.groups:
         known = np.append(terms, -1)  # where a code is -1, or NaN
         of_row = np.nan_to_num(features[codes], nan=-1).astype(np.int64)
-        lines.append(features[value] if value >= 0 else np.where(np.isnan(features[codes]), np.nan, 1.0))
+        ones = np.where(np.isnan(features[codes]), np.nan, 1.0)
+        lines.append(features[value] if value >= 0 else ones)
         places.append(np.where(known[of_row] < 0, NOTHING, known[of_row]))
     order = np.argsort(np.array(places).T, axis=1, kind="stable")
     return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from matscore.names import quote_names
 from matscore.numerics.least_squares import Triangle, solve
 from matscore.numerics.metrics import Metrics, count_rows
 from matscore.options import FitOptions, Method, ScoreOptions
+
+if TYPE_CHECKING:
+    from matscore.links import Link
 
 MOST_CATEGORIES = 1000
 
@@ -86,6 +89,11 @@ class Learned:
     accuracy: float | None = None
     log_loss: float | None = None
     converged: bool = True
+
+    @property
+    def link(self) -> Link | None:
+        """What turns scores into predictions; None is the softmax, of logistic regression."""
+        return None if self.method == "logistic" else "identity"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -216,7 +224,7 @@ def learn_logistic(
     # Scored as `classify` will score, not as the search saw the rows.
     model = Model(fit.weights, fit.intercept, categories)
     scored = score_rows(model, X.T, len(X), ScoreOptions())
-    metrics = Metrics(count_rows(categories, scored.scores, scored.decision.best, truth))
+    metrics = Metrics(count_rows(model, scored.scores, scored.decision.best, truth))
     constant = np.flatnonzero(np.equal(X, X[0]).all(axis=0)).tolist()
     return Learned(
         "logistic",

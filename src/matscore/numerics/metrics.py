@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats, exp
-from matscore.model import softmax
+from matscore.model import Model
 
 N_TENTHS = 10
 _EDGES = np.arange(1, N_TENTHS) / N_TENTHS
@@ -36,7 +36,8 @@ class Counts:
     # column counts those without one.
     confusion: NDArray[np.int64]
     ranks: NDArray[np.int64]  # (n_categories,): rows by the number of categories before the truth
-    loss: int  # exact sum of -log(probability of the truth), see `exact_total`
+    n_probable: int  # rows that have probabilities
+    loss: int  # of those, exact sum of -log(probability of the truth), see `exact_total`
     tenths: NDArray[np.int64]  # (10, 2), by tenths of the confidence: rows, those predicted rightly
     confidence: tuple[int, ...]  # by tenths: exact sum of the confidence
 
@@ -45,6 +46,7 @@ class Counts:
             self.categories,
             self.confusion + other.confusion,
             self.ranks + other.ranks,
+            self.n_probable + other.n_probable,
             self.loss + other.loss,
             self.tenths + other.tenths,
             tuple(a + b for a, b in zip(self.confidence, other.confidence, strict=True)),
@@ -56,7 +58,8 @@ class Metrics:
     """Measures of a model on rows whose truth is known.
 
     A row without a prediction (a value is missing and was kept) counts as predicted wrongly; it has
-    no probabilities, so log-loss and calibration leave it out.
+    no probabilities, so log-loss and calibration leave it out, as they do every row where the
+    weights' link gives none.
 
     Attributes
     ----------
@@ -149,8 +152,11 @@ class Metrics:
 
     @property
     def log_loss(self) -> float:
-        """Mean of ``-log(probability of the truth)``, natural logarithm, nothing clipped."""
-        return round_total(self.counts.loss, self.n_rows - self.n_unpredicted)
+        """Mean of ``-log(probability of the truth)``, natural logarithm, nothing clipped.
+
+        NaN where no row has probabilities.
+        """
+        return round_total(self.counts.loss, self.counts.n_probable)
 
     @property
     def top_k_accuracy(self) -> Floats:
@@ -223,13 +229,14 @@ def no_counts(categories: tuple[str, ...]) -> Counts:
         np.zeros((n, n + 1), dtype=np.int64),
         np.zeros(n, dtype=np.int64),
         0,
+        0,
         np.zeros((N_TENTHS, 2), dtype=np.int64),
         (0,) * N_TENTHS,
     )
 
 
 def count_rows(
-    categories: tuple[str, ...],
+    model: Model,
     scores: Floats,
     best: NDArray[np.int64],
     truth: NDArray[np.int64],
@@ -239,21 +246,27 @@ def count_rows(
     `scores` is (n_categories, n_rows), finite or all NaN in a row without a prediction; `best` and
     `truth` are (n_rows,), int64, and `best` is -1 where there is no prediction.
     """
-    n_categories = len(categories)
+    n_categories = len(model.categories)
     cells = truth * (n_categories + 1) + np.where(best < 0, n_categories, best)
     confusion = np.bincount(cells, minlength=n_categories * (n_categories + 1))
     # A row without a prediction has NaN for scores, and no probabilities.
     decided = np.flatnonzero(best >= 0)
     scores, best, truth = np.ascontiguousarray(scores[:, decided]), best[decided], truth[decided]
-    confidence = np.take_along_axis(softmax(scores), best[None], axis=0)[0]
+    losses = confidence = np.zeros(0)
+    right = np.zeros(0, dtype=bool)
+    if not any(model.refuse_probabilities()):
+        probabilities = model.find_probabilities(scores)
+        confidence = np.take_along_axis(probabilities, best[None], axis=0)[0]
+        losses, right = _lose(model, scores, truth), best == truth
     tenth = np.searchsorted(_EDGES, confidence, side="right")
     # Rows, then those of them that are predicted rightly.
-    tenths = [np.bincount(rows, minlength=N_TENTHS) for rows in (tenth, tenth[best == truth])]
+    tenths = [np.bincount(rows, minlength=N_TENTHS) for rows in (tenth, tenth[right])]
     return Counts(
-        categories,
+        model.categories,
         confusion.reshape(n_categories, n_categories + 1),
         np.bincount(_rank(scores, best, truth), minlength=n_categories),
-        exact_total(_losses(scores, truth)),
+        len(losses),
+        exact_total(losses),
         np.stack(tenths, axis=1),
         tuple(exact_total(confidence[tenth == i]) for i in range(N_TENTHS)),
     )
@@ -300,8 +313,15 @@ def _rank(scores: Floats, best: NDArray[np.int64], truth: NDArray[np.int64]) -> 
     return np.where(best == truth, 0, np.maximum(rank, 1))
 
 
-def _losses(scores: Floats, truth: NDArray[np.int64]) -> Floats:
-    """Return ``log(sum(exp(scores))) - score of the truth``, shifted by the highest score."""
+def _lose(model: Model, scores: Floats, truth: NDArray[np.int64]) -> Floats:
+    """Return ``-log(probability of the truth)``, (n_rows,).
+
+    Of the softmax it is ``log(sum(exp(scores))) - score of the truth``, shifted by the highest.
+    """
+    if model.link is not None:
+        from matscore.links import find_losses
+
+        return find_losses(model.link, scores, truth, reference=model.has_reference)
     with np.errstate(over="ignore"):
         shifted = scores - scores.max(axis=0)
         own = np.take_along_axis(shifted, truth[None], axis=0)[0]

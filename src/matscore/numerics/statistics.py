@@ -101,7 +101,7 @@ class ScoreStatistics:
 
 def gather_nothing(model: Model, gather: Collection[Gather]) -> ScoreStatistics:
     """Return the statistics of no rows."""
-    n_features, n_categories = model.weights.shape
+    n_features, n_categories = len(model.measured), len(model.categories)
     return ScoreStatistics(
         sketch_nothing(min(n_features, MAX_FEATURES) if "page" in gather else 0),
         sketch_nothing(min(n_categories, MAX_CATEGORIES) if "plot" in gather else 0),

@@ -52,8 +52,11 @@ def show_scores(run: Run) -> Sections:
         *_show_closest(statistics, tally.categories, plan.label_name),
         *_show_first(statistics, summary),
     ]
-    features = _show_features(statistics.features, plan.feature_names)
-    return results, [*features, show_weights(run.summary.works[0].model, plan.feature_names)]
+    model = run.summary.works[0].model
+    features = _show_features(
+        statistics.features, [plan.feature_names[i] for i in model.measured.tolist()]
+    )
+    return results, [*features, show_weights(model, plan.feature_names)]
 
 
 def _show_categories(summary: Summary[ScoreTally]) -> list[Section]:

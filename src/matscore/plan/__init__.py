@@ -16,6 +16,7 @@ from dataclasses import replace
 from matscore.errors import PlanError
 from matscore.options import PlanOptions
 from matscore.plan.doubts import blank_shared_heading, explain_misfit, read_sides
+from matscore.plan.labels import drop_link, set_link
 from matscore.plan.types import Misfit, Plan, Side
 
 __all__ = ["Plan", "Side", "make_plan", "require_fit"]
@@ -36,13 +37,14 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
     >>> plan.feature_names, plan.feature_columns, plan.weights_index
     (('action', 'comedy'), (1, 2), (1, 0))
     """
-    cleared = blank_shared_heading(features, weights, options)
+    linked = weights if options.items else drop_link(weights)
+    cleared = blank_shared_heading(features, linked, options)
     try:
         plan = read_sides(Plan(features, cleared, options))
     except Misfit as misfit:
         plan = explain_misfit(misfit)
     # Messages and pictures show the file as it is, its heading included.
-    return replace(plan, weights=weights)
+    return set_link(replace(plan, weights=weights))
 
 
 def require_fit(plan: Plan) -> Plan:

@@ -16,6 +16,7 @@ from matscore.options import PlanOptions
 from matscore.plan.labels import (
     OtherSide,
     counts_up,
+    drop_link,
     is_integer,
     is_label_heading,
     judge_first_record,
@@ -49,7 +50,7 @@ def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:
     """Return the plan with what would make it fit, if files swapped or transposed would."""
     features, weights, options = plan.features, plan.weights, plan.options
     if features.first is not None:
-        swapped = _attempt(read_sides, weights, features, options)
+        swapped = _attempt(read_sides, weights, drop_link(features), options)
         if swapped and swapped.matched_by == "name":
             problem = f"{features.path} and {weights.path} are swapped"
             return replace(plan, swap=True, problem=problem, hint=f"give {weights.path} first")
@@ -84,10 +85,24 @@ def _explain_missing(misfit: Misfit) -> Plan:
     """Find close matches of missing features."""
     plan = misfit.plan
     missing = find_close(misfit.missing, misfit.unused)
-    hint = suggest(missing) or plan.hint
+    hint = _explain_joined(plan, misfit.missing) or suggest(missing) or plan.hint
     if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
         hint += f", and {plan.options.words.advise(plan.transpose)}"
     return replace(plan, missing=missing, hint=hint)
+
+
+def _explain_joined(plan: Plan, names: Sequence[str]) -> str:
+    """Say what to write where names are those that other tools give to encoded columns."""
+    side = plan.features
+    if side.peek is None or side.names is None or plan.transpose_features or plan.options.items:
+        return ""
+    from matscore.plan.joined import explain_joined
+
+    columns: dict[str, Sequence[str]] = {}
+    for name, cells in zip(side.names, side.peek(), strict=True):
+        texts = {cell for cell in cells if not side.grammar.is_missing(cell)}
+        columns[name] = () if all(map(side.grammar.is_number, texts)) else sorted(texts)
+    return explain_joined(names, columns)
 
 
 def _check_first_records(plan: Plan) -> None:

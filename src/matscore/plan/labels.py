@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from matscore.names import CellKind, Grammar, find_close, fold_name, is_intercept, quote_names
+from matscore.names import (
+    CellKind,
+    Grammar,
+    find_close,
+    fold_name,
+    is_intercept,
+    quote_name,
+    quote_names,
+)
 from matscore.plan.types import Axis, Misfit, Plan, Side
 
 FirstRecord = Literal["header", "data", "doubtful"]
@@ -185,6 +193,58 @@ def find_long_form(columns: Sequence[str]) -> tuple[str, ...]:
     if len(words) == 2 and kinds & _LONG_KEYS and kinds & _LONG_VALUES:
         return tuple(words)
     return ()
+
+
+def drop_link(side: Side) -> Side:
+    """Return weights whose first heading, where it has a link behind it, is without that."""
+    heading, link = _find_link(side.names[0] if side.names else "")
+    if link is None or not is_label_heading(heading):
+        return side
+    names, record = side.names or (), side.first_record
+    record = None if record is None else (heading, *record[1:])
+    return replace(side, names=(heading, *names[1:]), first_record=record)
+
+
+def set_link(plan: Plan) -> Plan:
+    """Return a plan with the link in the corner cell of its weights; with a problem, if unknown."""
+    side, corner = plan.weights, plan.weights.corner
+    if not corner and side.names and plan.weights_label_column:
+        corner = side.names[0]
+    heading, word = _find_link(corner)
+    if word is None or not plan.ok or plan.options.items:
+        return plan
+    from matscore.links import LINKS, SYNONYMS
+
+    link = next((known for known in LINKS if known == word), None)  # of the type `Link`
+    if link is not None and is_label_heading(heading):
+        fact = f"the link of {side.path} is {link}"
+        if link == "cloglog":  # 1 - exp(-exp(0)) is 0.63
+            fact += ": the prediction is the best score, which may be less likely than another"
+        return replace(plan, link=link, facts=(*plan.facts, fact))
+    where = f"{quote_name(corner)} in the corner of {side.path}"
+    if link is not None:
+        hint = f'write "feature ({link})" if it is, and no parentheses if it is not'
+        return replace(plan, problem=f"cannot tell whether {where} names a link", hint=hint)
+    close = (SYNONYMS.get(word), *find_close([word], LINKS)[0].close)
+    meant = next((f"did you mean {quote_name(one)}; " for one in close if one), "")
+    if word == "softmax":
+        meant = "leave it out, as without a link it is the softmax; "
+    hint = f"{meant}the links are {', '.join(LINKS)}"
+    return replace(plan, problem=f"{where} names no link: {quote_name(word)}", hint=hint)
+
+
+def _find_link(corner: str) -> tuple[str, str | None]:
+    """Split a corner cell into heading and link; None where it has none and is meant to have none.
+
+    A heading of the user's own may have any words in parentheses, but a link's; a blank one, too.
+    """
+    if "(" not in corner or is_intercept(corner):
+        return corner, None
+    from matscore.links import LINKS, split_corner
+
+    heading, word = split_corner(corner)
+    usual = heading.strip() != "" and is_label_heading(heading)
+    return (heading, word) if usual or word in LINKS else (corner, None)
 
 
 def is_label_heading(name: str) -> bool:

@@ -79,8 +79,8 @@ def _orient_features(plan: Plan) -> tuple[Plan, Axis]:
         return _turn_features(plan)
     side = plan.features
     offset = 0 if side.labelled else 1
-    has_terms = not plan.options.words.in_rows
-    table = Axis(side.path, "column", side.names, side.width, offset, side.labelled, has_terms)
+    terms = not plan.options.items
+    table = Axis(side.path, "column", side.names, side.width, offset, side.labelled, terms)
     known = side.labelled and plan.options.id_col is None
     return _set_label(plan, table, 0) if known else plan, table
 
@@ -94,9 +94,12 @@ def _turn_features(plan: Plan) -> tuple[Plan, Axis]:
     plan = replace(plan, features_name_column=named)
     names = side.first if named else None
     if side.names is None:
-        return plan, Axis(side.path, "row", names, len(side.first))
+        return plan, Axis(
+            side.path, "row", names, len(side.first), has_terms=not plan.options.items
+        )
     names = (side.names[0], *side.first) if named else None
-    table = Axis(side.path, "row", names, 1 + len(side.first), 0, labelled=True)
+    size = 1 + len(side.first)
+    table = Axis(side.path, "row", names, size, 0, labelled=True, has_terms=not plan.options.items)
     return _set_label(plan, table, 0), table
 
 
@@ -351,7 +354,7 @@ def _label_beside(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) 
     return _label_features(plan, table, guess=bool(names) and names[0] not in wanted)
 
 
-def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Sequence[str]) -> None:
+def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> None:
     missing = tuple(name for name in wanted if not table.knows(name))
     if not missing:
         return
@@ -367,7 +370,7 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Sequence[str]) -
     if len(unread) == len(missing) and (columns := unread[0].columns):
         needs = f"which the term {quote_name(unread[0].name)} of {axis.path} needs"
         what = f"{table.path} has no column {quote_names(columns)}, {needs}"
-        raise Misfit(plan, what, hint, turnable=turnable)
+        raise Misfit(plan, what, hint, turnable=turnable, missing=missing)
     raise Misfit(
         plan,
         f"{table.path} lacks {count} of {axis.path}: {quote_names(missing)}",

@@ -1,8 +1,8 @@
 """Features that are computed: which columns the terms among the names of weights read, and how.
 
-What is stored of a row are numbers (products of factors that are no test of a text) and codes (which
-levels its texts are); a code finds the one term of its group that counts. So a row costs as much
-with ten levels as with ten thousand.
+What is stored of a row are numbers (products of factors that are no test of a text) and codes
+(which levels its texts are); a code finds the one term of its group that counts. So a row costs as
+much with ten levels as with ten thousand.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from matscore.terms import (
 )
 
 if TYPE_CHECKING:
-    from matscore.plan.types import Axis
+    pass
 
 # Numbers as every tool writes them: 01 may be a code.
 _PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
@@ -75,10 +75,14 @@ class TextColumn:
         spelt = (next((known[word] for word in pair if word in known), pair[0]) for pair in pairs)
         return Texts.from_strings([*spelt, ""])
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {level: i for i, level in enumerate(self.levels)}
+
     def code_of(self, factor: Factor) -> int:
         """Return the code of the cells for which a test of this column is 1."""
         if isinstance(factor, Level):
-            return self.levels.index(factor.text)
+            return self._places[factor.text]
         return len(self.levels) + isinstance(factor, Missing)
 
 
@@ -174,7 +178,8 @@ class Terms:
             for term in self.features
             if term != (Power(term[0].column),) and not (len(term) == 1 and self._is_test(term[0]))
         ]
-        return f"features are computed: {'; '.join([*told, *([quote_names(others)] * bool(others))])}"
+        told += [quote_names(others)] * bool(others)
+        return f"features are computed: {'; '.join(told)}"
 
     @cached_property
     def _program(self) -> tuple[dict[Term, int], list[tuple[int, int]], list[_Group]]:

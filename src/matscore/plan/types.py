@@ -6,8 +6,8 @@ perhaps the intercept among them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
@@ -25,6 +25,7 @@ from matscore.names import (
 from matscore.options import PlanOptions
 
 if TYPE_CHECKING:
+    from matscore.links import Link
     from matscore.plan.terms import Terms, Unread
     from matscore.terms import Term
 
@@ -55,6 +56,11 @@ class Side:
     first_record: tuple[str, ...] | None = None  # of a text, be it a header or data
     kinds: tuple[ColumnKind, ...] = ()  # of the columns, where the first records were looked at
     coded: tuple[bool, ...] = ()  # few different values, all whole numbers: codes, perhaps
+    corner: str = ""  # what heads the labels, where `names` does not say: of a DataFrame's index
+    # Looks at the first cells of each column, for what a refusal may say.
+    peek: Callable[[], Sequence[Sequence[str]]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     def name_of(self, column: int) -> str:
         """Return a column's name; without a header its number, counted from 1."""
@@ -122,6 +128,9 @@ class Plan:
         Its position along the same axis.
     categories : tuple of str
         In the weights' order; "1", "2", … without names.
+    link : str or None
+        What turns scores into the model's answer, from the weights' corner cell; None is the
+        softmax, or the logistic function for a single category.
     missing : tuple of MissingName
         Features that the features file lacks: ``name``, ``close`` (names that may be meant by it,
         best first) and ``reason`` (in what the best one differs; may be empty).
@@ -170,6 +179,7 @@ class Plan:
     add_options: tuple[str, ...] = ()
     drop_options: tuple[str, ...] = ()
     swap: bool = False
+    link: Link | None = None
 
     @property
     def ok(self) -> bool:

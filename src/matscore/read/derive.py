@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
+from matscore.functions import FUNCTIONS, power
 from matscore.kernel import Floats, Levels, Texts, write_number
-from matscore.names import find_close, quote_name, quote_names, suggest
+from matscore.names import find_close, quote_names, suggest
 from matscore.plan.terms import Terms, TextColumn
 from matscore.read.faults import show_text
-from matscore.functions import FUNCTIONS, power
 from matscore.read.rows import MISSING, UNKNOWN, FrameChunk, Layout, Reject, Rows
 from matscore.read.split import Chunk
-from matscore.terms import Factor, Function, Interval, Missing, Power, Term, write_factor, write_term
+from matscore.terms import (
+    Factor,
+    Function,
+    Interval,
+    Missing,
+    Power,
+    Term,
+    write_factor,
+    write_term,
+)
 
 _DOMAINS = {
     "log": "above 0", "log2": "above 0", "log10": "above 0", "log1p": "above -1",
@@ -48,37 +56,34 @@ class Derivation:
         self.terms = terms
         self.faults: list[tuple[int, str, str, str]] = []  # row, column, what is wrong, what to do
         n_numbers = len(terms.numbers)
-        self._numbers = dict(zip(terms.numbers, inputs, strict=False))
+        self._numbers = dict(zip(terms.numbers, inputs[:n_numbers], strict=True))
         self._codes = inputs[n_numbers:]
         self._kept = {terms.numbers[i] for i in terms.kept}
         self._factors: dict[Factor, Floats] = {}
 
     def compute(self) -> Floats:
         """Return what is stored: products, then codes; of shape (n_stored, n_rows)."""
-        terms, n_rows = self.terms, self._codes.shape[1]
-        stored = np.empty((terms.n_stored, n_rows))
-        for row, product in zip(stored, terms.products, strict=False):
-            self._multiply(product, row)
-        for row, (texts, known) in zip(
-            stored[len(terms.products) :], terms.codes.items(), strict=True
-        ):
-            row[:] = self._join_codes(texts, known) if len(texts) > 1 else self._codes[texts[0]]
+        terms = self.terms
+        stored = np.empty((terms.n_stored, self._codes.shape[1]))
+        rows = iter(stored)
+        for product in terms.products:
+            self._multiply(product, next(rows))
+        for texts, known in terms.codes.items():
+            joined = self._join_codes(texts, known) if len(texts) > 1 else self._codes[texts[0]]
+            next(rows)[:] = joined
         # By column in the terms' order: the first fault of a row is the one that is told.
         self.faults.sort(key=lambda fault: (fault[0], terms.numbers.index(fault[1])))
         return stored
 
     def mark(self) -> NDArray[np.uint8]:
         """Mark the cells that are unknown or missing, of shape (n_inputs, n_rows)."""
-        odd = np.zeros((len(self._numbers) + len(self._codes), self._codes.shape[1]), np.uint8)
-        for marks, name in zip(odd, self._numbers, strict=False):
-            marks[np.isnan(self._numbers[name])] = MISSING
-        for marks, codes, column in zip(
-            odd[len(self._numbers) :], self._codes, self.terms.texts, strict=True
-        ):
+        marks = [np.where(np.isnan(x), MISSING, 0) for x in self._numbers.values()]
+        for codes, column in zip(self._codes, self.terms.texts, strict=True):
             n_levels = len(column.levels)
-            marks[(codes == n_levels) | (codes == Levels.NONE)] = UNKNOWN * bool(n_levels)
-            marks[(codes == n_levels + 1) | np.isnan(codes)] = MISSING
-        return odd
+            unknown = ((codes == n_levels) & (n_levels > 0)) | (codes == Levels.NONE)
+            missing = np.isnan(codes) | (codes == n_levels + 1)
+            marks.append(np.where(missing, MISSING, np.where(unknown, UNKNOWN, 0)))
+        return np.array(marks, np.uint8)
 
     def _multiply(self, product: Term, to: Floats) -> None:
         to[:] = self._compute_factor(product[0])
@@ -102,7 +107,7 @@ class Derivation:
         values: Floats
         match factor:
             case Missing():
-                return absent.astype(np.float64)
+                return np.where(absent, 1.0, 0.0)
             case Power(_, 1):
                 values = x
             case Power(_, exponent):
@@ -113,7 +118,9 @@ class Derivation:
                 above = x >= low if low_closed else x > low
                 below = x <= high if high_closed else x < high
                 values = np.where(absent, np.nan, (above & below).astype(np.float64))
-        return np.where(absent, 0.0, values) if factor.column in self._kept else values
+        if factor.column in self._kept:
+            values = np.where(absent, 0.0, values)
+        return values
 
     def _check(self, factor: Factor, x: Floats, values: Floats) -> Floats:
         """Note the rows in which a number has no power or function, or one that is too large."""
@@ -129,8 +136,8 @@ class Derivation:
             self.faults.append((row, factor.column, what, hint))
         return values
 
-    def _join_codes(self, texts: tuple[int, ...], known: Any) -> Floats:
-        """Return the place of each row's codes among those known; -1 for others, NaN for missing."""
+    def _join_codes(self, texts: tuple[int, ...], known: Sequence[tuple[int, ...]]) -> Floats:
+        """Return the place of each row's codes among those known, -1 or NaN where there is none."""
         sizes = [len(self.terms.texts[i].levels) + 2 for i in texts]
         keys, joined = np.zeros(len(known), np.int64), np.zeros(self._codes.shape[1])
         columns = np.array(known, np.int64).T

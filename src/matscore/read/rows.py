@@ -139,9 +139,9 @@ class Rows:
     places: NDArray[np.int64] | None = None  # (n_rows,), in the chunk; None when all are good
     start: int = 0  # records before the chunk, over all inputs
     n_records: int = 0
+    rejects: list[Reject] = field(default_factory=list)
     # (n_inputs, n_rows): which cells of columns that are computed with were unknown or missing.
     odd: NDArray[np.uint8] | None = None
-    rejects: list[Reject] = field(default_factory=list)
 
     @property
     def numbers(self) -> NDArray[np.int64]:
@@ -355,9 +355,7 @@ def _code_of(layout: Layout, path: str, column: int) -> float:
     return find_code(layout, path, column, layout.constants[column - layout.width])
 
 
-def _read_numbers(
-    layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[..., None]
-) -> Floats:
+def _read_numbers(layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[..., None]) -> Floats:
     """Return a column of numbers, NaN where a cell is missing; what is none is refused."""
     column = chunk.columns[i]
     if isinstance(column, np.ndarray):

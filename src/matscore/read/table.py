@@ -98,6 +98,7 @@ class Table:
             read.grammar,
             self.guessed,
             first_record=self.first_record,
+            peek=self._peek_all,
         )
 
     def sample(self, read: ReadOptions) -> Side:
@@ -160,6 +161,10 @@ class Table:
         records = self._peek(data, _SAMPLED_RECORDS) or []
         sound = [record for record in records if len(record) == self.width]
         return [list(c) for c in zip(*sound, strict=True)] or [[] for _ in range(self.width)]
+
+    def _peek_all(self) -> list[list[str]]:
+        """Return the first cells of every column, those that folders give included."""
+        return [*self._peek_columns(), *([value] for _, value in self.keys)]
 
     def _peek(self, data: bytes, most: int | None = None) -> list[list[str]] | None:
         """Return the cells of some records; None where they are damaged."""

@@ -249,7 +249,8 @@ def _pad_all(texts: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 
 def _add_up_row(plan: Plan, preview: Preview, row: int, signs: Signs) -> _Work:
     model = cast("Model", preview.work.model)
-    values: list[float] = [] if preview.features is None else preview.features[:, row].tolist()
+    features = np.empty((0, 1)) if preview.features is None else preview.features[:, [row]]
+    values = model.expand(features)[:, 0].tolist()
     marks = [False] * len(model.categories)
     if preview.marks is not None:
         marks = preview.marks[:, row].tolist()
@@ -259,7 +260,7 @@ def _add_up_row(plan: Plan, preview: Preview, row: int, signs: Signs) -> _Work:
         for given in (plan.feature_names, model.categories)
     )
     names += ["intercept"] * (model.intercept is not None)
-    scores = model.packed.multiply(np.array(values)[:, None])[:, 0]
+    scores = model.packed.multiply(features)[:, 0]
     sums = [_add_up(model, values, j, score, signs) for j, score in enumerate(scores.tolist())]
     return _Work(names, heads, sums, [(sign, GOOD) if mark else ("", "") for mark in marks], signs)
 

@@ -69,6 +69,7 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
         "transpose": plan.transpose,
         "transpose_features": plan.transpose_features,
         "categories": plan.categories,
+        "link": plan.link,
         "features_shape": plan.features_shape,
         "weights_shape": plan.weights_shape,
         "scores_shape": plan.scores_shape if plan.ok else None,
@@ -81,15 +82,15 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
 
 
 def _describe_columns(plan: Plan) -> list[dict[str, object]]:
-    """Tell how each column is read that features are computed from; nothing where all are columns."""
+    """Tell how each column is read that features are computed from."""
     if plan.terms is None:
         return []
     kept = {plan.terms.numbers[i] for i in plan.terms.kept}
-    numbers = [
+    numbers: list[dict[str, object]] = [
         {"name": name, "read_as": "number", "missing": _WEIGHED if name in kept else _REFUSED}
         for name in plan.terms.numbers
     ]
-    texts = [
+    texts: list[dict[str, object]] = [
         {
             "name": column.name,
             "read_as": "text",
@@ -203,6 +204,8 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
         yield "intercept", quote_name(plan.intercept_name)
     elif plan.ok:
         yield "intercept", "none"
+    if plan.link is not None:
+        yield "link", plan.link
     if plan.ok:
         yield from _iter_turns(plan, features, weights, signs)
 

@@ -127,6 +127,13 @@ def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs
         (metrics.n_unpredicted, "row", " without prediction, counted wrong"),
         (summary.n_rejected, "row", " rejected"),
     )
+    link = summary.plans[0].link
+    if (
+        link is not None
+        and metrics.n_rows > metrics.n_unpredicted
+        and not metrics.counts.n_probable
+    ):
+        special.append(f"no log-loss, no calibration: the link is {link}")
     lines = [
         Text(accuracy, style=HEAD).append(f": {n_right:,} of {rows}", style=""),
         Text(

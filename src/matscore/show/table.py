@@ -193,20 +193,24 @@ class _Rows:
     def scores(self, n: int) -> list[Column]:
         return self._shaded(self.spec.score_names[:n], self.marks)
 
-    def probabilities(self, n: int) -> list[Column]:
-        spec, names = self.spec, self.spec.probability_names[:n]  # of all categories, or none
-        if spec.scores:  # which are marked and shaded instead
-            columns = replace(self, heat=None)._shaded(names, self.unmarked)
-        else:
-            columns = self._shaded(names, self.marks)
-        named = zip(columns, spec.categories[: len(names)], strict=True)
-        return [replace(column, short=self.signs.show(f"p({name})")) for column, name in named]
+    def made(self, n: int) -> list[Column]:
+        """Return probabilities and response: of all categories, or of the first n of them."""
+        spec, columns = self.spec, list[Column]()
+        marked = spec.scores  # which are marked and shaded instead
+        for letter, names in (("p", spec.probability_names[:n]), ("r", spec.response_names[:n])):
+            rows, marks = (
+                (replace(self, heat=None), self.unmarked) if marked else (self, self.marks)
+            )
+            marked = marked or bool(names)
+            named = zip(rows._shaded(names, marks), spec.categories[: len(names)], strict=True)
+            columns += (replace(c, short=self.signs.show(f"{letter}({name})")) for c, name in named)
+        return columns
 
     def best(self) -> list[Column]:
-        """Return the highest score and probability of each row instead of them all."""
+        """Return the best category's numbers in each row instead of them all."""
         spec, marks = self.spec, self.decided  # which stand on the first column only
         columns: list[Column] = []
-        for name, names in (("score", spec.score_names), ("probability", spec.probability_names)):
+        for name, names in zip(("score", "probability", "response"), spec.shaded, strict=True):
             if names:
                 columns.append(self._marked(name, self._best_of(names), marks))
                 marks = np.zeros_like(marks)
@@ -215,7 +219,7 @@ class _Rows:
     def prediction(self) -> list[Column]:
         if not self.spec.prediction:
             return []
-        alone = not (self.spec.scores or self.spec.probabilities)
+        alone = not any(self.spec.shaded)
         cells, styles = [], []
         for name, tied in zip(self.frame.values("prediction"), self.tied, strict=True):
             cell = self.signs.dash if name is None else self.signs.show(name)
@@ -319,14 +323,15 @@ def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[list[Column], list[
     spec = rows.spec
     most = width // (1 + GAP) + 1  # columns that the terminal could ever hold
     label, prediction, margin = rows.label(), rows.prediction(), rows.margin()
-    kept, scores, probabilities = rows.kept(most), rows.scores(most), rows.probabilities(most)
+    kept, scores, made = rows.kept(most), rows.scores(most), rows.made(most)
     best, n_categories, n_kept = rows.best(), len(spec.categories), len(spec.kept_names)
     if n_categories <= most >= n_kept:
-        columns = [label, *kept, *scores, *prediction, *probabilities, *margin]
+        columns = [label, *kept, *scores, *prediction, *made, *margin]
         yield columns, [], TIGHT
-        if scores and probabilities:
-            columns = [label, *kept, *scores, *prediction, best[1], *margin]
-            yield columns, ["probability of the best category only"], TIGHT
+        if scores and made:
+            columns = [label, *kept, *scores, *prediction, *best[1:], *margin]
+            names = " and ".join(column.heading for column in best[1:])
+            yield columns, [f"{names} of the best category only"], TIGHT
     last = [*prediction, *best, *margin]
     for n in range(min(len(scores), n_categories - 1), -1, -1):
         if n_kept <= most:
@@ -339,7 +344,7 @@ def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[list[Column], list[
 
 def _say_hidden(spec: ScoreColumns, n_scores: int, n_kept: int) -> list[str]:
     n_categories, hidden = len(spec.categories), []
-    if n_categories > 1 and (spec.scores or spec.probabilities):
+    if n_categories > 1 and any(spec.shaded):
         shown = f"{n_scores} of {n_categories:,} categories shown"
         hidden.append(shown if n_scores else f"best of {n_categories:,} categories")
     if n_kept < len(spec.kept_names):

@@ -291,9 +291,13 @@ def write_weights(
     weights: Floats,
     out: BinaryFile,
     form: Format,
+    link: str | None = None,
 ) -> None:
     """Write weights of shape (n_names, n_columns) as a file that reads back to the last bit."""
-    corner = next(name for name in (*_CORNERS, "") if name not in columns)
+    behind = "" if link is None else f" ({link})"
+    # With and without its link it is the name of no column.
+    heading = next(name for name in (*_CORNERS, "") if {name, name + behind}.isdisjoint(columns))
+    corner = heading + behind
     frame = Frame(
         {
             corner: Texts.from_strings(names),
