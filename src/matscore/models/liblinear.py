@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.links import Link
 from matscore.models.algebra import add_up, column, exact
 from matscore.models.bounds import ModelFile
-from matscore.models.options import ImportOptions, Link
+from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, refused_as
 from matscore.models.types import FLOAT64, ImportedModel, Source
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from matscore.links import Link
 from matscore.models.algebra import Feature, column, combine, exact
 from matscore.models.bounds import ModelFile
 from matscore.models.onnx_graph import STRING, Graph, Input, Node, read_graph
 from matscore.models.onnx_steps import OPERATORS
 from matscore.models.onnx_values import Columns, Label, Scores, Value, take_features
-from matscore.models.options import ImportOptions, Link
+from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, in_step
 from matscore.models.texts import text
 from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source

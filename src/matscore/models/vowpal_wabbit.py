@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import mul
 
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.links import Link
 from matscore.models.algebra import Feature, column
 from matscore.models.bounds import ModelFile
-from matscore.models.options import ImportOptions, Link
+from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, refused_as
 from matscore.models.texts import text
-from matscore.models.types import ImportedModel, Source
+from matscore.models.types import FLOAT32, ImportedModel, Source
 
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?"
 _WEIGHT = re.compile(rf"(?:(.*):)?([0-9]+):({_NUMBER})((?: {_NUMBER})*)")
@@ -32,7 +36,6 @@ _HARMLESS = frozenset({
     "--bit_precision", "-b", "--keep", "--ignore", "--constant", "--random_seed",
 })  # fmt: skip
 _LINKS: Mapping[str, Link | None] = {"identity": "identity", "logistic": None, "poisson": "exp"}
-_DIGITS = 5e-6  # of six significant ones, relative
 
 
 def _recognise(file: ModelFile) -> bool:
@@ -66,19 +69,19 @@ def _read(file: ModelFile, options: ImportOptions) -> ImportedModel:
     if link == "identity" and not two:
         low, high = model.limits
         facts.append(f"vw cuts its predictions off at {low} and {high}; the scores are not cut.")
-    categories = options.categories or (
-        two or (("y",) if n_classes == 1 else tuple(map(str, range(1, n_classes + 1))))
-    )
+    numbered = ("y",) if n_classes == 1 else tuple(map(str, range(1, n_classes + 1)))
     return ImportedModel(
         producer=f"Vowpal Wabbit {model.version}",
         kind="--oaa" if n_classes > 1 else "a linear model",
-        categories=categories,
+        categories=two or numbered,
         features=features,
         coefficients=[[weights[k] for weights in by_name.values()] for k in range(n_classes)],
         intercept=intercept,
         link=link,
         facts=tuple(facts),
-        rounding=_DIGITS,
+        rounding=FLOAT32,
+        knows_link=n_classes == 1 and not {"--link", "--binary"}.isdisjoint(model.options),
+        uncertainty=_find_doubts([*by_name.values(), intercept]),
     )
 
 
@@ -137,17 +140,17 @@ def _find_link(
     named = options.get("--link")
     if named is not None and named not in _LINKS:
         raise Refusal(f"its link {named} is none that is known")
-    if given.link is None and (named is None or n_classes > 1) and "--binary" not in options:
+    two, is_binary = ("-1", "1"), "--binary" in options
+    if n_classes == 1 and (named is not None or is_binary):
+        link = _LINKS[named or "identity"]
+        return link, two if link is None or is_binary else ()
+    if given.link is None:
         what = "its text does not say what was trained, and so not what turns scores into answers"
-        words = "one-vs-rest, or identity" if n_classes > 1 else "logistic, exp or identity"
-        raise Refusal(what, f"say it by --link: {words} (squared, quantile or hinge loss)")
-    two = ("-1", "1")
-    if given.link is not None:
-        link = None if given.link == "none" else given.link
-        is_two = link == "logistic" and n_classes == 1
-        return (None, two) if is_two else (link, two if "--binary" in options else ())
-    link = _LINKS[named or "identity"]
-    return link, two if link is None or "--binary" in options else ()
+        words = "one-vs-rest" if n_classes > 1 else "logistic, exp (of Poisson's loss)"
+        raise Refusal(what, f"say it by --link: {words} or identity (of squared or hinge loss)")
+    if given.link == "logistic" and n_classes == 1:
+        return None, two
+    return None if given.link == "none" else given.link, ()
 
 
 def _sort_weights(model: _Model, n_classes: int) -> tuple[dict[str, list[float]], list[float]]:
@@ -165,6 +168,13 @@ def _sort_weights(model: _Model, n_classes: int) -> tuple[dict[str, list[float]]
         seen.add((name, k))
         found.setdefault(name, [0.0] * n_classes)[k] = weight
     return found, found.pop("Constant", [0.0] * n_classes)
+
+
+def _find_doubts(weights: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Return half of the last of six digits, for each class and weight."""
+    sizes = np.abs(np.array(weights).T)
+    places = np.floor(np.log10(np.where(sizes > 0, sizes, 1)))
+    return np.where(sizes > 0, 0.5 * 10.0 ** (places - 5), 0.0)
 
 
 def _make_features(names: Sequence[str]) -> tuple[list[Feature], set[str]]:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from matscore.links import Link
 from matscore.models.algebra import column, exact
 from matscore.models.bounds import ModelFile
-from matscore.models.options import ImportOptions, Link
+from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, refused_as
 from matscore.models.types import FLOAT32, ImportedModel, Source
 from matscore.models.ubjson import read_ubjson
