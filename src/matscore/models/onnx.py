@@ -26,7 +26,7 @@ from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source
 
 _HEADS = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42})  # tags of a model's second field
 _FLOATING = (1, 10, 11)
-_DOUBLE = 11
+_DOUBLE, _SINGLE = 11, (1, 10)
 _MOST_TERMS = 3_000_000  # that all steps make: a graph of a few bytes can double without end
 _LINKS: Mapping[str, Link | None] = {
     "none": "identity", "softmax": None, "log-softmax": None, "logistic": "logistic",
@@ -54,7 +54,7 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     scores, labels = _find_answer(graph.outputs, answers)
     features, matrix, added, link = _settle(scores)
     last = max((i for i, node in enumerate(nodes) if node.kind in _MODELS), default=0)
-    is_double = all(i.type not in _FLOATING or i.type == _DOUBLE for i in graph.inputs)
+    is_double = _is_double(graph, nodes)
     wide = any(name not in {i.name for i in graph.inputs} for name in positional)
     facts = ["Of equal scores the first category is taken."] if len(labels) > 1 else []
     if not is_double:
@@ -74,6 +74,14 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
         positional=tuple(positional) if wide else (),
         rounding=FLOAT64 if is_double else FLOAT32,
     )
+
+
+def _is_double(graph: Graph, nodes: Sequence[Node]) -> bool:
+    """Say whether all is in float64: the standard's part for machine learning has only float32."""
+    kinds = {given.type for given in graph.inputs}
+    return _DOUBLE in kinds and kinds.isdisjoint(_SINGLE) and not any(
+        node.operator.startswith("ai.onnx.ml.") and node.has_floats for node in nodes
+    )  # fmt: skip
 
 
 def _make_columns(given: Input, graph: Graph) -> tuple[Columns, list[str]]:

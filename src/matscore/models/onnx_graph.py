@@ -47,6 +47,7 @@ class Node:
     inputs: list[str]
     outputs: list[str]
     attributes: dict[str, Any]
+    has_floats: bool = False  # among the attributes, which are of float32
 
     def take(self, attribute: str, default: Any = None) -> Any:
         """Return an attribute and count it as known."""
@@ -105,7 +106,8 @@ def _read_node(node: Message) -> Node:
     domain = node.text(7)
     operator = node.text(4) if domain in _OWN_DOMAIN else f"{domain}.{node.text(4)}"
     attributes = {a.text(1): _read_attribute(a) for a in node.messages(5)}
-    return Node(operator, node.text(3), node.texts(1), node.texts(2), attributes)
+    has_floats = any(isinstance(v, float | np.ndarray) for v in attributes.values())
+    return Node(operator, node.text(3), node.texts(1), node.texts(2), attributes, has_floats)
 
 
 def _read_attribute(attribute: Message) -> Any:  # noqa: PLR0911 - a table
