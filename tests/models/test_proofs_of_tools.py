@@ -1,4 +1,4 @@
-"""Models of other tools, imported and scored by matscore itself, proved by what the tools answered."""
+"""Models of other tools, imported and scored by matscore, proved by what the tools answered."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matscore.commands.import_model import import_model
 import pytest
-from matscore.errors import InputError
 
+from matscore.commands.import_model import import_model
+from matscore.errors import InputError
 from tests.models import test_h2o, test_onnx, test_texts_of_tools
 from tests.models.answers import load
 from tests.models.exact import BadRowError, Row, score
 
-ONNX = [(test_onnx.FOLDER / f"{n}.onnx", n) for n in sorted(test_onnx.ANSWERS) if n not in test_onnx.REFUSED]
-H2O = [(test_h2o.FOLDER / f"{n}.zip", n) for n in sorted(test_h2o.ANSWERS) if n not in test_h2o.REFUSED]
+ONNX = [
+    (test_onnx.FOLDER / f"{n}.onnx", n)
+    for n in sorted(test_onnx.ANSWERS)
+    if n not in test_onnx.REFUSED
+]
+H2O = [
+    (test_h2o.FOLDER / f"{n}.zip", n) for n in sorted(test_h2o.ANSWERS) if n not in test_h2o.REFUSED
+]
 TEXTS = [
     (test_texts_of_tools.FOLDER / file, file)
     for file in test_texts_of_tools.FILES
@@ -41,24 +47,38 @@ def rows_of(path: Path, name: str) -> tuple[Sequence[Row], Sequence[str]]:
     if path.suffix == ".zip":
         return test_h2o.ROWS, ()
     texts = test_texts_of_tools
-    rows = texts.SCALED if name.startswith("lib") else texts.SHARES if name.startswith("xgb") else texts.RAW
+    rows = (
+        texts.SCALED
+        if name.startswith("lib")
+        else texts.SHARES
+        if name.startswith("xgb")
+        else texts.RAW
+    )
     return rows, ("age", "income")
 
 
 def write(path: Path, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Path:
     with path.open("w", newline="") as stream:
-        csv.writer(stream).writerows([names, *(["" if c is None else c for c in row] for row in rows)])
+        csv.writer(stream).writerows(
+            [names, *(["" if c is None else c for c in row] for row in rows)]
+        )
     return path
 
 
-@pytest.mark.parametrize(("path", "name"), [*ONNX, *H2O, *TEXTS], ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(
+    ("path", "name"), [*ONNX, *H2O, *TEXTS], ids=lambda value: getattr(value, "name", "")
+)
 def test_the_tool_itself_proves_the_import(path: Path, name: str, tmp_path: Path) -> None:
     options = test_texts_of_tools.options_of(name) if path.suffix not in (".onnx", ".zip") else {}
     model = load(path, **options)
     rows, columns = rows_of(path, name)
     kept, numbers, labels = [], [], []
     for i, row in enumerate(rows):
-        named = dict(zip(model.positional, (row[c] for c in columns), strict=True)) if model.positional else row
+        named = (
+            dict(zip(model.positional, (row[c] for c in columns), strict=True))
+            if model.positional
+            else row
+        )
         values, label = find_answer(path, name, i)
         try:
             score(model, named)
@@ -67,7 +87,7 @@ def test_the_tool_itself_proves_the_import(path: Path, name: str, tmp_path: Path
         if values is None and label is None:
             continue
         kept.append([row[c] for c in columns] if model.positional else list(row.values()))
-        numbers.append(values)
+        numbers.append(values and list(values))
         labels.append(label)
     header = columns if model.positional else list(rows[0])
     sample = write(tmp_path / "sample.csv", header, kept)
