@@ -72,7 +72,9 @@ def test_the_tool_itself_proves_the_import(path: Path, name: str, tmp_path: Path
     options = test_texts_of_tools.options_of(name) if path.suffix not in (".onnx", ".zip") else {}
     model = load(path, **options)
     rows, columns = rows_of(path, name)
-    kept, numbers, labels = [], [], []
+    kept: list[Any] = []
+    numbers: list[Any] = []
+    labels: list[Any] = []
     for i, row in enumerate(rows):
         named = (
             dict(zip(model.positional, (row[c] for c in columns), strict=True))

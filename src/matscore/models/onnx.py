@@ -17,7 +17,7 @@ from matscore.links import Link
 from matscore.models.algebra import Feature, column, combine, exact
 from matscore.models.bounds import ModelFile
 from matscore.models.onnx_graph import STRING, Graph, Input, Node, read_graph
-from matscore.models.onnx_steps import OPERATORS
+from matscore.models.onnx_steps import OPERATORS, TWO_INPUTS
 from matscore.models.onnx_values import Columns, Label, Scores, Value, take_features
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, in_step
@@ -50,6 +50,9 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
         positional += names
     nodes = _find_needed(graph)
     _run(nodes, values)
+    for name in graph.outputs:
+        if name not in values:
+            raise Refusal(f'damaged: no step gives its output "{name}"', "save the model again")
     answers = [values[name] for name in graph.outputs]
     scores, labels = _find_answer(graph.outputs, answers)
     features, matrix, added, link = _settle(scores)
@@ -119,6 +122,8 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None]) -> None:
         with in_step(node.name or node.kind, "" if node.name in ("", node.kind) else node.kind):
             if node.operator not in OPERATORS:
                 raise Refusal("it is no operator of a linear model", _HINT)
+            if len(node.inputs) < (2 if node.operator in TWO_INPUTS else node.kind != "Constant"):
+                raise Refusal(f"it has {len(node.inputs)} inputs")
             for name in node.inputs:
                 if name not in values:
                     raise Refusal(f'it uses "{name}", which no step before it gives')

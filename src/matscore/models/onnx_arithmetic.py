@@ -21,6 +21,7 @@ from matscore.models.onnx_values import (
     check_axes,
     multiply,
     take_array,
+    take_axes,
     take_columns,
     take_features,
 )
@@ -42,7 +43,7 @@ def _compute(node: Node, values: list[Any]) -> Any:
         if np.broadcast(one, other).size > _MOST_NUMBERS:
             raise Refusal(f"it makes more than {_MOST_NUMBERS:,} numbers")
         with np.errstate(all="ignore"):
-            return function(one, other)
+            return function(*(take_array(v).astype(np.float64) for v in values))
     if any(isinstance(value, Scores | Partial) for value in values):
         return _join_parts(node.operator, one, other)
     added = other if isinstance(other, np.ndarray) else one
@@ -109,7 +110,7 @@ def _reciprocal(_: Node, values: list[Any]) -> Any:
 
 def _negate(_: Node, values: list[Any]) -> Any:
     if isinstance(values[0], np.ndarray):
-        return -values[0]
+        return -take_array(values[0]).astype(np.float64)
     return Columns(tuple(-cell for cell in take_features(take_columns(values[0]).cells)))
 
 
@@ -143,11 +144,10 @@ def _reduce(function: Callable[[Any, Any], Any]) -> Operator:
     def operate(node: Node, values: list[Any]) -> Any:
         value = values[0]
         if isinstance(value, np.ndarray):
-            given = take_array(values[1]).ravel().tolist() if values[1:] else None
-            axes = node.take("axes") or given
+            axes = take_axes(node, values)
             total = np.sum if function is operator.add else np.prod
             keeps = bool(node.take("keepdims", 1))
-            return total(value, axis=None if axes is None else tuple(axes), keepdims=keeps)
+            return total(take_array(value), axis=tuple(axes) or None, keepdims=keeps)
         check_axes(node, values)
         if isinstance(value, Scores) and function is operator.add:
             return Partial("sum", value)

@@ -28,6 +28,7 @@ from matscore.models.onnx_values import (
     take_columns,
     take_features,
     take_numbers,
+    take_whole,
 )
 from matscore.models.refusal import Refusal
 from matscore.models.texts import TextFeature, text, write_level
@@ -53,7 +54,7 @@ def _extract(node: Node, values: list[Any]) -> Any:
         return _rename(values[1], dict(enumerate(values[0].ravel().tolist())))
     if isinstance(values[0], Scores | Columns):
         check_axis(axis)
-        return _choose(values[0], take_array(values[1]).ravel().astype(np.int64).tolist())
+        return _choose(values[0], take_whole(values[1]))
     raise Refusal("it takes from the rows what a linear model has as a constant")
 
 
@@ -70,7 +71,7 @@ def _slice(node: Node, values: list[Any]) -> Any:
     names = ("starts", "ends", "axes", "steps")
     given = [node.take(name) for name in names[:3]] if len(values) == 1 else values[1:]
     starts, ends, axes, steps = (
-        [] if v is None else np.ravel(v).tolist() for v in [*given, None, None, None][:4]
+        [] if v is None else take_whole(np.asarray(v)) for v in [*given, None, None, None][:4]
     )
     if len(starts) != 1 or len(ends) != 1 or len(axes) != 1 or steps not in ([], [1]):
         raise Refusal("it takes other than a run of columns")
@@ -82,8 +83,8 @@ def _slice(node: Node, values: list[Any]) -> Any:
 
 def _split(node: Node, values: list[Any]) -> tuple[Any, ...]:
     check_axis(node.take("axis", 0))
-    given = take_array(values[1]).ravel().tolist() if len(values) > 1 else []
-    sizes = node.take("split") or given
+    given = take_whole(values[1]) if len(values) > 1 and values[1] is not None else []
+    sizes = node.take("split", []) or given
     columns = take_columns(values[0])
     if sum(sizes) != columns.width or any(size < 0 for size in sizes):
         raise Refusal(f"its parts do not make up the {columns.width} columns")
@@ -110,13 +111,13 @@ def _reshape(node: Node, values: list[Any]) -> Any:
     node.take("allowzero")
     value = values[0]
     if isinstance(value, np.ndarray) and node.operator == "Reshape":
-        with_size = [int(n) for n in np.ravel(take_array(values[1]))]
+        with_size = take_whole(values[1])
         try:
             return value.reshape(with_size)
         except ValueError as error:
             raise Refusal(f"{value.size} numbers do not have the shape {with_size}") from error
     if isinstance(value, Columns) and node.operator == "Reshape":
-        shape = np.ravel(take_array(values[1])).tolist()
+        shape = take_whole(values[1])
         if shape not in ([-1, value.width], [0, value.width], [0, -1], [-1, 0]) and not (
             shape == [-1] and value.width == 1
         ):
@@ -128,12 +129,12 @@ def _reshape(node: Node, values: list[Any]) -> Any:
 
 def _cast(node: Node, values: list[Any]) -> Any:
     """Cast between numbers; to whole ones only what is whole, since others would be cut off."""
-    to = node.take("to")
+    to = node.take("to", 0)
     node.take("saturate")
     value = values[0]
     match value:
         case np.ndarray() if to in _FLOATS:
-            return value.astype(np.float64)
+            return take_array(value).astype(np.float64)
         case Partial(kind="sum") if to == BOOL:
             return Partial("is zero", value.of)
         case Columns() if to == STRING:
@@ -170,7 +171,7 @@ def _scale(node: Node, values: list[Any]) -> Columns:
 def _impute(node: Node, values: list[Any]) -> Columns:
     columns = take_columns(values[0])
     kind = "float" if "imputed_value_floats" in node.attributes else "int64"
-    replaced = node.take(f"replaced_value_{kind}", 0)
+    replaced = node.take(f"replaced_value_{kind}", 0.0 if kind == "float" else 0)
     if not math.isnan(replaced):
         raise Refusal(f"it puts numbers in place of {replaced:g}, which is a number like others")
     numbers = take_numbers(node, f"imputed_value_{kind}s", columns.width)
@@ -179,7 +180,7 @@ def _impute(node: Node, values: list[Any]) -> Columns:
 
 
 def _one_hot(node: Node, values: list[Any]) -> Columns:
-    categories = node.take("cats_strings") or node.take("cats_int64s") or []
+    categories = node.take("cats_strings", []) or node.take("cats_int64s", [])
     cells = _take_texts(values[0], categories)
     if len(cells) != 1:
         raise Refusal(f"it encodes {len(cells)} columns at once")
@@ -214,7 +215,7 @@ def _encode_labels(node: Node, values: list[Any]) -> Any:
     if any(isinstance(value, str) for value in found):
         raise Refusal("it makes texts of texts")
     is_whole = all(isinstance(number, int) for number in found)
-    numbers = [n for n in map(np.ravel, given) if n.dtype.kind in "if"]
+    numbers = [n for n in map(np.ravel, given) if n.size and n.dtype.kind in "if"]
     other = numbers[0].item(0) if numbers else -1 if is_whole else 0.0
     known = {_read_key(key): number for key, number in zip(keys, found, strict=True)}
     cells = _take_texts(values[0], keys)
@@ -259,11 +260,13 @@ def _negate_truth(_: Node, values: list[Any]) -> Any:
 
 def _fill_shape(node: Node, values: list[Any]) -> Any:
     value = node.take("value")
-    number = 0.0 if value is None else np.ravel(value)[0].item()
+    numbers = [0.0] if value is None else take_array(value).ravel().tolist()
     if not (isinstance(values[0], Partial) and values[0].kind == "shape"):
         raise Refusal("it takes a shape from the rows")
     assert isinstance(values[0].of, Columns)
-    return Columns((constant(number),) * values[0].of.width)
+    if len(numbers) != 1:
+        raise Refusal("it fills with several numbers")
+    return Columns((constant(numbers[0]),) * values[0].of.width)
 
 
 def _pass_on(node: Node, values: list[Any]) -> Any:

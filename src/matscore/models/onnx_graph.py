@@ -50,8 +50,12 @@ class Node:
     has_floats: bool = False  # among the attributes, which are of float32
 
     def take(self, attribute: str, default: Any = None) -> Any:
-        """Return an attribute and count it as known."""
-        return self.attributes.pop(attribute, default)
+        """Return an attribute of the default's type, and count it as known."""
+        value = self.attributes.pop(attribute, default)
+        expected = (list, tuple, np.ndarray) if isinstance(default, list | tuple) else type(default)
+        if default is not None and not isinstance(value, expected):
+            raise Refusal(f"damaged: its attribute {attribute} is of another type")
+        return value
 
     @property
     def kind(self) -> str:
@@ -158,7 +162,9 @@ def _read_tensor(tensor: Message) -> Array:
         else:
             values = np.array(tensor.integers(field), dtype=np.int64)
         is_floating = kind in _FLOATING
-        values = values.astype(np.float64 if is_floating else bool if kind == BOOL else np.int64)
+        with np.errstate(invalid="ignore"):  # NaN of any kind is refused where it is used
+            form = "f8" if is_floating else "?" if kind == BOOL else "i8"
+            values = values.astype(form)
     if len(values) != size or len(shape) > _MOST_DIMENSIONS:
         raise damaged(f'the constant "{name}" has {len(values)} values for its shape {shape}')
     return values.reshape(shape)

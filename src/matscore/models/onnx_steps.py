@@ -24,6 +24,7 @@ from matscore.models.onnx_values import (
     check_axes,
     check_axis,
     multiply,
+    take_array,
     take_columns,
     take_features,
 )
@@ -111,7 +112,7 @@ def _apply_link(link: Link) -> Operator:
         value = values[0]
         if isinstance(value, np.ndarray) and link == "exp":
             with np.errstate(all="ignore"):
-                return np.exp(value)
+                return np.exp(take_array(value).astype(np.float64))
         if isinstance(value, Scores) and value.link == "log-softmax" and link == "exp":
             return replace(value, link="softmax")
         columns = take_columns(value)
@@ -128,7 +129,7 @@ def _apply_function(name: str) -> Operator:
             return value
         if isinstance(value, np.ndarray):
             with np.errstate(all="ignore"):
-                return getattr(np, name)(value)
+                return getattr(np, name)(take_array(value).astype(np.float64))
         features = take_features(take_columns(value).cells)
         return Columns(tuple(feature.apply(name) for feature in features))
 
@@ -188,3 +189,9 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType({
     "ai.onnx.ml.SVMRegressor": _regress_by_vectors, "ai.onnx.ml.Normalizer": _normalize,
     "ai.onnx.ml.ZipMap": _map_labels,
 })  # fmt: skip
+
+TWO_INPUTS = frozenset({
+    "Add", "Sub", "Mul", "Div", "Pow", "MatMul", "Gemm", "Gather", "Greater", "GreaterOrEqual",
+    "Less", "LessOrEqual", "Reshape", "ai.onnx.ml.ArrayFeatureExtractor",
+})  # fmt: skip
+"""Operators that need two inputs or more; the others need one."""

@@ -91,10 +91,20 @@ def take_columns(value: Any) -> Columns:
 
 
 def take_array(value: Any) -> Array:
-    """Return what must be a constant."""
+    """Return what must be a constant of numbers."""
     if not isinstance(value, np.ndarray):
         raise Refusal("it takes from the rows what a linear model has as a constant")
+    if value.dtype == object:
+        raise Refusal("it computes with texts")
     return value
+
+
+def take_whole(value: Any) -> list[int]:
+    """Return the whole numbers of what must be a constant of them."""
+    numbers = take_array(value).ravel().tolist()
+    if not all(isinstance(n, int) or n.is_integer() for n in numbers):
+        raise Refusal("it has numbers that are not whole where it counts")
+    return [int(n) for n in numbers]
 
 
 def take_numbers(node: Node, attribute: str, size: int) -> list[float]:
@@ -136,9 +146,12 @@ def multiply(columns: Columns, matrix: Array, added: Sequence[Number] = ()) -> C
 
 def check_axes(node: Node, values: list[Any]) -> None:
     """Refuse a reduction that is not one along the columns."""
-    axes = node.take("axes") or (
-        take_array(values[1]).ravel().tolist() if len(values) > 1 else [None]
-    )
-    node.take("keepdims")
-    for axis in axes:
+    for axis in take_axes(node, values) or [0]:  # without one it is along all of them
         check_axis(axis)
+    node.take("keepdims")
+
+
+def take_axes(node: Node, values: list[Any]) -> list[int]:
+    """Return the axes of a reduction: an attribute, or since version 13 an input."""
+    given = take_whole(values[1]) if len(values) > 1 and values[1] is not None else []
+    return node.take("axes", []) or given

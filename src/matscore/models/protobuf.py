@@ -86,7 +86,8 @@ class Message:
         data = bytes(self._fixed.get(number, b"")) + b"".join(self._bytes.get(number, ()))
         if len(data) % size:
             raise damaged("a list of numbers ends within one")
-        return np.frombuffer(data, f"<f{size}").astype(np.float64)
+        with np.errstate(invalid="ignore"):  # NaN of any kind is refused where it is used
+            return np.frombuffer(data, f"<f{size}").astype(np.float64)
 
     def float(self, number: int) -> float:
         """Return the last float of a field, of four bytes."""

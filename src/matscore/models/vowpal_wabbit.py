@@ -107,7 +107,7 @@ def _parse(content: str) -> _Model:
         raise Refusal("damaged: it has no weights, or its last line is cut off")
     limits = (head.get("Min label", "?"), head.get("Max label", "?"))
     return _Model(
-        lines[0].removeprefix("Version "), limits, _parse_options(head["options"]), weights
+        lines[0].removeprefix("Version "), limits, _parse_options(head.get("options", "")), weights
     )
 
 
