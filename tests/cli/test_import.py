@@ -178,7 +178,7 @@ def test_a_row_of_the_sample_with_a_missing_cell(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"\x80\x04\x95", "lm.csv: it is no model that is known"),
+        (b"\x00\x01\x95", "lm.csv: it is no model that is known"),
         (b"", "lm.csv: it is no model that is known"),
         (b"words\n", "lm.csv: it has no table of coefficients"),
     ],

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from matscore.links import Link
 from matscore.models.algebra import Feature, constant
-from matscore.models.options import Link
 from matscore.models.pmml_xml import Element
 from matscore.models.refusal import Refusal
 from matscore.models.types import Threshold
