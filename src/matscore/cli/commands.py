@@ -368,6 +368,7 @@ COMMANDS = {
     "fit": Command(
         fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
         f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        "terms max-levels rare "
         f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero"],
