@@ -42,12 +42,13 @@ def read_joined(name: str, columns: Mapping[str, Sequence[str]]) -> list[Term]:
     """
     terms: list[Term] = [()]
     for piece in name.split(":") if not name.startswith("[") else name.split("*"):
-        factors = list(dict.fromkeys(_read_piece(piece.strip(), columns)))
+        factors = list(dict.fromkeys(read_factors(piece.strip(), columns)))
         terms = [(*term, factor) for term in terms for factor in factors]
     return terms
 
 
-def _read_piece(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[Factor]:
+def read_factors(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[Factor]:
+    """Yield the factors that a name of another tool, of no product, may mean."""
     for text in dict.fromkeys((piece, _STEP.sub("", piece))):
         if text in columns:
             yield Power(text)
