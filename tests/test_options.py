@@ -14,6 +14,7 @@ from matscore import (
     ColumnOptions,
     ExplainOptions,
     FitOptions,
+    ImportOptions,
     OutputOptions,
     PlanOptions,
     ReadOptions,
@@ -21,6 +22,7 @@ from matscore import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    evaluate_file,
 )
 from matscore.cli.commands import COMMANDS
 from matscore.cli.main import make_app
@@ -32,11 +34,12 @@ from tests.helpers import SAMPLES, run
 
 GROUPS: tuple[type[Options], ...] = (
     ReadOptions, PlanOptions, ColumnOptions, ScoreOptions, OutputOptions, RejectOptions,
-    RunOptions, RecommendOptions, ExplainOptions, FitOptions,
+    RunOptions, RecommendOptions, ExplainOptions, FitOptions, ImportOptions,
     FileOptions, PairOptions, ScreenOptions, TruthOptions,
 )  # fmt: skip
 PROGRAM: Any = typer.main.get_command(make_app())
 MOVIES = ("movies.csv", "genres.csv")
+SPECIES = ("iris.csv", "iris_weights.csv", "--truth", "species")
 IRIS = ("iris.csv", "--target", "petal_width", "--drop-cols", "species")
 
 
@@ -108,6 +111,14 @@ CONTRADICTIONS: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
     ),
 }  # fmt: skip
 OTHERS: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
+    "a proof without rows": (
+        ("import", "genres.csv", "--expect", "e.csv"),
+        ImportOptions(expect="e.csv").check,
+    ),
+    "a column of no proof": (
+        ("import", "genres.csv", "--expect-column", "p"),
+        ImportOptions(expect_column="p").check,
+    ),
     "itself": (
         ("explain", *MOVIES, "--category", "a", "--versus", "a"),
         ExplainOptions("a", "a").check,
@@ -135,6 +146,16 @@ OTHERS: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
     "a penalty of none": (
         ("fit", *IRIS, "--method", "least-squares", "--alpha", "1"),
         FitOptions("least-squares", 1.0).check,
+    ),
+    "a threshold that is looked for": (
+        ("evaluate", *SPECIES, "--threshold", "1", "--best", "f1"),
+        lambda: evaluate_file(
+            *SPECIES[:2], truth="species", best="f1", score=ScoreOptions(threshold=1.0)
+        ),
+    ),
+    "one and all": (
+        ("evaluate", *SPECIES, "--positive", "setosa", "--one-vs-rest"),
+        lambda: evaluate_file(*SPECIES[:2], truth="species", positive="setosa", one_vs_rest=True),
     ),
     "an endless penalty": (
         ("fit", *IRIS, "--method", "ridge", "--alpha", "inf"),

@@ -77,6 +77,14 @@ def test_quoted_line_ends(cluster: Cluster, folder: Path, options: tuple[str, ..
     assert len(local.out) > 50_000
 
 
+def test_links(cluster: Cluster, folder: Path) -> None:
+    for link in ("one-vs-rest", "probit"):
+        write_csv(folder / "w.csv", [[f"feature ({link})", "p", "q"], ["x", 0, 0.5], ["y", 0, 2]])
+        options = ("--probabilities", "--response")
+        local, _ = run_both(cluster, folder, "classify", "f.csv", "w.csv", *options)
+        assert local.rows[0][-2:] == ["response_p", "response_q"]
+
+
 def test_rows_are_numbered_through_all_ranges_and_files(cluster: Cluster, folder: Path) -> None:
     write_csv(folder / "n.csv", [["p", "q"], [1, 0.5], [-1, 2]])
     for name in "ab":
@@ -165,6 +173,7 @@ def labelled(folder: Path) -> Path:
     rng = random.Random(4)
     rows = [[f"r{i}", rng.random(), rng.randint(-9, 9), rng.choice("pq")] for i in range(3_000)]
     write_csv(folder / "in.csv", [["id", "x", "y", "truth"], *rows])
+    write_csv(folder / "p.csv", [row[:2] for row in WEIGHTS])
     write_csv(folder / "truth.csv", [["id", "truth"], *([row[0], row[3]] for row in rows)])
     write_csv(folder / "users.csv", [["user", "x", "y"], *(row[:3] for row in rows)])
     write_csv(folder / "items.csv", [["item", "y", "x"], *([f"i{i}", i % 7, i] for i in range(50))])
@@ -179,6 +188,8 @@ def labelled(folder: Path) -> Path:
         ("explain", "in.csv", "w.csv", "--row", "r2998"),
         ("evaluate", "in.csv", "w.csv", "--truth", "truth"),
         ("evaluate", "users.csv", "w.csv", "--truth-file", "truth.csv", "-f", "json"),
+        ("evaluate", "in.csv", "w.csv", "--truth", "truth", "--one-vs-rest"),
+        ("evaluate", "in.csv", "p.csv", "--truth", "truth", "--best", "f1", "-f", "json"),
         ("recommend", "users.csv", "items.csv", "-k", "3"),
         ("recommend", "users.csv", "items.csv", "-k", "3", "--exclude", "seen.csv"),
         ("recommend", "users.csv", "items.csv", "--matrix"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -37,9 +40,14 @@ class Command:
 
     work: Callable[..., None]
     arguments: Sequence[Argument]
-    groups: Sequence[type[Options]]
+    known: Sequence[type[Options] | str]  # groups, those of other rooms as "module:name"
     flags: str
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> tuple[type[Options], ...]:
+        """The groups; those of other rooms are loaded for their command alone."""
+        return tuple(_load(one) if isinstance(one, str) else one for one in self.known)
 
     def list_options(self) -> list[Option]:
         """Return the options in their order."""
@@ -47,6 +55,12 @@ class Command:
         for option in (one for group in self.groups for one in group.OPTIONS if one.names):
             known.setdefault(option.flag, option)
         return [replace(known[flag], **self.changes.get(flag, {})) for flag in self.flags.split()]
+
+
+def _load(name: str) -> type[Options]:
+    module, _, group = name.partition(":")
+    found: type[Options] = getattr(import_module(module), group)
+    return found
 
 
 class Given:
@@ -81,7 +95,8 @@ def build(command: Command) -> Callable[..., None]:
 
 
 def _name(option: Option) -> str:
-    return option.flag.replace("-", "_")
+    name = option.flag.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _declare_argument(argument: Argument) -> inspect.Parameter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -83,6 +84,8 @@ def classify(given: Given, features: list[str], weights: str) -> None:
         )  # fmt: skip
         summary = session.write(run, form, render)
     session.end(summary, form, render)
+    if given(ScoreOptions).probabilities:
+        session.warn_of_doubled(summary)
 
 
 def recommend(given: Given, users: str, items: str) -> None:
@@ -216,9 +219,11 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     """Say how good: accuracy, a table of the categories, confusions, log-loss, calibration.
 
     The truth is a column of FEATURES, or of a file with the same rows. A truth that is missing or
-    no category of WEIGHTS makes a bad row.
+    no category of WEIGHTS makes a bad row. A single category is told from the rest: areas under
+    curves, a table of thresholds.
     """
-    from matscore.commands.evaluate import EvaluateTally, evaluate_file
+    from matscore.commands.evaluate import evaluate_file
+    from matscore.commands.truths import EvaluateTally
     from matscore.show.quality import TEXT_FORMATS, encode_metrics, render_metrics
 
     session, truth = Session(given), given(TruthOptions)
@@ -237,7 +242,9 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     with session.watch(inputs, EvaluateTally.NAMES, "features weights truth") as settings:
         run = partial(
             evaluate_file, features, weights, truth=truth.truth, truth_file=truth.truth_file,
-            align=given(PlanOptions), on_plan=session.tell_plans, **settings,
+            positive=truth.positive, best=truth.best, one_vs_rest=truth.one_vs_rest,
+            score=given(ScoreOptions), align=given(PlanOptions), on_plan=session.tell_plans,
+            **settings,
         )  # fmt: skip
         # A table on standard output is printed by `end`, in colours where there are any.
         if form == "table" and session.files.output is None:
@@ -246,10 +253,49 @@ def evaluate(given: Given, features: str, weights: str) -> None:
             summary = session.write_text(run, as_text)
         # The measures are written all the same, and the report tells why the run has failed.
         session.end(summary, form, render_metrics)
+        session.warn(*(f"warning: {line}" for line in summary.tally.warnings))
+        session.warn_of_doubled(summary)
         accuracy, least = summary.tally.metrics.accuracy, truth.min_accuracy
         if least is not None and not accuracy >= least:  # of no rows it is NaN
             what = f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)"
             raise QualityError(what)
+
+
+def import_(given: Given, model: str) -> None:
+    """Make a weights file of a model that another tool has written, running nothing of it.
+
+    MODEL is a file of scikit-learn, statsmodels or R, PMML, ONNX or a table of coefficients. What
+    stood before it is folded into terms; --expect proves the weights before they are written.
+    """
+    import json
+
+    from matscore.commands.import_model import import_file
+    from matscore.models.options import ImportOptions
+    from matscore.show.imported import list_lines
+    from matscore.write.whole import open_output, refuse_same_outputs
+
+    session, take, files = Session(given), given(ImportOptions), given(FileOptions)
+    reports, as_json = [str(path) for path in files.report], given(OutputOptions).format == "json"
+    refuse_same_outputs([name for name in (*reports, files.output) if name is not None])
+    if pages := [name for name in reports if name.lower().endswith((".html", ".htm"))]:
+        raise UsageError(f'a model has no report as a page ("{pages[0]}")', "name a .json file")
+    # The report takes standard output, so that the weights need a file.
+    out = None if as_json else session.streams.out
+    inputs = [model, *(one for one in (take.sample, take.expect) if one is not None)]
+    with contextlib.ExitStack() as stack:
+        reported = [stack.enter_context(open_output(name, inputs=inputs)) for name in reports]
+        imported = import_file(
+            model, out if files.output is None else files.output,
+            take=take, read=given(ReadOptions), align=given(PlanOptions),
+        )  # fmt: skip
+        text = json.dumps(imported.describe(), indent=2, ensure_ascii=False) + "\n"
+        for report in reported:
+            report.write(text.encode("utf-8", "backslashreplace"))
+    if as_json:
+        session.streams.out.write(text.encode("utf-8", "backslashreplace"))
+    session.streams.out.finish()
+    session.say(list_lines(imported, files.output, take.sample))
+    session.warn(*(f"warning: {line}" for line in imported.warnings))
 
 
 _FEATURES = Argument(
@@ -273,6 +319,10 @@ _TARGETS = Argument(
     "targets", "File with the same rows: columns of numbers, or one column of categories.",
     str | None, "[TARGETS]", None,
 )  # fmt: skip
+
+_MODEL = Argument(
+    "model", "File or folder that another tool has written, or a table; `-` is standard input."
+)
 
 _READ = "delimiter encoding headers decimal missing missing-values"
 _INTERCEPT = "auto-transpose intercept no-intercept"
@@ -328,6 +378,7 @@ COMMANDS = {
     "fit": Command(
         fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
         f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        "terms max-levels rare "
         f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero"],
@@ -338,10 +389,40 @@ COMMANDS = {
         },
     ),
     "evaluate": Command(
-        evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING),
+        evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
         f"truth truth-file {_READ} unknown id-col no-id-col strict transpose {_INTERCEPT} "
-        f"min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
-        {"format": {"kind": Literal["table", "csv", "json", "markdown"] | None,
-                    "help": f"{_ENDING} {_TABLES}", "set_by": "MATSCORE_EVALUATE_FORMAT"}},
+        f"positive one-vs-rest threshold probabilities best min-accuracy format output {_ASIDE} "
+        f"{_RUN} {_SAY}",
+        {
+            "threshold": {"help": "What is positive: a score of T or more, 0 without it. With "
+                                  "--probabilities and of several categories a probability; "
+                                  "without it 0.5, or what is predicted.",
+                          "set_by": "MATSCORE_EVALUATE_THRESHOLD"},
+            "probabilities": {"help": "Rank the rows of a single category by its probability, "
+                                      "which thresholds then are.",
+                              "set_by": "MATSCORE_EVALUATE_PROBABILITIES"},
+            "format": {"kind": Literal["table", "csv", "json", "markdown"] | None,
+                       "help": f"{_ENDING} {_TABLES}", "set_by": "MATSCORE_EVALUATE_FORMAT"},
+        },
+    ),
+    "import": Command(
+        import_, (_MODEL,),
+        ("matscore.models.options:ImportOptions", ReadOptions, PlanOptions, OutputOptions,
+         FileOptions, ScreenOptions),
+        "sample expect expect-column categories coef lambda link at-threshold "
+        "delimiter encoding decimal missing missing-values id-col no-id-col "
+        f"format output report color {_SAY}",
+        {
+            "format": {"kind": Literal["text", "json"], "default": "text",
+                       "help": "What is told of the model; `json` goes to standard output.",
+                       "set_by": "MATSCORE_IMPORT_FORMAT"},
+            "missing": {"kind": Literal["error", "zero", "keep"],
+                        "help": "A missing cell of the sample: stop; read it as 0; keep the row, "
+                                "its scores NaN."},
+            "output": {"help": "Write the weights to FILE, whole or not at all, in the format of "
+                               "its ending."},
+            "report": {"help": "Write what is told as JSON; can be given twice.",
+                       "settings": {"metavar": "FILE.json"}},
+        },
     ),
 }  # fmt: skip

@@ -171,7 +171,7 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
 
     Its encoding is what a byte-order mark says, else the one that is named, else UTF-8.
     """
-    raw, stamp = _open_raw(path)
+    raw, stamp = open_raw(path)
     meter = _Meter(raw, path, checksum=checksum)
     opening = Opening(encoding, checksum)
     with contextlib.ExitStack() as stack:
@@ -202,7 +202,7 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
     """Yield some bytes of a file in blocks of about a megabyte, unless it has changed."""
     if start == stop and is_address(stamp.path):
         return
-    raw, is_now = _open_raw(stamp.path, start, stop)
+    raw, is_now = open_raw(stamp.path, start, stop)
     with raw:
         if is_now != stamp:
             raise FileError(stamp.path, *CHANGED)
@@ -217,7 +217,7 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
             yield block
 
 
-def _open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[BinaryIO, Stamp | None]:
+def open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[BinaryIO, Stamp | None]:
     """Return a file and its stamp; of an object in a store only the bytes asked for."""
     if path == "-":
         if sys.stdin is None or sys.stdin.closed:

@@ -1,0 +1,388 @@
+"""Features as exact linear combinations of terms: what scalers, encoders and formulas fold into.
+
+A `Feature` is a number of a row, written as a sum of terms, each times an exact fraction; a `Term`
+is a product of factors of raw columns (`matscore.terms`), the empty one the constant. What a tool
+does before its model is done to features here, and rounded once, in `fold`:
+
+>>> age = column("age")
+>>> scaled = (age - 40) / 8               # StandardScaler
+>>> imputed = scaled.impute(0.25)         # SimpleImputer: 0.25 where age is missing
+>>> from matscore.models.texts import text
+>>> region = text("region").one_hot([["East"], ["North"]], other="zero")
+>>> print(imputed * region[1])
+1/8 age:region=North + 21/4 age=(missing):region=North - 5 region=North
+
+Factors of one column are resolved: powers add, two levels vanish, an indicator squared is itself,
+everything but `(missing)` is 0 at a missing cell, so that a number times it vanishes.
+
+Where a tool has no value, a feature says so: `undefined` holds factors (`Missing`, `Other`) where
+it is NaN, which a later imputer may mend, and `refused` those where the tool raises an error. In
+the weights file neither has a row, so that such a cell is a bad row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import combinations
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.models.factors import CONSTANT, multiply_terms, order_term
+from matscore.models.refusal import Refusal
+from matscore.terms import (
+    Factor,
+    Function,
+    Interval,
+    Level,
+    Missing,
+    Other,
+    Power,
+    Term,
+    write_term,
+)
+
+Number: TypeAlias = int | float | Fraction
+Kind: TypeAlias = Literal["text", "number", "boolean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The levels of a text column that a model knows, in its order, and what they were to it."""
+
+    texts: tuple[str, ...]
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """A sum of terms, each times an exact fraction."""
+
+    terms: Mapping[Term, Fraction]  # a coefficient of 0 keeps its term, so that it has a row
+    undefined: frozenset[Factor] = frozenset()  # Missing or Other: where it is NaN
+    refused: frozenset[Factor] = frozenset()  # the same: where the tool raises an error
+    levels: Mapping[str, Levels] = field(default_factory=lambda: MappingProxyType({}))
+    # The tool's own arithmetic from a column's number to this feature, where that is known: its
+    # borders are found by it. Any operation but `then` forgets it.
+    steps: tuple[Callable[[float], float], ...] = ()
+
+    def __add__(self, other: Feature | Number) -> Feature:
+        return combine([self, _as_feature(other)], [1, 1])
+
+    def __sub__(self, other: Feature | Number) -> Feature:
+        return combine([self, _as_feature(other)], [1, -1])
+
+    def __rsub__(self, other: Feature | Number) -> Feature:
+        return combine([self, _as_feature(other)], [-1, 1])
+
+    def __neg__(self) -> Feature:
+        return self * -1
+
+    def __truediv__(self, number: Number) -> Feature:
+        divisor = exact(number)
+        if not divisor:
+            raise Refusal("it divides by 0")
+        return self * (1 / divisor)
+
+    def __mul__(self, other: Feature | Number) -> Feature:
+        if isinstance(other, Feature):
+            return _multiply(*align([self, other]))
+        factor = exact(other)
+        terms = {term: c * factor for term, c in self.terms.items()}
+        return replace(self, terms=terms, steps=())
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        parts = []
+        for term, c in sorted(self.terms.items(), key=lambda item: order_term(item[0])):
+            size = "" if abs(c) == 1 and term else f"{abs(c)} "
+            parts += ["-" if c < 0 else "+", f"{size}{write_term(term)}".strip()]
+        return " ".join(parts).removeprefix("+ ") or "0"
+
+    @property
+    def constant(self) -> Fraction:
+        """What it is where no other term counts."""
+        return self.terms.get(CONSTANT, Fraction(0))
+
+    def then(self, made: Feature, step: Callable[[float], float]) -> Feature:
+        """Return `made`, which is this feature after a step, with the tool's own float arithmetic.
+
+        >>> age = column("age")
+        >>> scaled = age.then((age - 40) / 8, lambda x: (x - 40) / 8)
+        >>> print(scaled.above(0.3))  # the border is the first float64 for which the tool says so
+        age>=42.400000000000006
+        """
+        known = self.steps or _find_column(self) is not None
+        return replace(made, steps=(*self.steps, step) if known else ())
+
+    def impute(self, number: Number) -> Feature:
+        """Return it with a number in place of NaN."""
+        if not self.undefined:
+            return self
+        gap = self.missing()
+        made = self - self * gap + gap * number
+        return replace(made, undefined=frozenset(), steps=self.steps)
+
+    def missing(self) -> Feature:
+        """Return 1 where it is NaN, else 0."""
+        present = constant(1)
+        for factor in sorted(self.undefined, key=lambda f: f.column):
+            present = present * (1 - Feature({(factor,): Fraction(1)}))
+        return replace(1 - present, refused=self.refused, levels=self.levels)
+
+    def refuse_missing(self) -> Feature:
+        """Return it where the tool raises an error at NaN, so that no later step mends it."""
+        return replace(self, undefined=frozenset(), refused=self.refused | self.undefined)
+
+    def map_values(self, function: Callable[[Fraction], Number]) -> Feature:
+        """Apply a function to a feature of few values: a constant and indicators of one column."""
+        rest = {term: c for term, c in self.terms.items() if term}
+        factors = [term[0] for term in rest if len(term) == 1]
+        alone = len(factors) == len(rest) and len({f.column for f in factors}) <= 1
+        if not alone or any(isinstance(f, Power | Function) for f in factors):
+            raise Refusal("it applies a function to what is no longer a column")
+        _refuse_overlaps([f for f in factors if isinstance(f, Interval)])
+        base = exact(function(self.constant))
+        terms = {t: exact(function(self.constant + c)) - base for t, c in rest.items()}
+        return replace(self, terms={CONSTANT: base, **terms}, steps=())
+
+    def apply(self, name: str) -> Feature:
+        """Apply a function of terms (`log`, `sqrt`, …) to a column as it is, or to few values."""
+        known = _find_column(self)
+        if known is None:
+            return self.map_values(lambda value: _compute(name, value))
+        terms: dict[Term, Fraction] = {(Function(name, known),): Fraction(1)}
+        if (at_missing := self.terms.get((Missing(known),))) is not None:
+            terms[(Missing(known),)] = exact(_compute(name, at_missing))
+        return replace(self, terms=terms, steps=())
+
+    def above(self, border: Number, *, closed: bool = False) -> Feature:
+        """Return 1 where it is over a border, or `closed` at it, else 0."""
+        return self.bucket([border], left_closed=closed)[1]
+
+    def bucket(self, borders: Sequence[Number], *, left_closed: bool = True) -> list[Feature]:
+        """Return an indicator for each of the intervals between borders, and outside of them.
+
+        The borders grow; each belongs to the interval above it, or not `left_closed` below it.
+        """
+        from matscore.models.borders import bucket
+
+        return bucket(self, borders, left_closed=left_closed)
+
+
+def column(name: str) -> Feature:
+    """Return the number of a column; NaN where its cell is missing."""
+    return Feature({(Power(name),): Fraction(1)}, frozenset({Missing(name)}))
+
+
+def constant(number: Number) -> Feature:
+    """Return a number that is the same in every row."""
+    return Feature({CONSTANT: exact(number)})
+
+
+def exact(number: Number) -> Fraction:
+    """Return a finite number as a fraction; NumPy's are taken too."""
+    if isinstance(number, Fraction):
+        return number
+    if isinstance(number, int):
+        return Fraction(number)
+    value = float(number)
+    if not math.isfinite(value):
+        raise Refusal(f"it has {value} for a number")
+    return Fraction(value)
+
+
+def round_once(number: Fraction) -> float:
+    """Return the nearest float64; what is too large for one is refused."""
+    try:
+        return number.numerator / number.denominator  # of integers Python rounds it right
+    except OverflowError as error:
+        raise Refusal("a weight is too large for float64") from error
+
+
+def combine(features: Sequence[Feature], weights: Sequence[Number], added: Number = 0) -> Feature:
+    """Return the sum of features, each times its weight, and of a number."""
+    aligned = align(features)
+    parts: dict[Term, list[Fraction]] = {}
+    for feature, weight in zip(aligned, map(exact, weights), strict=True):
+        for term, c in feature.terms.items():
+            parts.setdefault(term, []).append(c * weight)
+    if added:
+        parts.setdefault(CONSTANT, []).append(exact(added))
+    return _join(_add_all(parts), aligned)
+
+
+def add_up(numbers: Sequence[Fraction]) -> Fraction:
+    """Add fractions by halves: denominators grow, so that one after the other would be slow."""
+    while len(numbers) > 1:
+        half = len(numbers) // 2
+        pairs = zip(numbers[:half], numbers[half : 2 * half], strict=True)
+        numbers = [a + b for a, b in pairs] + list(numbers[2 * half :])
+    return numbers[0] if numbers else Fraction(0)
+
+
+def _as_feature(value: Feature | Number) -> Feature:
+    return value if isinstance(value, Feature) else constant(value)
+
+
+def _multiply(one: Feature, other: Feature) -> Feature:
+    parts: dict[Term, list[Fraction]] = {}
+    for term, c in one.terms.items():
+        for factor, d in other.terms.items():
+            product = multiply_terms(term, factor)
+            if product is not None:
+                parts.setdefault(product, []).append(c * d)
+    return _join(_add_all(parts), [one, other])
+
+
+def _add_all(parts: Mapping[Term, Sequence[Fraction]]) -> Mapping[Term, Fraction]:
+    """Add up by term; what cancels goes, and what a model has with a weight of 0 stays."""
+    sums = {term: add_up(numbers) for term, numbers in parts.items()}
+    return {term: c for term, c in sums.items() if c or (term and not any(parts[term]))}
+
+
+def _join(terms: Mapping[Term, Fraction], parts: Sequence[Feature]) -> Feature:
+    """Return a feature made of others: undefined and refused where one of them is."""
+    undefined = frozenset[Factor]().union(*(part.undefined for part in parts))
+    refused = frozenset[Factor]().union(*(part.refused for part in parts))
+    levels: dict[str, Levels] = {}
+    for part in parts:
+        if part.levels:
+            levels.update(part.levels)
+    return Feature(terms, undefined, refused, levels)
+
+
+def align(features: Sequence[Feature]) -> list[Feature]:
+    """Return features that know the same levels of each text column.
+
+    A level that one knows and another takes for `(other)` has there the coefficient of `(other)`;
+    one that another refuses is refused.
+    """
+    known: dict[str, list[Feature]] = {}
+    for feature in features:
+        for name in feature.levels:
+            known.setdefault(name, []).append(feature)
+    aligned = list(features)
+    for name, readers in known.items():
+        first = readers[0].levels[name]
+        if any(one.levels[name] is not first for one in readers):
+            agreed = _agree(name, readers)
+            aligned = [_widen(f, name, agreed) if name in f.levels else f for f in aligned]
+    return aligned
+
+
+def _agree(name: str, readers: Sequence[Feature]) -> Levels:
+    texts = dict.fromkeys(text for one in readers for text in one.levels[name].texts)
+    for one in readers:
+        if Other(name) in one.refused | one.undefined:
+            allowed = frozenset(one.levels[name].texts)
+            texts = {text: None for text in texts if text in allowed}
+    kinds = {one.levels[name].kind for one in readers}
+    if not texts or len(kinds) > 1:
+        raise Refusal(f'its parts do not agree on the levels of "{name}"')
+    return Levels(tuple(texts), kinds.pop())
+
+
+def _widen(feature: Feature, name: str, agreed: Levels) -> Feature:
+    """Return a feature with other levels: new ones are `(other)` to it, the rest goes."""
+    old, new = frozenset(feature.levels[name].texts), frozenset(agreed.texts)
+    terms: dict[Term, Fraction] = {}
+    for term, c in feature.terms.items():
+        if not any(isinstance(f, Level) and f.column == name and f.text not in new for f in term):
+            terms[term] = c
+        if Other(name) in term:
+            rest = tuple(f for f in term if f != Other(name))
+            for text in (text for text in agreed.texts if text not in old):
+                product = multiply_terms(rest, (Level(name, text),))
+                assert product is not None  # the rest is of other columns
+                terms[product] = c
+    return replace(feature, terms=terms, levels={**feature.levels, name: agreed})
+
+
+def _find_column(feature: Feature) -> str | None:
+    """Return the column whose number a feature is, but for what it is where that is missing."""
+    for term, c in feature.terms.items():
+        if len(term) == 1 and isinstance(term[0], Power) and term[0].exponent == 1 and c == 1:
+            others = feature.terms.keys() - {term}
+            name = term[0].column
+            return name if others <= {(Missing(name),)} else None
+    return None
+
+
+def _compute(name: str, value: Fraction) -> float:
+    number = float(value)
+    try:
+        return {"abs": abs}.get(name, getattr(math, name, abs))(number)
+    except (ValueError, OverflowError) as error:
+        raise Refusal(f"{name} of {number} is no number") from error
+
+
+def _refuse_overlaps(intervals: Sequence[Interval]) -> None:
+    for one, other in combinations(intervals, 2):
+        if multiply_terms((one,), (other,)) is not None:
+            raise Refusal("it applies a function to overlapping intervals")
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """Linear predictors, rounded once."""
+
+    terms: tuple[Term, ...]  # without the constant, in the order in which they come up
+    weights: NDArray[np.float64]  # (n_terms, n_categories)
+    intercept: NDArray[np.float64]  # (n_categories,)
+    levels: Mapping[str, Levels]
+    without_row: frozenset[Factor]  # Missing and Other of which nothing is known
+    n_folded: int  # terms whose weights are not simply those of the model
+
+
+def fold(
+    features: Sequence[Feature], coefficients: Any, intercept: Sequence[Number] | Any
+) -> Folded:
+    """Return the terms of linear predictors, and their weights to the nearest float64.
+
+    `coefficients` has the shape (n_categories, n_features): floats, or fractions and numbers in
+    sequences. A feature that is a term of its own keeps its coefficient to the bit.
+    """
+    matrix = _as_matrix(coefficients, len(features))
+    aligned = align(features)
+    used: dict[Term, list[tuple[int, Fraction]]] = {}
+    for i, feature in enumerate(aligned):
+        for term, c in feature.terms.items():
+            used.setdefault(term, []).append((i, c))
+    added = used.pop(CONSTANT, [])
+    weights = np.empty((len(used), len(matrix)))
+    n_folded = 0
+    for row, entries in zip(weights, used.values(), strict=True):
+        if len(entries) == 1 and entries[0][1] == 1:
+            own = matrix[:, entries[0][0]]
+            row[:] = own if own.dtype != object else [round_once(exact(c)) for c in own]
+        else:
+            n_folded += 1
+            row[:] = [round_once(_weigh(entries, of_one)) for of_one in matrix]
+    starts = [exact(number) for number in intercept]
+    ends = [round_once(b + _weigh(added, row)) for b, row in zip(starts, matrix, strict=True)]
+    joined = _join({}, aligned)
+    without_row = joined.undefined | joined.refused
+    return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
+
+
+def _weigh(entries: Iterable[tuple[int, Fraction]], coefficients: Any) -> Fraction:
+    return add_up([c * exact(coefficients[i]) for i, c in entries])
+
+
+def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:
+    is_array = isinstance(coefficients, np.ndarray) and coefficients.dtype.kind == "f"
+    matrix = np.asarray(coefficients, dtype=np.float64 if is_array else object)
+    if matrix.ndim != 2 or matrix.shape[1] != n_features:
+        shape = " × ".join(map(str, matrix.shape))
+        raise Refusal(f"its coefficients are {shape}, where it has {n_features:,} features")
+    if is_array and not np.isfinite(matrix).all():
+        raise Refusal("a coefficient is not finite")
+    return matrix

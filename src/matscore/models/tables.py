@@ -1,0 +1,464 @@
+"""Tables of coefficients of any tool: a name and a number a row, in CSV, JSON or printed text.
+
+Which column is the name and which the coefficient is known by the headings that tools use, or said
+by ``--coef``; where several could be it, that is refused. Names are taken as columns, or as terms
+where they are written so; what a tool has joined (``regionNorth``) only a sample takes apart.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, cast
+
+import numpy as np
+
+from matscore.links import Link
+from matscore.models.algebra import Feature, Levels
+from matscore.models.bounds import ModelFile, check_depth
+from matscore.models.options import ImportOptions
+from matscore.models.printed import find_tables
+from matscore.models.refusal import Refusal
+from matscore.models.types import ImportedModel, Source
+from matscore.names import is_intercept, quote_name, quote_names, suggest_name
+from matscore.terms import (
+    Factor,
+    Level,
+    Missing,
+    Other,
+    Power,
+    Term,
+    TermError,
+    may_be_term,
+    parse_term,
+    sort_factors,
+)
+
+_COEFFICIENTS = frozenset({
+    "estimate", "estimates", "coef", "coef.", "coefs", "coefficient", "coefficients", "weight",
+    "weights", "b", "param", "params", "parameter estimate", "coefs.", "category_weights.weight",
+})  # fmt: skip
+# What stands beside a coefficient and is none; "beta" is standardised where there is a "b".
+_OTHERS = re.compile(
+    r"(std|standard|s)\.?[ ._]?(err(or)?|e)?\.?|se|stderr|standarderror|statistic|[tz]([ ._]?"
+    r"(value|stat(istic)?))?|p([ ._]?value)?|p>\|?[tz]\|?|pr.*|prob.*|sig\.?|wald.*|chi.*|df|vif"
+    r"|\[?[\d.]+%?\]?|(conf|ci).*|(lower|upper|low|high).*|exp\(.*\)|odds.*|standardized.*|beta"
+    r"|step|lambda|dev\.ratio|.*importance|n|count|sign|rank"
+)
+_NAMES = frozenset({
+    "", "term", "terms", "feature", "features", "name", "names", "variable", "variables",
+    "parameter", "predictor", "effect", "rowname", "rownames", "column", "processed_input",
+    "unnamed: 0", "index", "covariate", "attribute", "regressor", "label", "var", "input",
+})  # fmt: skip
+_CLASSES = frozenset({"y.level", "y_level", "class", "category", "response", "outcome", "equation"})
+_LEVELS = frozenset({"level", "level1", "classval0", "category_weights.category"})
+_INTERCEPTS = frozenset({"_cons", "cons", "(constant)", "__intercept__"})
+# A coefficient that a tool could not estimate, or left out as a reference, counts 0.
+_ZEROS = re.compile(r"|na|nan|none|null|\.|\(omitted\)|\(base\)|\(empty\)|0\s?[a-z]", re.IGNORECASE)
+_PRINTED = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_EXACT_DIGITS = 15  # of a number that has as many the rest is noise
+_FEWEST_DIGITS = 4
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Cells as texts, under their headings."""
+
+    headings: tuple[str, ...]
+    rows: Sequence[Sequence[str]]  # each as long as the headings
+    producer: str = "a table"
+    link: Link | None = None
+    knows_link: bool = False
+    decimal: str = "."
+    is_printed: bool = False
+
+    def cells(self, i: int) -> list[str]:
+        return [row[i].strip() for row in self.rows]
+
+    def holds_numbers(self, i: int) -> bool:
+        """Say whether a column holds numbers, and some."""
+        cells = self.cells(i)
+        found = [self.is_number(cell) for cell in cells]
+        return any(found) and all(
+            is_one or _ZEROS.fullmatch(cell) for is_one, cell in zip(found, cells, strict=True)
+        )
+
+    def is_number(self, cell: str) -> bool:
+        return _PRINTED.fullmatch(cell.replace(self.decimal, ".")) is not None
+
+
+@dataclass(frozen=True)
+class _Roles:
+    """Which column is what."""
+
+    name: int
+    coefficients: tuple[int, ...]
+    of_class: int | None = None
+    level: int | None = None
+
+
+def recognise(file: ModelFile) -> bool:
+    """Say whether a file is text that may be a table; it is asked last."""
+    head = file.data[:65536]
+    if file.folder is not None or not head.strip() or _CONTROL.search(head):
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        return len(head) < len(file.data) and error.start > len(head) - 4  # a character cut off
+    return True
+
+
+def read(file: ModelFile, options: ImportOptions) -> ImportedModel:
+    """Read a table of coefficients."""
+    try:
+        text = file.data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refusal(f"it is not UTF-8 at byte {error.start}", "save it as UTF-8") from error
+    table = _read_table(text)
+    if not table.rows:
+        raise Refusal("it has no rows of coefficients", "the page import.md lists what is read")
+    return _make_model(table, _find_roles(table, options.coef), options)
+
+
+SOURCE = Source("a table of coefficients", recognise, read)
+
+
+def _read_table(text: str) -> _Table:
+    start = text.lstrip()[:1]
+    if start in ("{", "["):
+        return _read_json(text)
+    delimited = _read_delimited(text)
+    if delimited is not None:
+        return delimited
+    printed = find_tables(text)
+    if not printed:
+        raise Refusal("it has no table of coefficients", "give it a heading such as term,estimate")
+    facts = _find_link(text)
+    if len(printed) == 1:
+        pairs = [row[:2] for row in printed[0].rows]
+        return _Table(("term", "estimate"), pairs, *facts, is_printed=True)
+    labels = [table.label for table in printed]
+    if None in labels or len(set(labels)) < len(labels):
+        raise Refusal(f"it prints {len(printed)} tables of coefficients", "leave one in the file")
+    every = [
+        (re.sub(r"^[^=]*=\s*", "", table.label or ""), *row[:2])
+        for table in printed
+        for row in table.rows
+    ]
+    return _Table(("y.level", "term", "estimate"), every, *facts, is_printed=True)
+
+
+# What a printed summary says of its model: the producer and the link, where it is known.
+_SAYS: tuple[tuple[str, str, Link | None], ...] = (
+    (r"OLS Regression Results|(?:WLS|GLS) Regression Results", "statsmodels", "identity"),
+    (r"\bLogit Regression Results|MNLogit Regression Results", "statsmodels", None),
+    (r"\bProbit Regression Results", "statsmodels", "probit"),
+    (r"\bPoisson Regression Results", "statsmodels", "exp"),
+    (r"Link Function:\s+[Ll]ogit\b", "statsmodels", None),
+    (r"Link Function:\s+[Ll]og\b", "statsmodels", "exp"),
+    (r"Link Function:\s+[Ii]dentity\b", "statsmodels", "identity"),
+    (r"Link Function:\s+[Pp]robit\b", "statsmodels", "probit"),
+    (r"Link Function:\s+[Cc][Ll]og[Ll]og\b", "statsmodels", "cloglog"),
+    (r"\blm\(formula", "R", "identity"),
+    (r"family = \"?(?:quasi)?binomial\(link = \"probit", "R", "probit"),
+    (r"family = \"?(?:quasi)?binomial\(link = \"cloglog", "R", "cloglog"),
+    (r"family = \"?(?:quasi)?binomial(?:\(link = \"logit\"\))?[,)\s]", "R", None),
+    (r"family = \"?(?:quasi)?poisson(?:\(link = \"log\"\))?[,)\s]", "R", "exp"),
+    (r"family = \"?gaussian(?:\(link = \"identity\"\))?[,)\s]", "R", "identity"),
+)  # fmt: skip
+
+
+def _find_link(text: str) -> tuple[str, Link | None, bool]:
+    """Return producer, link, and whether the link is known."""
+    for pattern, producer, link in _SAYS:
+        if re.search(pattern, text):
+            return f"a summary of {producer}", link, True
+    return "a printed table", None, False
+
+
+def _read_delimited(text: str) -> _Table | None:
+    """Read CSV or the like; None where no line has the headings of a table."""
+    for delimiter in "\t;,":
+        try:
+            lines = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter))
+        except csv.Error as error:
+            raise Refusal(f"it cannot be read as CSV: {error}", "it is damaged") from error
+        known = (i for i, row in enumerate(lines[:200]) if len(row) > 1 and _has_heading(row))
+        start = next(known, 0)
+        if not lines or len(lines[start]) < 2:
+            continue
+        headings = tuple(cell.strip() for cell in lines[start])
+        body = []
+        for number, row in enumerate(lines[start + 1 :], start + 2):
+            if len(row) == len(headings):
+                body.append(row)
+            elif any(cell.strip() for cell in row):
+                if start:  # below titles; what follows is another part of a summary
+                    break
+                what = f"line {number} has {len(row)} cells, where the first has {len(headings)}"
+                raise Refusal(what, "it is damaged, or no table")
+        if body:
+            facts = _find_link(text) if start else ("a table", None, False)
+            cells = [cell for row in body for cell in row[1:]]
+            has_commas = delimiter != "," and any(_COMMA.fullmatch(cell.strip()) for cell in cells)
+            return _Table(headings, body, *facts, "," if has_commas else ".")
+    return None
+
+
+_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")
+
+
+def _has_heading(row: Sequence[str]) -> bool:
+    return any(cell.strip().casefold() in _COEFFICIENTS for cell in row)
+
+
+def _read_json(text: str) -> _Table:
+    """Read an object of names and numbers, or a list or lines of records."""
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        check_depth(2**31)
+    except ValueError:
+        try:
+            data = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except (ValueError, RecursionError) as error:
+            raise Refusal("it is no JSON", "it is damaged, or no table") from error
+    if isinstance(data, dict):
+        return _Table(("term", "estimate"), [*_iter_entries(data)])
+    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+        raise Refusal("its JSON is no table", "give it an object of names and numbers, or records")
+    records = [record for one in data for record in _flatten(one)]
+    headings = tuple(dict.fromkeys(name for record in records for name in record))
+    return _Table(headings, [[_write(record.get(h)) for h in headings] for record in records])
+
+
+def _iter_entries(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield names and numbers of an object, in which coefficients may be an object of their own."""
+    for name, value in data.items():
+        if isinstance(value, dict):
+            yield from _iter_entries(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield name, _write(value)
+        elif not isinstance(value, str):
+            what = f"{quote_name(name)} is a {type(value).__name__}"
+            raise Refusal(what, "give it an object of names and numbers, or records")
+
+
+def _flatten(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the record, or one for each of the records in it, as of BigQuery's levels."""
+    nested = {name: value for name, value in record.items() if isinstance(value, list) and value}
+    plain = {n: v for n, v in record.items() if not isinstance(v, list | dict)}
+    if not nested:
+        yield plain
+    for name, values in nested.items():
+        for value in values:
+            if not isinstance(value, dict):
+                raise Refusal(f"{quote_name(name)} is a list of numbers", "give it records")
+            inner = {f"{name}.{key}": one for key, one in value.items()}
+            yield {n: v for n, v in plain.items() if v is not None} | inner
+
+
+def _write(value: Any) -> str:
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+def _find_roles(table: _Table, coef: Sequence[str]) -> _Roles:
+    """Find out which column is what; refuse where several could be it."""
+    folded = [heading.casefold() for heading in table.headings]
+    texts = [i for i in range(len(folded)) if not table.holds_numbers(i)]
+    numbers = [i for i in range(len(folded)) if i not in texts]
+    of_class = next((i for i, name in enumerate(folded) if name in _CLASSES), None)
+    level = next((i for i in texts if folded[i] in _LEVELS), None)
+    coefficients = _find_coefficients(table, [i for i in numbers if i != of_class], coef)
+    left = [i for i in texts if i not in (of_class, level)]
+    named = [i for i in left if folded[i] in _NAMES] or left
+    if len(named) != 1:
+        names = quote_names([table.headings[i] for i in named]) or "none"
+        raise Refusal(f"which column holds the names? {names}", 'call it "term"')
+    return _Roles(named[0], coefficients, of_class, level)
+
+
+def _find_coefficients(
+    table: _Table, numbers: Sequence[int], coef: Sequence[str]
+) -> tuple[int, ...]:
+    if coef:
+        for name in coef:
+            if table.headings.count(name) != 1:
+                what = f"it has no column {quote_name(name)}"
+                raise Refusal(what, suggest_name(name, table.headings, "--coef"))
+        return tuple(map(table.headings.index, coef))
+    folded = {i: table.headings[i].casefold() for i in numbers}
+    known = [i for i in numbers if folded[i] in _COEFFICIENTS]
+    rest = [i for i in numbers if i not in known and not _OTHERS.fullmatch(folded[i])]
+    # BigQuery has one for numbers and one for levels, which are never both in a row.
+    if {folded[i] for i in known} == {"weight", "category_weights.weight"} and not rest:
+        return tuple(known)
+    # A column that is called so beside others of no known meaning may yet be one of several.
+    found = [*known, *rest] or [i for i in numbers if folded[i] == "beta"]
+    if len(found) == 1:
+        return (found[0],)
+    if not found:
+        raise Refusal(
+            "it has no column of coefficients", 'call it "estimate", or name it by --coef'
+        )
+    what = f"which column holds the coefficients? {quote_names([table.headings[i] for i in found])}"
+    raise Refusal(what, "name it with --coef; of several categories name all, --coef a,b")
+
+
+def _make_model(table: _Table, roles: _Roles, options: ImportOptions) -> ImportedModel:
+    """Return the model of a table: a category a column of coefficients, or a class."""
+    rows = [_read_row(table, roles, row) for row in table.rows]
+    classes = tuple(dict.fromkeys(row.of_class for row in rows if row.of_class))
+    columns = tuple(dict.fromkeys(name for row in rows for name in row.cells))
+    if classes and len(columns) > 1:
+        raise Refusal("it has classes and several columns of coefficients", "name one by --coef")
+    entries: dict[tuple[str, Factor | None], dict[str, str]] = {}
+    for row in rows:
+        own = entries.setdefault((row.name, row.level), {})
+        for heading, cell in row.cells.items():
+            category = row.of_class if classes else heading
+            if category is None or category in own:
+                what = "has no class" if category is None else "is there twice"
+                raise Refusal(f"{quote_name(row.name)} {what}", "take it out")
+            own[category] = cell
+    categories = _add_reference(table, roles, classes, options) if classes else columns
+    return _fill(table, categories, entries)
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    level: Factor | None  # of a level that stands in a column of its own
+    of_class: str | None
+    cells: Mapping[str, str]  # coefficients by the columns' names
+
+
+def _read_row(table: _Table, roles: _Roles, row: Sequence[str]) -> _Row:
+    name, level = row[roles.name].strip(), cast(Factor | None, None)
+    cells = {table.headings[i]: row[i].strip() for i in roles.coefficients}
+    text = "" if roles.level is None else row[roles.level]
+    if text:
+        level = Level(name, text)
+    # BigQuery has a number's weight and a level's in two columns; a level of nothing is NULL.
+    if (own := cells.pop("category_weights.weight", "")) or "weight" in cells:
+        level = level or (Missing(name) if own else None)
+        cells = {"weight": own or cells.get("weight", "")}
+    of_class = None if roles.of_class is None else row[roles.of_class].strip()
+    return _Row(name, level, of_class, cells)
+
+
+def _add_reference(
+    table: _Table, roles: _Roles, classes: tuple[str, ...], options: ImportOptions
+) -> tuple[str, ...]:
+    """Return the categories of classes, with the reference that has no rows of its own."""
+    named = options.categories
+    if set(classes) <= set(named) and len(named) - len(classes) <= 1:
+        return named
+    if len(named) == len(classes) + 1 and not set(classes) & set(named):
+        return (named[0], *classes)  # which are named in their order later
+    assert roles.of_class is not None
+    # nnet, MNLogit and their like tell all classes but the first.
+    if table.headings[roles.of_class].casefold().replace("_", ".") == "y.level":
+        what = f"it has the classes {quote_names(classes)}, and not the one they are compared with"
+        raise Refusal(what, f"name all in their order: --categories REFERENCE,{','.join(classes)}")
+    return classes
+
+
+def _fill(
+    table: _Table,
+    categories: tuple[str, ...],
+    entries: Mapping[tuple[str, Factor | None], Mapping[str, str]],
+) -> ImportedModel:
+    """Return the model of named cells."""
+    terms: list[Term] = []
+    for name, level in entries:
+        is_added = level is None and (is_intercept(name) or name.casefold() in _INTERCEPTS)
+        terms.append(() if is_added else (level,) if level else _read_term(name))
+    intercepts = [name for (name, _), term in zip(entries, terms, strict=True) if not term]
+    if len(intercepts) > 1:
+        raise Refusal(f"it has the intercepts {quote_names(intercepts)}", "leave one")
+    cells = [[own.get(category, "") for own in entries.values()] for category in categories]
+    values = np.array([[_read_number(table, cell) for cell in row] for row in cells])
+    doubts = np.array([_find_doubts(table, row) for row in cells])
+    places = [i for i, term in enumerate(terms) if term]
+    added = [i for i, term in enumerate(terms) if not term]
+    nothing = np.zeros((len(categories), 1))
+    start = (values[:, added], doubts[:, added]) if added else (nothing, nothing)
+    names = [name for name, _ in entries]
+    structured = any(level for _, level in entries)
+    zeros = [n for n, own in zip(names, zip(*cells, strict=True), strict=True) if _is_zero(own)]
+    facts = [f"of no coefficient, which count 0: {quote_names(zeros)}"] if zeros else []
+    return ImportedModel(
+        table.producer,
+        "coefficients",
+        categories,
+        _make_features([terms[i] for i in places], structured=structured),
+        values[:, places],
+        start[0][:, 0].tolist(),
+        link=table.link,
+        knows_link=table.knows_link,
+        facts=tuple(facts),
+        uncertainty=np.column_stack([doubts[:, places], start[1]]),
+        joined=() if structured else tuple(names[i] for i in places),
+    )
+
+
+def _read_term(name: str) -> Term:
+    """Return the term that a name is written as; else the column of that name."""
+    if not name:
+        raise Refusal("a coefficient has no name", "name it")
+    try:
+        return sort_factors(parse_term(name)) if may_be_term(name) else (Power(name),)
+    except TermError:
+        return (Power(name),)
+
+
+def _make_features(terms: Sequence[Term], *, structured: bool) -> list[Feature]:
+    """Return the features of terms; each column's levels are those that are there."""
+    known: dict[str, dict[str, None]] = {}
+    for factor in (factor for term in terms for factor in term):
+        if isinstance(factor, Level):
+            known.setdefault(factor.column, {})[factor.text] = None
+    levels = {name: Levels(tuple(texts)) for name, texts in known.items()}
+    there = {factor for term in terms for factor in term}
+    features = []
+    for term in terms:
+        policies: list[Factor] = [Missing(f.column) for f in term]
+        # Where a tool has a column of levels, an unknown one counts nothing.
+        policies += [] if structured else [Other(f.column) for f in term if f.column in levels]
+        refused = frozenset(policy for policy in policies if policy not in there)
+        own = {f.column: levels[f.column] for f in term if f.column in levels}
+        features.append(Feature({term: Fraction(1)}, refused=refused, levels=own))
+    return features
+
+
+def _is_zero(cells: Sequence[str]) -> bool:
+    return any(_ZEROS.fullmatch(cell) for cell in cells)
+
+
+def _read_number(table: _Table, cell: str) -> float:
+    return 0.0 if _ZEROS.fullmatch(cell) else float(cell.replace(table.decimal, "."))
+
+
+def _find_doubts(table: _Table, cells: Sequence[str]) -> list[float]:
+    """Return by how much each number of a column may be off, as it is printed with few digits."""
+    shown = [None if _ZEROS.fullmatch(c) else Decimal(c.replace(table.decimal, ".")) for c in cells]
+    parts = [one.as_tuple() for one in shown if one is not None]
+    digits = max((len(part.digits) for part in parts), default=0)
+    decimals = max((-int(part.exponent) for part in parts), default=0)
+    # Three digits or less, where nothing prints them, were written by hand.
+    if digits >= _EXACT_DIGITS or (digits < _FEWEST_DIGITS and not table.is_printed):
+        return [0.0] * len(cells)
+    return [
+        0.0
+        if one is None
+        else max(0.5 * 10.0**-decimals, 0.5 * 10.0 ** (one.adjusted() + 1 - digits))
+        for one in shown
+    ]

@@ -1,0 +1,136 @@
+"""The weights file of a model: its rows in an order that people can read, and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.models.factors import CONSTANT
+from matscore.models.types import ImportedModel
+from matscore.plan.learning import name_intercept
+from matscore.terms import (
+    Factor,
+    Function,
+    Interval,
+    Level,
+    Missing,
+    Other,
+    Power,
+    Term,
+    write_term,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsTable:
+    """Rows of a weights file."""
+
+    names: tuple[str, ...]  # of terms, and of the intercept, which is last
+    values: NDArray[np.float64]  # (n_names, n_categories)
+    terms: tuple[Term, ...]  # of all names but the intercept's
+
+
+def make_table(model: ImportedModel) -> WeightsTable:
+    """Return the rows of a model: those of a column together, its reference levels as zeros.
+
+    Columns stand in the order in which the model has them, products behind all of them.
+    """
+    folded = model.folded
+    weights = dict(zip(folded.terms, folded.weights, strict=True))
+    nothing = np.zeros(folded.weights.shape[1])
+    terms = _order_terms(model)
+    values = np.array([*(weights.get(term, nothing) for term in terms), folded.intercept])
+    values += 0.0  # -0 is written as 0
+    if model.is_binary_vector:
+        values = np.column_stack([np.zeros(len(values)), values])
+    columns = {factor.column for term in terms for factor in term}
+    intercept = name_intercept(columns)
+    return WeightsTable((*map(write_term, terms), intercept), values, tuple(terms))
+
+
+def _order_terms(model: ImportedModel) -> list[Term]:
+    folded = model.folded
+    columns: dict[str, list[Factor]] = {}
+    products: list[Term] = []
+    for term, weights in zip(folded.terms, folded.weights, strict=True):
+        for factor in term:
+            columns.setdefault(factor.column, [])
+        if len(term) == 1:
+            columns[term[0].column].append(term[0])
+        # A product of 0 with a missing cell comes of folding, and no model has it.
+        elif weights.any() or not any(isinstance(factor, Missing) for factor in term):
+            products.append(term)
+    for name in columns:
+        columns[name] += _find_policies(model, name)
+        if name in folded.levels:
+            columns[name] += [Level(name, text) for text in folded.levels[name].texts]
+    places = {
+        Level(name, text): place
+        for name, levels in folded.levels.items()
+        for place, text in enumerate(levels.texts)
+    }
+    singles: Iterable[Factor] = (
+        factor
+        for factors in columns.values()
+        for factor in sorted(dict.fromkeys(factors), key=lambda f: _rank(f, places))
+    )
+    return [*((factor,) for factor in singles), *products]
+
+
+def _find_policies(model: ImportedModel, name: str) -> list[Factor]:
+    """Return the factors that a column has a row for, as the model knows what they are worth."""
+    known: list[Factor] = [Missing(name)]
+    if name in model.folded.levels:
+        known.append(Other(name))
+    return [factor for factor in known if factor not in model.folded.without_row]
+
+
+def _rank(factor: Factor, places: dict[Level, int]) -> tuple[int, float, float, str]:
+    """Return what puts the rows of a column in order."""
+    match factor:
+        case Power(_, exponent):
+            return 0, exponent != 1, exponent, ""
+        case Function(name, _):
+            return 1, 0, 0, name
+        case Interval(_, low, high):
+            return 2, low, high, ""
+        case Level():
+            return 3, places[factor], 0, ""
+        case Other():
+            return 4, 0, 0, ""
+        case Missing():
+            return 5, 0, 0, ""
+
+
+def make_magnitudes(
+    model: ImportedModel, table: WeightsTable
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how large what is added up may be in a tool, and by how much it may be off.
+
+    Both have the shape of the weights and are for the absolute values of the terms: a centred
+    feature is the difference of two numbers, whose sizes add up here; a printed coefficient is off
+    by half of its last digit at most.
+    """
+    coefficients = np.abs(np.asarray(model.coefficients, dtype=np.float64))
+    intercept = np.abs(np.array([float(number) for number in model.intercept]))
+    off = np.zeros((len(coefficients), coefficients.shape[1] + 1))
+    if model.uncertainty is not None:
+        off += np.asarray(model.uncertainty, dtype=np.float64)
+    places: dict[Term, int] = {term: i for i, term in enumerate(table.terms)}
+    places[CONSTANT] = len(table.terms)
+    sizes = np.zeros((len(places), len(coefficients)))
+    doubts = np.zeros_like(sizes)
+    for i, feature in enumerate(model.features):
+        for term, c in feature.terms.items():
+            if term in places:
+                sizes[places[term]] += abs(float(c)) * coefficients[:, i]
+                doubts[places[term]] += abs(float(c)) * off[:, i]
+    sizes[-1] += intercept
+    doubts[-1] += off[:, -1]
+    if model.is_binary_vector:
+        nothing = np.zeros(len(sizes))
+        return np.column_stack([nothing, sizes]), np.column_stack([nothing, doubts])
+    return sizes, doubts
