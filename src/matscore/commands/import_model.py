@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,9 +231,9 @@ def import_file(
         file = open_model(path)
     except Refusal as error:
         raise InputError(path, error.what, error.hint) from error
-    imported = _import(path, lambda: read_model(file, take), take, read, align)
-    if file.folder is None:
-        imported = replace(imported, sha256=hashlib.sha256(file.data).hexdigest())
+    digest = None if file.folder is not None else hashlib.sha256(file.data).hexdigest()
+    imported = _import(path, partial(read_model, file, take), take, read, align)
+    imported = replace(imported, sha256=digest)
     with contextlib.ExitStack() as stack:
         if (out := enter_output(stack, output, inputs)) is not None:
             write_imported(imported, out, form)

@@ -456,9 +456,6 @@ def _find_doubts(table: _Table, cells: Sequence[str]) -> list[float]:
     # Three digits or less, where nothing prints them, were written by hand.
     if digits >= _EXACT_DIGITS or (digits < _FEWEST_DIGITS and not table.is_printed):
         return [0.0] * len(cells)
-    return [
-        0.0
-        if one is None
-        else max(0.5 * 10.0**-decimals, 0.5 * 10.0 ** (one.adjusted() + 1 - digits))
-        for one in shown
-    ]
+    places = [max(-decimals, one.adjusted() + 1 - digits) if one else -decimals for one in shown]
+    halves = (float(Decimal((0, (5,), place - 1))) for place in places)
+    return [0.0 if one is None else half for one, half in zip(shown, halves, strict=True)]
