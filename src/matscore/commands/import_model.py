@@ -210,7 +210,7 @@ def import_file(
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "lm.csv").write_text("term,estimate\\n(Intercept),2\\nage,0.5\\n")
+    ...     _ = Path(folder, "lm.csv").write_text("term,estimate\n(Intercept),2\nage,0.5\n")
     ...     imported = import_file(f"{folder}/lm.csv", f"{folder}/weights.csv")
     ...     print(Path(folder, "weights.csv").read_text())
     feature,estimate
@@ -278,10 +278,9 @@ def import_model(
     >>> from sklearn.linear_model import LinearRegression
     >>> import pandas as pd
     >>> houses = pd.DataFrame({"rooms": [1, 2, 3]})
-    >>> import_model(LinearRegression().fit(houses, [3, 5, 7])).weights.round(6)
-                 y
-    rooms        2
-    (Intercept)  1
+    >>> fitted = import_model(LinearRegression().fit(houses, [3, 5, 7]))
+    >>> fitted.weights["y"].round(6).to_dict(), fitted.model.link
+    ({'rooms': 2.0, '(Intercept)': 1.0}, 'identity')
     """
     take = ImportOptions(
         None if sample is None else str(sample), None if expect is None else str(expect),
