@@ -4,7 +4,7 @@
 
 Files go to ``tests/models/sklearn/VERSION/``: models as they are saved in several ways, and
 ``answers.json``, what the models say of the rows of ``tests/models/sklearn/raw.csv``. Kept are those
-of 1.1.3, 1.2.2, 1.4.2, 1.6.1 and 1.9.1, each with the NumPy, pandas, joblib and skops of its time.
+of 1.1.3, 1.4.2, 1.6.1 and 1.9.1, each with a NumPy and pandas of its time; skops where it is there.
 """
 
 from __future__ import annotations
@@ -45,13 +45,15 @@ TEXTS = ["region", "plan"]
 
 
 def make_frame(rng: np.random.Generator, n: int, regions: list[str]) -> pd.DataFrame:
-    frame = pd.DataFrame({
-        "age": rng.integers(18, 80, n).astype(float),
-        "income": np.round(rng.lognormal(3, 0.7, n), 2),
-        "region": rng.choice(regions, n),
-        "plan": rng.choice(["basic", "plus"], n),
-        "visits": rng.integers(0, 9, n),
-    })
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, n).astype(float),
+            "income": np.round(rng.lognormal(3, 0.7, n), 2),
+            "region": rng.choice(regions, n),
+            "plan": rng.choice(["basic", "plus"], n),
+            "visits": rng.integers(0, 9, n),
+        }
+    )
     for name in ("age", "region"):
         frame.loc[rng.random(n) < 0.15, name] = np.nan
     return frame
@@ -68,7 +70,9 @@ def make_models(frame: pd.DataFrame, signal: Any) -> dict[str, Any]:
     positive = np.round(np.exp(signal / signal.std() / 3), 3)
     fill = SimpleImputer(strategy="most_frequent")
     ignore = pre.OneHotEncoder(handle_unknown="ignore")
-    infrequent = pre.OneHotEncoder(min_frequency=12, handle_unknown="infrequent_if_exist", drop="first")
+    infrequent = pre.OneHotEncoder(
+        min_frequency=12, handle_unknown="infrequent_if_exist", drop="first"
+    )
     ordinal = pre.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     found = {
         "logistic.pkl": (columns(make_pipeline(fill, ignore)), LogisticRegression(), three),
@@ -106,7 +110,11 @@ def make_models(frame: pd.DataFrame, signal: Any) -> dict[str, Any]:
             found[f"{way}.pkl"] = (columns(ignore), LogisticRegression(multi_class=way), two)
         found["each.joblib"] = (columns(ignore), LogisticRegression(solver="liblinear"), three)
     if VERSION >= (1, 3):
-        found["target.joblib.gz"] = (columns(pre.TargetEncoder(random_state=0)), LogisticRegression(), two)
+        found["target.joblib.gz"] = (
+            columns(pre.TargetEncoder(random_state=0)),
+            LogisticRegression(),
+            two,
+        )
     models = {}
     for name, (before, last, target) in found.items():
         with warnings.catch_warnings():
@@ -139,7 +147,12 @@ def main() -> None:
     rng = np.random.default_rng(11)
     frame = make_frame(rng, 120, ["North", "South", "West, far", "x=1", "rare"])
     noise = rng.normal(0, 0.3, len(frame))
-    signal = frame["age"].fillna(40) / 30 + np.log(frame["income"]) - (frame["region"] == "South") + noise
+    signal = (
+        frame["age"].fillna(40) / 30
+        + np.log(frame["income"])
+        - (frame["region"] == "South")
+        + noise
+    )
     unseen = make_frame(rng, 16, ["North", "South", "West, far", "x=1", "rare", "unknown"])
     folder = FOLDER / sklearn.__version__
     folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ def test_models_of_each_version(path: Path) -> None:
 
 
 def test_every_version_is_there() -> None:
-    assert {path.parent.name for path in ANSWERS} == {"1.1.3", "1.2.2", "1.4.2", "1.6.1", "1.9.1"}
+    assert {path.parent.name for path in ANSWERS} == {"1.1.3", "1.4.2", "1.6.1", "1.9.1"}
     assert len(ANSWERS) >= 50
 
 
@@ -54,7 +54,13 @@ def _read(data: bytes) -> bool:
         return False
 
 
-CUT = ["logistic.pkl", "infrequent.pkl.gz", "products.joblib.z", "bins.joblib.xz", "search.joblib.bz2"]
+CUT = [
+    "logistic.pkl",
+    "infrequent.pkl.gz",
+    "products.joblib.z",
+    "bins.joblib.xz",
+    "search.joblib.bz2",
+]
 
 
 @pytest.mark.parametrize("name", CUT)
