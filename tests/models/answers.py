@@ -1,122 +1,115 @@
-"""Answers of a tool for rows of a raw CSV file, and how far an imported model is from them."""
+"""What other tools answered, held against the scores of the models that were imported."""
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from matscore.models.records import Array
+from matscore.models.bounds import ModelFile
+from matscore.models.options import ImportOptions
+from matscore.models.sources import read_model
 from matscore.models.types import ImportedModel
-from tests.models.exact import BadRowError, score
+from tests.models.exact import BadRowError, Cell, Row, score, value_of
 
-Row = Mapping[str, str | None]
-CLOSE = 1e-12  # relative to the largest score
-
-
-def ask(model: Any, frame: Any) -> dict[str, Any]:
-    """Return what a fitted scikit-learn model says of rows; NaN and None where it refuses one."""
-    answers: dict[str, Any] = {}
-    for name in ("decision_function", "predict", "predict_proba"):
-        if hasattr(model, name):
-            answers[name] = _ask_each(getattr(model, name), frame)
-    return answers
+DATA = Path(__file__).parent / "data"
 
 
-def _ask_each(function: Any, frame: Any) -> list[Any]:
-    try:
-        return list(np.asarray(function(frame)).tolist())
-    except ValueError:
-        pass
-    found = []
-    for i in range(len(frame)):
+def load(path: Path, **options: Any) -> ImportedModel:
+    return read_model(ModelFile(path.name, path.read_bytes()), ImportOptions(**options))
+
+
+def read_rows(path: Path, texts: Sequence[str] = ()) -> list[dict[str, Cell]]:
+    """Return raw rows: numbers but for some columns, None for an empty cell."""
+
+    def read(name: str, cell: str) -> Cell:
+        return None if not cell else cell if name in texts else float(cell)
+
+    with path.open(newline="") as stream:
+        return [{n: read(n, c) for n, c in row.items()} for row in csv.DictReader(stream)]
+
+
+def name_columns(model: ImportedModel, columns: Sequence[str], row: Row) -> Row:
+    """Return a row under the names that a model has for columns that it knows by position."""
+    if not model.positional:
+        return row
+    assert len(model.positional) == len(columns)
+    return {name: row[column] for name, column in zip(model.positional, columns, strict=True)}
+
+
+def respond(scores: Sequence[float], link: str | None) -> list[float]:
+    """Return what a link makes of scores, by its definition."""
+    if link == "identity":
+        return list(scores)
+    if link == "exp":
+        return [math.exp(s) for s in scores]
+    each = [1 / (1 + math.exp(-s)) for s in scores]
+    if link == "logistic" or (link is None and len(scores) == 1):
+        return each
+    if link == "one-vs-rest":
+        return [p / sum(each) for p in each]
+    powers = [math.exp(s - max(scores)) for s in scores]
+    return [p / sum(powers) for p in powers]
+
+
+def size_of(model: ImportedModel, row: Row) -> float:
+    """Return the sum of the sizes of what is added up in a score: what rounding is relative to."""
+    folded = model.folded
+    sizes = [abs(Fraction(float(b))) for b in folded.intercept]
+    for term, weights in zip(folded.terms, folded.weights, strict=True):
+        value = Fraction(1)
+        for factor in term:
+            value *= value_of(factor, row, folded.levels)
+        sizes = [s + abs(value * Fraction(float(w))) for s, w in zip(sizes, weights, strict=True)]
+    return float(max(sizes))
+
+
+@dataclass
+class Compared:
+    """Counts of a comparison, for the report."""
+
+    models: int = 0
+    rows: int = 0
+    refused: int = 0
+    largest: float = 0.0  # difference of answers, relative to the size of the score
+    labels: int = 0
+    ties: int = 0  # rows whose two best scores are closer than the rounding of the tool
+    lines: list[str] = field(default_factory=list)
+
+
+def compare(
+    model: ImportedModel, row: Row, numbers: Sequence[float] | None, label: str | None,
+    rounding: float, total: Compared,
+) -> None:  # fmt: skip
+    """Compare a row's answer; both None is a row that the tool refuses."""
+    total.rows += 1
+    if numbers is None and label is None:
+        total.refused += 1
         try:
-            found.append(np.asarray(function(frame.iloc[i : i + 1])).tolist()[0])
-        except ValueError:
-            found.append(None)
-    return found
-
-
-def score_rows(model: ImportedModel, rows: Sequence[Row]) -> Array:
-    """Return scores of shape (n_rows, n_categories), NaN in rows that are refused."""
-    found = np.full((len(rows), len(model.categories)), np.nan)
-    for scores, row in zip(found, rows, strict=True):
-        try:
-            scores[:] = score(model, row)
-        except (BadRowError, ValueError):  # of ValueError: outside of a function's domain
-            continue
-    return found
-
-
-def compare(model: ImportedModel, rows: Sequence[Row], answers: Mapping[str, Any]) -> float:
-    """Check scores, labels and probabilities; return the largest relative difference of scores."""
-    scores = score_rows(model, rows)
-    largest = 0.0
-    if "decision_function" in answers:
-        theirs = as_columns(answers["decision_function"])
-        # Of two vectors, which old versions made of one, the second is what they say.
-        ours = scores[:, 1:] if theirs.shape[1] == 1 < scores.shape[1] else scores
-        largest = check_close(ours, theirs)
-    elif (
-        model.link in ("identity", "exp")
-        and len(model.categories) == as_columns(answers["predict"]).shape[1]
-    ):
-        ours = np.exp(scores) if model.link == "exp" else scores
-        largest = check_close(ours, as_columns(answers["predict"]))
-    if "predict" in answers and len(model.categories) > as_columns(answers["predict"]).shape[1]:
-        check_labels(model, rows, answers["predict"])
-    if "predict_proba" in answers and model.link != "identity":
-        largest = max(
-            largest, check_close(probabilities(scores, model), as_columns(answers["predict_proba"]))
-        )
-    return largest
-
-
-def as_columns(answers: Sequence[Any]) -> Array:
-    width = next((len(a) if isinstance(a, list) else 1 for a in answers if a is not None), 1)
-    rows = [[math.nan] * width if a is None else a if isinstance(a, list) else [a] for a in answers]
-    return np.array(rows, dtype=object if isinstance(rows[0][0], str) else float)
-
-
-def check_close(ours: Array, theirs: Array) -> float:
-    assert ours.shape == theirs.shape
-    refused = np.isnan(theirs).any(axis=1)
-    assert (np.isnan(ours).any(axis=1) == refused).all(), "other rows are refused"
-    if refused.all():
-        return 0.0
-    difference = np.abs(ours - theirs)[~refused].max()
-    largest = float(difference / max(1.0, np.abs(theirs[~refused]).max()))
-    assert largest <= CLOSE, f"they differ by {largest}"
-    return largest
-
-
-def check_labels(model: ImportedModel, rows: Sequence[Row], labels: Sequence[Any]) -> None:
-    """Check the labels, of a tool with a threshold after its shift."""
-    scores = score_rows(model.at_threshold(), rows)
-    for row, label in zip(scores, labels, strict=True):
-        assert (label is None) == bool(np.isnan(row).any())
-        if label is not None:
-            assert model.categories[int(np.argmax(row))] == str(label)
-
-
-def probabilities(scores: Array, model: ImportedModel) -> Array:
-    """Return them by the definition of the link."""
-    if model.link == "one-vs-rest":
-        each = 1 / (1 + np.exp(-scores))
-        return each / each.sum(axis=1, keepdims=True)
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def as_rows(frame: Any) -> list[Row]:
-    """Return the cells of a frame as a CSV file would have them."""
-    lines = frame.to_csv(index=False, na_rep="").encode()
-    import csv
-    import io
-
-    return [
-        {key: value or None for key, value in row.items()}
-        for row in csv.DictReader(io.StringIO(lines.decode()))
-    ]
+            score(model, row)
+        except BadRowError:
+            return
+        raise AssertionError(f"a row that the tool refuses is scored: {row}")
+    scores = score(model, row)
+    allowed = rounding * max(1.0, size_of(model, row))
+    if numbers is not None:
+        answers = respond(scores, model.link)
+        if len(numbers) < len(answers):
+            answers = answers[-len(numbers) :]
+        for answer, number in zip(answers, numbers, strict=True):
+            difference = abs(answer - number) / (
+                max(1.0, abs(number)) if model.link == "exp" else 1
+            )
+            assert difference <= allowed, (answer, number, allowed, row)
+            total.largest = max(total.largest, difference / max(1.0, size_of(model, row)))
+    if label is not None:
+        best, second = sorted(scores)[-1:-3:-1]
+        if best - second <= allowed and best != second:
+            total.ties += 1
+            return
+        total.labels += 1
+        assert model.categories[scores.index(best)] == label, (scores, label, row)

@@ -37,7 +37,7 @@ from matscore.models.saved import read_saved
 from matscore.models.sources import read_object
 from matscore.models.transformers import _TRANSFORMERS
 from matscore.models.types import ImportedModel
-from tests.models.answers import as_rows, ask, compare, score_rows
+from tests.models.sklearn_answers import as_rows, ask, compare, score_rows
 from tests.models.pipelines import make_case, make_frame
 
 RNG = np.random.default_rng(17)

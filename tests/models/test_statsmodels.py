@@ -19,7 +19,7 @@ from matscore.models.refusal import Refusal
 from matscore.models.saved import read_saved
 from matscore.models.sources import read_model
 from matscore.models.types import ImportedModel
-from tests.models.answers import Row, as_columns, check_close, score_rows
+from tests.models.sklearn_answers import Row, as_columns, check_close, score_rows
 
 FOLDER = Path(__file__).parent / "statsmodels"
 ANSWERS: dict[str, Any] = json.loads((FOLDER / "answers.json").read_text())

@@ -17,7 +17,7 @@ from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 from matscore.models.saved import SOURCES
 from matscore.models.sources import read_model
-from tests.models.answers import compare
+from tests.models.sklearn_answers import compare
 
 FOLDER = Path(__file__).parent / "sklearn"
 ANSWERS: dict[Path, Any] = {

@@ -19,7 +19,6 @@ from matscore.cli.session import (
     render_to_text,
 )
 from matscore.errors import QualityError, UsageError
-from matscore.models.options import ImportOptions
 from matscore.options import (
     ColumnOptions,
     ExplainOptions,
@@ -263,12 +262,15 @@ def import_(given: Given, model: str) -> None:
     import json
 
     from matscore.commands.import_model import import_file
+    from matscore.models.options import ImportOptions
     from matscore.show.imported import list_lines
     from matscore.write.whole import open_output, refuse_same_outputs
 
     session, take, files = Session(given), given(ImportOptions), given(FileOptions)
     reports, as_json = [str(path) for path in files.report], given(OutputOptions).format == "json"
     refuse_same_outputs([name for name in (*reports, files.output) if name is not None])
+    if pages := [name for name in reports if name.lower().endswith((".html", ".htm"))]:
+        raise UsageError(f'a model has no report as a page ("{pages[0]}")', "name a .json file")
     # The report takes standard output, so that the weights need a file.
     out = None if as_json else session.streams.out
     inputs = [model, *(one for one in (take.sample, take.expect) if one is not None)]
@@ -368,6 +370,7 @@ COMMANDS = {
     "fit": Command(
         fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
         f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        "terms max-levels rare "
         f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero"],
@@ -386,7 +389,8 @@ COMMANDS = {
     ),
     "import": Command(
         import_, (_MODEL,),
-        (ImportOptions, ReadOptions, PlanOptions, OutputOptions, FileOptions, ScreenOptions),
+        ("matscore.models.options:ImportOptions", ReadOptions, PlanOptions, OutputOptions,
+         FileOptions, ScreenOptions),
         "sample expect expect-column categories coef lambda link at-threshold "
         "delimiter encoding decimal missing missing-values id-col no-id-col "
         f"format output report color {_SAY}",

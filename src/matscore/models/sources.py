@@ -13,6 +13,14 @@ from matscore.models.types import ImportedModel, Source
 # Modules of this room with a `SOURCE`, or several in `SOURCES`; tables take what is left.
 _MODULES: tuple[str, ...] = (
     "saved",
+    "r_models",
+    "pmml",
+    "onnx",
+    "liblinear",
+    "vowpal_wabbit",
+    "h2o",
+    "xgboost",
+    "foreign",
     "tables",
 )  # fmt: skip
 
