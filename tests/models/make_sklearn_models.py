@@ -3,8 +3,8 @@
     python tests/models/make_sklearn_models.py   # in an environment of each version
 
 Files go to ``tests/models/sklearn/VERSION/``: models as they are saved in several ways, and
-``answers.json``, what the models say of the rows of ``tests/models/sklearn/raw.csv``. Kept are those
-of 1.1.3, 1.4.2, 1.6.1 and 1.9.1, each with a NumPy and pandas of its time; skops where it is there.
+``answers.json``, what the models say of the rows of ``tests/models/sklearn/raw.csv``. Kept are
+those of 1.1.3, 1.4.2, 1.6.1 and 1.9.1, the older ones with NumPy 1.26 and pandas 2.2.
 """
 
 from __future__ import annotations
@@ -78,33 +78,70 @@ def make_models(frame: pd.DataFrame, signal: Any) -> dict[str, Any]:
         "logistic.pkl": (columns(make_pipeline(fill, ignore)), LogisticRegression(), three),
         "infrequent.pkl.gz": (columns(infrequent), LinearSVC(random_state=0), two),
         "ordinal.joblib": (
-            columns(make_pipeline(fill, ordinal)), SGDClassifier(loss="log_loss", random_state=0), three,
+            columns(make_pipeline(fill, ordinal)),
+            SGDClassifier(loss="log_loss", random_state=0),
+            three,
         ),
         "products.joblib.z": (
-            Pipeline([("c", columns(pre.OneHotEncoder(handle_unknown="ignore", drop="if_binary"), sparse_threshold=0)),
-                      ("p", pre.PolynomialFeatures(interaction_only=True))]), Ridge(), signal,
+            Pipeline(
+                [
+                    (
+                        "c",
+                        columns(
+                            pre.OneHotEncoder(handle_unknown="ignore", drop="if_binary"),
+                            sparse_threshold=0,
+                        ),
+                    ),
+                    ("p", pre.PolynomialFeatures(interaction_only=True)),
+                ]
+            ),
+            Ridge(),
+            signal,
         ),
         "bins.joblib.xz": (
-            columns(ignore, make_pipeline(SimpleImputer(add_indicator=True),
-                                          pre.KBinsDiscretizer(4, strategy="uniform"))), PoissonRegressor(), positive,
+            columns(
+                ignore,
+                make_pipeline(
+                    SimpleImputer(add_indicator=True), pre.KBinsDiscretizer(4, strategy="uniform")
+                ),
+            ),
+            PoissonRegressor(),
+            positive,
         ),
         "search.joblib.bz2": (
-            columns(ignore, make_pipeline(pre.RobustScaler(), SimpleImputer(strategy="median")), sparse_threshold=0),
-            GridSearchCV(make_pipeline(SelectKBest(k=3), LinearDiscriminantAnalysis()), {"selectkbest__k": [3, 4]}, cv=2),
+            columns(
+                ignore,
+                make_pipeline(pre.RobustScaler(), SimpleImputer(strategy="median")),
+                sparse_threshold=0,
+            ),
+            GridSearchCV(
+                make_pipeline(SelectKBest(k=3), LinearDiscriminantAnalysis()),
+                {"selectkbest__k": [3, 4]},
+                cv=2,
+            ),
             three,
         ),
         "positions.joblib": (
             ColumnTransformer(
-                [("log", pre.FunctionTransformer(np.log1p), [1]), ("fill", SimpleImputer(), slice(0, 1)),
-                 ("text", "drop", [False, False, True, True, False])], remainder="passthrough",
-            ), TransformedTargetRegressor(Lasso(0.01), transformer=pre.StandardScaler()), signal,
+                [
+                    ("log", pre.FunctionTransformer(np.log1p), [1]),
+                    ("fill", SimpleImputer(), slice(0, 1)),
+                    ("text", "drop", [False, False, True, True, False]),
+                ],
+                remainder="passthrough",
+            ),
+            TransformedTargetRegressor(Lasso(0.01), transformer=pre.StandardScaler()),
+            signal,
         ),
         "rest.pkl": (
-            FeatureUnion([("a", columns(ignore)), ("b", columns("drop"))], transformer_weights={"b": 0.5}),
-            OneVsRestClassifier(LogisticRegression()), three,
+            FeatureUnion(
+                [("a", columns(ignore)), ("b", columns("drop"))], transformer_weights={"b": 0.5}
+            ),
+            OneVsRestClassifier(LogisticRegression()),
+            three,
         ),
         "vectors.pkl": (columns(ignore), SVC(kernel="linear"), two),
-    }  # fmt: skip
+    }
     if VERSION < (1, 8):
         for way in ("ovr", "multinomial"):
             found[f"{way}.pkl"] = (columns(ignore), LogisticRegression(multi_class=way), two)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn import decomposition, feature_selection, linear_model, svm
+from sklearn import preprocessing as pre
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.impute import MissingIndicator, SimpleImputer
@@ -16,7 +17,6 @@ from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn import preprocessing as pre
 
 REGIONS = ["North", "South", "a=b", "New: York", "x^2", "(other)", "01", "Ümlaut, ok"]
 NUMBERS = ["age", "income", "score"]
@@ -61,10 +61,15 @@ class Maker:
 
     def scaler(self) -> Any:
         return self.pick(
-            pre.StandardScaler(), pre.StandardScaler(with_mean=False), pre.StandardScaler(with_std=False),
-            pre.MinMaxScaler((-1, 2)), pre.MaxAbsScaler(), pre.RobustScaler(),
-            pre.RobustScaler(with_centering=False, quantile_range=(10, 80)), "passthrough",
-        )  # fmt: skip
+            pre.StandardScaler(),
+            pre.StandardScaler(with_mean=False),
+            pre.StandardScaler(with_std=False),
+            pre.MinMaxScaler((-1, 2)),
+            pre.MaxAbsScaler(),
+            pre.RobustScaler(),
+            pre.RobustScaler(with_centering=False, quantile_range=(10, 80)),
+            "passthrough",
+        )
 
     def imputer(self) -> Any:
         strategy = self.pick("mean", "median", "most_frequent", "constant")
@@ -159,10 +164,13 @@ class Maker:
 
     def columns(self) -> Any:
         grade = self.pick(
-            pre.OneHotEncoder(handle_unknown="ignore"), SimpleImputer(),
-            make_pipeline(SimpleImputer(strategy="most_frequent"), pre.OneHotEncoder(handle_unknown="ignore")),
+            pre.OneHotEncoder(handle_unknown="ignore"),
+            SimpleImputer(),
+            make_pipeline(
+                SimpleImputer(strategy="most_frequent"), pre.OneHotEncoder(handle_unknown="ignore")
+            ),
             MissingIndicator(),
-        )  # fmt: skip
+        )
         function = pre.FunctionTransformer(
             self.pick(None, np.log, np.log1p, np.sqrt, np.square, np.abs)
         )
@@ -194,13 +202,19 @@ class Maker:
     def classifier(self, binary: bool) -> Any:
         logistic = linear_model.LogisticRegression(C=self.pick(0.1, 1.0), max_iter=50)
         options = [
-            logistic, linear_model.LogisticRegression(solver="newton-cg", max_iter=20),
-            linear_model.SGDClassifier(loss=self.pick("log_loss", "hinge", "modified_huber"), max_iter=20, tol=None),
-            linear_model.RidgeClassifier(), linear_model.Perceptron(max_iter=20, tol=None),
-            svm.LinearSVC(max_iter=200), LinearDiscriminantAnalysis(),
-            OneVsRestClassifier(logistic), OneVsRestClassifier(make_pipeline(pre.StandardScaler(), svm.LinearSVC())),
+            logistic,
+            linear_model.LogisticRegression(solver="newton-cg", max_iter=20),
+            linear_model.SGDClassifier(
+                loss=self.pick("log_loss", "hinge", "modified_huber"), max_iter=20, tol=None
+            ),
+            linear_model.RidgeClassifier(),
+            linear_model.Perceptron(max_iter=20, tol=None),
+            svm.LinearSVC(max_iter=200),
+            LinearDiscriminantAnalysis(),
+            OneVsRestClassifier(logistic),
+            OneVsRestClassifier(make_pipeline(pre.StandardScaler(), svm.LinearSVC())),
             GridSearchCV(logistic, {"C": [0.1, 1]}, cv=2),
-        ]  # fmt: skip
+        ]
         if binary:
             options += [
                 linear_model.LogisticRegression(solver="liblinear"),
@@ -212,17 +226,27 @@ class Maker:
     def regressor(self) -> Any:
         ridge = linear_model.Ridge(alpha=2.0)
         return self.pick(
-            linear_model.LinearRegression(fit_intercept=self.pick(True, False)), ridge,
-            linear_model.Lasso(0.01), linear_model.ElasticNet(0.01), linear_model.BayesianRidge(),
-            linear_model.HuberRegressor(max_iter=30), svm.LinearSVR(max_iter=200),
-            linear_model.PoissonRegressor(max_iter=20), linear_model.TweedieRegressor(power=0, max_iter=20),
-            MultiOutputRegressor(ridge), make_pipeline(pre.StandardScaler(), svm.SVR(kernel="linear")),
-            TransformedTargetRegressor(ridge, transformer=self.pick(
-                pre.StandardScaler(), pre.MinMaxScaler(), pre.RobustScaler(), pre.MaxAbsScaler())),
+            linear_model.LinearRegression(fit_intercept=self.pick(True, False)),
+            ridge,
+            linear_model.Lasso(0.01),
+            linear_model.ElasticNet(0.01),
+            linear_model.BayesianRidge(),
+            linear_model.HuberRegressor(max_iter=30),
+            svm.LinearSVR(max_iter=200),
+            linear_model.PoissonRegressor(max_iter=20),
+            linear_model.TweedieRegressor(power=0, max_iter=20),
+            MultiOutputRegressor(ridge),
+            make_pipeline(pre.StandardScaler(), svm.SVR(kernel="linear")),
+            TransformedTargetRegressor(
+                ridge,
+                transformer=self.pick(
+                    pre.StandardScaler(), pre.MinMaxScaler(), pre.RobustScaler(), pre.MaxAbsScaler()
+                ),
+            ),
             TransformedTargetRegressor(
                 ridge, func=np.log, inverse_func=np.exp, check_inverse=False
             ),
-        )  # fmt: skip
+        )
 
 
 def make_case(seed: int) -> Case:

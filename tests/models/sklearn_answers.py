@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import math
+import pickle
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import joblib
 import numpy as np
+import pandas as pd
 
+from matscore.models.bounds import inflate
+from matscore.models.pickles import read_pickle
 from matscore.models.records import Array
+from matscore.models.saved import read_saved
+from matscore.models.sources import read_object
 from matscore.models.types import ImportedModel
 from tests.models.exact import BadRowError, score
 
@@ -98,16 +107,22 @@ def check_labels(model: ImportedModel, rows: Sequence[Row], labels: Sequence[Any
     for row, label in zip(scores, labels, strict=True):
         assert (label is None) == bool(np.isnan(row).any())
         if label is not None:
-            assert model.categories[int(np.argmax(row))] == str(label)
+            assert same_label(model.categories[int(np.argmax(row))], label)
+
+
+def same_label(category: str, label: Any) -> bool:
+    """Whether a category is a label, numbers by their value."""
+    return category == str(label) or (isinstance(label, float) and float(category) == label)
 
 
 def probabilities(scores: Array, model: ImportedModel) -> Array:
     """Return them by the definition of the link."""
     if model.link == "one-vs-rest":
-        each = 1 / (1 + np.exp(-scores))
-        return each / each.sum(axis=1, keepdims=True)
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+        parts: Array = 1 / (1 + np.exp(-scores))
+    else:
+        parts = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Array = parts / parts.sum(axis=1, keepdims=True)
+    return shares
 
 
 def as_rows(frame: Any) -> list[Row]:
@@ -120,3 +135,33 @@ def as_rows(frame: Any) -> list[Row]:
         {key: value or None for key, value in row.items()}
         for row in csv.DictReader(io.StringIO(lines.decode()))
     ]
+
+
+def save(model: Any, way: int) -> bytes:
+    """Return a model as it is saved: by pickle, or by joblib with a compression."""
+    if way < 4:
+        return pickle.dumps(model, way + 2)
+    stream = io.BytesIO()
+    compress: Any = [0, 3, ("gzip", 3), ("bz2", 3), ("lzma", 2), ("xz", 2)][way - 4]
+    joblib.dump(model, stream, compress=compress)
+    return inflate(stream.getvalue())
+
+
+def load(model: Any, way: int = 3) -> ImportedModel:
+    """Return a model that was saved and imported."""
+    return read_saved(read_pickle(save(model, way)))
+
+
+def fit(model: Any, features: pd.DataFrame, target: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(features, target)
+
+
+def check(model: Any, features: pd.DataFrame, way: int = 3) -> ImportedModel:
+    """Check an imported model, and the same from memory, against the fitted one."""
+    found = load(model, way)
+    answers = ask(model, features)
+    compare(found, as_rows(features), answers)
+    compare(read_object(model), as_rows(features), answers)
+    return found

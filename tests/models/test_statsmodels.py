@@ -26,10 +26,19 @@ ANSWERS: dict[str, Any] = json.loads((FOLDER / "answers.json").read_text())
 with (FOLDER / "raw.csv").open(encoding="utf-8") as _stream:
     ROWS: list[Row] = [{k: v or None for k, v in row.items()} for row in csv.DictReader(_stream)]
 LINKS = {
-    "treatment": "identity", "poisson": "exp", "negative_binomial": "exp", "glm_gamma": "exp", "logit": None,
-    "classes": None, "probit": "probit", "glm_probit": "probit", "glm_cloglog": "cloglog", "glm_tweedie": "exp",
-    "median": "identity", "glm_gauss": "identity",
-}  # fmt: skip
+    "treatment": "identity",
+    "poisson": "exp",
+    "negative_binomial": "exp",
+    "glm_gamma": "exp",
+    "logit": None,
+    "classes": None,
+    "probit": "probit",
+    "glm_probit": "probit",
+    "glm_cloglog": "cloglog",
+    "glm_tweedie": "exp",
+    "median": "identity",
+    "glm_gauss": "identity",
+}
 
 
 def read(name: str) -> ImportedModel:
