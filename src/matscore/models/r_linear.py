@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from matscore.models.options import ImportOptions, Link
+from matscore.links import Link
+from matscore.models.options import ImportOptions
 from matscore.models.r_formula import fit_design, read_response
 from matscore.models.r_values import (
     attribute,

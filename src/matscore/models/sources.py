@@ -12,6 +12,8 @@ from matscore.models.types import ImportedModel, Source
 
 # Modules of this room with a `SOURCE`, or several in `SOURCES`; tables take what is left.
 _MODULES: tuple[str, ...] = (
+    "r_models",
+    "pmml",
     "tables",
 )  # fmt: skip
 
