@@ -44,8 +44,10 @@ class Question:
 
     def find_precision(self, values: Floats) -> Floats:
         """Return by how much numbers may be off that were printed so."""
-        printed: Floats = np.abs(values) * 0.5 * 10.0 ** (1 - self.digits)
-        return np.maximum(printed, 0.5 * 10.0**-self.decimals)
+        with np.errstate(divide="ignore"):  # of 0
+            last = np.floor(np.log10(np.abs(values))) + (1 - self.digits)
+        printed: Floats = 0.5 * 10.0 ** np.maximum(last, -self.decimals)
+        return printed
 
 
 class Look:

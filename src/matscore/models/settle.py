@@ -45,6 +45,8 @@ def _name_categories(model: ImportedModel, names: tuple[str, ...]) -> ImportedMo
 
 def _link(model: ImportedModel, options: ImportOptions) -> ImportedModel:
     link = None if options.link == "none" else options.link
+    if link == "logistic" and model.is_binary_vector:
+        link = None  # the softmax of 0 and a score is its logistic function
     if model.knows_link and link != model.link:
         known = model.link or "none"
         raise Refusal(f"its link is {known}, and --link says {options.link}", "leave --link out")

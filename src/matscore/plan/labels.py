@@ -298,7 +298,10 @@ def _heads_names(cells: Sequence[str], kinds: Sequence[CellKind], other: OtherSi
         return False
     differ = len(set(columns)) == len(columns)
     return differ and all(
-        kind == "word" or is_integer(cell) or (cell and not any(map(str.isdigit, cell)))
+        # Categories are -1 and 1 where a tool of support vectors has named them.
+        kind == "word"
+        or is_integer(cell.removeprefix("-"))
+        or (cell and not any(map(str.isdigit, cell)))
         for cell, kind in zip(columns, kinds[1:], strict=True)
     )
 
