@@ -107,7 +107,9 @@ def test_arrays(expected: Array, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
-@pytest.mark.parametrize("compress", [0, 1, ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)], ids=str)
+@pytest.mark.parametrize(
+    "compress", [0, 1, ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)], ids=str
+)
 def test_arrays_of_joblib(protocol: int, compress: Any) -> None:
     stream = io.BytesIO()
     joblib.dump({"list": ARRAYS, "again": ARRAYS[0]}, stream, compress=compress, protocol=protocol)
