@@ -178,7 +178,7 @@ def test_a_row_of_the_sample_with_a_missing_cell(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"\x80\x04\x95", "lm.csv: it is no model that is known"),
+        (b"\x00\x01\x95", "lm.csv: it is no model that is known"),
         (b"", "lm.csv: it is no model that is known"),
         (b"words\n", "lm.csv: it has no table of coefficients"),
     ],
@@ -197,6 +197,7 @@ def test_files_that_cannot_be_read_or_written(folder: Path) -> None:
     run("import", "lm.csv", "-o", "lm.csv", cwd=folder).check(2)
     run("import", "lm.csv", "-o", "w.html", cwd=folder).check(2)
     run("import", "lm.csv", "-o", "w.csv", "--report", "w.csv", cwd=folder).check(2)
+    run("import", "lm.csv", "-o", "w.csv", "--report", "r.html", cwd=folder).check(2)
     run("import", "-", "--sample", "-", stdin=b"", cwd=folder).check(2)
 
 

@@ -269,6 +269,8 @@ def import_(given: Given, model: str) -> None:
     session, take, files = Session(given), given(ImportOptions), given(FileOptions)
     reports, as_json = [str(path) for path in files.report], given(OutputOptions).format == "json"
     refuse_same_outputs([name for name in (*reports, files.output) if name is not None])
+    if pages := [name for name in reports if name.lower().endswith((".html", ".htm"))]:
+        raise UsageError(f'a model has no report as a page ("{pages[0]}")', "name a .json file")
     # The report takes standard output, so that the weights need a file.
     out = None if as_json else session.streams.out
     inputs = [model, *(one for one in (take.sample, take.expect) if one is not None)]
@@ -368,6 +370,7 @@ COMMANDS = {
     "fit": Command(
         fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
         f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        "terms max-levels rare "
         f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero"],

@@ -1,4 +1,4 @@
-"""What the names of other tools may mean: columns joined with their values, functions as R has them.
+"""What the names of other tools may mean: columns joined with their values, functions of R.
 
 Such names are never split on a guess: what they may mean is said, and people decide.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from matscore.names import MAX_SHOWN, quote_name
 from matscore.terms import FUNCTIONS, Factor, Function, Level, Power, Term, write_term
 
-# How a level is written: by R, pandas, scikit-learn, H2O and caret, SAS, patsy and formulaic, Stata.
+# How a level is written: by R, pandas and scikit-learn, H2O, SAS, patsy and formulaic, Stata.
 _FORMS = (
     "{column}{value}", "{column}_{value}", "{column}.{value}", "{column} {value}",
     "{column}-{value}", "{column}: {value}", "{column}[{value}]", "{column}[T.{value}]",
