@@ -86,7 +86,7 @@ def _read_lda(model: RValue, producer: str, _: ImportOptions) -> ImportedModel:
     known = names or [f"V{i + 1}" for i in range(means.shape[1])]
     fitted = Fitted([column(name) for name in known], vectors, [Fraction(0)] * len(levels), ())
     positional = () if names else tuple(known)
-    return _make("lda", producer, tuple(levels), fitted, facts, starts, positional)
+    return _make("lda", producer, tuple(levels), fitted, facts, starts, positional, tuple(names))
 
 
 def _dot(one: list[Fraction], other: tuple[Fraction, ...] | list[Fraction]) -> Fraction:
@@ -123,12 +123,13 @@ def _make(
     facts: tuple[str, ...],
     starts: list[Fraction] | None = None,
     positional: tuple[str, ...] = (),
+    joined: tuple[str, ...] = (),
 ) -> ImportedModel:
     starts = starts or [Fraction(0)] * len(fitted.intercept)
     intercept = [exact(a) + b for a, b in zip(fitted.intercept, starts, strict=True)]
     return ImportedModel(
         producer, kind, levels, fitted.features, fitted.coefficients, intercept,
-        steps=fitted.steps, facts=facts, positional=positional,
+        steps=fitted.steps, facts=facts, positional=positional, joined=joined,
     )  # fmt: skip
 
 
