@@ -84,8 +84,8 @@ def _parse(archive: Zip) -> _Mojo:
             lines = sections.setdefault(line.strip(), [])
         elif line.strip() and not line.startswith("#"):
             lines.append(line.strip())
-    pairs = (re.split(r"\s*=\s*", line, maxsplit=1) for line in sections.get("[info]", ()))
-    info = {key: (rest or [""])[0] for key, *rest in pairs}
+    pairs = (line.partition("=") for line in sections.get("[info]", ()))
+    info = {key.strip(): word.strip() for key, _, word in pairs}
     is_escaped = info.get("escape_domain_values") == "true"
     domains: dict[int, list[str]] = {}
     for line in sections.get("[domains]", ()):

@@ -37,6 +37,8 @@ def _read_text(data: bytes, last: str) -> tuple[dict[str, list[str]], list[str]]
     """Return the keys with their words, and the lines after the key `last`."""
     with refused_as("damaged: it is no text", _AGAIN):
         lines = data.decode("ascii").split("\n")
+    if lines.pop().strip():  # a number that is cut off is another number
+        raise Refusal("damaged: its last line has no end", _AGAIN)
     keys: dict[str, list[str]] = {}
     for i, line in enumerate(lines):
         words = line.split()

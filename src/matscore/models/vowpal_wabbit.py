@@ -25,7 +25,7 @@ from matscore.models.refusal import Refusal, refused_as
 from matscore.models.texts import text
 from matscore.models.types import FLOAT32, ImportedModel, Source
 
-_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?"
+_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?"
 _WEIGHT = re.compile(rf"(?:(.*):)?([0-9]+):({_NUMBER})((?: {_NUMBER})*)")
 _CLASS = re.compile(r"(.*)\[([0-9]{1,6})\]")
 _BINARY = re.compile(rb"[\x05-\x0c]\x00\x00\x00[0-9]+\.[0-9]+\.[0-9]+\x00")
