@@ -2,7 +2,7 @@
 
 Run ``python sample_data/make_credit.py [FOLDER]``; FOLDER is this one unless given. Nobody in it
 exists, and the files are in the public domain (CC0 1.0). The weights are a logistic regression of
-scikit-learn on 20,000 further applicants, rounded to four digits.
+scikit-learn on 6,000 further applicants, rounded to four digits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from statistics import NormalDist
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-N_SHOWN, N_FITTED = 300, 20_000
+N_SHOWN, N_FITTED = 300, 6_000
 COLUMNS = ["applicant", "age", "income", "employment", "housing", "region", "purpose"]
 COLUMNS += ["amount", "months", "late", "outcome"]
 

@@ -41,6 +41,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"probabilities": True, "margin": True},
     {"scores": False, "keep_cols": ["note"]},
     {"threshold": 3.0},
+    {"probabilities": True, "response": True},
     {"no_intercept": False, "intercept": "(Intercept)"},
 ]
 
@@ -55,6 +56,15 @@ def test_as_pandas(frame: pd.DataFrame, options: dict[str, Any], n_partitions: i
     check_same(computed, expected)
     assert (lazy.dtypes == computed.dtypes).all()
     assert lazy.index.name == "id"
+
+
+def test_links(frame: pd.DataFrame) -> None:
+    weights = WEIGHTS.rename_axis("feature (cloglog)")
+    expected = matscore.classify(frame, weights, response=True)
+    lazy = classify(dd.from_pandas(frame, npartitions=7), weights, response=True)
+    check_same(lazy.compute(scheduler="sync"), expected)
+    with pytest.raises(matscore.MisfitError, match="no probabilities for 2 categories"):
+        classify(dd.from_pandas(frame, npartitions=7), weights, probabilities=True)
 
 
 def test_nothing_is_computed_before_it_is_asked_for(frame: pd.DataFrame) -> None:

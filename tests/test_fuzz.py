@@ -81,7 +81,7 @@ OPTIONS = st.lists(
             ["--missing", "skip", "--rejects", "r.csv"], ["--id-col", "id"], ["--id-col", "1"],
             ["--keep-cols", "all"], ["--keep-cols", "a"], ["--strict"], ["--transpose"],
             ["--transpose-features"], ["--auto-transpose"], ["--intercept", "a"],
-            ["--no-intercept"], ["--probabilities"], ["--margin"], ["--no-scores"],
+            ["--no-intercept"], ["--probabilities"], ["--margin"], ["--no-scores"], ["--response"],
             ["--threshold", "0.5"], ["-f", "json"], ["-f", "table"], ["-f", "markdown"],
             ["-f", "parquet"], ["-f", "arrow"], ["-o", "o.csv"], ["-o", "o.csv.gz"],
             ["--precision", "2"], ["--max-rows", "1"], ["--excel-safe"], ["--chunk-size", "1"],

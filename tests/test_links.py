@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Context, Decimal, localcontext
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,11 @@ from matscore.kernel import Floats
 from matscore.links import LINKS, SYNONYMS, Link, find_losses, find_probabilities, find_response
 from matscore.model import Model
 from matscore.plan import Side, make_plan
+from matscore.plan.labels import is_label_heading
 from tests.cli.test_report import validate
 from tests.helpers import ENVIRONMENT, OLD_PROCESSOR, Done, read_csv, run, write_csv
+from tests.oracle.cases import make_case
+from tests.oracle.worker import Worker
 
 REFERENCE = json.loads((Path(__file__).parent / "links" / "links.json").read_text())
 STUDENTS = pd.DataFrame(REFERENCE["features"])
@@ -326,6 +330,26 @@ def test_a_transposed_file_has_it_too(tmp_path: Path) -> None:
     turned = classify(tmp_path, "class (probit)", "--probabilities", "--transpose", rows=rows)
     assert turned.check(quiet=True).out == as_given
     assert classify(tmp_path, "class (probit)", rows=rows).check(3).err.count("--transpose") > 0
+
+
+def test_a_link_changes_nothing_else() -> None:
+    """Cases of the oracle's end in the same way and bytes with a link in the corner."""
+    compared = 0
+    worker = Worker("classify")
+    try:
+        for seed in range(150):
+            case = make_case("classify", seed)
+            start = re.match(rb"([^,;\t|\"\r\n]+)(?=[,;\t|])", case.files["w.csv"])
+            if start is None or not is_label_heading(start[1].decode()):
+                continue
+            text = case.files["w.csv"][start.end() :]
+            linked = {**case.files, "w.csv": start[1] + b" (logistic)" + text}
+            plain, other = (worker.run(replace(case, files=f))[0] for f in (case.files, linked))
+            assert (plain.code, plain.out) == (other.code, other.out), case
+            compared += 1
+    finally:
+        worker.close()
+    assert compared > 40
 
 
 def test_categories_that_are_numbers(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from matscore import (
     ColumnOptions,
     ExplainOptions,
     FitOptions,
+    ImportOptions,
     OutputOptions,
     PlanOptions,
     ReadOptions,
@@ -32,7 +33,7 @@ from tests.helpers import SAMPLES, run
 
 GROUPS: tuple[type[Options], ...] = (
     ReadOptions, PlanOptions, ColumnOptions, ScoreOptions, OutputOptions, RejectOptions,
-    RunOptions, RecommendOptions, ExplainOptions, FitOptions,
+    RunOptions, RecommendOptions, ExplainOptions, FitOptions, ImportOptions,
     FileOptions, PairOptions, ScreenOptions, TruthOptions,
 )  # fmt: skip
 PROGRAM: Any = typer.main.get_command(make_app())
@@ -108,6 +109,14 @@ CONTRADICTIONS: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
     ),
 }  # fmt: skip
 OTHERS: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
+    "a proof without rows": (
+        ("import", "genres.csv", "--expect", "e.csv"),
+        ImportOptions(expect="e.csv").check,
+    ),
+    "a column of no proof": (
+        ("import", "genres.csv", "--expect-column", "p"),
+        ImportOptions(expect_column="p").check,
+    ),
     "itself": (
         ("explain", *MOVIES, "--category", "a", "--versus", "a"),
         ExplainOptions("a", "a").check,

@@ -14,6 +14,8 @@ import pytest
 from sklearn.datasets import load_digits, load_iris
 from sklearn.linear_model import LogisticRegression
 
+from tests.oracle.terms import Rules, encode_rows
+
 Floats = npt.NDArray[np.float64]
 
 SAMPLES = Path(__file__).parent.parent / "sample_data"
@@ -144,3 +146,47 @@ def test_make_writes_the_same_files(tmp_path: Path) -> None:
         assert (made.header, made.labels) == (kept.header, kept.labels)
         # The last digits follow the versions of scikit-learn and its linear algebra.
         np.testing.assert_allclose(made.values, kept.values, rtol=1e-3, atol=1e-3)
+
+
+def read_credit(folder: Path = SAMPLES) -> tuple[list[list[str]], list[str], Floats]:
+    """Return the applicants as text with the header, and the weights' names and numbers."""
+    with (folder / "credit.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    weights = read_sample("credit_weights.csv", folder=folder)
+    assert weights.header == ["feature", "good", "bad"]
+    return rows, weights.labels, weights.values
+
+
+def test_credit_is_as_good_as_the_readme_says() -> None:
+    (header, *rows), names, weights = read_credit()
+    assert len(rows) == 300
+    assert [row[0] for row in rows] == [f"C-{number:04}" for number in range(1, 301)]
+    assert names[-1] == "(Intercept)"
+    encoded = encode_rows(header, rows, names[:-1], Rules())
+    scores = np.array(encoded, dtype=np.float64) @ weights[:-1] + weights[-1]
+    predicted = np.where(scores[:, 1] > scores[:, 0], "bad", "good")
+    outcomes = [row[-1] for row in rows]
+    right = int((predicted == outcomes).sum())
+    readme = " ".join((SAMPLES / "README.md").read_text(encoding="utf-8").split())
+    assert f"**{right} of the 300**" in readme
+    assert f"{outcomes.count('good')} of them are good" in readme
+
+
+def test_credit_has_what_a_raw_file_has() -> None:
+    """Gaps, levels with a blank and a colon, a rare one without a weight, an interval, products."""
+    (header, *rows), names, _ = read_credit()
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    assert "" in columns["income"]
+    assert "" in columns["employment"]
+    assert columns["region"].count("Islands") == 3
+    assert {"region=(other)", "purpose=`business: new`", "age^2", "30<=months<60"} <= set(names)
+    assert {"log(income)", "income=(missing)", "amount:housing=rent"} <= set(names)
+
+
+def test_make_writes_the_same_credit_files(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, SAMPLES / "make_credit.py", tmp_path], check=True)
+    assert (tmp_path / "credit.csv").read_bytes() == (SAMPLES / "credit.csv").read_bytes()
+    (_, made_names, made), (_, kept_names, kept) = read_credit(tmp_path), read_credit()
+    assert made_names == kept_names
+    # The last digit follows the versions of scikit-learn and its linear algebra.
+    np.testing.assert_allclose(made, kept, rtol=2e-3, atol=2e-3)

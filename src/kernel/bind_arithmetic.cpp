@@ -45,13 +45,17 @@ Array<T> give(const Values& values) {
     return array;
 }
 
+std::vector<int64_t> take_places(const Places& places) {
+    return {places.data(), places.data() + places.size()};
+}
+
 // (dense, groups, n_stored), with groups of (codes, values, terms): see matscore.kernel.Gathers.
 using Pairs = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Parts = std::tuple<Pairs, std::vector<std::tuple<int64_t, int64_t, Places>>, int64_t>;
 
 Gathers take_gathers(const Parts& parts, size_t n_terms) {
     const auto& [pairs, groups, n_stored] = parts;
-    expect(pairs.shape(1) == 2 && n_terms < UINT32_MAX && n_stored >= 0, "dense terms are not pairs");
+    expect(pairs.shape(1) == 2 && n_terms < UINT32_MAX && n_stored >= 0, "terms are not in pairs");
     std::vector<size_t> owners(n_terms);  // of terms: 1 for the dense ones, groups from 2
     const auto take_term = [&](int64_t term, size_t owner) {
         expect(term >= 0 && term < static_cast<int64_t>(n_terms), "a term is out of range");
@@ -72,14 +76,17 @@ Gathers take_gathers(const Parts& parts, size_t n_terms) {
         Gather& group = taken.emplace_back();
         group.codes = take_row(codes);
         if (values != -1) group.values = take_row(values);
-        for (size_t i = 0; i < terms.size(); ++i)
-            group.targets.push_back({terms(i) == -1 ? Gather::none : take_term(terms(i), taken.size() + 1), 0});
+        for (const int64_t term : take_places(terms))
+            group.targets.push_back({term == -1 ? Gather::none
+                                                : take_term(term, taken.size() + 1)});
     }
     return {static_cast<size_t>(n_stored), n_terms, std::move(dense), std::move(taken)};
 }
 
-void make_model(Model* self, Table weights, std::optional<Row> intercept, std::optional<Parts> parts) {
-    expect(!intercept || intercept->shape(0) == weights.shape(1), "the intercept is not one number a category");
+void make_model(Model* self, Table weights, std::optional<Row> intercept,
+                std::optional<Parts> parts) {
+    expect(!intercept || intercept->shape(0) == weights.shape(1),
+           "the intercept is not one number a category");
     std::optional<Gathers> gathers;
     if (parts) gathers = take_gathers(*parts, weights.shape(0));
     new (self) Model(view(weights), intercept ? intercept->data() : nullptr, std::move(gathers));
@@ -87,21 +94,26 @@ void make_model(Model* self, Table weights, std::optional<Row> intercept, std::o
 
 // The features of rows to score; their scores, which are checked where there are some.
 Matrix take_rows(const Model& model, const Table& features, const Table* scores = nullptr) {
-    expect(features.shape(0) == model.n_stored(), "features and weights differ in the number of features");
-    expect(scores == nullptr || (scores->shape(0) == model.n_categories() && scores->shape(1) == features.shape(1)),
+    const Matrix rows = view(features);
+    expect(rows.n_rows == model.n_stored(),
+           "features and weights differ in the number of features");
+    expect(scores == nullptr || (scores->shape(0) == model.n_categories() &&
+                                 scores->shape(1) == rows.n_columns),
            "the scores are not one a category and row");
-    expect(!model.gathers() || model.gathers()->has_codes(view(features)), "a code is out of range");
-    return view(features);
+    expect(!model.gathers() || model.gathers()->has_codes(rows), "a code is out of range");
+    return rows;
 }
 
 auto score_rows(const Model& model, Table features, bool keep) {
     const Matrix rows = take_rows(model, features);
     const size_t n = rows.n_columns;
-    const auto scores = make<double>({keep ? model.n_categories() : 0, n}), margin = make<double>({n});
+    const auto scores = make<double>({keep ? model.n_categories() : 0, n});
+    const auto margin = make<double>({n});
     const auto best = make<int64_t>({n});
     const auto tied = make<bool>({n}), overflow = make<bool>({n});
     const nb::gil_scoped_release unlocked;
-    model.score(rows, keep ? scores.data() : nullptr, {best.data(), margin.data(), tied.data(), overflow.data()});
+    model.score(rows, keep ? scores.data() : nullptr,
+                {best.data(), margin.data(), tied.data(), overflow.data()});
     return std::tuple(scores, best, margin, tied, overflow);
 }
 
@@ -109,8 +121,8 @@ Array<double> bound_scores(const Model& model, Table features) {
     const Matrix rows = take_rows(model, features);
     const auto bounds = make<double>({model.n_categories(), rows.n_columns});
     for (size_t row = 0; row < rows.n_columns; ++row) {
-        const std::vector<double> found = model.bound_scores(rows, row);
-        for (size_t c = 0; c < found.size(); ++c) bounds.data()[c * rows.n_columns + row] = found[c];
+        double* to = bounds.data() + row;
+        for (const double bound : model.bound_scores(rows, row)) *to = bound, to += rows.n_columns;
     }
     return bounds;
 }
@@ -121,8 +133,10 @@ Array<bool> mark_cells(const Model& model, Table features, Table scores) {
     std::fill_n(cells.data(), cells.size(), false);
     for (size_t row = 0; row < rows.n_columns; ++row) {
         const auto& left = model.rank_row(rows, row, {scores.data() + row, rows.n_columns}, 1);
-        for (const Candidate& one : left)
-            cells.data()[static_cast<size_t>(one.place) * rows.n_columns + row] = one.tied || &one == left.data();
+        for (const Candidate& one : left) {
+            const size_t place = static_cast<size_t>(one.place) * rows.n_columns + row;
+            cells.data()[place] = one.tied || &one == left.data();
+        }
     }
     return cells;
 }
@@ -149,11 +163,13 @@ Array<double> take_powers(Table values) {
     return powers;
 }
 
-Excluded take_excluded(const std::optional<Places>& starts, const std::optional<Places>& items, size_t n_users) {
+Excluded take_excluded(const std::optional<Places>& starts, const std::optional<Places>& items,
+                       size_t n_users) {
     if (!starts || !items) return {};
-    Excluded excluded{{starts->data(), starts->data() + starts->size()}, {items->data(), items->data() + items->size()}};
+    Excluded excluded{take_places(*starts), take_places(*items)};
     const auto& ends = excluded.starts;
-    expect(ends.size() == n_users + 1 && ends.front() == 0 && ends.back() == static_cast<int64_t>(items->size()) &&
+    expect(ends.size() == n_users + 1 && ends.front() == 0 &&
+               ends.back() == static_cast<int64_t>(items->size()) &&
                std::is_sorted(ends.begin(), ends.end()),
            "the starts of excluded items do not fit");
     for (size_t u = 0; u < n_users; ++u)
@@ -162,12 +178,14 @@ Excluded take_excluded(const std::optional<Places>& starts, const std::optional<
 }
 
 Matrix take_users(const Items& items, const Table& users) {
-    expect(users.shape(0) == items.n_features(), "users and items differ in the number of features");
+    expect(users.shape(0) == items.n_features(),
+           "users and items differ in the number of features");
     return view(users);
 }
 
-auto recommend_items(const Items& items, Table features, size_t k, double min_score, std::optional<Places> starts,
-                     std::optional<Places> excluded, size_t most_pairs) {
+auto recommend_items(const Items& items, Table features, size_t k, double min_score,
+                     std::optional<Places> starts, std::optional<Places> excluded,
+                     size_t most_pairs) {
     const Matrix users = take_users(items, features);
     expect(k > 0, "no item is wanted");
     const Wish wish{std::min(k, std::max<size_t>(items.size(), 1)), min_score, most_pairs,
@@ -176,10 +194,12 @@ auto recommend_items(const Items& items, Table features, size_t k, double min_sc
     {
         const nb::gil_scoped_release unlocked;
         for (size_t start = 0; start < users.n_columns; start += 512)
-            recommend(items, users, start, std::min<size_t>(512, users.n_columns - start), wish, found);
+            recommend(items, users, start, std::min<size_t>(512, users.n_columns - start), wish,
+                      found);
     }
-    return std::tuple(give<int64_t>(found.counts), give<int64_t>(found.items), give<double>(found.scores),
-                      give<bool>(found.tied), give<int64_t>(found.overflow));
+    return std::tuple(give<int64_t>(found.counts), give<int64_t>(found.items),
+                      give<double>(found.scores), give<bool>(found.tied),
+                      give<int64_t>(found.overflow));
 }
 
 Array<double> score_all(const Items& items, Table features) {
@@ -230,13 +250,15 @@ NB_MODULE(_kernel, m) {
         }
     });
     nb::class_<Model>(m, "Model")
-        .def("__init__", &make_model, "weights"_a, "intercept"_a = nb::none(), "gathers"_a = nb::none())
+        .def("__init__", &make_model, "weights"_a, "intercept"_a = nb::none(),
+             "gathers"_a = nb::none())
         .def("score", &score_rows, "features"_a, "keep"_a = true)
         .def("error_bound", &bound_scores, "features"_a)
         .def("tied_cells", &mark_cells, "features"_a, "scores"_a)
         .def("rank", &rank_scores, "features"_a, "scores"_a, "k"_a);
     nb::class_<Items>(m, "Items")
-        .def(nb::init<size_t, bool, int>(), "n_features"_a, nb::kw_only(), "cosine"_a = false, "spill"_a = -1)
+        .def(nb::init<size_t, bool, int>(), "n_features"_a, nb::kw_only(), "cosine"_a = false,
+             "spill"_a = -1)
         .def("__len__", &Items::size)
         .def("n_blocks", [](const Items& items) { return items.blocks().size(); })
         .def("unpack", &unpack_items, "block"_a)

@@ -38,16 +38,22 @@ nb::bytes bind_write_number(double number) {
     return nb::bytes(text, static_cast<size_t>(write_number(number, text) - text));
 }
 
-nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width, std::vector<size_t> features,
-                     std::vector<size_t> texts, std::vector<size_t> kept,
-                     std::vector<std::pair<size_t, const Levels*>> levels, std::pair<int, int> policies,
-                     std::vector<std::string> words, std::vector<std::string> names, bool has_labels) {
-    const auto [missing, unknown] = policies;
+// A column's index and its levels.
+using LevelColumns = std::vector<std::pair<size_t, const Levels*>>;
+using Columns = std::vector<size_t>;
+using Words = std::vector<std::string>;
+
+nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width, Columns features,
+                     Columns texts, Columns kept, LevelColumns levels, std::pair<int, int> policies,
+                     Words words, Words names, bool has_labels) {
     for (const auto& [column, known] : levels)
         if (known == nullptr) throw nb::type_error("a column of levels has none");
-    const Layout layout{delimiter, mark, width, static_cast<Policy>(missing), static_cast<Policy>(unknown),
-                        std::move(features), std::move(texts), std::move(kept), std::move(levels),
-                        std::move(words), std::move(names), has_labels};
+    const auto missing = static_cast<Policy>(policies.first);
+    const auto unknown = static_cast<Policy>(policies.second);
+    const size_t n_values = features.size() + levels.size();
+    const Layout layout{delimiter, mark, width, missing, unknown, std::move(features),
+                        std::move(texts), std::move(kept), std::move(levels), std::move(words),
+                        std::move(names), has_labels};
     Table table;
     {
         const nb::gil_scoped_release unlocked;
@@ -55,11 +61,11 @@ nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width, st
     }
     nb::list columns;
     for (TextColumn& text : table.texts)
-        columns.append(nb::make_tuple(make_array<uint64_t>(text.offsets), make_array<uint8_t>(text.bytes),
-                                      make_flags(text.absent)));
+        columns.append(nb::make_tuple(make_array<uint64_t>(text.offsets),
+                                      make_array<uint8_t>(text.bytes), make_flags(text.absent)));
     const size_t n_bad = table.bad.size();
     return nb::make_tuple(
-        make_array<double>(table.values, {layout.features.size() + layout.levels.size(), table.n_rows}), columns, table.n_records,
+        make_array<double>(table.values, {n_values, table.n_rows}), columns, table.n_records,
         n_bad == 0 ? nb::none() : make_array<int64_t>(table.rows), make_flags(table.has_missing),
         make_array<int64_t>(table.bad, {n_bad, sizeof(BadRecord) / sizeof(int64_t)}),
         nb::make_tuple(static_cast<int>(table.stop.fault), table.stop.at, table.stop.column));
@@ -92,15 +98,16 @@ const T* take(nb::handle object, size_t n) {
 TextsView take_texts(nb::handle offsets, nb::handle bytes, nb::handle absent, size_t n) {
     const size_t n_bytes = nb::len(bytes);
     if (n + 1 == 0) throw nb::value_error("texts have one offset more than there are texts");
-    TextsView view{take<uint64_t>(offsets, n + 1), reinterpret_cast<const char*>(take<uint8_t>(bytes, n_bytes)),
-                   absent.is_none() ? nullptr : take<bool>(absent, n)};
+    const auto* const data = reinterpret_cast<const char*>(take<uint8_t>(bytes, n_bytes));
+    const TextsView view{take<uint64_t>(offsets, n + 1), data,
+                         absent.is_none() ? nullptr : take<bool>(absent, n)};
     if (!std::is_sorted(view.offsets, view.offsets + n + 1) || view.offsets[n] > n_bytes)
         throw nb::value_error("offsets of texts are out of order or out of range");
     return view;
 }
 
-nb::object bind_find_levels(const Levels& levels, nb::object offsets, nb::object bytes,
-                            std::vector<std::string> words, char mark) {
+nb::object bind_find_levels(const Levels& levels, nb::object offsets, nb::object bytes, Words words,
+                            char mark) {
     const size_t n = nb::len(offsets) - 1;
     const TextsView texts = take_texts(offsets, bytes, nb::none(), n);
     const MissingWords missing(std::move(words));
@@ -113,7 +120,7 @@ nb::object bind_find_levels(const Levels& levels, nb::object offsets, nb::object
 }
 
 // Count texts, each `counts` times or once; returns how many are missing.
-size_t bind_count(TextCounts& self, nb::object offsets, nb::object bytes, std::vector<std::string> words,
+size_t bind_count(TextCounts& self, nb::object offsets, nb::object bytes, Words words,
                   nb::object counts) {
     const size_t n = nb::len(offsets) - 1;
     const TextsView texts = take_texts(offsets, bytes, nb::none(), n);
@@ -131,7 +138,8 @@ nb::tuple bind_counted(const TextCounts& self) {
     Buffer<uint64_t> offsets = self.texts().offsets();
     Buffer<char> bytes = self.texts().bytes();
     Buffer<int64_t> counts = self.counts();
-    return nb::make_tuple(make_array<uint64_t>(offsets), make_array<uint8_t>(bytes), make_array<int64_t>(counts));
+    return nb::make_tuple(make_array<uint64_t>(offsets), make_array<uint8_t>(bytes),
+                          make_array<int64_t>(counts));
 }
 
 // (numbers, absent), or (offsets, bytes, absent, codes, is_nullable)
@@ -161,15 +169,16 @@ OutputColumn take_column(const nb::tuple& parts, size_t n_rows) {
     return column;
 }
 
-nb::bytearray bind_write_rows(bool is_json, char delimiter, std::string row_end, int precision, bool excel_safe,
-                              std::vector<std::string> keys, std::vector<nb::tuple> columns) {
+nb::bytearray bind_write_rows(bool is_json, char delimiter, std::string row_end, int precision,
+                              bool excel_safe, Words keys, std::vector<nb::tuple> columns) {
     const size_t n_rows = columns.empty() ? 0 : count_rows(columns[0]);
     std::vector<OutputColumn> taken;
     for (size_t i = 0; i < columns.size(); ++i) {
         taken.push_back(take_column(columns[i], n_rows));
         taken.back().key = keys.at(i);
     }
-    const Writer writer({is_json, delimiter, row_end, precision, excel_safe}, std::move(taken), n_rows);
+    const Writer writer({is_json, delimiter, row_end, precision, excel_safe}, std::move(taken),
+                        n_rows);
     nb::bytearray written;  // no bytes: the stable ABI cannot cut them to size
     const nb::gil_scoped_release unlocked;
     writer.write([&written](size_t size) {
@@ -184,7 +193,7 @@ nb::bytearray bind_write_rows(bool is_json, char delimiter, std::string row_end,
 
 void bind_text(nb::module_& m) {
     nb::class_<Levels>(m, "Levels")
-        .def(nb::init<std::vector<std::string>, bool, bool, bool>())
+        .def(nb::init<Words, bool, bool, bool>())
         .def("find", bind_find_levels);
     nb::class_<TextCounts>(m, "TextCounts")
         .def(nb::init<>())

@@ -12,14 +12,15 @@ namespace matscore {
 inline constexpr std::array<double, 14> inverse_factorials = [] {
     std::array<double, 14> inverses{1.0};
     double factorial = 1.0;
-    for (size_t i = 1; i < inverses.size(); ++i) inverses[i] = 1.0 / (factorial *= static_cast<double>(i));
+    for (size_t i = 1; i < inverses.size(); ++i)
+        inverses[i] = 1.0 / (factorial *= static_cast<double>(i));
     return inverses;
 }();
 
-// exp(x) in each lane, within an ulp: x = k ln 2 + r, where ln 2 is in two parts of which k times the
-// first is exact (Cody and Waite, Software Manual for the Elementary Functions, 1980, chapter 6); the
-// Taylor polynomial of r, at most half of ln 2; and a scale by 2^k in two steps, of which only the
-// last can round.
+// exp(x) in each lane, within an ulp: x = k ln 2 + r, where ln 2 is in two parts of which k times
+// the first is exact (Cody and Waite, Software Manual for the Elementary Functions, 1980, chapter
+// 6); the Taylor polynomial of r, at most half of ln 2; and a scale by 2^k in two steps, of which
+// only the last can round.
 template <size_t L>
 MATSCORE_INLINE void exp_lanes(Lanes<L>& x) {
     using Whole __attribute__((vector_size(L * sizeof(int64_t)))) = int64_t;

@@ -13,12 +13,12 @@ namespace matscore {
 struct Gather {
     static constexpr uint32_t none = UINT32_MAX;
     struct Target {
-        uint32_t term, slot;  // or none; how many dense terms come before it
+        uint32_t term, slot = 0;  // or none; how many dense terms come before it
     };
-    size_t codes;                  // a stored row; what is negative there is no code
+    size_t codes = 0;              // a stored row; what is negative there is no code
     std::optional<size_t> values;  // a stored row; without it the value is 1
     std::vector<Target> targets;   // of each code
-    Target first{none, 0}, last{0, 0};
+    Target first{none}, last{0};   // the least and the greatest of them
 };
 
 class Gathers {
@@ -28,12 +28,12 @@ class Gathers {
             std::vector<Gather> groups)
         : n_stored_(n_stored), n_terms_(n_terms), groups_(std::move(groups)) {
         std::sort(dense.begin(), dense.end());
-        std::vector<bool> is_dense(n_stored);
+        std::vector<bool> is_dense(n_stored, n_terms == 0);
         for (const auto& [term, row] : dense) {
             terms_.push_back(term), rows_.push_back(row);
             is_dense[row] = true;
         }
-        for (size_t row = 0; row < n_stored && n_terms > 0; ++row)
+        for (size_t row = 0; row < n_stored; ++row)
             if (!is_dense[row]) others_.push_back(row);
         order_groups();
     }
@@ -44,9 +44,9 @@ class Gathers {
     // Whether no code is past the last one of its group.
     bool has_codes(Matrix features) const {
         return std::all_of(groups_.begin(), groups_.end(), [&](const Gather& group) {
+            const double* const codes = features.row(group.codes);
             double most = -1.0;
-            for (size_t row = 0; row < features.n_columns; ++row)
-                most = std::max(most, features.row(group.codes)[row]);
+            for (size_t row = 0; row < features.n_columns; ++row) most = std::max(most, codes[row]);
             return most < static_cast<double>(group.targets.size());
         });
     }
@@ -64,20 +64,21 @@ class Gathers {
                       double& largest = x.largest[first + i];
                       largest = std::max(largest, std::fabs(value));  // passes over NaN
                   });
-            if (!is_sorted_) sort({x.steps.begin() + static_cast<std::ptrdiff_t>(begin), x.steps.end()});
+            if (!is_sorted_) sort({x.steps.data() + begin, x.steps.size() - begin});
             x.ends.push_back(x.steps.size());
         }
     }
 
-    // Makes a row's terms that may not be zero, each at a place that is its number modulo eight, and
-    // between them zeros, of the first term: sizes are added up in eight chains.
+    // Makes a row's terms that may not be zero, each at a place that is its number modulo eight,
+    // with zeros of the first term between: sizes are added up in eight chains.
     void expand(Matrix features, size_t row, std::vector<double>& x,
                 std::vector<size_t>& terms) const {
         std::vector<std::pair<size_t, double>> active;
         for (size_t i = 0; i < terms_.size(); ++i)
             active.emplace_back(terms_[i], features.row(rows_[i])[row]);
-        visit(features, row, 1,
-              [&](uint32_t, uint32_t term, uint32_t, double value) { active.emplace_back(term, value); });
+        visit(features, row, 1, [&](uint32_t, uint32_t term, uint32_t, double value) {
+            active.emplace_back(term, value);
+        });
         std::sort(active.begin(), active.end(),
                   [](const auto& a, const auto& b) { return a.first < b.first; });
         x.clear(), terms.clear();
@@ -99,11 +100,11 @@ class Gathers {
                     act(i, 0, 0, value);
         for (const Gather& group : groups_) {
             const double* const codes = features.row(group.codes) + start;
-            const double* const values = group.values ? features.row(*group.values) + start : nullptr;
+            const double* const values = features.row(group.values.value_or(0)) + start;
             for (uint32_t i = 0; i < n; ++i) {
                 if (!(codes[i] >= 0.0)) continue;
                 const auto [term, slot] = group.targets[static_cast<size_t>(codes[i])];
-                if (term != Gather::none) act(i, term, slot, values == nullptr ? 1.0 : values[i]);
+                if (term != Gather::none) act(i, term, slot, group.values ? values[i] : 1.0);
             }
         }
     }
@@ -122,8 +123,8 @@ class Gathers {
         }
     }
 
-    // Counts slots, and orders groups by their first terms. Where no other term is between those of a
-    // group, the steps of one group after the other are in order.
+    // Counts slots, and orders groups by their first terms. Where no other term is between those of
+    // a group, the steps of one group after the other are in order.
     void order_groups() {
         for (Gather& group : groups_)
             for (Gather::Target& target : group.targets) {

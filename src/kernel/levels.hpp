@@ -42,6 +42,7 @@ class TextTable {
     struct Slot {
         uint32_t hash, number;  // the text's place from 1; 0 in a free slot
     };
+    string_view at(Slot slot) const { return (*this)[slot.number - 1]; }
 
     static uint64_t fold(uint64_t a, uint64_t b) {
         const Wide product = static_cast<Wide>(a) * b;
@@ -63,7 +64,7 @@ class TextTable {
     // The slot of a text, or the free one where it would be.
     size_t find_slot(string_view text, uint32_t key) const {
         size_t i = key & (slots_.size() - 1);
-        while (slots_[i].number != 0 && (slots_[i].hash != key || (*this)[slots_[i].number - 1] != text))
+        while (slots_[i].number != 0 && !(slots_[i].hash == key && at(slots_[i]) == text))
             i = (i + 1) & (slots_.size() - 1);
         return i;
     }
@@ -87,7 +88,7 @@ class TextTable {
 class MissingWords {
   public:
     explicit MissingWords(std::vector<std::string> words) : words_(std::move(words)) {
-        for (const std::string& word : words_) starts_[static_cast<unsigned char>(word.c_str()[0])] = true;
+        for (const std::string& word : words_) starts_[static_cast<unsigned char>(word[0])] = true;
     }
     bool has(string_view core) const {
         if (core.empty()) return true;
@@ -102,8 +103,8 @@ class MissingWords {
     bool starts_[256] = {};
 };
 
-// The levels of a text column. A cell's code is its level's place; that of all other texts, and that
-// of a missing cell, come after them where they are wanted. Threads may share it.
+// The levels of a text column. A cell's code is its level's place; that of all other texts, and
+// that of a missing cell, come after them where they are wanted. Threads may share it.
 class Levels {
   public:
     static constexpr double kUnknown = -2.0, kMissing = -3.0;  // no code

@@ -46,7 +46,8 @@ inline void rank(std::vector<Candidate>& left, size_t k) {
         if (ends && (stop - start == 1 || start->score - (stop - 1)->score <= 2.0 * least)) {
             // All tie with all, and with nothing else: the order settles everything.
             const bool tied = stop - start > 1;
-            std::sort(start, stop, [](const Candidate& a, const Candidate& b) { return a.place < b.place; });
+            std::sort(start, stop,
+                      [](const Candidate& a, const Candidate& b) { return a.place < b.place; });
             for (; start != stop; ++start) start->tied |= tied;
             continue;
         }
@@ -82,8 +83,8 @@ inline bool has_missing(Matrix features, size_t row) {
     return std::any_of(x.begin(), x.end(), [](double value) { return std::isnan(value); });
 }
 
-// The highest and second score of a tile's rows and the first category of the highest, from 1; `odd`
-// is NaN where a score is not finite. A NaN score never wins.
+// The highest and second score of a tile's rows and the first category of the highest, from 1;
+// `odd` is NaN where a score is not finite. A NaN score never wins.
 struct Bests {
     double highest[tile_rows], second[tile_rows], best[tile_rows], odd[tile_rows];
 
@@ -91,18 +92,23 @@ struct Bests {
         run([&](auto lanes) MATSCORE_ALWAYS {
             for (size_t i = 0; i < tile_rows; i += lanes) {
                 Lanes<lanes> score, mark{}, top = mark - infinity, next = top, first{};
-                if (part.category > 0)
-                    load(top, highest + i), load(next, second + i), load(first, best + i), load(mark, odd + i);
+                if (part.category > 0) {
+                    load(top, highest + i), load(next, second + i);
+                    load(first, best + i), load(mark, odd + i);
+                }
+                Lanes<lanes> number = static_cast<double>(part.category) - Lanes<lanes>{};
                 for (size_t c = 0; c < part.n_categories; ++c) {
                     load(score, part.scores + c * tile_rows + i);
+                    number += 1.0;
                     const auto wins = score > top;  // an equal one does not: the first stays
                     const Lanes<lanes> other = wins ? top : score;
                     next = other > next ? other : next;
                     top = wins ? score : top;
-                    first = wins ? static_cast<double>(part.category + c + 1) - Lanes<lanes>{} : first;
+                    first = wins ? number : first;
                     mark += score - score;
                 }
-                store(highest + i, top), store(second + i, next), store(best + i, first), store(odd + i, mark);
+                store(highest + i, top), store(second + i, next);
+                store(best + i, first), store(odd + i, mark);
             }
         });
     }
@@ -122,7 +128,8 @@ class Model {
             for (size_t c = 0; c < n_categories(); ++c)
                 packed_[c * n + f] = weights.row(gathers_ ? gathers_->terms()[f] : f)[c];
         if (gathers_) by_term_.assign(weights.data, weights.row(n_features_));
-        for (size_t c = 0; intercept != nullptr && c < n_categories(); ++c) added_[c] += intercept[c];
+        for (size_t c = 0; intercept != nullptr && c < n_categories(); ++c)
+            added_[c] += intercept[c];
         heaviest_added_ = find_largest(added_.data(), added_.size());
     }
     // Rows of the features that are given.
@@ -130,39 +137,44 @@ class Model {
     size_t n_categories() const { return added_.size(); }
     const std::optional<Gathers>& gathers() const { return gathers_; }
 
-    // Scores rows, a block that fits the second cache at a time, and decides; `scores` (n_categories,
-    // n_rows) is null where only that is wanted.
+    // Scores rows, a block that fits the second cache at a time, and decides; `scores`
+    // (n_categories, n_rows) is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
-        const Matrix weights{packed_.data(), n_categories(), packed_.size() / std::max<size_t>(n_categories(), 1)};
-        Tiles x{weights.n_columns};
+        const size_t n_dense = gathers_ ? gathers_->terms().size() : n_features_;
+        Tiles x{n_dense};
         x.terms = by_term();
         std::vector<Bests> bests;
         std::vector<double> room;  // for the scores of a block that are not kept
-        const size_t width = weights.n_columns + 3 * (gathers_ ? gathers_->n_groups() : 0);
-        const size_t n = features.n_columns, fit = 65536 / std::max<size_t>(width, 1);
-        const size_t most = std::clamp<size_t>(fit / tile_rows, 1, 32) * tile_rows;
+        const size_t n = features.n_columns;
+        const size_t width = n_dense + 3 * (gathers_ ? gathers_->n_groups() : 0);
+        const size_t fit = 65536 / std::max<size_t>(width, 1) / tile_rows;
+        const size_t most = std::clamp<size_t>(fit, 1, 32) * tile_rows;
         for (size_t start = 0; start < n; start += most) {
             const size_t n_here = std::min(most, n - start);
             if (gathers_) gathers_->take(features, start, n_here, x);
             else x.take(features, start, n_here);
             bests.resize(x.largest.size() / tile_rows);
-            if (scores == nullptr) room.resize(n_categories() * x.n_rows);
+            if (scores == nullptr) room.resize(n_categories() * n_here);
             double* const block = scores == nullptr ? room.data() : scores + start;
-            const size_t stride = scores == nullptr ? x.n_rows : n;
+            const size_t stride = scores == nullptr ? n_here : n;
+            const Matrix weights{packed_.data(), n_categories(), n_dense};
             multiply_tiles(x, weights, added_.data(), [&](const Part& part) {
-                for (size_t c = 0; c < part.n_categories; ++c)
-                    std::copy_n(&part.at(c, 0), part.n_rows, block + (part.category + c) * stride + part.row);
+                double* to_row = block + part.category * stride + part.row;
+                for (size_t c = 0; c < part.n_categories; ++c, to_row += stride)
+                    std::copy_n(&part.at(c, 0), part.n_rows, to_row);
                 bests[part.row / tile_rows].add(part);
             });
-            const double most_reach = reach(find_largest(x.largest.data(), x.n_rows));
-            for (size_t i = 0; i < x.n_rows; ++i)
-                decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride}, to);
+            const double most_reach = reach(find_largest(x.largest.data(), n_here));
+            for (size_t i = 0; i < n_here; ++i)
+                decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride},
+                       to);
         }
     }
 
-    // Ranks the categories of a row by its scores: the first k ranks come first. A score that is NaN
-    // or minus infinity has none. Good until the thread's next call.
-    const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores, size_t k) const {
+    // Ranks the categories of a row by its scores: the first k ranks come first. A score that is
+    // NaN or minus infinity has none. Good until the thread's next call.
+    const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores,
+                                           size_t k) const {
         thread_local Terms x;  // kept, as memory for each row would take longer
         thread_local std::vector<Candidate> left;
         take_terms(features, row, x);
@@ -172,9 +184,11 @@ class Model {
         const double most = reach(find_largest(x.values.data(), x.values.size()));
         drop_low(left, k, most);
         std::sort(left.begin(), left.end(), is_higher);
-        const auto is_close = [&](const Candidate& a, const Candidate& b) { return !(a.score - b.score > most); };
+        const auto is_close = [&](const Candidate& a, const Candidate& b) {
+            return !(a.score - b.score > most);
+        };
         if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
-            for (Candidate& candidate : left) candidate.bound = bound(x, static_cast<size_t>(candidate.place));
+            for (Candidate& one : left) one.bound = bound(x, static_cast<size_t>(one.place));
         rank(left, k);
         return left;
     }
@@ -211,7 +225,9 @@ class Model {
     Matrix by_term() const { return {by_term_.data(), n_features_, n_categories()}; }
 
     // What is no further below a row's highest score may tie with it.
-    double reach(double largest) const { return widest_tie(n_features_, largest, heaviest_, heaviest_added_); }
+    double reach(double largest) const {
+        return widest_tie(n_features_, largest, heaviest_, heaviest_added_);
+    }
 
     // Decides a row; what is ahead by more than `most_reach` is no tie.
     void decide(Matrix features, size_t row, const Bests& found, double most_reach, Scores scores,

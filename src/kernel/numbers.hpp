@@ -107,7 +107,8 @@ inline bool round_decimal(uint64_t w, int q, bool is_cut, uint64_t& bits) {
 
 // The rest of read_number: any count of digits, any exponent. The digits stand in [first, last)
 // with or without a mark; the value is these digits as an integer, times 10^exponent.
-[[gnu::noinline]] inline uint64_t round_digits(const char* first, const char* last, int64_t exponent) {
+[[gnu::noinline]] inline uint64_t round_digits(const char* first, const char* last,
+                                               int64_t exponent) {
     // A halfway point has at most 767 significant digits: one that is not 0 stands for all further.
     constexpr int kMostDigits = 770;
     char text[kMostDigits + 32];
@@ -160,7 +161,8 @@ inline const char* read_digits(const char* p, const char* end, uint64_t& w) {
 
 // Read a number at p: sign, digits with a decimal mark, exponent. Returns where it ends, or null
 // where none stands there or it is too large for a double. Blanks are the caller's.
-[[gnu::always_inline]] inline const char* read_number(const char* p, const char* end, char mark, double& value) {
+[[gnu::always_inline]] inline const char* read_number(const char* p, const char* end, char mark,
+                                                      double& value) {
     if (p == end) return nullptr;
     // Without branches: nobody can guess the sign of the next number.
     const uint64_t sign = uint64_t{*p == '-'} << 63;
@@ -196,7 +198,8 @@ inline const char* read_digits(const char* p, const char* end, uint64_t& w) {
         // Both are doubles, so that one operation rounds once (Clinger, "How to Read Floating
         // Point Numbers Accurately", 1990, section 2).
         const auto whole = static_cast<double>(static_cast<int64_t>(w));
-        bits = std::bit_cast<uint64_t>(exponent < 0 ? whole / kTens[-exponent] : whole * kTens[exponent]);
+        const double scaled = exponent < 0 ? whole / kTens[-exponent] : whole * kTens[exponent];
+        bits = std::bit_cast<uint64_t>(scaled);
     } else {
         bits = round_digits(first, last, exponent);
         if (bits >= kInfinityBits) return nullptr;

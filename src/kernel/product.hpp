@@ -1,5 +1,5 @@
-// Scores, by definition: s = +0; for each feature in order: s = fma(x, w, s); score = s + intercept,
-// each step rounded once. An intercept of -0, or none, counts as +0.
+// Scores, by definition: s = +0; for each feature in order: s = fma(x, w, s); score = s +
+// intercept, each step rounded once. An intercept of -0, or none, counts as +0.
 //
 // So a feature that is zero changes nothing, and no score is ever -0: a chain may underflow to -0
 // (and a zero after it may make +0 of that), but +0 or any other intercept ends both alike.
@@ -38,7 +38,8 @@ inline std::vector<double> column(Matrix matrix, size_t j) {
 
 inline double find_largest(const double* values, size_t n) {
     double largest = 0.0;
-    for (size_t i = 0; i < n; ++i) largest = std::max(largest, std::fabs(values[i]));  // passes over NaN
+    for (size_t i = 0; i < n; ++i)
+        largest = std::max(largest, std::fabs(values[i]));  // passes over NaN
     return largest;
 }
 
@@ -64,12 +65,12 @@ struct Tiles {
         values.resize(n_features * largest.size());
         run([&](auto lanes) MATSCORE_ALWAYS {
             Lanes<lanes> value, size, most;
-            for (size_t f = 0; f < n_features; ++f)
+            for (size_t f = 0; f < n_features; ++f) {
+                const double* const from = features.row(places == nullptr ? f : places[f]) + start;
                 for (size_t row = 0; row < n; row += tile_rows) {
                     double* to = &at(f, row);
                     const size_t height = std::min(tile_rows, n - row);
-                    const size_t place = places == nullptr ? f : places[f];
-                    std::copy_n(features.row(place) + start + row, height, to);
+                    std::copy_n(from + row, height, to);
                     std::fill_n(to + height, tile_rows - height, 0.0);
                     for (size_t i = 0; i < tile_rows; i += lanes) {
                         load(value, to + i), load(most, &largest[row + i]);
@@ -77,10 +78,13 @@ struct Tiles {
                         store(&largest[row + i], size > most ? size : most);  // passes over NaN
                     }
                 }
+            }
         });
     }
+    const double* tile(size_t row) const { return values.data() + row * n_features; }
     double& at(size_t feature, size_t row) {
-        return values[row / tile_rows * tile_rows * n_features + feature * tile_rows + row % tile_rows];
+        const size_t within = row % tile_rows;
+        return values[(row - within) * n_features + feature * tile_rows + within];
     }
     std::span<const Step> find_steps(size_t row) const {
         if (ends.empty()) return {};
@@ -91,9 +95,13 @@ struct Tiles {
 
 // Goes on with the chains of 3 L rows by four categories, for some features.
 template <size_t L>
-MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], size_t n_features, double* scores) {
+MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], size_t n_features,
+                                double* scores) {
     Lanes<L> sums[12], xs[3], weight;
-    unroll<12>([&](auto i) MATSCORE_ALWAYS { load(sums[i], scores + i / 3 * tile_rows + i % 3 * L); });
+    const auto at = [&](size_t i) MATSCORE_ALWAYS {
+        return scores + i / 3 * tile_rows + i % 3 * L;
+    };
+    unroll<12>([&](auto i) MATSCORE_ALWAYS { load(sums[i], at(i)); });
     for (size_t f = 0; f < n_features; ++f, x += tile_rows) {
         unroll<3>([&](auto v) MATSCORE_ALWAYS { load(xs[v], x + v * L); });
         unroll<12>([&](auto i) MATSCORE_ALWAYS {
@@ -101,14 +109,14 @@ MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], si
             add_product(sums[i], xs[i % 3], weight);
         });
     }
-    unroll<12>([&](auto i) MATSCORE_ALWAYS { store(scores + i / 3 * tile_rows + i % 3 * L, sums[i]); });
+    unroll<12>([&](auto i) MATSCORE_ALWAYS { store(at(i), sums[i]); });
 }
 
-// Goes on with the chains of a tile, (categories, 24), for features `start` to `stop`, and adds what
-// is to be added, if anything. A chain that is cut, where the first cache is full, say, goes on
-// exactly.
-inline void run_tile(const double* x, Matrix weights, size_t start, size_t stop, const double* added,
-                     double* scores) {
+// Goes on with the chains of a tile, (categories, 24), for features `start` to `stop`, and adds
+// what is to be added, if anything. A chain that is cut, where the first cache is full, say, goes
+// on exactly.
+inline void run_tile(const double* x, Matrix weights, size_t start, size_t stop,
+                     const double* added, double* scores) {
     run([&](auto lanes) MATSCORE_ALWAYS {
         constexpr size_t most = 128;
         const size_t n = weights.n_rows;
@@ -153,18 +161,19 @@ void multiply_tiles(const Tiles& x, Matrix weights, const double* added, const A
     for (size_t c = 0; c < weights.n_rows; c += group_size)
         for (size_t row = 0; row < x.n_rows; row += tile_rows) {
             const size_t n = std::min(group_size, weights.n_rows - c);
-            const double* const tile = x.values.data() + row * x.n_features;
             const Matrix group{weights.row(c), n, weights.n_columns};
             std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
             size_t f = 0;
-            for (auto steps = x.find_steps(row); !steps.empty();) {
-                const size_t slot = steps[0].slot;
-                const auto end = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.slot != slot; });
-                run_tile(tile, group, std::exchange(f, slot), slot, nullptr, scores);
-                run_steps({steps.begin(), end}, x.terms, c, n, scores);
-                steps = {end, steps.end()};
+            for (auto rest = x.find_steps(row); !rest.empty();) {
+                const uint32_t slot = rest[0].slot;
+                size_t some = 1;
+                while (some < rest.size() && rest[some].slot == slot) ++some;
+                run_tile(x.tile(row), group, std::exchange(f, slot), slot, nullptr, scores);
+                run_steps(rest.first(some), x.terms, c, n, scores);
+                rest = rest.subspan(some);
             }
-            run_tile(tile, group, f, x.n_features, added == nullptr ? nothing : added + c, scores);
+            run_tile(x.tile(row), group, f, x.n_features, added == nullptr ? nothing : added + c,
+                     scores);
             act(Part{row, std::min(tile_rows, x.n_rows - row), c, n, scores});
         }
 }
@@ -191,14 +200,17 @@ inline double add_sizes(const double* x, const double* w, size_t n) {
         for (size_t v = 0; v < 8 / lanes; ++v) store(sums + v * lanes, parts[v]);
         for (; f < n; ++f) sums[f % 8] = std::fma(std::fabs(x[f]), std::fabs(w[f]), sums[f % 8]);
     });
-    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+    for (size_t i = 0; i < 4; ++i) sums[i] += sums[i + 4];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-// Bounds the error of a score: gamma times the sum of the sizes of its terms, and what products that
-// underflow may lose (Higham, section 2.1). NaN where a feature is NaN. Of n_features, x has those
-// that may not be zero.
-inline double bound_error(std::span<const double> x, const double* w, size_t n_features, double added) {
-    double unit = rounding_unit(n_features), sum = add_sizes(x.data(), w, x.size()) + std::fabs(added);
+// Bounds the error of a score: gamma times the sum of the sizes of its terms, and what products
+// that underflow may lose (Higham, section 2.1). NaN where a feature is NaN. Of n_features, x has
+// those that may not be zero.
+inline double bound_error(std::span<const double> x, const double* w, size_t n_features,
+                          double added) {
+    double unit = rounding_unit(n_features);
+    double sum = add_sizes(x.data(), w, x.size()) + std::fabs(added);
     if (std::isinf(sum)) {  // finite terms, whose sum is not
         int exponent = 0;
         std::frexp(static_cast<double>(n_features + 1), &exponent);

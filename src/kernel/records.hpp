@@ -107,7 +107,8 @@ class Parser {
 
     // The first such byte outside quotes, or the end; p is outside.
     static const char* find_outside(const char* p, const char* end, char byte) {
-        for (bool is_inside = false; p != end && (is_inside || *p != byte); ++p) is_inside ^= *p == '"';
+        bool is_inside = false;
+        while (p != end && (is_inside || *p != byte)) is_inside ^= *p++ == '"';
         return p;
     }
 
@@ -116,10 +117,11 @@ class Parser {
         if (nul != end_) return {kNul, nul - data_};
         const char* const bad = find_bad_utf8(data_, end_);
         if (bad != end_) return {kNotUtf8, bad - data_};
-        const bool is_misplaced = scan_.misplaced != nullptr;
-        if (!is_misplaced && !scan_.is_open) return {};
-        const char* const at = is_misplaced ? scan_.misplaced : data_ + string_view(data_, end_).rfind('"');
-        Stop stop{!is_misplaced ? kQuoteOpen : scan_.is_closing ? kTextAfterQuote : kQuoteInside, at - data_};
+        if (scan_.misplaced == nullptr && !scan_.is_open) return {};
+        const char* at = scan_.misplaced;
+        Fault fault = scan_.is_closing ? kTextAfterQuote : kQuoteInside;
+        if (at == nullptr) at = data_ + string_view(data_, end_).rfind('"'), fault = kQuoteOpen;
+        Stop stop{fault, at - data_};
         const char* p = scan_.after_newline;
         while ((p = find_outside(p, at, layout_.delimiter)) != at) ++p, ++stop.column;
         return stop;
@@ -153,12 +155,14 @@ class Parser {
         double number = 0;
         for (const std::string& word : words_)
             words_are_numbers_ = words_are_numbers_ || read_whole(word, layout_.mark, number);
-        // Where all features are named by numbers (pixels, say) a header is no bad row by itself.
+        // Where its cells could be data (numbers of pixels, say) a header is no bad row by itself.
         header_is_plain_ = layout_.has_labels && !layout_.names.empty();
         for (const size_t column : layout_.features)
-            header_is_plain_ = header_is_plain_ && read_whole(strip(layout_.names[column]), layout_.mark, number);
+            header_is_plain_ = header_is_plain_ &&
+                               read_whole(strip(layout_.names[column]), layout_.mark, number);
         for (const auto& [column, levels] : layout_.levels)
-            header_is_plain_ = header_is_plain_ && take_level(*levels, layout_.names[column], number) == kNoFault;
+            header_is_plain_ = header_is_plain_ &&
+                               take_level(*levels, layout_.names[column], number) == kNoFault;
     }
 
     // Where the next cell ends: at a delimiter, a line end or the end.
@@ -234,7 +238,8 @@ class Parser {
     }
 
     [[gnu::always_inline]] Fault read_cell(const Column& column, const char* p, const char* end) {
-        const Fault fault = column.words == nullptr ? kNoFault : read_words(*column.words, {p, end});
+        Fault fault = kNoFault;
+        if (column.words != nullptr) fault = read_words(*column.words, {p, end});
         if (column.numbers == nullptr) return fault;
         double& value = column.numbers[table_.n_rows];
         const bool is_number = read_number(p, end_, layout_.mark, value) == end;

@@ -23,8 +23,8 @@ inline uint64_t scale_to_odd(Power g, Wide factor) {
     return whole | (static_cast<uint64_t>(product) > 1 ? 1 : 0);
 }
 
-// The shortest decimal in the interval that rounds to c * 2^q, the closest of several, by a power of
-// ten g that makes the step between doubles 1 to 10 (Raffaello Giulietti, "The Schubfach way to
+// The shortest decimal in the interval that rounds to c * 2^q, the closest of several, by a power
+// of ten g that makes the step between doubles 1 to 10 (Raffaello Giulietti, "The Schubfach way to
 // render doubles", 2020, section 9.9). Below a power of two the next double is half as far.
 [[gnu::noinline]] inline uint64_t choose_shortest(uint64_t c, int h, Power g, bool is_power) {
     const uint64_t out = c & 1;  // the ends of an odd one's interval round elsewhere
@@ -62,7 +62,8 @@ inline Decimal find_shortest(uint64_t bits) {
     const uint64_t one = uint64_t{1} << 60;
     const uint64_t above = (s - tens) << 60 | rest, half = g.high >> (5 - h);
     const auto is_close = [](uint64_t a, uint64_t b) { return a - b + 4 <= 8; };
-    const bool is_near = is_close(above, half) | is_close(above + half, 10 * one) | is_close(2 * rest, one);
+    const bool is_near =
+        is_close(above, half) | is_close(above + half, 10 * one) | is_close(2 * rest, one);
     if (is_near | is_power | (s < kWholeTens[15])) {
         Decimal decimal{choose_shortest(c, h, g, is_power), k};
         for (; decimal.digits < kWholeTens[15]; --decimal.exponent) decimal.digits *= 10;

@@ -42,9 +42,10 @@ inline double scale_to_norm(double* values, size_t n) {
 // Up to 1,024 items, of which equal ones are held once: so a catalog full of copies costs no more
 // than one without.
 struct ItemBlock {
-    size_t first, offset;               // its first item; where rows are in the file, if there is one
-    std::vector<double> rows, norms;    // of distinct items; norms: 1 for the product
-    std::vector<uint32_t> order, starts;  // item i, distinct, is first + order[starts[i]..starts[i + 1]]
+    size_t first, offset;             // its first item; where rows are in the file, if any
+    std::vector<double> rows, norms;  // of distinct items; norms: 1 for the product
+    // Distinct item i is the items first + order[starts[i]..starts[i + 1]].
+    std::vector<uint32_t> order, starts;
     size_t n_distinct() const { return norms.size(); }
     template <class Act>
     void visit_copies(size_t distinct, const Act& act) const {
@@ -75,12 +76,14 @@ class Items {
         move_numbers(spill_, room.data(), room.size(), block.offset, ::pread);
         return {room.data(), block.n_distinct(), n_features_};
     }
-    // The items of a block as they were added, but for the scale of the cosine: to = (n, n_features).
+    // The items of a block as they were added, (n, n_features), but for the scale of the cosine.
     void unpack(const ItemBlock& block, double* to) const {
         std::vector<double> room;
         const Matrix held = rows(block, room);
         for (size_t i = 0; i < block.n_distinct(); ++i)
-            block.visit_copies(i, [&](size_t copy) { std::copy_n(held.row(i), n_features_, to + copy * n_features_); });
+            block.visit_copies(i, [&](size_t copy) {
+                std::copy_n(held.row(i), n_features_, to + copy * n_features_);
+            });
     }
 
   private:
@@ -89,16 +92,21 @@ class Items {
         const auto at = [&](size_t i) { return values.data() + i * n_features_; };
         ItemBlock block{n_items_, n_spilled_, {}, {}, std::vector<uint32_t>(rows.n_rows), {}};
         std::vector<double> norms(rows.n_rows, 1.0);
-        for (size_t i = 0; cosine_ && i < rows.n_rows; ++i) norms[i] = scale_to_norm(at(i), n_features_);
+        for (size_t i = 0; cosine_ && i < rows.n_rows; ++i)
+            norms[i] = scale_to_norm(at(i), n_features_);
         largest_ = std::max(largest_, find_largest(values.data(), values.size()));
-        const auto compare = [&](size_t a, size_t b) { return std::memcmp(at(a), at(b), n_features_ * sizeof(double)); };
-        std::iota(block.order.begin(), block.order.end(), 0u);
-        std::stable_sort(block.order.begin(), block.order.end(), [&](size_t a, size_t b) { return compare(a, b) < 0; });
+        const auto compare = [&](size_t a, size_t b) {
+            return std::memcmp(at(a), at(b), n_features_ * sizeof(double));
+        };
+        auto& order = block.order;
+        std::iota(order.begin(), order.end(), 0u);
+        std::stable_sort(order.begin(), order.end(),
+                         [&](size_t a, size_t b) { return compare(a, b) < 0; });
         for (uint32_t i = 0; i < rows.n_rows; ++i) {
-            if (i > 0 && compare(block.order[i - 1], block.order[i]) == 0) continue;
+            if (i > 0 && compare(order[i - 1], order[i]) == 0) continue;
             block.starts.push_back(i);
-            block.norms.push_back(norms[block.order[i]]);
-            block.rows.insert(block.rows.end(), at(block.order[i]), at(block.order[i]) + n_features_);
+            block.norms.push_back(norms[order[i]]);
+            block.rows.insert(block.rows.end(), at(order[i]), at(order[i]) + n_features_);
         }
         block.starts.push_back(static_cast<uint32_t>(rows.n_rows));
         if (spill_ >= 0) {
@@ -119,7 +127,7 @@ class Items {
     std::vector<ItemBlock> blocks_;
 };
 
-// Users `first` up to first + n of features (n_features, n_users) and their norms, 1 for the product.
+// Users `first` up to first + n of features (n_features, n_users), and norms, 1 for the product.
 struct Users {
     Tiles tiles;
     std::vector<double> norms;
@@ -168,7 +176,8 @@ struct Users {
 
 // The scores of all items for each user, (n_users, n_items); NaN where there is none.
 inline void score_items(const Items& items, Matrix features, double* to) {
-    Users(items, features, 0, features.n_columns).visit(items, [&](const ItemBlock& block, Matrix, const Part& part) {
+    const Users users(items, features, 0, features.n_columns);
+    users.visit(items, [&](const ItemBlock& block, Matrix, const Part& part) {
         for (size_t c = 0; c < part.n_categories; ++c)
             block.visit_copies(part.category + c, [&](size_t copy) {
                 for (size_t i = 0; i < part.n_rows; ++i)
@@ -182,7 +191,8 @@ struct Excluded {
     std::vector<int64_t> starts, items;
     bool has(size_t user, int64_t item) const {
         if (starts.empty()) return false;
-        return std::binary_search(items.begin() + starts[user], items.begin() + starts[user + 1], item);
+        const auto at = [&](size_t u) { return items.begin() + starts[u]; };
+        return std::binary_search(at(user), at(user + 1), item);
     }
 };
 
@@ -206,13 +216,16 @@ struct TooMany {};
 class Search {
   public:
     Search(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish)
-        : items_(items), features_(features), first_(first), wish_(wish), users_(items, features, first, n),
-          limits_(users_.norms.size(), infinity), overflow_(n, false), lists_(n) {
+        : items_(items), features_(features), first_(first), wish_(wish),
+          users_(items, features, first, n), limits_(users_.norms.size(), infinity),
+          overflow_(n, false), lists_(n) {
+        const double most_terms = static_cast<double>(items.n_features()) * items.largest();
         for (size_t u = 0; u < n; ++u) {
-            const double largest = users_.tiles.largest[u], most = largest * items.largest();
-            may_overflow_ |= !items.cosine() && !(most * static_cast<double>(items.n_features()) < 0x1p1022);
-            lists_[u].reach = items.cosine() ? 2.5 * unit_ + 4.0 * lost_
-                                             : widest_tie(items.n_features(), largest, items.largest(), 0.0);
+            const double largest = users_.tiles.largest[u];
+            may_overflow_ |= !items.cosine() && !(largest * most_terms < 0x1p1022);
+            lists_[u].reach =
+                items.cosine() ? 2.5 * unit_ + 4.0 * lost_
+                               : widest_tie(items.n_features(), largest, items.largest(), 0.0);
             n_held_ += lists_[u].room = 4 * wish.k + 64;
             if (largest > 0.0) limits_[u] = wish.least;
         }
@@ -238,8 +251,10 @@ class Search {
             std::vector<Candidate>& held = lists_[u].held;
             const bool missing = has_missing(features_, first_ + u);
             // All items are alike to zeros: the first will do, and one more to see that they tie.
-            if (users_.tiles.largest[u] == 0.0 && !missing && !items_.cosine() && wish_.least <= 0.0)
-                for (int64_t i = 0; i < static_cast<int64_t>(items_.size()) && held.size() <= wish_.k; ++i)
+            const bool zeros = users_.tiles.largest[u] == 0.0 && !missing && !items_.cosine();
+            const auto n_items = static_cast<int64_t>(items_.size());
+            if (zeros && wish_.least <= 0.0)
+                for (int64_t i = 0; i < n_items && held.size() <= wish_.k; ++i)
                     if (!wish_.excluded.has(first_ + u, i)) held.push_back({0.0, lost_, i});
             if (overflow_[u] && !missing) {
                 held.clear();
@@ -282,7 +297,8 @@ class Search {
         const std::vector<double> x = users_.row(user);
         double bound = lost_;
         if (items_.cosine())
-            bound += add_sizes(x.data(), rows.row(item), x.size()) / (users_.norms[user] * block.norms[item]) * unit_;
+            bound += add_sizes(x.data(), rows.row(item), x.size()) /
+                     (users_.norms[user] * block.norms[item]) * unit_;
         else bound = bound_error(x, rows.row(item), x.size(), 0.0);
         List& list = lists_[user];
         size_t n_taken = 0;
@@ -293,7 +309,8 @@ class Search {
             list.held.push_back({score, bound, place});
             if (list.held.size() < list.room) return;
             limits_[user] = std::max(limits_[user], drop_low(list.held, wish_.k, list.reach));
-            if (2 * list.held.size() > list.room) n_held_ += std::exchange(list.room, 2 * list.room);
+            if (2 * list.held.size() > list.room)
+                n_held_ += std::exchange(list.room, 2 * list.room);
         });
         if (n_held_ > wish_.most_pairs && lists_.size() > 1) throw TooMany{};
     }
@@ -306,7 +323,8 @@ class Search {
     // For the cosine: gamma of n for the product, as much for the two norms together, and seven
     // roundings for their roots, their product, the division and the bound's own arithmetic.
     double unit_ = rounding_unit(2 * items_.n_features() + 7);
-    double lost_ = static_cast<double>(items_.n_features()) * underflow * (items_.cosine() ? 8.0 : 1.0);
+    double lost_ =
+        static_cast<double>(items_.n_features()) * underflow * (items_.cosine() ? 8.0 : 1.0);
     std::vector<double> limits_;  // what a score must reach to be taken
     std::vector<bool> overflow_;
     std::vector<List> lists_;
@@ -315,7 +333,8 @@ class Search {
 };
 
 // The best items for users `first` up to first + n, appended: in halves where too many pairs tie.
-inline void recommend(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish, Recommended& to) {
+inline void recommend(const Items& items, Matrix features, size_t first, size_t n, const Wish& wish,
+                      Recommended& to) {
     try {
         Search search(items, features, first, n, wish);
         search.run();

@@ -69,7 +69,8 @@ inline const std::map<size_t, std::string, std::greater<>> instruction_sets = []
     std::map<size_t, std::string, std::greater<>> sets{{2, "base"}};
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[4] = "x86-64-v3";
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
         sets[8] = "x86-64-v4";
 #endif
     return sets;
@@ -96,7 +97,8 @@ __attribute__((noinline, target("avx2,fma"))) void run_v3(const Body& body) {
     body(std::integral_constant<size_t, 4>{});
 }
 template <class Body>
-__attribute__((noinline, target("avx512f,avx512dq,avx512vl,avx2,fma"))) void run_v4(const Body& body) {
+__attribute__((noinline, target("avx512f,avx512dq,avx512vl,avx2,fma")))
+void run_v4(const Body& body) {
     body(std::integral_constant<size_t, 8>{});
 }
 #endif

@@ -90,7 +90,8 @@ class Writer {
             return !style_.is_json ? out : copy(column.is_nullable ? "null" : "\"\"", out);
         double number = column.numbers != nullptr ? column.numbers[row] : 0.0;
         const bool is_absent = column.absent != nullptr && column.absent[row];
-        if (is_absent || (style_.is_json && !std::isfinite(number))) return style_.is_json ? copy("null", out) : out;
+        if (style_.is_json && (is_absent || !std::isfinite(number))) return copy("null", out);
+        if (is_absent) return out;
         if (column.wholes != nullptr) return write_whole(column.wholes[row], out);
         if (style_.precision >= 0) number = round_decimals(number, style_.precision);
         return write_number(number, out);

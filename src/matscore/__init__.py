@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from matscore.commands.evaluate import EvaluateTally, Evaluation, evaluate, evaluate_file
     from matscore.commands.explain import ExplainTally, explain, explain_file
     from matscore.commands.fit import FitResult, FitSummary, fit, fit_file
+    from matscore.commands.import_model import Imported, import_file, import_model
+    from matscore.commands.prove import Proof
     from matscore.commands.recommend import recommend, recommend_file
     from matscore.commands.users import RecommendTally
     from matscore.errors import (
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         QualityError,
         UsageError,
     )
+    from matscore.models.options import ImportOptions
     from matscore.numerics.learn import Learned
     from matscore.numerics.metrics import Metrics
     from matscore.options import (
@@ -53,12 +56,15 @@ _HOMES = {
     "matscore.commands.evaluate": ("EvaluateTally", "Evaluation", "evaluate", "evaluate_file"),
     "matscore.commands.explain": ("ExplainTally", "explain", "explain_file"),
     "matscore.commands.fit": ("FitResult", "FitSummary", "fit", "fit_file"),
+    "matscore.commands.import_model": ("Imported", "import_file", "import_model"),
+    "matscore.commands.prove": ("Proof",),
     "matscore.commands.recommend": ("recommend", "recommend_file"),
     "matscore.commands.users": ("RecommendTally",),
     "matscore.errors": (
         "FileError", "InputError", "MatscoreError", "MisfitError", "MissingExtraError",
         "OutputError", "PlanError", "QualityError", "UsageError",
     ),
+    "matscore.models.options": ("ImportOptions",),
     "matscore.numerics.learn": ("Learned",),
     "matscore.numerics.metrics": ("Metrics",),
     "matscore.options": (
@@ -71,13 +77,13 @@ _HOMES = {
 
 __all__ = [
     "ColumnOptions", "EvaluateTally", "Evaluation", "ExplainOptions", "ExplainTally",
-    "FileError", "FitOptions", "FitResult", "FitSummary", "InputError", "Learned",
-    "MatscoreError", "Metrics", "MisfitError", "MissingExtraError", "OutputError",
-    "OutputOptions", "Plan", "PlanError", "PlanOptions", "Progress", "QualityError",
-    "ReadOptions", "RecommendOptions", "RecommendTally", "RejectOptions", "RunOptions",
-    "ScoreOptions", "ScoreTally", "Summary", "UsageError", "check", "check_files", "classify",
-    "classify_file", "evaluate", "evaluate_file", "explain", "explain_file", "fit", "fit_file",
-    "recommend", "recommend_file",
+    "FileError", "FitOptions", "FitResult", "FitSummary", "ImportOptions", "Imported",
+    "InputError", "Learned", "MatscoreError", "Metrics", "MisfitError", "MissingExtraError",
+    "OutputError", "OutputOptions", "Plan", "PlanError", "PlanOptions", "Progress", "Proof",
+    "QualityError", "ReadOptions", "RecommendOptions", "RecommendTally", "RejectOptions",
+    "RunOptions", "ScoreOptions", "ScoreTally", "Summary", "UsageError", "check", "check_files",
+    "classify", "classify_file", "evaluate", "evaluate_file", "explain", "explain_file", "fit",
+    "fit_file", "import_file", "import_model", "recommend", "recommend_file",
 ]  # fmt: skip
 
 

@@ -430,6 +430,17 @@ class FitOptions(Options):
         None, LEARNING,
         "Whether the target holds categories or numbers; without it, its first cells tell.",
         "--categories/--numbers", show_default=False)  # fmt: skip
+    terms: tuple[str, ...] = option(
+        (), LEARNING,
+        "Further features: `a:b`, `a^2`, `log(a)`, `30<=a<35`; a column of text stands for each of "
+        "its levels.",
+        "--terms", metavar="A,B")  # fmt: skip
+    max_levels: int = option(
+        100, LEARNING, "Levels that a column of text may have.", "--max-levels", min=1, metavar="N"
+    )
+    rare: int | None = option(
+        None, LEARNING, "Put levels of fewer than N rows together, as `(other)`.",
+        "--rare", min=1, metavar="N")  # fmt: skip
 
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""

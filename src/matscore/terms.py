@@ -267,4 +267,4 @@ def write_term(term: Term) -> str:
 
 def sort_factors(term: Term) -> Term:
     """Return a term's factors in one order, so that a:b and b:a are the same."""
-    return tuple(sorted(term, key=write_factor))
+    return term if len(term) == 1 else tuple(sorted(term, key=write_factor))

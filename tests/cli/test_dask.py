@@ -77,6 +77,14 @@ def test_quoted_line_ends(cluster: Cluster, folder: Path, options: tuple[str, ..
     assert len(local.out) > 50_000
 
 
+def test_links(cluster: Cluster, folder: Path) -> None:
+    for link in ("one-vs-rest", "probit"):
+        write_csv(folder / "w.csv", [[f"feature ({link})", "p", "q"], ["x", 0, 0.5], ["y", 0, 2]])
+        options = ("--probabilities", "--response")
+        local, _ = run_both(cluster, folder, "classify", "f.csv", "w.csv", *options)
+        assert local.rows[0][-2:] == ["response_p", "response_q"]
+
+
 def test_rows_are_numbered_through_all_ranges_and_files(cluster: Cluster, folder: Path) -> None:
     write_csv(folder / "n.csv", [["p", "q"], [1, 0.5], [-1, 2]])
     for name in "ab":

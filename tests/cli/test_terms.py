@@ -40,7 +40,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, features: Sequence[Sequence[Any]], weights: Sequence[Sequence[Any]]) -> Files:
+    def write(self, features: Sequence[Any], weights: Sequence[Any]) -> Files:
         write_csv(self.folder / "f.csv", features)
         write_csv(self.folder / "w.csv", weights)
         return self

@@ -50,6 +50,11 @@ Layout make_layout(unsigned a, unsigned b) {
         if ((a & 128) != 0) layout.names.push_back(std::to_string(layout.width - 1 - i));
     }
     if ((a & 64) != 0) layout.words = {"NA", "-999", "n\"a"};
+    static const Levels texts({"a", "NA", "", "\"", "0"}, false, true, false);
+    static const Levels numbers({"1", "-999", "2.5"}, true, false, true);
+    layout.unknown = static_cast<Policy>((a + b) % 3);
+    if (a % 5 == 0) layout.levels.push_back({layout.width - 1, b % 2 == 0 ? &texts : &numbers});
+    if (b % 5 == 0) layout.kept = layout.features;
     return layout;
 }
 
@@ -116,7 +121,12 @@ void check_records(const Layout& layout, const std::string& text) {
     const Scan counts = scan_text(held.bytes, end, layout.delimiter);
     require(counts.n_quoted <= counts.n_lines && counts.n_lines <= held.size, "lines add up");
     const Table table = Parser(layout, held.bytes, held.size).parse();
-    require(table.values.size() == layout.features.size() * table.n_rows, "the shape");
+    const std::size_t n_numbers = layout.features.size() * table.n_rows;
+    require(table.values.size() == n_numbers + layout.levels.size() * table.n_rows, "the shape");
+    for (std::size_t i = n_numbers; i < table.values.size(); ++i) {
+        const double code = table.values[i];
+        require(std::isnan(code) || (code >= -1.0 && code <= 6.0), "a code is in range");
+    }
     if (table.stop.fault != kNoFault) return;
     require(table.n_rows + table.bad.size() == table.n_records, "no record is lost");
     require(table.rows.size() == (table.bad.empty() ? 0 : table.n_rows), "places");
@@ -129,7 +139,8 @@ void check_records(const Layout& layout, const std::string& text) {
         before = bad.end;
     }
     for (std::size_t i = 0; i < table.values.size(); ++i) {
-        require(layout.missing == Policy::kKeep || std::isfinite(table.values[i]), "finite");
+        const bool is_kept = layout.missing == Policy::kKeep || layout.unknown == Policy::kKeep;
+        require(std::isfinite(table.values[i]) || is_kept || !layout.kept.empty(), "finite");
     }
     for (const char* const row_end : {"\n", "}\n", "},\n"}) {
         for (const char delimiter : {',', '\t'}) {
@@ -137,12 +148,13 @@ void check_records(const Layout& layout, const std::string& text) {
             write(table, {*row_end == '}', delimiter, row_end, precision, held.size % 3 == 0});
         }
     }
-    if (table.texts.empty() && layout.features.empty()) return;
+    const std::size_t n_columns = layout.features.size() + layout.levels.size();
+    if (table.texts.empty() && n_columns == 0) return;
     // What is written without options is read back.
     Layout plain;
     plain.missing = Policy::kKeep;
     plain.words = {"NaN"};
-    plain.width = table.texts.size() + layout.features.size();
+    plain.width = table.texts.size() + n_columns;
     for (std::size_t i = 0; i < plain.width; ++i) {
         (i < table.texts.size() ? plain.texts : plain.features).push_back(i);
     }

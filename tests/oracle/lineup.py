@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -21,6 +22,8 @@ from tests.oracle.outcome import Outcome, Place, Refusal, Result, refuse, resolv
 from tests.oracle.reading import Options, Table, read_number
 from tests.oracle.score import score_rows
 from tests.oracle.sides import Side, judge_ids, judge_shared, may_be_ids, number_alike
+
+_TERM = re.compile(r"(\w+)=\w+")  # the only form that the names of the cases have
 
 
 @dataclass(frozen=True)
@@ -366,6 +369,8 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
     else:
         order = [n for n in range(n_columns) if n != label]
         order = order if len(order) == len(plain) else refuse(3, why="no fit")
+        if columns is None and any(_TERM.fullmatch(name) for name in wanted):
+            order = refuse(3, why="a term by position")
         doubts = _doubt_position(features, wanted, columns, label, model)
         if intercept and n_columns == len(model.numbers):
             doubts.append(refuse(3, why="labels, or the intercept's column?"))
@@ -382,7 +387,10 @@ def _match_names(
     """Find the column of each feature by its name."""
     where = [[n for n, c in enumerate(columns) if c == name and n != label] for name in wanted]
     if not all(where):
-        return refuse(3, why="no fit")
+        terms = [_TERM.fullmatch(name) for name in wanted if name not in columns]
+        # What terms count is for their own oracle; the levels of these cases are in no cell.
+        codes = (3, 4) if all(term and term[1] in columns for term in terms) else (3,)
+        return refuse(*codes, why="no fit")
     if any(len(found) > 1 for found in where) or len(set(wanted)) < len(wanted) or "" in wanted:
         return refuse(3, 4, why="features of one name, or of none")
     return [found[0] for found in where]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
+from typing import Literal
 
 DIGITS = Context(prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX)
 EXACT = Context(prec=2000)
@@ -25,9 +26,10 @@ FUNCTIONS: dict[str, Callable[[Decimal], Decimal]] = {
     "sqrt": DIGITS.sqrt,
     "abs": abs,
 }
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _CODE = re.compile(r"[+-]?0\d", re.ASCII)  # a leading zero: no plain number
 
+Policy = Literal["error", "skip", "zero", "keep"]
 Cell = float | None  # None is a missing one
 
 
@@ -39,8 +41,8 @@ class BadRowError(Exception):
 class Rules:
     """What the options say."""
 
-    missing: str = "error"
-    unknown: str = "error"
+    missing: Policy = "error"
+    unknown: Policy = "error"
     words: Sequence[str] = MISSING_WORDS
 
     def is_missing(self, cell: str) -> bool:
@@ -70,7 +72,7 @@ class Column:
     @property
     def numeric_levels(self) -> bool:
         return bool(self.levels) and all(
-            _NUMBER.fullmatch(text) and not _CODE.match(text) for text in self.levels
+            NUMBER.fullmatch(text) and not _CODE.match(text) for text in self.levels
         )
 
 
@@ -109,25 +111,29 @@ def read_term(name: str) -> list[Factor]:
 
 def read_factor(pieces: list[str]) -> Factor:
     plain = [piece.removeprefix("`") for piece in pieces]
-    if len(pieces) == 1:
-        return Factor(plain[0], "^", "1")
-    if pieces[1] == "^":
-        return Factor(plain[0], "^", plain[2])
-    if pieces[1] == "(":
-        return Factor(plain[2], "(", plain[0])
-    if pieces[1:3] == ["=", "("]:
-        return Factor(plain[0], plain[3])
-    if pieces[1] == "=":
-        return Factor(plain[0], "=", plain[2])
-    if len(pieces) == 5:
-        low, high = (float(plain[0]), pieces[1] == "<="), (float(plain[4]), pieces[3] == "<=")
-        return Factor(plain[2], "<", "", low, high)
-    if _NUMBER.fullmatch(pieces[0]):  # number < column
-        return Factor(plain[2], "<", "", low=(float(plain[0]), pieces[1] == "<="))
-    border = (float(plain[2]), pieces[1].endswith("="))
-    if pieces[1].startswith("<"):
-        return Factor(plain[0], "<", "", high=border)
-    return Factor(plain[0], "<", "", low=border)
+    match pieces:
+        case [_]:
+            return Factor(plain[0], "^", "1")
+        case [_, "^", _]:
+            return Factor(plain[0], "^", plain[2])
+        case [_, "(", _, ")"]:
+            return Factor(plain[2], "(", plain[0])
+        case [_, "=", "(", _, ")"]:
+            return Factor(plain[0], plain[3])
+        case [_, "=", _]:
+            return Factor(plain[0], "=", plain[2])
+    return read_interval(pieces, plain)
+
+
+def read_interval(pieces: list[str], plain: list[str]) -> Factor:
+    """Read low < column < high, or a part of it; or column > low."""
+    starts = bool(NUMBER.fullmatch(pieces[0]))  # with a border
+    borders = {}
+    for i in range(1, len(pieces), 2):
+        before = starts and i == 1  # the border stands before the operator
+        border = (float(pieces[i - 1 if before else i + 1]), pieces[i].endswith("="))
+        borders["low" if pieces[i].startswith("<") == before else "high"] = border
+    return Factor(plain[2 if starts else 0], "<", "", **borders)
 
 
 def gather_columns(terms: Sequence[Sequence[Factor]]) -> dict[str, Column]:
@@ -183,7 +189,7 @@ def check_cell(cell: str, column: Column, rules: Rules) -> None:
 
 def read_number(cell: str) -> float:
     text = cell.strip(" \t")
-    if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+    if not NUMBER.fullmatch(text) or math.isinf(float(text)):
         raise BadRowError("no number")
     return float(text)
 
@@ -193,7 +199,7 @@ def find_level(cell: str, column: Column) -> str | None:
     if not column.numeric_levels:
         return cell if cell in column.levels else None
     text = cell.strip(" \t")
-    if not _NUMBER.fullmatch(text):
+    if not NUMBER.fullmatch(text):
         return None
     return next((level for level in column.levels if float(level) == float(text)), None)
 
@@ -205,7 +211,7 @@ def value_of(
     rules: Rules,
 ) -> Cell:
     """Return a term's value: numbers multiplied from the left, each product rounded, then tests."""
-    numbers, tests = [], []
+    numbers, tests = list[Cell](), list[Cell]()
     for factor in term:
         column = columns[factor.column]
         value = factor_value(factor, cells[factor.column], column, rules)
@@ -224,26 +230,27 @@ def value_of(
 
 def factor_value(factor: Factor, cell: str, column: Column, rules: Rules) -> Cell:
     """Return the value of a factor; None where it is missing."""
-    missing = rules.is_missing(cell)
+    missing, is_level = rules.is_missing(cell), factor.kind in ("=", "other")
     if factor.kind == "missing":
         return float(missing)
-    if missing:
-        if column.has_missing:
-            return 0.0
-        if rules.missing == "keep":
-            return None
-        if factor.kind in ("=", "other"):
-            return 0.0
-    if factor.kind in ("=", "other"):
-        level = find_level(cell, column)
-        if level is None and not column.has_other:
-            return None if rules.unknown == "keep" else 0.0
-        return float(level is None if factor.kind == "other" else level == factor.text)
+    if missing and not column.has_missing and rules.missing == "keep":
+        return None
+    if missing and (column.has_missing or is_level):
+        return 0.0
+    if is_level:
+        return level_value(factor, cell, column, rules)
     x = 0.0 if missing else read_number(cell)
     if factor.kind == "<":
         above = x > factor.low[0] or (x == factor.low[0] and factor.low[1])
         return float(above and (x < factor.high[0] or (x == factor.high[0] and factor.high[1])))
     return compute(factor, x)
+
+
+def level_value(factor: Factor, cell: str, column: Column, rules: Rules) -> Cell:
+    level = find_level(cell, column)
+    if level is None and not column.has_other and rules.unknown == "keep":
+        return None
+    return float(level is None if factor.kind == "other" else level == factor.text)
 
 
 def compute(factor: Factor, x: float) -> float:

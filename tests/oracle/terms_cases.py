@@ -5,11 +5,16 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
+
+import matscore
 from tests.helpers import Done, read_csv, run
-from tests.oracle.terms import Rules, encode_rows
+from tests.oracle.terms import NUMBER, BadRowError, Policy, Rules, encode_rows, read_number
 
 POOLS = [
     ["North", "South", "East", "West", "Islands"],
@@ -22,6 +27,7 @@ POOLS = [
     ["NA", "nan", "North", "null"],
 ]
 OTHER_TEXTS = ["Nord", "", "zzz", "1.0", "10.0", "+2", " 1", "1e0", "5e-1", "1000", "07", "x"]
+POLICIES: list[Policy] = ["error", "error", "skip", "zero", "keep"]
 FUNCTIONS = ["log", "log1p", "log2", "log10", "exp", "sqrt", "abs"]
 
 
@@ -60,8 +66,8 @@ class Maker:
         draw = self.draw
         words = draw.choice([("NA", "NaN", "nan", "null", "None"), ("?",), ("-", "missing")])
         rules = Rules(
-            draw.choice(["error", "error", "skip", "zero", "keep"]),
-            draw.choice(["error", "error", "skip", "zero", "keep"]),
+            draw.choice(POLICIES),
+            draw.choice(POLICIES),
             words,
         )
         numbers = [draw.choice(["age", "x y", "a:b", "n^2", "log", "é"]) + str(k) for k in range(3)]
@@ -165,7 +171,9 @@ class Maker:
 
     def make_number(self) -> str:
         draw = self.draw
-        x = draw.choice([draw.random(), draw.uniform(0, 40), draw.uniform(0.1, 3), draw.gauss(0, 2)])
+        x = draw.choice(
+            [draw.random(), draw.uniform(0, 40), draw.uniform(0.1, 3), draw.gauss(0, 2)]
+        )
         return draw.choice(
             [repr(x), f"{x:.2f}", f"{x:.3e}", str(round(x)), f" {x:.1f}\t", f"{abs(x):+.4f}"]
         )
@@ -226,3 +234,68 @@ def compare(case: Case, folder: Path) -> tuple[Done, Done, int, int]:
     rejects = folder / "rejects.csv"
     n_rejected = len(read_csv(rejects)) - 1 if rejects.exists() else 0
     return raw, encoded, n_bad, n_rejected
+
+
+def type_frame(case: Case, seed: int) -> pd.DataFrame:
+    """Return the rows that have scores as columns of numbers, texts and categories."""
+    draw = random.Random(seed)
+    names = [name for name in case.names if name != "(Intercept)"]
+    encoded = encode_rows(case.header, case.rows, names, case.rules)
+    rows = [row for row, values in zip(case.rows, encoded, strict=True) if values is not None]
+    columns: dict[str, pd.Series[Any]] = {}
+    for i, name in enumerate(case.header[1:], start=1):
+        cells = [None if case.rules.is_missing(row[i]) else row[i] for row in rows]
+        if i <= 3:
+            numbers = [np.nan if cell is None else number_of(cell) for cell in cells]
+            columns[name] = pd.Series(numbers, dtype=np.float64)
+        else:
+            columns[name] = pd.Series(cells, dtype=draw.choice(["object", "str", "category"]))
+    frame = pd.DataFrame(columns)
+    frame.index = pd.Index([row[0] for row in rows], name="id", dtype=object)
+    return frame
+
+
+def number_of(cell: str) -> float:
+    """Return a cell's number; a text in a column that no term reads may be anything."""
+    try:
+        return read_number(cell)
+    except BadRowError:
+        return np.nan
+
+
+def compare_typed(
+    case: Case, seed: int, folder: Path
+) -> tuple[list[list[str]], list[list[str]], list[list[Any]]]:
+    """Return what comes out of CSV, of Parquet and of a DataFrame, of rows that have scores."""
+    case, rules = replace(case, delimiter=",", transposed=False), case.rules
+    frame, margin = type_frame(case, seed), len(case.categories) > 1
+    write_weights(case, folder / "w.csv")
+    write_table(folder / "raw.csv", [case.header, *case.rows])
+    frame.reset_index().to_parquet(folder / "raw.parquet", index=False)
+    options = [
+        "w.csv", *case.options[:2], *["--margin"] * margin, f"--missing={rules.missing}",
+        f"--unknown={rules.unknown}", "--on-error=reject", "--rejects=rejects.csv",
+    ]  # fmt: skip
+    text = run("classify", "raw.csv", *options, cwd=folder).check()
+    typed = run("classify", "raw.parquet", *options, cwd=folder).check()
+    numbers = [[float(x) for x in row] for row in case.weights]
+    weights = pd.DataFrame(numbers, index=case.names, columns=case.categories)
+    found = matscore.classify(
+        frame, weights, missing=rules.missing, unknown=rules.unknown, margin=margin
+    )
+    if margin:  # without a prediction
+        found = found.fillna({"prediction": ""})
+    rows = [["id", *found.columns], *map(list, found.reset_index().itertuples(index=False))]
+    return text.rows, typed.rows, rows
+
+
+def same_cells(rows: list[list[Any]]) -> list[list[str]]:
+    """Write numbers in one way, whoever wrote them."""
+    return [[write_cell(cell) for cell in row] for row in rows]
+
+
+def write_cell(cell: Any) -> str:
+    """Write a cell in one way, whoever wrote its number."""
+    if isinstance(cell, str) and not NUMBER.fullmatch(cell):
+        return cell
+    return "NaN" if pd.isna(cell) else repr(float(cell))

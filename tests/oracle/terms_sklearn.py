@@ -281,7 +281,9 @@ class Maker:
         factors = [(name, MISSING) for name in numbers if name in self.gaps]
         for _, part, columns in model["columns"].transformers_:
             if isinstance(part, Pipeline) and "levels" in part.named_steps:
-                factors += [(c, what) for j, c in enumerate(columns) for what in list_cells(part, c, j)]
+                factors += [
+                    (c, what) for j, c in enumerate(columns) for what in list_cells(part, c, j)
+                ]
         return [write(frozenset([factor])) for factor in factors]
 
     def make_shown(self, model: Pipeline, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[bool]]:
@@ -312,7 +314,7 @@ def refuses(model: Pipeline, row: pd.DataFrame) -> bool:
 
 def level_of(level: Any) -> str:
     """Return the factor of a category, as a CSV file holds it."""
-    if level is None or level != level:
+    if pd.isna(level):
         return MISSING
     text = str(level)
     return "@=" + ("`" + text.replace("`", "``") + "`" if set(text) & set(":=^()<>`") else text)
@@ -375,9 +377,9 @@ def follow_bins(step: KBinsDiscretizer, totals: list[Sum]) -> list[Sum]:
                 high = [] if i == len(inner) else [f"<{inner[i]!r}"]
                 ((column, _),) = number
                 if low or high:
-                    which |= term([(column, "".join([*low, "@", *high]))])
+                    which.update(term([(column, "".join([*low, "@", *high]))]))
                 else:  # one bin alone
-                    which |= add(term(), scale(term([(column, MISSING)]), -1))
+                    which.update(add(term(), scale(term([(column, MISSING)]), -1)))
         for monomial, value in total.items():
             if monomial != number:  # a missing cell, which is filled with a number or marked
                 place = sum(float(value) >= edge for edge in inner)
@@ -447,7 +449,7 @@ def combine(
         categories = [str(name) for name in model.classes_]
         if len(columns) == 1:  # the negative class is 0
             columns = [{}, *columns]
-    names = {name: None for name in zeros}
+    names = dict.fromkeys(zeros)
     numbers = [{write(m): float(number) for m, number in column.items()} for column in columns]
     for column in numbers:
         names |= dict.fromkeys(column)

@@ -128,7 +128,7 @@ CASES: list[tuple[str, dict[str, str], str, Check]] = [
         "fit f t --decimal ,",
         either(
             lambda done: (
-                give(done.out.decode().split()[0], *done.out.decode().split()[1:])(done)
+                give(*done.out.decode().splitlines())(done)
                 if len(done.rows[0]) == 2
                 else pytest.fail(str(done.out))
             ),

@@ -1,4 +1,4 @@
-"""Raw tables against what terms are by definition, and against the tools whose models they carry."""
+"""Raw tables against what terms are by definition, and against the tools of their models."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ def compare_encoded(seed: int, folder: Path) -> int:
     assert raw.out == encoded.out, seed
     assert n_bad == n_rejected, seed
     return len(case.rows) - n_bad
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_typed_tables_give_the_same_values(seed: int, tmp_path: Path) -> None:
+    text, parquet, frame = terms_cases.compare_typed(terms_cases.Maker(seed).make(), seed, tmp_path)
+    assert parquet == text
+    assert terms_cases.same_cells(frame) == terms_cases.same_cells(text)
 
 
 @dataclass

@@ -179,6 +179,7 @@ def test_facts_of_a_plan_that_fits() -> None:
         "transpose": False,
         "transpose_features": False,
         "categories": ["adventure", "family", "romance"],
+        "link": None,
         "features_shape": [3, 2],
         "weights_shape": [2, 3],
         "scores_shape": [3, 3],

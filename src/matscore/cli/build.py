@@ -6,6 +6,8 @@ import inspect
 import keyword
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -38,9 +40,14 @@ class Command:
 
     work: Callable[..., None]
     arguments: Sequence[Argument]
-    groups: Sequence[type[Options]]
+    known: Sequence[type[Options] | str]  # groups, those of other rooms as "module:name"
     flags: str
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @cached_property
+    def groups(self) -> tuple[type[Options], ...]:
+        """The groups; those of other rooms are loaded for their command alone."""
+        return tuple(_load(one) if isinstance(one, str) else one for one in self.known)
 
     def list_options(self) -> list[Option]:
         """Return the options in their order."""
@@ -48,6 +55,12 @@ class Command:
         for option in (one for group in self.groups for one in group.OPTIONS if one.names):
             known.setdefault(option.flag, option)
         return [replace(known[flag], **self.changes.get(flag, {})) for flag in self.flags.split()]
+
+
+def _load(name: str) -> type[Options]:
+    module, _, group = name.partition(":")
+    found: type[Options] = getattr(import_module(module), group)
+    return found
 
 
 class Given:

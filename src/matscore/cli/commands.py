@@ -19,7 +19,6 @@ from matscore.cli.session import (
     render_to_text,
 )
 from matscore.errors import QualityError, UsageError
-from matscore.models.options import ImportOptions
 from matscore.options import (
     ColumnOptions,
     ExplainOptions,
@@ -263,6 +262,7 @@ def import_(given: Given, model: str) -> None:
     import json
 
     from matscore.commands.import_model import import_file
+    from matscore.models.options import ImportOptions
     from matscore.show.imported import list_lines
     from matscore.write.whole import open_output, refuse_same_outputs
 
@@ -368,6 +368,7 @@ COMMANDS = {
     "fit": Command(
         fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
         f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        "terms max-levels rare "
         f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero"],
@@ -386,7 +387,8 @@ COMMANDS = {
     ),
     "import": Command(
         import_, (_MODEL,),
-        (ImportOptions, ReadOptions, PlanOptions, OutputOptions, FileOptions, ScreenOptions),
+        ("matscore.models.options:ImportOptions", ReadOptions, PlanOptions, OutputOptions,
+         FileOptions, ScreenOptions),
         "sample expect expect-column categories coef lambda link at-threshold "
         "delimiter encoding decimal missing missing-values id-col no-id-col "
         f"format output report color {_SAY}",

@@ -44,8 +44,10 @@ class Question:
 
     def find_precision(self, values: Floats) -> Floats:
         """Return by how much numbers may be off that were printed so."""
-        printed: Floats = np.abs(values) * 0.5 * 10.0 ** (1 - self.digits)
-        return np.maximum(printed, 0.5 * 10.0**-self.decimals)
+        with np.errstate(divide="ignore"):  # of 0
+            last = np.floor(np.log10(np.abs(values))) + (1 - self.digits)
+        printed: Floats = 0.5 * 10.0 ** np.maximum(last, -self.decimals)
+        return printed
 
 
 class Look:
@@ -130,6 +132,7 @@ class Difference:
     """How far a column is from what it may be; of chunks in their order they add up."""
 
     largest: float = 0.0
+    allowed: float = 0.0  # the most that rounding explains in a row
     n_over: int = 0  # rows that differ by more than rounding explains
     n_ties: int = 0  # labels that differ where two categories are as good as equal
     excess: float = 0.0  # the largest ratio of a difference and what explains it
@@ -138,6 +141,7 @@ class Difference:
     def __add__(self, other: Difference) -> Difference:
         return Difference(
             max(self.largest, other.largest),
+            max(self.allowed, other.allowed),
             self.n_over + other.n_over,
             self.n_ties + other.n_ties,
             max(self.excess, other.excess),
@@ -161,7 +165,12 @@ def compare_numbers(
     )
     ratio = gap / np.maximum(allowed, _TINY)
     return Difference(
-        float(gap.max(initial=0.0)), int(over.sum()), 0, float(ratio.max(initial=0.0)), shown
+        float(gap.max(initial=0.0)),
+        float(allowed.max(initial=0.0)),
+        int(over.sum()),
+        0,
+        float(ratio.max(initial=0.0)),
+        shown,
     )
 
 
@@ -192,4 +201,4 @@ def compare_labels(
             shown.append(
                 (labels[i], text or "nothing", categories[place] if place >= 0 else "nothing")
             )
-    return Difference(0.0, n_over, n_ties, float(n_over), tuple(shown))
+    return Difference(0.0, 0.0, n_over, n_ties, float(n_over), tuple(shown))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from matscore.commands.learn import Learn, Targets, learn, settle_targets
+from matscore.commands.examples import list_facts, open_examples
+from matscore.commands.learn import Learn, learn
 from matscore.commands.output import open_sink
-from matscore.errors import InputError, MisfitError, UsageError
-from matscore.names import quote_names
+from matscore.errors import InputError, UsageError
 from matscore.numerics.learn import Learned, settle_method
 from matscore.options import (
     ColumnOptions,
@@ -24,19 +23,14 @@ from matscore.options import (
     RunOptions,
     check_options,
 )
-from matscore.plan import Side
 from matscore.plan.learning import (
     FeatureColumns,
-    check_header,
     name_intercept,
-    sort_columns,
 )
 from matscore.read.source import SourceFacts
-from matscore.read.table import Table, open_table
-from matscore.run.paired import PairedTable, pair_table
 from matscore.run.parts import Part, fit_budget
 from matscore.run.run import OneOutput, Progress, Stream, Totals
-from matscore.run.work import Job, Settings
+from matscore.run.work import Settings
 from matscore.write.formats import FORMATS, format_of, write_weights
 from matscore.write.whole import BinaryFile
 
@@ -170,11 +164,12 @@ def fit_file(
     # Before a row is read: learning may take an hour.
     form = _find_format(output, form)
     with contextlib.ExitStack() as stack:
-        data = _open_data(stack, inputs, fit, columns, how)
+        data = open_examples(stack, inputs, fit, columns, how)
         is_categories = data.target.is_categories
         method, alpha = settle_method(fit, categories=is_categories)
         if on_facts is not None:
-            on_facts(_list_facts(data))
+            on_facts(list_facts(data))
+        data = data.find_design(fit, method, how)
         job = data.make_job(method, how)
         settled = fit_budget(how.run, [data.table], [job])
         totals = Totals(job.work.zero(), rejects)
@@ -184,11 +179,15 @@ def fit_file(
         if data.paired is not None:
             facts = (*facts, data.paired.table.source.facts())
         names, order = data.columns.feature_names, data.columns.file_order
+        if data.design is not None:
+            names, order = data.design.learned, data.design.order
         learned = learn(
             totals.tally, names, order, method, alpha, fit, inputs[0], categories=is_categories
         )
         if sink.out is not None:
             rows, weights = learned.stack(name_intercept(names))
+            if data.design is not None:
+                rows, weights = data.design.add_references(rows, weights)
             write_weights(rows, learned.targets, weights, sink.out, form, learned.link)
         warnings = (*filter(None, [data.target.warning]), *learned.warnings)
         n_rows, n_rejected = totals.n_rows, totals.n_rejected
@@ -211,101 +210,6 @@ def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> 
         raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(names)}")
     FORMATS[form].require()
     return form
-
-
-@dataclass(frozen=True)
-class _Data:
-    """The inputs, open: what each column is for."""
-
-    table: Table
-    columns: FeatureColumns
-    target: Targets
-    paired: PairedTable | None  # the targets, where they have a table of their own
-
-    def make_job(self, method: Method, how: Settings) -> Job:
-        """Return what to do with the rows."""
-        read, target, columns = how.read, self.target, self.columns
-        inside = target.columns if self.paired is None else ()
-        work = Learn(
-            self.table.path,
-            len(columns.feature_columns),
-            () if target.is_categories else target.names,
-            inside,
-            method != "logistic",
-            read.missing_values,
-            read.missing == "skip",
-            read.missing == "zero",
-        )
-        layout = self.table.lay_out(
-            read,
-            label=columns.label_column,
-            kept=inside if target.is_categories else (),
-            features=(*columns.feature_columns, *(() if target.is_categories else inside)),
-            missing="keep" if read.missing == "zero" else read.missing,  # a missing target is not 0
-            hint="--missing skip leaves the row out, zero reads 0",
-        )
-        return Job(layout, work, None, how.rejects.on_error)
-
-
-def _open_data(
-    stack: contextlib.ExitStack,
-    inputs: tuple[str, ...],
-    fit: FitOptions,
-    columns: ColumnOptions,
-    how: Settings,
-) -> _Data:
-    def open_input(path: str) -> Table:
-        table = open_table(path, how.read, checksum=how.run.checksum)
-        stack.callback(table.close)
-        return table
-
-    table = open_input(inputs[0])
-    sample = table.sample(how.read)
-    check_header(sample, (columns.id_col, *columns.target, *columns.drop_cols))
-    if len(inputs) == 1:
-        found = sort_columns(sample, columns)
-        return _Data(table, found, settle_targets(sample, found.target_columns, fit), None)
-    other = open_input(inputs[1])
-    found = sort_columns(sample, _share_labels(sample, other, columns))
-    asked: list[Targets] = []
-    paired = pair_table(
-        other,
-        how.read,
-        partial(_choose_targets, fit, asked),
-        label_name=found.label_name,
-        stops=how.rejects.on_error == "fail",
-        no_id_col=columns.no_id_col,
-    )
-    return _Data(table, found, asked[0], paired)
-
-
-def _share_labels(sample: Side, other: Table, columns: ColumnOptions) -> ColumnOptions:
-    """Take first columns of one name for the labels of both, unless something else is said."""
-    names, theirs = sample.names or (), other.names or ()
-    # One name in both files is no accident, where nothing else is said.
-    if columns.id_col is not None or columns.no_id_col or min(len(names), len(theirs)) < 2:
-        return columns
-    return replace(columns, id_col=names[0]) if names[0] == theirs[0] else columns
-
-
-def _choose_targets(
-    fit: FitOptions, asked: list[Targets], sample: Side, label: int | None
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Settle what a table of targets holds; return its columns of text and of numbers."""
-    columns = tuple(i for i in range(sample.width) if i != label)
-    if not columns:
-        raise MisfitError(sample.path, "there is no column of targets")
-    target = settle_targets(sample, columns, fit)
-    asked.append(target)
-    return (columns, ()) if target.is_categories else ((), columns)
-
-
-def _list_facts(data: _Data) -> tuple[str, ...]:
-    facts = [*data.columns.facts, f"the features: {quote_names(data.columns.named_in_file_order)}"]
-    if data.paired is not None and not data.paired.labelled:
-        path = data.paired.table.path
-        facts.append(f"the rows of {path} are matched by position, as a file has no labels")
-    return tuple(facts)
 
 
 @dataclass(frozen=True)
@@ -339,6 +243,9 @@ def fit(
     intercept: bool | None = None,
     standardize: bool = False,
     categories: bool | None = None,
+    terms: Sequence[str] = (),
+    max_levels: int = 100,
+    rare: int | None = None,
     missing: Literal["error", "skip", "zero"] = "error",
 ) -> FitResult:
     """Learn weights from rows whose targets are known.
@@ -361,6 +268,12 @@ def fit(
         Whether to learn on standardised features; the weights are for the features as they are.
     categories : bool, optional
         Whether the target holds categories; without it, a column that is no numbers does.
+    terms : sequence of str
+        Further features, ``"age^2"`` or ``"age:region"`` say.
+    max_levels : int
+        Levels that a column of text, of categories or of truths may have.
+    rare : int, optional
+        Levels of fewer rows share a weight, that of ``(other)``.
     missing : {"error", "skip", "zero"}
         What a missing feature means; a missing target is refused, or left out with ``"skip"``.
 
@@ -393,6 +306,7 @@ def fit(
         Typed,
         are_categories,
         check_rows,
+        design_frame,
         pick_targets,
         run_typed,
         sort_names,
@@ -400,15 +314,25 @@ def fit(
         take_texts,
     )
 
-    options = FitOptions(method, alpha, intercept, standardize, categories)
+    options = FitOptions(
+        method, alpha, intercept, standardize, categories, tuple(terms), max_levels, rare
+    )
     options.check()
     if missing not in ("error", "skip", "zero"):
         raise UsageError(f"missing cannot be {missing!r}", "say one of error, skip, zero")
     table, features = pick_targets(features, targets)
     is_categories = are_categories(table, options)
     chosen, penalty = settle_method(options, categories=is_categories)
-    names, order = sort_names(features)
-    typed = Typed(features, order, missing_hint='missing="zero" or "skip" takes the row')
+    design = design_frame(features, options, chosen)
+    if design is None:
+        names, order = sort_names(features)
+        # Learned in canonical order, so that no order of columns changes a bit.
+        told: Sequence[int] = sorted(range(len(order)), key=order.__getitem__)
+        typed = Typed(features, order)
+    else:
+        names, told = design.learned, design.order
+        typed = Typed.of_design(features, design)
+    typed = replace(typed, missing_hint='missing="zero" or "skip" takes the row')
     if missing == "error":
         check_rows(typed)  # what the features lack is told before what the targets lack
     # A target is never 0 for want of a number: it would be learned as if it were true.
@@ -421,22 +345,22 @@ def fit(
         typed = replace(typed, numbers=[take_numbers(table, i) for i in range(table.shape[1])])
     work = Learn(
         "features",
-        len(order),
+        len(names),
         () if is_categories else tuple(map(str, table.columns)),
         (),
         chosen != "logistic",
         (),
         # What is missing and not skipped has been refused above.
         skips=True,
-        fills=missing == "zero",
+        design=design,
     )
-    tally = run_typed(work, typed, "keep" if missing == "zero" else missing)
-    # Learned in canonical order, so that no order of columns changes a bit; told in the frame's.
-    in_file_order = sorted(range(len(order)), key=order.__getitem__)
+    tally = run_typed(work, typed, missing)
     learned = learn(
-        tally, names, in_file_order, chosen, penalty, options, "features", categories=is_categories
+        tally, names, told, chosen, penalty, options, "features", categories=is_categories
     )
     rows, weights = learned.stack(name_intercept(learned.features))
+    if design is not None:
+        rows, weights = design.add_references(rows, weights)
     heading = None if learned.link is None else f"feature ({learned.link})"
     index = pd.Index(list(rows), name=heading)
     frame = pd.DataFrame(weights, index=index, columns=list(learned.targets))

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import pandas as pd
 
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
-from matscore.kernel import Choices, Column, Floats, Texts
+from matscore.kernel import Choices, Column, Floats, LevelCounts, Texts
 from matscore.model import Model, make_model
 from matscore.names import Grammar, find_columns, quote_name, quote_names, suggest_name
 from matscore.options import (
@@ -26,13 +26,16 @@ from matscore.options import (
     UnknownPolicy,
 )
 from matscore.plan import Plan, Side, make_plan, require_fit
+from matscore.plan.terms import TextColumn
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.parts import count_jobs, map_ordered
 from matscore.run.run import Totals
 from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_chunk
 
 if TYPE_CHECKING:
-    from matscore.plan.terms import Terms, TextColumn
+    from matscore.options import Method
+    from matscore.plan.design import Design
+    from matscore.plan.terms import Terms
 
 _PEEKED_ROWS = 1000
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
@@ -202,6 +205,29 @@ def sort_names(features: pd.DataFrame) -> tuple[tuple[str, ...], list[int]]:
     return tuple(names[i] for i in order), order
 
 
+def design_frame(features: pd.DataFrame, options: FitOptions, method: Method) -> Design | None:
+    """Return how features are computed; None where all are columns of numbers."""
+    texts = [str(name) for name, column in features.items() if not _is_numeric(column)]
+    if not texts and not options.terms:
+        return None
+    from matscore.commands.examples import CountLevels, has_reference
+    from matscore.plan.design import make_design
+
+    sort_names(features)  # which refuses two of one name
+    if _is_numbered_by_pandas(features.columns):
+        raise MisfitError("features", "computed features need columns with names", "name them")
+    work, levels = CountLevels("features", tuple(texts), (), options), {}
+    for name, column in features.items():
+        if str(name) in texts:
+            counts = LevelCounts()
+            counts.add(cast("Texts", take_levels(column, TextColumn(str(name), ()))), ())
+            levels[str(name)] = work.choose(str(name), counts)
+    columns = list(map(str, features.columns))
+    return make_design(
+        "features", columns, levels, options.terms, has_reference=has_reference(options, method)
+    )
+
+
 def take_texts(column: pd.Series[Any]) -> Texts:
     """Return a column as text, empty where a value is missing."""
     cells = zip(column.isna(), column, strict=True)
@@ -278,6 +304,14 @@ class Typed:
     terms: Terms | None = None  # how features are computed, where some are no columns
     levels: Sequence[int] = ()  # columns that are read as text for that
     unknown: UnknownPolicy = "error"
+
+    @classmethod
+    def of_design(cls, features: pd.DataFrame, design: Design) -> Typed:
+        """Return what a design reads."""
+        names = list(map(str, features.columns))
+        columns = [names.index(name) for name in design.terms.numbers]
+        levels = [names.index(column.name) for column in design.terms.texts]
+        return cls(features, columns, terms=design.terms, levels=levels)
 
     @classmethod
     def of_plan(

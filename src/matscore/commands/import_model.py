@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import matscore
 from matscore.errors import InputError, UsageError, os_errors_about
 from matscore.models.bounds import ModelFile, check_size
@@ -159,6 +161,8 @@ class Imported:
                 f"the model knows its columns by position alone: {first} to {last} in its order; "
                 "--sample names them"
             )
+        if model.uncertainty is not None and np.any(model.uncertainty):
+            found.append("its coefficients have few digits, and so have the scores; ask for more")
         return tuple(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from matscore.plan.learning import name_columns
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
 from matscore.run.work import Fault, Outcome, Tally, Work
+
+if TYPE_CHECKING:
+    from matscore.plan.design import Design
 
 _HINT = "--missing skip leaves such rows out"
 
@@ -83,14 +86,19 @@ class Learn(Work):
     """The work of ``fit``."""
 
     path: str  # the features' input, for messages
-    n_features: int  # targets that are numbers come after them
+    n_features: int
     targets: tuple[str, ...]  # names of those; empty for categories
     target_columns: tuple[int, ...]  # in the features file; empty where the targets have their own
     reduces: bool  # whether rows are reduced, or kept as they are
     missing_values: tuple[str, ...]  # categories that count as missing, besides empty ones
     skips: bool = False  # whether a row without a target is set aside by request
-    fills: bool = False  # whether a missing feature is 0
+    design: Design | None = None  # how features are computed, where some are no columns
     beside: PairedRows | None = None  # the records of the table of targets
+
+    @property
+    def _n_stored(self) -> int:
+        """What is stored of the features; targets that are numbers come after it."""
+        return self.n_features if self.design is None else self.design.terms.n_stored
 
     def zero(self) -> Any:
         """Return what is known of no rows."""
@@ -102,9 +110,10 @@ class Learn(Work):
 
     def apply(self, rows: Rows) -> LearnedRows:
         """Set features and targets beside each other."""
-        X = np.ascontiguousarray(rows.features[: self.n_features].T)  # rows are reduced in blocks
-        if self.fills:
-            X = np.where(np.isnan(X), 0.0, X)
+        features = rows.features[: self._n_stored]
+        if self.design is not None:
+            features = self.design.expand(features)
+        X = np.ascontiguousarray(features.T)  # rows are reduced in blocks
         frame = None if self.beside is None else self.beside.of(rows)
         faults = [] if self.beside is None or frame is None else self.beside.find_faults(frame)
         known = {fault.row for fault in faults}
@@ -125,7 +134,7 @@ class Learn(Work):
 
     def _read_numbers(self, rows: Rows, frame: Frame | None) -> Floats:
         if frame is None or self.beside is None:
-            columns = list(rows.features[self.n_features :])
+            columns = list(rows.features[self._n_stored :])
         else:
             columns = [read_numbers(frame[name]) for name in self.beside.columns]
         return np.column_stack(columns).astype(np.float64, copy=False)

@@ -59,6 +59,8 @@ class Proof:
         Of all numbers; None where only labels were compared.
     n_labels_differ, n_ties : int or None
         Labels that differ, and labels that differ where two categories are as good as equal.
+    allowed : float
+        The largest difference that rounding, or the digits of what is printed, would explain.
     """
 
     path: str
@@ -67,6 +69,7 @@ class Proof:
     largest_difference: float | None
     n_labels_differ: int | None
     n_ties: int
+    allowed: float = 0.0
 
     def describe(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -75,6 +78,7 @@ class Proof:
             "rows": self.n_rows,
             "columns": list(self.columns),
             "largest_difference": self.largest_difference,
+            "allowed_difference": self.allowed,
             "labels_differ": self.n_labels_differ,
             "ties": self.n_ties,
         }
@@ -82,7 +86,8 @@ class Proof:
     def __str__(self) -> str:
         found = []
         if self.largest_difference is not None:
-            found.append(f"largest difference {self.largest_difference:.2g}")
+            allowed = f" (rounding may make it {self.allowed:.2g})"
+            found.append(f"largest difference {self.largest_difference:.2g}{allowed}")
         if self.n_labels_differ is not None:
             ties = f" ({self.n_ties} ties)" if self.n_ties else ""
             found.append(f"{self.n_labels_differ} labels differ{ties}")
@@ -316,7 +321,7 @@ class ProveTally(Tally):
         self, model: ImportedModel, path: str, questions: Sequence[Question], n_rows: int
     ) -> Proof:
         """Return what the comparison comes to; refuse what differs."""
-        told, largest, n_differ, n_ties = [], None, None, 0
+        told, largest, n_differ, n_ties, allowed = [], None, None, 0, 0.0
         for question, differences in zip(questions, self.differences, strict=True):
             # A column of an unknown meaning is what it fits best; of equals the first.
             fits = zip(question.quantities, differences, strict=True)
@@ -328,8 +333,8 @@ class ProveTally(Tally):
             if quantity.kind == "label":
                 n_differ, n_ties = 0, n_ties + best.n_ties
             else:
-                largest = max(largest or 0.0, best.largest)
-        return Proof(path, n_rows, tuple(told), largest, n_differ, n_ties)
+                largest, allowed = max(largest or 0.0, best.largest), max(allowed, best.allowed)
+        return Proof(path, n_rows, tuple(told), largest, n_differ, n_ties, allowed)
 
 
 def _refuse(

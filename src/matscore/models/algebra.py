@@ -127,7 +127,8 @@ class Feature:
         if not self.undefined:
             return self
         gap = self.missing()
-        return replace(self - self * gap + gap * number, undefined=frozenset())
+        made = self - self * gap + gap * number
+        return replace(made, undefined=frozenset(), steps=self.steps)
 
     def missing(self) -> Feature:
         """Return 1 where it is NaN, else 0."""

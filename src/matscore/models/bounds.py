@@ -34,6 +34,7 @@ MAX_DEPTH = 100
 _BLOCK = 2**20
 _FEED = 2**16  # small, as what follows a stream is copied for each of them
 _MAX_STREAMS = 50_000
+_PEEK = 256
 _FREE_BYTES = 2**24  # what a small file may come to whatever its ratio: well compressed text does
 
 _MAGIC: Mapping[bytes, str] = {
@@ -139,6 +140,18 @@ def inflate(data: bytes, limit: int = MAX_BYTES) -> bytes:
     except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError) as error:
         raise Refusal(f"its {kind} is damaged or ends too early", "copy the file again") from error
     raise Refusal(f"it is made of more than {_MAX_STREAMS:,} compressed streams")
+
+
+def peek(data: bytes) -> bytes:
+    """Return the first bytes of what is compressed, or as it is; none where that is damaged."""
+    kind = find_compression(data)
+    if not kind:
+        return data[:_PEEK]
+    try:
+        found: bytes = _make_decoder(kind).decompress(data[:_FEED], _PEEK)
+    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError):
+        return b""
+    return found
 
 
 def _make_decoder(kind: str) -> Any:

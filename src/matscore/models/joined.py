@@ -16,10 +16,13 @@ smoker=true
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import product
+
+import numpy as np
 
 from matscore.models.algebra import Feature, Levels
 from matscore.models.factors import multiply_terms
@@ -27,7 +30,7 @@ from matscore.models.refusal import Refusal
 from matscore.models.sample import Sample
 from matscore.models.types import ImportedModel
 from matscore.names import POINT, find_close, quote_name, quote_names, suggest
-from matscore.plan.joined import read_joined
+from matscore.plan.joined import read_factors
 from matscore.terms import (
     Factor,
     Level,
@@ -37,12 +40,12 @@ from matscore.terms import (
     Term,
     TermError,
     parse_term,
-    sort_factors,
     write_term,
 )
 
-_JOINTS = ("*", " * ", " x ", "_x_", " ")
-"""What tools write between the factors of a product, besides the colon."""
+_JOINTS = (":", "*", " * ", " x ", "_x_", " ")
+"""What tools write between the factors of a product."""
+_MOST_PARTS = 6
 
 
 class JoinedNames:
@@ -83,35 +86,60 @@ class JoinedNames:
             column: [spelling for spelling in spelt if spelling in name]
             for column, spelt in self._spelt.items()
         }
-        forms = [name, *(name.replace(joint, ":") for joint in _JOINTS)]
-        forms += [form.replace("^", " ** ") for form in forms]  # as of scikit-learn
         found: dict[Term, None] = dict.fromkeys(self._read_term(name))
-        for reading in (
-            term for form in dict.fromkeys(forms) for term in read_joined(form, columns)
-        ):
-            found |= dict.fromkeys(self._settle(reading))
+        for joint in _JOINTS:
+            for pieces in _iter_groups(name.split(joint), joint):
+                found |= dict.fromkeys(self._multiply(pieces, columns))
         return list(found)
 
     def _read_term(self, name: str) -> Iterator[Term]:
         """Yield the term that a name is written as, of columns and levels that are there."""
         with contextlib.suppress(TermError):
-            term = sort_factors(parse_term(name))
+            term = parse_term(name)
             known = {f.column for f in term} <= self._texts.keys()
             levels = [f for f in term if isinstance(f, Level)]
             if known and all(level.text in self._texts[level.column] for level in levels):
-                yield term
+                yield from _multiply_all([(factor,)] for factor in term)
 
-    def _settle(self, reading: Term) -> Iterator[Term]:
-        """Yield the terms of a reading whose levels are spelt as tools do."""
-        terms: list[Term] = [()]
-        for factor in reading:
-            meant: list[Factor] = [factor]
-            if isinstance(factor, Level):
-                texts = self._spelt[factor.column][factor.text]
-                meant = [Level(factor.column, text) for text in texts]
-            products = (multiply_terms(term, (one,)) for term in terms for one in meant)
-            terms = [product for product in products if product is not None]
-        yield from (term for term in terms if term)
+    def _multiply(self, pieces: Sequence[str], columns: Mapping[str, Sequence[str]]) -> list[Term]:
+        """Return the products of all that the pieces of a name may be."""
+        readings = []
+        for piece in pieces:
+            # A power as scikit-learn writes it is told as Python's.
+            forms = dict.fromkeys((piece.strip(), piece.strip().replace("^", " ** ")))
+            factors = (factor for form in forms for factor in read_factors(form, columns))
+            readings.append([(meant,) for factor in factors for meant in self._spell_back(factor)])
+            if not readings[-1]:
+                return []
+        return _multiply_all(readings)
+
+    def _spell_back(self, factor: Factor) -> list[Factor]:
+        """Return the levels that the spelling of one may mean."""
+        if not isinstance(factor, Level):
+            return [factor]
+        return [Level(factor.column, text) for text in self._spelt[factor.column][factor.text]]
+
+
+def _multiply_all(readings: Iterable[Sequence[Term]]) -> list[Term]:
+    terms: list[Term] = [()]
+    for several in readings:
+        products = (multiply_terms(term, one) for term in terms for one in several)
+        terms = [product for product in products if product]
+    return terms
+
+
+def _iter_groups(parts: Sequence[str], joint: str) -> Iterator[list[str]]:
+    """Yield all ways of putting parts together again, as a level may hold what joins factors."""
+    if len(parts) > _MOST_PARTS:
+        return
+    for joined in product((True, False), repeat=len(parts) - 1):
+        groups = [parts[0]]
+        for part, is_joined in zip(parts[1:], joined, strict=True):
+            if is_joined:
+                groups[-1] += joint + part
+            else:
+                groups.append(part)
+        yield groups
 
 
 def _spell(text: str) -> tuple[str, ...]:
@@ -132,15 +160,31 @@ def resolve_names(model: ImportedModel, sample: Sample) -> ImportedModel:
     known which.
     """
     names = JoinedNames({name: sample.texts.get(name, ()) for name in sample.names})
-    terms = [names.read(name) for name in model.joined]
+    terms, kept, dropped = [], [], []
+    for i, name in enumerate(model.joined):
+        try:
+            terms.append(names.read(name))
+            kept.append(i)
+        except Refusal:
+            # What a tool could not estimate may be of a column that is in no file.
+            if np.asarray(model.coefficients)[:, i].any():
+                raise
+            dropped.append(name)
     if len(set(terms)) < len(terms):
         twice = [write_term(t) for t in dict.fromkeys(terms) if terms.count(t) > 1]
         raise Refusal(f"several of its names are {', '.join(twice[:5])}")
     levels = _find_levels(terms, sample)
-    features = [_make_feature(term, levels) for term in terms]
-    facts = [f"{len(terms)} names are taken apart by {sample.path}"]
+    facts = [f"the names are read by the columns and values of {sample.path}"]
+    facts += [f"left out, as their coefficient is 0: {quote_names(dropped)}"] if dropped else []
     facts += _tell_references(terms, levels)
-    return replace(model, features=features, joined=(), facts=(*model.facts, *facts))
+    return replace(
+        model,
+        features=[_make_feature(term, levels) for term in terms],
+        coefficients=np.asarray(model.coefficients)[:, kept],
+        uncertainty=np.asarray(model.uncertainty)[:, [*kept, -1]],
+        joined=(),
+        facts=(*model.facts, *facts),
+    )
 
 
 def _find_levels(terms: Sequence[Term], sample: Sample) -> Mapping[str, Levels]:

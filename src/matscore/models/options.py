@@ -50,7 +50,7 @@ class ImportOptions(Options):
         (), MODEL,
         "Names of the categories, in the model's order; two make a table of one coefficient a "
         "feature binary.",
-        "--categories", metavar="A,B")  # fmt: skip
+        "--categories", metavar="A,B", set_by="MATSCORE_IMPORT_CATEGORIES")  # fmt: skip
     link: LinkWord | None = option(
         None, MODEL, "What turns scores into the tool's answer, where its file does not say so.",
         "--link")  # fmt: skip

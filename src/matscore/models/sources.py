@@ -12,6 +12,9 @@ from matscore.models.types import ImportedModel, Source
 
 # Modules of this room with a `SOURCE`, or several in `SOURCES`; tables take what is left.
 _MODULES: tuple[str, ...] = (
+    "saved",
+    "r_models",
+    "pmml",
     "onnx",
     "liblinear",
     "vowpal_wabbit",
@@ -39,5 +42,7 @@ def read_model(file: ModelFile, options: ImportOptions = ImportOptions()) -> Imp
 
 def read_object(fitted: object, options: ImportOptions = ImportOptions()) -> ImportedModel:
     """Take over a fitted model that is in memory, such as a scikit-learn pipeline."""
-    del options
-    raise Refusal(f"{type(fitted).__name__} is no model that is known")
+    from matscore.models.saved import read_saved
+
+    del options  # as a source takes them
+    return read_saved(fitted)

@@ -63,6 +63,7 @@ _ZEROS = re.compile(r"|na|nan|none|null|\.|\(omitted\)|\(base\)|\(empty\)|0\s?[a
 _PRINTED = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _EXACT_DIGITS = 15  # of a number that has as many the rest is noise
 _FEWEST_DIGITS = 4
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,12 @@ class _Roles:
 def recognise(file: ModelFile) -> bool:
     """Say whether a file is text that may be a table; it is asked last."""
     head = file.data[:65536]
-    if file.folder is not None or not head.strip() or b"\0" in head:
+    if file.folder is not None or not head.strip() or _CONTROL.search(head):
         return False
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        return error.start > len(head) - 4  # a character that is cut off at the end
+        return len(head) < len(file.data) and error.start > len(head) - 4  # a character cut off
     return True
 
 
@@ -141,9 +142,8 @@ def _read_table(text: str) -> _Table:
         raise Refusal("it has no table of coefficients", "give it a heading such as term,estimate")
     facts = _find_link(text)
     if len(printed) == 1:
-        rows = printed[0].rows
-        headings = ("term", "estimate", *(f"p{i}" for i in range(len(rows[0]) - 2)))
-        return _Table(headings, rows, *facts, is_printed=True)
+        pairs = [row[:2] for row in printed[0].rows]
+        return _Table(("term", "estimate"), pairs, *facts, is_printed=True)
     labels = [table.label for table in printed]
     if None in labels or len(set(labels)) < len(labels):
         raise Refusal(f"it prints {len(printed)} tables of coefficients", "leave one in the file")
@@ -361,9 +361,11 @@ def _add_reference(
     named = options.categories
     if set(classes) <= set(named) and len(named) - len(classes) <= 1:
         return named
+    if len(named) == len(classes) + 1 and not set(classes) & set(named):
+        return (named[0], *classes)  # which are named in their order later
     assert roles.of_class is not None
     # nnet, MNLogit and their like tell all classes but the first.
-    if table.headings[roles.of_class].casefold() in ("y.level", "y_level"):
+    if table.headings[roles.of_class].casefold().replace("_", ".") == "y.level":
         what = f"it has the classes {quote_names(classes)}, and not the one they are compared with"
         raise Refusal(what, f"name all in their order: --categories REFERENCE,{','.join(classes)}")
     return classes

@@ -1,4 +1,4 @@
-"""What the names of other tools may mean: columns joined with their values, functions as R has them.
+"""What the names of other tools may mean: columns joined with their values, functions of R.
 
 Such names are never split on a guess: what they may mean is said, and people decide.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from matscore.names import MAX_SHOWN, quote_name
 from matscore.terms import FUNCTIONS, Factor, Function, Level, Power, Term, write_term
 
-# How a level is written: by R, pandas, scikit-learn, H2O and caret, SAS, patsy and formulaic, Stata.
+# How a level is written: by R, pandas and scikit-learn, H2O, SAS, patsy and formulaic, Stata.
 _FORMS = (
     "{column}{value}", "{column}_{value}", "{column}.{value}", "{column} {value}",
     "{column}-{value}", "{column}: {value}", "{column}[{value}]", "{column}[T.{value}]",
@@ -42,12 +42,13 @@ def read_joined(name: str, columns: Mapping[str, Sequence[str]]) -> list[Term]:
     """
     terms: list[Term] = [()]
     for piece in name.split(":") if not name.startswith("[") else name.split("*"):
-        factors = list(dict.fromkeys(_read_piece(piece.strip(), columns)))
+        factors = list(dict.fromkeys(read_factors(piece.strip(), columns)))
         terms = [(*term, factor) for term in terms for factor in factors]
     return terms
 
 
-def _read_piece(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[Factor]:
+def read_factors(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[Factor]:
+    """Yield the factors that a name of another tool, of no product, may mean."""
     for text in dict.fromkeys((piece, _STEP.sub("", piece))):
         if text in columns:
             yield Power(text)

@@ -31,6 +31,7 @@ class FeatureColumns:
     feature_names: tuple[str, ...]  # as the weights are to have them; x1, x2, … without a header
     target_columns: tuple[int, ...]  # as they were asked for; empty where they have their own file
     facts: tuple[str, ...]  # sentences worth knowing
+    text_columns: tuple[int, ...] = ()  # whose levels are features, in the file's order
 
     @property
     def file_order(self) -> list[int]:
@@ -55,6 +56,8 @@ def sort_columns(sample: Side, options: ColumnOptions) -> FeatureColumns:
         raise MisfitError(sample.path, f"a target is named twice: {quote_names(twice)}")
     _check_numbers(sample, columns, has_target=bool(targets))
     _check_names(sample, columns)
+    texts = tuple(i for i in columns if sample.kinds[i] == "text")
+    columns = [i for i in columns if i not in texts]
     facts = []
     if label is not None and options.id_col is None:
         facts.append(
@@ -71,6 +74,7 @@ def sort_columns(sample: Side, options: ColumnOptions) -> FeatureColumns:
         name_columns(sample, columns, "x"),
         targets,
         tuple(facts),
+        texts,
     )
 
 
@@ -140,7 +144,9 @@ def name_intercept(feature_names: Collection[str]) -> str:
 
 
 def _check_numbers(sample: Side, columns: Sequence[int], *, has_target: bool) -> None:
-    bad = [sample.name_of(i) for i in columns if sample.kinds[i] in ("text", "mixed")]
+    # Without names the rows of weights for levels would be found by nothing.
+    kinds = ("mixed",) if sample.names is not None else ("text", "mixed")
+    bad = [sample.name_of(i) for i in columns if sample.kinds[i] in kinds]
     if not bad:
         return
     kind = "a column is" if len(bad) == 1 else f"{len(bad)} columns are"

@@ -71,7 +71,7 @@ class TextColumn:
     def spell_truths(self) -> Texts:
         """Return how the levels spell false, true and a missing cell."""
         known = {level.casefold(): level for level in self.levels}
-        pairs = (("false", "0"), ("true", "1"))
+        pairs = (("False", "false", "0"), ("True", "true", "1"))
         spelt = (next((known[word] for word in pair if word in known), pair[0]) for pair in pairs)
         return Texts.from_strings([*spelt, ""])
 
@@ -176,7 +176,7 @@ class Terms:
         others = [
             write_term(term)
             for term in self.features
-            if term != (Power(term[0].column),) and not (len(term) == 1 and self._is_test(term[0]))
+            if not (len(term) == 1 and self._is_test(term[0])) and term != (Power(term[0].column),)
         ]
         told += [quote_names(others)] * bool(others)
         return f"features are computed: {'; '.join(told)}"
@@ -186,7 +186,7 @@ class Terms:
         products: dict[Term, int] = {}
         dense: list[tuple[int, int]] = []  # product, feature
         groups: dict[tuple[Term, tuple[int, ...]], _Group] = {}
-        places = {column.name: i for i, column in enumerate(self.texts)}
+        places = self._places
         for feature, term in enumerate(self.features):
             numbers = tuple(f for f in term if not self._is_test(f))
             tests = sorted((places[f.column], f) for f in term if self._is_test(f))
@@ -202,8 +202,12 @@ class Terms:
 
     def _is_test(self, factor: Factor) -> bool:
         if isinstance(factor, Missing):
-            return factor.column in {column.name for column in self.texts}
+            return factor.column in self._places
         return isinstance(factor, (Level, Other))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {column.name: i for i, column in enumerate(self.texts)}
 
 
 def _is_plain_number(text: str) -> bool:

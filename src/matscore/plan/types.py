@@ -199,6 +199,12 @@ class Plan:
         return n_rows, n_features or n_columns
 
     @property
+    def kept_missing(self) -> tuple[int, ...]:
+        """Columns of numbers whose missing cells have a weight."""
+        kept = () if self.terms is None else self.terms.kept
+        return tuple(self.feature_columns[i] for i in kept)
+
+    @property
     def n_counting(self) -> int:
         """Features of which a row may have others than 0: one of a column's levels."""
         return len(self.feature_names) if self.terms is None else self.terms.n_counting
@@ -299,11 +305,18 @@ class Axis:
 
     def read(self, name: str) -> Term | Unread | None:
         """Read a name as a term of these entries; None where it has no form of one."""
-        if not self.has_terms or not may_have_terms([name]):
+        if not self.has_terms or _OPERATORS.isdisjoint(name):
             return None
-        from matscore.plan.terms import read_name
+        if name not in self._read:
+            from matscore.plan.terms import read_name
 
-        return read_name(name, self.places)
+            self._read[name] = read_name(name, self.places)
+        return self._read[name]
+
+    @cached_property
+    def _read(self) -> dict[str, Term | Unread]:
+        """Names that were read: of many levels each is asked for several times."""
+        return {}
 
     def columns_of(self, name: str) -> tuple[str, ...]:
         """Return the names of the entries that a feature is computed from."""

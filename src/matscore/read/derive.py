@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +38,13 @@ def derive_rows(layout: Layout, chunk: Chunk | FrameChunk, rows: Rows) -> Rows:
     """Compute what is stored of the terms; rows for which that cannot be are set aside."""
     terms = layout.terms
     assert terms is not None
-    derivation = Derivation(terms, rows.features)
-    rows = Rows(**{**vars(rows), "features": derivation.compute(), "odd": derivation.mark()})
+    n_numbers, n_read = len(terms.numbers), len(layout.feature_columns)
+    numbers, more, codes = np.split(rows.features, [n_numbers, n_read])
+    derivation = Derivation(terms, numbers, codes)
+    features = derivation.compute()
+    if len(more):  # numbers of another use, targets, stay behind what is computed
+        features = np.vstack([features, more])
+    rows = replace(rows, features=features, odd=derivation.mark())
     rejects = {}
     for row, name, what, hint in derivation.faults:
         if row not in rejects:
@@ -50,14 +56,13 @@ def derive_rows(layout: Layout, chunk: Chunk | FrameChunk, rows: Rows) -> Rows:
 
 
 class Derivation:
-    """The terms of some rows: `inputs` are the numbers and codes read, (n_inputs, n_rows)."""
+    """The terms of some rows, of which numbers and codes are read, (n_columns, n_rows) each."""
 
-    def __init__(self, terms: Terms, inputs: Floats) -> None:
+    def __init__(self, terms: Terms, numbers: Floats, codes: Floats) -> None:
         self.terms = terms
         self.faults: list[tuple[int, str, str, str]] = []  # row, column, what is wrong, what to do
-        n_numbers = len(terms.numbers)
-        self._numbers = dict(zip(terms.numbers, inputs[:n_numbers], strict=True))
-        self._codes = inputs[n_numbers:]
+        self._numbers = dict(zip(terms.numbers, numbers, strict=True))
+        self._codes = codes
         self._kept = {terms.numbers[i] for i in terms.kept}
         self._factors: dict[Factor, Floats] = {}
 

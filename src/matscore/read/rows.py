@@ -46,6 +46,8 @@ class Layout:
     level_columns: tuple[int, ...] = ()  # read as text, for their levels
     terms: Terms | None = None  # how features are computed, where some are no columns
     unknown: UnknownPolicy = "error"  # what a text that is no level means
+    # Columns of numbers whose missing cells are NaN, whatever `missing` says.
+    kept_missing: tuple[int, ...] = ()
 
     @cached_property
     def own(self) -> Layout:
@@ -75,12 +77,6 @@ class Layout:
             return {}
         pairs = zip(self.level_columns, self.terms.texts, strict=True)
         return {i: text.table for i, text in pairs if i < self.width}
-
-    @property
-    def kept_missing(self) -> list[int]:
-        """The file's own columns of numbers whose missing cells have a weight."""
-        kept = () if self.terms is None else self.terms.kept
-        return [i for i in map(self.feature_columns.__getitem__, kept) if i < self.width]
 
     def name_of(self, column: int) -> str | None:
         """Return a column's name for a message; None without a header."""
@@ -248,7 +244,7 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         names=own.names,
         has_labels=own.label_column is not None,
         levels=list(layout.levels.items()),
-        kept=layout.kept_missing,
+        kept=[i for i in layout.kept_missing if i < own.width],
         unknown=own.unknown,
     )
     table = read(chunk.data)

@@ -164,6 +164,7 @@ def layout_of(part: PlannedPart, read: ReadOptions) -> Layout:
         level_columns=plan.text_columns,
         terms=plan.terms,
         unknown=read.unknown,
+        kept_missing=plan.kept_missing,
     )
 
 

@@ -1,0 +1,255 @@
+"""Names of columns that a formula made, such as ``C(region)[T.North]:np.log(age)``, as features.
+
+Read as Python's grammar reads them, never run. What a name says is then checked against the numbers
+that the model was fitted to (`Design`), so that no level is told from a name by guessing. The
+names: https://patsy.readthedocs.io and https://matthewwardrop.github.io/formulaic
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from matscore.models.algebra import Feature, Number, column, constant
+from matscore.models.frames import Coded, Frame
+from matscore.models.records import Array
+from matscore.models.refusal import Refusal
+from matscore.models.texts import text
+from matscore.terms import FUNCTIONS, Factor, Function, Interval, Level, Missing, Other, Power
+
+CONSTANTS = ("Intercept", "const", "1")
+_MOST_CHARACTERS = 10_000
+_BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_CODED = re.compile(r"(?P<code>.+?)\[(?P<scheme>[TSHDR]\.)?(?P<level>.*)\]", re.DOTALL)
+_AS_TERMS = {name: name for name in FUNCTIONS} | {"absolute": "abs"}
+
+
+@dataclass
+class Design:
+    """The matrix that a model was fitted to, and the frame that it was made of."""
+
+    frame: Frame
+    matrix: Array  # (n_rows, n_names), float64
+    names: list[str]
+
+    def read(self, name: str) -> Feature:
+        """Return what a name stands for, after it gave the numbers of the matrix."""
+        found = constant(1)
+        for part in split_name(name):
+            found = found * self._factor(part)
+        there = self.matrix[:, self.names.index(name)]
+        here = evaluate(found, self.frame)
+        scale = np.abs(there).max(initial=1.0)
+        if here.shape != there.shape or not np.allclose(here, there, rtol=1e-9, atol=1e-12 * scale):
+            raise Refusal(f'what its column "{name}" is made of cannot be told')
+        return found
+
+    def _factor(self, part: str) -> Feature:
+        match = _CODED.fullmatch(part)
+        code = part if match is None else match["code"]
+        name = find_coded_column(code)
+        if name is not None and name in self.frame and (match or self._is_scheme(part)):
+            return self._coded(part, name, match)
+        if match is not None and match["level"] in ("True", "False"):  # of a comparison
+            holds = read_expression(code)
+            return holds if match["level"] == "True" else 1 - holds
+        return read_expression(part)
+
+    def _is_scheme(self, part: str) -> bool:
+        """Whether a name is a contrast without brackets, such as ``C(x, Poly).Linear``."""
+        return part in self.names and re.search(r"\)\.[A-Z]", part) is not None
+
+    def _coded(self, part: str, name: str, match: re.Match[str] | None) -> Feature:
+        """Return what a text column is coded as: by its level, or as the matrix has it."""
+        coded = self.frame.coded(name)
+        if match is not None and match["scheme"] in ("T.", None) and match["level"] in coded.levels:
+            numbers: dict[str | None, Number] = {
+                level: int(level == match["level"]) for level in coded.levels
+            }
+        elif part in self.names:
+            numbers = _learn(coded, self.matrix[:, self.names.index(part)], part)
+        else:
+            raise Refusal(f'how "{part}" codes a level cannot be told')
+        return text(name, coded.kind).to_number(numbers, other="error")
+
+
+def _learn(coded: Coded, numbers: Array, part: str) -> dict[str | None, Number]:
+    """Return the number of each level, where the rows of each level have one."""
+    found: dict[str | None, Number] = {}
+    for i, level in enumerate(coded.levels):
+        of_level = numbers[coded.codes == i]
+        if not len(of_level) or (of_level != of_level[0]).any():
+            raise Refusal(f'what its column "{part}" is made of cannot be told')
+        found[level] = float(of_level[0])
+    return found
+
+
+def split_name(name: str) -> list[str]:
+    """Split a name at the colons that stand outside of brackets and quotes."""
+    parts, opened, quote, start = [], "", "", 0
+    for i, char in enumerate(name):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"`" and not opened.endswith("]"):
+            quote = char
+        elif char in _BRACKETS:
+            opened += _BRACKETS[char]
+        elif opened.endswith(char):
+            opened = opened[:-1]
+        elif char == ":" and not opened:
+            parts.append(name[start:i])
+            start = i + 1
+    return [*parts, name[start:]]
+
+
+def find_coded_column(code: str) -> str | None:
+    """Return the column that a factor of levels is of, such as ``C(region, Sum)``."""
+    tree = _parse(code)
+    while isinstance(tree, ast.Attribute):  # C(x, Poly).Linear
+        tree = tree.value
+    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "C":
+        tree = tree.args[0] if tree.args else tree
+    return _column_name(tree) if tree is not None else None
+
+
+def _column_name(tree: ast.expr) -> str | None:
+    if isinstance(tree, ast.Name):
+        return tree.id
+    match tree:
+        case ast.Call(func=ast.Name(id="Q"), args=[ast.Constant(value=str() as name)]):
+            return name
+    return None
+
+
+def _parse(code: str) -> ast.expr | None:
+    if len(code) > _MOST_CHARACTERS:
+        raise Refusal("a name of a column is too long")
+    if re.fullmatch(r"`[^`]+`", code):  # as formulaic quotes a name
+        return ast.Name(code[1:-1])
+    code = code[1:-1] if re.fullmatch(r"\{.*\}", code) else code
+    try:
+        return ast.parse(code.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def read_expression(code: str) -> Feature:
+    """Return the feature that an expression of columns stands for."""
+    if code in CONSTANTS:
+        return constant(1)
+    tree = _parse(code)
+    if tree is None:
+        raise Refusal(f'its column "{code}" is not read')
+    try:
+        return _compute(tree)
+    except RecursionError as error:
+        raise Refusal("an expression of it is too deep") from error
+
+
+def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
+    name = _column_name(tree)
+    if name is not None:
+        return column(name)
+    match tree:
+        case ast.Constant(value=int() | float() as number):
+            return constant(number)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_compute(operand)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _compute(operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _combine(_compute(left), op, right)
+        case ast.Compare(
+            left=left, ops=[op], comparators=[ast.Constant(value=int() | float() as at)]
+        ):
+            over = _compute(left).above(at, closed=isinstance(op, ast.GtE | ast.Lt))
+            if isinstance(op, ast.Gt | ast.GtE):
+                return over
+            if isinstance(op, ast.Lt | ast.LtE):
+                return 1 - over
+        case ast.Call(func=ast.Name(id="I"), args=[inner], keywords=[]):
+            return _compute(inner)
+        case ast.Call(func=function, args=[inner], keywords=[]):
+            return _apply(function, _compute(inner))
+    raise Refusal(f"{ast.unparse(tree)[:60]} in its formula is not imported")
+
+
+def _apply(function: ast.expr, value: Feature) -> Feature:
+    match function:
+        case ast.Attribute(value=ast.Name(id="np" | "numpy"), attr=name):
+            pass
+        case ast.Name(id=name):
+            pass
+        case _:
+            name = ""
+    if name in _AS_TERMS:
+        return value.apply(_AS_TERMS[name])
+    if name == "square":
+        return value * value
+    raise Refusal(f"{ast.unparse(function)[:60]}(…) in its formula is not imported")
+
+
+def _combine(left: Feature, op: ast.operator, right: ast.expr) -> Feature:
+    if isinstance(op, ast.Pow):
+        if not (isinstance(right, ast.Constant) and type(right.value) is int):
+            raise Refusal("a power in its formula is no whole number")
+        if not 1 <= right.value <= 64:
+            raise Refusal(f"the power {right.value} in its formula is not imported")
+        found = left
+        for _ in range(right.value - 1):
+            found = found * left
+        return found
+    other = _compute(right)
+    match op:
+        case ast.Add():
+            return left + other
+        case ast.Sub():
+            return left - other
+        case ast.Mult():
+            return left * other
+        case ast.Div() if isinstance(right, ast.Constant):
+            return left / right.value  # type: ignore[operator]
+    raise Refusal("an operator in its formula is not imported")
+
+
+# ------------------------------------------------------------------------------------- the numbers
+
+
+def evaluate(feature: Feature, frame: Frame) -> Array:
+    """Return a feature's numbers in the rows of a frame, in float64."""
+    total = np.zeros(frame.n_rows - frame.n_dropped)
+    for term, c in feature.terms.items():
+        product = np.full(len(total), float(c))
+        for factor in term:
+            product = product * _evaluate(factor, frame)
+        total = total + product
+    return total
+
+
+def _evaluate(factor: Factor, frame: Frame) -> Array:
+    if factor.column not in frame:
+        raise Refusal(f'its formula names "{factor.column}", which is no column of its data')
+    if isinstance(factor, Level | Other | Missing):
+        coded = frame.coded(factor.column)
+        if isinstance(factor, Level) and factor.text in coded.levels:
+            holds: Array = coded.codes == coded.levels.index(factor.text)
+            return holds.astype(np.float64)
+        return np.zeros(len(coded.codes))
+    x = frame.numbers(factor.column)
+    if x is None:
+        raise Refusal(f'its formula takes "{factor.column}" for a number')
+    with np.errstate(all="ignore"):
+        if isinstance(factor, Power):
+            powers: Array = x**factor.exponent
+            return powers
+        if isinstance(factor, Function):
+            found: Array = getattr(np, factor.name)(x)
+            return found
+    assert isinstance(factor, Interval)
+    low = (x >= factor.low) if factor.low_closed else (x > factor.low)
+    high = (x <= factor.high) if factor.high_closed else (x < factor.high)
+    inside: Array = np.logical_and(low, high).astype(np.float64)
+    return inside

@@ -1,0 +1,104 @@
+"""Frames of pandas as a pickle holds them; their columns are read when they are asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from matscore.models.algebra import Kind
+from matscore.models.records import Array, Record, array, manager_parts, plain
+from matscore.models.refusal import Refusal
+from matscore.models.texts import write_level
+
+_DAMAGED = "a frame of pandas is not as it should be"
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A column as levels: the text of each, and the level of each row, -1 where it is missing."""
+
+    levels: tuple[str, ...]
+    codes: Array
+    kind: Kind
+
+
+class Frame:
+    """A frame without some of its rows."""
+
+    def __init__(self, record: Record, dropped: Sequence[int] = ()) -> None:
+        manager = record.attributes.get("_mgr", record.attributes.get("_data"))
+        if not isinstance(manager, Record):
+            raise Refusal(_DAMAGED)
+        self._blocks, axes = manager_parts(manager)
+        if len(axes) != 2:
+            raise Refusal(_DAMAGED)
+        self.names = [plain(name) for name in array(axes[0]).tolist()]
+        self.n_rows = len(array(axes[1]))
+        self._dropped = np.array(sorted(set(dropped)), dtype=np.int64)
+        self._coded: dict[str, Coded] = {}
+
+    @cached_property
+    def _places(self) -> Mapping[int, tuple[Any, int]]:
+        """Return where the values of each column are: a block, and a row of it."""
+        found: dict[int, tuple[Any, int]] = {}
+        for values, places in self._blocks:
+            columns = range(*places.indices(len(self.names))) if isinstance(places, slice) else None
+            for i, place in enumerate(columns or array(places).tolist()):
+                found[int(plain(place))] = values, i
+        return found
+
+    @property
+    def n_dropped(self) -> int:
+        """How many rows are left out."""
+        return len(self._dropped)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def values(self, name: str) -> Array:
+        """Return a column as it is: numbers, booleans, or objects."""
+        place = self._places.get(self.names.index(name))
+        if place is None:
+            raise Refusal(_DAMAGED)
+        block = array(place[0])
+        found = block[place[1]] if block.ndim == 2 else block
+        if found.shape != (self.n_rows,):
+            raise Refusal(_DAMAGED)
+        if self._dropped.size and not 0 <= self._dropped[0] <= self._dropped[-1] < self.n_rows:
+            raise Refusal("rows that were left out are none of the frame")
+        return np.delete(found, self._dropped)
+
+    def numbers(self, name: str) -> Array | None:
+        """Return a column as float64; None where it is of something else."""
+        found = self.values(name)
+        return found.astype(np.float64) if found.dtype.kind in "fiub" else None
+
+    def coded(self, name: str) -> Coded:
+        """Return a column as levels."""
+        if name not in self._coded:
+            self._coded[name] = _code(self.values(name))
+        return self._coded[name]
+
+
+def _code(values: Array) -> Coded:
+    items = values.tolist()
+    distinct: dict[Any, int] = {}
+    codes = np.empty(len(items), dtype=np.int64)
+    for i, item in enumerate(map(plain, items)):
+        if item is None or (isinstance(item, float) and math.isnan(item)):
+            codes[i] = -1
+        elif isinstance(item, str | int | float):
+            codes[i] = distinct.setdefault(item, len(distinct))
+        else:
+            raise Refusal("a column of the frame has values that are no levels")
+    levels = [write_level(item) for item in distinct]
+    if all(isinstance(item, bool) for item in distinct):
+        kind: Kind = "boolean"
+    else:
+        kind = "text" if any(isinstance(item, str) for item in distinct) else "number"
+    return Coded(tuple(level for level in levels if level is not None), codes, kind)

@@ -1,0 +1,217 @@
+"""The bytes of an R file: expanded within bounds, then its numbers and texts in R's three forms."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any, BinaryIO, ClassVar
+
+import numpy as np
+
+MAX_EXPANDED = 2 << 30  # bytes; a model with its training data is far smaller
+XZ_MEMORY = 128 << 20  # the largest preset needs 65 MB
+BLOCK = 1 << 18
+NA_INTEGER = -(2**31)
+NA_REAL = np.array([0x7FF0_0000_0000_07A2], np.uint64).view(np.float64)  # arithmetic.c: 1954
+
+_EXPAND: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b": lambda: zlib.decompressobj(31),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ": lambda: lzma.LZMADecompressor(memlimit=XZ_MEMORY),
+    b"]\x00\x00": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY),
+}
+BROKEN = (EOFError, ValueError, zlib.error, lzma.LZMAError, struct.error, OverflowError)
+
+
+class Expanded:
+    """A file's bytes, decompressed as they are asked for; EOFError where they end too early."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        head = file.read(BLOCK)
+        make = next((make for magic, make in _EXPAND.items() if head.startswith(magic)), None)
+        self._expander: Any = make() if make else None
+        self._packed = head
+        self._held = b""
+        self._at = 0
+        self._total = 0
+
+    def some(self) -> bytes:
+        """Return what is at hand, at least one byte."""
+        if self._at == len(self._held):
+            self._fill()
+        held, self._held, self._at = self._held[self._at :], b"", 0
+        return held
+
+    def read(self, size: int) -> bytes:
+        """Return exactly `size` bytes."""
+        end = self._at + size
+        if end <= len(self._held):
+            piece = self._held[self._at : end]
+            self._at = end
+            return piece
+        pieces = []
+        while size > 0:
+            piece = self.some()
+            if len(piece) > size:
+                self._held, self._at = piece, size
+                piece = piece[:size]
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def finish(self) -> None:
+        """Refuse what follows, and a compressed file without its end, which is a checksum."""
+        try:
+            while not self.some().strip():
+                pass
+        except EOFError:
+            if self._expander is None or self._expander.eof:
+                return
+            raise
+        raise ValueError("more follows than one value")
+
+    def _fill(self) -> None:
+        self._held, self._at = b"", 0
+        while not self._held:
+            packed = self._packed or self._file.read(BLOCK)
+            if self._expander is None:
+                self._held, self._packed = packed, b""
+                ended = not packed
+            else:
+                self._held, self._packed = _expand(self._expander, packed)
+                ended = self._expander.eof or not (packed or self._held)
+            if ended and not self._held:
+                raise EOFError
+        self._total += len(self._held)
+        if self._total > MAX_EXPANDED:
+            raise ValueError(f"it expands to more than {MAX_EXPANDED >> 30} GiB")
+
+
+def _expand(expander: Any, packed: bytes) -> tuple[bytes, bytes]:
+    """Return at most a block of what `packed` holds, and what of it is left for the next time."""
+    try:
+        held = expander.decompress(packed, BLOCK)
+    except OSError as error:  # bz2's word for damaged data
+        raise ValueError(str(error)) from error
+    return held, getattr(expander, "unconsumed_tail", b"")
+
+
+class Binary:
+    """Numbers and texts of the binary form, `>` (XDR) or `<` (the machine's own)."""
+
+    def __init__(self, source: Expanded, order: str) -> None:
+        self._source = source
+        self._integer = struct.Struct(f"{order}i")
+        self._types = {"integer": f"{order}i4", "double": f"{order}f8", "complex": f"{order}c16"}
+
+    def integer(self) -> int:
+        """Read an integer."""
+        return int(self._integer.unpack(self._source.read(4))[0])
+
+    def text(self, length: int) -> bytes:
+        """Read the bytes of a text."""
+        return self._source.read(length)
+
+    raw = text
+
+    def finish(self) -> None:
+        """Refuse what follows."""
+        self._source.finish()
+
+    def numbers(self, kind: str, length: int) -> Any:
+        """Read an array of numbers."""
+        dtype = np.dtype(self._types[kind])
+        return np.frombuffer(self._source.read(length * dtype.itemsize), dtype)
+
+
+class Words:
+    """Numbers and texts of the text form: words between blanks, a blank in a text is escaped."""
+
+    _WORD = re.compile(rb"\s*(\S+)(?=\s)")
+    _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
+    _PLAIN: ClassVar = dict(zip(b"ntvbrfa", b"\n\t\v\b\r\f\a", strict=True))
+
+    def __init__(self, source: Expanded) -> None:
+        self._source = source
+        self._held = b""
+        self._at = 0
+
+    def _word(self, longest: int = 64) -> bytes:
+        while (match := self._WORD.match(self._held, self._at)) is None:
+            self._held = self._held[self._at :].lstrip()
+            self._at = 0
+            if len(self._held) > longest:
+                raise ValueError("a word that does not end")
+            self._held += self._source.some()
+        self._at = match.end()
+        return match[1]
+
+    def integer(self) -> int:
+        """Read an integer."""
+        word = self._word()
+        return NA_INTEGER if word == b"NA" else int(word)
+
+    def text(self, length: int) -> bytes:
+        """Read the bytes of a text."""
+        # Every byte may be written as four.
+        text = self._ESCAPE.sub(self._unescape, self._word(4 * length) if length else b"")
+        if len(text) != length:
+            raise ValueError("a text that is not as long as it says")
+        return text
+
+    def _unescape(self, match: re.Match[bytes]) -> bytes:
+        text = match[1]
+        if text.isdigit():
+            return bytes([int(text, 8) & 255])
+        return bytes([self._PLAIN.get(text[0], text[0])])
+
+    def finish(self) -> None:
+        """Refuse what follows."""
+        if self._held[self._at :].strip():
+            raise ValueError("more follows than one value")
+        self._source.finish()
+
+    def raw(self, length: int) -> bytes:
+        """Read bytes."""
+        return bytes(int(self._word(), 16) for _ in range(length))
+
+    def numbers(self, kind: str, length: int) -> Any:
+        """Read an array of numbers."""
+        if kind == "integer":
+            return np.array([self.integer() for _ in range(length)], np.int64)
+        count = length * (2 if kind == "complex" else 1)
+        numbers = np.array([self._real() for _ in range(count)], np.float64)
+        return numbers.view(np.complex128) if kind == "complex" else numbers
+
+    def _real(self) -> float:
+        word = self._word()
+        if word == b"NA":
+            return float(NA_REAL[0])
+        return float.fromhex(word.decode("ascii")) if b"x" in word else float(word)
+
+
+def open_r(file: BinaryIO) -> Binary | Words:
+    """Return the reader of what an `.rds` file or a workspace (`.RData`) holds."""
+    source = Expanded(file)
+    start = source.read(2)
+    if start == b"RD" and source.read(3) in {b"X2\n", b"X3\n", b"A2\n", b"A3\n", b"B2\n", b"B3\n"}:
+        start = source.read(2)
+    if start == b"A\n":
+        return Words(source)
+    orders = {b"X\n": ">", b"B\n": "<"}
+    if start not in orders:
+        raise ValueError("no R file")
+    return Binary(source, orders[start])
+
+
+def looks_like_r(file: BinaryIO) -> bool:
+    """Return whether a file starts as R's `saveRDS` or `save` would have it."""
+    try:
+        return open_r(file).integer() in {2, 3}
+    except BROKEN:
+        return False

@@ -1,0 +1,245 @@
+"""A fitted step of scikit-learn as its attributes, and the columns that go through steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from matscore.models.algebra import Feature, Kind, column, constant
+from matscore.models.bounds import check_depth
+from matscore.models.records import Array, Name, Record, array, describe, plain
+from matscore.models.refusal import Refusal
+from matscore.models.texts import TextFeature, text, write_level
+
+_MOST_STEPS = 10_000
+_NO_NUMBERS = "texts reach a step that needs numbers"
+
+# What steers training, speed or memory, and never what a fitted step answers.
+_HARMLESS_WORDS = """
+    accept_sparse algorithm alpha alpha_1 alpha_2 alpha_per_target alphas average batch_size
+    beta bootstrap C cache_size callback categorical_features check_inverse class_weight coef0
+    compute_full_tree compute_score constraint_set copy copy_X copy_X_train
+    covariance_estimator cv degree dense_output direction dual early_stopping eps epsilon
+    error_score estimator estimators eta0 feature_name_combiner feature_names_out fill_value
+    fit_path fit_prior force_alpha force_int_remainder_cols gamma gcv_mode importance_getter
+    input_features intercept_scaling is_data_valid is_model_valid iterated_power jitter k
+    l1_ratio l1_ratios lambda_1 lambda_2 lambda_init learning_rate loss max_categories
+    max_features max_fun max_iter max_n_alphas max_no_improvement max_skips max_subpopulation
+    max_trials memory method min_categories min_features_to_select min_frequency min_samples
+    mode n_alphas n_components n_features_to_select n_iter n_iter_no_change n_jobs
+    n_nonzero_coefs n_oversamples n_quantiles n_refinements n_subsamples n_values
+    noise_variance norm norm_order normalize nu objective oob_score param param_distributions
+    param_grid penalty percentile positive power power_iteration_normalizer power_t
+    pre_dispatch precompute prefit priors probability quantile quantile_method random_state
+    refit regressor residual_threshold return_train_score scale score_func scoring selection
+    separator shrinkage shrinking shuffle smooth smooth_idf solver solver_options sort sparse
+    sparse_output sparse_threshold step stop_n_inliers stop_probability stop_score
+    store_covariance store_cv_results store_cv_values strategy subsample svd_solver
+    target_type threshold tol transform_input validation_fraction var_smoothing verbose
+    verbose_feature_names_out warm_start
+"""
+_HARMLESS = frozenset(_HARMLESS_WORDS.split())
+
+
+@dataclass
+class Walk:
+    """What is met on the way through a model."""
+
+    steps: list[str] = field(default_factory=list)  # what was folded, for people
+    facts: list[str] = field(default_factory=list)
+    checks: list[Feature] = field(default_factory=list)  # of no weight, but for what they refuse
+    n_steps: int = 0
+    depth: int = 0
+
+    def say(self, fact: str) -> None:
+        """Keep a sentence for people, once."""
+        if fact not in self.facts:
+            self.facts.append(fact)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A transformer or an estimator: its class and its attributes."""
+
+    record: Record
+    walk: Walk
+
+    @property
+    def kind(self) -> str:
+        """Name of its class."""
+        return self.record.name
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Any]:
+        """What it holds."""
+        return self.record.attributes
+
+    @cached_property
+    def version(self) -> tuple[int, ...]:
+        """The version of scikit-learn that it was saved by; a high one where that is not known."""
+        parts = str(self.get("_sklearn_version", "99")).split(".")[:2]
+        return tuple(int(part) for part in parts if part.isdecimal())
+
+    def has(self, name: str) -> bool:
+        """Whether it has an attribute that is not None."""
+        return self.attributes.get(name) is not None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute as a plain value where it is one."""
+        return plain(self.attributes[name]) if name in self.attributes else default
+
+    def need(self, name: str) -> Any:
+        """Return an attribute that it must have."""
+        if not self.has(name):
+            raise Refusal(f"it has no {name}: it is not fitted, or of a version that is not known")
+        return self.get(name)
+
+    def array(self, name: str) -> Array:
+        """Return an array that it must have."""
+        return array(self.need(name))
+
+    def numbers(self, name: str, n: int | None = None) -> Array:
+        """Return an array of float64, of n elements where that is said."""
+        found = as_numbers(self.need(name), name)
+        if n is not None and found.shape != (n,):
+            raise Refusal(f"its {name} is of the shape {found.shape}, where {n} columns come in")
+        return found
+
+    def items(self, name: str) -> list[Any]:
+        """Return a list that it must have."""
+        found = self.need(name)
+        if isinstance(found, Record | np.ndarray):
+            return list(array(found))
+        if not isinstance(found, list | tuple):
+            raise Refusal(f"its {name} is no list")
+        return list(found)
+
+    def child(self, value: Any) -> Step:
+        """Return a step within it."""
+        value = describe(value)
+        if not isinstance(value, Record):
+            raise Refusal("a step of it is no estimator")
+        self.walk.n_steps += 1
+        if self.walk.n_steps > _MOST_STEPS:
+            raise Refusal(f"it has more than {_MOST_STEPS:,} steps")
+        return Step(value, self.walk)
+
+    def check_known(self, handled: Collection[str]) -> None:
+        """Refuse a parameter that is not known, since it may change what the step answers."""
+        for name in self.attributes:
+            if name.startswith("_") or name.endswith("_") or name in _HARMLESS or name in handled:
+                continue
+            value = self.get(name)
+            if value is not None and value is not False:
+                raise Refusal(
+                    f'its attribute "{name}" is not known', "what it does is not imported"
+                )
+
+    def refuse(self, name: str, *allowed: Any) -> None:
+        """Refuse an attribute that has another value than those allowed."""
+        value = self.get(name)
+        if value is not None and not any(value is one or value == one for one in allowed):
+            shown = value if isinstance(value, str | int | float) else getattr(value, "name", "set")
+            raise Refusal(f"with {name}={shown!r} it is not imported")
+
+
+class deeper:
+    """A level further down in a model, which may not be too deep."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+
+    def __enter__(self) -> None:
+        self.walk.depth += 1
+        check_depth(self.walk.depth, 40)
+
+    def __exit__(self, *_: object) -> None:
+        self.walk.depth -= 1
+
+
+def as_numbers(value: Any, name: str) -> Array:
+    """Return an array of finite float64."""
+    found = array(value) if not isinstance(value, int | float) else np.array(value)
+    if found.dtype.kind == "O":
+        items = [plain(item) for item in found.ravel().tolist()]
+        if not all(isinstance(item, int | float) for item in items):
+            raise Refusal(f"its {name} holds more than numbers")
+        found = np.array(items, dtype=float).reshape(found.shape)
+    if found.dtype.kind not in "fiub":
+        raise Refusal(f"its {name} holds no numbers")
+    numbers = found.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise Refusal(f"its {name} holds numbers that are not finite")
+    return numbers
+
+
+# --------------------------------------------------------------------------------------- columns
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A column of the file, as long as nothing says whether it is of texts or of numbers."""
+
+    name: str
+    filled: Any = None  # what an imputer puts in place of a missing cell
+    renamed: tuple[tuple[str, str], ...] = ()  # what it puts in place of a text such as "?"
+
+    def as_number(self) -> Feature:
+        """Return its number."""
+        if self.renamed or isinstance(self.filled, str):
+            raise Refusal(f'{_NO_NUMBERS}: those of "{self.name}"')
+        found = column(self.name)
+        return found if self.filled is None else found.impute(self.filled)
+
+    def as_text(self, kind: Kind) -> TextFeature:
+        """Return its text."""
+        found = text(self.name, kind)
+        for old, new in self.renamed:
+            found = found.rename(old, new)
+        filled = None if self.filled is None else write_level(self.filled)
+        return found if filled is None else found.impute(filled)
+
+    def impute(self, value: Any) -> Raw:
+        """Return it with a value in place of missing cells."""
+        return self if self.filled is not None else replace(self, filled=value)
+
+
+Value: TypeAlias = Raw | TextFeature | Feature
+"""A column on its way through the steps."""
+
+
+def as_numbers_of(values: Sequence[Value]) -> list[Feature]:
+    """Return columns as numbers."""
+    return [as_number(value) for value in values]
+
+
+def as_number(value: Value) -> Feature:
+    """Return a column as a number."""
+    if isinstance(value, Raw):
+        return value.as_number()
+    if isinstance(value, TextFeature):
+        raise Refusal(f'{_NO_NUMBERS}: those of "{value.column}"')
+    return value
+
+
+def as_missing(value: Value) -> Feature:
+    """Return 1 where a column is missing, else 0."""
+    if isinstance(value, Feature):
+        return value.missing()
+    name = value.name if isinstance(value, Raw) else value.column
+    filled = value.filled if isinstance(value, Raw) else value.imputed
+    return column(name).missing() if filled is None else constant(0)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value of a tool is one of those that stand for a missing cell."""
+    value = plain(value)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    # pandas.NA is a call of a function without arguments.
+    return isinstance(value, Record | Name) and "NA" in str(getattr(value, "of", value))

@@ -1,0 +1,163 @@
+"""The features that weights are learned for, where some are computed: levels of texts, terms."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from matscore.errors import MisfitError
+from matscore.kernel import Floats, PackedWeights
+from matscore.names import POINT, quote_name, quote_names, suggest_name
+from matscore.plan.terms import Terms, TermsError, make_terms
+from matscore.terms import (
+    Factor,
+    Level,
+    Missing,
+    Other,
+    Power,
+    Term,
+    TermError,
+    parse_term,
+    write_term,
+)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What was found in a column of text: its levels, sorted."""
+
+    levels: tuple[str, ...]
+    other: bool = False  # rarer ones were found, too, which share a weight
+
+    def write(self, column: str) -> list[Term]:
+        """Return the tests of this column, which has one of them in each row."""
+        tests: list[Term] = [(Level(column, level),) for level in self.levels]
+        return [*tests, (Other(column),)] if self.other else tests
+
+
+@dataclass(frozen=True)
+class Design:
+    """Which features are learned, and what is written of them."""
+
+    terms: Terms
+    names: tuple[str, ...]  # of all features, in canonical order
+    written: tuple[str, ...]  # the same in the order in which they are written
+    references: frozenset[str]  # of these, the levels that the others are compared with: all 0
+
+    @cached_property
+    def fitted(self) -> list[int]:
+        """The features that are learned, by their places."""
+        return [i for i, name in enumerate(self.names) if name not in self.references]
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """Names of the features that are learned, in canonical order."""
+        return tuple(self.names[i] for i in self.fitted)
+
+    @property
+    def order(self) -> list[int]:
+        """Places among these in the order in which they are written."""
+        places = {name: i for i, name in enumerate(self.learned)}
+        return [places[name] for name in self.written if name in places]
+
+    @cached_property
+    def _packed(self) -> PackedWeights:
+        return PackedWeights(np.zeros((len(self.names), 1)), None, self.terms.gathers)
+
+    def expand(self, stored: Floats) -> Floats:
+        """Return the features that are learned, (n_learned, n_rows), of what is stored of rows."""
+        return self._packed.expand(np.ascontiguousarray(stored))[self.fitted]
+
+    def add_references(
+        self, rows: Sequence[str], weights: Floats
+    ) -> tuple[tuple[str, ...], Floats]:
+        """Put rows of zeros among those of weights, whose intercept is last where there is one."""
+        known = dict(zip(rows, weights, strict=True))
+        nothing = np.zeros(weights.shape[1])
+        names = (*self.written, *(name for name in rows if name not in self.names))
+        return names, np.array([known.get(name, nothing) for name in names])
+
+
+def make_design(
+    path: str,
+    columns: Sequence[str],
+    texts: Mapping[str, Levels],
+    more: Sequence[str],
+    *,
+    has_reference: bool,
+) -> Design:
+    """Return the features of some columns, of which those in `texts` are levels, and more terms.
+
+    `columns` are in the file's order. Where there is a reference, the first level of a column has
+    the weight 0, so that the others are told apart from the intercept.
+    """
+    written, references = list[str](), set[str]()
+    for column in columns:
+        if column not in texts:
+            written.append(column)
+            continue
+        tests = [write_term(test) for test in texts[column].write(column)]
+        written += tests
+        references |= set(tests[:1]) if has_reference else set()
+    for text in more:
+        written += _expand(path, text, columns, texts, references)
+    if more and (twice := sorted(name for name, n in Counter(written).items() if n > 1)):
+        what = f"a feature is asked for twice: {quote_names(twice)}"
+        raise MisfitError(path, what, "leave it out of --terms")
+    names = tuple(sorted(written))
+    # What is missing is so by its cell; a level that was found is none.
+    try:
+        terms = make_terms(names, columns, type(POINT)(missing_values=()))
+    except TermsError as error:
+        raise MisfitError(path, error.problem, error.hint) from None
+    if not set(written) - references:
+        raise MisfitError(path, "there are no features: each column of text has one level")
+    return Design(terms, names, tuple(written), frozenset(references))
+
+
+def _expand(
+    path: str,
+    text: str,
+    columns: Sequence[str],
+    texts: Mapping[str, Levels],
+    references: set[str],
+) -> list[str]:
+    """Return the features that a term stands for: a column of text is each of its levels."""
+    try:
+        term = parse_term(text)
+    except TermError as error:
+        raise MisfitError(path, f"--terms: {error.what}", error.hint) from None
+    for factor in term:
+        if factor.column not in columns:
+            hint = suggest_name(factor.column, columns, "a term")
+            what = f"--terms {text}: no column {quote_name(factor.column)}"
+            raise MisfitError(path, what, hint)
+        is_test = isinstance(factor, (Level, Other, Missing)) or factor == Power(factor.column)
+        if factor.column in texts and not is_test:
+            what = f"--terms {text}: {quote_name(factor.column)} is text"
+            raise MisfitError(path, what, f"name it alone, or one of its levels: {factor.column}=A")
+        known = texts[factor.column].levels if factor.column in texts else ()
+        if isinstance(factor, Level) and known and factor.text not in known:
+            what = f"--terms {text}: {quote_name(factor.column)} has no level"
+            raise MisfitError(
+                path, f"{what} {quote_name(factor.text)}", suggest_name(factor.text, known)
+            )
+        if isinstance(factor, (Level, Other)) and factor.column not in texts:
+            what = f"--terms {text}: {quote_name(factor.column)} is a column of numbers"
+            raise MisfitError(path, what, "an interval is written 30<=x<35")
+    choices = (list(_choose(factor, texts, references)) for factor in term)
+    return [write_term(tuple(chosen)) for chosen in product(*choices)]
+
+
+def _choose(factor: Factor, texts: Mapping[str, Levels], references: set[str]) -> Iterator[Factor]:
+    if factor != Power(factor.column) or factor.column not in texts:
+        yield factor
+        return
+    for test in texts[factor.column].write(factor.column):
+        if write_term(test) not in references:
+            yield test[0]

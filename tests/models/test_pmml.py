@@ -1,0 +1,326 @@
+"""Models in PMML against the answers of the JPMML evaluator; `make_pmml.py` made both."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from matscore.models.bounds import ModelFile
+from matscore.models.options import ImportOptions
+from matscore.models.pmml import SOURCE
+from matscore.models.refusal import Refusal
+from matscore.models.types import ImportedModel
+from tests.models.exact import BadRowError, score
+
+HERE = Path(__file__).parent / "pmml"
+FILES = sorted(path.stem for path in HERE.glob("*.csv") if path.stem != "raw")
+
+INVERSE: dict[str, Callable[[float], float]] = {
+    "identity": lambda s: s,
+    "exp": math.exp,
+    "logistic": lambda s: 1 / (1 + math.exp(-s)),
+    "probit": NormalDist().cdf,
+    "cloglog": lambda s: -math.expm1(-math.exp(s)),
+    "loglog": lambda s: math.exp(-math.exp(-s)),
+    "cauchit": lambda s: 0.5 + math.atan(s) / math.pi,
+    "1/": lambda s: 1 / s,
+}
+
+
+def open_model(name: str) -> ImportedModel:
+    file = ModelFile(name, (HERE / f"{name}.pmml").read_bytes())
+    assert SOURCE.recognise(file)
+    return SOURCE.read(file, ImportOptions())
+
+
+def read_rows(name: str) -> list[dict[str, str | None]]:
+    with (HERE / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return [{k: v or None for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def answer(name: str, model: ImportedModel, scores: list[float]) -> dict[str, float]:
+    """Return what the tool calls the answer: a number, or the probability of each category."""
+    if len(model.categories) == 1:
+        spelled = next(
+            (k for k in ("loglog", "cauchit", "1/") if model.categories[0].startswith(k)), ""
+        )
+        return {"y": INVERSE[spelled or model.link or ""](scores[0])}
+    if model.is_binary_vector:
+        link = name.split("_")[1] if model.link == "identity" else model.link or ""
+        one = INVERSE[link](scores[1])
+        shares = [1 - one, one]
+    elif model.link == "identity":
+        shares = [min(max(s, 0), 1) for s in scores] if len(scores) == 2 else scores
+    elif model.link == "one-vs-rest":
+        shares = [INVERSE["logistic"](s) for s in scores]
+        shares = [s / sum(shares) for s in shares]
+    else:
+        powers = [math.exp(s - max(scores)) for s in scores]
+        shares = [p / sum(powers) for p in powers]
+    return {f"probability({c})": p for c, p in zip(model.categories, shares, strict=True)}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_scores_and_labels_are_those_of_the_evaluator(name: str) -> None:
+    model = open_model(name)
+    compared = 0
+    for row, theirs in zip(read_rows("raw"), read_rows(name), strict=True):
+        try:
+            ours = answer(name, model, scores := score(model, dict(row)))
+        except BadRowError:
+            assert set(theirs.values()) == {row["id"], None}, row
+            continue
+        label = theirs.get("c")
+        if label is not None and model.threshold is None:
+            assert label == model.categories[scores.index(max(scores))], row
+        for key, one in ours.items():
+            if key in theirs:
+                told = theirs[key]
+                if told is None and any("outside of its interval" in fact for fact in model.facts):
+                    continue
+                assert told is not None, (row, one)
+                assert one == pytest.approx(float(told), rel=1e-12, abs=1e-13), row
+        compared += 1
+    assert compared >= 8, compared
+
+
+# A file, what of it is replaced by what, and what is said then.
+REFUSED: dict[str, tuple[str, str, str, str]] = {
+    "simplemax": ("refused_simplemax", "", "", "simplemax divides scores by their sum"),
+    "function": ("refused_bins", "", "", 'step "discretize(add_eps(age))": it cuts into intervals'),
+    "unknown function": (
+        "derived_apply",
+        '"ln"',
+        '"round"',
+        'step "logged": function round is not',
+    ),
+    "several models": ("regression_none", "</PMML>", "<TreeModel/></PMML>", "it holds 2 models"),
+    "tree": ("regression_none", "RegressionModel", "TreeModel", "TreeModel is no linear model"),
+    "not scorable": (
+        "regression_none",
+        "functionName",
+        'isScorable="false" functionName',
+        "not for",
+    ),
+    "integer": (
+        "regression_rescaled",
+        "rescaleFactor",
+        'castInteger="round" rescaleFactor',
+        "castInt",
+    ),
+    "rescaled link": (
+        "regression_rescaled",
+        'Method="none"',
+        'Method="exp"',
+        "rescaled behind a link",
+    ),
+    "no coefficient": (
+        "regression_none",
+        'coefficient="0.01"',
+        "",
+        "NumericPredictor has no coeff",
+    ),
+    "no number": ("regression_none", '"0.01"', '"1_0"', '"1_0" is no number'),
+    "not finite": ("regression_none", '"0.01"', '"inf"', '"inf" is no number'),
+    "unknown field": (
+        "regression_none",
+        'NumericPredictor name="age"',
+        'NumericPredictor name="agee"',
+        'field "agee" is neither in its MiningSchema',
+    ),
+    "text as number": (
+        "regression_none",
+        'FieldRef field="age"',
+        'FieldRef field="region"',
+        "is a text",
+    ),
+    "ordinal": (
+        "several_softmax",
+        'name="c" optype="categorical"',
+        'name="c" optype="ordinal"',
+        "an ordinal target",
+    ),
+    "missing table": (
+        "several_softmax",
+        '<Value value="a"/>',
+        '<Value value="a"/><Value value="z"/>',
+        "not those of its categories",
+    ),
+    "trials": (
+        "general_log",
+        "offsetValue",
+        'trialsValue="3" offsetValue',
+        "trialsValue multiplies",
+    ),
+    "cox": ("general_linear", "generalLinear", "CoxRegression", "CoxRegression is not linear"),
+    "offset without link": (
+        "general_log",
+        "generalizedLinear",
+        "generalLinear",
+        "offsetValue has no",
+    ),
+    "reference": (
+        "general_logit",
+        '<Value value="yes"/>',
+        '<Value value="yes"/><Value value="no2"/>',
+        "which of its categories is the reference",
+    ),
+    "gap": (
+        "scorecard_plain",
+        'operator="lessThan" value="30"',
+        'operator="lessThan" value="29"',
+        'step "age": for some numbers or texts of "age" none',
+    ),
+    "derived of itself": (
+        "derived_apply",
+        '"+" ><FieldRef field="income"',
+        '"+" ><FieldRef field="logged"',
+        "made of itself",
+    ),
+    "as missing without one": (
+        "schema_as_missing",
+        'missingValueReplacement="45.5" ',
+        "",
+        "has no replacement for that",
+    ),
+    "entities": ("regression_none", "<PMML", '<!DOCTYPE a [<!ENTITY x "y">]><PMML', "DOCTYPE"),
+    "damaged": ("regression_none", "</Header>", "", "XML that cannot be read: mismatched tag"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_linear_or_not_known_is_refused_by_name(name: str) -> None:
+    file, old, new, said = REFUSED[name]
+    content = (HERE / f"{file}.pmml").read_text()
+    assert old in content
+    with pytest.raises(Refusal) as error:
+        SOURCE.read(ModelFile(name, content.replace(old, new).encode()), ImportOptions())
+    assert said in str(error.value)
+
+
+def test_categories_links_and_thresholds() -> None:
+    found = {name: open_model(name) for name in ("binary_logit", "binary_probit", "binary_cloglog")}
+    assert [model.categories for model in found.values()] == [("yes", "no"), *[("no", "yes")] * 2]
+    assert [model.link for model in found.values()] == [None, "probit", "cloglog"]
+    assert found["binary_cloglog"].threshold == (0.5, "probability")
+    assert open_model("binary_threshold").threshold == (0.7, "probability")  # of "no"
+    assert open_model("general_inverse").categories == ("1/y",)
+    assert open_model("regression_loglog").link == "identity"
+
+
+def test_a_threshold_is_folded_where_it_is_asked_for() -> None:
+    """The evaluator's own decision is the label, once the intercept is shifted."""
+    model = open_model("binary_threshold").at_threshold()
+    labels = set()
+    for row, theirs in zip(read_rows("raw"), read_rows("binary_threshold"), strict=True):
+        try:
+            scores = score(model, dict(row))
+        except BadRowError:
+            continue
+        labels.add(label := model.categories[scores.index(max(scores))])
+        assert label == theirs["decision"]
+    assert labels == {"yes", "no"}
+
+
+def test_who_made_it_and_what_was_computed_is_said() -> None:
+    model = open_model("sklearn_logistic")
+    assert re.fullmatch(r"SkLearn2PMML package [0-9.]+", model.producer)
+    assert model.steps == ("standardScaler(age)", "standardScaler(income)")
+    assert any(
+        'no result for "age" outside' in fact for fact in open_model("sklearn_domains").facts
+    )
+
+
+def test_every_file_is_used() -> None:
+    refused = {file for file, *_ in REFUSED.values() if file.startswith("refused_")}
+    assert {path.stem for path in HERE.iterdir()} == {*FILES, *refused, "raw", "versions"}
+
+
+@pytest.mark.parametrize("name", ["derived_apply", "general_contrast", "scorecard_compound"])
+def test_a_file_cut_at_any_byte_is_refused(name: str) -> None:
+    data = (HERE / f"{name}.pmml").read_bytes().rstrip()
+    for size in range(len(data)):
+        with pytest.raises(Refusal):
+            SOURCE.read(ModelFile("cut", data[:size]), ImportOptions())
+
+
+def test_a_changed_byte_gives_a_model_or_a_refusal() -> None:
+    random = np.random.default_rng(3)
+    contents = [path.read_bytes() for path in sorted(HERE.glob("*.pmml"))]
+    for _ in range(1000):
+        data = bytearray(contents[random.integers(len(contents))])
+        data[random.integers(len(data))] = random.integers(32, 127)
+        try:
+            SOURCE.read(ModelFile("changed", bytes(data)), ImportOptions()).folded  # noqa: B018
+        except Refusal:
+            continue
+
+
+def _nest(depth: int, inside: str) -> str:
+    opened = "<Apply function='+'>" * depth
+    return f"<DerivedField name='d0'>{opened}{inside}{'</Apply>' * depth}</DerivedField>"
+
+
+def _wrap(transformations: str, predictor: str = "d0") -> str:
+    return f"""<PMML><DataDictionary><DataField name="x" optype="continuous" dataType="double"/>
+<DataField name="z" optype="continuous" dataType="double"/></DataDictionary>
+<TransformationDictionary>{transformations}</TransformationDictionary>
+<RegressionModel functionName="regression"><MiningSchema><MiningField name="x"/>
+<MiningField name="z"/></MiningSchema>
+<RegressionTable><NumericPredictor name="{predictor}" coefficient="1"/></RegressionTable>
+</RegressionModel></PMML>"""
+
+
+def _double(n: int) -> str:
+    """Return fields each of which is the square of the one before."""
+    first = ("<DerivedField name='d0'><Apply function='+'><FieldRef field='x'/>"
+             "<FieldRef field='z'/></Apply></DerivedField>")  # fmt: skip
+    return first + "".join(
+        f"<DerivedField name='d{i}'><Apply function='*'><FieldRef field='d{i - 1}'/>"
+        f"<FieldRef field='d{i - 1}'/></Apply></DerivedField>"
+        for i in range(1, n + 1)
+    )
+
+
+HOSTILE = {
+    "deep": _wrap(_nest(200_000, "<FieldRef field='x'/>")),
+    "deep and cut": "<PMML>" + "<a>" * 500_000,
+    "many": "<PMML>" + "<a/>" * 2_000_000 + "</PMML>",
+    "long text": "<PMML>" + "x" * 20_000_000 + "</PMML>",
+    "powers of powers": _wrap(_double(40), "d40"),
+    "chain of fields": _wrap(
+        "".join(f"<DerivedField name='d{i}'><FieldRef field='d{i + 1}'/></DerivedField>"
+                for i in range(50_000))),
+    "laughs": "<!DOCTYPE PMML [" + "".join(
+        f"<!ENTITY l{i + 1} '{f'&l{i};' * 10}'>" for i in range(10)) + "]><PMML>&l9;</PMML>",
+    "outside": "<!DOCTYPE PMML SYSTEM 'file:///etc/passwd'><PMML/>",
+    "encoding": "<?xml version='1.0' encoding='no-such'?><PMML/>",
+    "empty": "<PMML/>",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_within_bounds(name: str) -> None:
+    data = HOSTILE[name].encode()
+    start = time.process_time()
+    tracemalloc.start()
+    with pytest.raises(Refusal):
+        SOURCE.read(ModelFile(name, data), ImportOptions())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150 << 20
+    assert time.process_time() - start < 20  # tracing makes it slow
+
+
+def test_other_files_are_not_taken_for_pmml() -> None:
+    for content in (b"", b"feature,a\nx,1\n", b"<html/>", b"\x80\x04."):
+        assert not SOURCE.recognise(ModelFile("other", content))
