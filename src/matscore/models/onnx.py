@@ -124,7 +124,8 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None], allowed: int) -
     for node in nodes:
         with in_step(node.name or node.kind, "" if node.name in ("", node.kind) else node.kind):
             if node.operator not in OPERATORS:
-                raise Refusal("it is no operator of a linear model", _HINT)
+                what = _REASONS.get(node.kind, "it is no operator of a linear model")
+                raise Refusal(what, _HINT)
             if len(node.inputs) < (2 if node.operator in TWO_INPUTS else node.kind != "Constant"):
                 raise Refusal(f"it has {len(node.inputs)} inputs")
             for name in node.inputs:
@@ -142,6 +143,14 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None], allowed: int) -
                 raise Refusal(f"the graph comes to more than {allowed:,} numbers")
 
 
+_TREES = "it is a model of trees, which is not linear"
+_REASONS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES
+    ),
+    "SVMClassifier": "its labels are made by votes, and do not follow its scores",
+    "TfIdfVectorizer": "it counts words, which no columns are",
+}  # fmt: skip
 _HINT = "only what is linear in the columns can be a weights file"
 
 
