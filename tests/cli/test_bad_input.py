@@ -323,7 +323,7 @@ REFUSED = {
     "PDF": Bad("%PDF-1.7\n%\udcb5\udced\n", "a PDF document; give"),
     "Excel workbook": Bad("PK\x03\x04\x14\0\x06\0\x08\0[Content_Types].xml xl/", "save it as CSV"),
     "Git LFS pointer": Bad("version https://git-lfs.example/spec/v1\n", "git lfs pull"),
-    "pickle": Bad("\udc80\x04\udc95\x1a\0\0", "a pickle; export"),
+    "pickle": Bad("\udc80\x04\udc95\x1a\0\0", "a pickle; matscore import makes"),
 }
 
 

@@ -269,6 +269,8 @@ def import_(given: Given, model: str) -> None:
     session, take, files = Session(given), given(ImportOptions), given(FileOptions)
     reports, as_json = [str(path) for path in files.report], given(OutputOptions).format == "json"
     refuse_same_outputs([name for name in (*reports, files.output) if name is not None])
+    if pages := [name for name in reports if name.lower().endswith((".html", ".htm"))]:
+        raise UsageError(f'a model has no report as a page ("{pages[0]}")', "name a .json file")
     # The report takes standard output, so that the weights need a file.
     out = None if as_json else session.streams.out
     inputs = [model, *(one for one in (take.sample, take.expect) if one is not None)]

@@ -8,7 +8,7 @@ from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 from matscore.models.sample import Sample, name_columns, spell_booleans
 from matscore.models.types import ImportedModel
-from matscore.names import quote_names
+from matscore.names import quote_name, quote_names
 
 
 def settle_model(
@@ -40,6 +40,9 @@ def _name_categories(model: ImportedModel, names: tuple[str, ...]) -> ImportedMo
     if names == known:
         return model
     fact = f"the categories {quote_names(known)} are named {quote_names(names)}"
+    if len(known) == 1:
+        fact = f"{quote_name(known[0])} is the score of {quote_name(names[-1])}"
+        fact += f"; that of {quote_name(names[0])} is 0" if len(names) == 2 else ""
     return replace(model, categories=names, facts=(*model.facts, fact))
 
 

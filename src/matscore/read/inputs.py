@@ -232,6 +232,7 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark starts with that o
 )
 
 _SAVE_AS_CSV = "save it as CSV and give that file"
+_IMPORT = "matscore import makes weights of a model; give a table as CSV or Parquet"
 _EXPORT = "export the table as CSV or Parquet and give that file"
 _NUMPY = "write the array as CSV or Parquet and give that file"
 _ZIP = rb"(?s:PK(?:\x03\x04|\x05\x06|\x07\x08)"
@@ -264,7 +265,7 @@ _FOREIGN = tuple(
             "a Git LFS pointer, not the data",
             "fetch the data with: git lfs pull",
         ),
-        (rb"\x80[\x02-\x05]", "a pickle", _EXPORT),
+        (rb"\x80[\x02-\x05]", "a pickle", _IMPORT),
         (rb"\x93NUMPY", "a NumPy array (npy)", _NUMPY),
         (rb"\x89HDF\r\n\x1a\n", "an HDF5 file", _EXPORT),
         (rb"SQLite format 3\x00", "a SQLite database", _EXPORT),
