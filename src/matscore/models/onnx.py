@@ -62,11 +62,9 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     last = max((i for i, node in enumerate(nodes) if node.kind in _MODELS), default=0)
     is_double = _is_double(graph, nodes)
     wide = any(name not in {i.name for i in graph.inputs} for name in positional)
-    facts = ["Of equal scores the first category is taken."] if len(labels) > 1 else []
+    facts = ["of equal scores the first category is taken"] if len(labels) > 1 else []
     if not is_double:
-        facts.append(
-            "ONNX computes in float32; the weights are its numbers, the scores in float64."
-        )
+        facts.append("ONNX computes in float32; the weights are its numbers, the scores in float64")
     return ImportedModel(
         producer=graph.producer or "ONNX",
         kind=nodes[last].kind if nodes else "Identity",
