@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = ROOT / ".github" / "docs"
 PAGES = [ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
-TOPICS = {"learn", "files", "refused", "running", "python", "performance"}
+TOPICS = {"learn", "files", "refused", "running", "python", "performance", "terms"}
 PROGRAM: Any = typer.main.get_command(make_app())
 
 

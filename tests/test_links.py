@@ -100,14 +100,15 @@ def count_ulps(found: float, exact: Decimal) -> float:
 
 @pytest.mark.parametrize("kind", ["usual", "wide", "tiny", "edges"])
 @pytest.mark.parametrize("link", ["logistic", "probit", "cloglog"])
-def test_inverse_links_are_within_two_ulps(link: Link, kind: str) -> None:
+def test_inverse_links_are_within_three_ulps(link: Link, kind: str) -> None:
     scores = draw_scores(kind)
     pairs = find_response(link, np.vstack([scores * 0, scores]), reference=True)
     np.testing.assert_array_equal(find_response(link, scores, reference=False)[0], pairs[1])
+    bound = 3 if link == "logistic" else 2
     for score, rest, found in zip(scores[0].tolist(), *pairs.tolist(), strict=True):
         exact, left = exact_inverse(link, Decimal(score))
-        assert count_ulps(found, exact) < 2
-        assert count_ulps(rest, left) < 2
+        assert count_ulps(found, exact) < bound
+        assert count_ulps(rest, left) < bound
 
 
 @pytest.mark.parametrize("link", ["logistic", "probit", "cloglog"])
@@ -453,8 +454,12 @@ def test_a_reference_has_the_rest(corner: str, tmp_path: Path) -> None:
     """A first category of zeros would have the probability ½ in every row."""
     found = classify(tmp_path, corner, "--probabilities")
     plain = classify(tmp_path, "feature", "--probabilities")
-    for name in ("probability_no", "probability_yes"):
-        assert numbers_of(found, name) == pytest.approx(numbers_of(plain, name), rel=1e-15)
+    assert found.check(quiet=True).out == plain.check(quiet=True).out
+    one = [["yes"], ["x", 1], ["y", -0.5]]
+    found, plain = (
+        classify(tmp_path, heading, "--probabilities", rows=one) for heading in (corner, "feature")
+    )
+    assert found.check(quiet=True).out == plain.check(quiet=True).out
 
 
 def test_without_a_link_the_response_is_what_probabilities_are(tmp_path: Path) -> None:

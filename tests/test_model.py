@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import matscore.commands.recommend
-from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, kernel
+from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, items
 from matscore.commands.recommend import recommend_file
+from matscore.items import Items
 from matscore.kernel import Floats
 from matscore.model import Model, SpilledRows, load_items
 from matscore.write.manifest import fingerprint
@@ -91,7 +92,7 @@ def test_no_room_for_them_as_they_are_multiplied(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Path(os.devnull).open() as file:  # which cannot be written
-        monkeypatch.setattr(kernel, "open_unnamed", lambda owner: file.fileno())
+        monkeypatch.setattr(items, "open_unnamed", lambda owner: file.fileno())
         spill(monkeypatch, 0)
         with pytest.raises(OutputError, match="bad file descriptor, and the items need room"):
             recommend(*files)
@@ -110,9 +111,9 @@ def test_a_fingerprint_is_of_the_items_wherever_they_are_held() -> None:
     rows = np.random.default_rng(0).normal(size=(1500, 3))
 
     def take(values: Floats, *, cosine: bool = False, spill: bool = False) -> str:
-        items = kernel.Items(3, cosine=cosine, spill=spill)
-        items.add(values)
-        return fingerprint(items)
+        held = Items(3, cosine=cosine, spill=spill)
+        held.add(values)
+        return fingerprint(held)
 
     assert take(rows) == take(rows, spill=True)
     others = take(rows[::-1]), take(rows[:-1]), take(rows, cosine=True)

@@ -22,6 +22,7 @@ from matscore import (
     RejectOptions,
     RunOptions,
     ScoreOptions,
+    evaluate_file,
 )
 from matscore.cli.commands import COMMANDS
 from matscore.cli.main import make_app
@@ -38,6 +39,7 @@ GROUPS: tuple[type[Options], ...] = (
 )  # fmt: skip
 PROGRAM: Any = typer.main.get_command(make_app())
 MOVIES = ("movies.csv", "genres.csv")
+SPECIES = ("iris.csv", "iris_weights.csv", "--truth", "species")
 IRIS = ("iris.csv", "--target", "petal_width", "--drop-cols", "species")
 
 
@@ -144,6 +146,16 @@ OTHERS: dict[str, tuple[tuple[str, ...], Callable[[], Any]]] = {
     "a penalty of none": (
         ("fit", *IRIS, "--method", "least-squares", "--alpha", "1"),
         FitOptions("least-squares", 1.0).check,
+    ),
+    "a threshold that is looked for": (
+        ("evaluate", *SPECIES, "--threshold", "1", "--best", "f1"),
+        lambda: evaluate_file(
+            *SPECIES[:2], truth="species", best="f1", score=ScoreOptions(threshold=1.0)
+        ),
+    ),
+    "one and all": (
+        ("evaluate", *SPECIES, "--positive", "setosa", "--one-vs-rest"),
+        lambda: evaluate_file(*SPECIES[:2], truth="species", positive="setosa", one_vs_rest=True),
     ),
     "an endless penalty": (
         ("fit", *IRIS, "--method", "ridge", "--alpha", "inf"),

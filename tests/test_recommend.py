@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from matscore.kernel import Floats, Items, PackedWeights, Recommended
+from matscore.items import Items, Recommended
+from matscore.kernel import Floats, PackedWeights
 from matscore.options import Metric
 from tests.kernel.test_top import draw_matrix, search_all
 

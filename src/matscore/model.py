@@ -73,6 +73,15 @@ class Model:
         if not (np.isfinite(self.weights).all() and np.isfinite(added).all()):
             raise ValueError("a weight is not finite")
 
+    @property
+    def is_doubled(self) -> bool:
+        """Whether the softmax is of two categories that are each other's negative."""
+        weights, intercept = self.weights, self.intercept
+        if len(self.categories) != 2 or self.link is not None or not weights.any():
+            return False
+        alike = intercept is None or intercept[0] == -intercept[1]
+        return bool(alike and (weights[:, 0] == -weights[:, 1]).all())
+
     @cached_property
     def packed(self) -> PackedWeights:
         """Weights and intercept as they are multiplied."""
@@ -349,8 +358,9 @@ class SpilledRows:
     It is read and not mapped: pages of a mapped file count as this process's memory.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, whose: str = "the items") -> None:
         self.width = width
+        self.whose = whose
         self.n_rows = 0
         self._fd = open_unnamed(self)
 
@@ -370,7 +380,7 @@ class SpilledRows:
         """Write rows behind those there are."""
         data = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
         offset = self.n_rows * self._row_bytes
-        with named_lack():
+        with named_lack(self.whose):
             while len(data):
                 n_written = os.pwrite(self._fd, data.data, offset)
                 data, offset = data[n_written:], offset + n_written
@@ -381,7 +391,7 @@ class SpilledRows:
         return self.width * np.dtype(np.float64).itemsize
 
 
-def named_lack() -> AbstractContextManager[None]:
+def named_lack(whose: str = "the items") -> AbstractContextManager[None]:
     """Turn what the operating system says into an `OutputError` about temporary files."""
-    what = "{}, and the items need room"
+    what = f"{{}}, and {whose} need room"
     return os_errors_about(tempfile.gettempdir(), OutputError, what=what)

@@ -206,8 +206,8 @@ def find_close(wanted: Sequence[str], candidates: Collection[str]) -> tuple[Miss
             twins.setdefault(key, []).append(candidate)
     matches = []
     for name in looked_for:
-        same = twins.get(fold_name(name), [])
-        close = tuple(dict.fromkeys([*same, *_compare(name, candidates)]))[:3]
+        # What differs invisibly is meant, and nothing else.
+        close = tuple(twins.get(fold_name(name)) or _compare(name, candidates))[:3]
         reason = explain_difference(name, close[0]) if close else ""
         matches.append(MissingName(name, close, reason))
     return (*matches, *map(MissingName, wanted[MAX_SHOWN:]))

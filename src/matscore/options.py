@@ -37,6 +37,7 @@ MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
 UnknownPolicy: TypeAlias = MissingPolicy
 Gather: TypeAlias = Literal["page", "plot"]
 Metric: TypeAlias = Literal["dot", "cosine"]
+Best: TypeAlias = Literal["f1", "youden"]
 Method: TypeAlias = Literal["least-squares", "ridge", "logistic"]
 
 # The headings of the help.

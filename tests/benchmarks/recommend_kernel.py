@@ -28,7 +28,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.kernel import Floats, Items, PackedWeights, Recommended
+from matscore.items import Items, Recommended
+from matscore.kernel import Floats, PackedWeights
 from matscore.run.parts import map_ordered
 
 

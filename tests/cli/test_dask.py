@@ -173,6 +173,7 @@ def labelled(folder: Path) -> Path:
     rng = random.Random(4)
     rows = [[f"r{i}", rng.random(), rng.randint(-9, 9), rng.choice("pq")] for i in range(3_000)]
     write_csv(folder / "in.csv", [["id", "x", "y", "truth"], *rows])
+    write_csv(folder / "p.csv", [row[:2] for row in WEIGHTS])
     write_csv(folder / "truth.csv", [["id", "truth"], *([row[0], row[3]] for row in rows)])
     write_csv(folder / "users.csv", [["user", "x", "y"], *(row[:3] for row in rows)])
     write_csv(folder / "items.csv", [["item", "y", "x"], *([f"i{i}", i % 7, i] for i in range(50))])
@@ -187,6 +188,8 @@ def labelled(folder: Path) -> Path:
         ("explain", "in.csv", "w.csv", "--row", "r2998"),
         ("evaluate", "in.csv", "w.csv", "--truth", "truth"),
         ("evaluate", "users.csv", "w.csv", "--truth-file", "truth.csv", "-f", "json"),
+        ("evaluate", "in.csv", "w.csv", "--truth", "truth", "--one-vs-rest"),
+        ("evaluate", "in.csv", "p.csv", "--truth", "truth", "--best", "f1", "-f", "json"),
         ("recommend", "users.csv", "items.csv", "-k", "3"),
         ("recommend", "users.csv", "items.csv", "-k", "3", "--exclude", "seen.csv"),
         ("recommend", "users.csv", "items.csv", "--matrix"),

@@ -133,6 +133,28 @@ def test_a_long_pipe_of_other_commands(command: str, tmp_path: Path) -> None:
         assert done.json["rows"] == 50_000 * (60 * 10**6 // len(BLOCK))
 
 
+def test_rankings_of_many_scores(tmp_path: Path) -> None:
+    """A million scores, each another, go to a file; a category has its own."""
+    model = [["feature", "p", "q", "r"], ["action", 1, 2, -1], ["comedy", 1, -1, 0.5]]
+    weights = write_csv(tmp_path / "w.csv", model)
+
+    def rows() -> Iterator[bytes]:
+        yield HEADER
+        for first in range(0, 400_000, 20_000):
+            yield b"".join(
+                b"%d,%.6f,%.6f,%c\n" % (i, i % 9973 / 9973, i / 400_000, b"pqr"[i // 7 % 3])
+                for i in range(first, first + 20_000)
+            )
+
+    argv = ("-", weights, "--truth", "kept", "--one-vs-rest", "-f", "json", "-j", "2")
+    process = start("evaluate", *argv, stdin=subprocess.PIPE)
+    peak = feed(process, rows())
+    done = finish(process).check(quiet=True)
+    assert 0 < peak < 250 * 2**20
+    for one in done.json["one_vs_rest"].values():
+        assert one["positives"] + one["negatives"] == 400_000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_2_gb_from_a_pipe(jobs: str) -> None:

@@ -136,6 +136,7 @@ COMMANDS = {
     "ranks": ("classify", "w.csv", "--top-k", "1"),
     "reasons": ("explain", "w.csv"),
     "measures": ("evaluate", "w.csv", "--truth", "t"),
+    "rankings": ("evaluate", "w.csv", "--truth", "t", "--one-vs-rest"),
     "items": ("recommend", "i.csv"),
     "matrix": ("recommend", "i.csv", "--matrix"),
     "cosines": ("recommend", "i.csv", "--matrix", "--metric", "cosine"),

@@ -272,7 +272,8 @@ class _Maker:
         self, files: dict[str, Draft], categories: Sequence[str], values: dict[str, object]
     ) -> None:
         features = files["f.csv"]
-        truths = [self.rng.choice(categories) for _ in features.rows]
+        others = ["no", "0"] if len(categories) == 1 else []  # what is not positive
+        truths = [self.rng.choice([*categories, *others]) for _ in features.rows]
         if self._chance(0.1):
             truths[0] = self._odd()
         if self._chance(0.6) and features.header is not None:

@@ -1,7 +1,9 @@
-"""`evaluate` of the reference: which truth belongs to which row."""
+"""`evaluate` of the reference: which truth belongs to which row, and what is positive."""
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,7 +11,7 @@ from tests.oracle.contract import list_first_places
 from tests.oracle.decide import Other, judge_column, judge_record
 from tests.oracle.lineup import is_readable, line_up
 from tests.oracle.outcome import Outcome, Place, Refusal, Result, Row, refuse, resolve
-from tests.oracle.reading import HEADINGS, Record, Table, is_missing
+from tests.oracle.reading import HEADINGS, Record, Table, is_missing, read_number
 from tests.oracle.score import rank
 
 
@@ -26,9 +28,6 @@ def evaluate(features: Table, weights: Table, truth: Table | None) -> list[Outco
             allowed.append(end)
             if truth is not None and len(truth.records) != len(features.records):
                 allowed.append(refuse(3, 4, why="rows of the truths, perhaps"))
-            continue
-        if len(end.categories) < 2:
-            allowed.append(refuse(3, 4, why="a single category"))
             continue
         if truth is not None:
             allowed += _read_file(end, truth)
@@ -114,6 +113,7 @@ def _compare(end: Result, table: Table, records: list[Record], column: int) -> l
     rows: list[Row] = []
     confusion: dict[tuple[str, str], int] = {}
     unpredicted = 0
+    free = False
     beside = [
         replace(row, bad=row.bad | {None}) if row.bad and table.name != row.file else row
         for row in end.rows
@@ -124,7 +124,7 @@ def _compare(end: Result, table: Table, records: list[Record], column: int) -> l
             rows.append(row if row.bad else replace(row, bad=frozenset({None}), also=there))
             continue
         truth = record.cells[column]
-        if is_missing(truth, options) or truth not in end.categories:
+        if is_missing(truth, options) or not _is_truth(truth, end.categories):
             if table.name == row.file:
                 rows.append(replace(row, bad=frozenset({column + 1})))
                 continue
@@ -132,21 +132,60 @@ def _compare(end: Result, table: Table, records: list[Record], column: int) -> l
             rows.append(replace(row, bad=frozenset({None}), also=there))
             continue
         rows.append(row)
-        ranked = rank(row)
-        if ranked is None:
+        guess = _predict(row, end.categories)
+        free = free or guess == "either"
+        if guess is None:
             unpredicted += 1
-            continue
-        pair = (truth, end.categories[ranked[0]])
+        pair = (_name_truth(truth, end.categories), guess or "")
         confusion[pair] = confusion.get(pair, 0) + 1
     bad = [row for row in rows if row.bad]
     if bad and not options.reject:
         return [refuse(4, places=list_first_places(rows), why="a bad row")]
     n_rows = len(rows) - len(bad)
+    if (
+        n_rows
+        and len(end.categories) == 1
+        and not any(t == end.categories[0] for t, _ in confusion)
+    ):
+        return [refuse(3, why="nothing is positive")]
     right = sum(count for (truth, guess), count in confusion.items() if truth == guess)
     more: dict[str, object] = {
         "rows": n_rows,
-        "confusion": confusion,
+        "confusion": {pair: count for pair, count in confusion.items() if pair[1]},
         "accuracy": Fraction(right, n_rows) if n_rows else None,
         "unpredicted": unpredicted,
     }
-    return [replace(end, rows=tuple(rows), more=end.more | more)]
+    return [replace(end, rows=tuple(rows), more=end.more | more | ({"free": True} if free else {}))]
+
+
+def _is_truth(text: str, categories: Sequence[str]) -> bool:
+    """Say whether a truth is a category, or beside a single one plainly another."""
+    if len(categories) > 1 or text in categories:
+        return text in categories
+    number = read_number(text, ".")
+    same = number is not None and number == read_number(categories[0], ".")
+    return not same and _fold(text) != _fold(categories[0])
+
+
+def _fold(text: str) -> str:
+    """Take from a text what nobody sees, and case."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(c for c in plain if not c.isspace() and unicodedata.category(c)[0] != "C")
+
+
+def _name_truth(text: str, categories: Sequence[str]) -> str:
+    return text if text in categories else f"not {categories[0]}"
+
+
+def _predict(row: Row, categories: Sequence[str]) -> str | None:
+    """Name the best category; of a single one whether the score is 0 or more."""
+    if len(categories) > 1:
+        ranked = rank(row)
+        return None if ranked is None else categories[ranked[0]]
+    (score,) = row.scores
+    if score is None:
+        return None
+    # No error is that of zeros alone: their sum is 0 however it is rounded.
+    if row.errors[0] and abs(score) <= row.errors[0]:
+        return "either"
+    return categories[0] if score >= 0 else f"not {categories[0]}"

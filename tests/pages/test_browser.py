@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import SAMPLES, run, write_csv
+from tests.helpers import SAMPLES, read_csv, run, write_csv
 from tests.pages.test_report import HOSTILE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -98,9 +98,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     commands = {name: ("classify", *argv) for name, argv in commands.items()}
     users = write_csv(folder / "users.csv", [HEADING, *rng_rows])
     items = write_csv(folder / "items.csv", [HEADING, *rng_rows[:40]])
+    one = write_csv(
+        folder / "one.csv", [row[::3] for row in read_csv(SAMPLES / "iris_weights.csv")]
+    )
     commands |= {
         "recommend": ("recommend", users, items),
         "evaluate": ("evaluate", "digits.csv", "digits_weights.csv", "--truth", "digit"),
+        "rest": ("evaluate", "iris.csv", "iris_weights.csv", "--truth", "species", "--one-vs-rest"),
+        "binary": ("evaluate", "iris.csv", one, "--truth", "species"),
         "fit": ("fit", "iris.csv", "--target", "species"),
         "explain": ("explain", "iris.csv", "iris_weights.csv"),
     }
@@ -114,7 +119,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 NAMES = [
-    "iris", "digits", "rejects", "empty", "hostile", "misfit", "recommend", "evaluate", "fit",
+    "iris", "digits", "rejects", "empty", "hostile", "misfit", "recommend", "evaluate", "rest",
+    "binary", "fit",
     "explain", "table",
 ]  # fmt: skip
 

@@ -84,6 +84,8 @@ def classify(given: Given, features: list[str], weights: str) -> None:
         )  # fmt: skip
         summary = session.write(run, form, render)
     session.end(summary, form, render)
+    if given(ScoreOptions).probabilities:
+        session.warn_of_doubled(summary)
 
 
 def recommend(given: Given, users: str, items: str) -> None:
@@ -217,9 +219,11 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     """Say how good: accuracy, a table of the categories, confusions, log-loss, calibration.
 
     The truth is a column of FEATURES, or of a file with the same rows. A truth that is missing or
-    no category of WEIGHTS makes a bad row.
+    no category of WEIGHTS makes a bad row. A single category is told from the rest: areas under
+    curves, a table of thresholds.
     """
-    from matscore.commands.evaluate import EvaluateTally, evaluate_file
+    from matscore.commands.evaluate import evaluate_file
+    from matscore.commands.truths import EvaluateTally
     from matscore.show.quality import TEXT_FORMATS, encode_metrics, render_metrics
 
     session, truth = Session(given), given(TruthOptions)
@@ -238,7 +242,9 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     with session.watch(inputs, EvaluateTally.NAMES, "features weights truth") as settings:
         run = partial(
             evaluate_file, features, weights, truth=truth.truth, truth_file=truth.truth_file,
-            align=given(PlanOptions), on_plan=session.tell_plans, **settings,
+            positive=truth.positive, best=truth.best, one_vs_rest=truth.one_vs_rest,
+            score=given(ScoreOptions), align=given(PlanOptions), on_plan=session.tell_plans,
+            **settings,
         )  # fmt: skip
         # A table on standard output is printed by `end`, in colours where there are any.
         if form == "table" and session.files.output is None:
@@ -247,6 +253,8 @@ def evaluate(given: Given, features: str, weights: str) -> None:
             summary = session.write_text(run, as_text)
         # The measures are written all the same, and the report tells why the run has failed.
         session.end(summary, form, render_metrics)
+        session.warn(*(f"warning: {line}" for line in summary.tally.warnings))
+        session.warn_of_doubled(summary)
         accuracy, least = summary.tally.metrics.accuracy, truth.min_accuracy
         if least is not None and not accuracy >= least:  # of no rows it is NaN
             what = f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)"
@@ -381,11 +389,21 @@ COMMANDS = {
         },
     ),
     "evaluate": Command(
-        evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING),
+        evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
         f"truth truth-file {_READ} unknown id-col no-id-col strict transpose {_INTERCEPT} "
-        f"min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
-        {"format": {"kind": Literal["table", "csv", "json", "markdown"] | None,
-                    "help": f"{_ENDING} {_TABLES}", "set_by": "MATSCORE_EVALUATE_FORMAT"}},
+        f"positive one-vs-rest threshold probabilities best min-accuracy format output {_ASIDE} "
+        f"{_RUN} {_SAY}",
+        {
+            "threshold": {"help": "What is positive: a score of T or more, 0 without it. With "
+                                  "--probabilities and of several categories a probability; "
+                                  "without it 0.5, or what is predicted.",
+                          "set_by": "MATSCORE_EVALUATE_THRESHOLD"},
+            "probabilities": {"help": "Rank the rows of a single category by its probability, "
+                                      "which thresholds then are.",
+                              "set_by": "MATSCORE_EVALUATE_PROBABILITIES"},
+            "format": {"kind": Literal["table", "csv", "json", "markdown"] | None,
+                       "help": f"{_ENDING} {_TABLES}", "set_by": "MATSCORE_EVALUATE_FORMAT"},
+        },
     ),
     "import": Command(
         import_, (_MODEL,),

@@ -15,12 +15,13 @@ from matscore.cli.build import Given
 from matscore.cli.streams import Streams, open_streams, render_text
 from matscore.errors import ClusterWarning
 from matscore.fields import Options, group, option
-from matscore.names import show
+from matscore.names import quote_name, show
 from matscore.options import (
     LINING_UP,
     OUTPUT,
     RUNNING,
     SCORED,
+    Best,
     Gather,
     Metric,
     PathLike,
@@ -63,7 +64,7 @@ class PairOptions(Options):
 @group
 @dataclass(frozen=True)
 class TruthOptions(Options):
-    """Where the truth is, and how good the predictions must be."""
+    """Where the truth is, what is compared with it, and how good the predictions must be."""
 
     truth: str | None = option(
         None, LINING_UP,
@@ -76,6 +77,19 @@ class TruthOptions(Options):
         None, SCORED,
         "End with exit 4 where the accuracy is under X, the measures written all the same.",
         "--min-accuracy", min=0.0, max=1.0, metavar="X")  # fmt: skip
+    positive: str | None = option(
+        None, SCORED,
+        "Category to compare with the rest; of a single category the truth that is positive, "
+        "which without it is the category's name.",
+        "--positive", metavar="NAME")  # fmt: skip
+    one_vs_rest: bool = option(
+        False, SCORED, "Compare each category with the rest.", "--one-vs-rest"
+    )
+    best: Best | None = option(
+        None, SCORED,
+        "Take for positive what the threshold of the highest F1 on these rows takes, or of the "
+        "highest recall + specificity - 1.",
+        "--best")  # fmt: skip
 
 
 @group
@@ -251,6 +265,16 @@ class Session:
             from matscore.show.text import plural
 
             self.warn(f"{plural(n_rejected, 'row')} rejected, see {self.record.outputs[1]}")
+
+    def warn_of_doubled(self, summary: "Summary[Any]") -> None:
+        """Warn that two columns give probabilities of twice the score."""
+        model: Any = summary.works[0].model  # type: ignore[attr-defined]
+        if model.is_doubled:
+            names = " and ".join(map(quote_name, model.categories))
+            self.warn(
+                f"warning: {names} are each other's negative, so the probabilities are those of "
+                "twice the score; leave one column, or fill the other with zeros"
+            )
 
     def warn(self, *lines: str) -> None:
         """Say what a person should know, wherever the messages go."""

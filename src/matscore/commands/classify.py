@@ -215,7 +215,7 @@ def classify(
         What a missing value means: refuse; leave the row out; read it as 0; score it NaN.
     unknown : {"error", "skip", "zero", "keep"}
         What a text that is no level of its column means; "zero" leaves the column out of the score.
-    probabilities, margin, scores : bool
+    probabilities, margin, scores, response : bool
         Which columns the result has besides the prediction.
     threshold : float, optional
         A best score (or probability, with `probabilities`) under it gives no prediction.
@@ -229,8 +229,6 @@ def classify(
         Name of the intercept row.
     no_intercept : bool
         Take a row named as an intercept for a plain feature.
-    response : bool
-        Whether there is the inverse link of each score.
 
     Returns
     -------

@@ -6,20 +6,16 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-from matscore.commands.classify import find_overflow
 from matscore.commands.output import open_sink
+from matscore.commands.truths import Evaluate, EvaluateTally, choose_against
 from matscore.errors import MisfitError, UsageError
-from matscore.frame import find_places
-from matscore.kernel import Texts
-from matscore.model import Model, Scored, score_rows
-from matscore.names import find_close, quote_name, quote_names, suggest
-from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
+from matscore.model import Model
+from matscore.names import quote_names
+from matscore.numerics.metrics import Metrics
 from matscore.options import (
+    Best,
     Format,
     MissingPolicy,
     PathLike,
@@ -33,12 +29,11 @@ from matscore.options import (
 )
 from matscore.plan import Plan, Side, require_fit
 from matscore.plan.learning import find_name
-from matscore.read.rows import Rows
 from matscore.read.table import open_table
-from matscore.run.paired import PairedRows, PairedTable, pair_table
+from matscore.run.paired import PairedTable, pair_table
 from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
-from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work
+from matscore.run.work import Command, Settings
 from matscore.write.formats import OutputSpec
 
 if TYPE_CHECKING:
@@ -51,6 +46,10 @@ class EvaluateCommand(Command):
 
     truth: str | None = None  # its column, of the features or of the truth file
     truth_file: str | None = None
+    score: ScoreOptions = ScoreOptions()  # its threshold, and whether that is a probability
+    positive: str | None = None
+    best: Best | None = None
+    one_vs_rest: bool = False
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -58,18 +57,19 @@ class EvaluateCommand(Command):
         return () if self.truth_file is None else (self.truth_file,)
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
-        """Refuse a model that predicts nothing."""
-        del form
-        if len(plan.categories) < 2:
-            what = "there is a single category, so nothing is predicted"
-            raise MisfitError(plan.weights.path, what, "give it one column a category")
+        """Return None, as no rows are written."""
+        del plan, form
         return None
 
     def make_work(self, plan: Plan, model: Model) -> Evaluate:
-        """Return what compares predictions with the truth."""
+        """Return what compares predictions with the truth; refuse what contradicts the weights."""
         read, inside = self.how.read, plan.options.truth is not None
         skips, column = read.missing == "skip", plan.kept_columns[0] if inside else None
-        return Evaluate(model, plan.weights.path, read.missing_values, skips, column)
+        against = choose_against(
+            plan, model, self.score, self.positive, self.best, every=self.one_vs_rest
+        )
+        path = plan.weights.path
+        return Evaluate(model, path, read.missing_values, skips, column, against)
 
     def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open the truth file."""
@@ -87,6 +87,32 @@ class EvaluateCommand(Command):
             no_id_col=self.how.align.no_id_col,
             named=self.truth,
         )
+
+    def check(self, summary: Summary[EvaluateTally]) -> None:
+        """Refuse a single category that is nobody's truth."""
+        self.refuse_none_positive(summary.tally, summary.plans[0])
+
+    def refuse_none_positive(self, tally: EvaluateTally, plan: Plan) -> None:
+        """Refuse rows of which none is positive, unless that truth was named by whoever asks."""
+        if tally.warnings and self.positive is None:
+            what = f"{tally.warnings[0]}: a single category is the positive truth"
+            raise MisfitError(plan.weights.path, what, "name another with --positive")
+
+
+def check_comparison(
+    score: ScoreOptions, positive: str | None, best: str | None, *, every: bool
+) -> None:
+    """Refuse ways to compare categories with the rest that contradict each other."""
+    score.check()
+    if best not in (None, *get_args(Best)):
+        hint = f"say one of {', '.join(get_args(Best))}"
+        raise UsageError(f"best cannot be {best!r}", hint)
+    if positive is not None and every:
+        what = "--positive and --one-vs-rest contradict each other"
+        raise UsageError(what, "the second compares every category with the rest")
+    if score.threshold is not None and best is not None:
+        what = "--threshold and --best contradict each other"
+        raise UsageError(what, "the second looks for a threshold")
 
 
 def _choose_truth(
@@ -110,6 +136,10 @@ def evaluate_file(
     *,
     truth: str | None = None,
     truth_file: PathLike | None = None,
+    positive: str | None = None,
+    best: Best | None = None,
+    one_vs_rest: bool = False,
+    score: ScoreOptions = ScoreOptions(),
     read: ReadOptions = ReadOptions(),
     align: PlanOptions = PlanOptions(),
     rejects: RejectOptions = RejectOptions(),
@@ -130,6 +160,16 @@ def evaluate_file(
     truth_file : str or Path, optional
         A file that has it, with the same rows in the same order; where both have labels, they are
         compared.
+    positive : str, optional
+        The category to compare with the rest. Of a single category, the truth that is positive,
+        all others being negative; without it, the category's name.
+    best : {"f1", "youden"}, optional
+        Take for positive what the threshold of the highest F1 or Youden's J takes.
+    one_vs_rest : bool
+        Compare every category with the rest.
+    score : ScoreOptions
+        The threshold from which on a row is taken for positive, and whether that is a probability,
+        as it always is of several categories.
     read, align, rejects, run, on_plan, on_progress
         As in `matscore.classify_file`.
 
@@ -141,7 +181,7 @@ def evaluate_file(
     Raises
     ------
     PlanError, MisfitError
-        Shapes or names do not line up; there is but one category.
+        Shapes or names do not line up; a single category is the truth of no row.
     InputError
         A bad row, or too many of them: a truth that is missing or no category of the weights makes
         one; a row of the truth file has another label.
@@ -156,12 +196,14 @@ def evaluate_file(
     (0.9733, [0, 47, 3])
     """
     check_options(read, align, rejects, run)
+    check_comparison(score, positive, best, every=one_vs_rest)
     if truth is None and truth_file is None:
         raise UsageError("the truth is not given", "name its column with --truth")
     # With a truth file, the name is that of one of its columns.
     inside = truth if truth_file is None else None
     how = Settings(read, replace(align, truth=inside), rejects, run, on_plan, on_progress)
-    command = EvaluateCommand(how, truth, None if truth_file is None else str(truth_file))
+    path = None if truth_file is None else str(truth_file)
+    command = EvaluateCommand(how, truth, path, score, positive, best, one_vs_rest)
     return run_command(command, features, weights, open_sink(None))
 
 
@@ -170,6 +212,11 @@ def evaluate(
     weights: pd.DataFrame,
     truth: str | pd.Series[Any],
     *,
+    positive: str | None = None,
+    threshold: float | None = None,
+    probabilities: bool = False,
+    best: Best | None = None,
+    one_vs_rest: bool = False,
     missing: MissingPolicy = "error",
     unknown: UnknownPolicy = "error",
     transpose: bool = False,
@@ -186,6 +233,13 @@ def evaluate(
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
+    positive, best, one_vs_rest
+        As in `evaluate_file`.
+    threshold : float, optional
+        The score, or with `probabilities` and of several categories the probability, from which on
+        a row is taken for positive.
+    probabilities : bool
+        Whether rows of a single category are ranked by their probability.
 
     Returns
     -------
@@ -195,7 +249,7 @@ def evaluate(
     Raises
     ------
     PlanError, MisfitError
-        Shapes or names do not line up; there is but one category.
+        Shapes or names do not line up; a single category is the truth of no row.
     InputError
         As in `classify`; a truth is missing or no category of the weights; it has another index.
     UsageError
@@ -222,6 +276,8 @@ def evaluate(
 
     check_missing(missing)
     check_missing(unknown, "unknown")
+    score = ScoreOptions(probabilities, threshold)
+    check_comparison(score, positive, best, every=one_vs_rest)
     column, features = pick_column(features, truth, "truth")
     align = PlanOptions(
         transpose=transpose,
@@ -231,12 +287,12 @@ def evaluate(
         no_intercept=no_intercept,
     )
     plan = require_fit(plan_frames(features, weights, align))
-    command = EvaluateCommand(Settings(ReadOptions(missing=missing)))
-    # Nothing is written, but a model that predicts nothing is refused there.
-    command.make_output(plan, "csv")
+    settings = Settings(ReadOptions(missing=missing))
+    command = EvaluateCommand(settings, None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))
     typed = Typed.of_plan(features, plan, unknown, texts=[take_texts(column)])
     tally: EvaluateTally = run_typed(work, typed, missing)
+    command.refuse_none_positive(tally, plan)
     return Evaluation(tally.metrics)
 
 
@@ -301,115 +357,27 @@ class Evaluation:
 
     @cached_property
     def calibration(self) -> pd.DataFrame:
-        """By tenths of the confidence: rows, mean confidence, accuracy."""
+        """By tenths of the confidence: rows, mean confidence, accuracy; none of one category."""
         import pandas as pd
 
-        starts = pd.Index([i / 10 for i in range(10)], name="from")
+        tenths = self.metrics.calibration
+        starts = pd.Index([i / 10 for i in range(len(tenths))], name="from")
         names = ["rows", "confidence", "accuracy"]
-        return pd.DataFrame(self.metrics.calibration, index=starts, columns=names)
+        return pd.DataFrame(tenths, index=starts, columns=names)
 
+    @cached_property
+    def one_vs_rest(self) -> pd.DataFrame:
+        """Measures of each category compared with the rest; no rows where none was."""
+        import pandas as pd
 
-@dataclass(frozen=True)
-class EvaluateTally(Tally):
-    """What is counted of evaluated rows.
-
-    Attributes
-    ----------
-    counts : Counts
-        Whole numbers, which add up exactly.
-    n_ties : int
-        Rows whose best score is a tie.
-    """
-
-    NAMES = ("rows_tied", "rows_without_prediction", "rows_a_category", "evaluation")
-
-    counts: Counts
-    n_ties: int = 0
-
-    @property
-    def metrics(self) -> Metrics:
-        """The measures made from the counts."""
-        return Metrics(self.counts)
-
-    def list_facts(self) -> tuple[Any, ...]:
-        """Return the values that `NAMES` name."""
-        metrics = self.metrics
-        won = dict(zip(metrics.categories, metrics.predicted.tolist(), strict=True))
-        return self.n_ties, metrics.n_unpredicted, won, metrics.facts()
-
-
-@dataclass(frozen=True)
-class Evaluate(Work):
-    """The work of ``evaluate``."""
-
-    model: Model
-    weights_path: str  # for messages
-    missing_values: tuple[str, ...]  # truths that count as missing, unless they are categories
-    skips: bool = False  # whether a row without a truth is set aside by request
-    truth_column: int | None = None  # of the features file; None where it is in a second table
-    beside: PairedRows | None = None  # the records of that table
-
-    def zero(self) -> EvaluateTally:
-        """Return the counts of no rows."""
-        return EvaluateTally(no_counts(self.model.categories))
-
-    def values_a_row(self) -> tuple[int, int]:
-        """Count the values of a row: held at a time besides its features, and written."""
-        # Probabilities, losses and ranks; and truth, prediction, confidence and their like.
-        return 6 * len(self.model.categories) + 16, 0
-
-    def apply(self, rows: Rows) -> EvaluatedRows:
-        """Score rows and compare the predictions with the truth."""
-        texts, faults = self._read_truth(rows)
-        truth, strange = self._find_categories(texts, {fault.row for fault in faults})
-        scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
-        # One fault a row: an overflow is told before a truth that is wrong.
-        found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
-        found |= {fault.row: fault for fault in find_overflow(scored)}
-        return EvaluatedRows(self.model, truth, scored, list(found.values()))
-
-    def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:
-        if self.beside is None:
-            return rows.texts[0], []
-        frame = self.beside.of(rows)
-        return self.beside.texts_of(frame), self.beside.find_faults(frame)
-
-    def _find_categories(
-        self, texts: Texts, known: set[int]
-    ) -> tuple[NDArray[np.int64], list[Fault]]:
-        """Return the index of each truth, and the rows whose truth is no category."""
-        truth = find_places(texts, self.model.categories)
-        rows = [row for row in np.flatnonzero(truth < 0).tolist() if row not in known]
-        # Each wrong word is looked at once: finding what is near takes long.
-        whats = {text: self._explain(text) for text in {texts[row] for row in rows}}
-        found = [self._fault(row, *whats[texts[row]]) for row in rows]
-        # These rows are refused and the work done anew, so any category will do.
-        return np.maximum(truth, 0), found
-
-    def _explain(self, text: str) -> tuple[str, str, bool]:
-        if text == "" or text in self.missing_values:
-            return "the truth is missing", "--missing skip leaves such rows out", self.skips
-        (found,) = find_close([text], self.model.categories)
-        hint = suggest([replace(found, close=found.close[:1])]) or "the model cannot know it"
-        return f"{quote_name(text)} is no category of {self.weights_path}", hint, False
-
-    def _fault(self, row: int, what: str, hint: str, skipped: bool) -> Fault:
-        if self.beside is not None:
-            what = f"{self.beside.path}: {what}"
-        return Fault(row, what, hint, self.truth_column, skipped)
-
-
-@dataclass(frozen=True)
-class EvaluatedRows(Outcome):
-    """The outcome of ``evaluate``."""
-
-    model: Model
-    truth: NDArray[np.int64]  # (n_rows,): index of each row's
-    scored: Scored
-    faults: list[Fault]
-
-    def tally(self) -> EvaluateTally:
-        """Count the rows."""
-        decision = self.scored.decision
-        counts = count_rows(self.model, self.scored.scores, decision.best, self.truth)
-        return EvaluateTally(counts, int(decision.tied.sum()))
+        names = ("roc_auc", "average_precision", "log_loss", "brier_score")
+        shares = ("threshold", "precision", "recall", "specificity", "f1", "youden")
+        measures = self.metrics.one_vs_rest
+        columns = {
+            "positives": [one.decision.n_positive for one in measures],
+            "negatives": [one.decision.n_negative for one in measures],
+            **{name: [getattr(one, name) for one in measures] for name in names},
+            **{name: [getattr(one.decision, name) for one in measures] for name in shares},
+        }
+        index = pd.Index([one.positive for one in measures], name="positive")
+        return pd.DataFrame(columns, index=index)

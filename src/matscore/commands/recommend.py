@@ -18,7 +18,8 @@ from matscore.commands.users import (
 )
 from matscore.errors import PlanError, UsageError
 from matscore.frame import read_numbers
-from matscore.kernel import Choices, Items, Texts
+from matscore.items import Items
+from matscore.kernel import Choices, Texts
 from matscore.model import MOST_BYTES, Weights, load_items, named_lack
 from matscore.options import (
     Format,

@@ -19,7 +19,8 @@ from matscore.commands.output import (
     make_long_frame,
 )
 from matscore.frame import Frame, Labels
-from matscore.kernel import Column, Exclusions, Floats, Items, Recommended, Texts
+from matscore.items import Exclusions, Items, Recommended
+from matscore.kernel import Column, Floats, Texts
 from matscore.model import stack_features
 from matscore.options import ReadOptions, RecommendOptions
 from matscore.read.rows import Rows

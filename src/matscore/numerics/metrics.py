@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from matscore.kernel import Floats, exp
 from matscore.model import Model
 
+if TYPE_CHECKING:
+    from matscore.numerics.binary import BinaryMetrics
+
 N_TENTHS = 10
-_EDGES = np.arange(1, N_TENTHS) / N_TENTHS
+EDGES = np.arange(1, N_TENTHS) / N_TENTHS
 _SMALLEST = 1074  # every float64 is a whole number of 2**-1074
 _DIGITS = 53
 _HALF = 27
@@ -65,9 +68,13 @@ class Metrics:
     ----------
     counts : Counts
         What they are made from.
+    one_vs_rest : tuple of BinaryMetrics
+        Measures of categories that are each compared with the rest, where that was asked for or
+        there is a single category: then the counts are those of two, "not X" and X.
     """
 
     counts: Counts
+    one_vs_rest: tuple[BinaryMetrics, ...] = ()
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -104,7 +111,7 @@ class Metrics:
     @property
     def accuracy(self) -> float:
         """Share of rows that are predicted rightly; NaN without rows."""
-        return _divide(int(self._hits.sum()), self.n_rows)
+        return divide(int(self._hits.sum()), self.n_rows)
 
     @cached_property
     def precision(self) -> Floats:
@@ -172,9 +179,16 @@ class Metrics:
         not including, 0.1; the last includes 1. A tenth without rows has NaN.
         """
         return [
-            (int(n), round_total(total, int(n)), _divide(int(right), int(n)))
+            (int(n), round_total(total, int(n)), divide(int(right), int(n)))
             for (n, right), total in zip(self.counts.tenths, self.counts.confidence, strict=True)
         ]
+
+    @property
+    def macro_roc_auc(self) -> float:
+        """Mean area under the ROC curve of several categories compared with the rest."""
+        if len(self.one_vs_rest) < 2:
+            return math.nan
+        return _mean(np.array([one.roc_auc for one in self.one_vs_rest]))
 
     def facts(self) -> dict[str, Any]:
         """Return every measure as plain values; None where it is undefined."""
@@ -189,12 +203,12 @@ class Metrics:
         return {
             "rows": self.n_rows,
             "rows_without_prediction": self.n_unpredicted,
-            "accuracy": _or_none(self.accuracy),
-            "balanced_accuracy": _or_none(self.balanced_accuracy),
-            "macro_precision": _or_none(self.macro_precision),
-            "macro_recall": _or_none(self.macro_recall),
-            "macro_f1": _or_none(self.macro_f1),
-            "log_loss": _or_none(self.log_loss),
+            "accuracy": or_none(self.accuracy),
+            "balanced_accuracy": or_none(self.balanced_accuracy),
+            "macro_precision": or_none(self.macro_precision),
+            "macro_recall": or_none(self.macro_recall),
+            "macro_f1": or_none(self.macro_f1),
+            "log_loss": or_none(self.log_loss),
             "top_k_accuracy": _plain(self.top_k_accuracy),
             "categories": {name: dict(zip(names, row, strict=True)) for name, *row in by_category},
             "confusion": {
@@ -206,11 +220,13 @@ class Metrics:
                     "from": tenth / N_TENTHS,
                     "to": (tenth + 1) / N_TENTHS,
                     "rows": n,
-                    "confidence": _or_none(mean),
-                    "accuracy": _or_none(share),
+                    "confidence": or_none(mean),
+                    "accuracy": or_none(share),
                 }
                 for tenth, (n, mean, share) in enumerate(self.calibration)
             ],
+            "macro_roc_auc": or_none(self.macro_roc_auc),
+            "one_vs_rest": {one.positive: one.facts() for one in self.one_vs_rest},
         }
 
     @property
@@ -258,7 +274,7 @@ def count_rows(
         probabilities = model.find_probabilities(scores)
         confidence = np.take_along_axis(probabilities, best[None], axis=0)[0]
         losses, right = _lose(model, scores, truth), best == truth
-    tenth = np.searchsorted(_EDGES, confidence, side="right")
+    tenth = np.searchsorted(EDGES, confidence, side="right")
     # Rows, then those of them that are predicted rightly.
     tenths = [np.bincount(rows, minlength=N_TENTHS) for rows in (tenth, tenth[right])]
     return Counts(
@@ -333,7 +349,8 @@ def _lose(model: Model, scores: Floats, truth: NDArray[np.int64]) -> Floats:
     return losses
 
 
-def _divide(part: int, whole: int) -> float:
+def divide(part: int, whole: int) -> float:
+    """Return a share; NaN of nothing."""
     return part / whole if whole else math.nan
 
 
@@ -344,10 +361,11 @@ def _divide_all(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> Floats:
 
 
 def _plain(values: Floats) -> list[float | None]:
-    return [_or_none(value) for value in values.tolist()]
+    return [or_none(value) for value in values.tolist()]
 
 
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
+    """Return a number, None for NaN."""
     return None if math.isnan(value) else value
 
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from matscore.colors import LEVELS
 from matscore.model import Model
-from matscore.pages.charts import BLUE, DASHES, FAINT, draw_inline
+from matscore.pages.binary import PROMISE, draw_calibration, show_binary
 from matscore.pages.page import (
     Cell,
     Column,
-    Figure,
     Notes,
     Section,
     Table,
@@ -23,11 +22,8 @@ from matscore.pages.page import (
     show_line,
 )
 from matscore.pages.scores import MOST_SHADED, MOST_WEIGHTS, show_weights
-from matscore.show.text import show_percent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from matscore.numerics.learn import Learned
     from matscore.pages.report import Run, Sections
 
@@ -57,7 +53,9 @@ def show_evaluation(run: Run) -> Sections:
         return [], weights
     whole = _show_measures(_MEASURES, facts)
     measures = Section("measures", "How good", [whole, _list_categories(facts)])
-    return [measures, _show_confusion(facts), *_show_calibration(facts)], weights
+    compared = show_binary(run.summary.tally.metrics)
+    sections = [measures, _show_confusion(facts), *_show_calibration(facts), *compared]
+    return sections, weights
 
 
 def show_fit(run: Run) -> Sections:
@@ -153,40 +151,7 @@ def _show_calibration(facts: Facts) -> list[Section]:
     tenths = [tenth for tenth in facts["calibration"] if tenth["rows"]]
     if not tenths:
         return []
-    most = max(tenth["rows"] for tenth in tenths)
-    rows = [
-        [
-            Cell(f"{tenth['from']:.1f} to {tenth['to']:.1f}", value=tenth["from"]),
-            Cell.of_count(tenth["rows"], of=most),
-            Cell(show_percent(tenth["confidence"]), value=tenth["confidence"]),
-            Cell(show_percent(tenth["accuracy"]), value=tenth["accuracy"]),
-        ]
-        for tenth in tenths
-    ]
-    means = Column.of_numbers("mean confidence", "predicted rightly")
-    points = [f"{right.text} right at {mean.text}" for *_, mean, right in rows]
-    figure = Figure(
-        _draw_calibration(tenths, most),
-        "Share predicted rightly by confidence; the dashed line is where they agree",
-        f"Calibration: {', '.join(points)}.",
-    )
-    table = Table("In numbers", [Column("confidence"), Column.of_bars("rows"), *means], rows)
-    lead = "Where the points lie under the line, the probabilities promise too much."
-    return [Section("calibration", "Calibration", [figure, table], lead)]
-
-
-def _draw_calibration(tenths: list[Facts], most: int) -> str:
-    def draw(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=DASHES)
-        confidence = [tenth["confidence"] for tenth in tenths]
-        accuracy = [tenth["accuracy"] for tenth in tenths]
-        axes.plot(confidence, accuracy, color=BLUE, linewidth=1.6)
-        sizes = [18 + 90 * tenth["rows"] / most for tenth in tenths]
-        axes.scatter(confidence, accuracy, s=sizes, color=BLUE, zorder=3)
-        axes.set_xlim(0, 1.02)
-        axes.set_ylim(0, 1.04)
-        axes.set_aspect("equal")
-        axes.set_xlabel("confidence")
-        axes.set_ylabel("predicted rightly")
-
-    return draw_inline("calibration", draw, width=4.2, height=3.6)
+    keys = ("from", "rows", "confidence", "accuracy")
+    points = [tuple(tenth[key] for key in keys) for tenth in tenths]
+    parts = draw_calibration("calibration", points, ("confidence", "predicted rightly", "right"))
+    return [Section("calibration", "Calibration", parts, PROMISE)]

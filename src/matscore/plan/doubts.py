@@ -43,7 +43,21 @@ def explain_misfit(misfit: Misfit) -> Plan:
         misfit = doubt
     if misfit.turnable and (way_out := _find_way_out(misfit.plan, misfit.turnable)):
         return way_out
-    return _explain_missing(misfit) if misfit.missing else misfit.plan
+    plan = misfit.plan
+    if plan.options.words.turn_weights in plan.add_options:
+        return _doubt_turned(plan)
+    return _explain_missing(misfit) if misfit.missing else plan
+
+
+def _doubt_turned(plan: Plan) -> Plan:
+    """Return the plan with what is doubtful of weights that are transposed, if anything is."""
+    turned = replace(plan.options, transpose=not plan.options.transpose, strict=False)
+    try:
+        read_sides(Plan(plan.features, plan.weights, turned))
+    except Misfit as doubt:
+        hint = f"{doubt.plan.hint}; and add {plan.options.words.turn_weights}"
+        return replace(plan, problem=doubt.plan.problem, hint=hint, add_options=())
+    return plan
 
 
 def _find_way_out(plan: Plan, turnable: Turnable) -> Plan | None:

@@ -337,7 +337,7 @@ def _set_terms(plan: Plan, table: Axis, axis: Axis) -> Plan:
     try:
         terms = make_terms(plan.feature_names, table.places, plan.features.grammar)
     except TermsError as error:
-        raise Misfit(plan, f"{axis.path}: {error.problem}", error.hint) from None
+        raise Misfit(plan, error.problem, error.hint) from None
     texts = tuple(table.places[column.name][0] for column in terms.texts)
     numbers = tuple(table.places[name][0] for name in terms.numbers)
     return replace(plan, feature_columns=numbers, text_columns=texts, terms=terms)

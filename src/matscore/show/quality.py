@@ -16,6 +16,7 @@ from rich.text import Text
 from matscore.colors import Heat
 from matscore.kernel import Floats
 from matscore.names import quote_name
+from matscore.show.binary import iter_binary, list_binary_tables, show_binary
 from matscore.show.table import Column, Table
 from matscore.show.text import (
     DIM,
@@ -26,12 +27,13 @@ from matscore.show.text import (
     plural,
     print_lines,
     show_shape,
+    show_share,
 )
 from matscore.write.formats import escape_markdown
 
 if TYPE_CHECKING:
-    from matscore.commands.evaluate import EvaluateTally
     from matscore.commands.fit import FitSummary
+    from matscore.commands.truths import EvaluateTally
     from matscore.numerics.learn import Learned
     from matscore.numerics.metrics import Metrics
     from matscore.run.run import Summary
@@ -77,6 +79,11 @@ def _iter_measures(metrics: Metrics) -> Iterator[tuple[str, str, str, object]]:
     for tenth in facts["calibration"]:
         for name in ("rows", "confidence", "accuracy"):
             yield f"calibration_{tenth['from']}_{name}", "", "", tenth[name]
+    if len(metrics.one_vs_rest) > 1:
+        yield "macro_roc_auc", "", "", facts["macro_roc_auc"]
+    for positive, measures in facts["one_vs_rest"].items():
+        for name, value in iter_binary(measures):
+            yield name, positive, "", value
 
 
 def _write_markdown(metrics: Metrics) -> str:
@@ -87,12 +94,15 @@ def _write_markdown(metrics: Metrics) -> str:
     rows = [(c, *(row[name] for name in names)) for c, row in facts["categories"].items()]
     confusion = [(truth, *row.values()) for truth, row in facts["confusion"].items()]
     tenths = [tuple(tenth.values()) for tenth in facts["calibration"]]
-    parts = (
+    parts = [
         _table(("measure", "value"), overall),
         _table(("category", *names), rows),
         _table(("truth", *(f"predicted {name}" for name in metrics.categories)), confusion),
-        _table(("from", "to", "rows", "confidence", "accuracy"), tenths),
-    )
+    ]
+    if tenths:
+        parts.append(_table(("from", "to", "rows", "confidence", "accuracy"), tenths))
+    if compared := facts["one_vs_rest"]:
+        parts += [_table(*table) for table in list_binary_tables(compared)]
     return "\n".join(parts)
 
 
@@ -111,6 +121,7 @@ def render_metrics(summary: Summary[EvaluateTally], console: Console) -> None:
     for lines in (
         _show_confusion(metrics, signs, console),
         _show_calibration(metrics, console.width, signs),
+        *show_binary(metrics, signs, console.width),
     ):
         print_lines(console, [Text(""), *lines] if lines else [])
 
@@ -118,10 +129,12 @@ def render_metrics(summary: Summary[EvaluateTally], console: Console) -> None:
 def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs) -> list[Text]:
     n_right = int(metrics.confusion.diagonal().sum())
     rows = plural(metrics.n_rows, "row")
-    accuracy = f"accuracy {_share(metrics.accuracy, signs)}"
+    accuracy = f"accuracy {show_share(metrics.accuracy, signs)}"
     # Among all categories the truth always is: the last rank says nothing.
     last = min(_MOST_RANKS, len(metrics.categories) - 1)
-    ranks = [f"top {k} {_share(metrics.top_k_accuracy[k - 1], signs)}" for k in range(2, last + 1)]
+    ranks = [
+        f"top {k} {show_share(metrics.top_k_accuracy[k - 1], signs)}" for k in range(2, last + 1)
+    ]
     special = list_counts(
         (summary.tally.n_ties, "tie", ""),
         (metrics.n_unpredicted, "row", " without prediction, counted wrong"),
@@ -137,9 +150,9 @@ def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs
     lines = [
         Text(accuracy, style=HEAD).append(f": {n_right:,} of {rows}", style=""),
         Text(
-            f"balanced accuracy {_share(metrics.balanced_accuracy, signs)}   "
-            f"log-loss {_share(metrics.log_loss, signs)}   "
-            f"macro F1 {_share(metrics.macro_f1, signs)}"
+            f"balanced accuracy {show_share(metrics.balanced_accuracy, signs)}   "
+            f"log-loss {show_share(metrics.log_loss, signs)}   "
+            f"macro F1 {show_share(metrics.macro_f1, signs)}"
         ),
         Text("   ".join(ranks)),
         Text("   ".join(special), style=DIM),
@@ -147,13 +160,9 @@ def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs
     return [line for line in lines if line]
 
 
-def _share(value: float, signs: Signs) -> str:
-    return signs.dash if math.isnan(value) else f"{value:.4f}"
-
-
 def _list_categories(metrics: Metrics, signs: Signs) -> Table:
     def shares(heading: str, values: Floats) -> Column:
-        texts = [_share(value, signs) for value in values.tolist()]
+        texts = [show_share(value, signs) for value in values.tolist()]
         return Column(heading, texts, is_numeric=True)
 
     columns = [

@@ -163,6 +163,11 @@ def show_number(value: float, digits: int = 4) -> str:
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.{digits}g}"
 
 
+def show_share(value: float, signs: Signs) -> str:
+    """Write a share with four decimals, a dash for NaN."""
+    return signs.dash if math.isnan(value) else f"{value:.4f}"
+
+
 def show_percent(share: float) -> str:
     """Write a share in percent, never rounded to nothing or to all."""
     if share in (0, 1):

@@ -23,7 +23,7 @@ import numpy as np
 
 import matscore
 from matscore.errors import OutputError, UsageError
-from matscore.kernel import Items
+from matscore.items import Items
 from matscore.read.source import SourceFacts
 from matscore.write.whole import TEMPORARY, named_errors, open_whole
 

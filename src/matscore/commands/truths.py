@@ -1,0 +1,252 @@
+"""The work of ``evaluate``: truths are read and compared with what is predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.commands.classify import find_overflow
+from matscore.errors import MisfitError, UsageError
+from matscore.frame import find_places
+from matscore.kernel import Texts, read_number
+from matscore.model import Model, Scored, score_rows
+from matscore.names import (
+    explain_difference,
+    find_close,
+    quote_name,
+    suggest,
+    suggest_name,
+)
+from matscore.numerics.against import (
+    MOST_NEGATIVES,
+    Against,
+    BinaryCounts,
+    count_binary,
+    no_binary_counts,
+)
+from matscore.numerics.binary import count_single, measure_binary
+from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
+from matscore.options import Best, ScoreOptions
+from matscore.plan import Plan
+from matscore.read.rows import Rows
+from matscore.run.paired import PairedRows
+from matscore.run.work import Fault, Outcome, Tally, Work
+
+
+def choose_against(
+    plan: Plan,
+    model: Model,
+    score: ScoreOptions,
+    asked: str | None,
+    best: Best | None,
+    *,
+    every: bool,
+) -> Against:
+    """Settle which categories are compared with the rest; refuse what contradicts the weights.
+
+    `asked` is the positive one, where it is named.
+    """
+    categories, threshold = plan.categories, score.threshold
+    single, (why_not, hint) = len(categories) == 1, model.refuse_probabilities()
+    if single:
+        chosen = {asked or categories[0]: 0}
+    elif asked is not None:
+        if asked not in categories:
+            what = f"there is no category {quote_name(asked)}"
+            hint = suggest_name(asked, categories, "--positive")
+            raise MisfitError(plan.weights.path, what, hint)
+        chosen = {asked: categories.index(asked)}
+    else:
+        chosen = {name: place for place, name in enumerate(categories)} if every else {}
+    flags = {
+        "--threshold": threshold is not None,
+        "--best": best is not None,
+        "--probabilities": score.probabilities,
+    }
+    if not chosen and (said := [flag for flag, is_set in flags.items() if is_set]):
+        hint = "name one with --positive, or say --one-vs-rest"
+        raise UsageError(f"{said[0]} has no effect on several categories", hint)
+    if score.probabilities and why_not:
+        raise MisfitError(plan.weights.path, why_not, hint)
+    by_probability = not why_not and (score.probabilities or not single)
+    if threshold is not None and by_probability and not 0 <= threshold <= 1:
+        what = "of several categories, --threshold is a probability"
+        raise UsageError(what, "give it a number from 0 to 1")
+    if single and threshold is None and best is None:
+        threshold = 0.5 if by_probability else 0.0
+    names, places = tuple(chosen), tuple(chosen.values())
+    return Against(names, places, single, by_probability, threshold, best)
+
+
+@dataclass(frozen=True)
+class EvaluateTally(Tally):
+    """What is counted of evaluated rows.
+
+    Attributes
+    ----------
+    counts : Counts
+        Whole numbers, which add up exactly.
+    n_ties : int
+        Rows whose best score is a tie.
+    binary : BinaryCounts or None
+        Counts of categories that are compared with the rest, and which these are.
+    """
+
+    NAMES = ("rows_tied", "rows_without_prediction", "rows_a_category", "evaluation")
+    KEPT = ("against",)
+
+    counts: Counts
+    n_ties: int = 0
+    binary: BinaryCounts | None = None
+    against: Against = Against()
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The measures made from the counts."""
+        if self.binary is None:
+            return Metrics(self.counts)
+        # Once: it reads what may lie in a file.
+        measures = measure_binary(self.against, self.binary, self.counts.confusion)
+        if not self.against.single:
+            return Metrics(self.counts, measures)
+        return Metrics(count_single(measures[0], self.binary), measures)
+
+    @property
+    def n_positive(self) -> int:
+        """Rows whose truth is the positive one, of a single category."""
+        binary = self.binary
+        return 0 if binary is None else int((binary.truths + binary.unscored)[0, 1])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before the measures are used."""
+        if not self.against.single or self.n_positive or not self.metrics.n_rows:
+            return ()
+        (name,), negatives = self.against.names, self.metrics.one_vs_rest[0].negatives
+        more = ", …" if len(negatives) > MOST_NEGATIVES else ""
+        shown = ", ".join(map(quote_name, negatives[:MOST_NEGATIVES]))
+        return (f"no row has the truth {quote_name(name)}; there are {shown}{more}",)
+
+    def list_facts(self) -> tuple[Any, ...]:
+        """Return the values that `NAMES` name."""
+        metrics = self.metrics
+        won = dict(zip(metrics.categories, metrics.predicted.tolist(), strict=True))
+        return self.n_ties, metrics.n_unpredicted, won, metrics.facts()
+
+
+@dataclass(frozen=True)
+class Evaluate(Work):
+    """The work of ``evaluate``."""
+
+    model: Model
+    weights_path: str  # for messages
+    missing_values: tuple[str, ...]  # truths that count as missing, unless they are categories
+    skips: bool = False  # whether a row without a truth is set aside by request
+    truth_column: int | None = None  # of the features file; None where it is in a second table
+    against: Against = Against()
+    beside: PairedRows | None = None  # the records of that table
+
+    def zero(self) -> EvaluateTally:
+        """Return the counts of no rows."""
+        against = self.against
+        binary = no_binary_counts(len(against.names)) if against.names else None
+        return EvaluateTally(no_counts(self.model.categories), 0, binary, against)
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        # Probabilities, losses and ranks; and truth, prediction, confidence and their like.
+        return 6 * len(self.model.categories) + 12 * len(self.against.names) + 16, 0
+
+    def apply(self, rows: Rows) -> EvaluatedRows:
+        """Score rows and compare the predictions with the truth."""
+        texts, faults = self._read_truth(rows)
+        known = {fault.row for fault in faults}
+        find = self._find_positive if self.against.single else self._find_categories
+        truth, strange, negatives = find(texts, known)
+        scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
+        # One fault a row: an overflow is told before a truth that is wrong.
+        found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
+        found |= {fault.row: fault for fault in find_overflow(scored)}
+        return EvaluatedRows(self, truth, scored, negatives, list(found.values()))
+
+    def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:
+        if self.beside is None:
+            return rows.texts[0], []
+        frame = self.beside.of(rows)
+        return self.beside.texts_of(frame), self.beside.find_faults(frame)
+
+    def _find_categories(
+        self, texts: Texts, known: set[int]
+    ) -> tuple[NDArray[np.int64], list[Fault], set[str]]:
+        """Return the index of each truth, and the rows whose truth is no category."""
+        truth = find_places(texts, self.model.categories)
+        rows = [row for row in np.flatnonzero(truth < 0).tolist() if row not in known]
+        # Each wrong word is looked at once: finding what is near takes long.
+        whats = {text: self._explain(text) for text in {texts[row] for row in rows}}
+        found = [self._fault(row, *whats[texts[row]]) for row in rows]
+        # These rows are refused and the work done anew, so any category will do.
+        return np.maximum(truth, 0), found, set()
+
+    def _find_positive(
+        self, texts: Texts, known: set[int]
+    ) -> tuple[NDArray[np.int64], list[Fault], set[str]]:
+        """Return 0 for positive rows and -1 for others, rows in doubt, and the others' truths."""
+        words = list(texts)
+        truth = find_places(texts, self.against.names)
+        others = set(words) - set(self.against.names)
+        doubts = {text: doubt for text in others if (doubt := self._doubt(text)) is not None}
+        rows = [row for row, text in enumerate(words) if text in doubts and row not in known]
+        return truth, [self._fault(row, *doubts[words[row]]) for row in rows], others
+
+    def _doubt(self, text: str) -> tuple[str, str, bool] | None:
+        """Say why a truth that is not the positive one is no negative one either."""
+        if text == "" or text in self.missing_values:
+            return self._explain(text)
+        (positive,) = self.against.names
+        reason, number = explain_difference(text, positive), read_number(text)
+        if not reason and number is not None and number == read_number(positive):
+            reason = "is the same number"
+        if not reason:
+            return None
+        what = f"{quote_name(text)} is not {quote_name(positive)}, the positive truth: it {reason}"
+        return what, f"write them alike, or say --positive {quote_name(text)}", False
+
+    def _explain(self, text: str) -> tuple[str, str, bool]:
+        if text == "" or text in self.missing_values:
+            return "the truth is missing", "--missing skip leaves such rows out", self.skips
+        (found,) = find_close([text], self.model.categories)
+        hint = suggest([replace(found, close=found.close[:1])]) or "the model cannot know it"
+        return f"{quote_name(text)} is no category of {self.weights_path}", hint, False
+
+    def _fault(self, row: int, what: str, hint: str, skipped: bool) -> Fault:
+        if self.beside is not None:
+            what = f"{self.beside.path}: {what}"
+        return Fault(row, what, hint, self.truth_column, skipped)
+
+
+@dataclass(frozen=True)
+class EvaluatedRows(Outcome):
+    """The outcome of ``evaluate``."""
+
+    work: Evaluate
+    truth: NDArray[np.int64]  # (n_rows,): index of each row's, -1 for none of them
+    scored: Scored
+    negatives: set[str]  # truths that are none of them
+    faults: list[Fault]
+
+    def tally(self) -> EvaluateTally:
+        """Count the rows."""
+        against, model = self.work.against, self.work.model
+        scores, decision = self.scored.scores, self.scored.decision
+        n_ties, binary = int(decision.tied.sum()), None
+        if against.names:
+            binary = count_binary(against, model, scores, self.truth, tuple(self.negatives))
+        # What a single category predicts depends on a threshold, maybe the best of all rows.
+        if against.single:
+            return EvaluateTally(no_counts(model.categories), n_ties, binary, against)
+        counts = count_rows(model, scores, decision.best, self.truth)
+        return EvaluateTally(counts, n_ties, binary, against)
