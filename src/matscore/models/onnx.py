@@ -135,7 +135,7 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None], allowed: int) -
             several = made if isinstance(made, tuple) else (made,)
             if len(several) < len(node.outputs):
                 raise Refusal(f"it has {len(node.outputs)} outputs")
-            values.update(zip(node.outputs, several, strict=False))
+            values.update(zip(node.outputs, several[: len(node.outputs)], strict=True))
             size += sum(map(_measure, several))
             if size > allowed:
                 raise Refusal(f"the graph comes to more than {allowed:,} numbers")
