@@ -269,6 +269,95 @@ def test_printed_digits_say_how_far_a_coefficient_may_be_off() -> None:
     assert not by_hand.uncertainty.any()
 
 
+def test_numbers_with_an_exponent_do_not_make_the_others_exact() -> None:
+    text = "           coef\nage       0.0321\ninc      -1.5210\nage2   1.898e-05\n"
+    assert take_over(text).uncertainty.tolist() == [[5e-05, 5e-05, 5e-09, 0.0]]
+
+
+# As statsmodels 0.15 writes `fit.summary().as_csv()`: names with a comma are not quoted.
+SUMMARY = """                 {title} Regression Results
+Dep. Variable:  ,y               ,  No. Observations:  ,   400
+Model:          ,{title}         ,  Df Residuals:      ,   394
+{link}
+                                     ,   coef   , std err ,    z
+Intercept                            ,   -1.3490,    0.242,   -5.579
+C(region, Treatment('West'))[T.North],    0.5913,    0.181,    3.272
+age                                  ,    0.0249,    0.004,    5.636
+Omnibus:       ,105.2,  Durbin-Watson:
+"""
+
+
+def test_rows_of_a_summary_with_a_comma_are_not_lost() -> None:
+    model = take_over(SUMMARY.format(title="Logit", link=""))
+    assert (model.intercept, model.coefficients.tolist()) == ([-1.349], [[0.5913, 0.0249]])
+    with pytest.raises(Refusal, match="is none of coefficients"):
+        take_over(SUMMARY.format(title="Logit", link="").replace("0.5913", "O.5913"))
+
+
+def test_the_classes_of_a_summary_as_csv_are_all_read() -> None:
+    second = "---\n  y=b, coef, std err, z\nIntercept, 2.0000, 0.1, 20.0\nage, 3.0000, 0.1, 30.0\n"
+    first = SUMMARY.format(title="MNLogit", link="").partition("Omnibus")[0]
+    first = first.replace(" " * 37 + ",   coef", "  y=a, coef").replace(", Treatment('West')", "")
+    model = take_over(first + second, categories=("r", "a", "b"))
+    assert model.categories == ("r", "a", "b")
+    assert list(model.intercept) == [0, -1.349, 2.0]
+    with pytest.raises(Refusal, match="not the one they are compared with"):
+        take_over(first + second)
+
+
+@pytest.mark.parametrize(
+    ("title", "link", "known"),
+    [
+        ("Logit", "", None), ("Probit", "", "probit"), ("Poisson", "", "exp"),
+        ("RLM", "", "identity"), ("GLM", "Link Function:  ,Log             ,  Scale:", "exp"),
+        ("GLM", "Link Function:  ,CLogLog ,", "cloglog"), ("GLM", "Link Function: logit", None),
+    ],
+)  # fmt: skip
+def test_summaries_of_statsmodels_say_their_link(title: str, link: str, known: str | None) -> None:
+    model = take_over(SUMMARY.format(title=title, link=link))
+    assert (model.link, model.knows_link) == (known, True)
+    for name in ("Cauchy", "InversePower"):
+        with pytest.raises(Refusal, match=f"its link {name} is none"):
+            take_over(SUMMARY.format(title="GLM", link=f"Link Function:  ,{name} ,"))
+
+
+CALLS = {
+    'glm(formula = y ~ age, family = binomial("probit"),\n    data = d)': "probit",
+    "glm(formula = y ~ age, family = binomial(probit), data = d)": "probit",
+    'glm(formula = y ~ age, family = binomial(link = "cloglog"), data = d)': "cloglog",
+    'glm(formula = y ~ age, family = "binomial", data = d)': None,
+    "glm(formula = y ~ age, family = stats::quasipoisson(), data = d)": "exp",
+    "glm(formula = y ~ age, data = d)": "identity",
+    'glm(formula = y ~ age, family = Gamma(link = "log"), data = d)': "exp",
+    "glm(formula = y ~ age, family = quasi(link = log, variance = mu))": "exp",
+    "MASS::glm.nb(formula = y ~ age, data = d, init.theta = 2.1, link = log)": "exp",
+}
+REFUSED_CALLS = {
+    'glm(formula = y ~ age, family = binomial(link = "cauchit"), data = d)': "its link cauchit",
+    "glm(formula = y ~ age, family = Gamma, data = d)": "its link inverse",
+    "glm(formula = y ~ age + offset(log(n)), family = poisson,\n    data = d)": "offset",
+    "glm(formula = y ~ age, family = poisson, data = d, offset = log(n))": "offset",
+}
+PRINTED = "\nCall:\n{}\n\nCoefficients:\n            Estimate\n(Intercept)  1.25000\nage 0.50000\n"
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_calls_of_r_say_their_link(call: str) -> None:
+    model = take_over(PRINTED.format(call))
+    assert (model.link, model.knows_link) == (CALLS[call], True)
+
+
+@pytest.mark.parametrize("call", REFUSED_CALLS)
+def test_calls_of_r_that_no_coefficients_tell_are_refused(call: str) -> None:
+    with pytest.raises(Refusal, match=REFUSED_CALLS[call]):
+        take_over(PRINTED.format(call))
+
+
+def test_a_series_of_pandas_without_a_name_is_a_table() -> None:
+    model = take_over(",0\nIntercept,1.5\nage,0.25\n")
+    assert (model.categories, model.coefficients.tolist()) == (("estimate",), [[0.25]])
+
+
 def test_json_report_is_plain() -> None:
     imported = import_model(FOLDER / "r_glm_tidy.tsv", sample=RAW)
     facts = json.loads(json.dumps(imported.describe()))

@@ -11,7 +11,7 @@ from typing import Any
 
 from matscore.links import Link
 from matscore.models.bounds import check_depth
-from matscore.models.printed import find_tables
+from matscore.models.printed import PrintedTable, find_tables
 from matscore.models.refusal import Refusal
 from matscore.names import quote_name
 
@@ -64,6 +64,11 @@ def read_table(text: str) -> Table:
     printed = find_tables(text)
     if not printed:
         raise Refusal("it has no table of coefficients", "give it a heading such as term,estimate")
+    return _join_tables(printed, text)
+
+
+def _join_tables(printed: Sequence[PrintedTable], text: str) -> Table:
+    """Return the tables of a summary as one, each with its class where there are several."""
     facts = _find_link(text)
     if len(printed) == 1:
         pairs = [row[:2] for row in printed[0].rows]
@@ -79,32 +84,59 @@ def read_table(text: str) -> Table:
     return Table(("y.level", "term", "estimate"), every, *facts, is_printed=True)
 
 
-# What a printed summary says of its model: the producer and the link, where it is known.
-_SAYS: tuple[tuple[str, str, Link | None], ...] = (
-    (r"OLS Regression Results|(?:WLS|GLS) Regression Results", "statsmodels", "identity"),
-    (r"\bLogit Regression Results|MNLogit Regression Results", "statsmodels", None),
-    (r"\bProbit Regression Results", "statsmodels", "probit"),
-    (r"\bPoisson Regression Results", "statsmodels", "exp"),
-    (r"Link Function:\s+[Ll]ogit\b", "statsmodels", None),
-    (r"Link Function:\s+[Ll]og\b", "statsmodels", "exp"),
-    (r"Link Function:\s+[Ii]dentity\b", "statsmodels", "identity"),
-    (r"Link Function:\s+[Pp]robit\b", "statsmodels", "probit"),
-    (r"Link Function:\s+[Cc][Ll]og[Ll]og\b", "statsmodels", "cloglog"),
-    (r"\blm\(formula", "R", "identity"),
-    (r"family = \"?(?:quasi)?binomial\(link = \"probit", "R", "probit"),
-    (r"family = \"?(?:quasi)?binomial\(link = \"cloglog", "R", "cloglog"),
-    (r"family = \"?(?:quasi)?binomial(?:\(link = \"logit\"\))?[,)\s]", "R", None),
-    (r"family = \"?(?:quasi)?poisson(?:\(link = \"log\"\))?[,)\s]", "R", "exp"),
-    (r"family = \"?gaussian(?:\(link = \"identity\"\))?[,)\s]", "R", "identity"),
-)  # fmt: skip
+# What turns scores into answers, by the name that statsmodels and R have for the link.
+_LINKS: Mapping[str, Link | None] = {
+    "logit": None, "log": "exp", "identity": "identity", "probit": "probit", "cloglog": "cloglog",
+}  # fmt: skip
+# The link of a model of statsmodels, and of a family of R that names none.
+_OF_MODELS = {
+    "ols": "identity", "wls": "identity", "gls": "identity", "glsar": "identity",
+    "rlm": "identity", "quantreg": "identity", "logit": "logit", "mnlogit": "logit",
+    "probit": "probit", "poisson": "log", "negativebinomial": "log", "negativebinomialp": "log",
+    "generalizedpoisson": "log",
+}  # fmt: skip
+_OF_FAMILIES = {
+    "binomial": "logit", "quasibinomial": "logit", "poisson": "log", "quasipoisson": "log",
+    "gaussian": "identity", "gamma": "inverse", "inverse.gaussian": "1/mu^2", "quasi": "identity",
+    "negative.binomial": "log",
+}  # fmt: skip
+_CALL = re.compile(r"^Call:\s*\n(.*?)\n\s*\n", re.MULTILINE | re.DOTALL)
+_FAMILY = re.compile(r"\bfamily = \"?(?:\w+::)?([\w.]+)\"?(?:\(([^()]*)\))?")
+_NAMED_LINK = re.compile(r"\blink = [\"']?([^\"',\s]+)")
+_FIRST_LINK = re.compile(r"\s*[\"']?([a-z][^\"',=\s]*)[\"']?\s*(?:,|$)")
 
 
 def _find_link(text: str) -> tuple[str, Link | None, bool]:
-    """Return producer, link, and whether the link is known."""
-    for pattern, producer, link in _SAYS:
-        if re.search(pattern, text):
-            return f"a summary of {producer}", link, True
-    return "a printed table", None, False
+    """Return producer, link, and whether the link is known; refuse one that has no word."""
+    producer, name = "a printed table", None
+    if re.search(r"\bDep(?:\.|endent) Variable:", text):
+        producer = "a summary of statsmodels"
+        model = re.search(r"\bModel:[\s,]*(\w+)", text)
+        link = re.search(r"\bLink Function:[\s,]*(\w+)", text)
+        name = link[1] if link else model and _OF_MODELS.get(model[1].casefold())
+    elif call := _CALL.search(text + "\n\n"):
+        producer, name = "a summary of R", _find_link_of_call(" ".join(call[1].split()))
+    if name is None:
+        return producer, None, False
+    if name.casefold() not in _LINKS:
+        hint = "save the coefficients alone, as CSV, and say --link identity for the plain scores"
+        raise Refusal(f"its link {name} is none that a weights file can have", hint)
+    return producer, _LINKS[name.casefold()], True
+
+
+def _find_link_of_call(call: str) -> str | None:
+    """Return the link of a call of R, by R's own name; None where it is not known."""
+    # An offset has no coefficient: without it all scores would be wrong.
+    if re.search(r"\boffset\(|[(,] ?offset = ", call):
+        hint = "import the model that saveRDS() writes, or a table with a row of it, of weight 1"
+        raise Refusal("its call has an offset, which stands in no row", hint)
+    if (family := _FAMILY.search(call)) is None:
+        kinds = {"lm": "identity", "rlm": "identity", "glm": "identity", "glm.nb": "log"}
+        return kinds.get(call.partition("(")[0].rpartition(":")[2])
+    inside = family[2] or ""
+    if (link := _NAMED_LINK.search(inside) or _FIRST_LINK.match(inside)) is not None:
+        return link[1]
+    return _OF_FAMILIES.get(family[1].casefold())
 
 
 def _read_delimited(text: str) -> Table | None:
@@ -118,7 +150,11 @@ def _read_delimited(text: str) -> Table | None:
         start = next(known, 0)
         if not lines or len(lines[start]) < 2:
             continue
+        if start and (sections := _read_sections(lines[start:], delimiter)):
+            return _join_tables(sections, text)
         headings = tuple(cell.strip() for cell in lines[start])
+        if headings == ("", "0"):  # so pandas writes a series without a name
+            headings = ("term", "estimate")
         body = []
         for number, row in enumerate(lines[start + 1 :], start + 2):
             if len(row) == len(headings):
@@ -134,6 +170,28 @@ def _read_delimited(text: str) -> Table | None:
             has_commas = delimiter != "," and any(_COMMA.fullmatch(cell.strip()) for cell in cells)
             return Table(headings, body, *facts, "," if has_commas else ".")
     return None
+
+
+def _read_sections(lines: Sequence[Sequence[str]], delimiter: str) -> list[PrintedTable]:
+    """Read the tables of a summary that is written as CSV, whose names are not quoted."""
+    found: list[tuple[str, int, list[tuple[str, ...]]]] = []
+    is_inside = False
+    for row in lines:
+        if len(row) > 1 and _has_heading(row):
+            if row[1].strip().casefold() not in COEFFICIENTS:
+                return []
+            found.append((row[0].strip(), len(row) - 1, []))
+            is_inside = True
+        elif is_inside and any(cell.strip(" -=") for cell in row):
+            _, n_values, rows = found[-1]
+            values = [cell.strip() for cell in row[-n_values:]]
+            is_inside = len(row) > n_values  # else another part of the summary
+            if len(row) == n_values + 1 or (is_inside and all(map(_PRINTED.fullmatch, values))):
+                rows.append((delimiter.join(row[:-n_values]).strip(), *values))
+            elif is_inside:
+                what = f"the row {quote_name(delimiter.join(row).strip())} is none of coefficients"
+                raise Refusal(what, "it is damaged, or no table")
+    return [PrintedTable(label or None, tuple(rows)) for label, _, rows in found if rows]
 
 
 _COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")

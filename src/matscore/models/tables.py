@@ -274,12 +274,21 @@ def _read_number(table: Table, cell: str) -> float:
 def _find_doubts(table: Table, cells: Sequence[str]) -> list[float]:
     """Return by how much each number of a column may be off, as it is printed with few digits."""
     shown = [None if ZEROS.fullmatch(c) else Decimal(c.replace(table.decimal, ".")) for c in cells]
-    parts = [one.as_tuple() for one in shown if one is not None]
-    digits = max((len(part.digits) for part in parts), default=0)
-    decimals = max((-int(part.exponent) for part in parts), default=0)
+    halves = [0.0] * len(cells)
+    digits = max((len(one.as_tuple().digits) for one in shown if one is not None), default=0)
     # Three digits or less, where nothing prints them, were written by hand.
     if digits >= _EXACT_DIGITS or (digits < _FEWEST_DIGITS and not table.is_printed):
-        return [0.0] * len(cells)
-    places = [max(-decimals, one.adjusted() + 1 - digits) if one else -decimals for one in shown]
-    halves = (float(Decimal((0, (5,), place - 1))) for place in places)
-    return [0.0 if one is None else half for one, half in zip(shown, halves, strict=True)]
+        return halves
+    # Of numbers with an exponent the last digit stands elsewhere than in those without.
+    for has_exponent in (False, True):
+        own = {
+            i: one
+            for i, (cell, one) in enumerate(zip(cells, shown, strict=True))
+            if one is not None and ("e" in cell.casefold()) is has_exponent
+        }
+        digits = max((len(one.as_tuple().digits) for one in own.values()), default=0)
+        decimals = max((-int(one.as_tuple().exponent) for one in own.values()), default=0)
+        for i, one in own.items():
+            place = max(-decimals, one.adjusted() + 1 - digits) if one else -decimals
+            halves[i] = float(Decimal((0, (5,), place - 1)))
+    return halves
