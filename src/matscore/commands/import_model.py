@@ -320,7 +320,8 @@ def _import(
     try:
         sample = None if take.sample is None else read_sample(take.sample, read, align.id_col)
         model = settle_model(read_model(), take, sample)
-        imported = Imported(model, make_table(model), path, sample=sample)
+        table = make_table(model, () if sample is None else sample.names)
+        imported = Imported(model, table, path, sample=sample)
     # Readers do not know the file's name.
     except Refusal as error:
         raise InputError(path, error.what, error.hint) from error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.models.factors import CONSTANT
+from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
+from matscore.names import quote_names
 from matscore.plan.learning import name_intercept
 from matscore.terms import (
     Factor,
@@ -20,6 +22,7 @@ from matscore.terms import (
     Other,
     Power,
     Term,
+    may_be_term,
     write_term,
 )
 
@@ -33,10 +36,11 @@ class WeightsTable:
     terms: tuple[Term, ...]  # of all names but the intercept's
 
 
-def make_table(model: ImportedModel) -> WeightsTable:
+def make_table(model: ImportedModel, others: Collection[str] = ()) -> WeightsTable:
     """Return the rows of a model: those of a column together, its reference levels as zeros.
 
-    Columns stand in the order in which the model has them, products behind all of them.
+    Columns stand in the order in which the model has them, products behind all of them. Of a raw
+    file that has `others` too, no column may be taken for a row that is meant otherwise.
     """
     folded = model.folded
     weights = dict(zip(folded.terms, folded.weights, strict=True))
@@ -46,9 +50,19 @@ def make_table(model: ImportedModel) -> WeightsTable:
     values += 0.0  # -0 is written as 0
     if model.is_binary_vector:
         values = np.column_stack([np.zeros(len(values)), values])
-    columns = {factor.column for term in terms for factor in term}
-    intercept = name_intercept(columns)
-    return WeightsTable((*map(write_term, terms), intercept), values, tuple(terms))
+    own = {factor.column for term in terms for factor in term}
+    names = [write_term(term) for term in terms]
+    # A column of exactly that name would come first; a file without the term's own columns is one
+    # that is encoded already.
+    taken = [
+        name
+        for name, term in zip(names, terms, strict=True)
+        if may_be_term(name) and (name in own or {name, *(f.column for f in term)} <= {*others})
+    ]
+    if taken:
+        what = f"it computes {quote_names(taken)}, and there is a column of that name beside"
+        raise Refusal(what, "take that column out, or rename it, for the model too if it knows it")
+    return WeightsTable((*names, name_intercept({*others, *own})), values, tuple(terms))
 
 
 def _order_terms(model: ImportedModel) -> list[Term]:
