@@ -282,7 +282,15 @@ def _constant(node: Node, _: list[Any]) -> Any:
     raise Refusal("it is a constant without a value")
 
 
+def _transpose(node: Node, values: list[Any]) -> Any:
+    axes = node.take("perm", []) or list(range(take_array(values[0]).ndim))[::-1]
+    if sorted(axes) != list(range(values[0].ndim)):
+        raise Refusal("it exchanges axes that are not there")
+    return values[0].transpose(axes)
+
+
 OPERATORS: Mapping[str, Operator] = {
+    "Transpose": _transpose,
     "Gather": _extract, "Slice": _slice, "Split": _split, "Concat": _concat,
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
     "Cast": _cast, "Not": _negate_truth, "IsNaN": _find_missing, "Constant": _constant,
