@@ -139,7 +139,10 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None], allowed: int) -
             several = made if isinstance(made, tuple) else (made,)
             if len(several) < len(node.outputs):
                 raise Refusal(f"it has {len(node.outputs)} outputs")
-            values.update(zip(node.outputs, several[: len(node.outputs)], strict=True))
+            for name, value in zip(node.outputs, several[: len(node.outputs)], strict=True):
+                if name and name in values:
+                    raise Refusal(f'it gives "{name}", which is there already')
+                values[name] = value if name else None
             size += sum(map(_measure, several))
             if size > allowed:
                 raise Refusal(f"the graph comes to more than {allowed:,} numbers")
