@@ -182,6 +182,14 @@ ridge <- glmnet(x, frame$claims, family = poisson(), lambda = 0.1)
 keep("glmnet_family", ridge, list(score = unname(predict(ridge, new)[, 1]),
   response = unname(predict(ridge, new, type = "response")[, 1])))
 
+# A matrix that the user made of text columns has names that --sample takes apart.
+expand <- function(rows) model.matrix(~ region + smoker + age,
+  model.frame(~ region + smoker + age, rows, na.action = na.pass))[, -1]
+joined <- glmnet(expand(frame), frame$charges, lambda = 0.5)
+keep("glmnet_joined", joined, list(score = unname(predict(joined, expand(raw))[, 1])))
+unnamed <- glmnet(unname(x), frame$charges, lambda = 0.5)
+keep("glmnet_unnamed", unnamed, list(score = unname(predict(unnamed, unname(new))[, 1])))
+
 # Several categories.
 several <- function(name, formula, ...) {
   model <- multinom(formula, frame, trace = FALSE, maxit = 500, ...)

@@ -85,7 +85,7 @@ def test_scores_and_labels_are_those_of_the_evaluator(name: str) -> None:
         for key, one in ours.items():
             if key in theirs:
                 told = theirs[key]
-                if told is None and any("outside of its interval" in fact for fact in model.facts):
+                if told is None and any("is no valid number" in fact for fact in model.facts):
                     continue
                 assert told is not None, (row, one)
                 assert one == pytest.approx(float(told), rel=1e-12, abs=1e-13), row
@@ -236,7 +236,7 @@ def test_who_made_it_and_what_was_computed_is_said() -> None:
     assert re.fullmatch(r"SkLearn2PMML package [0-9.]+", model.producer)
     assert model.steps == ("standardScaler(age)", "standardScaler(income)")
     assert any(
-        'no result for "age" outside' in fact for fact in open_model("sklearn_domains").facts
+        'where "age" is no valid number' in fact for fact in open_model("sklearn_domains").facts
     )
 
 

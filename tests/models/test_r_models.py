@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from matscore.commands.import_model import import_file
 from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
 from matscore.models.r_models import SOURCE
@@ -18,7 +19,9 @@ from matscore.models.weights import make_table
 from tests.models.exact import BadRowError, score
 
 HERE = Path(__file__).parent / "r"
-ANSWERS = sorted(path.stem for path in HERE.glob("*.csv") if path.stem != "raw")
+# Those whose columns are no columns of raw.csv are in tests of their own.
+NAMELESS = {"glmnet_joined", "glmnet_unnamed"}
+ANSWERS = sorted({path.stem for path in HERE.glob("*.csv")} - {"raw", *NAMELESS})
 REFUSED = {
     "bspline": "step \"bs(age)\": bs(age, degree = 3",
     "cut": "whose borders the file does not have in full",
@@ -142,7 +145,11 @@ def test_what_is_not_linear_or_not_known_is_refused_by_name(name: str) -> None:
 def test_every_fixture_is_used() -> None:
     stems = {path.stem for path in HERE.iterdir()}
     forms = {stem for stem in stems if stem.startswith("form_")}
-    assert stems == {*ANSWERS, *forms, *(f"refused_{n}" for n in REFUSED), "raw", "versions"}
+    assert stems == {*ANSWERS, *forms, *(f"refused_{n}" for n in REFUSED)} | {
+        *NAMELESS,
+        "raw",
+        "versions",
+    }
 
 
 def test_a_penalty_is_never_guessed() -> None:
@@ -153,6 +160,15 @@ def test_a_penalty_is_never_guessed() -> None:
     with pytest.raises(Refusal, match="below 0"):
         open_model("glmnet_binomial", "-1")
     assert "lambda is 0.1; 4 of 4 columns count there" in open_model("glmnet_family").facts
+
+
+def test_names_that_a_user_joined_are_taken_apart_by_a_sample() -> None:
+    take = ImportOptions(sample=str(HERE / "raw.csv"))
+    imported = import_file(HERE / "glmnet_joined.rds", take=take)
+    assert imported.table.names[:2] == ("region=East", "region=North")
+    assert "smoker=TRUE" in imported.table.names
+    model = open_model("glmnet_unnamed")
+    assert model.positional == ("V1", "V2", "V3", "V4")
 
 
 def test_reference_levels_have_rows_of_zeros() -> None:

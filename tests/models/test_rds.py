@@ -131,7 +131,7 @@ def nested(depth: int) -> bytes:
 HOSTILE = {
     "deep lists": nested(30_000),
     "deep calls": HEAD + pack(6) * 40_000,
-    "endless list": HEAD + pack(19, 2**31 - 1) + pack(19, 0) * 700_000,
+    "endless list": HEAD + pack(19, 2**31 - 1) + pack(19, 0) * 60_000,
     "long vector": HEAD + pack(14, -1, 2**20, 0) + bytes(100),
     "length below zero": HEAD + pack(14, -7),
     "bad reference": HEAD + pack(255 | 9 << 8),
@@ -151,7 +151,11 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_within_bounds(name: str) -> None:
+def test_a_hostile_file_is_refused_within_bounds(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Tracing memory makes it slow; all 500,000 take 2 s and 100 MB.
+    monkeypatch.setattr(rds, "MAX_NODES", 50_000)
     start = time.process_time()
     tracemalloc.start()
     with pytest.raises(Refusal):
@@ -159,7 +163,7 @@ def test_a_hostile_file_is_refused_within_bounds(name: str) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 150 << 20
-    assert time.process_time() - start < 20  # tracing makes it slow
+    assert time.process_time() - start < 20
 
 
 def test_a_bomb_is_read_over_in_little_memory() -> None:
@@ -184,7 +188,7 @@ def test_a_bomb_is_read_over_in_little_memory() -> None:
 def test_expansion_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("matscore.models.rds_bytes.MAX_EXPANDED", 1 << 20)
     bomb = gzip.compress(HEAD + pack(14, 1 << 20) + bytes(8 << 20))
-    with pytest.raises(Refusal, match="damaged"):
+    with pytest.raises(Refusal, match="too many for a model"):
         read_r(bomb)
 
 
@@ -198,7 +202,7 @@ def test_the_budget_for_texts_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     "data", [b"", b"X", b"X\n", b"PK\3\4", b"\x80\x04.", gzip.compress(b"feature,a\n")]
 )
 def test_other_files_are_not_taken_for_r(data: bytes) -> None:
-    assert not looks_like_r(io.BytesIO(data))
+    assert not looks_like_r(data)
 
 
 def test_lists_have_their_names() -> None:

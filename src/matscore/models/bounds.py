@@ -13,7 +13,7 @@ import lzma
 import sys
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,16 +107,21 @@ def find_compression(head: bytes) -> str:
 
 
 def inflate(data: bytes, limit: int = MAX_BYTES) -> bytes:
-    """Decompress gzip, zlib, bzip2, xz, lzma or zstd; what is none of them comes back as it is.
+    """Decompress gzip, zlib, bzip2, xz, lzma or zstd; what is none of them comes back as it is."""
+    return b"".join(iter_inflated(data, limit))
+
+
+def iter_inflated(data: bytes, limit: int = MAX_BYTES) -> Iterator[bytes]:
+    """Yield what `inflate` gives in pieces.
 
     What ends too early, or comes to more than `limit` or than `MAX_RATIO` times its bytes, is
     refused, before more memory is taken than that.
     """
     kind = find_compression(data)
     if not kind:
-        return data
+        yield data
+        return
     allowed = min(limit, max(MAX_RATIO * len(data), _FREE_BYTES))
-    parts: list[bytes] = []
     n_bytes = at = 0
     try:
         for _ in range(_MAX_STREAMS):  # one may stand after the other
@@ -132,11 +137,11 @@ def inflate(data: bytes, limit: int = MAX_BYTES) -> bytes:
                 feed = decoder.unconsumed_tail if kind in _BY_ZLIB else b""
                 n_bytes += len(part)
                 check_size(n_bytes, allowed)
-                parts.append(part)
+                yield part
             at -= len(decoder.unused_data)
             # What else follows is padding, which some tools leave there.
             if kind == "zlib" or find_compression(data[at : at + 6]) != kind:
-                return b"".join(parts)
+                return
     except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError) as error:
         raise Refusal(f"its {kind} is damaged or ends too early", "copy the file again") from error
     raise Refusal(f"it is made of more than {_MAX_STREAMS:,} compressed streams")

@@ -181,7 +181,9 @@ def resolve_names(model: ImportedModel, sample: Sample) -> ImportedModel:
         model,
         features=[_make_feature(term, levels) for term in terms],
         coefficients=np.asarray(model.coefficients)[:, kept],
-        uncertainty=np.asarray(model.uncertainty)[:, [*kept, -1]],
+        uncertainty=None
+        if model.uncertainty is None
+        else np.asarray(model.uncertainty)[:, [*kept, -1]],
         joined=(),
         facts=(*model.facts, *facts),
     )

@@ -20,7 +20,7 @@ from matscore.models.factors import CONSTANT
 from matscore.models.operations import apply, choose, divide, multiply, raise_to
 from matscore.models.pmml_fields import ChoiceField, Field, Fields, NumberField, in_interval
 from matscore.models.pmml_xml import NOTHING, Element, read_number
-from matscore.models.refusal import Refusal, in_step
+from matscore.models.refusal import Refusal
 
 MAX_CHAIN = 50  # of fields that are derived of one another
 _NUMERIC = {"integer", "float", "double"}
@@ -50,7 +50,7 @@ class Derived:
         if name in self.made:
             return self.made[name]
         if name in self.waiting:
-            with self._inside(name), in_step(name):
+            with self._inside(name):
                 self.made[name] = self._derive(self.waiting[name])
             self.steps.append(name)
             return self.made[name]
@@ -61,12 +61,17 @@ class Derived:
 
     @contextmanager
     def _inside(self, name: str) -> Iterator[None]:
-        """Refuse a field or function that is made of itself."""
+        """Name the innermost field or function in refusals, such as of what is made of itself."""
         if name in self.chain:
             raise Refusal(f'"{name}" is made of itself')
         check_depth(len(self.chain), MAX_CHAIN)
         self.chain.append(name)
-        yield
+        try:
+            yield
+        except Refusal as error:
+            if error.what.startswith('step "'):
+                raise
+            raise Refusal(f'step "{name}": {error.what}', error.hint) from error
         self.chain.pop()
 
     def call(self, element: Element) -> Field:

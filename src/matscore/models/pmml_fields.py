@@ -263,12 +263,15 @@ class Fields:
         self, feature: Feature, plain: Feature, invalid: str, schema: Element, data: Element
     ) -> Feature:
         name = data.need("name")
-        intervals = data.find("Interval")
-        if not intervals or invalid == "asIs":
+        intervals, values = data.find("Interval"), self._list(name, "valid")
+        values += self._list(name, "invalid")
+        if not (intervals or values) or invalid == "asIs":
             return feature
         if invalid == "returnInvalid":
-            self.facts.append(f'the file gives no result for "{name}" outside of its interval')
+            self.facts.append(f'where "{name}" is no valid number the tool gives no result')
             return feature
+        if values:
+            raise Refusal(f'"{name}" is a number with a list of valid ones')
         key = "invalidValueReplacement" if invalid == "asValue" else "missingValueReplacement"
         gap = self._replace(name, "numbers outside as missing", schema.attributes.get(key))
         valid = combine([in_interval(plain, one) for one in intervals], [1] * len(intervals))

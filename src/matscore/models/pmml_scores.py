@@ -36,7 +36,7 @@ _WORDS: Mapping[str, Link] = {
 }
 # Other links name the column: their scores are this function of what is predicted.
 _SPELLED = {"loglog": "loglog({})", "cauchit": "cauchit({})", "logc": "log(1 - {})"}
-_POWERS = {1.0: "{}", -1.0: "1/{}", 0.5: "sqrt({})", -2.0: "1/{}^2", 0.0: "log({})"}
+_POWERS = {-1.0: "1/{}", 0.5: "sqrt({})", -2.0: "1/{}^2"}
 
 
 def score_regression(
@@ -49,13 +49,10 @@ def score_regression(
         link = {1.0: "identity", 0.0: "log"}.get(parameter, link)
     if link in _WORDS:
         return Scores((target,), (score,), _WORDS[link])
-    spelled = (
-        _POWERS.get(parameter or 0.0, f"{{}}^{parameter:g}")
-        if link == "power"
-        else _SPELLED.get(link)
-    )
-    if spelled is None:
+    if link not in _SPELLED and link != "power":
         raise Refusal(f"link {link} is not known")
+    power = parameter or 0.0
+    spelled = _SPELLED.get(link) or _POWERS.get(power, f"{{}}^{power:g}")
     name = spelled.format(target)
     return Scores((name,), (score,), "identity", (f"link {link}: scores are {name}",))
 

@@ -86,7 +86,7 @@ def _read_lda(model: RValue, producer: str, _: ImportOptions) -> ImportedModel:
     known = names or [f"V{i + 1}" for i in range(means.shape[1])]
     fitted = Fitted([column(name) for name in known], vectors, [Fraction(0)] * len(levels), ())
     positional = () if names else tuple(known)
-    return _make("lda", producer, tuple(levels), fitted, facts, starts, positional)
+    return _make("lda", producer, tuple(levels), fitted, facts, starts, positional, tuple(names))
 
 
 def _dot(one: list[Fraction], other: tuple[Fraction, ...] | list[Fraction]) -> Fraction:
@@ -99,10 +99,11 @@ def _read_polr(model: RValue, producer: str, _: ImportOptions) -> ImportedModel:
     coefficients, borders = fields.get("coefficients"), fields.get("zeta")
     names = texts(attribute(coefficients, "names"))
     fitted = fit_design(model, names, [finite(coefficients)], with_intercept=False)
-    told = ", ".join(
-        f"{name} at {value:.6g}"
-        for name, value in zip(texts(attribute(borders, "names")), finite(borders), strict=False)
-    )
+    between, at = texts(attribute(borders, "names")), finite(borders)
+    if len(between) != len(at):
+        raise Refusal("its borders do not fit their names")
+    pairs = zip(between, at, strict=True)
+    told = ", ".join(f"{name} at {value:.6g}" for name, value in pairs)
     method = "".join(texts(fields.get("method")))
     facts = (
         f"an ordinal model ({method}): its score is linear, its categories are intervals of it",
@@ -123,12 +124,13 @@ def _make(
     facts: tuple[str, ...],
     starts: list[Fraction] | None = None,
     positional: tuple[str, ...] = (),
+    joined: tuple[str, ...] = (),
 ) -> ImportedModel:
     starts = starts or [Fraction(0)] * len(fitted.intercept)
     intercept = [exact(a) + b for a, b in zip(fitted.intercept, starts, strict=True)]
     return ImportedModel(
         producer, kind, levels, fitted.features, fitted.coefficients, intercept,
-        steps=fitted.steps, facts=facts, positional=positional,
+        steps=fitted.steps, facts=facts, positional=positional, joined=joined,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from matscore.models.algebra import Feature, Kind, column, combine, constant, exact
 from matscore.models.bounds import check_depth
@@ -203,7 +203,7 @@ def _compare(value: Call, _: int) -> Feature:
     if isinstance(other, Vector) and other.kind == "character":
         if equal != "==":
             raise _unknown(value)
-        found = _is_one_of(value, one, texts(other))
+        found = _is_one_of(value, one, texts(other), missing="nan")
     elif isinstance(one, Symbol) and not (border := number(other)).terms.keys() - {CONSTANT}:
         found = _between(one.name, equal, float(border.constant))
     else:
@@ -220,7 +220,7 @@ def _between(name: str, comparison: str, border: float) -> Feature:
 
 def _is_in(value: Call, _: int) -> Feature:
     one, known = _operands(value, 2)
-    return _is_one_of(value, one, _read_texts(known))
+    return _is_one_of(value, one, _read_texts(known), missing="zero")  # NA is in no set
 
 
 def _negate(value: Call, depth: int) -> Feature:
@@ -241,10 +241,12 @@ def _same_test(value: Call, depth: int) -> Feature:
     return logical(_operands(value, 1)[0], depth)
 
 
-def _is_one_of(value: RValue, one: RValue, known: list[str]) -> Feature:
+def _is_one_of(
+    value: RValue, one: RValue, known: list[str], *, missing: Literal["nan", "zero"]
+) -> Feature:
     if not isinstance(one, Symbol) or not one.name:
         raise _unknown(value)
-    return text(one.name).one_hot([known], other="zero", missing="nan")[0]
+    return text(one.name).one_hot([known], other="zero", missing=missing)[0]
 
 
 def _read_texts(value: RValue) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import BytesIO
 
 from matscore.models import r_categories, r_linear, r_penalised
 from matscore.models.bounds import ModelFile
@@ -30,7 +29,7 @@ _HINTS: Mapping[str, str] = {
 
 def recognise(file: ModelFile) -> bool:
     """Say whether a file starts as R's do."""
-    return file.folder is None and looks_like_r(BytesIO(file.data))
+    return file.folder is None and looks_like_r(file.data)
 
 
 def read(file: ModelFile, options: ImportOptions) -> ImportedModel:

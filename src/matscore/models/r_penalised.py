@@ -39,16 +39,11 @@ def _read_cross_validated(model: RValue, producer: str, options: ImportOptions) 
     if options.lambda_ is None:
         told = " and ".join(f"{name} ({value:.4g})" for name, value in known.items())
         raise Refusal(f"a path of models, of which {told} are marked", _HINT)
-    fit = fields.get("glmnet.fit")
-    return _read_path(fit, producer, options.lambda_, known.get(options.lambda_))
-
-
-def _read_glmnet(model: RValue, producer: str, options: ImportOptions) -> ImportedModel:
-    return _read_path(model, producer, options.lambda_, None)
+    return _read_path(fields.get("glmnet.fit"), producer, options, known.get(options.lambda_))
 
 
 def _read_path(
-    model: RValue, producer: str, asked: str | None, penalty: float | None
+    model: RValue, producer: str, options: ImportOptions, penalty: float | None = None
 ) -> ImportedModel:
     kind = classes(model)
     fields = entries(model)
@@ -60,7 +55,7 @@ def _read_path(
     if isinstance(offset, Vector) and any(finite(offset)):
         raise Refusal("it was fitted with an offset, of which it keeps no name", "leave it out")
     path = finite(fields.get("lambda"))
-    shares, chosen = _weigh_path(path, asked, penalty)
+    shares, chosen = _weigh_path(path, options.lambda_, penalty)
     answer = _describe(kind[0], fields)
     betas = fields.get("beta")
     parts = list(entries(betas).values()) if kind[0] in {"multnet", "mrelnet"} else [betas]
@@ -69,16 +64,19 @@ def _read_path(
     names = _read_names(parts[0])
     vectors = np.array([_read_sparse(part, names, len(path)) @ shares for part in parts])
     starts = _read_starts(fields.get("a0"), len(parts), len(path)) @ shares
-    used = (vectors != 0).any(axis=0)
+    counting = (vectors != 0).any(axis=0)
+    # A level of coefficient 0 is known all the same, where a sample takes names apart.
+    used = counting | (options.sample is not None)
     facts = (
-        f"lambda is {chosen:.6g}; {int(used.sum()):,} of {len(names):,} columns count there",
+        f"lambda is {chosen:.6g}; {int(counting.sum()):,} of {len(names):,} columns count there",
         *answer.facts,
     )
-    features = [column(name) for name, counts in zip(names, used, strict=True) if counts]
+    columns = tuple(name for name, counts in zip(names, used, strict=True) if counts)
     made_up = names == [f"V{i + 1}" for i in range(len(names))]  # glmnet's own names of columns
     return ImportedModel(
-        producer, "glmnet", answer.categories, features, vectors[:, used],
-        starts.tolist(), link=answer.link, facts=facts, positional=tuple(names) if made_up else (),
+        producer, "glmnet", answer.categories, [column(name) for name in columns],
+        vectors[:, used], starts.tolist(), link=answer.link, facts=facts,
+        positional=tuple(names) if made_up else (), joined=() if made_up else columns,
     )  # fmt: skip
 
 
@@ -171,5 +169,5 @@ def _read_starts(a0: RValue, n_vectors: int, n_models: int) -> Any:
 _KINDS = ("elnet", "lognet", "fishnet", "multnet", "mrelnet", "glmnetfit")
 READERS: Mapping[tuple[str, ...], Reader] = {
     ("cv.glmnet",): _read_cross_validated,
-    **{(kind, "glmnet"): _read_glmnet for kind in _KINDS},
+    **{(kind, "glmnet"): _read_path for kind in _KINDS},
 }

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from matscore.models.rds_bytes import BLOCK, BROKEN, NA_INTEGER, Binary, Words, open_r
+from matscore.models.rds_bytes import BROKEN, NA_INTEGER, Binary, Words, open_r
 from matscore.models.refusal import Refusal
 
 MAX_DEPTH = 20_000  # a sum of n terms is n calls deep
 MAX_NODES = 500_000  # lists, calls and attributes; numbers are not counted
 MAX_STRINGS = 4_000_000
 SMALL = 1 << 16  # bytes of a vector that is always kept
-KEPT = 96 << 20  # bytes of all others together
+BLOCK = 1 << 18  # bytes that are read over at a time
+KEPT = 48 << 20  # bytes of all others together
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,7 +99,7 @@ class RFile:
 def read_r(data: bytes) -> RFile:
     """Return the value in an `.rds` file, or the variables of a workspace as a pair list."""
     try:
-        return _Reader(open_r(BytesIO(data))).read()
+        return _Reader(open_r(data)).read()
     except BROKEN as error:
         what = str(error) if isinstance(error, _Damage) else "it is damaged or ends too early"
         raise Refusal(f"an R file that cannot be read: {what}", "save it again in R") from error

@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import re
 import struct
-import zlib
-from collections.abc import Callable
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from matscore.models.bounds import iter_inflated
+from matscore.models.refusal import Refusal
+
 MAX_EXPANDED = 2 << 30  # bytes; a model with its training data is far smaller
-XZ_MEMORY = 128 << 20  # the largest preset needs 65 MB
-BLOCK = 1 << 18
 NA_INTEGER = -(2**31)
 NA_REAL = np.array([0x7FF0_0000_0000_07A2], np.uint64).view(np.float64)  # arithmetic.c: 1954
 
-_EXPAND: dict[bytes, Callable[[], Any]] = {
-    b"\x1f\x8b": lambda: zlib.decompressobj(31),
-    b"BZh": bz2.BZ2Decompressor,
-    b"\xfd7zXZ": lambda: lzma.LZMADecompressor(memlimit=XZ_MEMORY),
-    b"]\x00\x00": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=XZ_MEMORY),
-}
-BROKEN = (EOFError, ValueError, zlib.error, lzma.LZMAError, struct.error, OverflowError)
+BROKEN = (EOFError, ValueError, struct.error, OverflowError)
 
 
 class Expanded:
     """A file's bytes, decompressed as they are asked for; EOFError where they end too early."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        head = file.read(BLOCK)
-        make = next((make for magic, make in _EXPAND.items() if head.startswith(magic)), None)
-        self._expander: Any = make() if make else None
-        self._packed = head
+    def __init__(self, data: bytes) -> None:
+        self._blocks = iter_inflated(data, MAX_EXPANDED)
         self._held = b""
         self._at = 0
-        self._total = 0
 
     def some(self) -> bytes:
         """Return what is at hand, at least one byte."""
-        if self._at == len(self._held):
-            self._fill()
+        while self._at == len(self._held):
+            block = next(self._blocks, None)
+            if block is None:
+                raise EOFError
+            self._held, self._at = block, 0
         held, self._held, self._at = self._held[self._at :], b"", 0
         return held
 
@@ -65,40 +54,13 @@ class Expanded:
         return b"".join(pieces)
 
     def finish(self) -> None:
-        """Refuse what follows, and a compressed file without its end, which is a checksum."""
+        """Refuse what follows; that reads a compressed file to its end, which is a checksum."""
         try:
             while not self.some().strip():
                 pass
         except EOFError:
-            if self._expander is None or self._expander.eof:
-                return
-            raise
-        raise ValueError("more follows than one value")
-
-    def _fill(self) -> None:
-        self._held, self._at = b"", 0
-        while not self._held:
-            packed = self._packed or self._file.read(BLOCK)
-            if self._expander is None:
-                self._held, self._packed = packed, b""
-                ended = not packed
-            else:
-                self._held, self._packed = _expand(self._expander, packed)
-                ended = self._expander.eof or not (packed or self._held)
-            if ended and not self._held:
-                raise EOFError
-        self._total += len(self._held)
-        if self._total > MAX_EXPANDED:
-            raise ValueError(f"it expands to more than {MAX_EXPANDED >> 30} GiB")
-
-
-def _expand(expander: Any, packed: bytes) -> tuple[bytes, bytes]:
-    """Return at most a block of what `packed` holds, and what of it is left for the next time."""
-    try:
-        held = expander.decompress(packed, BLOCK)
-    except OSError as error:  # bz2's word for damaged data
-        raise ValueError(str(error)) from error
-    return held, getattr(expander, "unconsumed_tail", b"")
+            return
+        raise ValueError
 
 
 class Binary:
@@ -146,7 +108,7 @@ class Words:
             self._held = self._held[self._at :].lstrip()
             self._at = 0
             if len(self._held) > longest:
-                raise ValueError("a word that does not end")
+                raise ValueError
             self._held += self._source.some()
         self._at = match.end()
         return match[1]
@@ -161,7 +123,7 @@ class Words:
         # Every byte may be written as four.
         text = self._ESCAPE.sub(self._unescape, self._word(4 * length) if length else b"")
         if len(text) != length:
-            raise ValueError("a text that is not as long as it says")
+            raise ValueError
         return text
 
     def _unescape(self, match: re.Match[bytes]) -> bytes:
@@ -173,7 +135,7 @@ class Words:
     def finish(self) -> None:
         """Refuse what follows."""
         if self._held[self._at :].strip():
-            raise ValueError("more follows than one value")
+            raise ValueError
         self._source.finish()
 
     def raw(self, length: int) -> bytes:
@@ -195,9 +157,9 @@ class Words:
         return float.fromhex(word.decode("ascii")) if b"x" in word else float(word)
 
 
-def open_r(file: BinaryIO) -> Binary | Words:
+def open_r(data: bytes) -> Binary | Words:
     """Return the reader of what an `.rds` file or a workspace (`.RData`) holds."""
-    source = Expanded(file)
+    source = Expanded(data)
     start = source.read(2)
     if start == b"RD" and source.read(3) in {b"X2\n", b"X3\n", b"A2\n", b"A3\n", b"B2\n", b"B3\n"}:
         start = source.read(2)
@@ -205,13 +167,13 @@ def open_r(file: BinaryIO) -> Binary | Words:
         return Words(source)
     orders = {b"X\n": ">", b"B\n": "<"}
     if start not in orders:
-        raise ValueError("no R file")
+        raise ValueError
     return Binary(source, orders[start])
 
 
-def looks_like_r(file: BinaryIO) -> bool:
+def looks_like_r(data: bytes) -> bool:
     """Return whether a file starts as R's `saveRDS` or `save` would have it."""
     try:
-        return open_r(file).integer() in {2, 3}
-    except BROKEN:
+        return open_r(data).integer() in {2, 3}
+    except (Refusal, *BROKEN):
         return False
