@@ -63,6 +63,8 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     is_double = _is_double(graph, nodes)
     wide = any(name not in {i.name for i in graph.inputs} for name in positional)
     facts = ["of equal scores the first category is taken"] if len(labels) > 1 else []
+    if len(labels) > 2 and any(isinstance(a, Label) and a.by_probability for a in answers):
+        facts.append("its label is by rounded probabilities: of scores over 17 the first wins")
     if not is_double:
         facts.append("ONNX computes in float32; the weights are its numbers, the scores in float64")
     return ImportedModel(

@@ -146,13 +146,13 @@ def _find_highest(node: Node, values: list[Any]) -> Label:
     node.take("keepdims")
     if node.take("select_last_index", 0):
         raise Refusal("of equal scores it takes the last")
-    value = values[0]
+    value, by_probability = values[0], False
     if isinstance(value, Scores) and value.link != "exp" and value.chosen is None:
-        value = value.columns
+        value, by_probability = value.columns, value.link in ("logistic", "one-vs-rest")
     columns = take_columns(value)
     if columns.width < 2:
         raise Refusal("it takes the highest of one score")
-    return Label(columns)
+    return Label(columns, by_probability=by_probability)
 
 
 def _normalize(node: Node, values: list[Any]) -> Scores:
