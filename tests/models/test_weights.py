@@ -173,3 +173,9 @@ def test_magnitudes_see_what_cancels() -> None:
     assert not doubts.any()
     printed = make_model([column("x")], [2.0], uncertainty=[[0.05, 0.5]])
     assert make_magnitudes(printed, make_table(printed))[1].tolist() == [[0.05], [0.5]]
+
+
+def test_magnitudes_stay_numbers() -> None:
+    large = make_model([column("x") * 10**320], [1e-20], uncertainty=[[np.inf, 0.0]])
+    sizes, doubts = make_magnitudes(large, make_table(large))
+    assert np.isfinite([sizes, doubts]).all()

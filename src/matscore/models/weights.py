@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +119,10 @@ def _rank(factor: Factor, places: dict[Level, int]) -> tuple[int, float, float, 
             return 5, 0, 0, ""
 
 
+_LARGEST = Fraction(10**300)  # where a bound is of no use any more, and still a number
+
+
+@np.errstate(over="ignore")
 def make_magnitudes(
     model: ImportedModel, table: WeightsTable
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -139,10 +144,12 @@ def make_magnitudes(
     for i, feature in enumerate(model.features):
         for term, c in feature.terms.items():
             if term in places:
-                sizes[places[term]] += abs(float(c)) * coefficients[:, i]
-                doubts[places[term]] += abs(float(c)) * off[:, i]
+                size = float(min(abs(c), _LARGEST))
+                sizes[places[term]] += size * coefficients[:, i]
+                doubts[places[term]] += size * off[:, i]
     sizes[-1] += intercept
     doubts[-1] += off[:, -1]
+    sizes, doubts = (np.minimum(one, float(_LARGEST)) for one in (sizes, doubts))
     if model.is_binary_vector:
         nothing = np.zeros(len(sizes))
         return np.column_stack([nothing, sizes]), np.column_stack([nothing, doubts])
