@@ -148,7 +148,8 @@ def _find_highest(node: Node, values: list[Any]) -> Label:
         raise Refusal("of equal scores it takes the last")
     value, by_probability = values[0], False
     if isinstance(value, Scores) and value.link != "exp" and value.chosen is None:
-        value, by_probability = value.columns, value.link in ("logistic", "one-vs-rest")
+        by_probability = value.link in ("logistic", "one-vs-rest")
+        value = value.columns
     columns = take_columns(value)
     if columns.width < 2:
         raise Refusal("it takes the highest of one score")
