@@ -72,6 +72,7 @@ class Feature:
     # The tool's own arithmetic from a column's number to this feature, where that is known: its
     # borders are found by it. Any operation but `then` forgets it.
     steps: tuple[Callable[[float], float], ...] = ()
+    gap: float | None = None  # what the steps make of the number that stands for a missing one
 
     def __add__(self, other: Feature | Number) -> Feature:
         return combine([self, _as_feature(other)], [1, 1])
@@ -96,7 +97,7 @@ class Feature:
             return _multiply(*align([self, other]))
         factor = exact(other)
         terms = {term: c * factor for term, c in self.terms.items()}
-        return replace(self, terms=terms, steps=())
+        return Feature(terms, self.undefined, self.refused, self.levels)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -121,8 +122,12 @@ class Feature:
         >>> print(scaled.above(0.3))  # the border is the first float64 for which the tool says so
         age>=42.400000000000006
         """
-        known = self.steps or _find_column(self) is not None
-        return replace(made, steps=(*self.steps, step) if known else ())
+        if not self.steps and _find_column(self) is None:
+            return made
+        gap = self.gap if self.steps else None
+        if not self.steps and not self.undefined:
+            (gap,) = (float(c) for term, c in self.terms.items() if isinstance(term[0], Missing))
+        return replace(made, steps=(*self.steps, step), gap=None if gap is None else step(gap))
 
     def impute(self, number: Number) -> Feature:
         """Return it with a number in place of NaN."""
@@ -130,7 +135,8 @@ class Feature:
             return self
         gap = self.missing()
         made = self - self * gap + gap * number
-        return replace(made, undefined=frozenset(), steps=self.steps)
+        filled = float(number) if self.steps else None
+        return replace(made, undefined=frozenset(), steps=self.steps, gap=filled)
 
     def missing(self) -> Feature:
         """Return 1 where it is NaN, else 0."""
