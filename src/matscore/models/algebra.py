@@ -190,6 +190,24 @@ def column(name: str) -> Feature:
     return Feature({(Power(name),): Fraction(1)}, frozenset({Missing(name)}))
 
 
+def as_features(
+    terms: Sequence[Term], levels: Mapping[str, Levels], *, refuses_others: bool = True
+) -> list[Feature]:
+    """Return each term as a feature, where a table has no more than terms.
+
+    A missing cell, or an unknown text, is refused unless one of the terms says what it counts.
+    """
+    there = {factor for term in terms for factor in term}
+    features = []
+    for term in terms:
+        own = {f.column: levels[f.column] for f in term if f.column in levels}
+        policies: list[Factor] = [Missing(f.column) for f in term]
+        policies += map(Other, own) if refuses_others else []
+        refused = frozenset(policy for policy in policies if policy not in there)
+        features.append(Feature({term: Fraction(1)}, refused=refused, levels=own))
+    return features
+
+
 def constant(number: Number) -> Feature:
     """Return a number that is the same in every row."""
     return Feature({CONSTANT: exact(number)})
