@@ -182,6 +182,19 @@ def column(name: str) -> Feature:
     return Feature({(Power(name),): Fraction(1)}, frozenset({Missing(name)}))
 
 
+@dataclass(frozen=True)
+class Columns(Sequence[Feature]):
+    """The numbers of columns, missing cells refused: a model may have a million of them."""
+
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: Any) -> Any:
+        return column(self.names[index]).refuse_missing()
+
+
 def constant(number: Number) -> Feature:
     """Return a number that is the same in every row."""
     return Feature({CONSTANT: exact(number)})
@@ -351,6 +364,8 @@ def fold(
     sequences. A feature that is a term of its own keeps its coefficient to the bit.
     """
     matrix = _as_matrix(coefficients, len(features))
+    if isinstance(features, Columns) and matrix.dtype != object:
+        return _fold_columns(features.names, matrix, intercept)
     aligned = align(features)
     joined = _join({}, aligned)
     without_row = joined.undefined | joined.refused
@@ -373,6 +388,17 @@ def fold(
     starts = [exact(number) for number in intercept]
     ends = [round_once(b + _weigh(added, row)) for b, row in zip(starts, matrix, strict=True)]
     return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
+
+
+def _fold_columns(
+    names: Sequence[str], matrix: NDArray[Any], intercept: Sequence[Number] | Any
+) -> Folded:
+    if len(set(names)) < len(names):
+        raise Refusal("two of its columns have one name")
+    terms: tuple[Term, ...] = tuple((Power(name),) for name in names)
+    ends = np.array([round_once(exact(number)) for number in intercept])
+    missing: frozenset[Factor] = frozenset(map(Missing, names))
+    return Folded(terms, np.ascontiguousarray(matrix.T), ends, MappingProxyType({}), missing, 0)
 
 
 def _weigh(entries: Iterable[tuple[int, Fraction]], coefficients: Any) -> Fraction:
