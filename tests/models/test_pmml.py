@@ -18,7 +18,7 @@ from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
 from matscore.models.pmml import SOURCE
 from matscore.models.refusal import Refusal
-from matscore.models.types import ImportedModel
+from matscore.models.types import FLOAT32, ImportedModel
 from tests.models.exact import BadRowError, score
 
 HERE = Path(__file__).parent / "pmml"
@@ -238,6 +238,18 @@ def test_who_made_it_and_what_was_computed_is_said() -> None:
     assert any(
         'where "age" is no valid number' in fact for fact in open_model("sklearn_domains").facts
     )
+
+
+def test_float32_is_told() -> None:
+    content = (HERE / "regression_none.pmml").read_text()
+    for old, new in (("<RegressionModel", '<RegressionModel x-mathContext="float"'),
+                     ('"age" optype="continuous" dataType="double"',
+                      '"age" optype="continuous" dataType="float"')):  # fmt: skip
+        assert old in content
+        file = ModelFile("float", content.replace(old, new).encode())
+        model = SOURCE.read(file, ImportOptions())
+        assert "the tool computes with float32" in model.facts
+        assert model.rounding == FLOAT32
 
 
 def test_every_file_is_used() -> None:

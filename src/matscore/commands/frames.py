@@ -354,7 +354,7 @@ class Typed:
         """Return how the rows read."""
         width, n_added = self.features.shape[1], len(self.numbers) + len(self.texts)
         first_text = width + len(self.numbers)
-        weighed = () if self.terms is None else self.terms.kept
+        kept = () if self.terms is None else self.terms.kept
         return Layout(
             (*map(str, self.features.columns), *("",) * n_added),
             width + n_added,
@@ -364,10 +364,10 @@ class Typed:
             missing=missing,
             missing_values=(),
             missing_hint=self.missing_hint,
+            kept_missing=tuple(self.columns[i] for i in kept),
             level_columns=tuple(self.levels),
             terms=self.terms,
             unknown=self.unknown,
-            kept_missing=tuple(self.columns[i] for i in weighed),
         )
 
 

@@ -199,7 +199,7 @@ def _make_features(mojo: _Mojo) -> list[list[Feature]]:
     if is_imputed and (len(modes) != n_texts or len(means) != n_numbers):
         raise Refusal(_DAMAGED, _AGAIN)
     features: list[list[Feature]] = []
-    for i, (name, size) in enumerate(zip(names, sizes, strict=False)):
+    for i, (name, size) in enumerate(zip(names[:n_texts], sizes, strict=True)):
         levels = mojo.domains.get(i, ())
         # Levels past the coefficients count 0, as those do that were never met in training.
         if size > len(levels) - skipped or (is_imputed and not 0 <= modes[i] < len(levels)):

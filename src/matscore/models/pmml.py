@@ -45,9 +45,10 @@ def read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     scores = read_output(scores, model)
     n = len(scores.features)
     floats = any(one.get("dataType") == "float" for one in fields.data.values())
+    floats |= "float" in {model.get("mathContext"), model.get("x-mathContext")}
     about = root.only("Header").only("Application")
     producer = f"{about.get('name')} {about.get('version')}".strip()
-    facts = ("numbers of type float: the tool computes with 24 bits",) if floats else ()
+    facts = ("the tool computes with float32",) if floats else ()
     return ImportedModel(
         producer or f"PMML {root.get('version')}",
         model.get("algorithmName") or model.get("modelType") or model.tag,

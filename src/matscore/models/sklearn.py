@@ -419,7 +419,9 @@ def _mean(step: Step, values: Sequence[Value]) -> Linear:
         kept = [
             not (part is None or (isinstance(part, str) and part == "drop")) for _, part in names
         ]
-        weights = [float(plain(w)) for w, is_kept in zip(given, kept, strict=False) if is_kept]
+        if len(given) != len(kept):
+            raise Refusal("its weights do not fit its estimators")
+        weights = [float(plain(w)) for w, is_kept in zip(given, kept, strict=True) if is_kept]
     if len(weights) != len(parts) or not sum(weights):
         raise Refusal("its weights do not fit its estimators")
     mean = combine([part.scores[0] for part in parts], weights) / sum(weights)
