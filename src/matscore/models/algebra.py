@@ -208,6 +208,19 @@ def as_features(
     return features
 
 
+@dataclass(frozen=True)
+class Columns(Sequence[Feature]):
+    """The numbers of columns, missing cells refused: a model may have a million of them."""
+
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: Any) -> Any:
+        return column(self.names[index]).refuse_missing()
+
+
 def constant(number: Number) -> Feature:
     """Return a number that is the same in every row."""
     return Feature({CONSTANT: exact(number)})
@@ -384,6 +397,8 @@ def fold(
     sequences. A feature that is a term of its own keeps its coefficient to the bit.
     """
     matrix = _as_matrix(coefficients, len(features))
+    if isinstance(features, Columns) and matrix.dtype != object:
+        return _fold_columns(features.names, matrix, intercept)
     aligned = align(features)
     joined = _join({}, aligned)
     without_row = joined.undefined | joined.refused
@@ -413,6 +428,17 @@ def fold(
             row[:] = [round_once(weigh(entries, category)) for category in range(len(matrix))]
     ends = [round_once(exact(b) + weigh(added, i)) for i, b in enumerate(intercept)]
     return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
+
+
+def _fold_columns(
+    names: Sequence[str], matrix: NDArray[Any], intercept: Sequence[Number] | Any
+) -> Folded:
+    if len(set(names)) < len(names):
+        raise Refusal("two of its columns have one name")
+    terms: tuple[Term, ...] = tuple((Power(name),) for name in names)
+    ends = np.array([round_once(exact(number)) for number in intercept])
+    missing: frozenset[Factor] = frozenset(map(Missing, names))
+    return Folded(terms, np.ascontiguousarray(matrix.T), ends, MappingProxyType({}), missing, 0)
 
 
 def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:
