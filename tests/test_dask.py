@@ -16,6 +16,7 @@ from matscore import InputError, PlanError
 
 dd = pytest.importorskip("dask.dataframe")
 from matscore.dask import classify  # noqa: E402
+from tests.helpers import SAMPLES  # noqa: E402
 
 WEIGHTS = pd.DataFrame({"p": [1, -1, 0.5], "q": [0.5, 2, 0.25]}, index=["x", "y", "(Intercept)"])
 
@@ -133,3 +134,18 @@ def test_it_needs_the_extra(tmp_path: Path) -> None:
         env={"PYTHONPATH": path},
     )
     assert "matscore.dask needs an optional package; pip install 'matscore[dask]'" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["object", "category", "string"])
+def test_terms_of_texts_and_gaps(kind: str) -> None:
+    frame = pd.read_csv(SAMPLES / "credit.csv", index_col=0).astype({"region": kind})
+    weights = pd.read_csv(SAMPLES / "credit_weights.csv", index_col=0)
+    expected = matscore.classify(frame, weights, probabilities=True)
+    lazy = classify(dd.from_pandas(frame, npartitions=3), weights, probabilities=True)
+    check_same(lazy.compute(), expected)
+    frame.loc[frame.index[-1], "purpose"] = "a yacht"
+    late = classify(dd.from_pandas(frame, npartitions=3), weights)
+    with pytest.raises(InputError, match="a yacht"):
+        late.compute()
+    kept = classify(dd.from_pandas(frame, npartitions=3), weights, unknown="keep")
+    assert kept.compute().good.isna().tolist() == [False] * 299 + [True]

@@ -211,6 +211,8 @@ def _parse_interval(name: str, tokens: list[_Token]) -> Interval:
 def _find_hint(shape: str, texts: list[str]) -> str:
     if shape == "t(t)":
         return f'"{texts[0]}" is no function; known are {", ".join(FUNCTIONS)}'
+    if shape == "t=(t)" and texts[1].casefold() in ("other", "missing"):
+        return f"write {write_name(texts[0])}=({texts[1].casefold()})"
     if shape.startswith("t=(t)") and texts[1] in ("other", "missing"):
         return f"a level of that name stands in backticks: {texts[0]}=`({texts[1]})`"
     if shape.startswith("t=") and len(shape) > 2:

@@ -435,7 +435,10 @@ class TestSingleCategory:
         assert '"yes": {} rows, against {} others ("no")\n'.format(*counts) in shown
         assert f"ROC area {found['roc_auc']:.4f}   average precision" in shown
         assert '"yes" is a score of 0 or more: precision ' in shown
-        assert "  chosen\n" in shown and "  best F1" in shown and "best J\n" in shown
+        best = {point["threshold"] for point in found["best"].values()}
+        notes = [line.rpartition("  ")[2] for line in shown.splitlines()]
+        assert set(notes) >= ({"best F1", "best J"} if len(best) == 2 else {"best F1, J"})
+        assert "  chosen\n" in shown
         assert "confidence" not in shown and 'the probability of "yes", and its share' in shown
 
     def test_markdown(self, judge: Any) -> None:
@@ -472,6 +475,25 @@ class TestSingleCategory:
         argv = ("f.csv", "one.csv", "--truth-file", truths)
         assert evaluate(*argv, cwd=churn).check().out == judge().check().out
         assert "is under 1" in judge("--min-accuracy", "1").check(4).err
+
+    def test_a_link_without_probabilities(self, churn: Path, judge: Any, tmp_path: Path) -> None:
+        rows = [["feature (identity)", "yes"], *read_csv(churn / "one.csv")[1:]]
+        weights = write_csv(tmp_path / "w.csv", rows)
+        argv = ("f.csv", weights, "--truth", "churn")
+        facts = evaluate(*argv, "-f", "json", cwd=churn).check().json
+        found, expected = facts["one_vs_rest"]["yes"], judge("-f", "json").check().json
+        assert facts["log_loss"] is None and found["log_loss"] is found["brier_score"] is None
+        assert facts["confusion"] == expected["confusion"]
+        for name in ("roc_auc", "average_precision", "decision", "best", "thresholds"):
+            assert found[name] == expected["one_vs_rest"]["yes"][name]
+        shown = evaluate(*argv, "-f", "table", "--report", tmp_path / "r.html", cwd=churn).check()
+        assert "no log-loss, no calibration: the link is identity" in shown.out.decode()
+        assert "calibration: the probability" not in shown.out.decode()
+        assert "Calibration of the probability" not in (tmp_path / "r.html").read_text("utf-8")
+        assert (
+            "which gives no probabilities"
+            in evaluate(*argv, "--probabilities", cwd=churn).check(3).err
+        )
 
     def test_no_rows(self, churn: Path, tmp_path: Path) -> None:
         path = write_csv(tmp_path / "f.csv", read_csv(churn / "f.csv")[:1])

@@ -198,7 +198,7 @@ def test_files_that_cannot_be_read_or_written(folder: Path) -> None:
     run("import", "lm.csv", "-o", "w.html", cwd=folder).check(2)
     run("import", "lm.csv", "-o", "w.csv", "--report", "w.csv", cwd=folder).check(2)
     run("import", "lm.csv", "-o", "w.csv", "--report", "r.html", cwd=folder).check(2)
-    run("import", "-", "--sample", "-", stdin=b"", cwd=folder).check(2)
+    run("import", "lm.csv", "--sample", "-", stdin=b"", cwd=folder).check(2)
 
 
 @pytest.mark.parametrize("name", ["w.tsv", "w.csv.gz", "w.parquet", "w.arrow"])

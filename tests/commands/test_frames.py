@@ -171,6 +171,12 @@ class TestMissing:
         pd.testing.assert_frame_equal(result.iloc[[0, 2]], expected.iloc[[0, 2]], check_exact=True)
 
     @pytest.mark.parametrize("missing", ["error", "skip", "zero", "keep"])
+    def test_a_missing_number_with_a_weight_is_no_bad_row(self, missing: MissingPolicy) -> None:
+        films = pd.DataFrame({"other": ["a", "b"], "x": [1.0, None]})
+        weights = pd.DataFrame({"y": [3.0, 5.0]}, index=["x", "x=(missing)"])
+        assert classify(films, weights, missing=missing)["y"].tolist() == [3.0, 5.0]
+
+    @pytest.mark.parametrize("missing", ["error", "skip", "zero", "keep"])
     def test_only_features_count(self, missing: MissingPolicy) -> None:
         films = FILMS.assign(note=np.nan)
         result = classify(films, GENRES, missing=missing)

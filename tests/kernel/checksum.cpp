@@ -59,23 +59,41 @@ class Random {
     std::uint64_t state_ = 0;
 };
 
-void add_scores(Output& out, Random& random, unsigned kind, size_t n_rows, size_t n_features, size_t n_categories) {
+void add_scores(Output& out, const matscore::Model& model, const std::vector<double>& x, size_t n_rows) {
     using namespace matscore;
-    const auto x = random.numbers(kind, n_features * n_rows), w = random.numbers(kind, n_features * n_categories);
-    const auto b = random.numbers(kind, n_categories);
-    std::vector<double> scores(n_rows * n_categories), margin(n_rows), powers(scores);
+    const Matrix features{x.data(), model.n_stored(), n_rows};
+    std::vector<double> scores(n_rows * model.n_categories()), margin(n_rows), powers(scores);
     std::vector<int64_t> best(n_rows);
     const auto flags = std::make_unique<bool[]>(2 * n_rows);
-    const Model model({w.data(), n_features, n_categories}, b.data());
-    model.score({x.data(), n_features, n_rows}, scores.data(), {best.data(), margin.data(), flags.get(), flags.get() + n_rows});
-    const std::vector<double> bounds = model.bound_scores({x.data(), n_features, n_rows}, 0);
+    model.score(features, scores.data(), {best.data(), margin.data(), flags.get(), flags.get() + n_rows});
     exp_numbers(scores.data(), scores.size(), powers.data());
     out.add_numbers(scores);
     out.add_numbers(margin);
-    out.add_numbers(bounds);
+    out.add_numbers(model.bound_scores(features, 0));
     out.add_numbers(powers);
     out.add(best);
     out.add(flags.get(), 2 * n_rows);
+}
+
+void add_features(Output& out, Random& random, unsigned kind, const size_t (&shape)[3]) {
+    const auto [n_rows, n_features, n_categories] = shape;
+    const auto x = random.numbers(kind, n_features * n_rows), w = random.numbers(kind, n_features * n_categories);
+    const auto b = random.numbers(kind, n_categories);
+    add_scores(out, {{w.data(), n_features, n_categories}, b.data()}, x, n_rows);
+}
+
+// Two dense terms; four of a group, and four of another that multiplies a stored number.
+void add_gathers(Output& out, Random& random, unsigned kind) {
+    using namespace matscore;
+    const size_t n_rows = 50, n_terms = 10, n_categories = 70;
+    auto x = random.numbers(kind, 4 * n_rows);
+    const auto w = random.numbers(kind, n_terms * n_categories);
+    for (size_t i = 2 * n_rows; i < x.size(); ++i) x[i] = static_cast<double>(random.next() % 5) - 1.0;
+    std::vector<Gather> groups(2);
+    groups[0] = {2, {}, {{0}, {1}, {3}, {6}}};
+    groups[1] = {3, 0, {{4}, {Gather::none}, {5}, {9}}};
+    const Gathers gathers(4, n_terms, {{2, 0}, {7, 1}}, std::move(groups));
+    add_scores(out, {{w.data(), n_terms, n_categories}, nullptr, gathers}, x, n_rows);
 }
 
 void add_items(Output& out, Random& random, unsigned kind, bool cosine) {
@@ -121,8 +139,9 @@ int main(int n, char** arguments) {
     Random random;
     constexpr size_t shapes[][3] = {{50, 8, 3}, {25, 130, 10}, {3, 70, 41}, {241, 3, 9}, {24, 300, 17}};
     for (unsigned kind = 0; kind < 4; ++kind)
-        for (const auto& shape : shapes) add_scores(out, random, kind, shape[0], shape[1], shape[2]);
+        for (const auto& shape : shapes) add_features(out, random, kind, shape);
     for (unsigned kind = 0; kind < 3; ++kind)
         for (const bool cosine : {false, true}) add_items(out, random, kind, cosine);
+    for (unsigned kind = 0; kind < 4; ++kind) add_gathers(out, random, kind);
     for (int i = 0; i < 30000; ++i) add_texts(out, random, i % 3 == 0);
 }

@@ -12,7 +12,7 @@ import json
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,14 +160,23 @@ def iter_graphs() -> Iterator[tuple[str, Any]]:
     """Yield models as networks are exported: one dense layer."""
     rng = np.random.default_rng(3)
 
-    def describe(name: str, n: int | None) -> Any:
+    def describe(name: str, n: int | None, is_text: bool = False) -> Any:
+        if is_text:
+            return helper.make_tensor_value_info(name, TensorProto.STRING, ["batch"])
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n])
 
-    def build(nodes: list[Any], outputs: list[str], constants: dict[str, Any], inputs: Any) -> Any:
+    def node(kind: str, inputs: str, outputs: str, domain: str = "", **attributes: Any) -> Any:
+        names = inputs.split(), outputs.split()
+        return helper.make_node(kind, *names, domain=domain, **attributes)
+
+    def build(
+        nodes: list[Any], outputs: list[str], constants: dict[str, Any], inputs: Any,
+        texts: Sequence[str] = (),
+    ) -> Any:  # fmt: skip
         graph = helper.make_graph(
             nodes, "main_graph",
             [describe(name, n) for name, n in inputs],
-            [describe(name, None) for name in outputs],
+            [describe(name, None, is_text=name in texts) for name in outputs],
             [numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()],
         )  # fmt: skip
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
@@ -206,12 +215,57 @@ def iter_graphs() -> Iterator[tuple[str, Any]]:
     )  # fmt: skip
     relu = helper.make_node("Relu", ["s"], ["p"])
     yield "torch_relu", build([*dense, relu], ["p"], {"w": weight, "b": bias}, [("x", 2)])
+    one = np.array([1.0], "f4")
+    yield "exp_over_sum", build(
+        [*dense, node("Exp", "s", "e"), node("ReduceSum", "e axis", "t", keepdims=1),
+         node("Div", "e t", "p")],
+        ["p"], {"w": weight, "b": bias, "axis": np.array([1])}, [("x", 2)],
+    )  # fmt: skip
+    yield "one_over", build(
+        [node("MatMul", "x v", "s"), node("Neg", "s", "n"), node("Exp", "n", "e"),
+         node("Add", "one e", "d"), node("Div", "one d", "p")],
+        ["p"], {"v": weight[:, :1], "one": one}, [("x", 2)],
+    )  # fmt: skip
+    yield "computed", build(
+        [node("Slice", "x zero_ one_ axis", "age"), node("Gather", "x two_", "income", axis=1),
+         node("Pow", "age two", "age2"), node("Sqrt", "income", "root"),
+         node("Log", "income", "log"), node("Greater", "age forty", "g"),
+         node("Cast", "g", "old", to=1),
+         node("LessOrEqual", "income twenty", "l"), node("Cast", "l", "low", to=1),
+         node("Mul", "age income", "both"), node("Div", "age forty", "share"),
+         node("Sub", "forty age", "left"), node("ReduceSum", "x axis", "total", keepdims=1),
+         node("Concat", "age2 root log old low both share left total", "z", axis=1),
+         node("Gemm", "z w b", "s", alpha=0.5, beta=2.0)],
+        ["s"],
+        {"zero_": np.array([0]), "one_": np.array([1]), "axis": np.array([1]),
+         "two_": np.array([1]), "two": np.array([2.0], "f4"), "forty": np.array([40.0], "f4"),
+         "twenty": np.array([[20.0]], "f4"), "w": rng.normal(size=(9, 2)).astype("f4"),
+         "b": rng.normal(size=2).astype("f4")},
+        [("x", 2)],
+    )  # fmt: skip
+    yield "gaps", build(
+        [node("IsNaN", "x", "m"), node("Cast", "m", "gaps", to=1),
+         node("Split", "x sizes", "a i", axis=1),
+         node("Imputer", "a", "age", "ai.onnx.ml", imputed_value_floats=[45.0],
+              replaced_value_float=float("nan")),
+         node("Imputer", "i", "income", "ai.onnx.ml", imputed_value_floats=[20.0],
+              replaced_value_float=float("nan")),
+         node("FeatureVectorizer", "age income gaps", "z", "ai.onnx.ml", inputdimensions=[1, 1, 2]),
+         node("Flatten", "z", "f", axis=1), node("MatMul", "f w", "m2"), node("Add", "m2 b", "s"),
+         node("ArgMax", "s", "k", axis=1, keepdims=0),
+         node("LabelEncoder", "k", "label", "ai.onnx.ml", keys_int64s=[0, 1, 2],
+              values_strings=["low", "middle", "high"]),
+         node("Softmax", "s", "p", axis=1)],
+        ["label", "p"],
+        {"sizes": np.array([1, 1]), "w": rng.normal(size=(4, 3)).astype("f4") / 5, "b": bias},
+        [("x", 2)], ["label"],
+    )  # fmt: skip
     # One row of coefficients for two classes; and one that is short of half of them.
-    one = helper.make_node(
+    row = helper.make_node(
         "LinearClassifier", ["x"], ["label", "p"], domain="ai.onnx.ml", coefficients=[0.1, -0.3],
         intercepts=[0.5], classlabels_ints=[0, 1], post_transform="LOGISTIC",
     )  # fmt: skip
-    yield "one_row", build([one], ["p"], {}, [("x", 2)])
+    yield "one_row", build([row], ["p"], {}, [("x", 2)])
     short = helper.make_node(
         "LinearClassifier", ["x"], ["label", "p"], domain="ai.onnx.ml",
         coefficients=[0.1, -0.3, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2],

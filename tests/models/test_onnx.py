@@ -18,7 +18,7 @@ ANSWERS: dict[str, Any] = json.loads((FOLDER / "answers.json").read_text())
 REFUSED = {
     "normalizer": 'step "Normalizer": it divides each row by its length, which is not linear',
     "power": "it divides by a column",
-    "svc": 'step "SVMc" (SVMClassifier): it is no operator of a linear model',
+    "svc": 'step "SVMc" (SVMClassifier): its labels are made by votes',
     "torch_relu": 'step "Relu": it is no operator of a linear model',
     "too_many_coefficients": "it has 12 coefficients, where 3 × 2 are needed",
 }

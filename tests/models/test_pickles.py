@@ -95,7 +95,7 @@ ARRAYS = [
     np.array([["a", "b"], ["c", "d"]], dtype=object, order="F"),
     np.empty((0, 3)),
     np.array(2.5),
-    np.float32([1.5, 2.5]),
+    np.array([1.5, 2.5], dtype=np.float32),
     np.array([1 + 2j]),
 ]
 
@@ -136,11 +136,15 @@ def test_scalars(protocol: int) -> None:
 def test_pandas(protocol: int) -> None:
     texts = ["a", None, "ünï", ""]
     for index in (
-        pd.Index(["a", "b"]), pd.Index([1, 5]), pd.RangeIndex(4), pd.Index(["a", None], dtype=object)
-    ):  # fmt: skip
+        pd.Index(["a", "b"]),
+        pd.Index([1, 5]),
+        pd.RangeIndex(4),
+        pd.Index(["a", None], dtype=object),
+    ):
         found = array(read_pickle(pickle.dumps(index, protocol))).tolist()
         assert found == [None if pd.isna(one) else one for one in index]
-    for kept in (pd.Series(texts), pd.Series(texts).iloc[1:], pd.Series(texts, dtype="category")):
+    series: list[Any] = [pd.Series(texts), pd.Series(texts)[1:], pd.Series(texts, dtype="category")]
+    for kept in series:
         found = array(read_pickle(pickle.dumps(kept.array, protocol))).tolist()
         assert found == [None if pd.isna(one) else one for one in kept]
     assert array(read_pickle(pickle.dumps(pd.Series([1.5, 2.5]), protocol))).tolist() == [1.5, 2.5]
@@ -154,7 +158,7 @@ def test_sparse_matrices(kind: Any, protocol: int) -> None:
 
 
 def test_files_of_old_joblib() -> None:
-    """Files that joblib 0.8 to 0.11 wrote, in Python 2.7 to 3.6, with arrays in files beside too."""
+    """Files of joblib 0.8 to 0.11 and Python 2.7 to 3.6, some with arrays in files beside them."""
     folder = Path(str(resources.files("joblib.test") / "data"))
     n_arrays = 0
     for path in sorted(folder.glob("joblib_*")):

@@ -80,9 +80,13 @@ class Maker:
             pools[numbers[0]] = whole
         self.add_terms(numbers, tests)
         rows = [self.make_row(f"r{i}", numbers, texts, pools, words) for i in range(40)]
+        # A column that has the name of a term comes first.
+        terms = [name for name in self.names if name not in numbers and "=" not in name]
+        columns = draw.sample(terms[:-1], min(len(terms[:-1]), draw.choice([0, 0, 1, 2])))
+        rows = [[*row, *(self.make_number() for _ in columns)] for row in rows]
         n_categories = draw.randint(1, 4)
         return Case(
-            ["id", *numbers, *texts, "left out"],
+            ["id", *numbers, *texts, "left out", *columns],
             rows,
             self.names,
             [[self.make_weight() for _ in range(n_categories)] for _ in self.names],
@@ -245,7 +249,7 @@ def type_frame(case: Case, seed: int) -> pd.DataFrame:
     columns: dict[str, pd.Series[Any]] = {}
     for i, name in enumerate(case.header[1:], start=1):
         cells = [None if case.rules.is_missing(row[i]) else row[i] for row in rows]
-        if i <= 3:
+        if i <= 3 or i > 7:  # as the maker puts them
             numbers = [np.nan if cell is None else number_of(cell) for cell in cells]
             columns[name] = pd.Series(numbers, dtype=np.float64)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matscore.commands.classify import ClassifyCommand
 from matscore.errors import PlanError
@@ -62,7 +62,7 @@ def check_files(
 
 def check(
     features: pd.DataFrame,
-    weights: pd.DataFrame,
+    weights: pd.DataFrame | Any,
     *,
     transpose: bool = False,
     auto_transpose: bool = False,
@@ -92,7 +92,7 @@ def check(
     ('--transpose',)
     """
     # pandas takes longer to import than a small file to score.
-    from matscore.commands.frames import plan_frames
+    from matscore.commands.frames import plan_frames, take_weights
 
     align = PlanOptions(
         transpose=transpose,
@@ -102,7 +102,7 @@ def check(
         intercept=intercept,
         no_intercept=no_intercept,
     )
-    return _check_names(plan_frames(features, weights, align), labelled=False)
+    return _check_names(plan_frames(features, take_weights(weights), align), labelled=False)
 
 
 def _check_names(plan: Plan, *, labelled: bool = True) -> Plan:

@@ -185,7 +185,7 @@ def classify_file(
 
 def classify(
     features: pd.DataFrame,
-    weights: pd.DataFrame,
+    weights: pd.DataFrame | Any,
     *,
     missing: MissingPolicy = "error",
     unknown: UnknownPolicy = "error",
@@ -210,7 +210,8 @@ def classify(
     weights : DataFrame of shape (n_features, n_categories)
         One row a feature, named in the index, and one column a category; a row named as an
         intercept is added to the product; the index may be named with a link,
-        ``"feature (probit)"``.
+        ``"feature (probit)"``. A fitted model of
+        scikit-learn, or the file of a model, is taken over as `import_model` does.
     missing : {"error", "skip", "zero", "keep"}
         What a missing value means: refuse; leave the row out; read it as 0; score it NaN.
     unknown : {"error", "skip", "zero", "keep"}

@@ -209,7 +209,7 @@ def evaluate_file(
 
 def evaluate(
     features: pd.DataFrame,
-    weights: pd.DataFrame,
+    weights: pd.DataFrame | Any,
     truth: str | pd.Series[Any],
     *,
     positive: str | None = None,
@@ -272,6 +272,7 @@ def evaluate(
         read_model,
         run_typed,
         take_texts,
+        take_weights,
     )
 
     check_missing(missing)
@@ -286,6 +287,7 @@ def evaluate(
         intercept=intercept,
         no_intercept=no_intercept,
     )
+    weights = take_weights(weights)
     plan = require_fit(plan_frames(features, weights, align))
     settings = Settings(ReadOptions(missing=missing))
     command = EvaluateCommand(settings, None, None, score, positive, best, one_vs_rest)

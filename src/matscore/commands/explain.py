@@ -174,7 +174,7 @@ def explain_file(
 
 def explain(
     features: pd.DataFrame,
-    weights: pd.DataFrame,
+    weights: pd.DataFrame | Any,
     *,
     category: str | None = None,
     versus: str | None = None,

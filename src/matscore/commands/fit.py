@@ -170,6 +170,7 @@ def fit_file(
         if on_facts is not None:
             on_facts(list_facts(data))
         data = data.find_design(fit, method, how)
+        fit = fit if data.design is None else data.design.settle(fit)
         job = data.make_job(method, how)
         settled = fit_budget(how.run, [data.table], [job])
         totals = Totals(job.work.zero(), rejects)
@@ -184,6 +185,8 @@ def fit_file(
         learned = learn(
             totals.tally, names, order, method, alpha, fit, inputs[0], categories=is_categories
         )
+        if data.design is not None:
+            learned = replace(learned, n_redundant=data.design.n_redundant)
         if sink.out is not None:
             rows, weights = learned.stack(name_intercept(names))
             if data.design is not None:
@@ -330,7 +333,7 @@ def fit(
         told: Sequence[int] = sorted(range(len(order)), key=order.__getitem__)
         typed = Typed(features, order)
     else:
-        names, told = design.learned, design.order
+        names, told, options = design.learned, design.order, design.settle(options)
         typed = Typed.of_design(features, design)
     typed = replace(typed, missing_hint='missing="zero" or "skip" takes the row')
     if missing == "error":
@@ -361,6 +364,7 @@ def fit(
     rows, weights = learned.stack(name_intercept(learned.features))
     if design is not None:
         rows, weights = design.add_references(rows, weights)
+        learned = replace(learned, n_redundant=design.n_redundant)
     heading = None if learned.link is None else f"feature ({learned.link})"
     index = pd.Index(list(rows), name=heading)
     frame = pd.DataFrame(weights, index=index, columns=list(learned.targets))

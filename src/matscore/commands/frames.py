@@ -274,6 +274,15 @@ def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     return np.ascontiguousarray(values)
 
 
+def take_weights(weights: object) -> pd.DataFrame:
+    """Return a table of weights as it is; make one of a fitted model of another tool."""
+    if isinstance(weights, pd.DataFrame):
+        return weights
+    from matscore.commands.import_model import import_model
+
+    return import_model(weights).weights
+
+
 def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
     """Return the model that a plan takes out of a weights table."""
     return make_model(plan, take_matrix(weights, plan.weights.path, "weight"))
@@ -345,6 +354,7 @@ class Typed:
         """Return how the rows read."""
         width, n_added = self.features.shape[1], len(self.numbers) + len(self.texts)
         first_text = width + len(self.numbers)
+        kept = () if self.terms is None else self.terms.kept
         return Layout(
             (*map(str, self.features.columns), *("",) * n_added),
             width + n_added,
@@ -354,6 +364,7 @@ class Typed:
             missing=missing,
             missing_values=(),
             missing_hint=self.missing_hint,
+            kept_missing=tuple(self.columns[i] for i in kept),
             level_columns=tuple(self.levels),
             terms=self.terms,
             unknown=self.unknown,
@@ -385,17 +396,18 @@ def collect_frame(work: Work, typed: Typed, missing: MissingPolicy) -> Frame:
 def run_frames(
     command: Command,
     features: pd.DataFrame,
-    weights: pd.DataFrame,
+    weights: object,
     align: PlanOptions,
     missing: MissingPolicy,
     unknown: UnknownPolicy = "error",
 ) -> pd.DataFrame:
-    """Run a command on two tables.
+    """Run a command on two tables; the second may be a fitted model.
 
     Returns kept columns as they are, then what the command writes, with the features' index.
     """
     check_missing(missing)
     check_missing(unknown, "unknown")
+    weights = take_weights(weights)
     # Labels stay in the index, and their name is to clash with no column.
     plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included

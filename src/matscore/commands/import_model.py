@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -209,7 +210,7 @@ def import_file(
     --------
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "lm.csv").write_text("term,estimate\\n(Intercept),2\\nage,0.5\\n")
+    ...     _ = Path(folder, "lm.csv").write_text("term,estimate\n(Intercept),2\nage,0.5\n")
     ...     imported = import_file(f"{folder}/lm.csv", f"{folder}/weights.csv")
     ...     print(Path(folder, "weights.csv").read_text())
     feature,estimate
@@ -230,9 +231,9 @@ def import_file(
         file = open_model(path)
     except Refusal as error:
         raise InputError(path, error.what, error.hint) from error
-    imported = _import(path, lambda: read_model(file, take), take, read, align)
-    if file.folder is None:
-        imported = replace(imported, sha256=hashlib.sha256(file.data).hexdigest())
+    digest = None if file.folder is not None else hashlib.sha256(file.data).hexdigest()
+    imported = _import(path, partial(read_model, file, take), take, read, align)
+    imported = replace(imported, sha256=digest)
     with contextlib.ExitStack() as stack:
         if (out := enter_output(stack, output, inputs)) is not None:
             write_imported(imported, out, form)
@@ -277,10 +278,9 @@ def import_model(
     >>> from sklearn.linear_model import LinearRegression
     >>> import pandas as pd
     >>> houses = pd.DataFrame({"rooms": [1, 2, 3]})
-    >>> import_model(LinearRegression().fit(houses, [3, 5, 7])).weights.round(6)
-                 y
-    rooms        2
-    (Intercept)  1
+    >>> fitted = import_model(LinearRegression().fit(houses, [3, 5, 7]))
+    >>> fitted.weights["y"].round(6).to_dict(), fitted.model.link
+    ({'rooms': 2.0, '(Intercept)': 1.0}, 'identity')
     """
     take = ImportOptions(
         None if sample is None else str(sample), None if expect is None else str(expect),

@@ -51,7 +51,7 @@ def choose_against(
     `asked` is the positive one, where it is named.
     """
     categories, threshold = plan.categories, score.threshold
-    single, (why_not, hint) = len(categories) == 1, model.refuse_probabilities()
+    single, (why_not, _) = len(categories) == 1, model.refuse_probabilities()
     if single:
         chosen = {asked or categories[0]: 0}
     elif asked is not None:
@@ -71,7 +71,7 @@ def choose_against(
         hint = "name one with --positive, or say --one-vs-rest"
         raise UsageError(f"{said[0]} has no effect on several categories", hint)
     if score.probabilities and why_not:
-        raise MisfitError(plan.weights.path, why_not, hint)
+        raise MisfitError(plan.weights.path, why_not, "leave --probabilities out")
     by_probability = not why_not and (score.probabilities or not single)
     if threshold is not None and by_probability and not 0 <= threshold <= 1:
         what = "of several categories, --threshold is a probability"

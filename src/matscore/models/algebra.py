@@ -352,10 +352,14 @@ def fold(
     """
     matrix = _as_matrix(coefficients, len(features))
     aligned = align(features)
+    joined = _join({}, aligned)
+    without_row = joined.undefined | joined.refused
     used: dict[Term, list[tuple[int, Fraction]]] = {}
     for i, feature in enumerate(aligned):
         for term, c in feature.terms.items():
-            used.setdefault(term, []).append((i, c))
+            # What one part of a model knows a number for, another may refuse.
+            if without_row.isdisjoint(term):
+                used.setdefault(term, []).append((i, c))
     added = used.pop(CONSTANT, [])
     weights = np.empty((len(used), len(matrix)))
     n_folded = 0
@@ -368,8 +372,6 @@ def fold(
             row[:] = [round_once(_weigh(entries, of_one)) for of_one in matrix]
     starts = [exact(number) for number in intercept]
     ends = [round_once(b + _weigh(added, row)) for b, row in zip(starts, matrix, strict=True)]
-    joined = _join({}, aligned)
-    without_row = joined.undefined | joined.refused
     return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
 
 

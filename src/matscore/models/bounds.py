@@ -219,3 +219,14 @@ _ZIP_ERRORS = (
 def open_zip(data: bytes) -> Zip:
     """Open a ZIP file."""
     return Zip(data)
+
+
+def has_member(file: ModelFile, *members: str) -> bool:
+    """Say whether a file is a ZIP with one of some members, at its top or in its folders."""
+    if not file.head.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        names = open_zip(file.data).names
+    except Refusal:
+        return False
+    return any(f"/{name}".endswith(f"/{member}") for name in names for member in members)

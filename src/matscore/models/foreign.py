@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-from matscore.models.bounds import ModelFile, open_zip
+from matscore.models.bounds import ModelFile, has_member
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 from matscore.models.types import Source
@@ -27,18 +27,7 @@ def _holds(pattern: bytes) -> Callable[[ModelFile], bool]:
 
 
 def _zips(*members: str) -> Callable[[ModelFile], bool]:
-    """Recognise a ZIP by a member: its name, or the end of it after a slash."""
-
-    def recognise(file: ModelFile) -> bool:
-        if not file.head.startswith(b"PK\x03\x04"):
-            return False
-        try:
-            names = open_zip(file.data).names
-        except Refusal:
-            return False
-        return any(name == one or name.endswith(f"/{one}") for name in names for one in members)
-
-    return recognise
+    return lambda file: has_member(file, *members)
 
 
 def _has(*parts: str) -> Callable[[ModelFile], bool]:
@@ -53,6 +42,12 @@ def _has(*parts: str) -> Callable[[ModelFile], bool]:
     return recognise
 
 
+def _has_header(file: ModelFile) -> bool:
+    """Recognise a JSON object behind its length in eight bytes."""
+    size = int.from_bytes(file.head[:8], "little")
+    return size <= len(file.data) - 8 and file.head[8:10] == b'{"'
+
+
 def _refuse(what: str, hint: str, _: ModelFile, __: ImportOptions) -> NoReturn:
     raise Refusal(what, hint)
 
@@ -63,7 +58,7 @@ def _make(name: str, recognise: Callable[[ModelFile], bool], what: str, hint: st
 
 SOURCES = (
     _make("LightGBM", _begins(b"tree\nversion="), _TREES),
-    _make("LightGBM", _holds(rb'\s*\{\s*"name"\s*:\s*"tree"'), _TREES),
+    _make("LightGBM", _holds(rb'\s*\{\s*"name"\s*:\s*"tree"\s*,\s*"version"'), _TREES),
     _make("CatBoost", _begins(b"CBM1"), _TREES),
     _make("CatBoost", _holds(rb'\s*\{.*"(?:oblivious_trees|features_info|ctr_data)"\s*:'), _TREES),
     _make("XGBoost", _begins(b"binf", b"bs64"), "it is in the binary format of old versions",
@@ -71,7 +66,7 @@ SOURCES = (
     _make("fastText", _begins(b"\xba\x16\x4f\x2f"),
           "it averages the vectors of words and their parts, which no columns are"),
     _make("TensorFlow Lite", lambda file: file.head[4:8] == b"TFL3", _LAYERS, _ONNX),
-    _make("safetensors", _holds(rb'.{8}\{\s*"(?:__metadata__|[^"]+)"\s*:\s*\{'), _LAYERS, _ONNX),
+    _make("safetensors", _has_header, _LAYERS, _ONNX),
     _make("TensorFlow.js", _holds(rb'\s*\{.*"modelTopology"\s*:'), _LAYERS, _ONNX),
     _make("PyTorch", _zips("data.pkl", "constants.pkl"), _LAYERS, _ONNX),
     _make("Keras", _zips("model.weights.h5"), _LAYERS, _ONNX),

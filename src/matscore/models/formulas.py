@@ -53,6 +53,9 @@ class Design:
         name = find_coded_column(code)
         if name is not None and name in self.frame and (match or self._is_scheme(part)):
             return self._coded(part, name, match)
+        if name == part and name in self.frame and self.frame.values(name).dtype.kind == "b":
+            yes: dict[str | None, Number] = {"True": 1, "False": 0}
+            return text(name, "boolean").to_number(yes, other="error")
         if match is not None and match["level"] in ("True", "False"):  # of a comparison
             holds = read_expression(code)
             return holds if match["level"] == "True" else 1 - holds
@@ -65,9 +68,10 @@ class Design:
     def _coded(self, part: str, name: str, match: re.Match[str] | None) -> Feature:
         """Return what a text column is coded as: by its level, or as the matrix has it."""
         coded = self.frame.coded(name)
-        if match is not None and match["scheme"] in ("T.", None) and match["level"] in coded.levels:
+        if match is not None and match["scheme"] in ("T.", None) and match["level"] in coded.names:
             numbers: dict[str | None, Number] = {
-                level: int(level == match["level"]) for level in coded.levels
+                level: int(name == match["level"])
+                for level, name in zip(coded.levels, coded.names, strict=True)
             }
         elif part in self.names:
             numbers = _learn(coded, self.matrix[:, self.names.index(part)], part)
@@ -167,9 +171,9 @@ def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
         ):
             over = _compute(left).above(at, closed=isinstance(op, ast.GtE | ast.Lt))
             if isinstance(op, ast.Gt | ast.GtE):
-                return over
+                return over.impute(0)  # no comparison holds for NaN
             if isinstance(op, ast.Lt | ast.LtE):
-                return 1 - over
+                return (1 - over).impute(0)
         case ast.Call(func=ast.Name(id="I"), args=[inner], keywords=[]):
             return _compute(inner)
         case ast.Call(func=function, args=[inner], keywords=[]):

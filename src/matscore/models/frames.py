@@ -23,6 +23,7 @@ class Coded:
     """A column as levels: the text of each, and the level of each row, -1 where it is missing."""
 
     levels: tuple[str, ...]
+    names: tuple[str, ...]  # as Python writes them, `2.0` for the level `2`
     codes: Array
     kind: Kind
 
@@ -101,4 +102,5 @@ def _code(values: Array) -> Coded:
         kind: Kind = "boolean"
     else:
         kind = "text" if any(isinstance(item, str) for item in distinct) else "number"
-    return Coded(tuple(level for level in levels if level is not None), codes, kind)
+    texts = tuple(level for level in levels if level is not None)
+    return Coded(texts, tuple(map(str, distinct)), codes, kind)

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from matscore.links import Link
 from matscore.models.algebra import Feature, column
-from matscore.models.bounds import ModelFile, Zip, open_zip
+from matscore.models.bounds import ModelFile, Zip, has_member, open_zip
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, refused_as
 from matscore.models.texts import text
@@ -36,7 +36,7 @@ _DAMAGED, _AGAIN = "damaged: model.ini does not say what a MOJO says", "save the
 
 
 def _recognise(file: ModelFile) -> bool:
-    return file.head.startswith(b"PK\x03\x04") and b"model.ini" in file.data[:200]
+    return has_member(file, "model.ini")
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def _parse(archive: Zip) -> _Mojo:
             lines = sections.setdefault(line.strip(), [])
         elif line.strip() and not line.startswith("#"):
             lines.append(line.strip())
-    pairs = (re.split(r"\s*=\s*", line, maxsplit=1) for line in sections.get("[info]", ()))
-    info = {key: (rest or [""])[0] for key, *rest in pairs}
+    pairs = (line.partition("=") for line in sections.get("[info]", ()))
+    info = {key.strip(): word.strip() for key, _, word in pairs}
     is_escaped = info.get("escape_domain_values") == "true"
     domains: dict[int, list[str]] = {}
     for line in sections.get("[domains]", ()):
@@ -199,7 +199,7 @@ def _make_features(mojo: _Mojo) -> list[list[Feature]]:
     if is_imputed and (len(modes) != n_texts or len(means) != n_numbers):
         raise Refusal(_DAMAGED, _AGAIN)
     features: list[list[Feature]] = []
-    for i, (name, size) in enumerate(zip(names, sizes, strict=False)):
+    for i, (name, size) in enumerate(zip(names[:n_texts], sizes, strict=True)):
         levels = mojo.domains.get(i, ())
         # Levels past the coefficients count 0, as those do that were never met in training.
         if size > len(levels) - skipped or (is_imputed and not 0 <= modes[i] < len(levels)):
@@ -218,10 +218,10 @@ def _say_facts(mojo: _Mojo) -> tuple[str, ...]:
     facts = []
     if mojo.word("mean_imputation", "false") == "true" and mojo.count("cats"):
         facts.append(
-            "A level that it does not know, or a missing one, counts as the most frequent one."
+            "a level that it does not know, or a missing one, counts as the most frequent one"
         )
     if offset := _find_offset(mojo):
-        facts.append(f'The column "{offset}" is added to the score.')
+        facts.append(f'the column "{offset}" is added to the score')
     return tuple(facts)
 
 

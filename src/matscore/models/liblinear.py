@@ -37,6 +37,8 @@ def _read_text(data: bytes, last: str) -> tuple[dict[str, list[str]], list[str]]
     """Return the keys with their words, and the lines after the key `last`."""
     with refused_as("damaged: it is no text", _AGAIN):
         lines = data.decode("ascii").split("\n")
+    if lines.pop().strip():  # a number that is cut off is another number
+        raise Refusal("damaged: its last line has no end", _AGAIN)
     keys: dict[str, list[str]] = {}
     for i, line in enumerate(lines):
         words = line.split()
@@ -99,7 +101,7 @@ def _read_liblinear(file: ModelFile, _: ImportOptions) -> ImportedModel:
     weights = _read_numbers([word for line in words for word in line]).reshape(-1, n_vectors).T
     ends = [exact(bias) * exact(row[-1]) if bias >= 0 else Fraction(0) for row in weights]
     matrix = weights[:, :n_columns]
-    facts = ["The file has no names: columns are known by their number."]
+    facts = ["the file has no names: columns are known by their number"]
     if is_classifier and n_classes > 2:
         link: Link | None = "one-vs-rest" if solver in _LOGISTIC else "identity"
         return _make("LIBLINEAR", solver, labels, matrix, ends, link, facts)
@@ -108,7 +110,7 @@ def _read_liblinear(file: ModelFile, _: ImportOptions) -> ImportedModel:
     if solver in _REGRESSION:
         return _make("LIBLINEAR", solver, ["y"], matrix[:1], ends, "identity", facts)
     two = [labels[1], labels[0]] if is_classifier else ["-1", "1"]
-    facts.append(f'A score of exactly 0 is "{two[0]}", which stands first.')
+    facts.append(f'a score of exactly 0 is "{two[0]}", which stands first')
     link = None if solver in _LOGISTIC else "identity"
     return _make("LIBLINEAR", solver, two, matrix[:1], ends, link, facts)
 
@@ -135,13 +137,13 @@ def _read_libsvm(file: ModelFile, _: ImportOptions) -> ImportedModel:
     if len(rho) != 1 or len(labels) != (2 if is_classifier else 0) or len(lines) != n_vectors:
         raise Refusal("damaged: its labels, rho and vectors do not fit", _AGAIN)
     weights, ends = _add_vectors(lines), [-exact(rho[0])]
-    facts = ["The file has no names: columns are known by their number."]
+    facts = ["the file has no names: columns are known by their number"]
     if any(fitted) and is_classifier:
-        facts.append("Its fitted probabilities (svm-predict -b 1) are not taken over.")
+        facts.append("its fitted probabilities (svm-predict -b 1) are not taken over")
     if kind.endswith("svr"):
         return _make("LIBSVM", kind, ["y"], [weights], ends, "identity", facts, _DIGITS)
     two = [labels[1], labels[0]] if is_classifier else ["-1", "1"]
-    facts.append(f'A score of exactly 0 is "{two[0]}", which stands first.')
+    facts.append(f'a score of exactly 0 is "{two[0]}", which stands first')
     return _make("LIBSVM", kind, two, [weights], ends, "identity", facts, _DIGITS)
 
 

@@ -49,11 +49,12 @@ class Linear:
 
 
 def write_class(value: Any) -> str:
-    """Write a class as predictions are written."""
+    """Write a class as people do: 1 for 1.0."""
     value = plain(value)
     if not isinstance(value, str | int | float):
         raise Refusal("a class of it is no text and no number")
-    return str(value)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if is_whole else value)
 
 
 def classes_of(step: Step) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from matscore.models.algebra import Feature, column, combine, exact
 from matscore.models.bounds import ModelFile
 from matscore.models.onnx_graph import STRING, Graph, Input, Node, read_graph
 from matscore.models.onnx_steps import OPERATORS, TWO_INPUTS
-from matscore.models.onnx_values import Columns, Label, Scores, Value, take_features
+from matscore.models.onnx_values import Columns, Label, Scores, Value, check_work, take_features
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, in_step
 from matscore.models.texts import text
@@ -27,7 +27,9 @@ from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source
 _HEADS = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42})  # tags of a model's second field
 _FLOATING = (1, 10, 11)
 _DOUBLE, _SINGLE = 11, (1, 10)
-_MOST_TERMS = 3_000_000  # that all steps make: a graph of a few bytes can double without end
+# What all steps may make, in numbers, where a column is about four: a graph of a few bytes can
+# double without end, and one of an honest model has a byte for each.
+_LEAST_ALLOWED, _ALLOWED_A_BYTE = 400_000, 4
 _LINKS: Mapping[str, Link | None] = {
     "none": "identity", "softmax": None, "log-softmax": None, "logistic": "logistic",
     "one-vs-rest": "one-vs-rest", "exp": "exp",
@@ -43,13 +45,14 @@ def _recognise(file: ModelFile) -> bool:
 
 def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     graph = read_graph(file.data)
+    allowed = max(_LEAST_ALLOWED, _ALLOWED_A_BYTE * len(file.data))
     positional: list[str] = []
     values: dict[str, Value | None] = {"": None, **graph.constants}
     for given in graph.inputs:
-        values[given.name], names = _make_columns(given, graph)
+        values[given.name], names = _make_columns(given, graph, allowed)
         positional += names
     nodes = _find_needed(graph)
-    _run(nodes, values)
+    _run(nodes, values, allowed)
     for name in graph.outputs:
         if name not in values:
             raise Refusal(f'damaged: no step gives its output "{name}"', "save the model again")
@@ -59,11 +62,9 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     last = max((i for i, node in enumerate(nodes) if node.kind in _MODELS), default=0)
     is_double = _is_double(graph, nodes)
     wide = any(name not in {i.name for i in graph.inputs} for name in positional)
-    facts = ["Of equal scores the first category is taken."] if len(labels) > 1 else []
+    facts = ["of equal scores the first category is taken"] if len(labels) > 1 else []
     if not is_double:
-        facts.append(
-            "ONNX computes in float32; the weights are its numbers, the scores in float64."
-        )
+        facts.append("ONNX computes in float32; the weights are its numbers, the scores in float64")
     return ImportedModel(
         producer=graph.producer or "ONNX",
         kind=nodes[last].kind if nodes else "Identity",
@@ -87,12 +88,12 @@ def _is_double(graph: Graph, nodes: Sequence[Node]) -> bool:
     )  # fmt: skip
 
 
-def _make_columns(given: Input, graph: Graph) -> tuple[Columns, list[str]]:
+def _make_columns(given: Input, graph: Graph, allowed: int) -> tuple[Columns, list[str]]:
     """Return the columns of an input and their names: of several the input's with their number."""
     n_columns = math.prod(n for n in given.shape[1:] if n is not None)
     if None in given.shape[1:]:
         n_columns = _find_width(given.name, graph)
-    if not 0 < n_columns <= _MOST_TERMS:
+    if not 0 < n_columns <= allowed // 4:
         raise Refusal(f'it does not say how many columns its input "{given.name}" has')
     if len(given.shape) > 2 and n_columns > max(n or 1 for n in given.shape[1:]):
         raise Refusal(f'its input "{given.name}" is no table')
@@ -115,13 +116,14 @@ def _find_width(name: str, graph: Graph) -> int:
     return 0
 
 
-def _run(nodes: Sequence[Node], values: dict[str, Value | None]) -> None:
+def _run(nodes: Sequence[Node], values: dict[str, Value | None], allowed: int) -> None:
     """Run steps, each on what those before it gave."""
-    n_terms = 0
+    size = 0
     for node in nodes:
         with in_step(node.name or node.kind, "" if node.name in ("", node.kind) else node.kind):
             if node.operator not in OPERATORS:
-                raise Refusal("it is no operator of a linear model", _HINT)
+                what = _REASONS.get(node.kind, "it is no operator of a linear model")
+                raise Refusal(what, _HINT)
             if len(node.inputs) < (2 if node.operator in TWO_INPUTS else node.kind != "Constant"):
                 raise Refusal(f"it has {len(node.inputs)} inputs")
             for name in node.inputs:
@@ -133,21 +135,29 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None]) -> None:
             several = made if isinstance(made, tuple) else (made,)
             if len(several) < len(node.outputs):
                 raise Refusal(f"it has {len(node.outputs)} outputs")
-            values.update(zip(node.outputs, several, strict=False))
-            n_terms += sum(_count_terms(value) for value in several)
-            if n_terms > _MOST_TERMS:
-                raise Refusal(f"the graph comes to more than {_MOST_TERMS:,} terms")
+            values.update(zip(node.outputs, several[: len(node.outputs)], strict=True))
+            size += sum(map(_measure, several))
+            if size > allowed:
+                raise Refusal(f"the graph comes to more than {allowed:,} numbers")
 
 
+_TREES = "it is a model of trees, which is not linear"
+_REASONS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"), _TREES
+    ),
+    "SVMClassifier": "its labels are made by votes, and do not follow its scores",
+    "TfIdfVectorizer": "it counts words, which no columns are",
+}  # fmt: skip
 _HINT = "only what is linear in the columns can be a weights file"
 
 
-def _count_terms(value: Value) -> int:
+def _measure(value: Value) -> int:
     if not isinstance(value, Columns):
-        return value.size if isinstance(value, np.ndarray) else 1
-    if value.matrix is not None:
-        return value.matrix.size
-    return sum(len(cell.terms) if isinstance(cell, Feature) else 1 for cell in value.given)
+        return value.size if isinstance(value, np.ndarray) else 4
+    given = sum(4 + len(cell.terms) if isinstance(cell, Feature) else 4 for cell in value.given)
+    # Products are of what is there already.
+    return given if value.matrix is None else value.matrix.size
 
 
 def _find_needed(graph: Graph) -> list[Node]:
@@ -202,6 +212,9 @@ def _settle(scores: Scores) -> tuple[Sequence[Feature], Any, Sequence[Any], Link
     """Return features, coefficients, intercept and link; (-s, s) become (0, s) by softmax."""
     columns = scores.columns
     features = take_features(columns.given)
+    check_work(sum(len(f.terms) for f in features if len(f.terms) > 1) * columns.width)
+    if columns.matrix is None:
+        check_work(len(features) ** 2)
     matrix = np.eye(len(features)) if columns.matrix is None else columns.matrix
     added = list(columns.added) or [0] * len(matrix)
     if len(matrix) == 2 and scores.link in ("logistic", "one-vs-rest"):

@@ -19,6 +19,7 @@ from matscore.models.onnx_values import (
     Scores,
     as_row,
     check_axes,
+    check_work,
     multiply,
     take_array,
     take_axes,
@@ -30,8 +31,15 @@ from matscore.models.refusal import Refusal
 _MOST_NUMBERS = 10_000_000  # of a constant that is computed from others
 
 
+def product(one: Any, other: Any) -> Any:
+    """Multiply features or numbers."""
+    if isinstance(one, Feature) and isinstance(other, Feature):
+        check_work(len(one.terms) * len(other.terms))
+    return one * other
+
+
 _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
-    "Add": operator.add, "Sub": operator.sub, "Mul": operator.mul, "Div": operator.truediv,
+    "Add": operator.add, "Sub": operator.sub, "Mul": product, "Div": operator.truediv,
 }  # fmt: skip
 
 
@@ -119,7 +127,7 @@ def _power(_: Node, values: list[Any]) -> Columns:
     if exponent.size != 1 or exponent.item() not in (1, 2, 3, 4):
         raise Refusal("it has a power that is not 1 to 4")
     features = take_features(base.cells)
-    powers = (reduce(operator.mul, [f] * int(exponent.item())) for f in features)
+    powers = (reduce(product, [f] * int(exponent.item())) for f in features)
     return Columns(tuple(powers))
 
 
@@ -159,5 +167,5 @@ def _reduce(function: Callable[[Any, Any], Any]) -> Operator:
 OPERATORS: Mapping[str, Operator] = {
     **dict.fromkeys(_ARITHMETIC, _compute),
     "Neg": _negate, "Pow": _power, "Reciprocal": _reciprocal, "MatMul": _multiply_matrix,
-    "Gemm": _gemm, "ReduceSum": _reduce(operator.add), "ReduceProd": _reduce(operator.mul),
+    "Gemm": _gemm, "ReduceSum": _reduce(operator.add), "ReduceProd": _reduce(product),
 }  # fmt: skip

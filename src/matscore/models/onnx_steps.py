@@ -58,7 +58,7 @@ def _take_labels(node: Node) -> tuple[str, ...]:
 
 
 def _as_matrix(numbers: Array, n_rows: int, width: int) -> Array:
-    if len(numbers) != n_rows * width or not n_rows:
+    if len(numbers) != n_rows * width or n_rows < 1:
         what = f"it has {len(numbers):,} coefficients, where {n_rows} × {width:,} are needed"
         raise Refusal(what, "other programs take some of them in silence; convert the model again")
     return numbers.reshape(n_rows, width)
@@ -75,12 +75,12 @@ def _take_link(node: Node) -> Link:
 def _regress(node: Node, values: list[Any]) -> Value:
     columns = take_columns(values[0])
     n_rows = node.take("targets", 1)
+    matrix = _as_matrix(np.asarray(node.take("coefficients", ())), n_rows, columns.width)
     added = list(node.take("intercepts", ())) or [0.0] * n_rows
-    numbers = np.asarray(node.take("coefficients", ()))
     link = _take_link(node)
     if len(added) != n_rows:
         raise Refusal(f"it has {len(added)} intercepts for {n_rows} targets")
-    scores = multiply(columns, _as_matrix(numbers, n_rows, columns.width), added)
+    scores = multiply(columns, matrix, added)
     return scores if link == "none" else Scores(scores, link)
 
 

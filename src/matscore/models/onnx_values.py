@@ -18,6 +18,9 @@ Cell: TypeAlias = Feature | TextFeature
 Link: TypeAlias = Literal["none", "logistic", "one-vs-rest", "softmax", "log-softmax", "exp"]
 
 
+_MOST_PRODUCTS = 2_000_000
+
+
 @dataclass(frozen=True, eq=False)
 class Columns:
     """A tensor with a row a record: what each of its columns holds."""
@@ -33,6 +36,7 @@ class Columns:
         if self.matrix is None:
             return self.given
         features = take_features(self.given)
+        check_work(sum(len(feature.terms) for feature in features) * len(self.matrix))
         rows = zip(self.matrix, self.added, strict=True)
         return tuple(combine(features, list(row), number) for row, number in rows)
 
@@ -78,6 +82,12 @@ def take_features(cells: Sequence[Cell]) -> list[Feature]:
     if len(features) < len(cells):
         raise Refusal("it computes with texts")
     return features
+
+
+def check_work(n_products: int) -> None:
+    """Refuse products of terms that would take minutes in exact fractions."""
+    if n_products > _MOST_PRODUCTS:
+        raise Refusal(f"it multiplies {n_products:,} terms, too many to be exact")
 
 
 def take_columns(value: Any) -> Columns:

@@ -60,5 +60,8 @@ class ImportOptions(Options):
         super().check()
         if self.expect is not None and self.sample is None:
             raise UsageError("--expect needs --sample", "name the file with the rows that it is of")
+        if "-" in (self.sample, self.expect):
+            what = "--sample and --expect are read twice, which standard input is not"
+            raise UsageError(what, "name a file")
         if self.expect_column is not None and self.expect is None:
             raise UsageError("--expect-column has no effect", "it goes with --expect")

@@ -99,10 +99,11 @@ def _read_polr(model: RValue, producer: str, _: ImportOptions) -> ImportedModel:
     coefficients, borders = fields.get("coefficients"), fields.get("zeta")
     names = texts(attribute(coefficients, "names"))
     fitted = fit_design(model, names, [finite(coefficients)], with_intercept=False)
-    told = ", ".join(
-        f"{name} at {value:.6g}"
-        for name, value in zip(texts(attribute(borders, "names")), finite(borders), strict=False)
-    )
+    between, at = texts(attribute(borders, "names")), finite(borders)
+    if len(between) != len(at):
+        raise Refusal("its borders do not fit their names")
+    pairs = zip(between, at, strict=True)
+    told = ", ".join(f"{name} at {value:.6g}" for name, value in pairs)
     method = "".join(texts(fields.get("method")))
     facts = (
         f"an ordinal model ({method}): its score is linear, its categories are intervals of it",

@@ -25,6 +25,7 @@ from matscore.models.types import ImportedModel, Threshold
 _LEFT_OUT = (None, "drop")
 _AS_IT_IS = (None, "passthrough")
 _MOST_COLUMNS = 2**24
+_FIRST_IN = {"Pipeline": "steps", "FeatureUnion": "transformer_list"}
 
 
 def read_estimator(record: Record) -> ImportedModel:
@@ -91,6 +92,7 @@ def _input_names(step: Step) -> tuple[list[str], bool]:
         if one.kind == "DictVectorizer":
             return [], True
     if width is None:
+        _model(step, [])  # may have a better reason
         raise Refusal("how many columns it takes is not in the file")
     return [f"x{i}" for i in range(width)], False
 
@@ -105,7 +107,7 @@ def _inner_steps(step: Step) -> list[Step]:
                 found.append(step.child(step.attributes[attribute]))
                 break
         else:
-            attribute = "steps" if step.kind == "Pipeline" else "estimators_"
+            attribute = _FIRST_IN.get(step.kind, "estimators_")
             parts = step.attributes.get(attribute)
             parts = parts if isinstance(parts, list | np.ndarray | Record) else []
             parts = list(array(parts)) if not isinstance(parts, list) else parts
@@ -413,7 +415,9 @@ def _mean(step: Step, values: Sequence[Value]) -> Linear:
         kept = [
             not (part is None or (isinstance(part, str) and part == "drop")) for _, part in names
         ]
-        weights = [float(plain(w)) for w, is_kept in zip(given, kept, strict=False) if is_kept]
+        if len(given) != len(kept):
+            raise Refusal("its weights do not fit its estimators")
+        weights = [float(plain(w)) for w, is_kept in zip(given, kept, strict=True) if is_kept]
     if len(weights) != len(parts) or not sum(weights):
         raise Refusal("its weights do not fit its estimators")
     mean = combine([part.scores[0] for part in parts], weights) / sum(weights)

@@ -152,7 +152,7 @@ def _target_names(model: Record) -> list[str]:
         return [found]
     if isinstance(found, list | tuple):
         return [str(plain(name)) for name in found]
-    endog = data.get("orig_endog")
+    endog = _unwrap(data.get("orig_endog"))
     if isinstance(endog, Record) and endog.name == "DataFrame":
         return [str(name) for name in Frame(endog).names]
     if isinstance(endog, Record) and isinstance(endog.attributes.get("_name"), str):
@@ -197,12 +197,21 @@ def _features(model: Record, facts: list[str]) -> tuple[list[Feature], bool]:
 
 
 def _names(data: Mapping[str, Any]) -> list[str] | None:
-    exog = data.get("orig_exog")
+    exog = _unwrap(data.get("orig_exog"))
     if isinstance(exog, Record) and exog.name == "DataFrame":
         return [str(name) for name in Frame(exog).names]
     cache = data.get("_cache")
     found = cache.get("xnames") if isinstance(cache, dict) else None
-    return [str(plain(name)) for name in found] if isinstance(found, list | tuple) else None
+    if not isinstance(found, list | tuple):
+        return None
+    names = [str(plain(name)) for name in found]
+    return names[:-1] if names[-1:] == ["alpha"] else names  # the dispersion of counts
+
+
+def _unwrap(matrix: Any) -> Any:
+    """Return the frame in a matrix of formulaic."""
+    is_wrapped = isinstance(matrix, Record) and matrix.name == "ModelMatrix" and matrix.args
+    return matrix.args[0] if is_wrapped else matrix
 
 
 def _by_position(data: Mapping[str, Any], exog: Array | None) -> list[Feature]:

@@ -7,23 +7,20 @@ where they are written so; what a tool has joined (``regionNorth``) only a sampl
 
 from __future__ import annotations
 
-import csv
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
-from matscore.links import Link
 from matscore.models.algebra import Feature, Levels
-from matscore.models.bounds import ModelFile, check_depth
+from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
-from matscore.models.printed import find_tables
 from matscore.models.refusal import Refusal
+from matscore.models.table_texts import COEFFICIENTS, ZEROS, Table, read_table
 from matscore.models.types import ImportedModel, Source
 from matscore.names import is_intercept, quote_name, quote_names, suggest_name
 from matscore.terms import (
@@ -39,10 +36,6 @@ from matscore.terms import (
     sort_factors,
 )
 
-_COEFFICIENTS = frozenset({
-    "estimate", "estimates", "coef", "coef.", "coefs", "coefficient", "coefficients", "weight",
-    "weights", "b", "param", "params", "parameter estimate", "coefs.", "category_weights.weight",
-})  # fmt: skip
 # What stands beside a coefficient and is none; "beta" is standardised where there is a "b".
 _OTHERS = re.compile(
     r"(std|standard|s)\.?[ ._]?(err(or)?|e)?\.?|se|stderr|standarderror|statistic|[tz]([ ._]?"
@@ -58,39 +51,9 @@ _NAMES = frozenset({
 _CLASSES = frozenset({"y.level", "y_level", "class", "category", "response", "outcome", "equation"})
 _LEVELS = frozenset({"level", "level1", "classval0", "category_weights.category"})
 _INTERCEPTS = frozenset({"_cons", "cons", "(constant)", "__intercept__"})
-# A coefficient that a tool could not estimate, or left out as a reference, counts 0.
-_ZEROS = re.compile(r"|na|nan|none|null|\.|\(omitted\)|\(base\)|\(empty\)|0\s?[a-z]", re.IGNORECASE)
-_PRINTED = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _EXACT_DIGITS = 15  # of a number that has as many the rest is noise
 _FEWEST_DIGITS = 4
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-
-
-@dataclass(frozen=True)
-class _Table:
-    """Cells as texts, under their headings."""
-
-    headings: tuple[str, ...]
-    rows: Sequence[Sequence[str]]  # each as long as the headings
-    producer: str = "a table"
-    link: Link | None = None
-    knows_link: bool = False
-    decimal: str = "."
-    is_printed: bool = False
-
-    def cells(self, i: int) -> list[str]:
-        return [row[i].strip() for row in self.rows]
-
-    def holds_numbers(self, i: int) -> bool:
-        """Say whether a column holds numbers, and some."""
-        cells = self.cells(i)
-        found = [self.is_number(cell) for cell in cells]
-        return any(found) and all(
-            is_one or _ZEROS.fullmatch(cell) for is_one, cell in zip(found, cells, strict=True)
-        )
-
-    def is_number(self, cell: str) -> bool:
-        return _PRINTED.fullmatch(cell.replace(self.decimal, ".")) is not None
 
 
 @dataclass(frozen=True)
@@ -121,7 +84,7 @@ def read(file: ModelFile, options: ImportOptions) -> ImportedModel:
         text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Refusal(f"it is not UTF-8 at byte {error.start}", "save it as UTF-8") from error
-    table = _read_table(text)
+    table = read_table(text)
     if not table.rows:
         raise Refusal("it has no rows of coefficients", "the page import.md lists what is read")
     return _make_model(table, _find_roles(table, options.coef), options)
@@ -130,146 +93,7 @@ def read(file: ModelFile, options: ImportOptions) -> ImportedModel:
 SOURCE = Source("a table of coefficients", recognise, read)
 
 
-def _read_table(text: str) -> _Table:
-    start = text.lstrip()[:1]
-    if start in ("{", "["):
-        return _read_json(text)
-    delimited = _read_delimited(text)
-    if delimited is not None:
-        return delimited
-    printed = find_tables(text)
-    if not printed:
-        raise Refusal("it has no table of coefficients", "give it a heading such as term,estimate")
-    facts = _find_link(text)
-    if len(printed) == 1:
-        pairs = [row[:2] for row in printed[0].rows]
-        return _Table(("term", "estimate"), pairs, *facts, is_printed=True)
-    labels = [table.label for table in printed]
-    if None in labels or len(set(labels)) < len(labels):
-        raise Refusal(f"it prints {len(printed)} tables of coefficients", "leave one in the file")
-    every = [
-        (re.sub(r"^[^=]*=\s*", "", table.label or ""), *row[:2])
-        for table in printed
-        for row in table.rows
-    ]
-    return _Table(("y.level", "term", "estimate"), every, *facts, is_printed=True)
-
-
-# What a printed summary says of its model: the producer and the link, where it is known.
-_SAYS: tuple[tuple[str, str, Link | None], ...] = (
-    (r"OLS Regression Results|(?:WLS|GLS) Regression Results", "statsmodels", "identity"),
-    (r"\bLogit Regression Results|MNLogit Regression Results", "statsmodels", None),
-    (r"\bProbit Regression Results", "statsmodels", "probit"),
-    (r"\bPoisson Regression Results", "statsmodels", "exp"),
-    (r"Link Function:\s+[Ll]ogit\b", "statsmodels", None),
-    (r"Link Function:\s+[Ll]og\b", "statsmodels", "exp"),
-    (r"Link Function:\s+[Ii]dentity\b", "statsmodels", "identity"),
-    (r"Link Function:\s+[Pp]robit\b", "statsmodels", "probit"),
-    (r"Link Function:\s+[Cc][Ll]og[Ll]og\b", "statsmodels", "cloglog"),
-    (r"\blm\(formula", "R", "identity"),
-    (r"family = \"?(?:quasi)?binomial\(link = \"probit", "R", "probit"),
-    (r"family = \"?(?:quasi)?binomial\(link = \"cloglog", "R", "cloglog"),
-    (r"family = \"?(?:quasi)?binomial(?:\(link = \"logit\"\))?[,)\s]", "R", None),
-    (r"family = \"?(?:quasi)?poisson(?:\(link = \"log\"\))?[,)\s]", "R", "exp"),
-    (r"family = \"?gaussian(?:\(link = \"identity\"\))?[,)\s]", "R", "identity"),
-)  # fmt: skip
-
-
-def _find_link(text: str) -> tuple[str, Link | None, bool]:
-    """Return producer, link, and whether the link is known."""
-    for pattern, producer, link in _SAYS:
-        if re.search(pattern, text):
-            return f"a summary of {producer}", link, True
-    return "a printed table", None, False
-
-
-def _read_delimited(text: str) -> _Table | None:
-    """Read CSV or the like; None where no line has the headings of a table."""
-    for delimiter in "\t;,":
-        try:
-            lines = list(csv.reader(text.splitlines(keepends=True), delimiter=delimiter))
-        except csv.Error as error:
-            raise Refusal(f"it cannot be read as CSV: {error}", "it is damaged") from error
-        known = (i for i, row in enumerate(lines[:200]) if len(row) > 1 and _has_heading(row))
-        start = next(known, 0)
-        if not lines or len(lines[start]) < 2:
-            continue
-        headings = tuple(cell.strip() for cell in lines[start])
-        body = []
-        for number, row in enumerate(lines[start + 1 :], start + 2):
-            if len(row) == len(headings):
-                body.append(row)
-            elif any(cell.strip() for cell in row):
-                if start:  # below titles; what follows is another part of a summary
-                    break
-                what = f"line {number} has {len(row)} cells, where the first has {len(headings)}"
-                raise Refusal(what, "it is damaged, or no table")
-        if body:
-            facts = _find_link(text) if start else ("a table", None, False)
-            cells = [cell for row in body for cell in row[1:]]
-            has_commas = delimiter != "," and any(_COMMA.fullmatch(cell.strip()) for cell in cells)
-            return _Table(headings, body, *facts, "," if has_commas else ".")
-    return None
-
-
-_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+(?:[eE][-+]?[0-9]+)?")
-
-
-def _has_heading(row: Sequence[str]) -> bool:
-    return any(cell.strip().casefold() in _COEFFICIENTS for cell in row)
-
-
-def _read_json(text: str) -> _Table:
-    """Read an object of names and numbers, or a list or lines of records."""
-    try:
-        data = json.loads(text)
-    except RecursionError:
-        check_depth(2**31)
-    except ValueError:
-        try:
-            data = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except (ValueError, RecursionError) as error:
-            raise Refusal("it is no JSON", "it is damaged, or no table") from error
-    if isinstance(data, dict):
-        return _Table(("term", "estimate"), [*_iter_entries(data)])
-    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
-        raise Refusal("its JSON is no table", "give it an object of names and numbers, or records")
-    records = [record for one in data for record in _flatten(one)]
-    headings = tuple(dict.fromkeys(name for record in records for name in record))
-    return _Table(headings, [[_write(record.get(h)) for h in headings] for record in records])
-
-
-def _iter_entries(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield names and numbers of an object, in which coefficients may be an object of their own."""
-    for name, value in data.items():
-        if isinstance(value, dict):
-            yield from _iter_entries(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield name, _write(value)
-        elif not isinstance(value, str):
-            what = f"{quote_name(name)} is a {type(value).__name__}"
-            raise Refusal(what, "give it an object of names and numbers, or records")
-
-
-def _flatten(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the record, or one for each of the records in it, as of BigQuery's levels."""
-    nested = {name: value for name, value in record.items() if isinstance(value, list) and value}
-    plain = {n: v for n, v in record.items() if not isinstance(v, list | dict)}
-    if not nested:
-        yield plain
-    for name, values in nested.items():
-        for value in values:
-            if not isinstance(value, dict):
-                raise Refusal(f"{quote_name(name)} is a list of numbers", "give it records")
-            inner = {f"{name}.{key}": one for key, one in value.items()}
-            yield {n: v for n, v in plain.items() if v is not None} | inner
-
-
-def _write(value: Any) -> str:
-    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
-
-
-def _find_roles(table: _Table, coef: Sequence[str]) -> _Roles:
+def _find_roles(table: Table, coef: Sequence[str]) -> _Roles:
     """Find out which column is what; refuse where several could be it."""
     folded = [heading.casefold() for heading in table.headings]
     texts = [i for i in range(len(folded)) if not table.holds_numbers(i)]
@@ -286,7 +110,7 @@ def _find_roles(table: _Table, coef: Sequence[str]) -> _Roles:
 
 
 def _find_coefficients(
-    table: _Table, numbers: Sequence[int], coef: Sequence[str]
+    table: Table, numbers: Sequence[int], coef: Sequence[str]
 ) -> tuple[int, ...]:
     if coef:
         for name in coef:
@@ -295,7 +119,7 @@ def _find_coefficients(
                 raise Refusal(what, suggest_name(name, table.headings, "--coef"))
         return tuple(map(table.headings.index, coef))
     folded = {i: table.headings[i].casefold() for i in numbers}
-    known = [i for i in numbers if folded[i] in _COEFFICIENTS]
+    known = [i for i in numbers if folded[i] in COEFFICIENTS]
     rest = [i for i in numbers if i not in known and not _OTHERS.fullmatch(folded[i])]
     # BigQuery has one for numbers and one for levels, which are never both in a row.
     if {folded[i] for i in known} == {"weight", "category_weights.weight"} and not rest:
@@ -312,7 +136,7 @@ def _find_coefficients(
     raise Refusal(what, "name it with --coef; of several categories name all, --coef a,b")
 
 
-def _make_model(table: _Table, roles: _Roles, options: ImportOptions) -> ImportedModel:
+def _make_model(table: Table, roles: _Roles, options: ImportOptions) -> ImportedModel:
     """Return the model of a table: a category a column of coefficients, or a class."""
     rows = [_read_row(table, roles, row) for row in table.rows]
     classes = tuple(dict.fromkeys(row.of_class for row in rows if row.of_class))
@@ -340,7 +164,7 @@ class _Row:
     cells: Mapping[str, str]  # coefficients by the columns' names
 
 
-def _read_row(table: _Table, roles: _Roles, row: Sequence[str]) -> _Row:
+def _read_row(table: Table, roles: _Roles, row: Sequence[str]) -> _Row:
     name, level = row[roles.name].strip(), cast(Factor | None, None)
     cells = {table.headings[i]: row[i].strip() for i in roles.coefficients}
     text = "" if roles.level is None else row[roles.level]
@@ -355,7 +179,7 @@ def _read_row(table: _Table, roles: _Roles, row: Sequence[str]) -> _Row:
 
 
 def _add_reference(
-    table: _Table, roles: _Roles, classes: tuple[str, ...], options: ImportOptions
+    table: Table, roles: _Roles, classes: tuple[str, ...], options: ImportOptions
 ) -> tuple[str, ...]:
     """Return the categories of classes, with the reference that has no rows of its own."""
     named = options.categories
@@ -372,7 +196,7 @@ def _add_reference(
 
 
 def _fill(
-    table: _Table,
+    table: Table,
     categories: tuple[str, ...],
     entries: Mapping[tuple[str, Factor | None], Mapping[str, str]],
 ) -> ImportedModel:
@@ -440,25 +264,22 @@ def _make_features(terms: Sequence[Term], *, structured: bool) -> list[Feature]:
 
 
 def _is_zero(cells: Sequence[str]) -> bool:
-    return any(_ZEROS.fullmatch(cell) for cell in cells)
+    return any(ZEROS.fullmatch(cell) for cell in cells)
 
 
-def _read_number(table: _Table, cell: str) -> float:
-    return 0.0 if _ZEROS.fullmatch(cell) else float(cell.replace(table.decimal, "."))
+def _read_number(table: Table, cell: str) -> float:
+    return 0.0 if ZEROS.fullmatch(cell) else float(cell.replace(table.decimal, "."))
 
 
-def _find_doubts(table: _Table, cells: Sequence[str]) -> list[float]:
+def _find_doubts(table: Table, cells: Sequence[str]) -> list[float]:
     """Return by how much each number of a column may be off, as it is printed with few digits."""
-    shown = [None if _ZEROS.fullmatch(c) else Decimal(c.replace(table.decimal, ".")) for c in cells]
+    shown = [None if ZEROS.fullmatch(c) else Decimal(c.replace(table.decimal, ".")) for c in cells]
     parts = [one.as_tuple() for one in shown if one is not None]
     digits = max((len(part.digits) for part in parts), default=0)
     decimals = max((-int(part.exponent) for part in parts), default=0)
     # Three digits or less, where nothing prints them, were written by hand.
     if digits >= _EXACT_DIGITS or (digits < _FEWEST_DIGITS and not table.is_printed):
         return [0.0] * len(cells)
-    return [
-        0.0
-        if one is None
-        else max(0.5 * 10.0**-decimals, 0.5 * 10.0 ** (one.adjusted() + 1 - digits))
-        for one in shown
-    ]
+    places = [max(-decimals, one.adjusted() + 1 - digits) if one else -decimals for one in shown]
+    halves = (float(Decimal((0, (5,), place - 1))) for place in places)
+    return [0.0 if one is None else half for one, half in zip(shown, halves, strict=True)]

@@ -25,7 +25,7 @@ from matscore.models.refusal import Refusal, refused_as
 from matscore.models.texts import text
 from matscore.models.types import FLOAT32, ImportedModel, Source
 
-_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?"
+_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?"
 _WEIGHT = re.compile(rf"(?:(.*):)?([0-9]+):({_NUMBER})((?: {_NUMBER})*)")
 _CLASS = re.compile(r"(.*)\[([0-9]{1,6})\]")
 _BINARY = re.compile(rb"[\x05-\x0c]\x00\x00\x00[0-9]+\.[0-9]+\.[0-9]+\x00")
@@ -63,12 +63,12 @@ def _read(file: ModelFile, options: ImportOptions) -> ImportedModel:
     link, two = _find_link(model.options, options, n_classes)
     by_name, intercept = _sort_weights(model, n_classes)
     features, namespaces = _make_features(tuple(by_name))
-    facts = ["An unknown level counts 0; for missing numbers --missing zero is what vw does."]
+    facts = ["an unknown level counts 0; of missing numbers --missing zero makes what vw does"]
     if namespaces:
-        facts.append(f"Namespaces left out: {', '.join(sorted(namespaces))}.")
+        facts.append(f"namespaces left out: {', '.join(sorted(namespaces))}")
     if link == "identity" and not two:
         low, high = model.limits
-        facts.append(f"vw cuts its predictions off at {low} and {high}; the scores are not cut.")
+        facts.append(f"vw cuts its predictions off at {low} and {high}; the scores are not cut")
     numbered = ("y",) if n_classes == 1 else tuple(map(str, range(1, n_classes + 1)))
     return ImportedModel(
         producer=f"Vowpal Wabbit {model.version}",

@@ -70,16 +70,16 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     objective = _OBJECTIVES[name]
     n_features = _count(parameters, "num_feature")
     n_groups = max(1, _count(parameters, "num_class"), _count(parameters, "num_target", 1))
-    names = _name_columns(learner, n_features)
     weights = _dig(learner, list, "gradient_booster", "model", "weights")
     if len(weights) != (n_features + 1) * n_groups:
         what = f"damaged: it has {len(weights)} weights, not {n_features + 1} × {n_groups}"
         raise Refusal(what, _AGAIN)
+    names = _name_columns(learner, n_features)
     matrix = _as_numbers(weights).reshape(-1, n_groups).T
     base, differs = _read_base(_dig(parameters, str, "base_score"), objective, n_groups)
-    facts = ["A missing cell counts 0.", "XGBoost computes in float32, matscore in float64."]
+    facts = ["a missing cell counts 0", "XGBoost computes in float32, matscore in float64"]
     if differs:
-        facts.append("As XGBoost does, the first of its base scores is added to every score.")
+        facts.append("as XGBoost does, the first of its base scores is added to every score")
     return ImportedModel(
         producer=_name_version(root),
         kind=f"gblinear, {name}",

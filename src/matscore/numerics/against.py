@@ -95,9 +95,9 @@ def count_binary(
     unscored = truth[~known]
     scores, truth = np.ascontiguousarray(scores[:, known]), truth[known]
     are = [truth == place for place in against.places]
-    made = [Chances(np.zeros(0), np.zeros(0), np.zeros(0))] * len(are)
+    made = [_Chances(np.zeros(0), np.zeros(0), np.zeros(0))] * len(are)
     if not any(model.refuse_probabilities()):
-        made = find_chances(model, scores, against.places, are)
+        made = _find_chances(model, scores, against.places, are)
     numbers = [scores[place] for place in against.places]
     if against.by_probability:
         numbers = [one.chance for one in made]
@@ -116,7 +116,7 @@ def count_binary(
 
 
 def _count_tenths(
-    made: Chances, is_positive: NDArray[np.bool_]
+    made: _Chances, is_positive: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
     """Count rows and positive ones by tenths of the probability, and add that up."""
     tenth = np.searchsorted(EDGES, made.chance, side="right")
@@ -132,7 +132,7 @@ def _count_truths(are: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
-class Chances:
+class _Chances:
     """What is known of a category's probability in some rows, (n_rows,) each."""
 
     chance: Floats
@@ -140,9 +140,9 @@ class Chances:
     losses: Floats  # -log(probability of what is true)
 
 
-def find_chances(
+def _find_chances(
     model: Model, scores: Floats, places: Sequence[int], are: Sequence[NDArray[np.bool_]]
-) -> list[Chances]:
+) -> list[_Chances]:
     """Return the probabilities of some categories against the truth, without cancellation."""
     link, shares = model.link, model.has_reference or model.link in (None, "one-vs-rest")
     # Categories that have a probability each, whatever the others have.
@@ -163,11 +163,11 @@ def find_chances(
         own = np.where(is_positive, chances[place], rest)
         missed = np.where(is_positive, rest, chances[place])
         # What no float64 holds counts as the smallest one: the sum of losses stays a number.
-        made.append(Chances(chances[place], missed, -np.log(np.maximum(own, _SMALLEST))))
+        made.append(_Chances(chances[place], missed, -np.log(np.maximum(own, _SMALLEST))))
     return made
 
 
-def _oppose(link: Link | None, score: Floats, is_positive: NDArray[np.bool_]) -> Chances:
+def _oppose(link: Link | None, score: Floats, is_positive: NDArray[np.bool_]) -> _Chances:
     """Return the chances of a score by itself: its link is that of a reference and a category."""
     from matscore.links import find_losses, find_probabilities
 
@@ -175,4 +175,4 @@ def _oppose(link: Link | None, score: Floats, is_positive: NDArray[np.bool_]) ->
     pair, truth = np.vstack([np.zeros_like(score), score]), is_positive.astype(np.int64)
     rest, chance = find_probabilities(link, pair, reference=True)
     losses = find_losses(link, pair, truth, reference=True)
-    return Chances(chance, np.where(is_positive, rest, chance), losses)
+    return _Chances(chance, np.where(is_positive, rest, chance), losses)

@@ -72,6 +72,8 @@ class Learned:
         Of logistic regression, on the rows that it learned from.
     converged : bool
         Whether the search ended by itself.
+    n_redundant : int
+        Features that are combinations of others by design: levels that all have weights.
     """
 
     method: Method
@@ -89,6 +91,7 @@ class Learned:
     accuracy: float | None = None
     log_loss: float | None = None
     converged: bool = True
+    n_redundant: int = 0
 
     @property
     def link(self) -> Link | None:
@@ -100,7 +103,8 @@ class Learned:
         """What a person should know before the weights are used."""
         warnings = []
         n_features = len(self.features)
-        is_shortest = self.rank is not None and self.rank < n_features - len(self.constant)
+        lost = len(self.constant) + self.n_redundant
+        is_shortest = self.rank is not None and self.rank < n_features - lost
         which = "of many weights that fit as well, these are the shortest"
         if self.alpha:
             which = "the penalty alone decides between weights that fit as well"

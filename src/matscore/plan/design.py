@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
@@ -13,6 +13,7 @@ import numpy as np
 from matscore.errors import MisfitError
 from matscore.kernel import Floats, PackedWeights
 from matscore.names import POINT, quote_name, quote_names, suggest_name
+from matscore.options import FitOptions
 from matscore.plan.terms import Terms, TermsError, make_terms
 from matscore.terms import (
     Factor,
@@ -68,6 +69,16 @@ class Design:
     @cached_property
     def _packed(self) -> PackedWeights:
         return PackedWeights(np.zeros((len(self.names), 1)), None, self.terms.gathers)
+
+    def settle(self, options: FitOptions) -> FitOptions:
+        """Return the options with an intercept where levels are compared with a reference."""
+        return replace(options, intercept=True) if self.references else options
+
+    @property
+    def n_redundant(self) -> int:
+        """Columns of text of which all levels are learned: beside an intercept one too many."""
+        tests = {c.name for c in self.terms.texts if c.levels}
+        return 0 if self.references else len(tests)
 
     def expand(self, stored: Floats) -> Floats:
         """Return the features that are learned, (n_learned, n_rows), of what is stored of rows."""

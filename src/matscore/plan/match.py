@@ -323,14 +323,14 @@ def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     index = tuple(wanted[name] for name in order)
     plan = replace(plan, feature_names=order, weights_index=index)
     if any(map(table.computes, order)):
-        return _set_terms(plan, table, axis)
+        return _set_terms(plan, table)
     columns = tuple(table.places[name][0] for name in order)
     in_file_order = [place for _, place in sorted(zip(columns, index, strict=True))]
     reordered = in_file_order != sorted(in_file_order)
     return replace(plan, feature_columns=columns, reordered=reordered)
 
 
-def _set_terms(plan: Plan, table: Axis, axis: Axis) -> Plan:
+def _set_terms(plan: Plan, table: Axis) -> Plan:
     """Find the columns that features are computed from."""
     from matscore.plan.terms import TermsError, make_terms
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     pass
 
 # Numbers as every tool writes them: 01 may be a code.
+_MOST_DIGITS = 15
 _PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 _Codes: TypeAlias = tuple[int, ...]
@@ -104,8 +105,8 @@ class Terms:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column as it is read: one that is a number and a text stands here twice."""
-        return (*self.numbers, *(f"{column.name}" for column in self.texts))
+        """The columns whose odd cells are counted: those of which a missing one counts, texts."""
+        return (*(self.numbers[i] for i in self.kept), *(column.name for column in self.texts))
 
     @cached_property
     def kept(self) -> tuple[int, ...]:
@@ -125,6 +126,28 @@ class Terms:
         for group in self._program[2]:
             codes.setdefault(group.texts, {}).update(dict.fromkeys(group.terms))
         return {texts: sorted(known) for texts, known in codes.items()}
+
+    @cached_property
+    def plain(self) -> tuple[list[int], list[int]]:
+        """The products that are a column as it is, and the places of their columns."""
+        weighed = {self.numbers[i] for i in self.kept}
+        places = {name: i for i, name in enumerate(self.numbers)}
+        pairs = [
+            (row, places[term[0].column])
+            for row, term in enumerate(self.products)
+            if term == (Power(term[0].column),) and term[0].column not in weighed
+        ]
+        return [row for row, _ in pairs], [place for _, place in pairs]
+
+    @cached_property
+    def plain_rows(self) -> frozenset[int]:
+        """The same products, to be looked up."""
+        return frozenset(self.plain[0])
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Levels of each text, of shape (n_texts,)."""
+        return np.array([len(column.levels) for column in self.texts], np.int64)
 
     @property
     def n_stored(self) -> int:
@@ -211,7 +234,10 @@ class Terms:
 
 
 def _is_plain_number(text: str) -> bool:
-    return _PLAIN_NUMBER.fullmatch(text) is not None and POINT.is_number(text)
+    # Of more digits two texts may be one float64.
+    digits = re.sub(r"[eE].*|[^0-9]", "", text).lstrip("0")
+    is_plain = _PLAIN_NUMBER.fullmatch(text) and len(digits) <= _MOST_DIGITS
+    return bool(is_plain) and POINT.is_number(text)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Derivation:
     def __init__(self, terms: Terms, numbers: Floats, codes: Floats) -> None:
         self.terms = terms
         self.faults: list[tuple[int, str, str, str]] = []  # row, column, what is wrong, what to do
+        self._block = numbers
         self._numbers = dict(zip(terms.numbers, numbers, strict=True))
         self._codes = codes
         self._kept = {terms.numbers[i] for i in terms.kept}
@@ -70,25 +71,30 @@ class Derivation:
         """Return what is stored: products, then codes; of shape (n_stored, n_rows)."""
         terms = self.terms
         stored = np.empty((terms.n_stored, self._codes.shape[1]))
-        rows = iter(stored)
-        for product in terms.products:
-            self._multiply(product, next(rows))
-        for texts, known in terms.codes.items():
+        # Most are columns as they are, of which a block is copied at once.
+        rows, places = terms.plain
+        stored[rows] = self._block[places]
+        for row, product in enumerate(terms.products):
+            if row not in terms.plain_rows:
+                self._multiply(product, stored[row])
+        for row, (texts, known) in enumerate(terms.codes.items(), start=len(terms.products)):
             joined = self._join_codes(texts, known) if len(texts) > 1 else self._codes[texts[0]]
-            next(rows)[:] = joined
+            stored[row] = joined
         # By column in the terms' order: the first fault of a row is the one that is told.
         self.faults.sort(key=lambda fault: (fault[0], terms.numbers.index(fault[1])))
         return stored
 
     def mark(self) -> NDArray[np.uint8]:
-        """Mark the cells that are unknown or missing, of shape (n_inputs, n_rows)."""
-        marks = [np.where(np.isnan(x), MISSING, 0) for x in self._numbers.values()]
-        for codes, column in zip(self._codes, self.terms.texts, strict=True):
-            n_levels = len(column.levels)
-            unknown = ((codes == n_levels) & (n_levels > 0)) | (codes == Levels.NONE)
-            missing = np.isnan(codes) | (codes == n_levels + 1)
-            marks.append(np.where(missing, MISSING, np.where(unknown, UNKNOWN, 0)))
-        return np.array(marks, np.uint8)
+        """Mark the cells that are unknown or missing, of shape (n_columns, n_rows)."""
+        kept, sizes = list(self.terms.kept), self.terms.sizes[:, None]
+        marks = np.zeros((len(kept) + len(sizes), self._codes.shape[1]), np.uint8)
+        marks[: len(kept)][np.isnan(self._block[kept])] = MISSING
+        # Codes from the number of levels on, below 0, and NaN, are few.
+        rows, cells = np.nonzero(~((self._codes >= 0) & (self._codes < sizes)))
+        codes, n_levels = self._codes[rows, cells], self.terms.sizes[rows]
+        is_missing = np.isnan(codes) | (codes == n_levels + 1)
+        marks[len(kept) + rows, cells] = np.where(is_missing, MISSING, UNKNOWN * (n_levels > 0))
+        return marks
 
     def _multiply(self, product: Term, to: Floats) -> None:
         to[:] = self._compute_factor(product[0])

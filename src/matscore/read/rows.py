@@ -136,7 +136,7 @@ class Rows:
     start: int = 0  # records before the chunk, over all inputs
     n_records: int = 0
     rejects: list[Reject] = field(default_factory=list)
-    # (n_inputs, n_rows): which cells of columns that are computed with were unknown or missing.
+    # (n_columns, n_rows): which cells of the terms' columns are unknown levels, or missing.
     odd: NDArray[np.uint8] | None = None
 
     @property

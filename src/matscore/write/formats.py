@@ -298,15 +298,21 @@ def write_weights(
     # With and without its link it is the name of no column.
     heading = next(name for name in (*_CORNERS, "") if {name, name + behind}.isdisjoint(columns))
     corner = heading + behind
-    frame = Frame(
-        {
-            corner: Texts.from_strings(names),
-            **{name: weights[:, j] for j, name in enumerate(columns)},
-        }
-    )
     pairs: list[tuple[str, Kind]] = [(corner, "text"), *((name, "number") for name in columns)]
     spec = OutputSpec(form, _Columns(pairs))
-    spec.form.write([spec.form.rows(spec, frame)], spec, out)
+
+    def encode(start: int, stop: int) -> bytes | bytearray:
+        labels = Texts.from_strings(names[start:stop])
+        numbers = {name: weights[start:stop, j] for j, name in enumerate(columns)}
+        return spec.form.rows(spec, Frame({corner: labels, **numbers}))
+
+    # In parts, as the text of a large model takes more memory than the model.
+    n_rows = max(_CELLS_A_PART // len(pairs), 1)
+    starts = range(0, max(len(names), 1), n_rows)
+    spec.form.write((encode(start, start + n_rows) for start in starts), spec, out)
+
+
+_CELLS_A_PART = 2**19
 
 
 @dataclass(frozen=True)
