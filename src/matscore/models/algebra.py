@@ -23,7 +23,7 @@ the weights file neither has a row, so that such a cell is a bad row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations
@@ -48,6 +48,8 @@ from matscore.terms import (
 )
 
 Number: TypeAlias = int | float | Fraction
+_Product: TypeAlias = tuple[Fraction, Fraction]
+_ONE = Fraction(1)
 Kind: TypeAlias = Literal["text", "number", "boolean"]
 
 
@@ -210,22 +212,25 @@ def round_once(number: Fraction) -> float:
 def combine(features: Sequence[Feature], weights: Sequence[Number], added: Number = 0) -> Feature:
     """Return the sum of features, each times its weight, and of a number."""
     aligned = align(features)
-    parts: dict[Term, list[Fraction]] = {}
+    parts: dict[Term, list[_Product]] = {}
     for feature, weight in zip(aligned, map(exact, weights), strict=True):
         for term, c in feature.terms.items():
-            parts.setdefault(term, []).append(c * weight)
+            parts.setdefault(term, []).append((c, weight))
     if added:
-        parts.setdefault(CONSTANT, []).append(exact(added))
+        parts.setdefault(CONSTANT, []).append((exact(added), _ONE))
     return _join(_add_all(parts), aligned)
 
 
 def add_up(numbers: Sequence[Fraction]) -> Fraction:
-    """Add fractions by halves: denominators grow, so that one after the other would be slow."""
-    while len(numbers) > 1:
-        half = len(numbers) // 2
-        pairs = zip(numbers[:half], numbers[half : 2 * half], strict=True)
-        numbers = [a + b for a, b in pairs] + list(numbers[2 * half :])
-    return numbers[0] if numbers else Fraction(0)
+    """Add fractions."""
+    return _sum_products([(number, _ONE) for number in numbers])
+
+
+def _sum_products(products: Sequence[_Product]) -> Fraction:
+    """Return the sum of products: one common denominator is faster than one after the other."""
+    ratios = [(a.as_integer_ratio(), b.as_integer_ratio()) for a, b in products]
+    common = math.lcm(*(d * e for (_, d), (_, e) in ratios))
+    return Fraction(sum(n * m * (common // (d * e)) for (n, d), (m, e) in ratios), common)
 
 
 def _as_feature(value: Feature | Number) -> Feature:
@@ -233,19 +238,23 @@ def _as_feature(value: Feature | Number) -> Feature:
 
 
 def _multiply(one: Feature, other: Feature) -> Feature:
-    parts: dict[Term, list[Fraction]] = {}
+    parts: dict[Term, list[_Product]] = {}
     for term, c in one.terms.items():
         for factor, d in other.terms.items():
             product = multiply_terms(term, factor)
             if product is not None:
-                parts.setdefault(product, []).append(c * d)
+                parts.setdefault(product, []).append((c, d))
     return _join(_add_all(parts), [one, other])
 
 
-def _add_all(parts: Mapping[Term, Sequence[Fraction]]) -> Mapping[Term, Fraction]:
+def _add_all(parts: Mapping[Term, Sequence[_Product]]) -> Mapping[Term, Fraction]:
     """Add up by term; what cancels goes, and what a model has with a weight of 0 stays."""
-    sums = {term: add_up(numbers) for term, numbers in parts.items()}
-    return {term: c for term, c in sums.items() if c or (term and not any(parts[term]))}
+    sums = {term: _sum_products(products) for term, products in parts.items()}
+    return {
+        term: c
+        for term, c in sums.items()
+        if c or (term and not any(a and b for a, b in parts[term]))
+    }
 
 
 def _join(terms: Mapping[Term, Fraction], parts: Sequence[Feature]) -> Feature:
@@ -363,20 +372,23 @@ def fold(
     added = used.pop(CONSTANT, [])
     weights = np.empty((len(used), len(matrix)))
     n_folded = 0
+    columns: dict[int, list[Fraction]] = {}  # of the coefficients, exactly
+
+    def weigh(entries: Sequence[tuple[int, Fraction]], category: int) -> Fraction:
+        for i, _ in entries:
+            if i not in columns:
+                columns[i] = [exact(c) for c in matrix[:, i].tolist()]
+        return _sum_products([(c, columns[i][category]) for i, c in entries])
+
     for row, entries in zip(weights, used.values(), strict=True):
         if len(entries) == 1 and entries[0][1] == 1:
             own = matrix[:, entries[0][0]]
             row[:] = own if own.dtype != object else [round_once(exact(c)) for c in own]
         else:
             n_folded += 1
-            row[:] = [round_once(_weigh(entries, of_one)) for of_one in matrix]
-    starts = [exact(number) for number in intercept]
-    ends = [round_once(b + _weigh(added, row)) for b, row in zip(starts, matrix, strict=True)]
+            row[:] = [round_once(weigh(entries, category)) for category in range(len(matrix))]
+    ends = [round_once(exact(b) + weigh(added, i)) for i, b in enumerate(intercept)]
     return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
-
-
-def _weigh(entries: Iterable[tuple[int, Fraction]], coefficients: Any) -> Fraction:
-    return add_up([c * exact(coefficients[i]) for i, c in entries])
 
 
 def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_number, as_numbers, as_numbers_of
 from matscore.models.types import FLOAT32, FLOAT64, Threshold
 
+_MOST_NUMBERS = 1_000_000
 FLAT = 1  # of a vector that stands for two classes, or of a single target
 
 
@@ -215,6 +216,8 @@ def _categorical_bayes(step: Step, values: Sequence[Value]) -> Linear:
             features += value.as_text("number").one_hot(groups, other="error")
         else:
             number = as_number(value)
+            if len(codes) * len(number.terms) > _MOST_NUMBERS:
+                raise Refusal(f"it has {len(codes):,} categories of a computed column")
             features += [number.map_values(partial(_equals, code)) for code in codes]
     matrix = np.concatenate(tables, axis=1)
     return _linear(step, features, classes, None, coef=matrix, intercept=_prior(step, classes))

@@ -104,11 +104,15 @@ def _make_columns(given: Input, graph: Graph, allowed: int) -> tuple[Columns, li
     return Columns(cells, is_whole=not is_text and given.type not in _FLOATING), names
 
 
+_WIDTHS = {"Scaler": "offset", "Imputer": "imputed_value_floats"}
+
+
 def _find_width(name: str, graph: Graph) -> int:
     """Find the columns of an input by a step that it goes into; 0 where none says so."""
     for node in graph.nodes:
-        if name in node.inputs[:1] and node.operator == "ai.onnx.ml.Scaler":
-            return len(node.attributes.get("offset", ()))
+        numbers = node.attributes.get(_WIDTHS.get(node.kind, ""), ())
+        if name in node.inputs[:1] and isinstance(numbers, np.ndarray) and len(numbers) > 1:
+            return len(numbers)
         if name in node.inputs[:1] and node.operator in ("MatMul", "Gemm") and len(node.inputs) > 1:
             weights = graph.constants.get(node.inputs[1])
             if weights is not None and weights.ndim == 2:
@@ -135,7 +139,10 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None], allowed: int) -
             several = made if isinstance(made, tuple) else (made,)
             if len(several) < len(node.outputs):
                 raise Refusal(f"it has {len(node.outputs)} outputs")
-            values.update(zip(node.outputs, several[: len(node.outputs)], strict=True))
+            for name, value in zip(node.outputs, several[: len(node.outputs)], strict=True):
+                if name and name in values:
+                    raise Refusal(f'it gives "{name}", which is there already')
+                values[name] = value if name else None
             size += sum(map(_measure, several))
             if size > allowed:
                 raise Refusal(f"the graph comes to more than {allowed:,} numbers")
@@ -180,6 +187,9 @@ def _find_answer(
     labelled = [answer for answer in answers if isinstance(answer, Label)]
     # Probabilities say more than the scores beside them.
     scored = [_as_scores(a) for a in answers if isinstance(a, Columns | Scores)]
+    for chosen in (scores.chosen for scores in scored if scores.chosen):
+        if list(chosen) != sorted(set(chosen)):
+            raise Refusal("its output has the classes in another order than the model")
     scored.sort(key=lambda scores: scores.link == "none")
     if not scored and not labelled:
         raise Refusal("it has no outputs")

@@ -34,6 +34,8 @@ from matscore.terms import Missing
 Transformer = Callable[[Step, Sequence[Value]], list[Value]]
 
 _MOST_COLUMNS = 20_000
+_MOST_TERMS = 300_000
+_ONE = constant(1)
 _FUNCTIONS = {
     "absolute": "abs", "fabs": "abs",
     **{name: name for name in ("log", "log1p", "log2", "log10", "exp", "sqrt", "abs")},
@@ -246,9 +248,13 @@ def _multiply(step: Step, values: Sequence[Value]) -> list[Value]:
     numbers = [value.refuse_missing() for value in as_numbers_of(values)]
     choose = itertools.combinations if alone else itertools.combinations_with_replacement
     made: dict[tuple[int, ...], Feature] = {}
+    n_terms = 0
     for picked in itertools.chain.from_iterable(choose(range(n), d) for d in range(1, high + 1)):
-        first = made[picked[:-1]] * numbers[picked[-1]] if len(picked) > 1 else numbers[picked[0]]
-        made[picked] = first
+        one, other = made.get(picked[:-1], _ONE), numbers[picked[-1]]
+        n_terms += len(one.terms) * len(other.terms)
+        if n_terms > _MOST_TERMS:
+            raise Refusal(f"its products come to more than {_MOST_TERMS:,} terms")
+        made[picked] = one * other
     kept: list[Value] = [made[picked] for picked in made if len(picked) in degrees]
     return [constant(1), *kept] if step.get("include_bias", True) else kept
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from matscore.models.factors import CONSTANT
 from matscore.models.types import ImportedModel
+from matscore.names import is_intercept
 from matscore.plan.learning import name_intercept
 from matscore.terms import (
     Factor,
@@ -20,6 +21,8 @@ from matscore.terms import (
     Other,
     Power,
     Term,
+    TermError,
+    parse_term,
     write_term,
 )
 
@@ -48,7 +51,17 @@ def make_table(model: ImportedModel) -> WeightsTable:
         values = np.column_stack([np.zeros(len(values)), values])
     columns = {factor.column for term in terms for factor in term}
     intercept = name_intercept(columns)
-    return WeightsTable((*map(write_term, terms), intercept), values, tuple(terms))
+    return WeightsTable((*map(_name, terms), intercept), values, tuple(terms))
+
+
+def _name(term: Term) -> str:
+    """Write a term; a column as it is called, unless that says something else."""
+    if term == (Power(column := term[0].column),) and not is_intercept(column):
+        try:
+            parse_term(column)
+        except TermError:  # "length (cm)" can only be a column
+            return column
+    return write_term(term)
 
 
 def _order_terms(model: ImportedModel) -> list[Term]:
