@@ -20,10 +20,10 @@ from matscore.models.algebra import (
     combine,
     constant,
     exact,
-    fold,
     round_once,
 )
 from matscore.models.borders import find_border
+from matscore.models.folding import fold
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text, write_level
 from matscore.terms import Interval, Level, Missing, Other, Power
