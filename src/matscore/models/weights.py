@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from matscore.models.factors import CONSTANT
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
-from matscore.names import quote_names
+from matscore.names import is_intercept, quote_names
 from matscore.plan.learning import name_intercept
 from matscore.terms import (
     Factor,
@@ -22,7 +23,8 @@ from matscore.terms import (
     Other,
     Power,
     Term,
-    may_be_term,
+    TermError,
+    parse_term,
     write_term,
 )
 
@@ -51,18 +53,29 @@ def make_table(model: ImportedModel, others: Collection[str] = ()) -> WeightsTab
     if model.is_binary_vector:
         values = np.column_stack([np.zeros(len(values)), values])
     own = {factor.column for term in terms for factor in term}
-    names = [write_term(term) for term in terms]
+    names = [_name(term) for term in terms]
     # A column of exactly that name would come first; a file without the term's own columns is one
     # that is encoded already.
     taken = [
         name
         for name, term in zip(names, terms, strict=True)
-        if may_be_term(name) and (name in own or {name, *(f.column for f in term)} <= {*others})
+        if term != (Power(name),)
+        and (name in own or {name, *(f.column for f in term)} <= {*others})
     ]
     if taken:
         what = f"it computes {quote_names(taken)}, and there is a column of that name beside"
         raise Refusal(what, "take that column out, or rename it, for the model too if it knows it")
     return WeightsTable((*names, name_intercept({*others, *own})), values, tuple(terms))
+
+
+def _name(term: Term) -> str:
+    """Write a term; a column as it is called, unless that says something else."""
+    if term == (Power(column := term[0].column),) and not is_intercept(column):
+        try:
+            parse_term(column)
+        except TermError:  # "length (cm)" can only be a column
+            return column
+    return write_term(term)
 
 
 def _order_terms(model: ImportedModel) -> list[Term]:
@@ -119,6 +132,10 @@ def _rank(factor: Factor, places: dict[Level, int]) -> tuple[int, float, float, 
             return 5, 0, 0, ""
 
 
+_LARGEST = Fraction(10**300)  # where a bound is of no use any more, and still a number
+
+
+@np.errstate(over="ignore")
 def make_magnitudes(
     model: ImportedModel, table: WeightsTable
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -140,10 +157,12 @@ def make_magnitudes(
     for i, feature in enumerate(model.features):
         for term, c in feature.terms.items():
             if term in places:
-                sizes[places[term]] += abs(float(c)) * coefficients[:, i]
-                doubts[places[term]] += abs(float(c)) * off[:, i]
+                size = float(min(abs(c), _LARGEST))
+                sizes[places[term]] += size * coefficients[:, i]
+                doubts[places[term]] += size * off[:, i]
     sizes[-1] += intercept
     doubts[-1] += off[:, -1]
+    sizes, doubts = (np.minimum(one, float(_LARGEST)) for one in (sizes, doubts))
     if model.is_binary_vector:
         nothing = np.zeros(len(sizes))
         return np.column_stack([nothing, sizes]), np.column_stack([nothing, doubts])
