@@ -354,6 +354,53 @@ def test_calls_of_r_that_no_coefficients_tell_are_refused(call: str) -> None:
         take_over(PRINTED.format(call))
 
 
+SAS = """                                 Standard          Wald
+Parameter          DF    Estimate       Error    Chi-Square    Pr > ChiSq
+
+Intercept           1     -1.3373      0.2630       25.8559        <.0001
+age                 1      0.0191      0.0036       28.1500        <.0001
+region    North     1      0.6483      0.1890       11.7700        0.0006
+region    West      0           0           .           .           .
+"""
+STATA = """           y | Coefficient  Std. err.      z    P>|z|
+-------------+----------------------------------------
+         age |    .019054   .0035912     5.31   0.000
+             |
+      region |
+      North  |   .648298    .1889740     3.43   0.001
+       West  |  -.243140    .2030000    -1.20   0.231
+             |
+       _cons |  -1.33729    .2630000    -5.08   0.000
+------------------------------------------------------
+"""
+
+
+def test_the_coefficient_need_not_be_the_first_number_of_a_row() -> None:
+    model = take_over(SAS)
+    assert (model.intercept, model.coefficients.tolist()) == ([-1.3373], [[0.0191, 0.6483, 0.0]])
+    assert model.joined == ("age", "region North", "region West")
+    with pytest.raises(Refusal, match='no column of numbers stands under "Estimate"'):
+        take_over("\n".join(" ".join(line.split()) for line in SAS.splitlines()))
+
+
+def test_all_groups_of_rows_of_stata_are_read() -> None:
+    model = take_over(STATA)
+    assert model.joined == ("age", "region North", "region West")
+    assert model.intercept == [-1.33729]
+    assert model.coefficients.tolist() == [[0.019054, 0.648298, -0.24314]]
+
+
+def test_tables_that_are_no_classes_are_not_taken_for_them() -> None:
+    with pytest.raises(Refusal, match="prints 2 tables"):
+        take_over(SAS + "\n" + SAS.replace("Parameter ", "Effect    "), categories=("a", "b"))
+
+
+@pytest.mark.parametrize("heading", ["OR", "odds_ratio", "HR", "IRR", "exp(B)"])
+def test_ratios_are_no_coefficients(heading: str) -> None:
+    with pytest.raises(Refusal, match="no column of coefficients"):
+        take_over(f"term,{heading}\n(Intercept),1.5\nage,1.25\n")
+
+
 def test_a_series_of_pandas_without_a_name_is_a_table() -> None:
     model = take_over(",0\nIntercept,1.5\nage,0.25\n")
     assert (model.categories, model.coefficients.tolist()) == (("estimate",), [[0.25]])

@@ -17,6 +17,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from matscore.models.refusal import Refusal
+from matscore.names import quote_name
+
 # The heading of the coefficients, after which others may stand.
 _HEADING = re.compile(r"(.*?)(?<!\S)(?:coef|Coef\.?|Coefs?|Coefficients?|Estimate|B)(?!\S)")
 _VALUE = re.compile(
@@ -24,6 +27,8 @@ _VALUE = re.compile(
 )
 _WORD = re.compile(r"\S+")
 _RULE = re.compile(r"[-=+| ]*")
+_GAP = re.compile(r"[ |]*\|[ |]*")  # Stata puts one before and behind the levels of a variable
+_GROUP = re.compile(r"\s*(\S.*?)\s*\|\s*")  # the name of such a variable
 _STARS = re.compile(r"\s+\*{1,3}\s*$")
 _R_SIGN = re.compile(r"\s+(?:\*{1,3}|\.)?\s*$")  # R marks a p-value under 0.1 with a point
 
@@ -42,16 +47,23 @@ def find_tables(text: str) -> list[PrintedTable]:
     found = []
     for i, line in enumerate(lines):
         if (heading := _HEADING.match(line)) and not _find_values(line):
-            rows = _read_rows(lines[i + 1 :], _R_SIGN if "Pr(>" in line else _STARS)
+            sign = _R_SIGN if "Pr(>" in line else _STARS
+            rows = _read_rows(lines[i + 1 :], sign, heading)
             if rows:
                 found.append(PrintedTable(heading[1].strip(" |") or None, rows))
     return found
 
 
-def _read_rows(lines: list[str], sign: re.Pattern[str]) -> tuple[tuple[str, ...], ...]:
+def _read_rows(
+    lines: list[str], sign: re.Pattern[str], heading: re.Match[str]
+) -> tuple[tuple[str, ...], ...]:
     """Read rows up to the first line that is none."""
-    split: list[tuple[str, list[re.Match[str]]]] = []
+    split: list[tuple[str, str, list[re.Match[str]]]] = []
+    group = ""
     for line in lines:
+        if _GAP.fullmatch(line):
+            group = ""
+            continue
         if _RULE.fullmatch(line):
             if split:
                 break
@@ -59,15 +71,35 @@ def _read_rows(lines: list[str], sign: re.Pattern[str]) -> tuple[tuple[str, ...]
         # "< 2e-16" is one value, and stars behind the values are none.
         plain = re.sub(r"<\s*(?=[0-9.])", "", sign.sub("", line.replace("|", " ")))
         values = _find_values(plain)
+        if not values and (named := _GROUP.fullmatch(line)):
+            group = f"{named[1]} "
+            continue
         if not values or not plain[: values[0].start()].strip():
             break
-        split.append((plain, values))
+        split.append((group, plain, values))
     # A name may end with a number: each row has as many values as the one with fewest.
-    n_values = min((len(values) for _, values in split), default=0)
+    n_values = min((len(values) for *_, values in split), default=0)
+    first = _find_first([values[-n_values:] for *_, values in split], heading)
     return tuple(
-        (line[: values[-n_values].start()].strip(), *(v[0] for v in values[-n_values:]))
-        for line, values in split
+        (
+            " ".join((group + line[: values[-n_values].start()]).split()),
+            *(v[0] for v in values[-n_values:][first:]),
+        )
+        for group, line, values in split
     )
+
+
+def _find_first(rows: list[list[re.Match[str]]], heading: re.Match[str]) -> int:
+    """Return which number of all rows stands under the heading of the coefficients."""
+    start, end = heading.end(1), heading.end()
+    for i in range(len(rows[0]) if rows else 0):
+        if all(row[i].start() < end and row[i].end() > start for row in rows):
+            return i
+    # SAS has another number, DF, before it.
+    if rows and len(heading[1].strip(" |").split()) > 1 and "=" not in heading[1]:
+        what = f"no column of numbers stands under {quote_name(heading[0].split()[-1])}"
+        raise Refusal(what, "leave its blanks as they are printed, or save it as CSV")
+    return 0
 
 
 def _find_values(line: str) -> list[re.Match[str]]:

@@ -74,7 +74,7 @@ def _join_tables(printed: Sequence[PrintedTable], text: str) -> Table:
         pairs = [row[:2] for row in printed[0].rows]
         return Table(("term", "estimate"), pairs, *facts, is_printed=True)
     labels = [table.label for table in printed]
-    if None in labels or len(set(labels)) < len(labels):
+    if any("=" not in (label or "") for label in labels) or len(set(labels)) < len(labels):
         raise Refusal(f"it prints {len(printed)} tables of coefficients", "leave one in the file")
     every = [
         (re.sub(r"^[^=]*=\s*", "", table.label or ""), *row[:2])

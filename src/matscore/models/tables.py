@@ -39,7 +39,8 @@ _OTHERS = re.compile(
     r"(std|standard|s)\.?[ ._]?(err(or)?|e)?\.?|se|stderr|standarderror|statistic|[tz]([ ._]?"
     r"(value|stat(istic)?))?|p([ ._]?value)?|p>\|?[tz]\|?|pr.*|prob.*|sig\.?|wald.*|chi.*|df|vif"
     r"|\[?[\d.]+%?\]?|(conf|ci).*|(lower|upper|low|high).*|exp\(.*\)|odds.*|standardized.*|beta"
-    r"|step|lambda|dev\.ratio|.*importance|n|count|sign|rank"
+    r"|[ohr]r|i?rrr?|(hazard|risk|rate)[ ._]?ratio.*|step|lambda|dev\.ratio"
+    r"|.*importance|n|count|sign|rank"
 )
 _NAMES = frozenset({
     "", "term", "terms", "feature", "features", "name", "names", "variable", "variables",
