@@ -138,6 +138,13 @@ class TestTruth:
         skip = ("--missing", "skip", "--rejects", tmp_path / "r.csv")
         assert evaluate(flawed, *IRIS[1:], *skip, "-f", "json").check().json["rows"] == 148
 
+    def test_a_first_column_that_is_asked_for_holds_no_labels(self, tmp_path: Path) -> None:
+        species = [row[-1] for row in read_csv(SAMPLES / "iris.csv")]
+        lines = [f"{name},x\n" for name in species]
+        (tmp_path / "t.csv").write_text("".join(["species,note\n", *lines[1:]]))
+        options = ("--truth-file", tmp_path / "t.csv", "--truth", "species")
+        assert evaluate(*IRIS[:2], *options).check().out == evaluate(*IRIS).check().out
+
     def test_a_bad_row_of_the_truth_file(self, flawed: Path, tmp_path: Path) -> None:
         rows = [[r[-1]] for r in read_csv(flawed)]
         path = write_csv(tmp_path / "t.csv", rows)

@@ -108,6 +108,17 @@ def test_labels_are_compared_and_ties_are_no_difference(folder: Path) -> None:
     take_over(folder, *argv, expect="prediction\nyes\nno\nyes\n").check(4)
 
 
+def test_a_first_column_of_predictions_is_not_taken_for_labels(folder: Path) -> None:
+    argv = ("--categories", "no,yes", "-f", "json")
+    expect = "prediction,probability_yes\nyes,0.8175744761936437\nno,0.5\nyes,0.9241418199787566\n"
+    proof = take_over(folder, *argv, expect=expect).check(quiet=True).json["proof"]
+    assert (proof["labels_differ"], len(proof["columns"])) == (0, 2)
+    expect = "answer,note\nyes,x\nno,x\nyes,x\n"
+    argv = (*argv, "--expect-column", "answer")
+    proof = take_over(folder, *argv, expect=expect).check(quiet=True).json["proof"]
+    assert (proof["labels_differ"], len(proof["columns"])) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("expect", "reason"),
     [
@@ -179,7 +190,7 @@ def test_a_row_of_the_sample_with_a_missing_cell(folder: Path) -> None:
     ("content", "reason"),
     [
         (b"\x00\x01\x95", "lm.csv: it is no model that is known"),
-        (b"", "lm.csv: it is no model that is known"),
+        (b"", "lm.csv: it is empty"),
         (b"words\n", "lm.csv: it has no table of coefficients"),
     ],
 )

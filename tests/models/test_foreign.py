@@ -81,3 +81,9 @@ def test_nothing_else_is_taken_for_one(data: bytes) -> None:
         read_model(ModelFile("model", data))
     except Refusal as error:
         assert not str(error).startswith(tuple(reason.split(":")[0] for reason in FILES))
+
+
+@pytest.mark.parametrize("data", [b"", b" \n"])
+def test_an_empty_file_is_called_empty(data: bytes) -> None:
+    with pytest.raises(Refusal, match="it is empty"):
+        read_model(ModelFile("model", data))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,8 @@ class ProveCommand(Command):
 
     def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open the predictions."""
-        return _pair(stack, self.expect, plan, self.how, lambda *_: self._columns)
+        answers = [one.name for one in self.questions]
+        return _pair(stack, self.expect, plan, self.how, lambda *_: self._columns, answers)
 
     @property
     def _columns(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -185,13 +186,14 @@ def _pair(
     plan: Plan,
     how: Settings,
     choose: Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
+    answers: Collection[str],
 ) -> PairedTable:
     table = open_table(path, how.read)
     stack.callback(table.close)
     return pair_table(
         table, how.read, choose,
         label_name=None if plan.label_column is None else plan.label_name,
-        stops=True, no_id_col=how.align.no_id_col,
+        stops=True, no_id_col=how.align.no_id_col, answers=answers,
     )  # fmt: skip
 
 
@@ -206,7 +208,8 @@ def _ask(
         return (), ()
 
     with contextlib.ExitStack() as stack:
-        table = _pair(stack, path, plan, how, look).table
+        answers = _name_answers(model.categories) if column is None else [column]
+        table = _pair(stack, path, plan, how, look, answers).table
         ((side, label),) = found
         chosen = _choose_columns(side, label, column, model.categories)
         layout = table.lay_out(how.read, label=None, kept=chosen, missing="keep")
@@ -219,13 +222,18 @@ def _ask(
     return tuple(one.ask(i, side.name_of(i), model.categories, path) for i, one in pairs)
 
 
+def _name_answers(categories: Sequence[str]) -> set[str]:
+    """Return what columns of answers are called."""
+    return {"prediction", *(name for c in categories for name in name_columns(c))}
+
+
 def _choose_columns(
     side: Side, label: int | None, column: str | None, categories: Sequence[str]
 ) -> tuple[int, ...]:
     if column is not None:
         return (find_name(side, column, "--expect-column"),)
     columns = [i for i in range(side.width) if i != label]
-    named = {"prediction", *(name for c in categories for name in name_columns(c))}
+    named = _name_answers(categories)
     known = tuple(i for i in columns if side.names is not None and side.name_of(i) in named)
     if known or len(columns) == 1:
         return known or (columns[0],)

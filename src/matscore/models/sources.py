@@ -34,6 +34,8 @@ def iter_sources() -> Iterator[Source]:
 
 def read_model(file: ModelFile, options: ImportOptions = ImportOptions()) -> ImportedModel:
     """Read a model of whatever kind it is."""
+    if file.folder is None and not file.data.strip():
+        raise Refusal("it is empty", "give it a model, or a table of coefficients")
     for source in iter_sources():
         if source.recognise(file):
             return source.read(file, options)

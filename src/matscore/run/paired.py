@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -35,15 +35,18 @@ def pair_table(
     stops: bool,
     no_id_col: bool,
     named: str | None = None,
+    answers: Collection[str] = (),
 ) -> PairedTable:
     """Look at a table that has the same rows as the features, which call their labels `label_name`.
 
     `choose` takes a look at the table and its label column, and gives the columns to read as text
-    and those to read as numbers; `named` is a column that an option names.
+    and those to read as numbers; `named` is a column that an option names. A first column of that
+    name, or one of `answers`, holds no labels.
     """
     sample = table.sample(read)
     check_header(sample, (label_name, named))
-    label = _find_label(sample, label_name, no_id_col=no_id_col)
+    is_answer = sample.names is not None and sample.names[0] in {named, *answers}
+    label = _find_label(sample, label_name, no_id_col=no_id_col, taken={0} if is_answer else ())
     texts, numbers = choose(sample, label)
     layout = table.lay_out(
         read,
@@ -173,7 +176,9 @@ class PairedRows:
         raise InputError(self.path, what, hint, line=frame.values(_LINE)[row])
 
 
-def _find_label(sample: Side, label_name: str | None, *, no_id_col: bool) -> int | None:
+def _find_label(
+    sample: Side, label_name: str | None, *, no_id_col: bool, taken: Collection[int]
+) -> int | None:
     """Return the column of the labels: that of the features' name, or a first one of labels."""
     names = sample.names or ()
     # One column alone is what is read, whatever its name.
@@ -181,7 +186,7 @@ def _find_label(sample: Side, label_name: str | None, *, no_id_col: bool) -> int
         return names.index(label_name)
     # The option is about numbers: words in a first column are labels here in any case.
     no_id_col = no_id_col and sample.kinds[0] in ("number", "empty")
-    return find_label(sample, ColumnOptions(no_id_col=no_id_col), ())
+    return find_label(sample, ColumnOptions(no_id_col=no_id_col), taken)
 
 
 def _columns_of(layout: Layout, parsed: Rows) -> Iterator[tuple[str, Column]]:
