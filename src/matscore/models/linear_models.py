@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from matscore.links import Link
-from matscore.models.algebra import Columns, Feature, Number, combine
+from matscore.models.algebra import Feature, Number, combine
+from matscore.models.folding import Columns
 from matscore.models.records import Array, array, plain
 from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_number, as_numbers, as_numbers_of

@@ -63,6 +63,8 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     is_double = _is_double(graph, nodes)
     wide = any(name not in {i.name for i in graph.inputs} for name in positional)
     facts = ["of equal scores the first category is taken"] if len(labels) > 1 else []
+    if len(labels) > 2 and any(isinstance(a, Label) and a.by_probability for a in answers):
+        facts.append("its label is by rounded probabilities: of scores over 17 the first wins")
     if not is_double:
         facts.append("ONNX computes in float32; the weights are its numbers, the scores in float64")
     return ImportedModel(
@@ -196,12 +198,12 @@ def _find_answer(
     scores = (
         Scores(labelled[0].columns, scored[0].link if scored else "none") if labelled else scored[0]
     )
-    cells = {id(cell) for cell in scores.columns.cells} | {id(scores.columns)}
     others: list[Scores | Label] = [*scored, *labelled]
-    for other in others:
-        known = id(other.columns) in cells or all(id(cell) in cells for cell in other.columns.cells)
-        if not known:
-            raise Refusal("its outputs come of several models", "save each by itself")
+    # Most are the same columns; else their cells are looked at, which takes time to compute.
+    parts = [other.columns for other in others if other.columns is not scores.columns]
+    known = {id(cell) for cell in scores.columns.cells} if parts else set()
+    if any(id(cell) not in known for part in parts for cell in part.cells):
+        raise Refusal("its outputs come of several models", "save each by itself")
     width = scores.columns.width
     named = [answer.labels for answer in others if answer.labels is not None]
     if len(set(named)) > 1 or any(len(labels) != width for labels in named):
