@@ -363,3 +363,14 @@ def test_the_side_of_an_imputed_number_is_the_tools() -> None:
     assert evaluate(scaled.above(border, closed=True), {"age": 0.3}) == 1
     plain = (age - 0.1) / 0.2
     assert evaluate(plain.above(border, closed=True), {"age": None}) == int(exactly >= border)
+
+
+def test_a_step_after_a_fill_with_zero_or_a_refusal() -> None:
+    """Neither has a term for a missing cell; the first still has a number there."""
+
+    def halve(x: float) -> float:
+        return (x - 1) / 2
+
+    filled, refused = column("x").impute(0), column("x").refuse_missing()
+    assert filled.then((filled - 1) / 2, halve).gap == -0.5
+    assert refused.then((refused - 1) / 2, halve).gap is None

@@ -123,7 +123,9 @@ class Feature:
             return made
         gap = self.gap if self.steps else None
         if not self.steps and not self.undefined:
-            (gap,) = (float(c) for term, c in self.terms.items() if isinstance(term[0], Missing))
+            # Filled with 0 it has no such term; where a missing cell is refused it is nothing.
+            filled = (float(c) for term, c in self.terms.items() if isinstance(term[0], Missing))
+            gap = next(filled, None if self.refused else 0.0)
         return replace(made, steps=(*self.steps, step), gap=None if gap is None else step(gap))
 
     def impute(self, number: Number) -> Feature:
