@@ -114,8 +114,8 @@ def test_a_first_column_of_predictions_is_not_taken_for_labels(folder: Path) -> 
     proof = take_over(folder, *argv, expect=expect).check(quiet=True).json["proof"]
     assert (proof["labels_differ"], len(proof["columns"])) == (0, 2)
     expect = "answer,note\nyes,x\nno,x\nyes,x\n"
-    argv = (*argv, "--expect-column", "answer")
-    proof = take_over(folder, *argv, expect=expect).check(quiet=True).json["proof"]
+    more = ("--expect-column", "answer")
+    proof = take_over(folder, *argv, *more, expect=expect).check(quiet=True).json["proof"]
     assert (proof["labels_differ"], len(proof["columns"])) == (0, 1)
 
 
