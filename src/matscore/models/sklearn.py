@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from matscore.links import Link
-from matscore.models.algebra import combine
+from matscore.models.algebra import Feature, combine
 from matscore.models.linear_models import FLAT, Linear, classes_of, estimate, write_class
 from matscore.models.records import Array, Name, Record, array, plain
 from matscore.models.refusal import Refusal, in_step
@@ -25,6 +26,7 @@ from matscore.models.types import ImportedModel, Threshold
 _LEFT_OUT = (None, "drop")
 _AS_IT_IS = (None, "passthrough")
 _MOST_COLUMNS, _MOST_VALUES = 2**24, 2**19
+_MOST_BITS = 20_000
 _FIRST_IN = {"Pipeline": "steps", "FeatureUnion": "transformer_list"}
 
 
@@ -155,6 +157,11 @@ def _columns(step: Step, values: Sequence[Value], name: str = "") -> list[Value]
             step.walk.steps.append(f"{name} ({step.kind})" if name else step.kind)
     if len(found) > _MOST_VALUES:
         raise Refusal(f"it makes {len(found):,} columns")
+    # Exact numbers grow with each step, and thousands of steps would never be done.
+    for value in found[:2]:
+        terms = value.terms.values() if isinstance(value, Feature) else ()
+        if any(c.denominator.bit_length() > _MOST_BITS for c in islice(terms, 2)):
+            raise Refusal("it is one of more steps than are folded")
     return found
 
 
