@@ -235,7 +235,7 @@ def _picking(table: Table, read: ReadOptions, pick: Pick | None) -> Iterator[Non
     except InputError as error:
         from matscore.read.pick import Pick, explain
 
-        raise explain(error, table, read, pick or Pick()) from None
+        raise explain(error, table, read, Pick() if pick is None else pick) from None
 
 
 def load_items(

@@ -58,7 +58,7 @@ def find_statistics(names: Sequence[str]) -> Statistics | None:
     beside = [name for name in names if name not in known and is_beside(name)]
     # Without a sure one, all must be known; "b" alone is a name as any other.
     telling = {words[name] for name in known} - {"b"} or "beta" in words.values()
-    if not (sure or (known and beside and telling and len(known) + len(beside) == len(names))):
+    if not (sure or (beside and telling and len(known) + len(beside) == len(names))):
         return None
     if len(names) == len(beside):
         keep = [name for name in beside if words[name] == "beta"]

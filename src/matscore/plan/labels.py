@@ -39,6 +39,10 @@ _LONG_KEYS = frozenset({"category", "class", "ylevel", "outcome", "feature", "te
 _LONG_VALUES = frozenset({
     "weight", "value", "estimate", "coef", "coefficient", "coefficients", "beta",
 })  # fmt: skip
+_LIKE_STATISTICS = re.compile(
+    r"err|s\.e|st[ad]|val|pr|[>%\[\]]|sig|wald|chi|ci|conf|coef|estim|param|weight|beta|^s0$|ratio"
+    r"|stb|exp|9[059]"
+)
 _WIDEST_TABLE = 200  # of statistics, or of steps on a path of penalties
 
 
@@ -184,7 +188,7 @@ def check_long_form(plan: Plan, table: Axis, others: Axis) -> None:
             hint = f"keep the names and one {kind} of {words.contents} for each {words.category}"
         what = f"{others.path} is a coefficient table in long form ({quote_names(telling)})"
         raise Misfit(plan, what, hint)
-    if words.in_rows or not 1 < len(names) <= _WIDEST_TABLE:
+    if words.in_rows or not 1 < len(names) <= _WIDEST_TABLE or not may_be_statistics(names):
         return
     from matscore.plan.headings import find_statistics
 
@@ -201,6 +205,11 @@ def check_long_form(plan: Plan, table: Axis, others: Axis) -> None:
         ways = [write_choice("--weights-cols", [name]) for name in found.keep[:MAX_SHOWN]]
         hint = f"say {' or '.join(ways)}"
     raise Misfit(plan, what, hint)
+
+
+def may_be_statistics(names: Sequence[str]) -> bool:
+    """Say whether names may be those of statistics; without that `headings` are not loaded."""
+    return any(_LIKE_STATISTICS.search(name.casefold()) for name in names)
 
 
 def find_long_form(columns: Sequence[str], heading: str = "") -> tuple[str, ...]:

@@ -46,6 +46,7 @@ def line_up(plan: Plan) -> Plan:
     _check_picked(plan, table, turned=bool(turned))
     if turned is None:
         plan = _match_by_position(plan, table, rows, columns)
+        check_long_form(plan, table, rows if plan.transpose else columns)
     else:
         check_long_form(plan, table, rows if turned and not plan.options.items else columns)
         plan = _match_by_name(replace(plan, transpose=turned), table, columns if turned else rows)

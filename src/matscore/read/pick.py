@@ -103,7 +103,7 @@ def explain(error: InputError, table: Table, read: ReadOptions, pick: Pick) -> I
 def _find_hint(table: Table, read: ReadOptions, error: InputError, pick: Pick) -> str:
     """Return what to do with a column of words; empty where it is none, or no header tells."""
     names, column = table.names, error.column
-    if names is None or column is None:
+    if names is None or column is None or not error.what.endswith(" is not a number"):
         return ""
     side = table.sample(read)
     if side.kinds[column - 1] != "text":
