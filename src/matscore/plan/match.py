@@ -64,10 +64,11 @@ def _check_picked(plan: Plan, table: Axis, *, turned: bool) -> None:
     if side.wanted and turned and not plan.options.items:
         what = f"--weights-cols picks columns of {side.path}, whose columns are the features"
         raise Misfit(plan, what, "keep the rows of those categories, and leave it out")
-    first = side.name_of(0)
-    if side.wanted and not plan.weights_label_column and first not in side.wanted:
+    if side.wanted and not plan.weights_label_column and side.width > len(side.wanted):
         what = f"the first column of {side.path} holds no names, and --weights-cols leaves it out"
-        hint = f"say {write_choice('--drop-weights-cols', [first])} as well"
+        way = "--drop-weights-cols"
+        way = way if side.names is None else write_choice(way, side.names[:1])
+        hint = f"leave it out with {way} as well"
         raise Misfit(plan, what, hint)
     # What is carried into the output is none of the features, which must not be said in silence.
     if both := [name for name in side.beside if name in table.places]:
