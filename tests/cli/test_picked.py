@@ -80,7 +80,7 @@ def test_picked_columns_of_the_weights(
     found = run(command, "f.csv", "s.csv", *argv, cwd=folder).check(0)
     assert found.out == expected.out
     if "estimate" in kept and command == "classify":
-        scores = pd.read_csv(folder / "f.csv")[["age", "income"]] @ np.array([0.25, -0.5]) + 2
+        scores = pd.read_csv(folder / "f.csv")[["age", "income"]].to_numpy() @ [0.25, -0.5] + 2
         place = 1 + list(kept).index("estimate")
         assert [float(row[place]) for row in read_csv(found.out)[1:]] == scores.tolist()
     plan = json.loads(run("check", "f.csv", "s.csv", *argv, "-f", "json", cwd=folder).check(0).out)
