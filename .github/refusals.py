@@ -57,6 +57,11 @@ _CASES = [
     Case("A gzip file cut off", gzip.compress(_MOVIES.encode(), mtime=0)[:-6]),
     Case("An empty file", ""),
     Case("A feature missing, or spelt otherwise", _MOVIES.replace("comedy", "Comedy")),
+    Case(
+        "A table of statistics",
+        genres="term,estimate,std.error,p.value\naction,1.1,0.4,0.01\ncomedy,0.2,0.5,0.7\n",
+    ),
+    Case("A feature of which there is nothing", genres=f"{_GENRES}runtime,1,2,3\n"),
     Case("A feature named twice", "film,action,comedy,comedy\nThunder Pass,5,2,2\n"),
     Case("Columns unknown, with `--strict`", args=("movies.csv", "genres.csv", "--strict"),
          movies="film,action,comedy,year\nThunder Pass,5,2,1999\n"),

@@ -44,6 +44,9 @@ OPTIONS: list[dict[str, Any]] = [
     {"threshold": 3.0},
     {"probabilities": True, "response": True},
     {"no_intercept": False, "intercept": "(Intercept)"},
+    {"weights_cols": ["q"]},
+    {"drop_weights_cols": ["q"], "threshold": 1.0},
+    {"rename": {"y": "x", "x": "y"}, "absent": "zero"},
 ]
 
 

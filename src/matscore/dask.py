@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matscore.errors import MissingExtraError
@@ -31,6 +31,11 @@ def classify(
     keep_cols: Sequence[str] = (),
     intercept: str | None = None,
     no_intercept: bool = False,
+    weights_cols: Sequence[str] = (),
+    drop_weights_cols: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    absent: str | Sequence[str] = (),
+    max_absent: int | None = None,
     response: bool = False,
 ) -> dd.DataFrame:
     """Score rows and name the best category of each, lazily.
@@ -47,6 +52,8 @@ def classify(
     missing, unknown, probabilities, margin, scores, threshold, transpose, auto_transpose, strict
         As in `matscore.classify`.
     keep_cols, intercept, no_intercept, response
+        As in `matscore.classify`.
+    weights_cols, drop_weights_cols, rename, absent, max_absent
         As in `matscore.classify`.
 
     Returns
@@ -78,9 +85,11 @@ def classify(
     Thunder         5.9      2.9  adventure
     Umbrella        2.1      6.1    romance
     """
-    # All keywords are handed on as they are; a generator of columns would last for one partition.
+    # All keywords are handed on as they are; a generator of names would last for one partition.
     options: dict[str, Any] = {k: v for k, v in locals().items() if k not in _TABLES}
-    options["keep_cols"] = tuple(keep_cols)
+    for name in ("keep_cols", "weights_cols", "drop_weights_cols"):
+        options[name] = tuple(options[name])
+    options["absent"] = absent if isinstance(absent, str) else tuple(absent)
     try:
         import dask.dataframe
     except ImportError as error:

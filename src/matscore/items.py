@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matscore import _kernel
-from matscore.kernel import Floats, Marks, Places, open_unnamed
+from matscore.kernel import Floats, Marks, Places, Texts, open_unnamed
 
 
 class Exclusions(NamedTuple):
@@ -42,8 +42,16 @@ class Items:
     held in a temporary file, which goes with the object. Threads may share it.
     """
 
-    def __init__(self, n_features: int, *, cosine: bool = False, spill: bool = False) -> None:
+    def __init__(
+        self,
+        n_features: int,
+        *,
+        cosine: bool = False,
+        spill: bool = False,
+        texts: tuple[Texts, ...] = (),
+    ) -> None:
         self.n_features = n_features
+        self.texts = texts  # further columns, an entry an item
         self.cosine = cosine
         self.spill = spill
         fd = open_unnamed(self) if spill else -1

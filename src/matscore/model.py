@@ -24,15 +24,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.errors import OutputError, os_errors_about
-from matscore.frame import Labels
-from matscore.kernel import Decision, Floats, PackedWeights, Ranking, exp, open_unnamed
-from matscore.options import ReadOptions, ScoreOptions
+from matscore.errors import InputError, OutputError, os_errors_about
+from matscore.frame import Labels, join
+from matscore.kernel import Decision, Floats, PackedWeights, Ranking, Texts, exp, open_unnamed
+from matscore.options import PlanOptions, ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
 from matscore.read.source import SourceFacts
 from matscore.read.table import (
     FirstFault,
     Matrix,
+    Table,
     iter_parts,
     make_matrix,
     open_table,
@@ -42,6 +43,7 @@ from matscore.read.table import (
 if TYPE_CHECKING:
     from matscore.links import Link
     from matscore.plan.terms import Terms
+    from matscore.read.pick import Pick
 
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
@@ -142,6 +144,7 @@ class Weights:
     facts: SourceFacts
     blocks: list[Floats] = field(default_factory=list)  # of items, (n, n_columns - 1) each
     spilled: SpilledRows | None = None  # the same, where they are too many for memory
+    texts: tuple[Texts, ...] = ()  # of items, columns that are carried into the output
 
     @property
     def side(self) -> Side:
@@ -203,27 +206,62 @@ class Weights:
             yield self.blocks.pop(0)
 
 
-def load_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Weights:
-    """Read a weights file whole."""
+def load_weights(
+    path: str, read: ReadOptions, pick: Pick | None = None, *, checksum: bool = False
+) -> Weights:
+    """Read a weights file whole, or the columns of it that are picked."""
     with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
-        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
+        with _picking(table, read, pick):
+            matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, table.source.facts())
 
 
+def pick_weights(align: PlanOptions) -> Pick | None:
+    """Return which columns of the weights are taken; None for all."""
+    if not (align.weights_cols or align.drop_weights_cols):
+        return None
+    from matscore.read.pick import Pick
+
+    return Pick(align.weights_cols, align.drop_weights_cols)
+
+
+@contextlib.contextmanager
+def _picking(table: Table, read: ReadOptions, pick: Pick | None) -> Iterator[None]:
+    """Pick columns before a matrix is read; name them where one of words is refused."""
+    if pick:
+        table.picked = pick.choose(table.path, table.names, table.width)
+    try:
+        yield
+    except InputError as error:
+        from matscore.read.pick import Pick, explain
+
+        raise explain(error, table, read, Pick() if pick is None else pick) from None
+
+
 def load_items(
-    path: str, read: ReadOptions, *, checksum: bool = False, most_bytes: int = MOST_BYTES
+    path: str,
+    read: ReadOptions,
+    pick: Pick | None = None,
+    *,
+    checksum: bool = False,
+    most_bytes: int = MOST_BYTES,
 ) -> Weights:
     """Read a file of items whole: into memory, or past a limit into a temporary file."""
     hint = "every feature of an item must be a number"
-    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
-        texts: list[Labels] = []
+    with (
+        contextlib.closing(open_table(path, read, checksum=checksum)) as table,
+        _picking(table, read, pick),
+    ):
+        width, texts = len(table.taken) - 1, list[Labels]()
+        kept: list[tuple[Texts, ...]] = []
         blocks: list[Floats] = []
-        rest = np.empty((0, table.width - 1))
+        rest = np.empty((0, width))
         spilled: SpilledRows | None = None
         fault: FirstFault | None = None
         n_rows = 0
         for part, found in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
             texts.append(part.labels)
+            kept.append(part.texts)
             fault = found
             n_rows += part.n_rows
             rows = np.concatenate([rest, part.features.T])
@@ -231,8 +269,8 @@ def load_items(
             n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
             blocks.append(rows[:n_whole])
             rest = rows[n_whole:].copy()
-            if spilled is None and n_rows * table.width * _BYTES_A_NUMBER > most_bytes:
-                spilled = SpilledRows(table.width - 1)
+            if spilled is None and n_rows * (width + 1) * _BYTES_A_NUMBER > most_bytes:
+                spilled = SpilledRows(width)
             # Past the limit, rows go to the file as they come.
             while spilled is not None and blocks:
                 spilled.append(blocks.pop(0))
@@ -240,8 +278,9 @@ def load_items(
             blocks.append(rest)
         else:
             spilled.append(rest)
-        matrix = make_matrix(table, read, texts, np.empty((0, table.width - 1)), fault)
-        return Weights(matrix, table.source.facts(), blocks, spilled)
+        matrix = make_matrix(table, read, texts, np.empty((0, width)), fault)
+        columns = tuple(join(list(one)) for one in zip(*kept, strict=True))
+        return Weights(matrix, table.source.facts(), blocks, spilled, columns)
 
 
 def make_model(plan: Plan, values: Floats) -> Model:

@@ -233,6 +233,23 @@ def suggest_name(name: str, names: Collection[str], option: str = "") -> str:
     return suggest(find_close([name], names)) or one_of
 
 
+def write_choice(flag: str, names: Sequence[str]) -> str:
+    r"""Write an option with a list of names, as a shell and the option itself read it.
+
+    Examples
+    --------
+    >>> write_choice("--weights-cols", ["Std. Error", "a,b"])
+    "--weights-cols 'Std. Error,"a,b"'"
+    """
+    quoted = (
+        f'"{name.replace(chr(34), chr(34) * 2)}"' if not name or set(name) & set(',"\r\n') else name
+        for name in names
+    )
+    import shlex  # which only a refusal needs
+
+    return f"{flag} {shlex.quote(','.join(quoted))}"
+
+
 def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list[int]:
     """Return the columns of a name, none, one or more; without names it is a number from 1."""
     if names is not None:

@@ -55,6 +55,12 @@ def _refuse_both(flag: str, name: str | None, other: str, *, without: bool) -> N
         raise UsageError(f"{flag} and {other} contradict each other", "give one of them")
 
 
+def _refuse_same(flag: str, names: tuple[str, ...], dropped: tuple[str, ...]) -> None:
+    if same := [name for name in names if name in dropped]:
+        what = f"{flag} takes {same[0]}, and it is to be left out"
+        raise UsageError(what, "say one of the two")
+
+
 @group
 @dataclass(frozen=True)
 class ReadOptions(Options):
@@ -145,6 +151,37 @@ class PlanOptions(_LabelOptions):
     no_intercept: bool = option(
         False, LINING_UP, "Take a row of such a name for a plain feature.", "--no-intercept"
     )
+    weights_cols: tuple[str, ...] = option(
+        (), LINING_UP,
+        "Categories to score, of the columns of the weights file, which may be a table of "
+        "statistics.",
+        "--weights-cols", metavar="A,B")  # fmt: skip
+    drop_weights_cols: tuple[str, ...] = option(
+        (), LINING_UP, "Columns of the weights file to leave out, text or numbers.",
+        "--drop-weights-cols", metavar="A,B")  # fmt: skip
+    rename: PathLike | None = option(
+        None, LINING_UP,
+        "File of two columns: the name of a column in the features file, its name in the weights "
+        "file.",
+        "--rename", metavar="FILE")  # fmt: skip
+    renames: tuple[tuple[str, str], ...] = plain(
+        (), "The same as pairs, of which the first may head a file's columns where `rename` is set."
+    )
+    absent: tuple[str, ...] = option(
+        (), LINING_UP,
+        "Features of the weights, or columns that their terms read, that count 0 where the "
+        "features file lacks them; `zero` for all.",
+        "--absent", metavar="zero|A,B",
+        settle=lambda text: (
+            {"absent_zero": True} if text == "zero" else {"absent": split_list("absent", text)}
+        ),
+        doc="Features, or columns that terms read, that count 0 where the features lack them.",
+    )  # fmt: skip
+    absent_zero: bool = plain(False, "Whether every feature that is absent counts 0.")
+    max_absent: int | None = option(
+        None, LINING_UP,
+        "Refuse more than N absent features; where more than half are absent it must be said.",
+        "--max-absent", min=0, metavar="N")  # fmt: skip
     truth: str | None = plain(
         None, "A features column read as text that is no feature: the first kept column."
     )
@@ -171,6 +208,12 @@ class PlanOptions(_LabelOptions):
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
         _refuse_both("--intercept", self.intercept, "--no-intercept", without=self.no_intercept)
+        if self.weights_cols and self.transpose:
+            what = "--weights-cols picks columns, and with --transpose a category is a row"
+            raise UsageError(what, "keep the rows of those categories")
+        _refuse_same("--weights-cols", self.weights_cols, self.drop_weights_cols)
+        if self.max_absent is not None and not (self.absent or self.absent_zero):
+            raise UsageError("--max-absent has no effect", "it goes with --absent")
 
 
 @group
@@ -359,6 +402,13 @@ class RecommendOptions(Options):
     min_score: float | None = option(
         None, SCORED, "Leave out items whose score is under S.", "--min-score", metavar="S"
     )
+    keep_item_cols: tuple[str, ...] = option(
+        (), LINING_UP,
+        "Items columns, text or numbers, to carry into the output; they are no features.",
+        "--keep-item-cols", metavar="A,B")  # fmt: skip
+    drop_item_cols: tuple[str, ...] = option(
+        (), LINING_UP, "Items columns to leave out, text or numbers.",
+        "--drop-item-cols", metavar="A,B")  # fmt: skip
 
     @property
     def n_items(self) -> int:
@@ -370,7 +420,12 @@ class RecommendOptions(Options):
         super().check()
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise UsageError("--min-score is not a finite number", "give it a number")
-        limits = (("--top-k", self.k), ("--min-score", self.min_score), ("--exclude", exclude))
+        _refuse_same("--keep-item-cols", self.keep_item_cols, self.drop_item_cols)
+        kept = self.keep_item_cols or None
+        limits = (
+            ("--top-k", self.k), ("--min-score", self.min_score), ("--exclude", exclude),
+            ("--keep-item-cols", kept),
+        )  # fmt: skip
         for flag, value in limits:
             if matrix and value is not None:
                 what = f"{flag} and --matrix contradict each other"

@@ -547,7 +547,10 @@ MISFITS = {
     "two intercepts": (GOOD, WEIGHTS + "bias,1,1\nconst,2,2\n", "2 intercepts.*; "),
     "intercept alone": (GOOD, "f,p,q\nbias,1,1\n", "intercept but no features; give"),
     "names alone": (GOOD, "f\na\nb\n", "names but no weights; give"),
-    "long form": (GOOD, "term,estimate,std.error\na,1,0\nb,0,1\n", "in long form.*; keep"),
+    "statistics": (
+        GOOD, "term,estimate,std.error\na,1,0\nb,0,1\n", "statistics.*; say --weights-cols",
+    ),
+    "long form": (GOOD, "y.level,estimate,p\na,1,0\nb,0,1\n", "in long form.*; matscore import"),
     "shapes without names": ("1,2,3,4\n", "1,2\n3,4\n", "4 features against 2; give"),
     "title line above the header": ("Sales\n" + GOOD, WEIGHTS, "a title, remove it"),
     "comment line above the header": ("# 2024\n" + GOOD, WEIGHTS, "a title, remove it"),

@@ -168,5 +168,7 @@ def test_numbers_that_are_no_accident() -> None:
 
 
 def test_a_table_in_long_form() -> None:
-    columns = ("Estimate", "Std. Error", "Pr(>|t|)")
+    columns = ("category", "weight")
     assert find_long_form(columns) == columns and find_long_form(["estimate"]) == ()
+    assert find_long_form(["estimate", "p.value"], "y.level")
+    assert not find_long_form(["estimate", "p.value"], "term")

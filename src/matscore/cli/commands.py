@@ -326,6 +326,7 @@ _MODEL = Argument(
 
 _READ = "delimiter encoding headers decimal missing missing-values"
 _INTERCEPT = "auto-transpose intercept no-intercept"
+_LIFTED = "weights-cols drop-weights-cols rename absent max-absent"
 _ASIDE = "on-error rejects max-rejects report color"
 _RUN = "engine scheduler jobs chunk-size memory"
 _SAY = "verbose quiet"
@@ -338,14 +339,15 @@ COMMANDS = {
     "classify": Command(
         classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
         f"{_READ} unknown id-col no-id-col keep-cols strict transpose transpose-features "
-        f"{_INTERCEPT} probabilities response margin no-scores threshold top-k "
+        f"{_INTERCEPT} {_LIFTED} probabilities response margin no-scores threshold top-k "
         "format output precision max-rows heatmap show-work plot excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
     "recommend": Command(
         recommend, (_USERS, _ITEMS), (RecommendOptions, PairOptions, *_SCORING),
         f"{_READ} id-col no-id-col keep-cols strict transpose-features transpose "
-        "top-k metric min-score exclude matrix format output precision max-rows excel-safe "
+        "keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
+        "format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {
             "missing": {"help": "A user's missing cell: stop; reject its row; read it as 0; keep "
@@ -364,13 +366,14 @@ COMMANDS = {
     "check": Command(
         check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
         "delimiter encoding headers decimal missing-values id-col no-id-col keep-cols strict "
-        f"transpose transpose-features {_INTERCEPT} picture format color",
+        f"transpose transpose-features {_INTERCEPT} {_LIFTED} picture format color",
         {"format": {"kind": Literal["text", "json"], "default": "text", "help": "Format.",
                     "set_by": "MATSCORE_CHECK_FORMAT"}},
     ),
     "explain": Command(
         explain, (_FEATURES, _WEIGHTS), (*_SCORING, ExplainOptions),
         f"{_READ} unknown id-col no-id-col strict transpose transpose-features {_INTERCEPT} "
+        f"{_LIFTED} "
         "category versus top-features row format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {"max-rows": {"default": 5}},
@@ -391,6 +394,7 @@ COMMANDS = {
     "evaluate": Command(
         evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
         f"truth truth-file {_READ} unknown id-col no-id-col strict transpose {_INTERCEPT} "
+        f"{_LIFTED} "
         f"positive one-vs-rest threshold probabilities best min-accuracy format output {_ASIDE} "
         f"{_RUN} {_SAY}",
         {

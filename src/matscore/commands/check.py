@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from matscore.commands.classify import ClassifyCommand
 from matscore.errors import PlanError
-from matscore.model import load_weights
+from matscore.model import load_weights, pick_weights
 from matscore.options import PathLike, PlanOptions, ReadOptions, check_options
 from matscore.plan import Plan
 from matscore.read.table import open_table
@@ -54,8 +54,13 @@ def check_files(
     ('--transpose',)
     """
     check_options(read, align)
-    check_paths([str(features), str(weights)])
-    held = load_weights(str(weights), read)
+    renames = () if align.rename is None else (str(align.rename),)
+    check_paths([str(features), str(weights), *renames])
+    if renames:
+        from matscore.read.renames import read_renames
+
+        align = read_renames(align, read)
+    held = load_weights(str(weights), read, pick_weights(align))
     with contextlib.closing(open_table(str(features), read)) as table:
         return _check_names(plan_part(table, held, read, align).plan)
 
@@ -70,12 +75,19 @@ def check(
     keep_cols: Sequence[str] = (),
     intercept: str | None = None,
     no_intercept: bool = False,
+    weights_cols: Sequence[str] = (),
+    drop_weights_cols: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    absent: str | Sequence[str] = (),
+    max_absent: int | None = None,
 ) -> Plan:
     """Say how two tables line up; no score is computed.
 
     Parameters
     ----------
     features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
+        As in `classify`.
+    weights_cols, drop_weights_cols, rename, absent, max_absent
         As in `classify`.
 
     Returns
@@ -92,17 +104,22 @@ def check(
     ('--transpose',)
     """
     # pandas takes longer to import than a small file to score.
-    from matscore.commands.frames import plan_frames, take_weights
+    from matscore.commands.frames import make_align, plan_frames, take_weights
 
-    align = PlanOptions(
+    align = make_align(
         transpose=transpose,
         auto_transpose=auto_transpose,
         strict=strict,
-        keep_cols=tuple(map(str, keep_cols)),
+        keep_cols=keep_cols,
         intercept=intercept,
         no_intercept=no_intercept,
+        weights_cols=weights_cols,
+        drop_weights_cols=drop_weights_cols,
+        rename=rename,
+        absent=absent,
+        max_absent=max_absent,
     )
-    return _check_names(plan_frames(features, take_weights(weights), align), labelled=False)
+    return _check_names(plan_frames(features, take_weights(weights, align), align), labelled=False)
 
 
 def _check_names(plan: Plan, *, labelled: bool = True) -> Plan:

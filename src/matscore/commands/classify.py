@@ -199,6 +199,11 @@ def classify(
     keep_cols: Sequence[str] = (),
     intercept: str | None = None,
     no_intercept: bool = False,
+    weights_cols: Sequence[str] = (),
+    drop_weights_cols: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    absent: str | Sequence[str] = (),
+    max_absent: int | None = None,
     response: bool = False,
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
@@ -230,6 +235,15 @@ def classify(
         Name of the intercept row.
     no_intercept : bool
         Take a row named as an intercept for a plain feature.
+    weights_cols, drop_weights_cols : sequence of str
+        Columns of the weights to score, as of a table of statistics; others to leave out.
+    rename : mapping of str to str, optional
+        Names of columns of the features, and what the weights call them.
+    absent : "zero" or sequence of str
+        Features of the weights, or columns that their terms read, that count 0 where the features
+        lack them; "zero" for all.
+    max_absent : int, optional
+        Refuse more absent features; where more than half are absent it must be given.
 
     Returns
     -------
@@ -264,15 +278,20 @@ def classify(
     Thunder         5.9      2.9  adventure
     Umbrella        2.1      6.1    romance
     """
-    from matscore.commands.frames import run_frames
+    from matscore.commands.frames import make_align, run_frames
 
-    align = PlanOptions(
+    align = make_align(
         transpose=transpose,
         auto_transpose=auto_transpose,
         strict=strict,
-        keep_cols=tuple(map(str, keep_cols)),
+        keep_cols=keep_cols,
         intercept=intercept,
         no_intercept=no_intercept,
+        weights_cols=weights_cols,
+        drop_weights_cols=drop_weights_cols,
+        rename=rename,
+        absent=absent,
+        max_absent=max_absent,
     )
     score, write = (
         ScoreOptions(probabilities, threshold, response),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, get_args
@@ -224,12 +224,19 @@ def evaluate(
     strict: bool = False,
     intercept: str | None = None,
     no_intercept: bool = False,
+    weights_cols: Sequence[str] = (),
+    drop_weights_cols: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    absent: str | Sequence[str] = (),
+    max_absent: int | None = None,
 ) -> Evaluation:
     """Measure the predictions of a model against the truth.
 
     Parameters
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
+        As in `classify`.
+    weights_cols, drop_weights_cols, rename, absent, max_absent
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -267,6 +274,7 @@ def evaluate(
     from matscore.commands.frames import (
         Typed,
         check_missing,
+        make_align,
         pick_column,
         plan_frames,
         read_model,
@@ -280,14 +288,19 @@ def evaluate(
     score = ScoreOptions(probabilities, threshold)
     check_comparison(score, positive, best, every=one_vs_rest)
     column, features = pick_column(features, truth, "truth")
-    align = PlanOptions(
+    align = make_align(
         transpose=transpose,
         auto_transpose=auto_transpose,
         strict=strict,
         intercept=intercept,
         no_intercept=no_intercept,
+        weights_cols=weights_cols,
+        drop_weights_cols=drop_weights_cols,
+        rename=rename,
+        absent=absent,
+        max_absent=max_absent,
     )
-    weights = take_weights(weights)
+    weights = take_weights(weights, align)
     plan = require_fit(plan_frames(features, weights, align))
     settings = Settings(ReadOptions(missing=missing))
     command = EvaluateCommand(settings, None, None, score, positive, best, one_vs_rest)

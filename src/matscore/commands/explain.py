@@ -186,12 +186,19 @@ def explain(
     strict: bool = False,
     intercept: str | None = None,
     no_intercept: bool = False,
+    weights_cols: Sequence[str] = (),
+    drop_weights_cols: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    absent: str | Sequence[str] = (),
+    max_absent: int | None = None,
 ) -> pd.DataFrame:
     """Take the scores of rows apart into what each feature contributed.
 
     Parameters
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
+        As in `classify`.
+    weights_cols, drop_weights_cols, rename, absent, max_absent
         As in `classify`.
     category : str, optional
         The category to explain; without it the predicted one of each row.
@@ -225,14 +232,19 @@ def explain(
     Thunder  adventure  action    5.0     1.1           5.5
     Thunder  adventure  comedy    2.0     0.2           0.4
     """
-    from matscore.commands.frames import run_frames
+    from matscore.commands.frames import make_align, run_frames
 
-    align = PlanOptions(
+    align = make_align(
         transpose=transpose,
         auto_transpose=auto_transpose,
         strict=strict,
         intercept=intercept,
         no_intercept=no_intercept,
+        weights_cols=weights_cols,
+        drop_weights_cols=drop_weights_cols,
+        rename=rename,
+        absent=absent,
+        max_absent=max_absent,
     )
     options = ExplainOptions(category, versus, top_features)
     options.check()

@@ -5,7 +5,7 @@ Labels are no text here: rows carry their numbers, and what comes out finds its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -42,6 +42,28 @@ _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside t
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
 
+def make_align(
+    *,
+    keep_cols: Sequence[str] = (),
+    weights_cols: Sequence[str] = (),
+    drop_weights_cols: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    absent: str | Sequence[str] = (),
+    **same: Any,
+) -> PlanOptions:
+    """Return the options of keywords; those that are not named here are fields of the same name."""
+    named = () if absent == "zero" else (absent,) if isinstance(absent, str) else absent
+    return PlanOptions(
+        keep_cols=tuple(map(str, keep_cols)),
+        weights_cols=tuple(map(str, weights_cols)),
+        drop_weights_cols=tuple(map(str, drop_weights_cols)),
+        renames=tuple((str(old), str(new)) for old, new in (rename or {}).items()),
+        absent=tuple(map(str, named)),
+        absent_zero=absent == "zero",
+        **same,
+    )
+
+
 def plan_frames(
     features: pd.DataFrame,
     weights: pd.DataFrame,
@@ -59,6 +81,7 @@ def plan_frames(
         options = replace(options, keep_cols=_find_places(features.columns, options.keep_cols))
     one = replace(_features_side(features, columns), path=paths[0])
     two = replace(_weights_side(weights, labels, header), path=paths[1], corner=_corner_of(weights))
+    two = replace(two, wanted=options.weights_cols)
     plan = make_plan(one, two, options)
     if not plan.ok:
         return plan
@@ -274,13 +297,36 @@ def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     return np.ascontiguousarray(values)
 
 
-def take_weights(weights: object) -> pd.DataFrame:
-    """Return a table of weights as it is; make one of a fitted model of another tool."""
-    if isinstance(weights, pd.DataFrame):
-        return weights
-    from matscore.commands.import_model import import_model
+def take_weights(weights: object, align: PlanOptions = PlanOptions()) -> pd.DataFrame:
+    """Return the columns that are asked for of weights; a fitted model is made a table first."""
+    if not isinstance(weights, pd.DataFrame):
+        from matscore.commands.import_model import import_model
 
-    return import_model(weights).weights
+        weights = import_model(weights).weights
+    align.check()
+    only, dropped = align.weights_cols, align.drop_weights_cols
+    left = drop_columns(weights, dropped, "weights", "drop_weights_cols")
+    if not only:
+        return left
+    _find_all(left, only, "weights", "weights_cols")
+    return left.loc[:, [str(name) in only for name in left.columns]]
+
+
+def drop_columns(frame: pd.DataFrame, names: Sequence[str], path: str, option: str) -> pd.DataFrame:
+    """Return a table without some columns; refuse a name that is none of them."""
+    if not names:
+        return frame
+    _find_all(frame, names, path, option)
+    return frame.loc[:, [str(name) not in names for name in frame.columns]]
+
+
+def _find_all(frame: pd.DataFrame, names: Sequence[str], path: str, option: str) -> None:
+    known = list(map(str, frame.columns))
+    for name in names:
+        if known.count(name) != 1:
+            how_many = "a column is there more than once" if name in known else "there is no column"
+            hint = "rename one" if name in known else suggest_name(name, known, option)
+            raise MisfitError(path, f"{how_many}: {quote_name(name)}, which {option} names", hint)
 
 
 def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
@@ -407,7 +453,7 @@ def run_frames(
     """
     check_missing(missing)
     check_missing(unknown, "unknown")
-    weights = take_weights(weights)
+    weights = take_weights(weights, align)
     # Labels stay in the index, and their name is to clash with no column.
     plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included

@@ -94,6 +94,7 @@ class RankColumns(LabelledColumns):
     scores: bool = True
     probabilities: bool = False
     response: bool = False
+    beside: tuple[str, ...] = ()  # of further columns of what is chosen
 
     @property
     def number_names(self) -> tuple[str, ...]:
@@ -109,6 +110,7 @@ class RankColumns(LabelledColumns):
     def own_pairs(self) -> Iterator[tuple[str, Kind]]:
         """Yield names and kinds of rank, what has it, and its numbers."""
         yield from (("rank", "whole"), (self.chosen_name, "text"))
+        yield from ((name, "text") for name in self.beside)
         yield from ((name, "number") for name in self.number_names)
 
 
@@ -218,8 +220,16 @@ def make_frame(
     return Frame(made)
 
 
-def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: RankedRows) -> Frame:
+def make_long_frame(
+    columns: RankColumns,
+    rows: Rows,
+    names: Texts,
+    ranked: RankedRows,
+    beside: Iterable[Texts] = (),
+) -> Frame:
     """Write what has which rank, a line a rank; `names` are what the indices stand for.
+
+    `beside` are further texts of what they stand for.
 
     A row of which nothing has a rank still has a line: nothing disappears. Its rank is empty, and
     its score too, or NaN where it has none.
@@ -236,6 +246,10 @@ def make_long_frame(columns: RankColumns, rows: Rows, names: Texts, ranked: Rank
     made |= {name: texts.take(row) for name, texts in kept}
     made["rank"] = _blank(np.arange(1, len(row) + 1) - starts[row], there)
     made[columns.chosen_name] = Choices(chosen, names)
+    for name, texts in zip(columns.beside, beside, strict=True):
+        absent = texts.absent
+        codes = chosen if absent is None else np.where(absent[chosen] & (chosen >= 0), -1, chosen)
+        made[name] = Choices(codes.astype(np.int32), texts)
     for name, values in zip(columns.number_names, ranked.numbers, strict=True):
         numbers = np.full(len(row), np.nan)
         numbers[there] = values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,11 +16,12 @@ from matscore.commands.users import (
     Seen,
     read_seen,
 )
-from matscore.errors import PlanError, UsageError
+from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.frame import read_numbers
 from matscore.items import Items
 from matscore.kernel import Choices, Texts
 from matscore.model import MOST_BYTES, Weights, load_items, named_lack
+from matscore.names import quote_names
 from matscore.options import (
     Format,
     Metric,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from matscore.frame import Frame
 
 _USERS_A_CHUNK = 512
+_OWN_COLUMNS = ("user", "rank", "item", "score")
 _CELLS_A_CHUNK = 2**22
 _BYTES_A_CELL = 12
 _MOST_CHUNK_BYTES = 4 * 2**20
@@ -80,7 +82,11 @@ class RecommendCommand(Command):
         asked = self.how.run.memory_bytes
         # The rest is for users, their ranks and what is written.
         most_bytes = MOST_BYTES if asked is None else asked // 3
-        return load_items(path, self.how.read, checksum=checksum, most_bytes=most_bytes)
+        kept, dropped = self.recommend.keep_item_cols, self.recommend.drop_item_cols
+        from matscore.read.pick import Pick
+
+        pick = Pick((), dropped, kept, "--drop-item-cols", "--keep-item-cols")
+        return load_items(path, self.how.read, pick, checksum=checksum, most_bytes=most_bytes)
 
     def take_model(self, plan: Plan, weights: Weights) -> Items:
         """Hold the items, once for all files of users: what was read is gone after that."""
@@ -89,7 +95,8 @@ class RecommendCommand(Command):
             what = f"{plan.features.path} meets the items in another way than the files before it"
             raise PlanError(replace(plan, problem=what, hint="do the files one by one"))
         spill = weights.spilled is not None
-        items = Items(len(plan.weights_index), cosine=self.metric == "cosine", spill=spill)
+        cosine, texts = self.metric == "cosine", weights.texts
+        items = Items(len(plan.weights_index), cosine=cosine, spill=spill, texts=texts)
         with named_lack():
             for rows in weights.take_items(plan):
                 items.add(rows)
@@ -113,7 +120,8 @@ class RecommendCommand(Command):
     def rank(self, plan: Plan, items: Items, seen: Seen | None) -> Recommend:
         """Return what finds the best items."""
         labels, columns = Texts.from_strings(plan.categories), self._rank_columns(plan)
-        return Recommend(items, labels, self.recommend, columns, seen, self.how.run.gather)
+        gather = self.how.run.gather
+        return Recommend(items, labels, self.recommend, columns, seen, gather, items.texts)
 
     def suggest_chunk(self, plan: Plan) -> int:
         """Return the bytes of a chunk: few users where there is much to do for each of them."""
@@ -132,12 +140,13 @@ class RecommendCommand(Command):
         """Return the columns; that of items is named as in their file, if that name is free."""
         names = plan.weights.names
         found = names[0] if names and plan.weights_label_column and plan.transpose else ""
-        taken = {plan.label_name, *plan.kept_names, "rank", "score"}
+        beside = plan.weights.beside
+        taken = {plan.label_name, *plan.kept_names, "rank", "score", *beside}
         if not found.strip() or found in taken:
             found = "item"
         numbered = plan.label_column is None
         head = plan.label_name, plan.kept_names, numbered
-        return RankColumns(*head, chosen_name=found, scores=self.write.scores)
+        return RankColumns(*head, chosen_name=found, scores=self.write.scores, beside=beside)
 
 
 def recommend_file(
@@ -203,6 +212,7 @@ def recommend_file(
     (3, 6)
     """
     check_options(read, align, write, rejects, run)
+    _check_columns(recommend, align)
     # Items are rows as users are, so the second matrix is turned unless they are columns.
     how = Settings(read, align.for_items(), rejects, run, on_plan, on_progress)
     pairs = None if exclude is None else str(exclude)
@@ -216,6 +226,15 @@ def recommend_file(
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
 
 
+def _check_columns(recommend: RecommendOptions, align: PlanOptions) -> None:
+    """Refuse columns that are picked of the wrong side or axis."""
+    if align.weights_cols or align.drop_weights_cols:
+        raise UsageError("items are no weights", "leave columns out with --drop-item-cols")
+    if recommend.keep_item_cols and align.transpose:
+        what = "--keep-item-cols keeps columns, and with --transpose-items a column is an item"
+        raise UsageError(what, "leave one of them out")
+
+
 def recommend(
     users: pd.DataFrame,
     items: pd.DataFrame,
@@ -227,6 +246,8 @@ def recommend(
     missing: MissingPolicy = "error",
     strict: bool = False,
     transpose: bool = False,
+    keep_item_cols: Sequence[str] = (),
+    drop_item_cols: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Find the best items for each user.
 
@@ -252,13 +273,17 @@ def recommend(
         Refuse columns of the users that the items do not have.
     transpose : bool
         The items are columns.
+    keep_item_cols : sequence of str
+        Columns of the items that are carried into the result, and are no features.
+    drop_item_cols : sequence of str
+        Columns of the items that are left out.
 
     Returns
     -------
     DataFrame
-        One row a user and rank, best first: ``user``, ``rank``, ``item``, ``score``. Scores that
-        differ by no more than rounding error tie; the first item goes first. Users to whom nothing
-        is recommended have no row.
+        One row a user and rank, best first: ``user``, ``rank``, ``item``, kept columns, ``score``.
+        Scores that differ by no more than rounding error tie; the first item goes first. Users to
+        whom nothing is recommended have no row.
 
     Raises
     ------
@@ -280,12 +305,27 @@ def recommend(
         Typed,
         check_missing,
         collect_frame,
+        drop_columns,
         plan_frames,
         take_matrix,
     )
 
-    command = RecommendCommand(metric=metric, recommend=RecommendOptions(k, min_score))
+    kept, dropped = tuple(map(str, keep_item_cols)), tuple(map(str, drop_item_cols))
+    options = RecommendOptions(k, min_score, kept, dropped)
+    command = RecommendCommand(metric=metric, recommend=options)
     command.check_options()
+    _check_columns(options, PlanOptions(transpose=transpose))
+    for name in kept:
+        if name in _OWN_COLUMNS:
+            what = f'two columns of the output would be named "{name}"'
+            raise MisfitError("items", what, "rename the column")
+    whole = drop_columns(items, dropped, "items", "drop_item_cols")
+    items = drop_columns(whole, kept, "items", "keep_item_cols")
+    names = list(map(str, whole.columns))
+    beside = whole.iloc[:, [names.index(name) for name in kept]]
+    if both := [name for name in kept if name in set(map(str, users.columns))]:
+        what = f"{quote_names(both)} is kept, and users have it as a feature"
+        raise MisfitError("items", what, "copy it under another name")
     check_missing(missing)
     align = PlanOptions(strict=strict, transpose=transpose).for_items()
     plan = require_fit(plan_frames(users, items, align, ("users", "items")))
@@ -298,7 +338,8 @@ def recommend(
     seen = None if exclude is None else _find_excluded(exclude, users.index, labels)
     columns = [i - 1 for i in plan.feature_columns]
     typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK)
-    return _make_table(collect_frame(command.rank(plan, held, seen), typed, missing), users, labels)
+    found = collect_frame(command.rank(plan, held, seen), typed, missing)
+    return _make_table(found, users, labels, beside)
 
 
 def _find_excluded(exclude: pd.DataFrame, users: pd.Index[Any], items: pd.Index[Any]) -> Seen:
@@ -317,7 +358,9 @@ def _find_excluded(exclude: pd.DataFrame, users: pd.Index[Any], items: pd.Index[
     return Seen(facts, {str(i + 1): i for i in range(len(users))}, starts, chosen)
 
 
-def _make_table(found: Frame, users: pd.DataFrame, items: pd.Index[Any]) -> pd.DataFrame:
+def _make_table(
+    found: Frame, users: pd.DataFrame, items: pd.Index[Any], beside: pd.DataFrame
+) -> pd.DataFrame:
     """Return the lines of users to whom something is recommended, with the labels as they are."""
     import pandas as pd
 
@@ -331,6 +374,7 @@ def _make_table(found: Frame, users: pd.DataFrame, items: pd.Index[Any]) -> pd.D
         "user": users.index[places],
         "rank": read_numbers(found[rank])[there].astype(np.int64),
         "item": items.take(chosen.codes[there]),
+        **{name: column.array[chosen.codes[there]] for name, column in beside.items()},
         "score": read_numbers(found[score])[there],
     }
     return pd.DataFrame(made)

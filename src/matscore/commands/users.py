@@ -148,6 +148,7 @@ class Recommend(_UserWork):
     columns: RankColumns
     seen: Seen | None = None
     gather: tuple[Gather, ...] = ()
+    beside: tuple[Texts, ...] = ()  # columns of the items that are carried into the output
 
     def zero(self) -> RecommendTally:
         """Return the counts of no users."""
@@ -225,7 +226,8 @@ class RecommendedRows(Outcome):
         """Return the long table."""
         found = self.found
         ranked = RankedRows(found.counts, found.items, (found.scores,), self.undefined)
-        return make_long_frame(self.work.columns, self.rows, self.work.labels, ranked)
+        work = self.work
+        return make_long_frame(work.columns, self.rows, work.labels, ranked, work.beside)
 
     def preview(self, n_rows: int) -> Preview:
         """Return the lines of the first users; all their scores where the items are few."""

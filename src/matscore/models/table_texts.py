@@ -14,11 +14,8 @@ from matscore.models.bounds import check_depth
 from matscore.models.printed import PrintedTable, find_tables
 from matscore.models.refusal import Refusal
 from matscore.names import quote_name
+from matscore.plan.headings import COEFFICIENTS
 
-COEFFICIENTS = frozenset({
-    "estimate", "estimates", "coef", "coef.", "coefs", "coefficient", "coefficients", "weight",
-    "weights", "b", "param", "params", "parameter estimate", "coefs.", "category_weights.weight",
-})  # fmt: skip
 # A coefficient that a tool could not estimate, or left out as a reference, counts 0.
 ZEROS = re.compile(r"|na|nan|none|null|\.|\(omitted\)|\(base\)|\(empty\)|0\s?[a-z]", re.IGNORECASE)
 _PRINTED = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")

@@ -19,9 +19,10 @@ from matscore.models.algebra import Feature, Levels, as_features
 from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
-from matscore.models.table_texts import COEFFICIENTS, ZEROS, Table, read_table
+from matscore.models.table_texts import ZEROS, Table, read_table
 from matscore.models.types import ImportedModel, Source
 from matscore.names import is_intercept, quote_name, quote_names, suggest_name
+from matscore.plan.headings import CLASSES, COEFFICIENTS, is_beside
 from matscore.terms import (
     Factor,
     Level,
@@ -34,20 +35,11 @@ from matscore.terms import (
     sort_factors,
 )
 
-# What stands beside a coefficient and is none; "beta" is standardised where there is a "b".
-_OTHERS = re.compile(
-    r"(std|standard|s)\.?[ ._]?(err(or)?|e)?\.?|se|stderr|standarderror|statistic|[tz]([ ._]?"
-    r"(value|stat(istic)?))?|p([ ._]?value)?|p>\|?[tz]\|?|pr.*|prob.*|sig\.?|wald.*|chi.*|df|vif"
-    r"|\[?[\d.]+%?\]?|(conf|ci).*|(lower|upper|low|high).*|exp\(.*\)|odds.*|standardized.*|beta"
-    r"|[ohr]r|i?rrr?|(hazard|risk|rate)[ ._]?ratio.*|step|lambda|dev\.ratio"
-    r"|.*importance|n|count|sign|rank"
-)
 _NAMES = frozenset({
     "", "term", "terms", "feature", "features", "name", "names", "variable", "variables",
     "parameter", "predictor", "effect", "rowname", "rownames", "column", "processed_input",
     "unnamed: 0", "index", "covariate", "attribute", "regressor", "label", "var", "input",
 })  # fmt: skip
-_CLASSES = frozenset({"y.level", "y_level", "class", "category", "response", "outcome", "equation"})
 _LEVELS = frozenset({"level", "level1", "classval0", "category_weights.category"})
 _INTERCEPTS = frozenset({"_cons", "cons", "(constant)", "__intercept__"})
 _EXACT_DIGITS = 15  # of a number that has as many the rest is noise
@@ -97,7 +89,7 @@ def _find_roles(table: Table, coef: Sequence[str]) -> _Roles:
     folded = [heading.casefold() for heading in table.headings]
     texts = [i for i in range(len(folded)) if not table.holds_numbers(i)]
     numbers = [i for i in range(len(folded)) if i not in texts]
-    of_class = next((i for i, name in enumerate(folded) if name in _CLASSES), None)
+    of_class = next((i for i, name in enumerate(folded) if name in CLASSES), None)
     level = next((i for i in texts if folded[i] in _LEVELS), None)
     coefficients = _find_coefficients(table, [i for i in numbers if i != of_class], coef)
     left = [i for i in texts if i not in (of_class, level)]
@@ -119,7 +111,7 @@ def _find_coefficients(
         return tuple(map(table.headings.index, coef))
     folded = {i: table.headings[i].casefold() for i in numbers}
     known = [i for i in numbers if folded[i] in COEFFICIENTS]
-    rest = [i for i in numbers if i not in known and not _OTHERS.fullmatch(folded[i])]
+    rest = [i for i in numbers if i not in known and not is_beside(folded[i])]
     # BigQuery has one for numbers and one for levels, which are never both in a row.
     if {folded[i] for i in known} == {"weight", "category_weights.weight"} and not rest:
         return tuple(known)

@@ -37,6 +37,10 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
     >>> plan.feature_names, plan.feature_columns, plan.weights_index
     (('action', 'comedy'), (1, 2), (1, 0))
     """
+    if options.renames:
+        from matscore.plan.renamed import plan_renamed
+
+        return plan_renamed(make_plan, features, weights, options)
     linked = weights if options.items else drop_link(weights)
     cleared = blank_shared_heading(features, linked, options)
     try:

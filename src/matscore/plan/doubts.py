@@ -99,24 +99,14 @@ def _explain_missing(misfit: Misfit) -> Plan:
     """Find close matches of missing features."""
     plan = misfit.plan
     missing = find_close(misfit.missing, misfit.unused)
-    hint = _explain_joined(plan, misfit.missing) or suggest(missing) or plan.hint
+    from matscore.plan.joined import explain_joined
+
+    meant = suggest(missing)
+    meant += "; --rename FILE takes two names for one" * bool(meant and not plan.options.items)
+    hint = explain_joined(plan, misfit.missing) or meant or plan.hint
     if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
         hint += f", and {plan.options.words.advise(plan.transpose)}"
     return replace(plan, missing=missing, hint=hint)
-
-
-def _explain_joined(plan: Plan, names: Sequence[str]) -> str:
-    """Say what to write where names are those that other tools give to encoded columns."""
-    side = plan.features
-    if side.peek is None or side.names is None or plan.transpose_features or plan.options.items:
-        return ""
-    from matscore.plan.joined import explain_joined
-
-    columns: dict[str, Sequence[str]] = {}
-    for name, cells in zip(side.names, side.peek(), strict=True):
-        texts = {cell for cell in cells if not side.grammar.is_missing(cell)}
-        columns[name] = () if all(map(side.grammar.is_number, texts)) else sorted(texts)
-    return explain_joined(names, columns)
 
 
 def _check_first_records(plan: Plan) -> None:
@@ -137,7 +127,8 @@ def _check_header(plan: Plan, side: Side) -> None:
     # The first column of features that stay as they are holds labels or numbers, no names.
     rows = facing.first or () if is_features or options.transpose_features else ()
     other = OtherSide({*_names_of(facing), *rows}, options.intercept)
-    asked = (options.id_col, options.truth, *options.keep_cols) if is_features else ()
+    picked = (*side.wanted, *side.left_out, *side.beside)
+    asked = (options.id_col, options.truth, *options.keep_cols) if is_features else picked
     named = [name for name in asked if name is not None]
     if judge_first_record(header, side.grammar, other, named=named) == "header":
         return

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from matscore.names import MAX_SHOWN, quote_name
 from matscore.terms import FUNCTIONS, Factor, Function, Level, Power, Term, write_term
+
+if TYPE_CHECKING:
+    from matscore.plan.types import Plan
 
 # How a level is written: by R, pandas and scikit-learn, H2O, SAS, patsy and formulaic, Stata.
 _FORMS = (
@@ -67,7 +71,19 @@ def read_factors(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[F
                 )
 
 
-def explain_joined(names: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
+def explain_joined(plan: Plan, names: Sequence[str]) -> str:
+    """Say what to write where names are those that other tools give to encoded columns."""
+    side = plan.features
+    if side.peek is None or side.names is None or plan.transpose_features or plan.options.items:
+        return ""
+    columns: dict[str, Sequence[str]] = {}
+    for name, cells in zip(side.names, side.peek(), strict=True):
+        texts = {cell for cell in cells if not side.grammar.is_missing(cell)}
+        columns[name] = () if all(map(side.grammar.is_number, texts)) else sorted(texts)
+    return _explain(names, columns)
+
+
+def _explain(names: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
     """Say what to write for names of other tools; empty where none of them is known.
 
     `columns` are all columns, with the values of those that are text.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from matscore.names import (
+    MAX_SHOWN,
     CellKind,
     Grammar,
     find_close,
@@ -20,6 +21,7 @@ from matscore.names import (
     is_intercept,
     quote_name,
     quote_names,
+    write_choice,
 )
 from matscore.plan.types import Axis, Misfit, Plan, Side
 
@@ -33,14 +35,15 @@ _LABEL_HEADINGS = frozenset({
 })  # fmt: skip
 # So many whole numbers, each one more than the last, are no accident.
 _NO_ACCIDENT = 4
-_ESTIMATES = frozenset({"estimate", "coef", "coefficient", "coefficients", "beta"})
-_STATISTICS = frozenset({
-    "stderror", "stderr", "standarderror", "statistic", "tvalue", "zvalue", "tstat", "zstat",
-    "pvalue", "prt", "prz", "conflow", "confhigh",
-})  # fmt: skip
 _LONG_KEYS = frozenset({"category", "class", "ylevel", "outcome", "feature", "term", "variable"})
-_LONG_VALUES = frozenset({"weight", "value", *_ESTIMATES})
-_WIDEST_LONG_FORM = 20
+_LONG_VALUES = frozenset({
+    "weight", "value", "estimate", "coef", "coefficient", "coefficients", "beta",
+})  # fmt: skip
+_LIKE_STATISTICS = re.compile(
+    r"err|s\.e|st[ad]|val|pr|[>%\[\]]|sig|wald|chi|ci|conf|coef|estim|param|weight|beta|^s0$|ratio"
+    r"|stb|exp|9[059]"
+)
+_WIDEST_TABLE = 200  # of statistics, or of steps on a path of penalties
 
 
 @dataclass(frozen=True)
@@ -170,28 +173,54 @@ def _asks_for_labels(plan: Plan, side: Side) -> bool:
     return asked and numbers_things(side.first or ())
 
 
-def check_long_form(plan: Plan, table: Axis, columns: Axis) -> None:
-    """Refuse a coefficient table that has one row a weight, unless its columns are features."""
-    telling, words = find_long_form(columns.names or ()), plan.options.words
-    kind = "row" if words.in_rows else "column"
-    if telling and not any(name in table.places for name in telling):
-        raise Misfit(
-            plan,
-            f"{columns.path} is a coefficient table in long form ({quote_names(telling)})",
-            f"keep the names and one {kind} of {words.contents} for each {words.category}",
-        )
+def check_long_form(plan: Plan, table: Axis, others: Axis) -> None:
+    """Refuse a table of coefficients that is no matrix, unless its columns are features.
+
+    `others` are the categories: columns of the weights, or rows where they are transposed.
+    """
+    names, side, words = others.names or (), plan.weights, plan.options.words
+    if side.wanted or any(name in table.places for name in names):
+        return
+    if telling := find_long_form(names, side.names[0] if side.names else ""):
+        kind = "row" if words.in_rows else "column"
+        hint = f"matscore import {others.path} -o weights.csv makes one column of each category"
+        if words.in_rows:
+            hint = f"keep the names and one {kind} of {words.contents} for each {words.category}"
+        what = f"{others.path} is a coefficient table in long form ({quote_names(telling)})"
+        raise Misfit(plan, what, hint)
+    if words.in_rows or not 1 < len(names) <= _WIDEST_TABLE or not may_be_statistics(names):
+        return
+    from matscore.plan.headings import find_statistics
+
+    if (found := find_statistics(names)) is None:
+        return
+    beside = quote_names(found.beside)
+    what = f"{others.path} is a table of statistics, which are no categories: {beside}"
+    if others.kind == "row":
+        raise Misfit(plan, what, "keep the rows of coefficients")
+    hint = "name the column of coefficients with --weights-cols"
+    if len(found.keep) == 1 and found.keep[0].isidentifier():
+        plan = replace(plan, add_options=("--weights-cols", found.keep[0]))
+    if found.keep:
+        ways = [write_choice("--weights-cols", [name]) for name in found.keep[:MAX_SHOWN]]
+        hint = f"say {' or '.join(ways)}"
+    raise Misfit(plan, what, hint)
 
 
-def find_long_form(columns: Sequence[str]) -> tuple[str, ...]:
+def may_be_statistics(names: Sequence[str]) -> bool:
+    """Say whether names may be those of statistics; without that `headings` are not loaded."""
+    return any(_LIKE_STATISTICS.search(name.casefold()) for name in names)
+
+
+def find_long_form(columns: Sequence[str], heading: str = "") -> tuple[str, ...]:
     """Return the columns that tell a table with one row a coefficient, no matrix of weights."""
-    if len(columns) > _WIDEST_LONG_FORM:
-        return ()
-    words = {name: re.sub(r"[^a-z0-9]", "", name.casefold()) for name in columns}
+    words = {name: re.sub(r"[^a-z0-9]", "", name.casefold()) for name in columns[:3]}
     kinds = set(words.values())
-    if kinds & _STATISTICS and kinds & _ESTIMATES:
-        return tuple(name for name, word in words.items() if word in _STATISTICS | _ESTIMATES)
-    if len(words) == 2 and kinds & _LONG_KEYS and kinds & _LONG_VALUES:
+    if len(columns) == 2 and kinds & _LONG_KEYS and kinds & _LONG_VALUES:
         return tuple(words)
+    # broom has one row a class and term; its first heading is no other tool's.
+    if heading.casefold() in ("y.level", "y_level") and kinds & _LONG_VALUES:
+        return (heading, *words)
     return ()
 
 

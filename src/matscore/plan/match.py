@@ -12,6 +12,7 @@ from matscore.names import (
     is_intercept,
     quote_name,
     quote_names,
+    write_choice,
 )
 from matscore.plan.labels import OtherSide, check_long_form, holds_labels, judge_first_column
 from matscore.plan.types import (
@@ -42,10 +43,12 @@ def line_up(plan: Plan) -> Plan:
     plan, table = _orient_features(plan)
     plan, rows, columns = _read_weights(plan, table)
     turned = _find_carrier(plan, table, rows, columns)
+    _check_picked(plan, table, turned=bool(turned))
     if turned is None:
         plan = _match_by_position(plan, table, rows, columns)
+        check_long_form(plan, table, rows if plan.transpose else columns)
     else:
-        check_long_form(plan, table, columns)
+        check_long_form(plan, table, rows if turned and not plan.options.items else columns)
         plan = _match_by_name(replace(plan, transpose=turned), table, columns if turned else rows)
     axis, other = (columns, rows) if plan.transpose else (rows, columns)
     plan = _name_categories(plan, other)
@@ -53,6 +56,24 @@ def line_up(plan: Plan) -> Plan:
     _check_turn(plan, table, axis, other)
     _check_strict(plan)
     return replace(plan, facts=_list_facts(plan, table, axis))
+
+
+def _check_picked(plan: Plan, table: Axis, *, turned: bool) -> None:
+    """Refuse columns of the weights that were picked, but not as what they are here."""
+    side = plan.weights
+    if side.wanted and turned and not plan.options.items:
+        what = f"--weights-cols picks columns of {side.path}, whose columns are the features"
+        raise Misfit(plan, what, "keep the rows of those categories, and leave it out")
+    if side.wanted and not plan.weights_label_column and side.width > len(side.wanted):
+        what = f"the first column of {side.path} holds no names, and --weights-cols leaves it out"
+        way = "--drop-weights-cols"
+        way = way if side.names is None else write_choice(way, side.names[:1])
+        hint = f"leave it out with {way} as well"
+        raise Misfit(plan, what, hint)
+    # What is carried into the output is none of the features, which must not be said in silence.
+    if both := [name for name in side.beside if name in table.places]:
+        what = f"{quote_names(both)} of {side.path} is kept, and {table.path} has it as a feature"
+        raise Misfit(plan, what, f"copy it under another name in {side.path}")
 
 
 def _check_request(plan: Plan) -> None:
@@ -262,6 +283,10 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
         facts.append(f"the {axis.kind} {quote_name(plan.intercept_name)} is the intercept")
     if plan.terms is not None:
         facts.append(plan.terms.describe())
+    if plan.absent:
+        facts.append(f"absent, and counted 0: {quote_names(plan.absent)}")
+    if plan.weights.left_out:
+        facts.append(f"columns of {weights} left out: {quote_names(plan.weights.left_out)}")
     if plan.left_out:
         count = "a column" if len(plan.left_out) == 1 else f"{len(plan.left_out)} columns"
         facts.append(f"{count} that {weights} does not know left out: {quote_names(plan.left_out)}")
@@ -312,6 +337,12 @@ def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     entries = [index for index in axis.entries if index != plan.intercept_index]
     names = axis.names or ()
     wanted = {names[index]: index for index in entries}
+    if plan.options.absent or plan.options.absent_zero:
+        from matscore.plan.absent import set_absent
+
+        plan = set_absent(plan, table, axis, wanted)
+        wanted = {name: index for name, index in wanted.items() if name not in plan.absent}
+        entries = [index for index in entries if names[index] in wanted]
     used = {column for name in wanted for column in table.columns_of(name)}
     plan = _label_beside(plan, table, axis, used)
     check_named(plan, axis, entries, "feature")
@@ -365,7 +396,12 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
 
     unread = [one for one in map(table.read, missing) if isinstance(one, Unread)]
     hints = [_hint_at_header(plan, table), *(one.hint(table.places) for one in unread)]
-    hints.append(f"add to {table.path} what the {plan.options.words.weights} need")
+    lacks = f"add to {table.path} what the {plan.options.words.weights} need"
+    if not plan.options.items:
+        from matscore.plan.absent import suggest_absent
+
+        lacks += f", {suggest_absent(missing, len(wanted))}"
+    hints.append(lacks)
     hint = next(filter(None, hints))
     if len(unread) == len(missing) and (columns := unread[0].columns):
         needs = f"which the term {quote_name(unread[0].name)} of {axis.path} needs"
@@ -397,6 +433,7 @@ def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Pl
     verdict = judge_first_column(plan.features, OtherSide())
     plan = _label_features(plan, table, guess=verdict == "labels")
     axes = {False: rows, True: columns}
+    _check_unnamed(plan, table)
     fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
     asked = plan.options.transpose
     # Where neither fits, the refusal is about what was asked for.
@@ -416,6 +453,15 @@ def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Pl
         _check_label_doubt(plan, other_fits=fits[not turned] == "exactly")
         plan = _set_label(plan, table, 0)
     return _number_features(plan, table, axes[turned])
+
+
+def _check_unnamed(plan: Plan, table: Axis) -> None:
+    """Refuse options that go by names where features are matched by position."""
+    options = plan.options
+    asked = {"--rename": options.renames, "--absent": options.absent or options.absent_zero}
+    for flag in (flag for flag, value in asked.items() if value):
+        path = table.path if table.names is None else plan.weights.path
+        raise Misfit(plan, f"{flag} goes by names, and {path} has none", "name the features")
 
 
 def _check_positions(plan: Plan, table: Axis, axis: Axis) -> None:

@@ -57,6 +57,11 @@ class Side:
     kinds: tuple[ColumnKind, ...] = ()  # of the columns, where the first records were looked at
     coded: tuple[bool, ...] = ()  # few different values, all whole numbers: codes, perhaps
     corner: str = ""  # what heads the labels, where `names` does not say: of a DataFrame's index
+    # Columns of the file that are none here: left out, or carried into the output; and the only
+    # ones that are asked for. Options pick them by name.
+    left_out: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
     # Looks at the first cells of each column, for what a refusal may say.
     peek: Callable[[], Sequence[Sequence[str]]] | None = field(
         default=None, compare=False, repr=False
@@ -136,6 +141,9 @@ class Plan:
         best first) and ``reason`` (in what the best one differs; may be empty).
     left_out : tuple of str
         Columns that the weights do not know and that are not kept.
+    absent : tuple of str
+        Features that the features file lacks and that count 0, as they were asked to; they are not
+        among `feature_names`.
     reordered : bool
         The two files list their common features in different orders.
     facts : tuple of str
@@ -180,6 +188,7 @@ class Plan:
     drop_options: tuple[str, ...] = ()
     swap: bool = False
     link: Link | None = None
+    absent: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -211,9 +220,10 @@ class Plan:
 
     @property
     def weights_shape(self) -> tuple[int, int]:
-        """Features and categories of the oriented weights, the intercept not counted."""
+        """Features and categories of the oriented weights: no intercept, nothing that is absent."""
         shape = (self.weights.n_rows or 0, self.weights.width - self.weights_label_column)
         n_features, n_categories = shape[::-1] if self.transpose else shape
+        n_features -= len(self.absent)
         return n_features - (self.intercept_index is not None), n_categories
 
     @property

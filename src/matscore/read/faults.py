@@ -140,14 +140,15 @@ def explain_first_cell(
     layout: Layout, chunk: Chunk | FrameChunk, i: int, cell: str, *, is_missing: bool
 ) -> InputError:
     """Say why a cell of a matrix's first column is no number."""
-    line, column, name = chunk.locate(layout, i, 0)
+    at = layout.label_column or 0
+    line, column, name = chunk.locate(layout, i, at)
     if isinstance(chunk, FrameChunk):
         what, hint = "a missing value", layout.missing_hint
         if not is_missing:
             what, hint = explain_number(cell, layout.decimal)
         return InputError(chunk.path, what, hint, line=line, column=column, name=name)
     alone = replace(chunk, data=chunk.record(i), line=line, n_records=1)
-    first = replace(layout, label_column=None, feature_columns=(0,))
+    first = replace(layout, label_column=None, feature_columns=(at,))
     return parse_rows(first, alone).rejects[0].in_matrix(layout.names).as_error(chunk.path)
 
 

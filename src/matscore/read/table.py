@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -36,6 +36,9 @@ from matscore.read.split import (
     split_cells,
 )
 
+if TYPE_CHECKING:
+    from matscore.read.pick import Picked
+
 _SNIFFED_RECORDS = 10
 _SAMPLED_RECORDS = 1000
 _PAIRS_CHUNK_BYTES = 4 * 2**20
@@ -56,11 +59,17 @@ class Table:
     line: int = 1  # and their physical line
     first_record: tuple[str, ...] | None = None  # of a text: a header or data
     keys: tuple[tuple[str, str], ...] = ()  # further columns: the folders in which the file lies
+    picked: Picked | None = None  # which columns of a second matrix are taken, where not all are
 
     @property
     def path(self) -> str:
         """The input as it was given."""
         return self.source.path
+
+    @property
+    def taken(self) -> Sequence[int]:
+        """The columns of a matrix: the first one, which may hold names, and numbers."""
+        return range(self.width) if self.picked is None else self.picked.columns
 
     def iter_chunks(
         self, layout: Layout, *, chunk_bytes: int, row: int = 0
@@ -89,7 +98,7 @@ class Table:
         """Return what planning needs to know; `first` is the first column, once it is read."""
         first = self._peek_labels() if first is None else first  # where the head is the whole table
         names = None if self.names is None else (*self.names, *(name for name, _ in self.keys))
-        return Side(
+        side = Side(
             self.path,
             self.width + len(self.keys),
             names,
@@ -100,6 +109,7 @@ class Table:
             first_record=self.first_record,
             peek=self._peek_all,
         )
+        return side if self.picked is None else self.picked.narrow(side)
 
     def sample(self, read: ReadOptions) -> Side:
         """Look at the first records, which stay unread."""
@@ -357,7 +367,8 @@ def read_matrix(
     for rows, first_fault in iter_parts(table, options, policy, hint, chunk_bytes=chunk_bytes):
         parts.append(rows)
         fault = first_fault
-    rest, labels = np.empty((sum(part.n_rows for part in parts), table.width - 1)), list[Any]()
+    n_rows = sum(part.n_rows for part in parts)
+    rest, labels = np.empty((n_rows, len(table.taken) - 1)), list[Any]()
     n_done = 0
     while parts:
         part = parts.pop(0)  # freed as soon as it is copied, or the matrix would be held twice
@@ -375,10 +386,12 @@ def iter_parts(
     With each part comes why the first column is no column of numbers, so far. A missing cell is
     refused with the hint where it is an error, else kept.
     """
+    first, *others = table.taken
     layout = table.lay_out(
         options,
-        label=0,
-        features=range(1, table.width),
+        label=first,
+        kept=() if table.picked is None else table.picked.kept,
+        features=others,
         missing="error" if missing == "error" else "keep",
         hint=hint,
     )

@@ -106,6 +106,9 @@ def require_fits(parts: Sequence[PlannedPart]) -> tuple[Plan, ...]:
         if (plan.transpose, plan.categories) != (first.transpose, first.categories):
             what = f"{one} meets {plan.weights.path} in another way than {other}"
             raise PlanError(replace(plan, problem=what, hint=hint))
+        if plan.absent != first.absent:
+            what = f"{one} lacks other features than {other}"
+            raise PlanError(replace(plan, problem=what, hint=hint))
         if (plan.features.names is None) != (first.features.names is None):
             having, lacking = (one, other) if first.features.names is None else (other, one)
             what, hint = f"{having} has a header and {lacking} has none", "give all of them one"

@@ -270,10 +270,15 @@ def run(
     """
     how = command.how
     found = list_inputs(_as_paths(features))
-    inputs = (*(one.path for one in found), str(weights), *command.others)
+    renames = () if how.align.rename is None else (str(how.align.rename),)
+    inputs = (*(one.path for one in found), str(weights), *command.others, *renames)
     # First of all: an output that is an input too would be lost once it is opened.
     sink.check(inputs, how)
     checksum = how.run.checksum or sink.checksum
+    if renames:
+        from matscore.read.renames import read_renames
+
+        how = replace(how, align=read_renames(how.align, how.read))
     # The weights come first: every features file is planned against them before a row is read.
     held = command.load(str(weights), checksum=checksum)
     with contextlib.ExitStack() as stack:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from matscore.errors import InputError, PlanError
 from matscore.frame import Frame
 from matscore.kernel import Floats
-from matscore.model import Weights, load_weights
+from matscore.model import Weights, load_weights, pick_weights
 from matscore.options import (
     Format,
     OutputOptions,
@@ -157,7 +157,7 @@ class Command:
 
     def load(self, path: str, *, checksum: bool) -> Weights:
         """Read the second matrix whole."""
-        return load_weights(path, self.how.read, checksum=checksum)
+        return load_weights(path, self.how.read, pick_weights(self.how.align), checksum=checksum)
 
     def take_model(self, plan: Plan, weights: Weights) -> Any:
         """Return what `make_work` multiplies with: a `Model` unless the command says otherwise."""

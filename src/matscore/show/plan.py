@@ -59,7 +59,10 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
             {"name": feature.name, "close": feature.close, "reason": feature.reason}
             for feature in plan.missing
         ],
+        "absent": plan.absent,
+        "renamed": plan.options.renames,
         "left_out": extra,
+        "weights_left_out": plan.weights.left_out,
         "kept": plan.kept_names,
         "reordered": plan.reordered,
         "label_column": label,
@@ -194,8 +197,15 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
         yield "matched", f"{plural(len(matched), 'feature')} by {plan.matched_by}"
     yield from _iter_terms(plan)
     yield from _iter_missing(plan)
+    if plan.absent:
+        yield "absent", f"{quote_names(plan.absent)}, which count 0"
+    if plan.options.renames:
+        pairs = [f"{name} is {new}" for name, new in plan.options.renames]
+        yield "renamed", quote_names(pairs)
     if extra:
         yield "left out", quote_names(extra)
+    if plan.weights.left_out:
+        yield "  of weights", quote_names(plan.weights.left_out)
     if plan.kept_names:
         yield "kept", quote_names(plan.kept_names)
     if plan.reordered:

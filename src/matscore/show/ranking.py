@@ -114,6 +114,7 @@ class _Ranks:
         shown += [self._text(self.frame, name, first) for name in columns.kept_names]
         shown.append(Column("rank", ranks, [DIM] * len(ranks), is_numeric=True))
         shown.append(self._text(self.frame, columns.chosen_name, styles=styles))
+        shown += [self._text(self.frame, name) for name in columns.beside]
         for name in columns.number_names:
             numbers = format_numbers(read_numbers(self.frame[name]).tolist(), self.spec.precision)
             there = zip(numbers, self.frame.values(name), strict=True)
