@@ -6,12 +6,22 @@ files swapped, one of them transposed, another name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from matscore.names import find_close, is_intercept, quote_name, quote_names, suggest
+from matscore.names import (
+    MAX_SHOWN,
+    find_close,
+    is_intercept,
+    may_be_intercept,
+    quote_name,
+    quote_names,
+    suggest,
+)
 from matscore.options import PlanOptions
 from matscore.plan.labels import (
     OtherSide,
@@ -96,27 +106,74 @@ def _name_features(plan: Plan) -> str:
 
 
 def _explain_missing(misfit: Misfit) -> Plan:
-    """Find close matches of missing features."""
+    """Find close matches of missing features, and what other tools mean by their names."""
     plan = misfit.plan
     missing = find_close(misfit.missing, misfit.unused)
-    hint = _explain_joined(plan, misfit.missing) or suggest(missing) or plan.hint
+    if not any(one.close for one in missing) and (turned := _find_misspelt(misfit)):
+        return turned
+    joined, known = _explain_joined(plan, misfit.missing)
+    rest = [one for one in missing if one.name not in known]
+    hints = (*_explain_unnamed(plan, misfit.missing), joined, suggest(rest))
+    hint = "; ".join(filter(None, hints)) or plan.hint
     if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
         hint += f", and {plan.options.words.advise(plan.transpose)}"
     return replace(plan, missing=missing, hint=hint)
 
 
-def _explain_joined(plan: Plan, names: Sequence[str]) -> str:
-    """Say what to write where names are those that other tools give to encoded columns."""
+def _find_misspelt(misfit: Misfit) -> Plan | None:
+    """Return what is said of files swapped, or features transposed, whose names are misspelt, too.
+
+    Most of the names have to be close ones, as a few are by chance.
+    """
+    features, weights, options = misfit.plan.features, misfit.plan.weights, misfit.plan.options
+    turned = replace(options, transpose_features=not options.transpose_features)
+    way = f"leave {options.words.turn_features} out"
+    way = way if options.transpose_features else f"add {options.words.turn_features}"
+    readings = [(Plan(features, weights, turned), way)]
+    if features.first is not None:
+        swapped = Plan(weights, drop_link(features), options)
+        readings.append((swapped, f"give {weights.path} first"))
+    for reading, way in readings:
+        try:
+            read_sides(reading)
+        except Misfit as other:
+            missing = find_close(other.missing, other.unused)
+            close = [one for one in missing if one.close]
+            if 2 * len(close) > len(missing[:MAX_SHOWN]):
+                problem, hint = other.plan.problem, f"{suggest(missing)}, and {way}"
+                return replace(misfit.plan, problem=problem, hint=hint, missing=missing)
+    return None
+
+
+def _explain_unnamed(plan: Plan, names: Sequence[str]) -> Iterator[str]:
+    """Say what may be meant by names that tools give to what has none: intercepts, columns."""
+    may_have = plan.intercept_index is None and not plan.options.no_intercept
+    if may_have and (found := next(filter(may_be_intercept, names), None)):
+        yield f"if {quote_name(found)} is the intercept, say --intercept {shlex.quote(found)}"
+    unnamed = next((name for name in names if re.match(r"Unnamed: \d+(_|$)", name)), None)
+    if unnamed is not None:
+        path = plan.features.path
+        what = f"{quote_name(unnamed)} is what pandas calls a column without a heading"
+        blank = any(not name.strip() for name in plan.features.names or ())
+        yield f"{what}: name that of {path} so" if blank else f"{what}, which {path} has not"
+
+
+def _explain_joined(plan: Plan, names: Sequence[str]) -> tuple[str, set[str]]:
+    """Say what to write where names are those that other tools give to encoded columns.
+
+    With it come those of the first names that it is about.
+    """
     side = plan.features
     if side.peek is None or side.names is None or plan.transpose_features or plan.options.items:
-        return ""
-    from matscore.plan.joined import explain_joined
+        return "", set()
+    from matscore.plan.joined import explain_joined, read_joined
 
     columns: dict[str, Sequence[str]] = {}
     for name, cells in zip(side.names, side.peek(), strict=True):
         texts = {cell for cell in cells if not side.grammar.is_missing(cell)}
         columns[name] = () if all(map(side.grammar.is_number, texts)) else sorted(texts)
-    return explain_joined(names, columns)
+    known = {name for name in names[:MAX_SHOWN] if read_joined(name, columns)}
+    return explain_joined(names, columns), known
 
 
 def _check_first_records(plan: Plan) -> None:

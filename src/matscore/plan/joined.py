@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from matscore.names import MAX_SHOWN, quote_name
+from matscore.names import MAX_SHOWN, make_r_name, quote_name
 from matscore.terms import FUNCTIONS, Factor, Function, Level, Power, Term, write_term
 
 # How a level is written: by R, pandas and scikit-learn, H2O, SAS, patsy and formulaic, Stata.
@@ -49,7 +49,8 @@ def read_joined(name: str, columns: Mapping[str, Sequence[str]]) -> list[Term]:
 
 def read_factors(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[Factor]:
     """Yield the factors that a name of another tool, of no product, may mean."""
-    for text in dict.fromkeys((piece, _STEP.sub("", piece))):
+    bare = piece.replace("`", "")  # of R, around a column whose name is no name there
+    for text in dict.fromkeys((piece, _STEP.sub("", piece), bare)):
         if text in columns:
             yield Power(text)
         for form in _POWERS:
@@ -59,12 +60,13 @@ def read_factors(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[F
             yield Function(match[1], match[2])
         plain = _WRAPPED.sub(r"\1", text)
         for column, values in columns.items():
-            if column and column in plain:
-                yield from (
-                    Level(column, value)
-                    for value in values
-                    if any(plain == form.format(column=column, value=value) for form in _FORMS)
-                )
+            made = make_r_name(column) if "." in plain else column
+            if not column or (column not in plain and made not in plain):
+                continue
+            for value in values:
+                ways = [form.format(column=column, value=value) for form in _FORMS]
+                if plain in ways or ("." in plain and plain == make_r_name(ways[0])):
+                    yield Level(column, value)
 
 
 def explain_joined(names: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
