@@ -203,6 +203,19 @@ def make_r_name(name: str) -> str:
     return name if re.match(r"[^\W\d_]|\.(?!\d)", name) else f"X{name}"
 
 
+def write_numbers(name: str) -> str:
+    """Write a name that is a number, or has whole ones with a point in it, in one way.
+
+    Examples
+    --------
+    >>> [write_numbers(name) for name in ("1.0", "2.50", "class_1.0", "v1.2.0")]
+    ['1', '2.5', 'class_1', 'v1.2.0']
+    """
+    if len(name) <= _MOST_DIGITS and POINT.is_number(name):
+        return repr(POINT.read(name)).removesuffix(".0")
+    return re.sub(r"(?<![\d.])(\d+)\.0+(?![\d.\w])", r"\1", name)
+
+
 def explain_difference(name: str, other: str) -> str:
     """Say in what two names differ, when it is hard to see or a tool's; empty if they just differ.
 
@@ -352,12 +365,6 @@ def _drop_zeros(name: str) -> str:
     return re.sub(r"(?<![\d.,])0+(?=\d)", "", name)
 
 
-def _write_numbers(name: str) -> str:
-    if len(name) <= _MOST_DIGITS and POINT.is_number(name):
-        return repr(POINT.read(name)).removesuffix(".0")
-    return re.sub(r"(?<![\d.])(\d+)\.0+(?![\d.\w])", r"\1", name)
-
-
 _DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("case", str.casefold),
     ("blanks", _drop_blanks),
@@ -371,7 +378,7 @@ _SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("the allele that is counted", _drop_allele),
     ("the version", _drop_version),
     ("leading zeros", _drop_zeros),
-    ("how a number is written", _write_numbers),
+    ("how a number is written", write_numbers),
     ("what R's make.names changes", make_r_name),
 )
 _ONE_WAY = frozenset({"what R's make.names changes"})

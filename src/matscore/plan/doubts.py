@@ -133,6 +133,7 @@ def _find_misspelt(misfit: Misfit) -> Plan | None:
     if features.first is not None:
         swapped = Plan(weights, drop_link(features), options)
         readings.append((swapped, f"give {weights.path} first"))
+    found = []
     for reading, way in readings:
         try:
             read_sides(reading)
@@ -141,8 +142,10 @@ def _find_misspelt(misfit: Misfit) -> Plan | None:
             close = [one for one in missing if one.close]
             if 2 * len(close) > len(missing[:MAX_SHOWN]):
                 problem, hint = other.plan.problem, f"{suggest(missing)}, and {way}"
-                return replace(misfit.plan, problem=problem, hint=hint, missing=missing)
-    return None
+                told = replace(misfit.plan, problem=problem, hint=hint, missing=missing)
+                found.append((other.plan.transpose != options.transpose, told))
+    # One change beside the names is likelier than two.
+    return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def _explain_unnamed(plan: Plan, names: Sequence[str]) -> Iterator[str]:
