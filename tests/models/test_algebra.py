@@ -20,10 +20,10 @@ from matscore.models.algebra import (
     combine,
     constant,
     exact,
-    fold,
     round_once,
 )
 from matscore.models.borders import find_border
+from matscore.models.folding import fold
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text, write_level
 from matscore.terms import Interval, Level, Missing, Other, Power
@@ -363,3 +363,14 @@ def test_the_side_of_an_imputed_number_is_the_tools() -> None:
     assert evaluate(scaled.above(border, closed=True), {"age": 0.3}) == 1
     plain = (age - 0.1) / 0.2
     assert evaluate(plain.above(border, closed=True), {"age": None}) == int(exactly >= border)
+
+
+def test_a_step_after_a_fill_with_zero_or_a_refusal() -> None:
+    """Neither has a term for a missing cell; the first still has a number there."""
+
+    def halve(x: float) -> float:
+        return (x - 1) / 2
+
+    filled, refused = column("x").impute(0), column("x").refuse_missing()
+    assert filled.then((filled - 1) / 2, halve).gap == -0.5
+    assert refused.then((refused - 1) / 2, halve).gap is None

@@ -2,7 +2,7 @@
 
 A `Feature` is a number of a row, written as a sum of terms, each times an exact fraction; a `Term`
 is a product of factors of raw columns (`matscore.terms`), the empty one the constant. What a tool
-does before its model is done to features here, and rounded once, in `fold`:
+does before its model is done to features here, and rounded once, by `folding.fold`:
 
 >>> age = column("age")
 >>> scaled = (age - 40) / 8               # StandardScaler
@@ -28,10 +28,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal, TypeAlias
 
 from matscore.models.factors import CONSTANT, multiply_terms, order_term
 from matscore.models.refusal import Refusal
@@ -126,7 +123,9 @@ class Feature:
             return made
         gap = self.gap if self.steps else None
         if not self.steps and not self.undefined:
-            (gap,) = (float(c) for term, c in self.terms.items() if isinstance(term[0], Missing))
+            # Filled with 0 it has no such term; where a missing cell is refused it is nothing.
+            filled = (float(c) for term, c in self.terms.items() if isinstance(term[0], Missing))
+            gap = next(filled, None if self.refused else 0.0)
         return replace(made, steps=(*self.steps, step), gap=None if gap is None else step(gap))
 
     def impute(self, number: Number) -> Feature:
@@ -242,15 +241,15 @@ def combine(features: Sequence[Feature], weights: Sequence[Number], added: Numbe
             parts.setdefault(term, []).append((c, weight))
     if added:
         parts.setdefault(CONSTANT, []).append((exact(added), _ONE))
-    return _join(_add_all(parts), aligned)
+    return join_features(_add_all(parts), aligned)
 
 
 def add_up(numbers: Sequence[Fraction]) -> Fraction:
     """Add fractions."""
-    return _sum_products([(number, _ONE) for number in numbers])
+    return sum_products([(number, _ONE) for number in numbers])
 
 
-def _sum_products(products: Sequence[_Product]) -> Fraction:
+def sum_products(products: Sequence[_Product]) -> Fraction:
     """Return the sum of products: one common denominator is faster than one after the other."""
     ratios = [(a.as_integer_ratio(), b.as_integer_ratio()) for a, b in products]
     common = math.lcm(*(d * e for (_, d), (_, e) in ratios))
@@ -268,12 +267,12 @@ def _multiply(one: Feature, other: Feature) -> Feature:
             product = multiply_terms(term, factor)
             if product is not None:
                 parts.setdefault(product, []).append((c, d))
-    return _join(_add_all(parts), [one, other])
+    return join_features(_add_all(parts), [one, other])
 
 
 def _add_all(parts: Mapping[Term, Sequence[_Product]]) -> Mapping[Term, Fraction]:
     """Add up by term; what cancels goes, and what a model has with a weight of 0 stays."""
-    sums = {term: _sum_products(products) for term, products in parts.items()}
+    sums = {term: sum_products(products) for term, products in parts.items()}
     return {
         term: c
         for term, c in sums.items()
@@ -281,7 +280,7 @@ def _add_all(parts: Mapping[Term, Sequence[_Product]]) -> Mapping[Term, Fraction
     }
 
 
-def _join(terms: Mapping[Term, Fraction], parts: Sequence[Feature]) -> Feature:
+def join_features(terms: Mapping[Term, Fraction], parts: Sequence[Feature]) -> Feature:
     """Return a feature made of others: undefined and refused where one of them is."""
     undefined = frozenset[Factor]().union(*(part.undefined for part in parts))
     refused = frozenset[Factor]().union(*(part.refused for part in parts))
@@ -361,66 +360,3 @@ def _refuse_overlaps(intervals: Sequence[Interval]) -> None:
     for one, other in combinations(intervals, 2):
         if multiply_terms((one,), (other,)) is not None:
             raise Refusal("it applies a function to overlapping intervals")
-
-
-@dataclass(frozen=True, eq=False)
-class Folded:
-    """Linear predictors, rounded once."""
-
-    terms: tuple[Term, ...]  # without the constant, in the order in which they come up
-    weights: NDArray[np.float64]  # (n_terms, n_categories)
-    intercept: NDArray[np.float64]  # (n_categories,)
-    levels: Mapping[str, Levels]
-    without_row: frozenset[Factor]  # Missing and Other of which nothing is known
-    n_folded: int  # terms whose weights are not simply those of the model
-
-
-def fold(
-    features: Sequence[Feature], coefficients: Any, intercept: Sequence[Number] | Any
-) -> Folded:
-    """Return the terms of linear predictors, and their weights to the nearest float64.
-
-    `coefficients` has the shape (n_categories, n_features): floats, or fractions and numbers in
-    sequences. A feature that is a term of its own keeps its coefficient to the bit.
-    """
-    matrix = _as_matrix(coefficients, len(features))
-    aligned = align(features)
-    joined = _join({}, aligned)
-    without_row = joined.undefined | joined.refused
-    used: dict[Term, list[tuple[int, Fraction]]] = {}
-    for i, feature in enumerate(aligned):
-        for term, c in feature.terms.items():
-            # What one part of a model knows a number for, another may refuse.
-            if without_row.isdisjoint(term):
-                used.setdefault(term, []).append((i, c))
-    added = used.pop(CONSTANT, [])
-    weights = np.empty((len(used), len(matrix)))
-    n_folded = 0
-    columns: dict[int, list[Fraction]] = {}  # of the coefficients, exactly
-
-    def weigh(entries: Sequence[tuple[int, Fraction]], category: int) -> Fraction:
-        for i, _ in entries:
-            if i not in columns:
-                columns[i] = [exact(c) for c in matrix[:, i].tolist()]
-        return _sum_products([(c, columns[i][category]) for i, c in entries])
-
-    for row, entries in zip(weights, used.values(), strict=True):
-        if len(entries) == 1 and entries[0][1] == 1:
-            own = matrix[:, entries[0][0]]
-            row[:] = own if own.dtype != object else [round_once(exact(c)) for c in own]
-        else:
-            n_folded += 1
-            row[:] = [round_once(weigh(entries, category)) for category in range(len(matrix))]
-    ends = [round_once(exact(b) + weigh(added, i)) for i, b in enumerate(intercept)]
-    return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
-
-
-def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:
-    is_array = isinstance(coefficients, np.ndarray) and coefficients.dtype.kind == "f"
-    matrix = np.asarray(coefficients, dtype=np.float64 if is_array else object)
-    if matrix.ndim != 2 or matrix.shape[1] != n_features:
-        shape = " × ".join(map(str, matrix.shape))
-        raise Refusal(f"its coefficients are {shape}, where it has {n_features:,} features")
-    if is_array and not np.isfinite(matrix).all():
-        raise Refusal("a coefficient is not finite")
-    return matrix

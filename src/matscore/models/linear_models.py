@@ -15,6 +15,7 @@ import numpy as np
 
 from matscore.links import Link
 from matscore.models.algebra import Feature, Number, combine
+from matscore.models.folding import Columns
 from matscore.models.records import Array, array, plain
 from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_number, as_numbers, as_numbers_of
@@ -89,7 +90,11 @@ def _linear(
         raise Refusal(f"its coefficients are {shape}, where {len(values)} columns come in")
     if classes and len(matrix) != len(classes) and (len(matrix), len(classes)) != (FLAT, 2):
         raise Refusal(f"it has {len(matrix)} vectors for {len(classes)} classes")
-    features = [feature.refuse_missing() for feature in as_numbers_of(values)]
+    features: Sequence[Feature]
+    if all(isinstance(value, Raw) and value.is_plain for value in values):
+        features = Columns([value.name for value in values if isinstance(value, Raw)])
+    else:
+        features = [feature.refuse_missing() for feature in as_numbers_of(values)]
     return Linear(step.kind, classes, features, matrix, plus.tolist(), link, rounding=rounding)
 
 

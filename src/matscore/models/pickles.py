@@ -319,6 +319,24 @@ def _hold(make: Callable[[_Reader], Any]) -> _Action:
     return lambda reader: reader.hold(make(reader))
 
 
+# The usual opcodes do without the helpers of `_Reader`: a text column has millions of them.
+
+
+def _short_text(reader: _Reader) -> None:
+    data, start = reader.data, reader.at + 1
+    end = start + data[start - 1]
+    if end > len(data):
+        raise IndexError
+    reader.at = end
+    reader.stack.append(data[start:end].decode("utf-8", "surrogatepass"))
+
+
+def _byte(reader: _Reader) -> int:
+    found = reader.data[reader.at]
+    reader.at += 1
+    return found
+
+
 def _tuple(n_parts: int) -> _Action:
     def pack(reader: _Reader) -> None:
         stack = reader.stack
@@ -388,7 +406,7 @@ _ACTIONS: dict[int, _Action] = {
     ord("L"): _push(lambda r: _whole(r.line())),
     ord("F"): _push(lambda r: float(r.line())),
     ord("J"): _push(lambda r: r.number("<i")),
-    ord("K"): _push(lambda r: r.number("<B")),
+    ord("K"): _push(_byte),
     ord("M"): _push(lambda r: r.number("<H")),
     ord("G"): _push(lambda r: r.number(">d")),
     0x8A: _push(lambda r: _signed(r.take(r.number("<B")))),
@@ -398,7 +416,7 @@ _ACTIONS: dict[int, _Action] = {
     0x89: _push(lambda _: False),
     ord("V"): _push(lambda r: r.line().decode("raw-unicode-escape")),
     ord("X"): lambda r: r.text("<I"),
-    0x8C: lambda r: r.text("<B"),
+    0x8C: _short_text,
     0x8D: lambda r: r.text("<Q"),
     # Python 2 wrote bytes and text alike.
     ord("S"): _push(lambda r: _unquote(r.line())),
@@ -440,11 +458,11 @@ _ACTIONS: dict[int, _Action] = {
     ord("1"): lambda r: r.since_mark(),
     ord("2"): _push(lambda r: r.stack[-1]),
     ord("p"): lambda r: r.put(int(r.line())),
-    ord("q"): lambda r: r.put(r.number("<B")),
+    ord("q"): lambda r: r.put(_byte(r)),
     ord("r"): lambda r: r.put(r.number("<I")),
     0x94: lambda r: r.memo.append(r.stack[-1]),
     ord("g"): lambda r: r.get(int(r.line())),
-    ord("h"): lambda r: r.get(r.number("<B")),
+    ord("h"): lambda r: r.get(_byte(r)),
     ord("j"): lambda r: r.get(r.number("<I")),
     # the frame
     0x80: lambda r: r.take(1),

@@ -40,7 +40,7 @@ def read_estimator(record: Record) -> ImportedModel:
         producer="scikit-learn" + (f" {version}" if version else ""),
         kind=found.kind,
         categories=categories,
-        features=[*found.features, *walk.checks],
+        features=[*found.features, *walk.checks] if walk.checks else found.features,
         coefficients=_widen(found.coefficients, len(walk.checks)),
         intercept=found.intercept,
         link=found.link,
