@@ -265,6 +265,13 @@ class TestNames:
         plan = plan_of("id,age\n1,30", "feature,k\nage,1\nUnnamed: 0,3")
         assert plan.hint.endswith("without a heading, which F.csv has not")
 
+    def test_a_blank_heading_of_labels_stays(self) -> None:
+        for heading in ("", " ", "id"):
+            plan = require_fit(plan_of(f"{heading},action,comedy\nx,1,2", GENRES))
+            assert (plan.label_column, plan.label_name) == (0, heading)
+        bare = features("x,1,2\ny,3,4", header=False)
+        assert require_fit(plan_of(bare, GENRES)).label_name == "label"
+
     def test_left_out(self) -> None:
         plan = require_fit(plan_of("film,year,action,comedy,x\na,1,2,3,4", GENRES))
         assert plan.left_out == ("year", "x")

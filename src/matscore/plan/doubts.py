@@ -105,21 +105,6 @@ def _name_features(plan: Plan) -> str:
     return f" ({quote_names(plan.feature_names)})" if plan.matched_by == "name" else ""
 
 
-def _explain_missing(misfit: Misfit) -> Plan:
-    """Find close matches of missing features, and what other tools mean by their names."""
-    plan = misfit.plan
-    missing = find_close(misfit.missing, misfit.unused)
-    if not any(one.close for one in missing) and (turned := _find_misspelt(misfit)):
-        return turned
-    joined, known = _explain_joined(plan, misfit.missing)
-    rest = [one for one in missing if one.name not in known]
-    hints = (*_explain_unnamed(plan, misfit.missing), joined, suggest(rest))
-    hint = "; ".join(filter(None, hints)) or plan.hint
-    if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
-        hint += f", and {plan.options.words.advise(plan.transpose)}"
-    return replace(plan, missing=missing, hint=hint)
-
-
 def _find_misspelt(misfit: Misfit) -> Plan | None:
     """Return what is said of files swapped, or features transposed, whose names are misspelt, too.
 
@@ -159,6 +144,21 @@ def _explain_unnamed(plan: Plan, names: Sequence[str]) -> Iterator[str]:
         what = f"{quote_name(unnamed)} is what pandas calls a column without a heading"
         blank = any(not name.strip() for name in plan.features.names or ())
         yield f"{what}: name that of {path} so" if blank else f"{what}, which {path} has not"
+
+
+def _explain_missing(misfit: Misfit) -> Plan:
+    """Find close matches of missing features, and what other tools mean by their names."""
+    plan = misfit.plan
+    missing = find_close(misfit.missing, misfit.unused)
+    if not any(one.close for one in missing) and (turned := _find_misspelt(misfit)):
+        return turned
+    joined, known = _explain_joined(plan, misfit.missing)
+    rest = [one for one in missing if one.name not in known]
+    hints = (*_explain_unnamed(plan, misfit.missing), joined, suggest(rest))
+    hint = "; ".join(filter(None, hints)) or plan.hint
+    if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
+        hint += f", and {plan.options.words.advise(plan.transpose)}"
+    return replace(plan, missing=missing, hint=hint)
 
 
 def _explain_joined(plan: Plan, names: Sequence[str]) -> tuple[str, set[str]]:
