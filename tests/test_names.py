@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,49 @@ class TestNaming:
         assert [bool(one.close) for one in found] == [True] * 5 + [False] * 4
         assert all(len(one.close) <= 3 for one in found)
         assert find_close(["x" * 101], ["x" * 102])[0].close == ()
+
+    @pytest.mark.parametrize(
+        ("name", "other", "reason"),
+        [
+            ("ENSG000001", "ENSG000001.5", "the version"),
+            ("ENSG00000141510.5", "ENSG00000141510.17", "the version"),
+            ("NM_000546.6", "NM_000546", "the version"),
+            ("a b", "a.b", "what R's make.names changes"),
+            ("sepal width (cm)", "sepal.width..cm.", "what R's make.names changes"),
+            ("1st", "X1st", "what R's make.names changes"),
+            ("`a b`", "a b", "backticks"),
+            ("01", "1", "leading zeros"),
+            ("pixel7", "pixel007", "leading zeros"),
+            ("num__x", "x", "the prefix of a step"),
+            ("num__x", "remainder__x", "the prefix of a step"),
+            ("prep__num__my__x", "my__x", "the prefix of a step"),
+            ("Num__X", "x", "the prefix of a step and case"),
+            ("rs123", "rs123_A", "the allele that is counted"),
+            ("rs123_G", "rs123_A", "the allele that is counted"),
+            ("rs123_A(/G)", "rs123", "the allele that is counted"),
+            ("rs123_A..G.", "rs123", "the allele that is counted"),
+            ("1.0", "1", "how a number is written"),
+            ("class_1.0", "class_1", "how a number is written"),
+            ("2.50", "2.5", "how a number is written"),
+            ("X1.0", "1", "how a number is written and what R's make.names changes"),
+        ],
+    )
+    def test_what_tools_make_of_names(self, name: str, other: str, reason: str) -> None:
+        assert explain_difference(name, other) == f"differs only by {reason}"
+        assert explain_difference(other, name) == f"differs only by {reason}"
+        (found,) = find_close([name], ["zzz", other, f"{other}q"])
+        assert (found.close, found.reason) == ((other,), f"differs only by {reason}")
+
+    @pytest.mark.parametrize(
+        ("name", "other"),
+        [
+            *[("a+b", "a-b"), ("A+", "A-"), ("0.05", "0.5"), ("x1", "x10"), ("-1", "1")],
+            *[("x.1", "x"), ("rs1_Age", "rs1"), ("v1.2.0", "v1.2"), ("ab__", "ab"), ("100", "1")],
+            ("123456789012345678901", "123456789012345678902"),
+        ],
+    )
+    def test_other_names_are_not_explained(self, name: str, other: str) -> None:
+        assert explain_difference(name, other) == explain_difference(other, name) == ""
 
 
 class TestSuggesting:

@@ -40,6 +40,8 @@ _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
 _MAX_QUOTED = 60
 _MAX_CANDIDATES = 1000
 _MAX_COMPARED = 100
+_MAX_RECOGNISED = 50_000
+_MOST_DIGITS = 15  # of more two texts may be one float64
 # Digits of a column's number: of millions of them int takes its time, or refuses them.
 _LONGEST_NUMBER = 9
 
@@ -120,6 +122,18 @@ def is_intercept(name: str) -> bool:
     return name.strip().casefold() in _FOLDED_INTERCEPTS
 
 
+def may_be_intercept(name: str) -> bool:
+    """Say whether a name is a tool's own for an intercept, which nothing takes for one unasked.
+
+    Examples
+    --------
+    >>> [may_be_intercept(name) for name in ("_cons", "(Constant)", "X.Intercept.", "constants")]
+    [True, True, True, False]
+    """
+    letters = "".join(filter(str.isalpha, name.casefold())).removeprefix("x")
+    return letters == "cons" or letters in _FOLDED_INTERCEPTS
+
+
 def quote_name(name: str) -> str:
     """Put a name in quotes, its end cut off when it is very long."""
     return f'"{name}"' if len(name) <= _MAX_QUOTED else f'"{name[:_MAX_QUOTED]}…"'
@@ -166,24 +180,67 @@ def fold_name(name: str) -> str:
     return _compose(name.casefold())
 
 
-def explain_difference(name: str, other: str) -> str:
-    """Say in what two names differ, when it is hard to see; empty when they differ plainly.
+def reduce_name(name: str) -> str:
+    """Reduce a name to what is left, folded, without what tools make of names.
+
+    Names that are equal so may well mean one thing, and never match by themselves.
+    """
+    name = name.strip()
+    for _, reduce in _SPELLINGS:
+        name = reduce(name)
+    return fold_name(name)
+
+
+def make_r_name(name: str) -> str:
+    """Return what R's ``make.names`` makes of a name.
 
     Examples
     --------
-    >>> explain_difference("Age ", "age")
-    'differs only by case and blanks'
+    >>> [make_r_name(name) for name in ("sepal width (cm)", "1st", "_x", "a.b")]
+    ['sepal.width..cm.', 'X1st', 'X_x', 'a.b']
     """
-    if name == other or fold_name(name) != fold_name(other):
+    name = re.sub(r"[^\w.]", ".", name)
+    return name if re.match(r"[^\W\d_]|\.(?!\d)", name) else f"X{name}"
+
+
+def write_numbers(name: str) -> str:
+    """Write a name that is a number, or has whole ones with a point in it, in one way.
+
+    Examples
+    --------
+    >>> [write_numbers(name) for name in ("1.0", "2.50", "class_1.0", "v1.2.0")]
+    ['1', '2.5', 'class_1', 'v1.2.0']
+    """
+    if len(name) <= _MOST_DIGITS and POINT.is_number(name):
+        return repr(POINT.read(name)).removesuffix(".0")
+    return re.sub(r"(?<![\d.])(\d+)\.0+(?![\d.\w])", r"\1", name)
+
+
+def explain_difference(name: str, other: str) -> str:
+    """Say in what two names differ, when it is hard to see or a tool's; empty if they just differ.
+
+    Examples
+    --------
+    >>> explain_difference("Age ", "age"), explain_difference("num__age", "age")
+    ('differs only by case and blanks', 'differs only by the prefix of a step')
+    """
+    hidden = fold_name(name) == fold_name(other)
+    if name == other or not (hidden or reduce_name(name) == reduce_name(other)):
         return ""
+    kinds = _DIFFERENCES if hidden else (*_SPELLINGS, *_DIFFERENCES)
     for count in range(1, len(_DIFFERENCES) + 1):
-        for chosen in combinations(_DIFFERENCES, count):
+        for chosen in combinations(kinds, count):
             one, two = name, other
-            for _, reduce in chosen:
+            for kind, reduce in chosen:
+                both = one, two
                 one, two = reduce(one), reduce(two)
-            if one == two:
-                return "differs only by " + " and ".join(kind for kind, _ in chosen)
-    return "differs only by case and Unicode form"
+                # What no tool has made is not explained by what it would make of both.
+                if kind in _ONE_WAY and one != both[0] and two != both[1]:
+                    break
+            else:
+                if one == two:
+                    return "differs only by " + " and ".join(kind for kind, _ in chosen)
+    return "differs only by case and Unicode form" if hidden else ""
 
 
 @dataclass(frozen=True)
@@ -204,10 +261,13 @@ def find_close(wanted: Sequence[str], candidates: Collection[str]) -> tuple[Miss
     for candidate in candidates:
         if (key := fold_name(candidate)) in folded:
             twins.setdefault(key, []).append(candidate)
+    # What differs invisibly is meant, and nothing else; then what a tool makes of names.
+    unseen = [name for name in looked_for if fold_name(name) not in twins]
+    spelt = _recognise(unseen, candidates) if unseen else {}
     matches = []
     for name in looked_for:
-        # What differs invisibly is meant, and nothing else.
-        close = tuple(twins.get(fold_name(name)) or _compare(name, candidates))[:3]
+        known = twins.get(fold_name(name)) or spelt.get(name) or _compare(name, candidates)
+        close = tuple(known)[:3]
         reason = explain_difference(name, close[0]) if close else ""
         matches.append(MissingName(name, close, reason))
     return (*matches, *map(MissingName, wanted[MAX_SHOWN:]))
@@ -258,6 +318,17 @@ def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list
     return [int(name) - 1] if is_number and 1 <= int(name) <= n_columns else []
 
 
+def _recognise(names: Sequence[str], candidates: Collection[str]) -> dict[str, list[str]]:
+    """Return for each name the candidates that differ from it by what a tool makes of names."""
+    reduced: dict[str, list[str]] = {}
+    for candidate in islice(candidates, _MAX_RECOGNISED):
+        reduced.setdefault(reduce_name(candidate), []).append(candidate)
+    return {
+        name: [c for c in reduced.get(reduce_name(name), ())[:3] if explain_difference(name, c)]
+        for name in names
+    }
+
+
 def _compare(name: str, candidates: Collection[str]) -> list[str]:
     if len(name) > _MAX_COMPARED:
         return []
@@ -288,12 +359,46 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def _drop_backticks(name: str) -> str:
+    inner = name[1:-1]
+    return inner.replace("``", "`") if name == f"`{inner}`" else name
+
+
+def _drop_step(name: str) -> str:
+    # No step of scikit-learn has two underscores in its name; one step may be inside another.
+    return re.sub(r"^(?:[A-Za-z][A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*__)+(?=.)", "", name)
+
+
+def _drop_allele(name: str) -> str:
+    # PLINK's: rs123_A, rs123_A(/G) and, through R, rs123_A..G.; and rs123_HET.
+    return re.sub(r"(?<=\d)_(?:HET|[ACGTDI]+(?:\(/[ACGTDI]+\)|\.\.[ACGTDI]+\.)?)$", "", name)
+
+
+def _drop_version(name: str) -> str:
+    return re.sub(r"^([A-Z]{2,8}_?\d{5,})\.\d{1,3}$", r"\1", name)
+
+
+def _drop_zeros(name: str) -> str:
+    return re.sub(r"(?<![\d.,])0+(?=\d)", "", name)
+
+
 _DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("case", str.casefold),
     ("blanks", _drop_blanks),
     ("invisible characters", _drop_invisible),
     ("Unicode form", _compose),
 )
+# What tools make of names. Of a folded one some would not know it, so they come first.
+_SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("backticks", _drop_backticks),
+    ("the prefix of a step", _drop_step),
+    ("the allele that is counted", _drop_allele),
+    ("the version", _drop_version),
+    ("leading zeros", _drop_zeros),
+    ("how a number is written", write_numbers),
+    ("what R's make.names changes", make_r_name),
+)
+_ONE_WAY = frozenset({"what R's make.names changes"})
 
 
 @dataclass(frozen=True)

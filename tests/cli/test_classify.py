@@ -862,3 +862,19 @@ def test_data_is_never_coloured() -> None:
 def test_the_program_by_its_own_name() -> None:
     done = finish(start("classify", *MOVIES)).check(quiet=True)
     assert done.out == run("classify", *MOVIES).out
+
+
+def test_a_first_column_without_a_heading_has_none_in_the_output(tmp_path: Path) -> None:
+    features = write_csv(tmp_path / "f.csv", [["", "action", "comedy"], ["007", 1, 2]])
+    genres = SAMPLES / "genres.csv"
+    for more in ((), ("-k", "1"), ("--chunk-size", "1")):
+        rows = run("classify", features, genres, *more).check().rows
+        assert (rows[0][0], rows[1][0]) == ("", "007")
+    assert run("classify", features, genres, "-f", "json").check().json[0][""] == "007"
+    run("classify", features, genres, "-o", tmp_path / "s.parquet").check()
+    assert pyarrow.parquet.read_schema(tmp_path / "s.parquet").names[0] == ""
+    # What was written is read again, and the labels find each other without a name.
+    scores = tmp_path / "s.csv"
+    run("classify", features, genres, "-o", scores, "--no-scores").check()
+    truth = ("--truth-file", scores)
+    assert run("evaluate", features, genres, *truth, "-f", "json").check().json["rows"] == 1

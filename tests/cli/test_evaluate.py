@@ -118,6 +118,23 @@ class TestTruth:
         rows[3][-1], rows[5][-1], rows[9][-1] = "Setosa", "", "NA"
         return write_csv(tmp_path / "f.csv", rows)
 
+    @pytest.mark.parametrize(
+        ("categories", "truth", "reason"),
+        [
+            (("0", "1"), "1.0", "how a number is written"),
+            (("1.0", "2.0"), "1", "how a number is written"),
+            (("01", "02"), "1", "leading zeros"),
+        ],
+    )
+    def test_truths_that_a_tool_wrote_in_another_way(
+        self, categories: tuple[str, str], truth: str, reason: str, tmp_path: Path
+    ) -> None:
+        features = write_csv(tmp_path / "f.csv", [["id", "age", "y"], ["a", 3, truth]])
+        model = write_csv(tmp_path / "w.csv", [["feature", *categories], ["age", 1, 2]])
+        done = evaluate(features, model, "--truth", "y", "--headers").check(4)
+        assert f'"{truth}" is no category of {model}; did you mean "' in done.err
+        assert f"(differs only by {reason})" in done.err
+
     def test_a_truth_that_is_no_category_is_a_bad_row(self, flawed: Path, tmp_path: Path) -> None:
         done = evaluate(flawed, *IRIS[1:]).check(4)
         assert (

@@ -372,6 +372,17 @@ def test_names_of_other_tools(files: Files, name: str, meant: str) -> None:
         assert "zeros" in message
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["`my region`New York", "my.regionNew.York", "my region_New York"],
+)
+def test_names_that_r_quotes_or_changes(files: Files, name: str) -> None:
+    rows = [["id", "my region", "bmi"], ["a", "New York", 1], ["b", "Ohio", 2]]
+    files.write(rows, [["feature", "u"], ["bmi", 1], [name, 2]])
+    message = files.refuse(3, f'write my region=New York for "{name}"')
+    assert "my region=Ohio" in message
+
+
 def test_a_joined_name_that_may_be_two_things(files: Files) -> None:
     files.write(
         [["id", "a", "a_b"], ["1", "b_c", "c"], ["2", "d", "e"]], [["f", "u"], ["a_b_c", 1]]

@@ -197,6 +197,86 @@ class TestNames:
         assert plan.hint.endswith("and add --transpose")
         assert not plan.add_options  # it alone would not do
 
+    def test_transposed_and_misspelt(self) -> None:
+        plan = plan_of("user,acton,comdy,romanc\nAmina,1,2,3", FILMS)
+        assert [m.close for m in plan.missing] == [("acton",), ("comdy",)]
+        assert plan.hint.startswith('did you mean "acton" for "action", "comdy" for "comedy"')
+        assert plan.hint.endswith(", and add --transpose")
+
+    def test_transposed_and_spelt_by_a_tool(self) -> None:
+        plan = plan_of("user,num__action,num__comedy\nAmina,1,2", "film,action,comedy\na,1,2")
+        assert "differs only by the prefix of a step" in plan.hint
+        assert plan.hint.endswith(", and add --transpose")
+
+    def test_features_transposed_and_misspelt(self) -> None:
+        plan = plan_of("genre,Amina,Ben\nacton,1,2\ncomdy,3,4", GENRES)
+        assert problem_of(plan) == 'F.csv lacks 2 features of W.csv: "action", "comedy"'
+        assert plan.hint == (
+            'did you mean "acton" for "action", "comdy" for "comedy", and add --transpose-features'
+        )
+        plan = plan_of("film,acton,comdy\nx,1,2", GENRES, transpose_features=True)
+        assert "leave --transpose-features out" in plan.hint
+
+    def test_swapped_and_misspelt(self) -> None:
+        plan = plan_of(weights(GENRES), features("film,acton,comdy\nx,1,2\ny,3,4"))
+        assert plan.hint == (
+            'did you mean "acton" for "action", "comdy" for "comedy", and give F.csv first'
+        )
+
+    def test_a_name_close_by_chance_turns_nothing(self) -> None:
+        plan = plan_of("id,car,x,y\na,1,2,3", "f,cat,emu,gnu\np,1,2,3\nq,1,2,3")
+        assert "transpose" not in plan.hint
+
+    @pytest.mark.parametrize(
+        ("header", "rows", "hint"),
+        [
+            ("TP53,ENSG000001.5", "TP53 ENSG000001", "the version"),
+            ("age,sepal.width..cm.", "age sepal~width~(cm)", "what R's make.names changes"),
+            ("age,`a b`", "age a~b", "backticks"),
+            ("code1,code2", "code1 code02", "leading zeros"),
+            ("age,rs123_A", "age rs123", "the allele that is counted"),
+            ("age,bin_1", "age bin_1.0", "how a number is written"),
+        ],
+    )
+    def test_names_as_tools_write_them(self, header: str, rows: str, hint: str) -> None:
+        wanted = "\n".join(f"{name.replace('~', ' ')},1" for name in rows.split())
+        plan = plan_of(f"id,{header}\na,1,2", f"feature,k\n{wanted}")
+        assert not plan.ok and f"(differs only by {hint})" in plan.hint
+
+    def test_rows_that_are_numbers_with_a_point(self) -> None:
+        plan = plan_of("id,0,1\na,1,2", "feature,k\n0.0,1\n1.0,1")
+        assert plan.hint.startswith('if "0.0" is the column "0", write it so; name every row')
+        plan = plan_of(features("id,0.0,1.0\na,1,2", header=True), "feature,k\n0,1\n1,1")
+        assert plan.hint.startswith('if "0" is the column "0.0", write it so; name every row')
+
+    def test_names_with_the_prefix_of_a_step_and_misspelt_ones(self) -> None:
+        plan = plan_of("id,age,income\na,1,2", "feature,k\nnum__age,1\nincom,2")
+        assert plan.hint == 'write age for "num__age"; did you mean "income"'
+
+    def test_an_intercept_of_another_tool(self) -> None:
+        plan = plan_of("id,age,income\na,1,2", "feature,k\nage,1\nincom,2\n_cons,3")
+        assert plan.hint.startswith('if "_cons" is the intercept, say --intercept _cons; did you')
+        assert '"income" for "incom"' in plan.hint or 'did you mean "income"' in plan.hint
+        weights = "feature,k\nage,1\n(Constant),3"
+        plan = plan_of("id,age\na,1", weights)
+        assert plan.hint == "if \"(Constant)\" is the intercept, say --intercept '(Constant)'"
+        require_fit(plan_of("id,age\na,1", weights, intercept="(Constant)"))
+
+    def test_a_column_that_pandas_has_named(self) -> None:
+        plan = plan_of(",age\n1,30", "feature,k\nage,1\nUnnamed: 0,3")
+        assert plan.hint == (
+            '"Unnamed: 0" is what pandas calls a column without a heading: name that of F.csv so'
+        )
+        plan = plan_of("id,age\n1,30", "feature,k\nage,1\nUnnamed: 0,3")
+        assert plan.hint.endswith("without a heading, which F.csv has not")
+
+    def test_a_blank_heading_of_labels_stays(self) -> None:
+        for heading in ("", " ", "id"):
+            plan = require_fit(plan_of(f"{heading},action,comedy\nx,1,2", GENRES))
+            assert (plan.label_column, plan.label_name) == (0, heading)
+        bare = features("x,1,2\ny,3,4", header=False)
+        assert require_fit(plan_of(bare, GENRES)).label_name == "label"
+
     def test_left_out(self) -> None:
         plan = require_fit(plan_of("film,year,action,comedy,x\na,1,2,3,4", GENRES))
         assert plan.left_out == ("year", "x")

@@ -17,6 +17,7 @@ from matscore.model import Model, Scored, score_rows
 from matscore.names import (
     explain_difference,
     find_close,
+    fold_name,
     quote_name,
     suggest,
     suggest_name,
@@ -207,7 +208,8 @@ class Evaluate(Work):
         if text == "" or text in self.missing_values:
             return self._explain(text)
         (positive,) = self.against.names
-        reason, number = explain_difference(text, positive), read_number(text)
+        hidden = fold_name(text) == fold_name(positive)
+        reason, number = explain_difference(text, positive) if hidden else "", read_number(text)
         if not reason and number is not None and number == read_number(positive):
             reason = "is the same number"
         if not reason:

@@ -106,7 +106,7 @@ def _quantile_cells(sketch: Sketch, place: int) -> list[Cell]:
 def _show_closest(
     statistics: ScoreStatistics, categories: Sequence[str], label_name: str
 ) -> list[Section]:
-    label = "label" if label_name == "row" else cut(label_name)[0]
+    label = "label" if label_name == "row" else cut(label_name)[0].strip() or "label"
     # A tie has no margin at all; ties would fill the table of the smallest.
     tables = [
         _list_rows("The smallest margins", statistics.closest, categories, label),
@@ -153,7 +153,7 @@ def _show_first(statistics: ScoreStatistics, summary: Summary[ScoreTally]) -> li
         predicted = Cell.of_text(names[row.best]) if row.best >= 0 else Cell("–")
         rows.append([Cell.of_text(row.label), *cells, predicted])
     columns = [
-        Column.of_name(summary.plans[0].label_name, is_number=False),
+        Column.of_name(summary.plans[0].label_name.strip() or "label", is_number=False),
         *(Column.of_name(name) for name in names[:MOST_SHADED]),
         Column("prediction"),
     ]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from matscore.names import MAX_SHOWN, quote_name
+from matscore.names import MAX_SHOWN, make_r_name, quote_name
 from matscore.terms import FUNCTIONS, Factor, Function, Level, Power, Term, write_term
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def read_joined(name: str, columns: Mapping[str, Sequence[str]]) -> list[Term]:
 
 def read_factors(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[Factor]:
     """Yield the factors that a name of another tool, of no product, may mean."""
-    for text in dict.fromkeys((piece, _STEP.sub("", piece))):
+    bare = piece.replace("`", "")  # of R, around a column whose name is no name there
+    for text in dict.fromkeys((piece, _STEP.sub("", piece), bare)):
         if text in columns:
             yield Power(text)
         for form in _POWERS:
@@ -63,24 +64,29 @@ def read_factors(piece: str, columns: Mapping[str, Sequence[str]]) -> Iterator[F
             yield Function(match[1], match[2])
         plain = _WRAPPED.sub(r"\1", text)
         for column, values in columns.items():
-            if column and column in plain:
-                yield from (
-                    Level(column, value)
-                    for value in values
-                    if any(plain == form.format(column=column, value=value) for form in _FORMS)
-                )
+            made = make_r_name(column) if "." in plain else column
+            if not column or (column not in plain and made not in plain):
+                continue
+            for value in values:
+                ways = [form.format(column=column, value=value) for form in _FORMS]
+                if plain in ways or ("." in plain and plain == make_r_name(ways[0])):
+                    yield Level(column, value)
 
 
-def explain_joined(plan: Plan, names: Sequence[str]) -> str:
-    """Say what to write where names are those that other tools give to encoded columns."""
+def explain_joined(plan: Plan, names: Sequence[str]) -> tuple[str, set[str]]:
+    """Say what to write where names are those that other tools give to encoded columns.
+
+    With it come those of the first names that it is about.
+    """
     side = plan.features
     if side.peek is None or side.names is None or plan.transpose_features or plan.options.items:
-        return ""
+        return "", set()
     columns: dict[str, Sequence[str]] = {}
     for name, cells in zip(side.names, side.peek(), strict=True):
         texts = {cell for cell in cells if not side.grammar.is_missing(cell)}
         columns[name] = () if all(map(side.grammar.is_number, texts)) else sorted(texts)
-    return _explain(names, columns)
+    known = {name for name in names[:MAX_SHOWN] if read_joined(name, columns)}
+    return _explain(names, columns), known
 
 
 def _explain(names: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:

@@ -8,11 +8,15 @@ from itertools import islice
 from typing import Literal
 
 from matscore.names import (
+    MAX_SHOWN,
+    find_close,
     fold_name,
     is_intercept,
     quote_name,
     quote_names,
+    reduce_name,
     write_choice,
+    write_numbers,
 )
 from matscore.plan.labels import OtherSide, check_long_form, holds_labels, judge_first_column
 from matscore.plan.types import (
@@ -168,7 +172,15 @@ def _hint_at_names(plan: Plan, table: Axis) -> str:
     side = plan.weights
     is_word = any(side.grammar.kind_of(cell) == "word" for cell in side.first or ())
     otherwise = "correct what should be a number" if is_word else "leave the column out"
-    return f"name every row after a column of {table.path}, or {otherwise}"
+    hint = f"name every row after a column of {table.path}, or {otherwise}"
+    for cell in (side.first or ())[:MAX_SHOWN]:
+        # A tool that read names as numbers writes 1.0 for 1.
+        for meant in {write_numbers(cell), f"{cell}.0"} - {cell}:
+            if cell not in table.places and meant in table.places:
+                return (
+                    f"if {quote_name(cell)} is the column {quote_name(meant)}, write it so; {hint}"
+                )
+    return hint
 
 
 def _label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:
@@ -184,8 +196,9 @@ def _label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:
 
 def _set_label(plan: Plan, table: Axis, index: int) -> Plan:
     """Take a column of the features for the labels."""
-    name = table.names[index] if table.names is not None else ""
-    return replace(plan, label_column=index, label_name=name if name.strip() else "label")
+    # A heading that is blank stays so in the output.
+    name = table.names[index] if table.names is not None else "label"
+    return replace(plan, label_column=index, label_name=name)
 
 
 def _name_categories(plan: Plan, other: Axis) -> Plan:
@@ -308,11 +321,14 @@ def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | 
     if asked and carries_features(plan, columns.names, table):
         return True
     on_columns = _count_hits(columns, table)
-    if on_rows == on_columns == 0:
-        # No name is there as it is written: all may be spelt in another way.
-        on_rows, on_columns = _count_near(rows.names, table), _count_near(columns.names, table)
-        return asked if on_rows == on_columns else on_columns > on_rows
-    return on_columns > on_rows
+    if on_rows or on_columns:
+        return on_columns > on_rows
+    # No name is there as it is written: all may be spelt in another way, or wrong.
+    for count in (_count_near, _count_close):
+        on_rows, on_columns = count(rows.names, table), count(columns.names, table)
+        if on_rows != on_columns:
+            break
+    return asked if on_rows == on_columns else on_columns > on_rows
 
 
 def _are_mostly_near(axis: Axis, table: Axis) -> bool:
@@ -326,9 +342,20 @@ def _count_hits(axis: Axis, table: Axis) -> int:
 
 
 def _count_near(names: Sequence[str], table: Axis) -> int:
-    """Count names that differ invisibly, at most, from columns; of so many as cost no time."""
-    near = {fold_name(name) for name in islice(table.places, _MOST_FOLDED)}
-    return sum(fold_name(name) in near for name in names[:_MOST_FOLDED])
+    """Count names that differ from columns by what is hard to see or a tool's; of the first ones.
+
+    So many are compared as cost no time.
+    """
+    known = list(islice(table.places, _MOST_FOLDED))
+    near = {fold_name(name) for name in known} | {reduce_name(name) for name in known}
+    return sum(not near.isdisjoint((fold_name(n), reduce_name(n))) for n in names[:_MOST_FOLDED])
+
+
+def _count_close(names: Sequence[str], table: Axis) -> int:
+    """Count the first names that columns are close to; none unless these are most of them."""
+    wanted = [name for name in names if not is_intercept(name)][:MAX_SHOWN]
+    close = sum(bool(one.close) for one in find_close(wanted, table.places))
+    return close if 2 * close > len(wanted) else 0
 
 
 def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:

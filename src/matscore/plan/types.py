@@ -105,7 +105,7 @@ class Plan:
     label_column : int or None
         Index of the label column among the features' columns.
     label_name : str
-        Its name; "row" when there is no label column, "label" when it has no name.
+        Its name; "row" when there is no label column, "label" in a file without a header.
     kept_columns, kept_names : tuple
         Columns to carry into the output, as they were asked for; with ``keep_all`` in file order.
     feature_names : tuple of str
