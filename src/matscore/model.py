@@ -205,7 +205,7 @@ class Weights:
 
 def load_weights(path: str, read: ReadOptions, *, checksum: bool = False) -> Weights:
     """Read a weights file whole."""
-    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
+    with contextlib.closing(open_table(path, read.of_weights, checksum=checksum)) as table:
         matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, table.source.facts())
 
@@ -215,7 +215,7 @@ def load_items(
 ) -> Weights:
     """Read a file of items whole: into memory, or past a limit into a temporary file."""
     hint = "every feature of an item must be a number"
-    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
+    with contextlib.closing(open_table(path, read.of_weights, checksum=checksum)) as table:
         texts: list[Labels] = []
         blocks: list[Floats] = []
         rest = np.empty((0, table.width - 1))

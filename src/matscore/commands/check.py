@@ -56,7 +56,7 @@ def check_files(
     check_options(read, align)
     check_paths([str(features), str(weights)])
     held = load_weights(str(weights), read)
-    with contextlib.closing(open_table(str(features), read)) as table:
+    with contextlib.closing(open_table(str(features), read.of_features)) as table:
         return _check_names(plan_part(table, held, read, align).plan)
 
 

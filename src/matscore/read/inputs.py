@@ -265,6 +265,13 @@ _FOREIGN = tuple(
             "a Git LFS pointer, not the data",
             "fetch the data with: git lfs pull",
         ),
+        (
+            # MySQL, Spark and pandas draw such a line; PostgreSQL has one under the names; boxes.
+            rb"\s*\+[-=+]{2,}\+[ \t]*\r?\n|[^\r\n|]*\|[^\r\n]*\r?\n[ \t]*[-:| ]*-[+|][-+:| ]*\r?\n"
+            rb"|\s*(?:\xe2\x94\x8c|\xe2\x95\xad|\xe2\x95\x94)",
+            "a table as a program prints it for people",
+            "have it write CSV: psql --csv, mysql --batch (tabs), sqlite3 -csv -header",
+        ),
         (rb"\x80[\x02-\x05]", "a pickle", _IMPORT),
         (rb"\x93NUMPY", "a NumPy array (npy)", _NUMPY),
         (rb"\x89HDF\r\n\x1a\n", "an HDF5 file", _EXPORT),
@@ -276,6 +283,9 @@ _FOREIGN = tuple(
 )
 
 _SEP_LINE = re.compile(rb'"?sep=([^\r\n"]?)"?[ \t]*(?:[\r\n]|\Z)', re.IGNORECASE)
+COMMENT = re.compile(rb"[#%!]|//")
+"""How lines of comments start, mostly."""
+
 _QUOTED_BYTES = re.compile(rb'"[^"]*(?:"|\Z)')
 _QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
 

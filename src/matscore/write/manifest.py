@@ -29,6 +29,8 @@ from matscore.write.whole import TEMPORARY, named_errors, open_whole
 
 MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"
 SCHEMA_VERSION = 1
+LEFT_OUT = "left_out"
+"""In a part's counts: lines of comments, and first lines, that were left out of its input."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class PartRecord:
     @property
     def source(self) -> SourceFacts:
         """What a report says of the input."""
-        return SourceFacts(self.input, self.input_size, self.input_mtime, self.input_sha256)
+        own = self.input, self.input_size, self.input_mtime, self.input_sha256
+        return SourceFacts(*own, *self.counts.get(LEFT_OUT, ()))
 
 
 class Folder:
