@@ -421,7 +421,7 @@ COMMANDS = {
         ("matscore.models.options:ImportOptions", ReadOptions, PlanOptions, OutputOptions,
          FileOptions, ScreenOptions),
         "sample expect expect-column categories coef lambda link at-threshold "
-        f"delimiter encoding {_LINES} decimal missing missing-values id-col no-id-col "
+        "delimiter encoding decimal missing missing-values id-col no-id-col "
         f"format output report color {_SAY}",
         {
             "format": {"kind": Literal["text", "json"], "default": "text",

@@ -219,7 +219,7 @@ class Session:
     def tell_plans(self, plans: "tuple[Plan, ...]") -> None:
         """Say how the files were read and lined up, and keep it for the report."""
         self.record.plans = plans
-        self.say([fact for plan in plans for fact in plan.facts])
+        self.say([fact for plan in plans for fact in (*plan.facts, *plan.said)])
 
     def write(
         self, run: "Callable[..., Summary[Any]]", form: str, render: "Render"

@@ -140,6 +140,8 @@ class Plan:
         The two files list their common features in different orders.
     facts : tuple of str
         Sentences worth knowing.
+    said : tuple of str
+        What options made of the files' lines and cells, in sentences.
     problem : str or None
         What does not fit; None when all does.
     hint : str
@@ -180,6 +182,7 @@ class Plan:
     drop_options: tuple[str, ...] = ()
     swap: bool = False
     link: Link | None = None
+    said: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -231,6 +231,7 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark starts with that o
     (b"\xfe\xff", "utf-16-be"),
 )
 
+_PASS_OVER = "--empty-files skip passes over features files without a byte"
 _SAVE_AS_CSV = "save it as CSV and give that file"
 _IMPORT = "matscore import makes weights of a model; give a table as CSV or Parquet"
 _EXPORT = "export the table as CSV or Parquet and give that file"
@@ -323,7 +324,8 @@ def refuse_foreign(path: str, head: bytes) -> None:
     """
     text = _without_mark(head)
     if not text.strip():
-        raise InputError(path, "the file is empty", "a header line, at least, is needed")
+        hint = "a header line, at least, is needed"
+        raise InputError(path, "the file is empty", hint if head else f"{hint}; {_PASS_OVER}")
     for pattern, what, hint in _FOREIGN:
         if pattern.match(text):
             raise InputError(path, f"this is {what}", hint)

@@ -209,6 +209,9 @@ def open_source(path: str, opening: Opening = Opening()) -> Source:
             source.is_plain = is_utf8 and kind == "csv" and stamp is not None and gaps is None
             while len(source.head) < _HEAD_BYTES and source.extend_head():
                 pass
+            if gaps is not None and not source.head and meter.n_read:
+                hint = "--comment or --skip-lines leaves out every one"
+                raise InputError(path, "no line is left of the file", hint)
             refuse_foreign(path, source.head)
         stack.pop_all()
     return source

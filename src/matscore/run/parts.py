@@ -87,7 +87,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
 
         columns = () if align.transpose_features else plan.feature_columns
         said = list_switches(table, read, columns, weights.side.path)
-        plan = replace(plan, facts=(*plan.facts, *said))
+        plan = replace(plan, said=tuple(said))
     if not plan.ok:
         return PlannedPart(table, plan=plan)
     # Words in a first column are a fault only where the plan takes it for numbers.
@@ -139,7 +139,7 @@ def share_works(
     found = []
     for plan in plans:
         side = replace(plan.features, path="", n_rows=None, first=None, first_record=None)
-        alike = replace(plan, features=side, facts=())
+        alike = replace(plan, features=side, facts=(), said=())
         if alike not in works:
             # A model depends on these alone, and items can be taken out of memory only once.
             way = plan.weights_index, plan.transpose, plan.weights_label_column, plan.terms

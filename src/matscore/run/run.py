@@ -285,7 +285,7 @@ def run(
         parts = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
         if passed:
             first = parts[0]
-            parts[0] = replace(first, plan=replace(first.plan, facts=(*first.plan.facts, *passed)))
+            parts[0] = replace(first, plan=replace(first.plan, said=(*first.plan.said, *passed)))
         plans = require_fits(parts)
         spec = command.make_output(plans[0], sink.format)
         sink.prepare(found, spec)

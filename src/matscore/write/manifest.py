@@ -206,7 +206,7 @@ def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
             yield from _iter_pieces(item)
     elif isinstance(value, Mapping):
         yield from _iter_pieces(sorted(value.items()))
-    elif value is None or isinstance(value, (str, int, float, bool)):
+    elif value is None or isinstance(value, (str, int, float, bool, bytes)):
         yield repr(value).encode("utf-8", "surrogatepass")
     else:
         raise TypeError(f"{type(value).__name__} has no fingerprint")
