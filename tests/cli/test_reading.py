@@ -1,4 +1,4 @@
-"""Switches for files as people have them: each does its job, and the refusal that it lifts says so."""
+"""Switches for files as people have them: each does its job, and its refusal names it."""
 
 from __future__ import annotations
 
@@ -266,8 +266,8 @@ def test_missing_values_of_decimal_commas_and_parquet(folder: Path) -> None:
 
     table = pa.table({"id": ["x", "y"], "age": [3, 4], "act": [-999, 0]})
     pq.write_table(table, folder / "f.parquet")
-    options = ("--missing-values=-999.0", "--missing", "zero")
-    assert score(folder, *options, features="f.parquet")[1] == ["x", "3.0"]
+    typed = ("--missing-values=-999.0", "--missing", "zero")
+    assert score(folder, *typed, features="f.parquet")[1] == ["x", "3.0"]
 
 
 @pytest.mark.parametrize(

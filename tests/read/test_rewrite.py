@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from matscore.errors import InputError
 from matscore.read.rewrite import Gaps, Rewrite
+from matscore.read.rows import Layout
 from matscore.read.split import iter_chunks
 
+LAYOUT = Layout(None, 1, None, (), (0,))
 PLAIN = st.text("ab1#.é'", min_size=1, max_size=5).filter(lambda text: text[0] != "#")
 QUOTED = st.text('ab1# .é"\n\r,;', max_size=6).map(lambda t: '"' + t.replace('"', '""') + '"')
 LINE_ENDS = st.sampled_from(["\n", "\r\n"])
@@ -72,8 +74,8 @@ def test_comments_leave_the_rest(case: Commented, block: int, chunk_bytes: int) 
         if halves := chunk.halve():
             assert [*halves[0].lines, *halves[1].lines] == chunk.lines.tolist()
             asked = [
-                half.locate(None, i, None)[0] for half in halves for i in range(half.n_records)
-            ]  # type: ignore[arg-type]
+                half.locate(LAYOUT, i, None)[0] for half in halves for i in range(half.n_records)
+            ]
             assert asked == chunk.lines.tolist()
 
 
