@@ -100,10 +100,15 @@ def test_blanks_against_the_csv_module(records: list[list[str]], block: int) -> 
     assert read(found.decode()) == read(plain)
 
 
-@given(st.binary(max_size=60), st.integers(1, 20), st.integers(0, 3))
-def test_anything_is_cut_alike(data: bytes, block: int, n_skipped: int) -> None:
+@given(
+    st.one_of(st.binary(max_size=60), st.text('a#/",\n', max_size=60).map(str.encode)),
+    st.integers(1, 20),
+    st.integers(0, 3),
+    st.sampled_from([b"#", b"//", b""]),
+)
+def test_anything_is_cut_alike(data: bytes, block: int, n_skipped: int, mark: bytes) -> None:
     """Damage, too, gives the same bytes however it comes, unless it ends inside quotes."""
-    rewrite = Rewrite(b"#", n_skipped)
+    rewrite = Rewrite(mark, n_skipped)
 
     def apply(size: int) -> tuple[bytes, int, int]:
         gaps = Gaps()
@@ -111,11 +116,6 @@ def test_anything_is_cut_alike(data: bytes, block: int, n_skipped: int) -> None:
         return text, gaps.n_comments, gaps.n_skipped
 
     assert apply(block) == apply(len(data) + 1)
-
-
-@given(st.text('a#",\n', max_size=40).map(str.encode), st.integers(1, 20))
-def test_stray_quotes_are_cut_alike(data: bytes, block: int) -> None:
-    test_anything_is_cut_alike.hypothesis.inner_test(data, block, 0)  # type: ignore[attr-defined]
 
 
 def test_first_lines() -> None:

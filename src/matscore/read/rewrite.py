@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from matscore.kernel import count_records
+
 BLANKS = "blanks"
 """The delimiter that is any run of spaces and tabs."""
 
@@ -53,9 +55,20 @@ class Rewrite:
     delimiter: bytes = b""  # where it is known
 
     def apply(self, blocks: Iterator[bytes], gaps: Gaps) -> Iterator[bytes]:
-        """Yield the text that stays, in pieces of whole records."""
+        """Yield the text that stays, in pieces."""
         rest, n_left = b"", self.n_skipped
+        n_shown = 0  # bytes of the rest that were yielded
         for block in itertools.chain(blocks, [None]):
+            if block and not n_left and self._is_plain(rest) and self._is_plain(block):
+                # A copy of each block would take longer than all else. What stands before the next
+                # one is kept, since it tells where a cell starts.
+                yield rest[n_shown:]
+                yield block
+                gaps.n_lines += count_records(block)[0]
+                line = block.rfind(b"\n") + 1
+                rest = block[line:] if line else rest + block
+                n_shown = len(rest)
+                continue
             rest += block or b""
             while n_left and (rest if block is None else b"\n" in rest):
                 rest = rest.partition(b"\n")[2]
@@ -67,14 +80,20 @@ class Rewrite:
                 continue
             found = self._find(rest, at_end=block is None)
             cut = len(rest) if len(rest) - found.cut > _MOST_HELD else found.cut
-            yield self._rewrite(rest[:cut], found.comments, gaps)
-            rest = rest[cut:]
+            yield self._rewrite(rest[:cut], found.comments, gaps)[n_shown:]
+            rest, n_shown = rest[cut:], n_shown if cut == 0 else 0
+
+    def _is_plain(self, data: bytes) -> bool:
+        """Say whether nothing is to be done to some text, wherever it stands."""
+        if self.is_blanks:
+            return False
+        return not self.comment or (b'"' not in data and self.comment[:1] not in data)
 
     def _rewrite(self, data: bytes, comments: list[tuple[int, int]], gaps: Gaps) -> bytes:
         pieces, start = [], 0
         for begin, end in [*comments, (len(data), len(data))]:
             pieces.append(data[start:begin])
-            gaps.n_lines += data.count(b"\n", start, begin)
+            gaps.n_lines += count_records(pieces[-1])[0]
             if begin < end:
                 gaps.places.append(gaps.n_lines)
                 gaps.n_comments += 1
@@ -91,7 +110,9 @@ class Rewrite:
     def _find(self, data: bytes, *, at_end: bool) -> _Found:
         """Find the end of the last record, and the comments before it."""
         mark = self.comment
-        has_comments = bool(mark) and (data.startswith(mark) or b"\n" + mark in data)
+        # Most blocks have none: one byte is looked for fastest.
+        has_comments = mark[:1] in data if mark else False
+        has_comments = has_comments and (data.startswith(mark) or b"\n" + mark in data)
         last = len(data) if at_end else data.rfind(b"\n") + 1
         if b'"' not in data:
             return _Found(last, self._list_comments(data, last) if has_comments else [])

@@ -119,12 +119,14 @@ def iter_chunks(
     """
     position = _Position(path, line, row, offset, gaps)
     most = MAX_RECORD_BYTES + chunk_bytes
+    # Lines that are rewritten come in blocks of whole ones: nearly full is full.
+    slack = 0 if gaps is None else chunk_bytes // 8
     rest, blocks_read, n_read, n_wanted, is_quoted = b"", [b""], 0, chunk_bytes, False
     for block in itertools.chain(_split_large(blocks, chunk_bytes), [b""]):
         blocks_read.append(block)
         n_read += len(block)
         is_quoted = is_quoted or b'"' in block
-        if block and n_read < n_wanted:
+        if block and n_read + slack < n_wanted:
             continue
         # Without quotes every line end is a record's end, and the last block alone tells the cut.
         if cut := 0 if is_quoted else _find_plain_cut(block):
