@@ -47,11 +47,11 @@ def respond(scores: Sequence[float], link: str | None) -> list[float]:
         return list(scores)
     if link == "exp":
         return [math.exp(s) for s in scores]
-    each = [1 / (1 + math.exp(-s)) for s in scores]
+    each = [1 / (1 + math.exp(-s)) if s > 0 else math.exp(s) / (1 + math.exp(s)) for s in scores]
     if link == "logistic" or (link is None and len(scores) == 1):
         return each
     if link == "one-vs-rest":
-        return [p / sum(each) for p in each]
+        return [p / sum(each) if any(each) else 1 / len(each) for p in each]
     powers = [math.exp(s - max(scores)) for s in scores]
     return [p / sum(powers) for p in powers]
 

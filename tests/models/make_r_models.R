@@ -262,6 +262,7 @@ refuse("own_contrasts", local({
 refuse("log_of_sum", forget(lm(charges ~ log(age + income), frame)))
 refuse("dollar", forget(lm(frame$charges ~ frame$age)))
 refuse("nls", nls(charges ~ a * age + b, frame, start = list(a = 1, b = 1)))
+refuse("polr_offset", forget(polr(grade ~ smoker + offset(age / 100), frame)))
 refuse("loess", loess(charges ~ age, frame))
 refuse("tree_like", structure(list(a = 1), class = "rpart"))
 gam <- forget(glm(charges ~ age, gaussian, frame))

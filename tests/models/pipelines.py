@@ -254,7 +254,7 @@ def make_case(seed: int) -> Case:
     for attempt in range(20):
         try:
             return _draw(seed * 1000 + attempt)
-        except ValueError:  # such as texts for a selector by regression
+        except (ValueError, TypeError):  # such as texts for a selector by regression
             continue
     raise AssertionError(seed)
 

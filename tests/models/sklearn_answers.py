@@ -35,6 +35,12 @@ def ask(model: Any, frame: Any) -> dict[str, Any]:
 
 
 def _ask_each(function: Any, frame: Any) -> list[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of unknown levels
+        return _ask_rows(function, frame)
+
+
+def _ask_rows(function: Any, frame: Any) -> list[Any]:
     try:
         return list(np.asarray(function(frame)).tolist())
     except ValueError:

@@ -20,10 +20,10 @@ from matscore.models.algebra import (
     combine,
     constant,
     exact,
-    fold,
     round_once,
 )
 from matscore.models.borders import find_border
+from matscore.models.folding import fold
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text, write_level
 from matscore.terms import Interval, Level, Missing, Other, Power
@@ -213,7 +213,7 @@ def test_borders_are_where_the_tool_has_them(
     exactly = (raw - mean) / scale
     feature = raw.then(exactly, compute) if known else exactly
     if fill is not None:
-        feature = feature.then(feature.impute(fill), lambda x: x) if known else feature.impute(fill)
+        feature = feature.impute(fill)
     found = feature.bucket(borders, left_closed=left)
     near = [b * scale + mean for b in borders]
     for start in (*near, 0.0, 1e300, -1e300):
@@ -344,3 +344,33 @@ def test_intervals_are_terms() -> None:
     assert column("x").bucket([30, 35])[1].terms == {
         (Interval("x", 30.0, 35.0, True, False),): Fraction(1)
     }
+
+
+def test_the_side_of_an_imputed_number_is_the_tools() -> None:
+    """Exactly the imputed number is under the border; the tool's rounding puts it on it."""
+    age = column("age").impute(0.3)
+    scaled = age.then((age - 0.1) / 0.2, lambda x: (x - 0.1) / 0.2)
+    border = (0.3 - 0.1) / 0.2
+    exactly = (Fraction(0.3) - Fraction(0.1)) / Fraction(0.2)
+    assert exactly != border
+    assert scaled.terms[(Missing("age"),)] + scaled.constant == exactly  # what is folded is exact
+    for gapped in (
+        scaled,
+        column("age").then((column("age") - 0.1) / 0.2, lambda x: 1.0).impute(1),
+    ):
+        over = gapped.above(border if gapped is scaled else 1, closed=True)
+        assert evaluate(over, {"age": None}) == 1
+    assert evaluate(scaled.above(border, closed=True), {"age": 0.3}) == 1
+    plain = (age - 0.1) / 0.2
+    assert evaluate(plain.above(border, closed=True), {"age": None}) == int(exactly >= border)
+
+
+def test_a_step_after_a_fill_with_zero_or_a_refusal() -> None:
+    """Neither has a term for a missing cell; the first still has a number there."""
+
+    def halve(x: float) -> float:
+        return (x - 1) / 2
+
+    filled, refused = column("x").impute(0), column("x").refuse_missing()
+    assert filled.then((filled - 1) / 2, halve).gap == -0.5
+    assert refused.then((refused - 1) / 2, halve).gap is None

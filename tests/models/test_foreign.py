@@ -25,7 +25,7 @@ def zip_of(*names: str) -> bytes:
 
 # As these tools begin their files.
 FILES = {
-    "LightGBM: it is a model of trees": b"tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\n",
+    "LightGBM: it is a model of trees": b"tree\nversion=v4\nnum_tree_per_iteration=1\n",
     "LightGBM: it is a model": b'{"name":"tree",\n"version":"v4",\n"tree_info":[]}',
     "CatBoost: it is a model of trees": b"CBM1" + bytes(20),
     "CatBoost: it is a model": b'{\n"features_info":{"float_features":[]},"oblivious_trees":[]}',

@@ -59,3 +59,10 @@ def test_what_is_not_linear_is_refused_by_its_step(name: str) -> None:
     with pytest.raises(Refusal) as error:
         load(FOLDER / f"{name}.onnx")
     assert REFUSED[name] in str(error.value)
+
+
+def test_labels_by_probabilities_are_told() -> None:
+    """Of large scores the logistic function is 1 in float32, and the first of them wins there."""
+    facts = load(FOLDER / "one_vs_rest.onnx").facts
+    assert any("by rounded probabilities" in fact for fact in facts)
+    assert not any("rounded" in fact for fact in load(FOLDER / "logistic3.onnx").facts)

@@ -18,7 +18,8 @@ from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
 from matscore.models.pmml import SOURCE
 from matscore.models.refusal import Refusal
-from matscore.models.types import ImportedModel
+from matscore.models.types import FLOAT32, ImportedModel
+from matscore.models.weights import make_table
 from tests.models.exact import BadRowError, score
 
 HERE = Path(__file__).parent / "pmml"
@@ -238,6 +239,43 @@ def test_who_made_it_and_what_was_computed_is_said() -> None:
     assert any(
         'where "age" is no valid number' in fact for fact in open_model("sklearn_domains").facts
     )
+
+
+SAS = """<PMML><Header><Application name="SAS(r)" version="9.4"/></Header><DataDictionary>
+<DataField name="region" optype="categorical" dataType="string"/></DataDictionary>
+<RegressionModel functionName="regression"><MiningSchema><MiningField name="region"/></MiningSchema>
+<LocalTransformations><DerivedField name="r"><Apply function="SAS-EM-String-Normalize">
+<Constant>2</Constant><Apply function="SAS-FORMAT-$CHARw"><Constant>2</Constant>
+<FieldRef field="region"/></Apply></Apply></DerivedField>
+<DerivedField name="one"><MapValues outputColumn="To"><FieldColumnPair field="r" column="From"/>
+<InlineTable><row><From>NO</From><To>1</To></row><row><From>S</From><To>0</To></row></InlineTable>
+</MapValues></DerivedField></LocalTransformations><RegressionTable intercept="1.5">
+<NumericPredictor name="one" coefficient="0.25"/></RegressionTable></RegressionModel></PMML>"""
+
+
+def test_texts_that_sas_normalises_are_those_of_the_sample(tmp_path: Path) -> None:
+    sample = tmp_path / "raw.csv"
+    sample.write_text("region\nNorth\nnord\ns\n")
+    take = ImportOptions(sample=str(sample))
+    model = SOURCE.read(ModelFile("sas", SAS.encode()), take)
+    table = make_table(model)
+    assert table.names == ("region=North", "region=nord", "region=s", "(Intercept)")
+    assert table.values.ravel().tolist() == [0.25, 0.25, 0, 1.5]
+    assert model.rounding == 0.05 / 1.5
+    with pytest.raises(Refusal, match=r"texts of .region., and the file does not list them; give"):
+        SOURCE.read(ModelFile("sas", SAS.encode()), ImportOptions())
+
+
+def test_float32_is_told() -> None:
+    content = (HERE / "regression_none.pmml").read_text()
+    for old, new in (("<RegressionModel", '<RegressionModel x-mathContext="float"'),
+                     ('"age" optype="continuous" dataType="double"',
+                      '"age" optype="continuous" dataType="float"')):  # fmt: skip
+        assert old in content
+        file = ModelFile("float", content.replace(old, new).encode())
+        model = SOURCE.read(file, ImportOptions())
+        assert "the tool computes with float32" in model.facts
+        assert model.rounding == FLOAT32
 
 
 def test_every_file_is_used() -> None:

@@ -42,6 +42,7 @@ REFUSED = {
     "number": "no model",
     "own_contrasts": 'its contrasts are "contr.own"',
     "own_function": "own(age) is not known here",
+    "polr_offset": "an offset, which its predict() leaves out",
     "qda": "quadratic",
     "rounded": "round(age) is not known here",
     "spline": "ns(age, knots",

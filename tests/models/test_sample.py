@@ -229,3 +229,18 @@ def test_ten_thousand_levels_are_taken_apart_in_time() -> None:
     names = JoinedNames({"t": values, **{f"x{i}": () for i in range(20)}})
     assert write_term(names.read("tv2999")) == "t=v2999"
     assert ImportOptions().sample is None
+
+
+def test_rows_that_say_what_others_and_missing_ones_count() -> None:
+    names = (
+        "region=North",
+        "region=Far",
+        "region=(other)",
+        "region=(missing)",
+        "age=(missing)",
+        "age",
+    )
+    sample = make_sample(age="1", region="North East West")
+    assert rows_of(resolve_names(joined_model(*names), sample)) == (
+        "region=North", "region=Far", "region=(other)", "region=(missing)", "age", "age=(missing)",
+    )  # fmt: skip

@@ -17,6 +17,7 @@ from matscore.models.refusal import Refusal
 from matscore.models.tables import read, recognise
 from matscore.models.types import ImportedModel
 from matscore.terms import write_term
+from tests.helpers import SAMPLES
 
 FOLDER = Path(__file__).parent / "tables"
 RAW = FOLDER / "raw.csv"
@@ -279,3 +280,13 @@ def test_json_report_is_plain() -> None:
         "other": "refused",
         "missing": "refused",
     }
+
+
+def test_a_weights_file_is_a_table_too() -> None:
+    """What comes out is the same model, with and without a sample."""
+    weights = SAMPLES / "credit_weights.csv"
+    raw = pd.read_csv(SAMPLES / "credit.csv", index_col=0)
+    wanted = matscore.classify(raw, pd.read_csv(weights, index_col=0))
+    for sample in (None, SAMPLES / "credit.csv"):
+        found = import_model(weights, coef=["good", "bad"], sample=sample).weights
+        pd.testing.assert_frame_equal(matscore.classify(raw, found), wanted, check_exact=True)

@@ -95,6 +95,16 @@ def test_the_intercept_avoids_the_names_of_columns() -> None:
     assert names == ("`(Intercept)`", "bias", "intercept")
 
 
+def test_columns_are_called_as_they_are_unless_that_is_a_term() -> None:
+    names = ["length (cm)", "age^2", "a:b", "x=1", "`x`", "odd`", "1<x", "x,y", " x"]
+    found = make_table(make_model([column(name) for name in names])).names[:-1]
+    assert found == (
+        "length (cm)", "`age^2`", "`a:b`", "`x=1`", "```x```", "odd`", "`1<x`", "x,y", " x",
+    )  # fmt: skip
+    square = make_table(make_model([column("length (cm)") * column("length (cm)")])).names[0]
+    assert square == "`length (cm)`^2"
+
+
 def test_models_that_contradict_themselves_are_refused() -> None:
     with pytest.raises(Refusal, match="2 vectors of coefficients for 3 categories"):
         make_model([column("x")], [1.0], [2.0], categories=("a", "b", "c"))
@@ -163,3 +173,9 @@ def test_magnitudes_see_what_cancels() -> None:
     assert not doubts.any()
     printed = make_model([column("x")], [2.0], uncertainty=[[0.05, 0.5]])
     assert make_magnitudes(printed, make_table(printed))[1].tolist() == [[0.05], [0.5]]
+
+
+def test_magnitudes_stay_numbers() -> None:
+    large = make_model([column("x") * 10**320], [1e-20], uncertainty=[[np.inf, 0.0]])
+    sizes, doubts = make_magnitudes(large, make_table(large))
+    assert np.isfinite([sizes, doubts]).all()

@@ -174,12 +174,10 @@ class Maker:
         if draw.random() < 0.6:
             self.gaps |= set(columns)
             strategy = draw.choice(["mean", "median", "constant", "most_frequent"])
-            indicator = draw.random() < 0.5
-            steps.append(
-                ("fill", SimpleImputer(strategy=strategy, fill_value=1.5, add_indicator=indicator))
-                if strategy == "constant"
-                else ("fill", SimpleImputer(strategy=strategy, add_indicator=indicator))
+            fill = SimpleImputer(
+                strategy=strategy, fill_value=1.5, add_indicator=draw.random() < 0.5
             )
+            steps.append(("fill", fill))
         kind = draw.choice(["none", "scale", "powers", "onehot", "ordinal"])
         if steps and (kind in ("onehot", "ordinal", "powers")) and "(@)" in steps[0][0]:
             kind = "scale"  # intervals are of plain numbers, and functions have no powers
@@ -200,11 +198,9 @@ class Maker:
     def make_encoder(self, columns: list[str]) -> Pipeline:
         """Make steps for texts."""
         draw, steps = self.draw, list[tuple[str, Any]]()
-        options: dict[str, Any] = {
-            "handle_unknown": draw.choice(["error", "ignore", "infrequent_if_exist", "warn"]),
-            "drop": draw.choice([None, None, "first", "if_binary"]),
-            "sparse_output": False,
-        }
+        options: dict[str, Any] = {"sparse_output": False}
+        options["handle_unknown"] = draw.choice(["error", "ignore", "infrequent_if_exist", "warn"])
+        options["drop"] = draw.choice([None, None, "first", "if_binary"])
         rare = draw.choice(["none", "none", "min", "max"])
         if rare == "min":
             options["min_frequency"] = draw.choice([20, 30, 0.2])
@@ -212,16 +208,14 @@ class Maker:
             options["max_categories"] = draw.randint(2, 4)
         if draw.random() < 0.3 and not {"flag", "rooms"} & set(columns):
             self.gaps |= set(columns)
-            filled = draw.choice([{"strategy": "most_frequent"}, {"strategy": "constant"}])
-            fill = SimpleImputer(**filled, fill_value="North")
-            steps.append(("fill", fill))
+            strategy = draw.choice(["most_frequent", "constant"])
+            steps.append(("fill", SimpleImputer(strategy=strategy, fill_value="North")))
         elif draw.random() < 0.5 and not {"flag", "rooms"} & set(columns):
             self.gaps |= set(columns)  # a missing cell is a level of its own
         return Pipeline([*steps, ("levels", OneHotEncoder(**options))])
 
     def make_model(self) -> Any:
-        draw = self.draw
-        return draw.choice(
+        return self.draw.choice(
             [
                 LogisticRegression(max_iter=300),
                 LogisticRegression(C=0.3, max_iter=300, fit_intercept=False),

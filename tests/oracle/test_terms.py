@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -78,15 +79,32 @@ def test_many_pipelines_of_scikit_learn_as_terms(tmp_path: Path) -> None:
     print(dict(agreement.counts), agreement.largest)
 
 
-def compare_pipeline(seed: int, folder: Path, agreement: Agreement) -> None:
-    """Compare a random pipeline's own answers with those of its weights on the raw file."""
+@pytest.mark.parametrize("seed", range(15))
+def test_pipelines_of_scikit_learn_by_import(seed: int, tmp_path: Path) -> None:
+    compare_pipeline(seed, tmp_path, Agreement(), imported=True)
+
+
+def compare_pipeline(
+    seed: int, folder: Path, agreement: Agreement, *, imported: bool = False
+) -> None:
+    """Compare a random pipeline's own answers with those of its weights on the raw file.
+
+    The weights are those of the oracle, or what `import` makes of the pipeline's own file.
+    """
     fitted = terms_sklearn.Maker(seed).make()
     raw = fitted.frame.copy()
     raw.insert(0, "id", [f"r{i}" for i in range(len(raw))])
     raw.to_csv(folder / "raw.csv", index=False, lineterminator="\n")
-    rows = zip(fitted.names, fitted.weights, strict=True)
-    weights = [["feature", *fitted.categories], *([name, *map(repr, w)] for name, w in rows)]
-    write_table(folder / "w.csv", weights)
+    if imported:
+        joblib.dump(fitted.model, folder / "model.joblib")
+        # A sample without what the model has never seen, which it does not take for a level.
+        known = ~raw.isin(["Nowhere", *terms_sklearn.UNKNOWN.values()]).any(axis=1)
+        raw[known].to_csv(folder / "sample.csv", index=False, lineterminator="\n")
+        run("import", "model.joblib", "--sample=sample.csv", "-o", "w.csv", cwd=folder).check()
+    else:
+        rows = zip(fitted.names, fitted.weights, strict=True)
+        weights = [["feature", *fitted.categories], *([name, *map(repr, w)] for name, w in rows)]
+        write_table(folder / "w.csv", weights)
     with_odds = hasattr(fitted.model, "predict_proba")
     done = run(
         "classify", "raw.csv", "w.csv", "--id-col=id", "--on-error=reject", "--rejects=rejects.csv",
@@ -111,7 +129,8 @@ def compare_answers(
     """Compare scores, probabilities and predictions."""
     accepted = fitted.frame[[not refused for refused in fitted.refused]]
     columns = dict(zip(header, zip(*found, strict=True), strict=True))
-    scores = np.array([columns[name] for name in fitted.categories], dtype=np.float64).T
+    names = header[1 : 1 + len(fitted.categories)]  # `import` has its own for numbers
+    scores = np.array([columns[name] for name in names], dtype=np.float64).T
     model, is_regression = fitted.model, not hasattr(fitted.model, "decision_function")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -16,7 +16,7 @@ from matscore.kernel import LevelCounts
 from matscore.names import quote_names
 from matscore.options import ColumnOptions, FitOptions, Method, ReadOptions, RejectOptions
 from matscore.plan import Side
-from matscore.plan.design import Design, Levels, make_design
+from matscore.plan.design import Design, Levels, find_weighed, make_design
 from matscore.plan.learning import FeatureColumns, check_header, sort_columns
 from matscore.read.rows import FrameChunk, Layout, Rows
 from matscore.read.split import Chunk
@@ -91,6 +91,10 @@ class Examples:
         texts = {}
         if columns.text_columns:
             layout = self.lay_out(how.read, columns.feature_columns, columns.text_columns)
+            # A row that is learned from, whatever is missing in it, has levels to be found.
+            weighed = find_weighed(fit.terms, names)
+            kept = (i for i in columns.feature_columns if names[i] in weighed)
+            layout = replace(layout, kept_missing=(*layout.kept_missing, *kept))
             texts = find_levels(self.table, layout, fit, how)
         design = make_design(
             self.table.path,

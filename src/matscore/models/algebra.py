@@ -2,7 +2,7 @@
 
 A `Feature` is a number of a row, written as a sum of terms, each times an exact fraction; a `Term`
 is a product of factors of raw columns (`matscore.terms`), the empty one the constant. What a tool
-does before its model is done to features here, and rounded once, in `fold`:
+does before its model is done to features here, and rounded once, by `folding.fold`:
 
 >>> age = column("age")
 >>> scaled = (age - 40) / 8               # StandardScaler
@@ -23,15 +23,12 @@ the weights file neither has a row, so that such a cell is a bad row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal, TypeAlias
 
 from matscore.models.factors import CONSTANT, multiply_terms, order_term
 from matscore.models.refusal import Refusal
@@ -48,6 +45,8 @@ from matscore.terms import (
 )
 
 Number: TypeAlias = int | float | Fraction
+_Product: TypeAlias = tuple[Fraction, Fraction]
+_ONE = Fraction(1)
 Kind: TypeAlias = Literal["text", "number", "boolean"]
 
 
@@ -70,6 +69,7 @@ class Feature:
     # The tool's own arithmetic from a column's number to this feature, where that is known: its
     # borders are found by it. Any operation but `then` forgets it.
     steps: tuple[Callable[[float], float], ...] = ()
+    gap: float | None = None  # what the steps make of the number that stands for a missing one
 
     def __add__(self, other: Feature | Number) -> Feature:
         return combine([self, _as_feature(other)], [1, 1])
@@ -94,7 +94,7 @@ class Feature:
             return _multiply(*align([self, other]))
         factor = exact(other)
         terms = {term: c * factor for term, c in self.terms.items()}
-        return replace(self, terms=terms, steps=())
+        return Feature(terms, self.undefined, self.refused, self.levels)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -119,8 +119,14 @@ class Feature:
         >>> print(scaled.above(0.3))  # the border is the first float64 for which the tool says so
         age>=42.400000000000006
         """
-        known = self.steps or _find_column(self) is not None
-        return replace(made, steps=(*self.steps, step) if known else ())
+        if not self.steps and _find_column(self) is None:
+            return made
+        gap = self.gap if self.steps else None
+        if not self.steps and not self.undefined:
+            # Filled with 0 it has no such term; where a missing cell is refused it is nothing.
+            filled = (float(c) for term, c in self.terms.items() if isinstance(term[0], Missing))
+            gap = next(filled, None if self.refused else 0.0)
+        return replace(made, steps=(*self.steps, step), gap=None if gap is None else step(gap))
 
     def impute(self, number: Number) -> Feature:
         """Return it with a number in place of NaN."""
@@ -128,7 +134,8 @@ class Feature:
             return self
         gap = self.missing()
         made = self - self * gap + gap * number
-        return replace(made, undefined=frozenset(), steps=self.steps)
+        filled = float(number) if self.steps else None
+        return replace(made, undefined=frozenset(), steps=self.steps, gap=filled)
 
     def missing(self) -> Feature:
         """Return 1 where it is NaN, else 0."""
@@ -182,6 +189,24 @@ def column(name: str) -> Feature:
     return Feature({(Power(name),): Fraction(1)}, frozenset({Missing(name)}))
 
 
+def as_features(
+    terms: Sequence[Term], levels: Mapping[str, Levels], *, refuses_others: bool = True
+) -> list[Feature]:
+    """Return each term as a feature, where a table has no more than terms.
+
+    A missing cell, or an unknown text, is refused unless one of the terms says what it counts.
+    """
+    there = {factor for term in terms for factor in term}
+    features = []
+    for term in terms:
+        own = {f.column: levels[f.column] for f in term if f.column in levels}
+        policies: list[Factor] = [Missing(f.column) for f in term]
+        policies += map(Other, own) if refuses_others else []
+        refused = frozenset(policy for policy in policies if policy not in there)
+        features.append(Feature({term: Fraction(1)}, refused=refused, levels=own))
+    return features
+
+
 def constant(number: Number) -> Feature:
     """Return a number that is the same in every row."""
     return Feature({CONSTANT: exact(number)})
@@ -210,22 +235,25 @@ def round_once(number: Fraction) -> float:
 def combine(features: Sequence[Feature], weights: Sequence[Number], added: Number = 0) -> Feature:
     """Return the sum of features, each times its weight, and of a number."""
     aligned = align(features)
-    parts: dict[Term, list[Fraction]] = {}
+    parts: dict[Term, list[_Product]] = {}
     for feature, weight in zip(aligned, map(exact, weights), strict=True):
         for term, c in feature.terms.items():
-            parts.setdefault(term, []).append(c * weight)
+            parts.setdefault(term, []).append((c, weight))
     if added:
-        parts.setdefault(CONSTANT, []).append(exact(added))
-    return _join(_add_all(parts), aligned)
+        parts.setdefault(CONSTANT, []).append((exact(added), _ONE))
+    return join_features(_add_all(parts), aligned)
 
 
 def add_up(numbers: Sequence[Fraction]) -> Fraction:
-    """Add fractions by halves: denominators grow, so that one after the other would be slow."""
-    while len(numbers) > 1:
-        half = len(numbers) // 2
-        pairs = zip(numbers[:half], numbers[half : 2 * half], strict=True)
-        numbers = [a + b for a, b in pairs] + list(numbers[2 * half :])
-    return numbers[0] if numbers else Fraction(0)
+    """Add fractions."""
+    return sum_products([(number, _ONE) for number in numbers])
+
+
+def sum_products(products: Sequence[_Product]) -> Fraction:
+    """Return the sum of products: one common denominator is faster than one after the other."""
+    ratios = [(a.as_integer_ratio(), b.as_integer_ratio()) for a, b in products]
+    common = math.lcm(*(d * e for (_, d), (_, e) in ratios))
+    return Fraction(sum(n * m * (common // (d * e)) for (n, d), (m, e) in ratios), common)
 
 
 def _as_feature(value: Feature | Number) -> Feature:
@@ -233,22 +261,26 @@ def _as_feature(value: Feature | Number) -> Feature:
 
 
 def _multiply(one: Feature, other: Feature) -> Feature:
-    parts: dict[Term, list[Fraction]] = {}
+    parts: dict[Term, list[_Product]] = {}
     for term, c in one.terms.items():
         for factor, d in other.terms.items():
             product = multiply_terms(term, factor)
             if product is not None:
-                parts.setdefault(product, []).append(c * d)
-    return _join(_add_all(parts), [one, other])
+                parts.setdefault(product, []).append((c, d))
+    return join_features(_add_all(parts), [one, other])
 
 
-def _add_all(parts: Mapping[Term, Sequence[Fraction]]) -> Mapping[Term, Fraction]:
+def _add_all(parts: Mapping[Term, Sequence[_Product]]) -> Mapping[Term, Fraction]:
     """Add up by term; what cancels goes, and what a model has with a weight of 0 stays."""
-    sums = {term: add_up(numbers) for term, numbers in parts.items()}
-    return {term: c for term, c in sums.items() if c or (term and not any(parts[term]))}
+    sums = {term: sum_products(products) for term, products in parts.items()}
+    return {
+        term: c
+        for term, c in sums.items()
+        if c or (term and not any(a and b for a, b in parts[term]))
+    }
 
 
-def _join(terms: Mapping[Term, Fraction], parts: Sequence[Feature]) -> Feature:
+def join_features(terms: Mapping[Term, Fraction], parts: Sequence[Feature]) -> Feature:
     """Return a feature made of others: undefined and refused where one of them is."""
     undefined = frozenset[Factor]().union(*(part.undefined for part in parts))
     refused = frozenset[Factor]().union(*(part.refused for part in parts))
@@ -328,63 +360,3 @@ def _refuse_overlaps(intervals: Sequence[Interval]) -> None:
     for one, other in combinations(intervals, 2):
         if multiply_terms((one,), (other,)) is not None:
             raise Refusal("it applies a function to overlapping intervals")
-
-
-@dataclass(frozen=True, eq=False)
-class Folded:
-    """Linear predictors, rounded once."""
-
-    terms: tuple[Term, ...]  # without the constant, in the order in which they come up
-    weights: NDArray[np.float64]  # (n_terms, n_categories)
-    intercept: NDArray[np.float64]  # (n_categories,)
-    levels: Mapping[str, Levels]
-    without_row: frozenset[Factor]  # Missing and Other of which nothing is known
-    n_folded: int  # terms whose weights are not simply those of the model
-
-
-def fold(
-    features: Sequence[Feature], coefficients: Any, intercept: Sequence[Number] | Any
-) -> Folded:
-    """Return the terms of linear predictors, and their weights to the nearest float64.
-
-    `coefficients` has the shape (n_categories, n_features): floats, or fractions and numbers in
-    sequences. A feature that is a term of its own keeps its coefficient to the bit.
-    """
-    matrix = _as_matrix(coefficients, len(features))
-    aligned = align(features)
-    joined = _join({}, aligned)
-    without_row = joined.undefined | joined.refused
-    used: dict[Term, list[tuple[int, Fraction]]] = {}
-    for i, feature in enumerate(aligned):
-        for term, c in feature.terms.items():
-            # What one part of a model knows a number for, another may refuse.
-            if without_row.isdisjoint(term):
-                used.setdefault(term, []).append((i, c))
-    added = used.pop(CONSTANT, [])
-    weights = np.empty((len(used), len(matrix)))
-    n_folded = 0
-    for row, entries in zip(weights, used.values(), strict=True):
-        if len(entries) == 1 and entries[0][1] == 1:
-            own = matrix[:, entries[0][0]]
-            row[:] = own if own.dtype != object else [round_once(exact(c)) for c in own]
-        else:
-            n_folded += 1
-            row[:] = [round_once(_weigh(entries, of_one)) for of_one in matrix]
-    starts = [exact(number) for number in intercept]
-    ends = [round_once(b + _weigh(added, row)) for b, row in zip(starts, matrix, strict=True)]
-    return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
-
-
-def _weigh(entries: Iterable[tuple[int, Fraction]], coefficients: Any) -> Fraction:
-    return add_up([c * exact(coefficients[i]) for i, c in entries])
-
-
-def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:
-    is_array = isinstance(coefficients, np.ndarray) and coefficients.dtype.kind == "f"
-    matrix = np.asarray(coefficients, dtype=np.float64 if is_array else object)
-    if matrix.ndim != 2 or matrix.shape[1] != n_features:
-        shape = " × ".join(map(str, matrix.shape))
-        raise Refusal(f"its coefficients are {shape}, where it has {n_features:,} features")
-    if is_array and not np.isfinite(matrix).all():
-        raise Refusal("a coefficient is not finite")
-    return matrix

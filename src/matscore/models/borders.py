@@ -68,6 +68,7 @@ def _as_line(feature: Feature) -> _Line:
         line.at_missing = line.shift + feature.terms.get(missing, 0)
     if feature.steps:
         line.compute, line.is_plain = _chain(feature.steps), False
+        line.at_missing = None if feature.gap is None else exact(feature.gap)
     return line
 
 

@@ -27,15 +27,15 @@ else:
 
 MAX_BYTES = 2**30
 """Bytes of a model file, and of what a compressed one comes to."""
-MAX_RATIO = 1100
-"""Bytes that a compressed byte may come to; deflate reaches 1,032 on zeros."""
+MAX_RATIO = 100
+"""Bytes that a compressed byte may come to: models reach 20, and deflate 1,032 on zeros."""
 MAX_MEMBERS = 10_000
 MAX_DEPTH = 100
 _BLOCK = 2**20
 _FEED = 2**16  # small, as what follows a stream is copied for each of them
 _MAX_STREAMS = 50_000
 _PEEK = 256
-_FREE_BYTES = 2**24  # what a small file may come to whatever its ratio: well compressed text does
+_FREE_BYTES = 2**25  # what a small file may come to whatever its ratio: well compressed text does
 
 _MAGIC: Mapping[bytes, str] = {
     b"\x1f\x8b": "gzip",
@@ -192,10 +192,13 @@ class Zip:
         """The names of the members, in the order of the directory."""
         return tuple(self._members)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = MAX_BYTES) -> bytes:
         """Return a member's bytes; a refusal where it is not there, damaged or too large."""
         if name not in self._members:
             raise Refusal(f'its ZIP has no member "{name}"')
+        # No more than that is read of it, whether it is true or not.
+        if self._members[name].file_size > min(limit, self._allowed):
+            raise Refusal("its ZIP comes to more bytes than a model has")
         try:
             with self._zip.open(self._members[name]) as stream:
                 data = stream.read(self._allowed + 1)

@@ -13,6 +13,8 @@ from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_numbers
 from matscore.models.texts import TextFeature, write_level
 
+_MOST_NUMBERS = 1_000_000
+
 
 def _levels(step: Step, i: int, found: Any) -> tuple[list[str | None], Kind]:
     """Return the categories of a column as texts, None where one is a missing cell."""
@@ -104,6 +106,8 @@ def _indicate(
     if isinstance(value, TextFeature):
         return value.one_hot(groups, other=other)
     made = []
+    if len(groups) * len(value.terms) > _MOST_NUMBERS:
+        raise Refusal(f"it encodes {len(value.terms):,} numbers as {len(groups):,} columns")
     for j in range(len(groups)):
         numbers: dict[str | None, Number] = {
             one: int(k == j) for k, g in enumerate(groups) for one in g

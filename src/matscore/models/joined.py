@@ -18,13 +18,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from functools import cached_property
 from itertools import product
 
 import numpy as np
 
-from matscore.models.algebra import Feature, Levels
+from matscore.models.algebra import Levels, as_features
 from matscore.models.factors import multiply_terms
 from matscore.models.refusal import Refusal
 from matscore.models.sample import Sample
@@ -34,7 +33,6 @@ from matscore.plan.joined import read_factors
 from matscore.terms import (
     Factor,
     Level,
-    Missing,
     Other,
     Power,
     Term,
@@ -93,12 +91,10 @@ class JoinedNames:
         return list(found)
 
     def _read_term(self, name: str) -> Iterator[Term]:
-        """Yield the term that a name is written as, of columns and levels that are there."""
+        """Yield the term that a name is written as, of columns that are there."""
         with contextlib.suppress(TermError):
             term = parse_term(name)
-            known = {f.column for f in term} <= self._texts.keys()
-            levels = [f for f in term if isinstance(f, Level)]
-            if known and all(level.text in self._texts[level.column] for level in levels):
+            if {factor.column for factor in term} <= self._texts.keys():
                 yield from _multiply_all([(factor,)] for factor in term)
 
     def _multiply(self, pieces: Sequence[str], columns: Mapping[str, Sequence[str]]) -> list[Term]:
@@ -179,7 +175,7 @@ def resolve_names(model: ImportedModel, sample: Sample) -> ImportedModel:
     facts += _tell_references(terms, levels)
     return replace(
         model,
-        features=[_make_feature(term, levels) for term in terms],
+        features=as_features(terms, levels),
         coefficients=np.asarray(model.coefficients)[:, kept],
         uncertainty=None
         if model.uncertainty is None
@@ -199,6 +195,8 @@ def _find_levels(terms: Sequence[Term], sample: Sample) -> Mapping[str, Levels]:
     levels = {}
     for column, texts in named.items():
         rest = [text for text in sample.texts[column] if text not in texts]
+        if any(Other(column) in term for term in terms):
+            rest = []  # which are no levels
         if len(rest) > 1:
             what = f"{quote_names(rest)} of {quote_name(column)} have no coefficient"
             raise Refusal(what, "one may be the reference: leave the others out of the sample")
@@ -212,10 +210,3 @@ def _tell_references(terms: Sequence[Term], levels: Mapping[str, Levels]) -> Ite
         for text in known.texts:
             if Level(column, text) not in named:
                 yield f"the reference level of {quote_name(column)} is {quote_name(text)}"
-
-
-def _make_feature(term: Term, levels: Mapping[str, Levels]) -> Feature:
-    own = {f.column: levels[f.column] for f in term if f.column in levels}
-    refused: set[Factor] = {Missing(factor.column) for factor in term}
-    refused |= {Other(column) for column in own}
-    return Feature({term: Fraction(1)}, refused=frozenset(refused), levels=own)

@@ -15,11 +15,13 @@ import numpy as np
 
 from matscore.links import Link
 from matscore.models.algebra import Feature, Number, combine
+from matscore.models.folding import Columns
 from matscore.models.records import Array, array, plain
 from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_number, as_numbers, as_numbers_of
 from matscore.models.types import FLOAT32, FLOAT64, Threshold
 
+_MOST_NUMBERS = 1_000_000
 FLAT = 1  # of a vector that stands for two classes, or of a single target
 
 
@@ -88,7 +90,11 @@ def _linear(
         raise Refusal(f"its coefficients are {shape}, where {len(values)} columns come in")
     if classes and len(matrix) != len(classes) and (len(matrix), len(classes)) != (FLAT, 2):
         raise Refusal(f"it has {len(matrix)} vectors for {len(classes)} classes")
-    features = [feature.refuse_missing() for feature in as_numbers_of(values)]
+    features: Sequence[Feature]
+    if all(isinstance(value, Raw) and value.is_plain for value in values):
+        features = Columns([value.name for value in values if isinstance(value, Raw)])
+    else:
+        features = [feature.refuse_missing() for feature in as_numbers_of(values)]
     return Linear(step.kind, classes, features, matrix, plus.tolist(), link, rounding=rounding)
 
 
@@ -215,6 +221,8 @@ def _categorical_bayes(step: Step, values: Sequence[Value]) -> Linear:
             features += value.as_text("number").one_hot(groups, other="error")
         else:
             number = as_number(value)
+            if len(codes) * len(number.terms) > _MOST_NUMBERS:
+                raise Refusal(f"it has {len(codes):,} categories of a computed column")
             features += [number.map_values(partial(_equals, code)) for code in codes]
     matrix = np.concatenate(tables, axis=1)
     return _linear(step, features, classes, None, coef=matrix, intercept=_prior(step, classes))

@@ -63,6 +63,8 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     is_double = _is_double(graph, nodes)
     wide = any(name not in {i.name for i in graph.inputs} for name in positional)
     facts = ["of equal scores the first category is taken"] if len(labels) > 1 else []
+    if len(labels) > 2 and any(isinstance(a, Label) and a.by_probability for a in answers):
+        facts.append("its label is by rounded probabilities: of scores over 17 the first wins")
     if not is_double:
         facts.append("ONNX computes in float32; the weights are its numbers, the scores in float64")
     return ImportedModel(
@@ -104,11 +106,15 @@ def _make_columns(given: Input, graph: Graph, allowed: int) -> tuple[Columns, li
     return Columns(cells, is_whole=not is_text and given.type not in _FLOATING), names
 
 
+_WIDTHS = {"Scaler": "offset", "Imputer": "imputed_value_floats"}
+
+
 def _find_width(name: str, graph: Graph) -> int:
     """Find the columns of an input by a step that it goes into; 0 where none says so."""
     for node in graph.nodes:
-        if name in node.inputs[:1] and node.operator == "ai.onnx.ml.Scaler":
-            return len(node.attributes.get("offset", ()))
+        numbers = node.attributes.get(_WIDTHS.get(node.kind, ""), ())
+        if name in node.inputs[:1] and isinstance(numbers, np.ndarray) and len(numbers) > 1:
+            return len(numbers)
         if name in node.inputs[:1] and node.operator in ("MatMul", "Gemm") and len(node.inputs) > 1:
             weights = graph.constants.get(node.inputs[1])
             if weights is not None and weights.ndim == 2:
@@ -135,7 +141,10 @@ def _run(nodes: Sequence[Node], values: dict[str, Value | None], allowed: int) -
             several = made if isinstance(made, tuple) else (made,)
             if len(several) < len(node.outputs):
                 raise Refusal(f"it has {len(node.outputs)} outputs")
-            values.update(zip(node.outputs, several[: len(node.outputs)], strict=True))
+            for name, value in zip(node.outputs, several[: len(node.outputs)], strict=True):
+                if name and name in values:
+                    raise Refusal(f'it gives "{name}", which is there already')
+                values[name] = value if name else None
             size += sum(map(_measure, several))
             if size > allowed:
                 raise Refusal(f"the graph comes to more than {allowed:,} numbers")
@@ -180,18 +189,21 @@ def _find_answer(
     labelled = [answer for answer in answers if isinstance(answer, Label)]
     # Probabilities say more than the scores beside them.
     scored = [_as_scores(a) for a in answers if isinstance(a, Columns | Scores)]
+    for chosen in (scores.chosen for scores in scored if scores.chosen):
+        if list(chosen) != sorted(set(chosen)):
+            raise Refusal("its output has the classes in another order than the model")
     scored.sort(key=lambda scores: scores.link == "none")
     if not scored and not labelled:
         raise Refusal("it has no outputs")
     scores = (
         Scores(labelled[0].columns, scored[0].link if scored else "none") if labelled else scored[0]
     )
-    cells = {id(cell) for cell in scores.columns.cells} | {id(scores.columns)}
     others: list[Scores | Label] = [*scored, *labelled]
-    for other in others:
-        known = id(other.columns) in cells or all(id(cell) in cells for cell in other.columns.cells)
-        if not known:
-            raise Refusal("its outputs come of several models", "save each by itself")
+    # Most are the same columns; else their cells are looked at, which takes time to compute.
+    parts = [other.columns for other in others if other.columns is not scores.columns]
+    known = {id(cell) for cell in scores.columns.cells} if parts else set()
+    if any(id(cell) not in known for part in parts for cell in part.cells):
+        raise Refusal("its outputs come of several models", "save each by itself")
     width = scores.columns.width
     named = [answer.labels for answer in others if answer.labels is not None]
     if len(set(named)) > 1 or any(len(labels) != width for labels in named):

@@ -38,13 +38,13 @@ _FLOATS = frozenset({1, 10, 11, 16})
 
 
 def _choose(value: Any, indices: Sequence[int]) -> Any:
-    width = value.columns.width if isinstance(value, Scores) else value.width
-    if not all(-width <= i < width for i in indices):
-        raise Refusal(f"it takes a column that is not there: there are {width}")
+    given = value.columns if isinstance(value, Scores) else value
+    known = (isinstance(value, Scores) and value.chosen) or range(given.width)
+    if not all(-len(known) <= i < len(known) for i in indices):
+        raise Refusal(f"it takes a column that is not there: there are {len(known)}")
     if isinstance(value, Scores):
-        known = value.chosen or range(width)
         return replace(value, chosen=tuple(known[i] for i in indices))
-    return Columns(tuple(value.cells[i] for i in indices), is_whole=value.is_whole)
+    return Columns(tuple(given.cells[i] for i in indices), is_whole=given.is_whole)
 
 
 def _extract(node: Node, values: list[Any]) -> Any:
@@ -77,8 +77,9 @@ def _slice(node: Node, values: list[Any]) -> Any:
         raise Refusal("it takes other than a run of columns")
     check_axis(axes[0])
     value = values[0] if isinstance(values[0], Scores) else take_columns(values[0])
+    chosen = value.chosen if isinstance(value, Scores) else None
     width = value.columns.width if isinstance(value, Scores) else value.width
-    return _choose(value, range(width)[int(starts[0]) : int(ends[0])])
+    return _choose(value, range(len(chosen or range(width)))[starts[0] : ends[0]])
 
 
 def _split(node: Node, values: list[Any]) -> tuple[Any, ...]:
@@ -282,7 +283,15 @@ def _constant(node: Node, _: list[Any]) -> Any:
     raise Refusal("it is a constant without a value")
 
 
+def _transpose(node: Node, values: list[Any]) -> Any:
+    axes = node.take("perm", []) or list(range(take_array(values[0]).ndim))[::-1]
+    if sorted(axes) != list(range(values[0].ndim)):
+        raise Refusal("it exchanges axes that are not there")
+    return values[0].transpose(axes)
+
+
 OPERATORS: Mapping[str, Operator] = {
+    "Transpose": _transpose,
     "Gather": _extract, "Slice": _slice, "Split": _split, "Concat": _concat,
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
     "Cast": _cast, "Not": _negate_truth, "IsNaN": _find_missing, "Constant": _constant,

@@ -146,13 +146,14 @@ def _find_highest(node: Node, values: list[Any]) -> Label:
     node.take("keepdims")
     if node.take("select_last_index", 0):
         raise Refusal("of equal scores it takes the last")
-    value = values[0]
+    value, by_probability = values[0], False
     if isinstance(value, Scores) and value.link != "exp" and value.chosen is None:
+        by_probability = value.link in ("logistic", "one-vs-rest")
         value = value.columns
     columns = take_columns(value)
     if columns.width < 2:
         raise Refusal("it takes the highest of one score")
-    return Label(columns)
+    return Label(columns, by_probability=by_probability)
 
 
 def _normalize(node: Node, values: list[Any]) -> Scores:

@@ -62,6 +62,7 @@ class Label:
 
     columns: Columns
     labels: tuple[str, ...] | None = None  # None: numbered from 0
+    by_probability: bool = False  # by what the link makes of each score, rounded
 
 
 @dataclass(frozen=True, eq=False)

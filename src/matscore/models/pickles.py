@@ -24,9 +24,12 @@ from matscore.models.records import (
 )
 from matscore.models.refusal import Refusal
 
+_FREE_VALUES, _FREE_OBJECTS = 1_500_000, 300_000  # of a small file: about 150 MB
+_BYTES_AN_OBJECT = 32
 _BIG_BYTES = 2**16  # from here on bytes are views, so that arrays are not held twice
 _MOST_KEY = 2**60  # larger integers can be made to share one hash, so that a dict is never done
 _MOST_PARTS = 64
+_TOO_MANY = "it holds more objects than a model of its size has"
 _ARRAY_WRAPPER = "NumpyArrayWrapper"
 _MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 _JOBLIB = tuple(
@@ -36,12 +39,18 @@ _JOBLIB = tuple(
 )
 
 
-def read_pickle(data: bytes, open_beside: Callable[[str], Array] | None = None) -> Any:
+def read_pickle(
+    data: bytes,
+    open_beside: Callable[[str], Array] | None = None,
+    *,
+    size: int | None = None,
+) -> Any:
     """Return what a pickle holds, as records; a `Refusal` where that cannot be told.
 
-    `open_beside` reads an array that stands in a file of its own.
+    `open_beside` reads an array that stands in a file of its own; `size` is what the file takes
+    where it is compressed: a small one may not become many objects.
     """
-    reader = _Reader(data)
+    reader = _Reader(data, size=len(data) if size is None else size)
     reader.open_beside = open_beside
     found = reader.run()
     if reader.at != len(data):
@@ -52,11 +61,13 @@ def read_pickle(data: bytes, open_beside: Callable[[str], Array] | None = None) 
 class _Reader:
     """One stream of opcodes: its place, its stack and its memo."""
 
-    def __init__(self, data: bytes, at: int = 0, *, nested: bool = False) -> None:
+    def __init__(self, data: bytes, at: int = 0, *, size: int, nested: bool = False) -> None:
         self.data = data
         self.view = memoryview(data)
         self.at = at
         self.nested = nested
+        self.size = size
+        self.room = _FREE_OBJECTS + size // _BYTES_AN_OBJECT
         self.open_beside: Callable[[str], Array] | None = None
         self.stack: list[Any] = []
         self.marks: list[int] = []
@@ -68,7 +79,7 @@ class _Reader:
         data = self.data
         actions = [_ACTIONS.get(code) for code in range(256)]
         try:
-            while True:
+            for _ in range(_FREE_VALUES + self.size):
                 code = data[self.at]
                 self.at += 1
                 action = actions[code]
@@ -81,6 +92,14 @@ class _Reader:
             raise Refusal("the pickle is cut off or damaged") from error
         except ValueError as error:
             raise Refusal("a number in the pickle cannot be read") from error
+        raise Refusal(_TOO_MANY)
+
+    def hold(self, value: Any) -> None:
+        """Push an object that takes memory of its own."""
+        self.room -= 1
+        if self.room < 0:
+            raise Refusal(_TOO_MANY)
+        self.stack.append(value)
 
     # What the opcodes carry.
 
@@ -147,6 +166,7 @@ class _Reader:
         if isinstance(target, list):
             target.extend(items)
         elif isinstance(target, Record):
+            target.items = target.items or []
             target.items.extend(items)
         else:
             raise Refusal("the pickle appends to what is no list")
@@ -159,6 +179,7 @@ class _Reader:
         if isinstance(target, dict):
             target.update(zip(map(_key, keys), values, strict=True))
         elif isinstance(target, Record):
+            target.pairs = target.pairs or []
             target.pairs.extend(zip(keys, values, strict=True))
         else:
             raise Refusal("the pickle sets items of what is no dict")
@@ -168,13 +189,13 @@ class _Reader:
     def name(self, module: object, name: object) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
             raise Refusal("the pickle names a class by what is no text")
-        self.stack.append(Name(module, name))
+        self.hold(Name(module, name))
 
     def make(self, of: object, args: object) -> None:
         """Push the record of an object or a call."""
         if not isinstance(args, tuple):
             raise Refusal("the pickle calls without arguments")
-        self.stack.append(_call(of, args))
+        self.hold(_call(of, args))
 
     def build(self) -> None:
         """Give a record its state."""
@@ -200,8 +221,10 @@ class _Reader:
         if kind.hasobject:
             if self.nested:
                 raise Refusal("arrays of joblib stand in each other")
-            inner = _Reader(self.data, self.at, nested=True)
+            inner = _Reader(self.data, self.at, size=self.size, nested=True)
+            inner.room = self.room
             found = inner.run()
+            self.room = inner.room
             self.at = inner.at
             return found  # type: ignore[no-any-return]
         if parts.get("numpy_array_alignment_bytes") is not None:
@@ -292,12 +315,36 @@ def _push(make: Callable[[_Reader], Any]) -> _Action:
     return lambda reader: reader.stack.append(make(reader))
 
 
+def _hold(make: Callable[[_Reader], Any]) -> _Action:
+    return lambda reader: reader.hold(make(reader))
+
+
+# The usual opcodes do without the helpers of `_Reader`: a text column has millions of them.
+
+
+def _short_text(reader: _Reader) -> None:
+    data, start = reader.data, reader.at + 1
+    end = start + data[start - 1]
+    if end > len(data):
+        raise IndexError
+    reader.at = end
+    reader.stack.append(data[start:end].decode("utf-8", "surrogatepass"))
+
+
+def _byte(reader: _Reader) -> int:
+    found = reader.data[reader.at]
+    reader.at += 1
+    return found
+
+
 def _tuple(n_parts: int) -> _Action:
     def pack(reader: _Reader) -> None:
         stack = reader.stack
         if len(stack) < n_parts:
             raise IndexError
-        stack[-n_parts:] = [tuple(stack[-n_parts:])]
+        parts = tuple(stack[-n_parts:])
+        del stack[-n_parts:]
+        reader.hold(parts)
 
     return pack
 
@@ -317,7 +364,7 @@ def _new(reader: _Reader) -> None:
     if not isinstance(args, tuple):
         raise Refusal("the pickle calls without arguments")
     plain_container = isinstance(of, Name) and of.module in ("collections", "builtins")
-    reader.stack.append(_call(of, ()) if plain_container else _made(of, args))
+    reader.hold(_call(of, ()) if plain_container else _made(of, args))
 
 
 def _stack_global(reader: _Reader) -> None:
@@ -332,7 +379,7 @@ def _reduce(reader: _Reader) -> None:
 
 def _new_with_keywords(reader: _Reader) -> None:
     _, args, of = reader.stack.pop(), reader.stack.pop(), reader.stack.pop()
-    reader.stack.append(_made(of, args if isinstance(args, tuple) else ()))
+    reader.hold(_made(of, args if isinstance(args, tuple) else ()))
 
 
 def _pop(reader: _Reader) -> None:
@@ -344,7 +391,7 @@ def _pop(reader: _Reader) -> None:
 
 def _dict(reader: _Reader) -> None:
     items = reader.since_mark()
-    reader.stack.append({})
+    reader.hold({})
     reader.set_items(items)
 
 
@@ -359,7 +406,7 @@ _ACTIONS: dict[int, _Action] = {
     ord("L"): _push(lambda r: _whole(r.line())),
     ord("F"): _push(lambda r: float(r.line())),
     ord("J"): _push(lambda r: r.number("<i")),
-    ord("K"): _push(lambda r: r.number("<B")),
+    ord("K"): _push(_byte),
     ord("M"): _push(lambda r: r.number("<H")),
     ord("G"): _push(lambda r: r.number(">d")),
     0x8A: _push(lambda r: _signed(r.take(r.number("<B")))),
@@ -369,7 +416,7 @@ _ACTIONS: dict[int, _Action] = {
     0x89: _push(lambda _: False),
     ord("V"): _push(lambda r: r.line().decode("raw-unicode-escape")),
     ord("X"): lambda r: r.text("<I"),
-    0x8C: lambda r: r.text("<B"),
+    0x8C: _short_text,
     0x8D: lambda r: r.text("<Q"),
     # Python 2 wrote bytes and text alike.
     ord("S"): _push(lambda r: _unquote(r.line())),
@@ -382,21 +429,21 @@ _ACTIONS: dict[int, _Action] = {
     # containers
     ord("("): lambda r: r.marks.append(len(r.stack)),
     ord(")"): _push(lambda _: ()),
-    ord("t"): _push(lambda r: tuple(r.since_mark())),
+    ord("t"): _hold(lambda r: tuple(r.since_mark())),
     0x85: _tuple(1),
     0x86: _tuple(2),
     0x87: _tuple(3),
-    ord("]"): _push(lambda _: []),
-    ord("l"): _push(lambda r: r.since_mark()),
+    ord("]"): _hold(lambda _: []),
+    ord("l"): _hold(lambda r: r.since_mark()),
     ord("a"): lambda r: r.append([r.stack.pop()]),
     ord("e"): lambda r: r.append(r.since_mark()),
-    ord("}"): _push(lambda _: {}),
+    ord("}"): _hold(lambda _: {}),
     ord("d"): _dict,
     ord("s"): _set_item,
     ord("u"): lambda r: r.set_items(r.since_mark()),
-    0x8F: _push(lambda _: []),  # a set, as a list: nothing of the file is hashed
+    0x8F: _hold(lambda _: []),  # a set, as a list: nothing of the file is hashed
     0x90: lambda r: r.append(r.since_mark()),
-    0x91: _push(lambda r: tuple(r.since_mark())),
+    0x91: _hold(lambda r: tuple(r.since_mark())),
     # objects
     ord("c"): lambda r: r.name(r.line().decode(), r.line().decode()),
     0x93: _stack_global,
@@ -411,11 +458,11 @@ _ACTIONS: dict[int, _Action] = {
     ord("1"): lambda r: r.since_mark(),
     ord("2"): _push(lambda r: r.stack[-1]),
     ord("p"): lambda r: r.put(int(r.line())),
-    ord("q"): lambda r: r.put(r.number("<B")),
+    ord("q"): lambda r: r.put(_byte(r)),
     ord("r"): lambda r: r.put(r.number("<I")),
     0x94: lambda r: r.memo.append(r.stack[-1]),
     ord("g"): lambda r: r.get(int(r.line())),
-    ord("h"): lambda r: r.get(r.number("<B")),
+    ord("h"): lambda r: r.get(_byte(r)),
     ord("j"): lambda r: r.get(r.number("<I")),
     # the frame
     0x80: lambda r: r.take(1),

@@ -7,20 +7,31 @@ not known, is refused by the name of the field and of the function.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import TypeAlias
 
-from matscore.models.algebra import Feature, combine, constant
+from matscore.models.algebra import Feature, combine, constant, exact
 from matscore.models.bounds import check_depth
-from matscore.models.factors import CONSTANT
+from matscore.models.factors import CONSTANT, order_factor
 from matscore.models.operations import apply, choose, divide, multiply, raise_to
-from matscore.models.pmml_fields import ChoiceField, Field, Fields, NumberField, in_interval
+from matscore.models.pmml_cases import find_first, list_cases
+from matscore.models.pmml_fields import (
+    ChoiceField,
+    Field,
+    Fields,
+    NumberField,
+    TextField,
+    in_interval,
+)
 from matscore.models.pmml_xml import NOTHING, Element, read_number
 from matscore.models.refusal import Refusal
+from matscore.models.sample import read_sample
+from matscore.options import ReadOptions
+from matscore.terms import Factor
 
 MAX_CHAIN = 50  # of fields that are derived of one another
 _NUMERIC = {"integer", "float", "double"}
@@ -29,8 +40,9 @@ _NUMERIC = {"integer", "float", "double"}
 class Derived:
     """Fields of the file and those derived of them, by name."""
 
-    def __init__(self, root: Element, model: Element) -> None:
+    def __init__(self, root: Element, model: Element, sample: str | None = None) -> None:
         self.fields = Fields(root, model)
+        self.sample = sample  # a file with the texts of columns, where the model lists none
         places = root.only("TransformationDictionary"), model.only("LocalTransformations")
         found = [one for place in places for one in place.find("DerivedField")]
         self.waiting = {one.need("name"): one for one in found}
@@ -87,6 +99,21 @@ class Derived:
             found = self._derive(function)
         self.parameters = outside
         return found
+
+    def list_texts(self, field: TextField) -> TextField:
+        """Return a field that knows all its texts, of the file or the sample; others are bad."""
+        column = field.text.column
+        if self.fields.values_of(column):
+            return replace(field, unknown="error", made={}) if field.unknown == "zero" else field
+        if self.sample is None:
+            what = f'it computes with the texts of "{column}", and the file does not list them'
+            raise Refusal(what, "give --sample a file that has them")
+        found = read_sample(self.sample, ReadOptions(), None).texts.get(column, ())
+        texts = tuple(text for text in found if text not in field.as_missing)
+        extra = () if field.replacement is None else (field.replacement,)
+        return replace(
+            field, values=tuple(dict.fromkeys((*texts, *extra))), unknown="error", made={}
+        )
 
     def _derive(self, element: Element) -> Field:
         for child in element.children:
@@ -155,47 +182,51 @@ def _norm_continuous(element: Element, derived: Derived) -> Field:
 
 def _discretize(element: Element, derived: Derived) -> Field:
     number = derived.find(element.need("field")).number()
-    values: dict[str, Feature] = {}
-    rest = constant(1)
-    for one in element.find("DiscretizeBin"):
-        inside = multiply(in_interval(number, one.only("Interval")), rest)
-        rest = rest - inside
-        value = one.need("binValue")
-        values[value] = values.get(value, constant(0)) + inside
-    return _finish_choice(element, number.missing(), values, rest)
+    bins = element.find("DiscretizeBin")
+    tests = [in_interval(number, one.only("Interval")) for one in bins]
+    chosen = [one.need("binValue") for one in bins]
+    return _choose_first(element, [number.missing()], tests, chosen)
 
 
 def _map_values(element: Element, derived: Derived) -> Field:
     pairs = [(derived.find(p.need("field")), p.need("column"))
              for p in element.find("FieldColumnPair")]  # fmt: skip
-    output, values, rest = element.need("outputColumn"), dict[str, Feature](), constant(1)
-    missing = constant(0)
-    for one, _ in pairs:
-        missing = missing + one.missing() - multiply(missing, one.missing())
+    output = element.need("outputColumn")
+    tests, chosen = [], []
     for row in element.only("InlineTable").find("row"):
         cells = {cell.tag: cell.text for cell in row.children}
-        inside = rest
-        for one, name in pairs:
-            inside = multiply(inside, one.equals(cells.get(name, ""), "zero"))
-        rest = rest - inside
-        value = cells.get(output, "")
-        values[value] = values.get(value, constant(0)) + inside
-    return _finish_choice(element, missing, values, rest)
+        test = constant(1)
+        for i, (field, name) in enumerate(pairs):
+            one = field.equals(cells.get(name, ""), "zero")
+            test = multiply(test, one) if i else one
+        tests.append(test)
+        chosen.append(cells.get(output, ""))
+    return _choose_first(element, [field.missing() for field, _ in pairs], tests, chosen)
 
 
-def _finish_choice(
-    element: Element, missing: Feature, values: dict[str, Feature], rest: Feature
+def _choose_first(
+    element: Element, missing: Sequence[Feature], tests: Sequence[Feature], chosen: Sequence[str]
 ) -> Field:
-    """Give what no bin or row holds the default, and a missing one what mapMissingTo says."""
-    rest = multiply(rest, 1 - missing)
-    gap = missing
-    for name, part in (("defaultValue", rest), ("mapMissingTo", missing)):
+    """Return the value of the first test that is true; else the default, or what is missing."""
+    values: dict[str, Feature] = {}
+    rest = constant(1)
+    for test, value in zip(tests, chosen, strict=True):
+        inside = multiply(test, rest)
+        values[value] = values.get(value, constant(0)) + inside
+        rest = rest - inside
+    refused = frozenset[Factor]().union(*(test.refused for test in tests))
+    gap = constant(0)
+    for case in list_cases([*tests, *missing]):
+        if find_first(tests, case) is not None or refused.intersection(case.values()):
+            continue
+        part = Feature({tuple(sorted(case.values(), key=order_factor)): exact(1)})
+        is_missing = find_first(missing, case) is not None
+        name = "mapMissingTo" if is_missing else "defaultValue"
         if name in element.attributes:
             value = element.get(name)
             values[value] = values.get(value, constant(0)) + part
-            gap = gap - part if name == "mapMissingTo" else gap
-        elif name == "defaultValue":
-            gap = gap + rest
+        else:
+            gap = gap + part
     # Each is 0 where the field is missing; the gap alone says so.
     total = {value: replace(one, undefined=frozenset()) for value, one in values.items()}
     return ChoiceField(total, replace(gap, undefined=frozenset()))
@@ -203,10 +234,10 @@ def _finish_choice(
 
 def _apply(element: Element, derived: Derived) -> Field:
     name = element.need("function")
-    if name in derived.functions:
-        found = derived.call(element)
-    elif name in _FUNCTIONS:
+    if name in _FUNCTIONS:  # those of SAS are defined by a file too, in a way that is not right
         found = _FUNCTIONS[name](element, derived)
+    elif name in derived.functions:
+        found = derived.call(element)
     else:
         raise Refusal(f"function {name} is not known, or does not stay a sum of terms")
     if "defaultValue" in element.attributes:
@@ -344,6 +375,40 @@ def _threshold(of: Feature, border: Feature) -> Feature:
     return of.above(border.constant)
 
 
+def _change_text(element: Element, derived: Derived) -> Field:
+    """Return a text that is made of another: each of its values becomes a new one."""
+    name, arguments = element.get("function"), list(element.children)
+    if name in _SAS:  # its width comes first
+        arguments = [*arguments[1:], Element("Constant", {}, [], "1"), *arguments[:1]]
+    numbers = [int(read_number(one.text)) for one in arguments[1:]]
+    if not arguments or len(numbers) != (2 if name in {"substring", *_SAS} else 0):
+        raise Refusal(f"function {name} of {len(element.children)} arguments")
+    field = evaluate(arguments[0], derived)
+    if isinstance(field, TextField):
+        known = derived.list_texts(field)
+        field = ChoiceField({v: known.equals(v, "zero") for v in known.values}, known.missing())
+    if not isinstance(field, ChoiceField):
+        raise Refusal(f"function {name} of a number")
+    values: dict[str, Feature] = {}
+    for old, indicator in field.values.items():
+        new = _TEXTS[name](old, *numbers)
+        values[new] = values.get(new, constant(0)) + indicator
+    return ChoiceField(values, field.gap)
+
+
+def _cut_text(text: str, start: int, length: int) -> str:
+    return text[start - 1 : start - 1 + length]
+
+
+_SAS = ("SAS-EM-String-Normalize", "SAS-FORMAT-$CHARw")
+_TEXTS: dict[str, Callable[..., str]] = {
+    "uppercase": str.upper,
+    "lowercase": str.lower,
+    "trimBlanks": str.strip,
+    "substring": _cut_text,
+    "SAS-EM-String-Normalize": lambda text, *cut: _cut_text(text, *cut).upper().strip(),
+    "SAS-FORMAT-$CHARw": _cut_text,
+}
 _MAKERS: dict[str, _Maker] = {
     "FieldRef": _refer,
     "Constant": _constant,
@@ -363,6 +428,7 @@ _FUNCTIONS: dict[str, _Maker] = {
     "sqrt": _named("sqrt"),
     "abs": _named("abs"),
     "expm1": _numbers(lambda of: apply("exp", of) - 1, 1),
+    **dict.fromkeys(_TEXTS, _change_text),
     "threshold": _numbers(_threshold, 2),
     "not": _numbers(lambda of: 1 - of, 1),
     "and": _all,

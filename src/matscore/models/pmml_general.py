@@ -130,7 +130,7 @@ def _read_contrast(factor: Element, value: str) -> Mapping[str, float]:
         return {value: 1}
     names = [one.need("value") for one in factor.only("Categories").find("Category")]
     rows = [[read_number(number) for number in read_array(row)] for row in matrix[0].find("Array")]
-    if value not in names or len(rows) != len(names) or any(len(r) != len(names) for r in rows):
+    place = names.index(value) if value in names else len(names)
+    if len(rows) != len(names) or any(len(row) <= place for row in rows):
         raise Refusal(f'the contrasts of "{factor.get("name")}" do not fit its categories')
-    place = names.index(value)
     return {name: row[place] for name, row in zip(names, rows, strict=True)}

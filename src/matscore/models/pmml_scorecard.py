@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise, product
 
 from matscore.models.algebra import Feature, combine, constant
 from matscore.models.factors import CONSTANT
 from matscore.models.operations import both, multiply
+from matscore.models.pmml_cases import Case, find_first, list_cases
 from matscore.models.pmml_derived import Derived, compare, evaluate
 from matscore.models.pmml_fields import read_array
 from matscore.models.pmml_scores import Scores
 from matscore.models.pmml_xml import Element
 from matscore.models.refusal import Refusal, in_step
-from matscore.terms import Factor, Interval, Level, Missing, Other, Term
-
-MAX_CASES = 20_000  # of cells that one characteristic tells apart
-Case = Mapping[str, Factor]
-"""For each column the cell that it is: a level, other, missing, or an interval of numbers."""
+from matscore.terms import Factor, Interval, Missing, Other, Term
 
 
 def read_scorecard(model: Element, derived: Derived, target: str) -> Scores:
@@ -39,8 +34,8 @@ def _read_characteristic(characteristic: Element, derived: Derived) -> Feature:
     attributes = characteristic.find("Attribute")
     tests = [_total(_read_predicate(one, derived)) for one in attributes]
     points = [_read_points(one, derived) for one in attributes]
-    cases = _list_cases(tests)
-    chosen = [_first_true(tests, case) for case in cases]
+    cases = list_cases(tests)
+    chosen = [find_first(tests, case) for case in cases]
     undefined = _refuse_gaps(cases, chosen)
     if len({column for case in cases for column in case}) == 1 and not any(
         point.terms.keys() - {CONSTANT} for point in points
@@ -121,56 +116,6 @@ def _read_compound(element: Element, derived: Derived) -> Feature:
     for part in parts[1:]:
         found = multiply(found, part)
     return 1 - found if operator == "or" else found
-
-
-def _list_cases(tests: Sequence[Feature]) -> list[Case]:
-    """Return all cells that the tests can tell apart, of all their columns together."""
-    factors = {factor for test in tests for term in test.terms for factor in term}
-    columns: dict[str, list[Factor]] = {}
-    for name in sorted({factor.column for factor in factors}):
-        own = [factor for factor in factors if factor.column == name]
-        levels = {text for test in tests if name in test.levels for text in test.levels[name].texts}
-        cells: list[Factor] = [Missing(name)]
-        if levels:
-            cells += [Other(name), *(Level(name, text) for text in sorted(levels))]
-        else:
-            cells += _cut(name, [one for one in own if isinstance(one, Interval)])
-        if not all(isinstance(one, Interval | Level | Other | Missing) for one in own):
-            raise Refusal(f'"{name}" is tested as more than a number or a text')
-        columns[name] = cells
-    if math.prod(map(len, columns.values())) > MAX_CASES:
-        raise Refusal(f"it tells apart more than {MAX_CASES:,} cases")
-    return [dict(zip(columns, cells, strict=True)) for cells in product(*columns.values())]
-
-
-def _cut(name: str, intervals: Sequence[Interval]) -> list[Factor]:
-    """Return the pieces of the numbers between all borders, and the borders themselves."""
-    borders = sorted({one.low for one in intervals} | {one.high for one in intervals})
-    borders = [-math.inf, *(b for b in borders if math.isfinite(b)), math.inf]
-    found: list[Factor] = []
-    for low, high in pairwise(borders):
-        found.append(Interval(name, low, high))
-        if math.isfinite(high):
-            found.append(Interval(name, high, high, True, True))
-    return found
-
-
-def _first_true(tests: Sequence[Feature], case: Case) -> int | None:
-    for i, test in enumerate(tests):
-        if sum(c for term, c in test.terms.items() if all(_holds(f, case) for f in term)):
-            return i
-    return None
-
-
-def _holds(factor: Factor, case: Case) -> bool:
-    cell = case[factor.column]
-    if not isinstance(factor, Interval) or not isinstance(cell, Interval):
-        return factor == cell
-    if cell.low == cell.high:
-        above = factor.low < cell.low or (factor.low_closed and factor.low == cell.low)
-        below = cell.high < factor.high or (factor.high_closed and factor.high == cell.high)
-        return above and below
-    return factor.low <= cell.low and cell.high <= factor.high
 
 
 def _refuse_gaps(cases: Sequence[Case], chosen: Sequence[int | None]) -> frozenset[Factor]:

@@ -119,6 +119,8 @@ def fit_design(
     if design.columns[:1] and design.columns[0][0] == "(Intercept)":
         features = features[1:]
         intercept = [vector.pop(0) for vector in coefficients]
+    if design.offset.terms and not with_intercept:
+        raise Refusal("it has an offset, which its predict() leaves out")
     if design.offset.terms:
         features.append(design.offset)
         coefficients = [[*vector, 1.0] for vector in coefficients]

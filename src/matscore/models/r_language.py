@@ -282,9 +282,9 @@ def _cut(value: Call, n_levels: int) -> list[Feature]:
     for key, one in value.arguments:
         found[key or next((p for p in positions if p not in found), key)] = one
     breaks, x = found.get("breaks"), found.get("x")
-    if not isinstance(x, Symbol) or not isinstance(breaks, Call):
+    borders = [] if breaks is None else sorted(_read_numbers(breaks))
+    if not isinstance(x, Symbol) or len(borders) < 2:
         raise Refusal(f"{spell(value)}, whose borders the file does not have in full", _CUT_HINT)
-    borders = sorted(_read_numbers(breaks))
     if len(borders) != n_levels + 1 or borders[0] != -math.inf or borders[-1] != math.inf:
         raise Refusal(
             f"{spell(value)}, which has no level for numbers outside of its breaks", _CUT_HINT

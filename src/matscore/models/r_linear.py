@@ -68,9 +68,11 @@ def describe(family: str, link: str, response: str, classes: tuple[str, str]) ->
             )
     if link in _WORDS:
         return Answer((response,), _WORDS[link])
-    if link not in _SPELLED:
+    spelled = _SPELLED.get(link, "").format(response)
+    if re.fullmatch(r"mu\^-?[0-9.]+", link):
+        spelled = link.replace("mu", response)
+    if not spelled:
         raise Refusal(f'link "{link}" is not known', f"known are {', '.join([*_WORDS, *_SPELLED])}")
-    spelled = _SPELLED[link].format(response)
     return Answer((spelled,), "identity", (f'link "{link}": scores are {spelled}',))
 
 

@@ -19,6 +19,7 @@ _HINTS: Mapping[str, str] = {
     "train": "save the model inside: saveRDS(model$finalModel, …), where nothing preprocesses",
     "workflow": "save the model inside: saveRDS(workflows::extract_fit_engine(model), …)",
     "model_fit": "save the model inside: saveRDS(model$fit, …)",
+    "WrappedModel": "save the model inside: saveRDS(model$learner.model, …)",
     "gam": "smooth terms are no terms of a weights file",
     "qda": "its scores are quadratic, with numbers that cancel",
     "relaxed": "fit it without relax = TRUE",
@@ -39,6 +40,8 @@ def read(file: ModelFile, options: ImportOptions) -> ImportedModel:
     names = tuple(classes(model))
     if names not in _READERS:
         raise _refuse(model, names)
+    if "preProcess" in entries(model):  # caret's, put there by people
+        raise Refusal("it holds a preProcess, which changes the columns before the model")
     return _READERS[names](model, f"R {found.version}", options)
 
 

@@ -167,6 +167,8 @@ def _spell_one(kind: str, value: Any) -> str:
 def _spell_call(value: Call, depth: int) -> str:
     function = spell(value.function, depth + 1) if value.function is not None else "list"
     arguments = [(f"{k} = " if k else "") + spell(v, depth + 1) for k, v in value.arguments[:20]]
+    if function == "::" and len(arguments) == 2:
+        return "::".join(arguments)
     if function == "(":
         return f"({', '.join(arguments)})"
     if function in _OPERATORS and len(arguments) == 1:

@@ -12,7 +12,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,7 +22,7 @@ from matscore.models.refusal import Refusal
 
 Array: TypeAlias = NDArray[Any]
 
-_MOST_DENSE = 2**27  # numbers of a sparse matrix that is spread out: 1 GB
+_MOST_DENSE = 2**23  # numbers of a sparse matrix that is spread out
 _PLAIN_TYPE = re.compile(r"[<>|=]?(?:[biufcSU][0-9]{1,9}|[?bhilqBHILQfd])")
 _NPY_HEADER = re.compile(
     rb"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), 'shape': \(([0-9L, ]*)\), \} *\n?"
@@ -52,8 +52,8 @@ class Record:
     of: Name | Record | None  # the class or function; None is nothing that can be made
     args: tuple[Any, ...] = ()
     state: Any = None
-    items: list[Any] = field(default_factory=list)
-    pairs: list[tuple[Any, Any]] = field(default_factory=list)
+    items: list[Any] | None = None  # what a list of its own class holds
+    pairs: list[tuple[Any, Any]] | None = None  # what a dict of its own class holds
 
     @property
     def name(self) -> str:

@@ -49,7 +49,7 @@ def _read_pickle(file: ModelFile, _: ImportOptions) -> ImportedModel:
     if data.startswith(_LZ4):
         raise Refusal("it is compressed with lz4", "save it with another compression, such as zlib")
     data = _inflate_old(data) if data.startswith(_OLD_JOBLIB) else inflate(data)
-    return read_saved(read_pickle(data, _open_beside(file)))
+    return read_saved(read_pickle(data, _open_beside(file), size=len(file.data)))
 
 
 def _inflate_old(data: bytes) -> bytes:

@@ -24,7 +24,7 @@ from matscore.models.types import ImportedModel, Threshold
 
 _LEFT_OUT = (None, "drop")
 _AS_IT_IS = (None, "passthrough")
-_MOST_COLUMNS = 2**24
+_MOST_COLUMNS, _MOST_VALUES = 2**24, 2**19
 _FIRST_IN = {"Pipeline": "steps", "FeatureUnion": "transformer_list"}
 
 
@@ -40,7 +40,7 @@ def read_estimator(record: Record) -> ImportedModel:
         producer="scikit-learn" + (f" {version}" if version else ""),
         kind=found.kind,
         categories=categories,
-        features=[*found.features, *walk.checks],
+        features=[*found.features, *walk.checks] if walk.checks else found.features,
         coefficients=_widen(found.coefficients, len(walk.checks)),
         intercept=found.intercept,
         link=found.link,
@@ -146,13 +146,16 @@ def _columns(step: Step, values: Sequence[Value], name: str = "") -> list[Value]
     with deeper(step.walk):
         composite = _COMPOSITES.get(step.kind)
         if composite is not None and is_estimator(step.record):
-            return composite(step, values)
-        if step.record.is_of("imblearn"):
+            found = composite(step, values)
+        elif step.record.is_of("imblearn"):
             step.walk.say(f"{step.kind} resamples rows when a model is fitted; it was left out")
-            return list(values)
-        found = transform(step, values)
-        step.walk.steps.append(f"{name} ({step.kind})" if name else step.kind)
-        return found
+            found = list(values)
+        else:
+            found = transform(step, values)
+            step.walk.steps.append(f"{name} ({step.kind})" if name else step.kind)
+    if len(found) > _MOST_VALUES:
+        raise Refusal(f"it makes {len(found):,} columns")
+    return found
 
 
 def _in_turn(step: Step, values: Sequence[Value]) -> list[Value]:
@@ -226,6 +229,7 @@ def _by_columns(step: Step, values: Sequence[Value]) -> list[Value]:
     names, _ = _input_names(step)
     if len(names) != len(values) and names:
         raise Refusal(f"it takes {len(names)} columns, where {len(values)} come in")
+    places = {name: j for j, name in reversed(list(enumerate(names)))}
     weights = _weights(step)
     entries = step.items("transformers_")
     resolved = step.items("_columns") if step.has("_columns") else []
@@ -238,14 +242,14 @@ def _by_columns(step: Step, values: Sequence[Value]) -> list[Value]:
             continue
         if (isinstance(picked, Name) or callable(picked)) and i < len(resolved):
             picked = resolved[i]
-        chosen = [values[j] for j in _pick(picked, names, len(values))]
+        chosen = [values[j] for j in _pick(picked, places, len(values))]
         # What gets no columns is not fitted.
         if chosen:
             found += _weighted(_part(step, name, part, chosen), weights.get(name))
     return found
 
 
-def _pick(picked: Any, names: Sequence[str], n: int) -> list[int]:
+def _pick(picked: Any, names: Mapping[str, int], n: int) -> list[int]:
     """Return the positions of columns: by name, position, slice or mask."""
     if isinstance(picked, Record) and "data" in picked.attributes:  # a list of a class of its own
         picked = picked.attributes["data"]
@@ -264,7 +268,7 @@ def _pick(picked: Any, names: Sequence[str], n: int) -> list[int]:
     return [_position(key, names, n) for key in keys]
 
 
-def _pick_slice(picked: slice, names: Sequence[str], n: int) -> list[int]:
+def _pick_slice(picked: slice, names: Mapping[str, int], n: int) -> list[int]:
     start, stop, step = plain(picked.start), plain(picked.stop), plain(picked.step)
     if isinstance(start, str):
         start = _position(start, names, n)
@@ -275,11 +279,11 @@ def _pick_slice(picked: slice, names: Sequence[str], n: int) -> list[int]:
     return list(range(n))[start:stop:step]
 
 
-def _position(key: Any, names: Sequence[str], n: int) -> int:
+def _position(key: Any, names: Mapping[str, int], n: int) -> int:
     if isinstance(key, str):
         if key not in names:
             raise Refusal(f'it takes a column "{key}" that does not come in')
-        return names.index(key)
+        return names[key]
     if type(key) is int and -n <= key < n:
         return key % n
     raise Refusal("it takes a column that does not come in")

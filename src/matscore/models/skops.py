@@ -16,14 +16,19 @@ from matscore.models.records import Array, Name, Record, from_items, read_npy
 from matscore.models.refusal import Refusal
 
 SCHEMA = "schema.json"
+_MOST_BYTES = 2**25
+_MOST_NODES, _MOST_VALUES = 300_000, 2_000_000
 _DAMAGED = "its schema.json is not what skops writes"
 
 
 def read_skops(data: bytes) -> Any:
     """Return what a skops file holds, as records."""
     members = open_zip(data)
+    schema = members.read(SCHEMA, _MOST_BYTES)
+    if schema.count(b"{") + schema.count(b"[") > _MOST_NODES or schema.count(b",") > _MOST_VALUES:
+        raise Refusal("its schema.json holds more than a model has")
     try:
-        tree = json.loads(members.read(SCHEMA))
+        tree = json.loads(schema)
     except (ValueError, RecursionError) as error:
         raise Refusal("its schema.json is no JSON that can be read") from error
     return _Tree(members).value(tree)

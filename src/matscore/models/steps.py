@@ -182,7 +182,7 @@ def as_numbers(value: Any, name: str) -> Array:
 # --------------------------------------------------------------------------------------- columns
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Raw:
     """A column of the file, as long as nothing says whether it is of texts or of numbers."""
 
@@ -204,6 +204,11 @@ class Raw:
             found = found.rename(old, new)
         filled = None if self.filled is None else write_level(self.filled)
         return found if filled is None else found.impute(filled)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was done to it."""
+        return self.filled is None and not self.renamed
 
     def impute(self, value: Any) -> Raw:
         """Return it with a value in place of missing cells."""

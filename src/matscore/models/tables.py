@@ -11,12 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from typing import cast
 
 import numpy as np
 
-from matscore.models.algebra import Feature, Levels
+from matscore.models.algebra import Feature, Levels, as_features
 from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
@@ -27,7 +26,6 @@ from matscore.terms import (
     Factor,
     Level,
     Missing,
-    Other,
     Power,
     Term,
     TermError,
@@ -251,16 +249,8 @@ def _make_features(terms: Sequence[Term], *, structured: bool) -> list[Feature]:
         if isinstance(factor, Level):
             known.setdefault(factor.column, {})[factor.text] = None
     levels = {name: Levels(tuple(texts)) for name, texts in known.items()}
-    there = {factor for term in terms for factor in term}
-    features = []
-    for term in terms:
-        policies: list[Factor] = [Missing(f.column) for f in term]
-        # Where a tool has a column of levels, an unknown one counts nothing.
-        policies += [] if structured else [Other(f.column) for f in term if f.column in levels]
-        refused = frozenset(policy for policy in policies if policy not in there)
-        own = {f.column: levels[f.column] for f in term if f.column in levels}
-        features.append(Feature({term: Fraction(1)}, refused=refused, levels=own))
-    return features
+    # Where a tool has a column of levels, an unknown one counts nothing.
+    return as_features(terms, levels, refuses_others=not structured)
 
 
 def _is_zero(cells: Sequence[str]) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from matscore.models import encoders, selectors
-from matscore.models.algebra import Feature, combine, constant, exact
+from matscore.models.algebra import Feature, combine, constant
 from matscore.models.records import Array, Name, Record, array, plain
 from matscore.models.refusal import Refusal
 from matscore.models.steps import (
@@ -29,11 +28,12 @@ from matscore.models.steps import (
     is_missing,
 )
 from matscore.models.texts import TextFeature, write_level
-from matscore.terms import Missing
 
 Transformer = Callable[[Step, Sequence[Value]], list[Value]]
 
 _MOST_COLUMNS = 20_000
+_MOST_TERMS = 300_000
+_ONE = constant(1)
 _FUNCTIONS = {
     "absolute": "abs", "fabs": "abs",
     **{name: name for name in ("log", "log1p", "log2", "log10", "exp", "sqrt", "abs")},
@@ -64,22 +64,8 @@ def _scale(
     found: list[Value] = []
     for value, of, by in zip(as_numbers_of(values), shift, scale, strict=True):
         m, s = float(of), float(by)
-        found.append(_then(value, (value - m) / s, partial(_shift_first, m, s)))
+        found.append(value.then((value - m) / s, partial(_shift_first, m, s)))
     return found
-
-
-def _then(value: Feature, made: Feature, step: Callable[[float], float]) -> Feature:
-    """Return a column after a step, at a missing cell to the bit as the tool has it.
-
-    An imputed number often is a border of a later KBinsDiscretizer: rounding decides its side.
-    """
-    found = value.then(made, step)
-    gaps = [term for term in value.terms if len(term) == 1 and isinstance(term[0], Missing)]
-    if not found.steps or len(gaps) != 1 or value.undefined:
-        return found
-    before = float(value.constant + value.terms[gaps[0]])
-    at_gap = exact(step(before)) - made.constant
-    return replace(found, terms={**found.terms, gaps[0]: at_gap})
 
 
 def _shift_first(shift: float, scale: float, x: float) -> float:
@@ -116,7 +102,7 @@ def _min_max(step: Step, values: Sequence[Value]) -> list[Value]:
     pairs = zip(step.numbers("scale_", n), step.numbers("min_", n), strict=True)
     for value, (by, plus) in zip(as_numbers_of(values), pairs, strict=True):
         s, m = float(by), float(plus)
-        found.append(_then(value, value * s + m, partial(_scale_first, m, s)))
+        found.append(value.then(value * s + m, partial(_scale_first, m, s)))
     return found
 
 
@@ -246,9 +232,13 @@ def _multiply(step: Step, values: Sequence[Value]) -> list[Value]:
     numbers = [value.refuse_missing() for value in as_numbers_of(values)]
     choose = itertools.combinations if alone else itertools.combinations_with_replacement
     made: dict[tuple[int, ...], Feature] = {}
+    n_terms = 0
     for picked in itertools.chain.from_iterable(choose(range(n), d) for d in range(1, high + 1)):
-        first = made[picked[:-1]] * numbers[picked[-1]] if len(picked) > 1 else numbers[picked[0]]
-        made[picked] = first
+        one, other = made.get(picked[:-1], _ONE), numbers[picked[-1]]
+        n_terms += len(one.terms) * len(other.terms)
+        if n_terms > _MOST_TERMS:
+            raise Refusal(f"its products come to more than {_MOST_TERMS:,} terms")
+        made[picked] = one * other
     kept: list[Value] = [made[picked] for picked in made if len(picked) in degrees]
     return [constant(1), *kept] if step.get("include_bias", True) else kept
 

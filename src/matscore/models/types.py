@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from matscore.links import Link
-from matscore.models.algebra import Feature, Folded, Number, exact, fold
+from matscore.models.algebra import Feature, Number, exact
 from matscore.models.bounds import ModelFile
+from matscore.models.folding import Folded, fold
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.models.factors import CONSTANT
 from matscore.models.types import ImportedModel
+from matscore.names import is_intercept
 from matscore.plan.learning import name_intercept
 from matscore.terms import (
     Factor,
@@ -20,6 +22,8 @@ from matscore.terms import (
     Other,
     Power,
     Term,
+    TermError,
+    parse_term,
     write_term,
 )
 
@@ -48,7 +52,17 @@ def make_table(model: ImportedModel) -> WeightsTable:
         values = np.column_stack([np.zeros(len(values)), values])
     columns = {factor.column for term in terms for factor in term}
     intercept = name_intercept(columns)
-    return WeightsTable((*map(write_term, terms), intercept), values, tuple(terms))
+    return WeightsTable((*map(_name, terms), intercept), values, tuple(terms))
+
+
+def _name(term: Term) -> str:
+    """Write a term; a column as it is called, unless that says something else."""
+    if term == (Power(column := term[0].column),) and not is_intercept(column):
+        try:
+            parse_term(column)
+        except TermError:  # "length (cm)" can only be a column
+            return column
+    return write_term(term)
 
 
 def _order_terms(model: ImportedModel) -> list[Term]:
@@ -105,6 +119,10 @@ def _rank(factor: Factor, places: dict[Level, int]) -> tuple[int, float, float, 
             return 5, 0, 0, ""
 
 
+_LARGEST = Fraction(10**300)  # where a bound is of no use any more, and still a number
+
+
+@np.errstate(over="ignore")
 def make_magnitudes(
     model: ImportedModel, table: WeightsTable
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -126,10 +144,12 @@ def make_magnitudes(
     for i, feature in enumerate(model.features):
         for term, c in feature.terms.items():
             if term in places:
-                sizes[places[term]] += abs(float(c)) * coefficients[:, i]
-                doubts[places[term]] += abs(float(c)) * off[:, i]
+                size = float(min(abs(c), _LARGEST))
+                sizes[places[term]] += size * coefficients[:, i]
+                doubts[places[term]] += size * off[:, i]
     sizes[-1] += intercept
     doubts[-1] += off[:, -1]
+    sizes, doubts = (np.minimum(one, float(_LARGEST)) for one in (sizes, doubts))
     if model.is_binary_vector:
         nothing = np.zeros(len(sizes))
         return np.column_stack([nothing, sizes]), np.column_stack([nothing, doubts])

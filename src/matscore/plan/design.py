@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -14,7 +14,7 @@ from matscore.errors import MisfitError
 from matscore.kernel import Floats, PackedWeights
 from matscore.names import POINT, quote_name, quote_names, suggest_name
 from matscore.options import FitOptions
-from matscore.plan.terms import Terms, TermsError, make_terms
+from matscore.plan.terms import Terms, TermsError, Unread, make_terms, read_name
 from matscore.terms import (
     Factor,
     Level,
@@ -92,6 +92,13 @@ class Design:
         nothing = np.zeros(weights.shape[1])
         names = (*self.written, *(name for name in rows if name not in self.names))
         return names, np.array([known.get(name, nothing) for name in names])
+
+
+def find_weighed(terms: Sequence[str], columns: Collection[str]) -> set[str]:
+    """Return the columns whose missing cells have a weight in some terms."""
+    read = (read_name(term, columns) for term in terms)
+    factors = (f for term in read if not isinstance(term, Unread) for f in term)
+    return {factor.column for factor in factors if isinstance(factor, Missing)}
 
 
 def make_design(

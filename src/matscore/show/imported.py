@@ -19,8 +19,9 @@ def list_lines(imported: Imported, output: str | None, sample: str | None) -> It
     rows = plural(len(table.names), "row")
     yield f"{imported.path}: {model.producer}, {model.kind}; {rows} of weights"
     if model.steps:
-        folded = plural(model.folded.n_folded, "weight row")
-        yield f"folded into the weights: {', '.join(model.steps)} ({folded}, each rounded once)"
+        n_folded = model.folded.n_folded
+        rounded = f" ({plural(n_folded, 'row')}, each rounded once)" if n_folded else ""
+        yield f"folded into the weights: {', '.join(model.steps)}{rounded}"
     numbers = [column for column in imported.columns if not column.levels]
     yield from (f"text {_describe(column)}" for column in imported.columns if column.levels)
     if numbers:
