@@ -277,7 +277,8 @@ def _hint_parentheses(core: str, decimal: str) -> str:
 def _hint_vector(core: str, decimal: str) -> str:
     if (core[:1], core[-1:]) not in (("[", "]"), ("(", ")"), ("{", "}")):
         return ""
-    cells = re.split(r"\s*[,;\s]\s*", core[1:-1].strip())
+    marks = r"[;\s]" if decimal == "," else r"[,;\s]"
+    cells = re.split(rf"\s*{marks}\s*", core[1:-1].strip())
     several = len(cells) > 1 and all(map(Grammar(decimal).is_number, filter(None, cells)))
     hint = "it is a vector in one cell: write each of its numbers into a column of its own"
     return hint if several else ""
