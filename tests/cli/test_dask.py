@@ -89,10 +89,10 @@ def test_lines_that_are_left_out(cluster: Cluster, folder: Path) -> None:
         text = "# c\nid  x y\n" + "".join(f" k{i}  {i}   1\n# d\n" for i in range(99))
         (folder / "d" / f"{name}.txt").write_text(text)
     write_csv(folder / "v.txt", [["feature p"], ["x 1"], ["y -1"]])
-    options = ("--comment", "#", "-d", "blanks", "--report", "r.json")
-    run_both(cluster, folder, "classify", "d", "v.txt", *options)
-    run(*("classify", "d", "v.txt", "-o", "here/"), *options, cwd=folder).check()
-    run(*("classify", "d", "v.txt", "-o", "there/"), *options, *dask(cluster), cwd=folder).check()
+    blanks = ("--comment", "#", "-d", "blanks", "--report", "r.json")
+    run_both(cluster, folder, "classify", "d", "v.txt", *blanks)
+    run(*("classify", "d", "v.txt", "-o", "here/"), *blanks, cwd=folder).check()
+    run(*("classify", "d", "v.txt", "-o", "there/"), *blanks, *dask(cluster), cwd=folder).check()
     here, there = (snapshot(folder / name) for name in ("here", "there"))
     assert {n: d for n, d in here.items() if "_" not in n} == {
         n: d for n, d in there.items() if "_" not in n

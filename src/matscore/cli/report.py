@@ -123,16 +123,11 @@ def _describe_inputs(record: Record) -> list[dict[str, Any]]:
             "size": fact.size,
             "mtime": fact.mtime and datetime.fromtimestamp(fact.mtime, UTC).isoformat(),
             "sha256": fact.sha256,
-            **_count_left_out(fact),
+            "comment_lines": fact.n_comments,
+            "skipped_lines": fact.n_skipped,
         }
         for role, fact in zip(roles, facts, strict=True)
     ]
-
-
-def _count_left_out(fact: SourceFacts) -> dict[str, int | None]:
-    if fact.n_comments is None:
-        return {}
-    return {"comment_lines": fact.n_comments, "skipped_lines": fact.n_skipped}
 
 
 def _describe_columns(
