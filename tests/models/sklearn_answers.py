@@ -92,7 +92,7 @@ def compare(model: ImportedModel, rows: Sequence[Row], answers: Mapping[str, Any
 def as_columns(answers: Sequence[Any]) -> Array:
     width = next((len(a) if isinstance(a, list) else 1 for a in answers if a is not None), 1)
     rows = [[math.nan] * width if a is None else a if isinstance(a, list) else [a] for a in answers]
-    return np.array(rows, dtype=object if isinstance(rows[0][0], str) else float)
+    return np.array(rows, dtype=object if any(isinstance(row[0], str) for row in rows) else float)
 
 
 def check_close(ours: Array, theirs: Array) -> float:
@@ -124,7 +124,8 @@ def same_label(category: str, label: Any) -> bool:
 def probabilities(scores: Array, model: ImportedModel) -> Array:
     """Return them by the definition of the link."""
     if model.link == "one-vs-rest":
-        parts: Array = 1 / (1 + np.exp(-scores))
+        with np.errstate(over="ignore"):
+            parts: Array = 1 / (1 + np.exp(-scores))
     else:
         parts = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares: Array = parts / parts.sum(axis=1, keepdims=True)

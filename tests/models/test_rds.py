@@ -199,7 +199,7 @@ def test_the_budget_for_texts_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"X", b"X\n", b"PK\3\4", b"\x80\x04.", gzip.compress(b"feature,a\n")]
+    "data", [b"", b"X", b"X\n", b"PK\3\4", b"\x80\x04.", gzip.compress(b"feature,a\n", mtime=0)]
 )
 def test_other_files_are_not_taken_for_r(data: bytes) -> None:
     assert not looks_like_r(data)

@@ -111,17 +111,19 @@ def inflate(data: bytes, limit: int = MAX_BYTES) -> bytes:
     return b"".join(iter_inflated(data, limit))
 
 
-def iter_inflated(data: bytes, limit: int = MAX_BYTES) -> Iterator[bytes]:
+def iter_inflated(
+    data: bytes, limit: int = MAX_BYTES, *, ratio: int = MAX_RATIO
+) -> Iterator[bytes]:
     """Yield what `inflate` gives in pieces.
 
-    What ends too early, or comes to more than `limit` or than `MAX_RATIO` times its bytes, is
-    refused, before more memory is taken than that.
+    What ends too early, or comes to more than `limit` or than `ratio` times its bytes, is refused,
+    before more memory is taken than that.
     """
     kind = find_compression(data)
     if not kind:
         yield data
         return
-    allowed = min(limit, max(MAX_RATIO * len(data), _FREE_BYTES))
+    allowed = min(limit, max(ratio * len(data), _FREE_BYTES))
     n_bytes = at = 0
     try:
         for _ in range(_MAX_STREAMS):  # one may stand after the other

@@ -22,7 +22,8 @@ class Expanded:
     """A file's bytes, decompressed as they are asked for; EOFError where they end too early."""
 
     def __init__(self, data: bytes) -> None:
-        self._blocks = iter_inflated(data, MAX_EXPANDED)
+        # Large vectors are read over: what sorted training data comes to takes no memory.
+        self._blocks = iter_inflated(data, MAX_EXPANDED, ratio=1100)
         self._held = b""
         self._at = 0
 
