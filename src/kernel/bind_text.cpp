@@ -41,11 +41,12 @@ nb::bytes bind_write_number(double number) {
 // A column's index and its levels.
 using LevelColumns = std::vector<std::pair<size_t, const Levels*>>;
 using Columns = std::vector<size_t>;
+using BooleanColumns = std::vector<std::pair<size_t, Pair>>;
 using Words = std::vector<std::string>;
 
 nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width, Columns features,
                      Columns texts, Columns kept, LevelColumns levels, std::pair<int, int> policies,
-                     Words words, Words names, bool has_labels) {
+                     Words words, Words names, bool has_labels, BooleanColumns booleans) {
     for (const auto& [column, known] : levels)
         if (known == nullptr) throw nb::type_error("a column of levels has none");
     const auto missing = static_cast<Policy>(policies.first);
@@ -53,7 +54,7 @@ nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width, Co
     const size_t n_values = features.size() + levels.size();
     const Layout layout{delimiter, mark, width, missing, unknown, std::move(features),
                         std::move(texts), std::move(kept), std::move(levels), std::move(words),
-                        std::move(names), has_labels};
+                        std::move(names), has_labels, std::move(booleans)};
     Table table;
     {
         const nb::gil_scoped_release unlocked;
@@ -110,7 +111,7 @@ nb::object bind_find_levels(const Levels& levels, nb::object offsets, nb::object
                             char mark) {
     const size_t n = nb::len(offsets) - 1;
     const TextsView texts = take_texts(offsets, bytes, nb::none(), n);
-    const MissingWords missing(std::move(words));
+    const MissingWords missing(std::move(words), mark);
     Buffer<double> codes(n);
     {
         const nb::gil_scoped_release unlocked;
@@ -121,11 +122,11 @@ nb::object bind_find_levels(const Levels& levels, nb::object offsets, nb::object
 
 // Count texts, each `counts` times or once; returns how many are missing.
 size_t bind_count(TextCounts& self, nb::object offsets, nb::object bytes, Words words,
-                  nb::object counts) {
+                  char mark, nb::object counts) {
     const size_t n = nb::len(offsets) - 1;
     const TextsView texts = take_texts(offsets, bytes, nb::none(), n);
     const int64_t* const times = counts.is_none() ? nullptr : take<int64_t>(counts, n);
-    const MissingWords missing(std::move(words));
+    const MissingWords missing(std::move(words), mark);
     size_t n_missing = 0;
     for (size_t i = 0; i < n; ++i) {
         if (missing.has(strip(texts[i]))) ++n_missing;
@@ -198,7 +199,7 @@ void bind_text(nb::module_& m) {
     nb::class_<TextCounts>(m, "TextCounts")
         .def(nb::init<>())
         .def("__len__", [](const TextCounts& self) { return self.counts().size(); })
-        .def("add", bind_count, nb::arg(), nb::arg(), nb::arg(), nb::arg().none())
+        .def("add", bind_count, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none())
         .def("counted", bind_counted);
     m.def("read_number", bind_read_number);
     m.def("write_number", bind_write_number);

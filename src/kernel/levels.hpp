@@ -84,22 +84,33 @@ class TextTable {
     std::vector<Slot> slots_ = std::vector<Slot>(16);
 };
 
-// What a missing cell may hold besides nothing, without the blanks around it.
+// What a missing cell may hold besides nothing, without the blanks around it. A word that is a
+// number stands for all that are equal to it.
 class MissingWords {
   public:
-    explicit MissingWords(std::vector<std::string> words) : words_(std::move(words)) {
-        for (const std::string& word : words_) starts_[static_cast<unsigned char>(word[0])] = true;
+    MissingWords(std::vector<std::string> words, char mark) : mark_(mark), words_(std::move(words)) {
+        double number = 0;
+        for (const std::string& word : words_) {
+            starts_[static_cast<unsigned char>(word[0])] = true;
+            if (read_whole(word, mark, number)) numbers_.push_back(number);
+        }
     }
     bool has(string_view core) const {
         if (core.empty()) return true;
-        return starts_[static_cast<unsigned char>(core[0])] &&
-               std::find(words_.begin(), words_.end(), core) != words_.end();
+        if (starts_[static_cast<unsigned char>(core[0])] &&
+            std::find(words_.begin(), words_.end(), core) != words_.end())
+            return true;
+        double number = 0;
+        return !numbers_.empty() && read_whole(core, mark_, number) && has(number);
     }
-    auto begin() const { return words_.begin(); }
-    auto end() const { return words_.end(); }
+    bool has(double number) const {
+        return std::find(numbers_.begin(), numbers_.end(), number) != numbers_.end();
+    }
 
   private:
+    char mark_;
     std::vector<std::string> words_;
+    std::vector<double> numbers_;
     bool starts_[256] = {};
 };
 

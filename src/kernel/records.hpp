@@ -32,6 +32,9 @@ enum Fault : int64_t {
 // What is done with a missing cell, or a text that is no level. Zero: none of the levels.
 enum class Policy { kRefuse, kZero, kKeep };
 
+// What a column has for 1 and for 0.
+using Pair = std::pair<std::string, std::string>;
+
 struct Layout {
     char delimiter = ',', mark = '.';
     size_t width = 0;
@@ -42,6 +45,7 @@ struct Layout {
     std::vector<std::string> words;       // for a missing cell, without blanks around them
     std::vector<std::string> names;       // the header's cells; none without one
     bool has_labels = false;              // a header of numbers can be told from data
+    std::vector<std::pair<size_t, Pair>> booleans;  // features whose cells are these words instead
 };
 
 struct BadRecord {
@@ -76,7 +80,7 @@ struct Table {
 class Parser {
   public:
     Parser(const Layout& layout, const char* data, size_t size)
-        : layout_(layout), words_(layout.words), data_(data), end_(data + size),
+        : layout_(layout), words_(layout.words, layout.mark), data_(data), end_(data + size),
           blocks_(data, end_, layout.delimiter) {}
 
     Table parse() {
@@ -102,6 +106,7 @@ class Parser {
     struct Column {
         double* numbers = nullptr;  // where its numbers go, or null
         Words* words = nullptr;     // or null
+        const Pair* booleans = nullptr;  // or null
         bool is_kept = false;
     };
 
@@ -142,6 +147,7 @@ class Parser {
         double* to = table_.values.data();
         for (const size_t i : layout_.features) columns_[i].numbers = to, to += capacity_;
         for (const size_t i : layout_.kept) columns_[i].is_kept = true;
+        for (const auto& [i, pair] : layout_.booleans) columns_[i].booleans = &pair;
         for (const auto& [i, levels] : layout_.levels) {
             find_words(i).levels = levels;
             find_words(i).codes = to, to += capacity_;
@@ -153,8 +159,6 @@ class Parser {
         for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
             has_lone_return_ |= ++p != end_ && *p != '\n';
         double number = 0;
-        for (const std::string& word : words_)
-            words_are_numbers_ = words_are_numbers_ || read_whole(word, layout_.mark, number);
         // Where its cells could be data (numbers of pixels, say) a header is no bad row by itself.
         header_is_plain_ = layout_.has_labels && !layout_.names.empty();
         for (const size_t column : layout_.features)
@@ -243,8 +247,8 @@ class Parser {
         if (column.numbers == nullptr) return fault;
         double& value = column.numbers[table_.n_rows];
         const bool is_number = read_number(p, end_, layout_.mark, value) == end;
-        if (is_number && !words_are_numbers_) return fault;
-        const Fault other = read_odd_number({p, end}, column.is_kept, value);
+        if (is_number && column.booleans == nullptr && !words_.has(value)) return fault;
+        const Fault other = read_odd_number({p, end}, column, value);
         return other != kNoFault ? other : fault;
     }
 
@@ -260,12 +264,17 @@ class Parser {
         return take_level(*words.levels, unquote(cell), words.codes[row]);
     }
 
-    // Read a cell that is no plain number: quoted, with blanks around it, missing.
-    [[gnu::noinline]] Fault read_odd_number(string_view cell, bool is_kept, double& value) {
+    // Read a cell that is no plain number: quoted, with blanks around it, missing, a word for 1 or 0.
+    [[gnu::noinline]] Fault read_odd_number(string_view cell, const Column& column, double& value) {
         const string_view core = strip(unquote(cell));
-        if (!words_.has(core)) return read_whole(core, layout_.mark, value) ? kNoFault : kNumber;
-        value = std::numeric_limits<double>::quiet_NaN();
-        return is_kept || do_without(layout_.missing, 0.0, value) ? kNoFault : kMissing;
+        if (words_.has(core)) {
+            value = std::numeric_limits<double>::quiet_NaN();
+            return column.is_kept || do_without(layout_.missing, 0.0, value) ? kNoFault : kMissing;
+        }
+        const Pair* const pair = column.booleans;
+        if (pair == nullptr) return read_whole(core, layout_.mark, value) ? kNoFault : kNumber;
+        value = core == pair->first ? 1.0 : 0.0;
+        return value == 1.0 || core == pair->second ? kNoFault : kNumber;
     }
 
     [[gnu::noinline]] Fault take_level(const Levels& levels, string_view text, double& code) {
@@ -328,7 +337,7 @@ class Parser {
     size_t capacity_ = 0;
     int64_t line_ = 0;
     bool has_lone_return_ = false;  // perhaps one inside quotes
-    bool words_are_numbers_ = false, header_is_plain_ = false;
+    bool header_is_plain_ = false;
     bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
     std::vector<Words> column_words_;

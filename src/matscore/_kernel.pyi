@@ -33,6 +33,7 @@ def parse(
     missing_values: Sequence[str],
     names: Sequence[str],
     has_labels: bool,
+    booleans: Sequence[tuple[int, tuple[str, str]]],
 ) -> tuple[
     NDArray[np.float64],
     list[tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.bool_] | None]],
@@ -64,6 +65,7 @@ class TextCounts:
         offsets: NDArray[np.uint64],
         bytes: NDArray[np.uint8],
         missing_values: Sequence[str],
+        decimal: str,
         counts: NDArray[np.int64] | None,
         /,
     ) -> int: ...

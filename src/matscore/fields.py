@@ -141,12 +141,22 @@ def list_choices(kind: Any) -> tuple[str, ...]:
 
 
 def parse_delimiter(text: str) -> str:
-    """Read a character, or ``tab``."""
+    """Read a character, ``tab`` or ``blanks``."""
     if text.lower() in ("tab", "\\t"):
         return "\t"
+    if text.lower() == "blanks":
+        return "blanks"
     # A character of numbers or names would cut them; a quote or a line end has its own meaning.
     if len(text) != 1 or not text.isascii() or text in '"\r\n.+-' or text.isalnum():
-        raise ValueError("it is one ASCII character, such as ';', or 'tab'")
+        raise ValueError("it is one ASCII character, such as ';', or 'tab' or 'blanks'")
+    return text
+
+
+def parse_comment(text: str) -> str:
+    """Read what a line of comment starts with."""
+    # A line that starts as a record can is none: its cells would go in silence.
+    if not text.strip() or text[0].isalnum() or set(text) & set('"\r\n') or text[0] in "+-.,;\t |":
+        raise ValueError("it is what such lines start with, and no record does: '#', say")
     return text
 
 

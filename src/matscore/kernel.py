@@ -25,6 +25,8 @@ Floats: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = NDArray[np.int64]
 Marks: TypeAlias = NDArray[np.bool_]
 
+# A column, and its words for 1 and for 0.
+Booleans: TypeAlias = tuple[int, tuple[str, str]]
 Policy: TypeAlias = Literal["error", "skip", "zero", "keep"]
 
 _ROW_ENDS = {"csv": "\n", "tsv": "\n", "jsonl": "}\n", "json": "},\n"}
@@ -207,17 +209,17 @@ class LevelCounts:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         LevelCounts.__init__(self)
         offsets, data, counts, self.n_missing = state
-        self._counts.add(offsets, data, [], counts)
+        self._counts.add(offsets, data, [], ".", counts)
 
-    def add(self, texts: Texts, missing_values: Sequence[str]) -> None:
+    def add(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> None:
         """Count some texts; those that are missing are counted apart."""
         words = _strip_words(missing_values)
-        self.n_missing += self._counts.add(texts.offsets, texts.data, words, None)
+        self.n_missing += self._counts.add(texts.offsets, texts.data, words, decimal, None)
 
     def merge(self, other: LevelCounts) -> None:
         """Count what another one has counted."""
         offsets, data, counts = other._counts.counted()
-        self._counts.add(offsets, data, [], counts)
+        self._counts.add(offsets, data, [], ".", counts)
         self.n_missing += other.n_missing
 
     def items(self) -> list[tuple[str, int]]:
@@ -245,6 +247,7 @@ def parse(
     missing_values: Sequence[str] = (),
     names: Sequence[str] | None = None,
     has_labels: bool = False,
+    booleans: Sequence[Booleans] = (),
 ) -> Table:
     """Read whole records, strictly; the last may lack its line end.
 
@@ -253,20 +256,21 @@ def parse(
     missing cell is a fault with "error" and "skip"; with "zero" the number 0 or the code -1; else
     NaN, as it always is in the columns of `kept`. So is an `unknown` text among levels. `names` are
     the header's cells, to name a record that repeats them; a column of labels (`has_labels`) tells
-    such a record from a good one where nothing else is wrong with it.
+    such a record from a good one where nothing else is wrong with it. The features of `booleans`
+    hold these words, with blanks around them or not, instead of numbers.
     """
     if width < 1 or delimiter in '\0"\n\r' or (names and len(names) != width):
         raise ValueError("the width, the delimiter or the names do not make a layout")
     for places in (features, texts, [column for column, _ in levels]):
         if not set(places) <= set(range(width)) or len(set(places)) < len(places):
             raise ValueError("columns are out of range")
-    if not set(kept) <= set(features):
-        raise ValueError("kept columns are no features")
+    if not {*kept, *(column for column, _ in booleans)} <= set(features):
+        raise ValueError("kept columns or booleans are no features")
     layout = delimiter, decimal, width, list(features), list(texts), list(kept)
     tables = [(column, known._table) for column, known in levels]
     policies = _POLICIES[missing], _POLICIES[unknown]
     words, header = _strip_words(missing_values), list(names or ())
-    read = _kernel.parse(data, *layout, tables, policies, words, header, has_labels)
+    read = _kernel.parse(data, *layout, tables, policies, words, header, has_labels, booleans)
     values, cells, n_records, rows, has_missing, found, end = read
     bad = list(map(BadRecord._make, found.tolist()))
     stop = Stop(Fault(end[0]), *end[1:]) if end[0] else None

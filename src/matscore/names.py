@@ -75,7 +75,7 @@ class Grammar:
         """
         text = cell.strip()
         if self.is_number(cell):
-            return "meant" if text in self._words else "number"
+            return "meant" if self.is_missing(cell) else "number"
         if text.casefold() in _NO_VALUE or text in self._words:
             return "meant"
         if text[:1].isascii() and text[:1].isalpha():
@@ -98,7 +98,15 @@ class Grammar:
     def is_missing(self, cell: str) -> bool:
         """Say whether a cell stands for a missing one."""
         text = cell.strip(BLANKS)
-        return not text or text in self._words
+        return not text or text in self._words or self._is_word(text)
+
+    def _is_word(self, text: str) -> bool:
+        return bool(self.missing_numbers) and self.read(text) in self.missing_numbers
+
+    @cached_property
+    def missing_numbers(self) -> frozenset[float]:
+        """Words that are numbers, which stand for all that are equal to them."""
+        return frozenset(self.read(word) for word in self._words if self.is_number(word))
 
     @cached_property
     def _words(self) -> frozenset[str]:

@@ -16,6 +16,7 @@ from matscore.fields import (
     Options,
     group,
     option,
+    parse_comment,
     parse_delimiter,
     parse_encoding,
     parse_limit,
@@ -67,7 +68,9 @@ class ReadOptions(Options):
     """How inputs are read."""
 
     delimiter: str | None = option(
-        None, READING, "Character between cells, or `tab`; without it the header decides.",
+        None, READING,
+        "Character between cells, `tab`, or `blanks` for runs of spaces and tabs; without it the "
+        "header decides.",
         "--delimiter", "-d", parse=parse_delimiter, metavar="CHAR")  # fmt: skip
     encoding: str | None = option(
         None, READING, "Text encoding; UTF-8 without it.",
@@ -89,8 +92,30 @@ class ReadOptions(Options):
         "--unknown")  # fmt: skip
     missing_values: tuple[str, ...] = option(
         MISSING_VALUES, READING,
-        "Comma-separated words that count as missing, besides an empty cell.",
+        "Comma-separated words that count as missing, besides an empty cell; a number stands for "
+        "all that are equal to it.",
         "--missing-values", metavar="A,B", show_default=",".join(MISSING_VALUES))  # fmt: skip
+    comment: str | None = option(
+        None, READING,
+        "Leave out the lines that start so, before the header and between records, and count them.",
+        "--comment", metavar="TEXT", parse=parse_comment)  # fmt: skip
+    skip_lines: int = option(
+        0, READING, "Leave out the first N lines of each features file.",
+        "--skip-lines", min=0, metavar="N")  # fmt: skip
+    booleans: bool = option(
+        False, READING,
+        "Read True and False as 1 and 0, also TRUE, true, T, t, Yes, YES, yes, Y, y; a column has "
+        "one spelling, that of its first records.",
+        "--booleans")  # fmt: skip
+    features_headers: bool | None = option(
+        None, READING, "As --headers, for the features alone.",
+        "--features-headers/--no-features-headers", show_default=False)  # fmt: skip
+    weights_headers: bool | None = option(
+        None, READING, "As --headers, for the weights alone.",
+        "--weights-headers/--no-weights-headers", show_default=False)  # fmt: skip
+    empty_files: Literal["error", "skip"] = option(
+        "error", READING, "A features file without a byte: stop; or pass over it.",
+        "--empty-files")  # fmt: skip
 
     @property
     def skipping(self) -> str:
@@ -102,6 +127,44 @@ class ReadOptions(Options):
     def grammar(self) -> Grammar:
         """What a cell is."""
         return Grammar(self.decimal, self.missing_values)
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether lines are left out, or blanks taken together, before a text is cut."""
+        return bool(self.comment or self.skip_lines or self.delimiter == "blanks")
+
+    @property
+    def has_own_headers(self) -> bool:
+        """Whether something is said of one side's header."""
+        return self.features_headers is not None or self.weights_headers is not None
+
+    @property
+    def of_features(self) -> "ReadOptions":
+        """The same for features."""
+        return self._of(self.features_headers)
+
+    @property
+    def of_weights(self) -> "ReadOptions":
+        """The same for weights, or items: their first lines are no titles."""
+        return self._of(self.weights_headers).of_others
+
+    @property
+    def of_others(self) -> "ReadOptions":
+        """The same for a table beside the two."""
+        return self if self.skip_lines == 0 else replace(self, skip_lines=0)
+
+    def _of(self, headers: bool | None) -> "ReadOptions":
+        return self if headers is None else replace(
+            self, headers=headers, features_headers=None, weights_headers=None
+        )  # fmt: skip
+
+    def check(self) -> None:
+        """Refuse options that contradict each other, with a `UsageError`."""
+        super().check()
+        for side in ("features", "weights"):
+            if self.headers is not None and getattr(self, f"{side}_headers") is not None:
+                what = f"--headers and --{side}-headers contradict each other"
+                raise UsageError(what, "say it of each file, or of all")
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ BAD_ROWS = {
     "quote inside a number": between('z,5"6,6', "quote the whole cell", 2),
     "carriage return inside": between("z,5\r,6", "carriage return"),
     "title line": between("Sales of May", "not data"),
-    "comment line": between("# a comment", "not data"),
+    "comment line": between("# a comment", "--comment"),
     "units row": between("(name),cm,kg", "number", 2),
     "header again": between("id,a,b", "header again", 2),
     "TOTAL line": between("TOTAL,,", "missing", 2),
@@ -553,7 +553,6 @@ MISFITS = {
     "long form": (GOOD, "y.level,estimate,p\na,1,0\nb,0,1\n", "in long form.*; matscore import"),
     "shapes without names": ("1,2,3,4\n", "1,2\n3,4\n", "4 features against 2; give"),
     "title line above the header": ("Sales\n" + GOOD, WEIGHTS, "a title, remove it"),
-    "comment line above the header": ("# 2024\n" + GOOD, WEIGHTS, "a title, remove it"),
 }  # fmt: skip
 
 

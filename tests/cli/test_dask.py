@@ -77,6 +77,30 @@ def test_quoted_line_ends(cluster: Cluster, folder: Path, options: tuple[str, ..
     assert len(local.out) > 50_000
 
 
+def test_lines_that_are_left_out(cluster: Cluster, folder: Path) -> None:
+    """Workers do not find ranges in a text whose lines are rewritten: they get its chunks."""
+    lines = make_text().replace("\nplain", '\n# plain, "open\nplain').splitlines(keepends=True)
+    (folder / "f.csv").write_text("".join(["title\n", *lines, "z,1,?\n"]), newline="")
+    options = ("--comment", "#", "--skip-lines", "1")
+    _, failed = run_both(cluster, folder, "classify", "f.csv", "w.csv", *options, code=4)
+    assert f"f.csv:{2 + len(lines)}:3" in failed.err
+    (folder / "d").mkdir()
+    for name in ("a", "b"):
+        text = "# c\nid  x y\n" + "".join(f" k{i}  {i}   1\n# d\n" for i in range(99))
+        (folder / "d" / f"{name}.txt").write_text(text)
+    write_csv(folder / "v.txt", [["feature p"], ["x 1"], ["y -1"]])
+    blanks = ("--comment", "#", "-d", "blanks", "--report", "r.json")
+    run_both(cluster, folder, "classify", "d", "v.txt", *blanks)
+    run(*("classify", "d", "v.txt", "-o", "here/"), *blanks, cwd=folder).check()
+    run(*("classify", "d", "v.txt", "-o", "there/"), *blanks, *dask(cluster), cwd=folder).check()
+    here, there = (snapshot(folder / name) for name in ("here", "there"))
+    assert {n: d for n, d in here.items() if "_" not in n} == {
+        n: d for n, d in there.items() if "_" not in n
+    }
+    report = json.loads((folder / "r.json").read_text())
+    assert [one["comment_lines"] for one in report["inputs"]] == [100, 100, 0]
+
+
 def test_links(cluster: Cluster, folder: Path) -> None:
     for link in ("one-vs-rest", "probit"):
         write_csv(folder / "w.csv", [[f"feature ({link})", "p", "q"], ["x", 0, 0.5], ["y", 0, 2]])

@@ -99,6 +99,8 @@ def test_every_kind_of_input(path: Path, tmp_path: Path) -> None:
         "size": None,
         "mtime": None,
         "sha256": hashlib.sha256(data).hexdigest(),
+        "comment_lines": None,
+        "skipped_lines": None,
     }
     assert len(report["plans"]) == 2
     assert report["shapes"]["scores"] == [300, 3]
@@ -158,6 +160,7 @@ def test_missing_file(path: Path, missing: str) -> None:
     assert report["exit"] == 5
     assert report["inputs"][0] == {
         "role": "features", "path": missing, "size": None, "mtime": None, "sha256": None,
+        "comment_lines": None, "skipped_lines": None,
     }  # fmt: skip
     assert report["inputs"][1]["size"] == (SAMPLES / "genres.csv").stat().st_size
 

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from matscore.errors import FileError, InputError
-from matscore.read.source import READ_BYTES, Source, open_source
+from matscore.read.source import READ_BYTES, Opening, Source, open_source
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -46,7 +46,7 @@ def drain(source: Source) -> bytes:
 
 
 def read(path: Path | str, encoding: str | None = None) -> bytes:
-    return drain(open_source(str(path), encoding=encoding))
+    return drain(open_source(str(path), Opening(encoding)))
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_utf16_without_a_mark_is_refused(file: Path) -> None:
 def test_an_unknown_encoding(file: Path) -> None:
     file.write_bytes(TABLE)
     with pytest.raises(LookupError):
-        open_source(str(file), encoding="no such thing")
+        open_source(str(file), Opening("no such thing"))
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_a_pipe_that_gives_one_byte_at_a_time(
     data = text.encode(encoding)
     stream = Trickle(data[i : i + 1] for i in range(len(data)))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream, closed=False))
-    source = open_source("-", encoding=None if encoding.startswith("utf") else encoding)
+    source = open_source("-", Opening(None if encoding.startswith("utf") else encoding))
     assert not source.is_whole
     assert len(source.head) >= 2**16
     assert drain(source) == text.encode()
@@ -453,7 +453,7 @@ def test_a_checksum_and_other_facts(file: Path) -> None:
 
     data = gzip.compress(TABLE, mtime=0)
     file.write_bytes(data)
-    source = open_source(str(file), checksum=True)
+    source = open_source(str(file), Opening(checksum=True))
     assert drain(source) == TABLE
     facts = source.facts()
     assert (facts.path, facts.size) == (str(file), len(data))

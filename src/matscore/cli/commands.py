@@ -212,6 +212,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
             session.say(list_quality(summary.learned))
             streams.out.finish()
     session.warn(*(f"warning: {line}" for line in summary.warnings))
+    session.say_left_out(summary.inputs)
     session.warn_of_rejects(summary.n_rejected)
 
 
@@ -324,7 +325,9 @@ _MODEL = Argument(
     "model", "File or folder that another tool has written, or a table; `-` is standard input."
 )
 
-_READ = "delimiter encoding headers decimal missing missing-values"
+_SIDES = "headers features-headers weights-headers"
+_LINES = "comment skip-lines"
+_READ = f"delimiter encoding {_SIDES} {_LINES} decimal missing missing-values booleans"
 _INTERCEPT = "auto-transpose intercept no-intercept"
 _LIFTED = "weights-cols drop-weights-cols rename absent max-absent"
 _ASIDE = "on-error rejects max-rejects report color"
@@ -338,20 +341,27 @@ _ENDING = "Without it the ending of --output decides; else"
 COMMANDS = {
     "classify": Command(
         classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
-        f"{_READ} unknown id-col no-id-col keep-cols strict transpose transpose-features "
-        f"{_INTERCEPT} {_LIFTED} probabilities response margin no-scores threshold top-k "
+        f"{_READ} unknown empty-files id-col no-id-col keep-cols strict transpose "
+        f"transpose-features {_INTERCEPT} {_LIFTED} probabilities response margin no-scores "
+        "threshold top-k "
         "format output precision max-rows heatmap show-work plot excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
     "recommend": Command(
         recommend, (_USERS, _ITEMS), (RecommendOptions, PairOptions, *_SCORING),
-        f"{_READ} id-col no-id-col keep-cols strict transpose-features transpose "
+        f"{_READ} empty-files id-col no-id-col keep-cols strict transpose-features transpose "
         "keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
         "format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {
             "missing": {"help": "A user's missing cell: stop; reject its row; read it as 0; keep "
                                 "the user, with no items."},
+            "features-headers": {"names": ("--users-headers/--no-users-headers",),
+                                 "help": "As --headers, for the users alone."},
+            "weights-headers": {"names": ("--items-headers/--no-items-headers",),
+                                "help": "As --headers, for the items alone."},
+            "skip-lines": {"help": "Leave out the first N lines of each file of users."},
+            "empty-files": {"help": "A file of users without a byte: stop; or pass over it."},
             "id-col": {"help": "Users column that holds their labels."},
             "keep-cols": {"help": "Users columns to carry into the output unchanged, or `all` that "
                                   "are not features."},
@@ -365,22 +375,23 @@ COMMANDS = {
     ),
     "check": Command(
         check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
-        "delimiter encoding headers decimal missing-values id-col no-id-col keep-cols strict "
+        f"delimiter encoding {_SIDES} {_LINES} decimal missing-values booleans "
+        "id-col no-id-col keep-cols strict "
         f"transpose transpose-features {_INTERCEPT} {_LIFTED} picture format color",
         {"format": {"kind": Literal["text", "json"], "default": "text", "help": "Format.",
                     "set_by": "MATSCORE_CHECK_FORMAT"}},
     ),
     "explain": Command(
         explain, (_FEATURES, _WEIGHTS), (*_SCORING, ExplainOptions),
-        f"{_READ} unknown id-col no-id-col strict transpose transpose-features {_INTERCEPT} "
-        f"{_LIFTED} "
-        "category versus top-features row format output precision max-rows excel-safe "
-        f"{_ASIDE} resume {_RUN} {_SAY}",
+        f"{_READ} unknown empty-files id-col no-id-col strict transpose "
+        f"transpose-features {_INTERCEPT} {_LIFTED} category versus top-features row "
+        f"format output precision max-rows excel-safe {_ASIDE} resume {_RUN} {_SAY}",
         {"max-rows": {"default": 5}},
     ),
     "fit": Command(
         fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
-        f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        f"delimiter encoding headers {_LINES} decimal missing missing-values booleans "
+        "target drop-cols id-col no-id-col method alpha standardize intercept categories "
         "terms max-levels rare "
         f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
         {
@@ -393,10 +404,9 @@ COMMANDS = {
     ),
     "evaluate": Command(
         evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
-        f"truth truth-file {_READ} unknown id-col no-id-col strict transpose {_INTERCEPT} "
-        f"{_LIFTED} "
-        f"positive one-vs-rest threshold probabilities best min-accuracy format output {_ASIDE} "
-        f"{_RUN} {_SAY}",
+        f"truth truth-file {_READ} unknown empty-files id-col no-id-col strict transpose "
+        f"{_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities best min-accuracy "
+        f"format output {_ASIDE} {_RUN} {_SAY}",
         {
             "threshold": {"help": "What is positive: a score of T or more, 0 without it. With "
                                   "--probabilities and of several categories a probability; "

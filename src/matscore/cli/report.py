@@ -123,6 +123,8 @@ def _describe_inputs(record: Record) -> list[dict[str, Any]]:
             "size": fact.size,
             "mtime": fact.mtime and datetime.fromtimestamp(fact.mtime, UTC).isoformat(),
             "sha256": fact.sha256,
+            "comment_lines": fact.n_comments,
+            "skipped_lines": fact.n_skipped,
         }
         for role, fact in zip(roles, facts, strict=True)
     ]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from matscore.commands.fit import FitSummary
     from matscore.numerics.statistics import Reasons
     from matscore.plan import Plan
+    from matscore.read.source import SourceFacts
     from matscore.run.run import Progress, Summary
 
     Render = Callable[[Summary[Any], Console], None]
@@ -218,7 +219,7 @@ class Session:
     def tell_plans(self, plans: "tuple[Plan, ...]") -> None:
         """Say how the files were read and lined up, and keep it for the report."""
         self.record.plans = plans
-        self.say([fact for plan in plans for fact in plan.facts])
+        self.say([fact for plan in plans for fact in (*plan.facts, *plan.said)])
 
     def write(
         self, run: "Callable[..., Summary[Any]]", form: str, render: "Render"
@@ -256,7 +257,16 @@ class Session:
         """Print the table where nothing else is written, and say what was rejected."""
         if form == "table" and self.files.output is None:
             self.streams.print_out(partial(render, summary))
+        self.say_left_out(summary.inputs)
         self.warn_of_rejects(summary.n_rejected)
+
+    def say_left_out(self, inputs: "Iterable[SourceFacts]") -> None:
+        """Say how many lines of the inputs were left out."""
+        rewritten = [one for one in inputs if one.n_comments is not None]
+        if rewritten:
+            from matscore.read.said import count_left_out
+
+            self.say(line for one in rewritten for line in count_left_out(one))
 
     def warn_of_rejects(self, n_rejected: int) -> None:
         """Warn that rows were set aside, and say where they are."""

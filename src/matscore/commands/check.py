@@ -61,7 +61,7 @@ def check_files(
 
         align = read_renames(align, read)
     held = load_weights(str(weights), read, pick_weights(align))
-    with contextlib.closing(open_table(str(features), read)) as table:
+    with contextlib.closing(open_table(str(features), read.of_features)) as table:
         return _check_names(plan_part(table, held, read, align).plan)
 
 

@@ -76,7 +76,7 @@ class EvaluateCommand(Command):
         if self.truth_file is None:
             return None
         read = self.how.read
-        table = open_table(self.truth_file, read, checksum=self.how.run.checksum)
+        table = open_table(self.truth_file, read.of_others, checksum=self.how.run.checksum)
         stack.callback(table.close)
         return pair_table(
             table,

@@ -115,18 +115,18 @@ def open_examples(
 ) -> Examples:
     """Open the inputs, and settle what their columns are for."""
 
-    def open_input(path: str) -> Table:
-        table = open_table(path, how.read, checksum=how.run.checksum)
+    def open_input(path: str, read: ReadOptions) -> Table:
+        table = open_table(path, read, checksum=how.run.checksum)
         stack.callback(table.close)
         return table
 
-    table = open_input(inputs[0])
+    table = open_input(inputs[0], how.read.of_features)
     sample = table.sample(how.read)
     check_header(sample, (columns.id_col, *columns.target, *columns.drop_cols))
     if len(inputs) == 1:
         found = sort_columns(sample, columns)
         return Examples(table, found, settle_targets(sample, found.target_columns, fit), None)
-    other = open_input(inputs[1])
+    other = open_input(inputs[1], how.read.of_others)
     found = sort_columns(sample, _share_labels(sample, other, columns))
     asked: list[Targets] = []
     paired = pair_table(
@@ -267,7 +267,7 @@ def find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) ->
     names = tuple(layout.name_of(i) or "" for i in layout.kept_columns)
     work = CountLevels(table.path, names, how.read.missing_values, fit)
     job = Job(layout, work, None, "reject")
-    with contextlib.closing(open_table(table.path, how.read)) as again:
+    with contextlib.closing(open_table(table.path, how.read.of_features)) as again:
         chunks = again.iter_chunks(layout, chunk_bytes=chunk_bytes_of(again, how.run))
         return count_levels(job, chunks, how.run.n_jobs or count_jobs())
 

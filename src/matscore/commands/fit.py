@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from matscore.commands.examples import list_facts, open_examples
+from matscore.commands.examples import Examples, list_facts, open_examples
 from matscore.commands.learn import Learn, learn
 from matscore.commands.output import open_sink
 from matscore.errors import InputError, UsageError
@@ -168,7 +168,7 @@ def fit_file(
         is_categories = data.target.is_categories
         method, alpha = settle_method(fit, categories=is_categories)
         if on_facts is not None:
-            on_facts(list_facts(data))
+            on_facts((*list_facts(data), *_list_switches(data, read)))
         data = data.find_design(fit, method, how)
         fit = fit if data.design is None else data.design.settle(fit)
         job = data.make_job(method, how)
@@ -195,6 +195,13 @@ def fit_file(
         warnings = (*filter(None, [data.target.warning]), *learned.warnings)
         n_rows, n_rejected = totals.n_rows, totals.n_rejected
         return FitSummary(data.columns, facts, n_rows, n_rejected, learned, warnings)
+
+
+def _list_switches(data: Examples, read: ReadOptions) -> Iterator[str]:
+    if read.rewrites or read.booleans:
+        from matscore.read.said import list_switches
+
+        yield from list_switches(data.table, read, data.columns.feature_columns)
 
 
 def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: ReadOptions) -> None:

@@ -107,7 +107,7 @@ def prove(
     What differs by more than rounding explains is an `InputError` about the predictions.
     """
     held = _hold(model, table, how.read)
-    with contextlib.closing(open_table(sample, how.read)) as features:
+    with contextlib.closing(open_table(sample, how.read.of_features)) as features:
         plan = plan_part(features, held, how.read, how.align).plan
     if not plan.ok:
         raise PlanError(plan)
@@ -188,7 +188,7 @@ def _pair(
     choose: Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
     answers: Collection[str],
 ) -> PairedTable:
-    table = open_table(path, how.read)
+    table = open_table(path, how.read.of_others)
     stack.callback(table.close)
     return pair_table(
         table, how.read, choose,

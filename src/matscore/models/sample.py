@@ -43,7 +43,7 @@ class Sample:
 
 def read_sample(path: str, read: ReadOptions, id_col: str | None = None) -> Sample:
     """Read the names of a raw file's columns, and the different texts in them."""
-    with contextlib.closing(open_table(path, read)) as table:
+    with contextlib.closing(open_table(path, read.of_features)) as table:
         names = table.names
         if names is None:
             raise Refusal(f"{path} has no header, and it is to name columns", "give it one")
@@ -68,7 +68,7 @@ def _count_texts(table: Table, read: ReadOptions) -> tuple[int, list[LevelCounts
         n_rows += rows.n_rows
         for i, texts in enumerate(rows.texts):
             if (count := counts[i]) is not None:
-                count.add(texts, read.missing_values)
+                count.add(texts, read.missing_values, read.decimal)
                 counts[i] = count if len(count) <= MOST_LEVELS else None
     return n_rows, counts
 

@@ -75,7 +75,7 @@ def _check_meant(plan: Plan, table: Axis, axis: Axis, gone: dict[str, tuple[str,
             what = f"{table.path} lacks {quote_name(name)} and has {quote_name(close)}"
             hint = f"rename it, with --rename FILE say, or {write_choice('--absent', [name])}"
             raise Misfit(replace(plan, absent=()), what, hint)
-    if hint := explain_joined(plan, plan.absent):
+    if hint := explain_joined(plan, plan.absent)[0]:
         what = f"{table.path} lacks {quote_names(plan.absent)}, and has what may be meant"
         way = write_choice("--absent", plan.absent[:MAX_SHOWN])
         raise Misfit(replace(plan, absent=()), what, f"{hint}, or {way}")

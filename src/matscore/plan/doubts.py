@@ -190,11 +190,13 @@ def _check_header(plan: Plan, side: Side) -> None:
     if not plan.ok and not plan.add_options and _count_words(side, header) > 1:
         return  # a header, likely, whose names are at fault
     used = plan.ok and _is_used(plan, side, other)
+    side_name = options.words.features if is_features else options.words.weights
     if judge_first_record(header, side.grammar, other, named=named, used=used) == "doubtful":
         raise Misfit(
             replace(plan, add_options=(), drop_options=()),
             f"the first record of {side.path} may be a header or data: {quote_names(header)}",
-            "say --headers or --no-headers",
+            f"say --headers or --no-headers; of this file alone --{side_name}-headers or "
+            f"--no-{side_name}-headers",
         )
 
 

@@ -448,7 +448,8 @@ def _hint_at_header(plan: Plan, table: Axis) -> str:
     """Return what may be wrong with a header that names none of the features."""
     names = table.names or ()
     if len(names) == 1:
-        return f"if the first line of {table.path} is a title, remove it; see -d too"
+        skip = " or give --skip-lines 1" if table.path == plan.features.path else ""
+        return f"if the first line of {table.path} is a title, remove it{skip}; see -d too"
     grammar = plan.features.grammar
     if sum(grammar.kind_of(name) != "word" for name in names) > len(names) // 2:
         return f"if {table.path} has no header, add one, or say --no-headers"

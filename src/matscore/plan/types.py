@@ -148,6 +148,8 @@ class Plan:
         The two files list their common features in different orders.
     facts : tuple of str
         Sentences worth knowing.
+    said : tuple of str
+        What options made of the files' lines and cells, in sentences.
     problem : str or None
         What does not fit; None when all does.
     hint : str
@@ -189,6 +191,7 @@ class Plan:
     swap: bool = False
     link: Link | None = None
     absent: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -210,7 +210,9 @@ def find_code(layout: Layout, path: str, i: int, text: str) -> float:
     """Return the code of a text that is the same in all rows of a file."""
     assert layout.terms is not None
     column = layout.terms.texts[layout.level_columns.index(i)]
-    code = float(column.table.find(Texts.from_strings([text]), layout.missing_values)[0])
+    code = float(
+        column.table.find(Texts.from_strings([text]), layout.missing_values, layout.decimal)[0]
+    )
     if code == Levels.MISSING and layout.missing in ("zero", "keep"):
         return np.nan if layout.missing == "keep" else Levels.NONE
     if code == Levels.UNKNOWN and layout.unknown in ("zero", "keep"):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from matscore.errors import InputError
 from matscore.kernel import BadRecord, Fault, Stop
 from matscore.names import BLANKS, Grammar
-from matscore.read.inputs import DELIMITERS
+from matscore.read.inputs import COMMENT, DELIMITERS
 from matscore.read.rows import FrameChunk, Layout, Reject, parse_rows
 from matscore.read.split import Chunk, split_cells
 
@@ -40,8 +40,9 @@ def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecor
     rejects, data, mark, decimal = list[Reject](), chunk.data, layout.delimiter, layout.decimal
     gap = ("a missing value", layout.missing_hint)
     said: dict[str, str] = {}
+    pairs = dict(layout.booleans)
     for _, n_lines, start, end, place, code, n_cells in bad_records:
-        line, text = chunk.line + n_lines, data[start:end].decode()
+        line, text = chunk.line_of(n_lines), data[start:end].decode()
         column, name = (None, None) if place < 0 else (place + 1, layout.name_of(place))
         if code in (Fault.NUMBER, Fault.LEVEL):
             is_plain = '"' not in text
@@ -53,6 +54,9 @@ def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecor
             levels = layout.terms.texts[layout.level_columns.index(place)]
             told = explain_unknown(levels, cell)
             rejects.append(Reject(line, column, name, *told, text, layout.unknown == "skip"))
+        elif code == Fault.NUMBER and place in pairs:
+            told = explain_number(cell, decimal, pairs[place])
+            rejects.append(Reject(line, column, name, *told, text))
         elif code == Fault.NUMBER:
             what = said.get(cell) or said.setdefault(cell, say_fault(cell, decimal))
             rejects.append(Reject(line, column, name, what, "", text, False, cell, decimal))
@@ -77,13 +81,15 @@ def _explain_structure(
     return _SIMPLE[Fault(code)]
 
 
-def explain_width(
+def explain_width(  # noqa: PLR0911 - one for each kind of fault
     data: bytes, n_cells: int, width: int, delimiter: str, *, cut_off: bool
 ) -> tuple[str, str]:
     """Say what is wrong with a record of a wrong width; `cut_off` is one without a line end."""
     if not data.strip(b"\r"):
         return "a blank line between records", "remove it"
     what = f"{n_cells} cell{'s' * (n_cells != 1)}, but the first record has {width}"
+    if (found := COMMENT.match(data)) is not None:
+        return what, f"--comment '{found[0].decode()}' leaves out lines that start so"
     if cut_off and n_cells < width:
         return what, "the file may be cut off"
     if n_cells == 1 < width:
@@ -93,6 +99,8 @@ def explain_width(
     if n_cells == width + 1 and data.endswith(delimiter.encode()):
         return what, "remove the delimiter at the line's end"
     if n_cells > width:
+        if width == 1:
+            return what, "--skip-lines N leaves out N lines of titles; -d names another delimiter"
         return what, "quote a cell that holds the delimiter; see -d for another delimiter"
     return what, "a delimiter is missing, or the line is not data"
 
@@ -106,8 +114,10 @@ def explain_stop(layout: Layout, chunk: Chunk, stop: Stop) -> Reject:
     if stop.fault == Fault.NOT_UTF8:
         what = f"the text is not UTF-8: byte 0x{data[stop.at]:02x}"
         hint = "name its encoding with --encoding, latin-1 say"
-    line = chunk.line + data.count(b"\n", 0, stop.at)
-    raise InputError(chunk.path, f"{what} at offset {chunk.offset + stop.at}", hint, line=line)
+    line = chunk.line_of(data.count(b"\n", 0, stop.at))
+    # Where lines are rewritten nobody counts the bytes of the file.
+    where = "" if chunk.gaps is not None else f" at offset {chunk.offset + stop.at}"
+    raise InputError(chunk.path, f"{what}{where}", hint, line=line)
 
 
 def _explain_quote(layout: Layout, chunk: Chunk, stop: Stop) -> Reject:
@@ -147,7 +157,7 @@ def explain_first_cell(
         if not is_missing:
             what, hint = explain_number(cell, layout.decimal)
         return InputError(chunk.path, what, hint, line=line, column=column, name=name)
-    alone = replace(chunk, data=chunk.record(i), line=line, n_records=1)
+    alone = replace(chunk, data=chunk.record(i), line=line, n_records=1, gaps=None)
     first = replace(layout, label_column=None, feature_columns=(at,))
     return parse_rows(first, alone).rejects[0].in_matrix(layout.names).as_error(chunk.path)
 
@@ -181,7 +191,10 @@ _PATTERNS = tuple(
             r"#[A-Z0-9/]+[!?]",
             "a spreadsheet could not compute it: mend it there, or name it in --missing-values",
         ),
-        (r"true|false|yes|no|t|f|y", "write 1 for true and 0 for false"),
+        (
+            r"true|false|yes|no|t|f|y|n",
+            "--booleans reads such columns as 1 for true and 0 for false",
+        ),
         (r"[+-]?0[xbo][0-9a-f].*", "write it as a decimal number"),
         (
             r"[0-9]{1,4}([-/.])(?:[0-9]{1,2}|[a-z]{3,9})\1[0-9]{1,4}(?:[t ].*)?"
@@ -197,7 +210,7 @@ _PATTERNS = tuple(
         (r"[\"'`“”‘’«»„].*", "take out the quotation marks"),
         (r"=.*", "it is a spreadsheet formula: save its value instead"),
         (rf"[+-]\s+{_LOOSE}", "take out the blank after the sign"),
-        (r"[0-9.,]+-", "write the minus sign in front"),
+        (r"[0-9.,]+\s?-", "write the minus sign in front"),
         (r"[+-]?[0-9]+\s?/\s?[0-9]+", "write the fraction as a decimal number"),
         (
             rf"{_LOOSE}(?:d[+-]?[0-9]+|\s?[x×*·]\s?10(?:\^|\*\*)?[+-]?[0-9]*)",
@@ -206,7 +219,7 @@ _PATTERNS = tuple(
         (r"[<>~≈≤≥±].*[0-9].*", "write one number without a sign before it"),
         (
             rf"{_LOOSE}(?:[ \t;|]+{_LOOSE})+",
-            "it is several numbers: -d names the delimiter between cells",
+            "it is several numbers: -d names the delimiter between cells, -d blanks runs of blanks",
         ),
         (rf"{_LOOSE}\s?[^\W\d_].*|{_LOOSE}\s?°.*", "take out what follows the number"),
     )
@@ -262,6 +275,16 @@ def _hint_parentheses(core: str, decimal: str) -> str:
     return f"write a negative number with a minus sign{example}"
 
 
+def _hint_vector(core: str, decimal: str) -> str:
+    if (core[:1], core[-1:]) not in (("[", "]"), ("(", ")"), ("{", "}")):
+        return ""
+    marks = r"[;\s]" if decimal == "," else r"[,;\s]"
+    cells = re.split(rf"\s*{marks}\s*", core[1:-1].strip())
+    several = len(cells) > 1 and all(map(Grammar(decimal).is_number, filter(None, cells)))
+    hint = "it is a vector in one cell: write each of its numbers into a column of its own"
+    return hint if several else ""
+
+
 def _hint_currency(core: str, decimal: str) -> str:  # noqa: ARG001
     signs = any(unicodedata.category(c) == "Sc" for c in core)
     return "take out the currency sign" if signs and any(c.isdigit() for c in core) else ""
@@ -285,6 +308,7 @@ _RULES: tuple[Callable[[str, str], str], ...] = (
     _hint_digits,
     _hint_minus,
     _hint_invisible,
+    _hint_vector,
     _hint_parentheses,
     _hint_currency,
     _hint_letters,
@@ -301,8 +325,13 @@ def _name_character(character: str) -> str:
     return f"U+{ord(character):04X} ({name})"
 
 
-def explain_number(text: str, decimal: str = ".") -> tuple[str, str]:
-    """Say what is wrong with a refused cell, and what to do about it."""
+def explain_number(
+    text: str, decimal: str = ".", pair: tuple[str, str] | None = None
+) -> tuple[str, str]:
+    """Say what is wrong with a refused cell, and what to do; `pair` is what stands for 1 and 0."""
+    if pair is not None:
+        what = f'"{show_text(text)}" is neither "{pair[0]}" nor "{pair[1]}"'
+        return what, "a column has one spelling of the two, that of its first records"
     return say_fault(text, decimal), find_hint(text, decimal)
 
 

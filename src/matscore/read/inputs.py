@@ -231,6 +231,7 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark starts with that o
     (b"\xfe\xff", "utf-16-be"),
 )
 
+_PASS_OVER = "--empty-files skip passes over features files without a byte"
 _SAVE_AS_CSV = "save it as CSV and give that file"
 _IMPORT = "matscore import makes weights of a model; give a table as CSV or Parquet"
 _EXPORT = "export the table as CSV or Parquet and give that file"
@@ -265,6 +266,13 @@ _FOREIGN = tuple(
             "a Git LFS pointer, not the data",
             "fetch the data with: git lfs pull",
         ),
+        (
+            # MySQL, Spark and pandas draw such a line; PostgreSQL has one under the names; boxes.
+            rb"\s*\+[-=+]{2,}\+[ \t]*\r?\n|[^\r\n|]*\|[^\r\n]*\r?\n[ \t]*[-:| ]*-[+|][-+:| ]*\r?\n"
+            rb"|\s*(?:\xe2\x94\x8c|\xe2\x95\xad|\xe2\x95\x94)",
+            "a table as a program prints it for people",
+            "have it write CSV: psql --csv, mysql --batch (tabs), sqlite3 -csv -header",
+        ),
         (rb"\x80[\x02-\x05]", "a pickle", _IMPORT),
         (rb"\x93NUMPY", "a NumPy array (npy)", _NUMPY),
         (rb"\x89HDF\r\n\x1a\n", "an HDF5 file", _EXPORT),
@@ -276,6 +284,9 @@ _FOREIGN = tuple(
 )
 
 _SEP_LINE = re.compile(rb'"?sep=([^\r\n"]?)"?[ \t]*(?:[\r\n]|\Z)', re.IGNORECASE)
+COMMENT = re.compile(rb"[#%!]|//")
+"""How lines of comments start, mostly."""
+
 _QUOTED_BYTES = re.compile(rb'"[^"]*(?:"|\Z)')
 _QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
 
@@ -313,7 +324,8 @@ def refuse_foreign(path: str, head: bytes) -> None:
     """
     text = _without_mark(head)
     if not text.strip():
-        raise InputError(path, "the file is empty", "a header line, at least, is needed")
+        hint = "a header line, at least, is needed"
+        raise InputError(path, "the file is empty", hint if head else f"{hint}; {_PASS_OVER}")
     for pattern, what, hint in _FOREIGN:
         if pattern.match(text):
             raise InputError(path, f"this is {what}", hint)

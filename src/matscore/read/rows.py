@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.frame import Labels
-from matscore.kernel import Floats, Levels, Texts, parse, write_number
-from matscore.names import MISSING_VALUES, Grammar
+from matscore.kernel import Booleans, Floats, Levels, Texts, parse, write_number
+from matscore.names import BLANKS, MISSING_VALUES, Grammar
 from matscore.options import MissingPolicy, UnknownPolicy
 from matscore.read.split import Chunk
 
@@ -48,6 +48,7 @@ class Layout:
     unknown: UnknownPolicy = "error"  # what a text that is no level means
     # Columns of numbers whose missing cells are NaN, whatever `missing` says.
     kept_missing: tuple[int, ...] = ()
+    booleans: tuple[Booleans, ...] = ()  # columns of numbers that have words for 1 and 0 instead
 
     @cached_property
     def own(self) -> Layout:
@@ -62,6 +63,7 @@ class Layout:
             kept_columns=tuple(i for i in self.kept_columns if i < self.width),
             feature_columns=tuple(i for i in self.feature_columns if i < self.width),
             constants=(),
+            booleans=tuple(one for one in self.booleans if one[0] < self.width),
         )
 
     @property
@@ -246,6 +248,7 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         levels=list(layout.levels.items()),
         kept=[i for i in layout.kept_missing if i < own.width],
         unknown=own.unknown,
+        booleans=own.booleans,
     )
     table = read(chunk.data)
     places, rejects = table.rows, list[Reject]()
@@ -338,6 +341,8 @@ def _make_rows(
 
 def _number_of(layout: Layout, path: str, column: int) -> float:
     text = layout.constants[column - layout.width]
+    if (pair := dict(layout.booleans).get(column)) is not None:
+        return float(text == pair[0])
     value = Grammar(layout.decimal).read(text)
     if np.isnan(value):
         what, hint = f'the folder\'s value "{text}" is not a number', "it is used as a feature"
@@ -353,20 +358,25 @@ def _code_of(layout: Layout, path: str, column: int) -> float:
 
 def _read_numbers(layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[..., None]) -> Floats:
     """Return a column of numbers, NaN where a cell is missing; what is none is refused."""
-    column = chunk.columns[i]
-    if isinstance(column, np.ndarray):
-        return column
-    if not isinstance(column, Texts):
-        from matscore.read.typed import feature_column
-
-        return feature_column(column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
+    column, pair = chunk.columns[i], dict(layout.booleans).get(i)
     grammar = Grammar(layout.decimal, layout.missing_values)
-    values = np.array([nan if grammar.is_missing(c) else grammar.read(c) for c in column])
+    if not isinstance(column, (Texts, np.ndarray)):
+        from matscore.read.typed import feature_column, label_text
+
+        read_typed = feature_column if pair is None else label_text
+        name = layout.name_of(i)
+        column = read_typed(column, path=chunk.path, column_number=i + 1, name=name)
+    if isinstance(column, np.ndarray):
+        gone = np.isin(column, list(grammar.missing_numbers))
+        return np.where(gone, nan, column) if gone.any() else column
+    words = {} if pair is None else {pair[0]: 1.0, pair[1]: 0.0}
+    read = grammar.read if pair is None else lambda cell: words.get(cell.strip(BLANKS), nan)
+    values = np.array([nan if grammar.is_missing(c) else read(c) for c in column])
     for row in np.flatnonzero(np.isnan(values)).tolist():
         if not grammar.is_missing(text := column[row]):
             from matscore.read.faults import explain_number
 
-            refuse(row, i, *explain_number(text, layout.decimal), text)
+            refuse(row, i, *explain_number(text, layout.decimal, pair), text)
             values[row] = 0.0  # it is not missing
     return values
 

@@ -17,10 +17,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from matscore.errors import FileError, InputError, os_errors_about
 from matscore.read.inputs import FileKind, encoding_of, is_address, recognise, refuse_foreign
+
+if TYPE_CHECKING:
+    from matscore.read.rewrite import Gaps, Rewrite
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -42,6 +45,8 @@ class SourceFacts:
     size: int | None  # bytes on disk
     mtime: float | None  # seconds since the epoch
     sha256: str | None  # of the bytes that were read
+    n_comments: int | None = None  # lines that were left out, since they start as comments do
+    n_skipped: int | None = None  # lines that were left out at its start
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,11 @@ class Opening:
 
     encoding: str | None = None
     checksum: bool = False
+    rewrite: Rewrite | None = None  # what is done to its lines
 
     def open(self, path: str) -> Source:
         """Open an input."""
-        return open_source(path, encoding=self.encoding, checksum=self.checksum)
+        return open_source(path, self)
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class Source:
     is_whole: bool = False  # whether the head is the whole input
     is_plain: bool = False  # whether a file's bytes are the text itself
     _n_head: int = 0
+    gaps: Gaps | None = None  # the lines that were left out, where lines are rewritten
 
     @property
     def size(self) -> int | None:
@@ -126,7 +133,10 @@ class Source:
         if digest is not None and self.kind != "csv" and self._has_name:
             with Path(self.path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256")
-        return replace(self.look(), sha256=None if digest is None else digest.hexdigest())
+        facts = replace(self.look(), sha256=None if digest is None else digest.hexdigest())
+        if self.gaps is None:
+            return facts
+        return replace(facts, n_comments=self.gaps.n_comments, n_skipped=self.gaps.n_skipped)
 
     def look(self) -> SourceFacts:
         """Return what is known of the input before it is read."""
@@ -159,21 +169,26 @@ class Source:
         while len(fresh.head) < self._n_head and fresh.extend_head():
             pass
         self.head, self._rest, self._meter = fresh.head, fresh._rest, fresh._meter
+        self.gaps = fresh.gaps
         self.is_parked = False
+
+    def line_of(self, start: int) -> int:
+        """Return the physical line that starts at a byte of the head."""
+        n_before = self.head.count(b"\n", 0, start)
+        return n_before + 1 if self.gaps is None else self.gaps.line_of(n_before)
 
     @property
     def _has_name(self) -> bool:
         return self.stamp is not None and not is_address(self.path)
 
 
-def open_source(path: str, *, encoding: str | None = None, checksum: bool = False) -> Source:
+def open_source(path: str, opening: Opening = Opening()) -> Source:
     """Open a file, or standard input for ``-``, to be read once, forward; look at its first bytes.
 
     Its encoding is what a byte-order mark says, else the one that is named, else UTF-8.
     """
     raw, stamp = open_raw(path)
-    meter = _Meter(raw, path, checksum=checksum)
-    opening = Opening(encoding, checksum)
+    meter = _Meter(raw, path, checksum=opening.checksum)
     with contextlib.ExitStack() as stack:
         if path != "-":
             stack.enter_context(raw)
@@ -183,11 +198,20 @@ def open_source(path: str, *, encoding: str | None = None, checksum: bool = Fals
             source = Source(path, kind, first, opening, stamp, meter)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())
-            text, n_mark, is_utf8 = _start_decoding(path, blocks, encoding)
-            source = Source(path, "csv", b"", opening, stamp, meter, text, n_mark)
-            source.is_plain = is_utf8 and kind == "csv" and stamp is not None
+            text, n_mark, is_utf8 = _start_decoding(path, blocks, opening.encoding)
+            gaps = None
+            if opening.rewrite is not None:
+                from matscore.read.rewrite import Gaps
+
+                gaps = Gaps()
+                text = filter(None, opening.rewrite.apply(text, gaps))
+            source = Source(path, "csv", b"", opening, stamp, meter, text, n_mark, gaps=gaps)
+            source.is_plain = is_utf8 and kind == "csv" and stamp is not None and gaps is None
             while len(source.head) < _HEAD_BYTES and source.extend_head():
                 pass
+            if gaps is not None and not source.head and meter.n_read:
+                hint = "--comment or --skip-lines leaves out every one"
+                raise InputError(path, "no line is left of the file", hint)
             refuse_foreign(path, source.head)
         stack.pop_all()
     return source

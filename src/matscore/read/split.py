@@ -11,6 +11,7 @@ One large text is also cut into ranges that many can read at once: `iter_ranges`
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -45,6 +46,8 @@ class Chunk:
     row: int  # records before it, over all inputs
     n_records: int  # blank lines included
     offset: int  # bytes before it, after decompression
+    # Of a text whose lines are rewritten: the lines of the chunk before each that was left out.
+    gaps: Places | None = None
 
     @cached_property
     def _bounds(self) -> tuple[Places, Places]:
@@ -58,9 +61,15 @@ class Chunk:
     @property
     def lines(self) -> Places:
         """The physical line of each record, of the same shape."""
-        if self.n_records > 1 and b'"' in self.data:
-            return self.line + self._bounds[1]
-        return self.line + np.arange(self.n_records)
+        is_plain = self.n_records <= 1 or b'"' not in self.data
+        lines = np.arange(self.n_records) if is_plain else self._bounds[1]
+        n_gone = 0 if self.gaps is None else np.searchsorted(self.gaps, lines, "right")
+        return self.line + lines + n_gone
+
+    def line_of(self, n_before: int) -> int:
+        """Return the physical line of one that has so many lines of the chunk before it."""
+        n_gone = 0 if self.gaps is None else int(np.searchsorted(self.gaps, n_before, "right"))
+        return self.line + n_before + n_gone
 
     def record(self, i: int) -> bytes:
         """Return a record without its line end."""
@@ -72,7 +81,7 @@ class Chunk:
         self, layout: Layout, record: int, column: int | None
     ) -> tuple[int, int | None, str | None]:
         """Return line, column and name of a cell, or of a whole record."""
-        line = self.line + int(self._bounds[1][record])
+        line = self.line_of(int(self._bounds[1][record]))
         return (line, None, None) if column is None else (line, column + 1, layout.name_of(column))
 
     def halve(self) -> tuple[Chunk, Chunk] | None:
@@ -82,7 +91,11 @@ class Chunk:
             return None
         at, n_rest = int(self.starts[half]), self.n_records - half
         line, row = int(self.lines[half]), self.row + half
-        rest = Chunk(self.path, self.data[at:], line, row, n_rest, self.offset + at)
+        gaps = self.gaps
+        if gaps is not None:
+            n_lines = int(self._bounds[1][half])
+            gaps = gaps[gaps > n_lines] - n_lines
+        rest = Chunk(self.path, self.data[at:], line, row, n_rest, self.offset + at, gaps)
         return replace(self, data=self.data[:at], n_records=half), rest
 
 
@@ -95,20 +108,25 @@ def iter_chunks(
     line: int = 1,
     row: int = 0,
     offset: int = 0,
+    gaps: deque[int] | None = None,
 ) -> Iterator[Chunk]:
     """Cut a stream of bytes, which starts at a record's start, where records end.
 
     A chunk is larger than is aimed at only where one record is. Blank lines at the very end are
     dropped; blank lines inside stay in their chunk. `line`, `row` and `offset` are the first one's.
+    Of lines that were left out, `gaps` has the lines of the input that stay before each; they are
+    taken out of it.
     """
-    position = _Position(path, line, row, offset)
+    position = _Position(path, line, row, offset, gaps)
     most = MAX_RECORD_BYTES + chunk_bytes
+    # Lines that are rewritten come in blocks of whole ones: nearly full is full.
+    slack = 0 if gaps is None else chunk_bytes // 8
     rest, blocks_read, n_read, n_wanted, is_quoted = b"", [b""], 0, chunk_bytes, False
     for block in itertools.chain(_split_large(blocks, chunk_bytes), [b""]):
         blocks_read.append(block)
         n_read += len(block)
         is_quoted = is_quoted or b'"' in block
-        if block and n_read < n_wanted:
+        if block and n_read + slack < n_wanted:
             continue
         # Without quotes every line end is a record's end, and the last block alone tells the cut.
         if cut := 0 if is_quoted else _find_plain_cut(block):
@@ -158,17 +176,35 @@ def _iter_pieces(data: bytes, delimiter: str, *, at_end: bool) -> Iterator[bytes
 @dataclass
 class _Position:
     path: str
-    line: int
+    line: int  # of those that stay
     row: int
     offset: int
+    gaps: deque[int] | None
+    n_gone: int = 0  # lines that were left out before
 
     def take(self, data: bytes) -> Chunk:
         n_lines, n_records = count_records(data)
-        chunk = Chunk(self.path, data, self.line, self.row, n_records, self.offset)
+        gaps = None
+        if self.gaps is not None:
+            begin = self.line - 1
+            self.n_gone += len(self._pass(begin))
+            # A last line without its end is a line all the same.
+            last = begin + n_lines - data.endswith(b"\n")
+            gaps = np.array(self._pass(last), np.int64) - begin
+        line = self.line + self.n_gone
+        chunk = Chunk(self.path, data, line, self.row, n_records, self.offset, gaps)
+        self.n_gone += 0 if gaps is None else len(gaps)
         self.line += n_lines
         self.row += n_records
         self.offset += len(data)
         return chunk
+
+    def _pass(self, last: int) -> list[int]:
+        """Take the gaps that have at most so many lines before them."""
+        found = []
+        while self.gaps and self.gaps[0] <= last:
+            found.append(self.gaps.popleft())
+        return found
 
 
 def _split_large(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -186,7 +222,9 @@ def _endless(rest: bytes, position: _Position, what: str) -> InputError:
         doubled = np.concatenate([[False], np.diff(quotes) == 1])
         at = int(quotes[0::2][~doubled[0::2]][-1])
     hint = "look for a stray quote or a missing line end"
-    return InputError(position.path, what, hint, line=position.line + rest.count(b"\n", 0, at))
+    line = position.line + rest.count(b"\n", 0, at)
+    n_gone = position.n_gone + sum(place < line for place in position.gaps or ())
+    return InputError(position.path, what, hint, line=line + n_gone)
 
 
 def find_starts(data: bytes) -> tuple[Places, Places]:

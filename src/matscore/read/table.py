@@ -19,13 +19,13 @@ import numpy as np
 
 from matscore.errors import FileError, InputError
 from matscore.frame import join
-from matscore.kernel import Fault, Floats, Texts, parse
+from matscore.kernel import Booleans, Fault, Floats, Texts, parse
 from matscore.names import Grammar
 from matscore.options import MissingPolicy, ReadOptions
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
 from matscore.plan.types import ColumnKind
-from matscore.read.inputs import find_delimiter, full_path
+from matscore.read.inputs import COMMENT, find_delimiter, full_path
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
 from matscore.read.source import CHANGED, Opening, Source, SourceFacts, Stamp, open_source
 from matscore.read.split import (
@@ -38,6 +38,7 @@ from matscore.read.split import (
 
 if TYPE_CHECKING:
     from matscore.read.pick import Picked
+    from matscore.read.rewrite import Rewrite
 
 _SNIFFED_RECORDS = 10
 _SAMPLED_RECORDS = 1000
@@ -56,8 +57,9 @@ class Table:
     guessed: bool = False  # whether there is a header was found by looking at it
     delimiter: str = ","
     start: int = 0  # byte of the head at which the records start
-    line: int = 1  # and their physical line
+    line: int = 1  # and their line, of those that are not left out
     first_record: tuple[str, ...] | None = None  # of a text: a header or data
+    booleans: tuple[Booleans, ...] = ()  # where they are asked for
     keys: tuple[tuple[str, str], ...] = ()  # further columns: the folders in which the file lies
     picked: Picked | None = None  # which columns of a second matrix are taken, where not all are
 
@@ -77,6 +79,7 @@ class Table:
         """Yield the records in chunks, in order and once, after `row` records of earlier inputs."""
         del layout
         self.wake()
+        gaps = self.source.gaps
         yield from iter_chunks(
             self.path,
             self.source.iter_blocks(self.start),
@@ -85,6 +88,7 @@ class Table:
             line=self.line,
             row=row,
             offset=self.source.n_mark + self.start,
+            gaps=None if gaps is None else gaps.places,
         )
 
     def record_bytes(self, n_used: int) -> float:
@@ -117,7 +121,7 @@ class Table:
         return replace(
             self.side(read, tuple(columns[0]) if columns else ()),
             n_rows=self.n_rows,
-            kinds=tuple(_kind_of(cells, read.grammar) for cells in columns),
+            kinds=tuple(_kind_of(cells, read) for cells in columns),
             coded=tuple(_are_codes(cells) for cells in columns),
         )
 
@@ -132,8 +136,21 @@ class Table:
         hint: str = Layout.missing_hint,
     ) -> Layout:
         """Return the layout of the table's own columns."""
-        grammar = (self.delimiter, read.decimal, missing, read.missing_values)
-        return Layout(self.names, self.width, label, tuple(kept), tuple(features), *grammar, hint)
+        layout = Layout(
+            self.names, self.width, label, tuple(kept), tuple(features), self.delimiter,
+            read.decimal, missing, read.missing_values, hint,
+        )  # fmt: skip
+        return replace(layout, booleans=self.booleans_of(features)) if self.booleans else layout
+
+    def find_booleans(self, grammar: Grammar) -> tuple[Booleans, ...]:
+        """Find the columns of words for true and false, by the first records."""
+        from matscore.read.booleans import find_booleans
+
+        return find_booleans(self._peek_all(), grammar)
+
+    def booleans_of(self, features: Sequence[int]) -> tuple[Booleans, ...]:
+        """Return those among some features."""
+        return tuple(one for one in self.booleans if one[0] in features)
 
     def close(self) -> None:
         """Close the input; standard input stays open."""
@@ -162,14 +179,17 @@ class Table:
         records = self._peek(self.source.head[self.start :])
         return None if records is None else tuple(record[0] for record in records if record)
 
-    def _peek_columns(self) -> list[list[str]]:
-        """Return the cells of the first sound records, column by column."""
+    def peek_records(self) -> list[list[str]]:
+        """Return the cells of the first records."""
         data = self.source.head[self.start :]
         if not self.source.is_whole:
             data = data[: data.rfind(b"\n") + 1]  # the last record may be cut off
             data = data if first_record_end(data) else b""
-        records = self._peek(data, _SAMPLED_RECORDS) or []
-        sound = [record for record in records if len(record) == self.width]
+        return self._peek(data, _SAMPLED_RECORDS) or []
+
+    def _peek_columns(self) -> list[list[str]]:
+        """Return the cells of the first sound records, column by column."""
+        sound = [record for record in self.peek_records() if len(record) == self.width]
         return [list(c) for c in zip(*sound, strict=True)] or [[] for _ in range(self.width)]
 
     def _peek_all(self) -> list[list[str]]:
@@ -229,7 +249,7 @@ def open_table(
     `keys` are further columns of a file with a header; its own come first where a name is both.
     `values` is what the second column of a file of pairs may hold, so that a header can be told.
     """
-    source = open_source(path, encoding=options.encoding, checksum=checksum)
+    source = open_source(path, Opening(options.encoding, checksum, _find_rewrite(options)))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
         if source.kind == "csv":
@@ -240,15 +260,31 @@ def open_table(
             table = open_typed(source)
         names = table.names
         table.keys = tuple(key for key in keys if names is not None and key[0] not in names)
+        if options.booleans:
+            table.booleans = table.find_booleans(options.grammar)
         stack.pop_all()
     return table
+
+
+def _find_rewrite(options: ReadOptions) -> Rewrite | None:
+    """Return what is to be done to the lines of a text."""
+    if not options.rewrites:
+        return None
+    from matscore.read.rewrite import Rewrite
+
+    comment, mark = (options.comment or "").encode(), options.delimiter or ""
+    if mark == "blanks":
+        return Rewrite(comment, options.skip_lines, is_blanks=True)
+    return Rewrite(comment, options.skip_lines, delimiter=mark.encode())
 
 
 def _open_text(source: Source, options: ReadOptions, values: Set[str]) -> Table:
     end = _find_header_end(source)
     if not source.head[:end].strip(b" \r\n"):
-        raise InputError(source.path, "the first line is blank", "remove it", line=1)
+        hint = "remove it; --skip-lines N leaves out lines before the header of the features"
+        raise InputError(source.path, "the first line is blank", hint, line=source.line_of(0))
     delimiter = options.delimiter or _sniff_delimiter(source, options.decimal)
+    delimiter = " " if delimiter == "blanks" else delimiter
     record = source.head[:end]
     cells = tuple(_header_cells(source, record, delimiter))
     headers, guessed = options.headers, options.headers is None
@@ -256,7 +292,34 @@ def _open_text(source: Source, options: ReadOptions, values: Set[str]) -> Table:
         headers = judge_first_record(cells, options.grammar, values=values) != "data"
     start, line = (end, 1 + record.count(b"\n")) if headers else (0, 1)
     names = cells if headers else None
+    if headers:
+        _refuse_other_width(source, cells, end, delimiter)
     return Table(source, names, len(cells), None, guessed, delimiter, start, line, cells)
+
+
+def _refuse_other_width(source: Source, header: Sequence[str], end: int, delimiter: str) -> None:
+    """Refuse a header whose width is another than that of every record, in two known ways."""
+    n_second = first_record_end(source.head[end:]) or len(source.head) - end
+    second = source.head[end : end + n_second].rstrip(b"\r\n").decode("utf-8", "replace")
+    n_cells = len(split_cells(second, delimiter))
+    if not second or n_cells == len(header):
+        return
+    line = source.line_of(0)
+    if (mark := COMMENT.match(source.head)) is not None:
+        start = mark[0].decode()
+        hint = f"--comment '{start}' leaves out lines that start so"
+        raise InputError(source.path, f'the first line starts with "{start}"', hint, line=line)
+    if n_cells != len(header) + 1:
+        return
+    records = Table(source, None, n_cells, delimiter=delimiter, start=end).peek_records()
+    # Of one record, and of a delimiter at the end of every line, more is known where it is refused.
+    if len(records) < 2 or any(len(one) != n_cells for one in records) or not any(
+        one[-1] for one in records
+    ):  # fmt: skip
+        return
+    what = f"the header has {len(header)} names, but every record {n_cells} cells, as in R's tables"
+    hint = "write it with col.names=NA, or put a name for the first column before the others"
+    raise InputError(source.path, what, hint, line=line)
 
 
 def _find_header_end(source: Source) -> int:
@@ -287,22 +350,27 @@ def _sniff_delimiter(source: Source, decimal: str) -> str:
 
 
 def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
-    path = source.path
+    path, line = source.path, source.line_of(0)
     body = record.removesuffix(b"\n").removesuffix(b"\r")
     fault = _find_header_fault(record, delimiter)
     if fault in (Fault.QUOTE_INSIDE, Fault.TEXT_AFTER_QUOTE, Fault.QUOTE_OPEN):
         hint = "double a quote that is part of a name, and close every quote"
-        raise InputError(path, "a misplaced quote in the header", hint, line=1)
+        if found := COMMENT.match(record):
+            hint = f"--comment '{found[0].decode()}' leaves out lines that start so"
+        if b'" "' in record or b'"\t"' in record:
+            hint = "cells between blanks need -d ' ', and -d blanks where there are runs of them"
+        raise InputError(path, "a misplaced quote in the header", hint, line=line)
     if fault in (Fault.NUL, Fault.RETURN):
         what = "a NUL byte" if fault == Fault.NUL else "a carriage return"
-        raise InputError(path, f"{what} in the header", "the file is damaged", line=1)
+        raise InputError(path, f"{what} in the header", "the file is damaged", line=line)
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         at = source.n_mark + error.start
-        what = f"the header is not UTF-8: byte 0x{body[error.start]:02x} at offset {at}"
+        where = f" at offset {at}" if source.gaps is None else ""
+        what = f"the header is not UTF-8: byte 0x{body[error.start]:02x}{where}"
         hint = "name its encoding with --encoding, latin-1 say"
-        raise InputError(path, what, hint, line=1) from error
+        raise InputError(path, what, hint, line=line) from error
     return split_cells(text, delimiter)
 
 
@@ -314,7 +382,13 @@ def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
     return table.stop.fault if table.stop else table.bad[0].fault if table.bad else None
 
 
-def _kind_of(cells: Sequence[str], grammar: Grammar) -> ColumnKind:
+def _kind_of(cells: Sequence[str], read: ReadOptions) -> ColumnKind:
+    grammar = read.grammar
+    if read.booleans:
+        from matscore.read.booleans import are_booleans
+
+        if are_booleans(cells, grammar):
+            return "number"
     there = [cell for cell in cells if not grammar.is_missing(cell)]
     n_numbers = sum(map(grammar.is_number, there))
     if not there:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from matscore.errors import InputError, MissingExtraError
 from matscore.frame import join
-from matscore.kernel import Masked, Texts, write_rows
+from matscore.kernel import Booleans, Masked, Texts, write_rows
+from matscore.names import Grammar
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.plan.types import ColumnKind
@@ -71,8 +72,16 @@ class TypedTable(Table):
         kinds: list[ColumnKind] = [
             "number" if is_numeric(dtype) else "text" for dtype in self.columnar.types
         ]
+        for i, _ in self.booleans:
+            kinds[i] = "number"
         side = replace(self.side(read, ()), n_rows=self.n_rows)
         return replace(side, kinds=tuple(kinds), coded=(False,) * self.width)
+
+    def find_booleans(self, grammar: Grammar) -> tuple[Booleans, ...]:
+        """Find the columns that are true or false by their type."""
+        del grammar
+        types = enumerate(self.columnar.types)
+        return tuple((i, ("true", "false")) for i, dtype in types if pa.types.is_boolean(dtype))
 
     def close(self) -> None:
         """Close the file."""
@@ -197,7 +206,11 @@ def feature_column(
     dtype = column.type
     if not (is_numeric(dtype) or pa.types.is_null(dtype)):
         what = f"is of type {_name_of(dtype)}, not a number"
-        hint = "store it as 0 and 1" if pa.types.is_boolean(dtype) else "store it as numbers"
+        hint = (
+            "--booleans reads it as 1 and 0"
+            if pa.types.is_boolean(dtype)
+            else "store it as numbers"
+        )
         raise InputError(path, what, hint, column=column_number, name=name)
     if pa.types.is_decimal(dtype):  # Arrow's own cast does not round to the nearest
         cells = [np.nan if value is None else float(value) for value in column.to_pylist()]

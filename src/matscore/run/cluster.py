@@ -293,7 +293,10 @@ class ClusterEngine(Engine):
         has_name = place is not None and not is_address(place.stamp.path)
         if place is not None and has_name and part.table.source.kind == "parquet":
             return (yield from self._send_rows(part, job, place, row))
-        if place is not None and place.stamp.size <= _SMALL_FILE_BYTES and not _is_numbered(job):
+        # Where lines are left out, they are counted here.
+        is_small = place is not None and place.stamp.size <= _SMALL_FILE_BYTES
+        is_own = part.table.source.gaps is None and not _is_numbered(job)
+        if place is not None and is_small and is_own:
             self._ask_digest(part, place.stamp)
             unit = remote.FileUnit(
                 part.table.path, job.part, chunk_bytes_of(part.table, self.run), place

@@ -22,7 +22,7 @@ from matscore.run.parts import Engine, Part, open_engine
 from matscore.run.run import Stream, Summary, Totals
 from matscore.run.work import ChunkResult, Job, Settings, Written
 from matscore.write.formats import OutputSpec, deliver_results
-from matscore.write.manifest import Folder, PartRecord, fingerprint, refuse_inside
+from matscore.write.manifest import LEFT_OUT, Folder, PartRecord, fingerprint, refuse_inside
 from matscore.write.whole import BinaryFile, check_paths, open_output
 
 _COLUMNS = "columns"  # in a part's counts: the odd cells of each
@@ -104,7 +104,8 @@ def _make_tasks(stream: Stream, outputs: Sequence[str]) -> list[_Task]:
         # Weights of a gigabyte are hashed once, not once a file.
         if id(job.work) not in shared:
             shared[id(job.work)] = fingerprint(job.work)
-        place = part.table.delimiter, part.table.start
+        source = part.table.source
+        place = part.table.delimiter, part.table.start, source.opening.rewrite
         mark = fingerprint(shared[id(job.work)], job.layout, job.output, job.on_error, place)
         tasks.append(_Task(number, part, job, output, mark))
     return tasks
@@ -222,5 +223,7 @@ def _make_record(task: _Task, written: Written, counts: Totals[Any]) -> PartReco
     facts = source.path, source.size, source.mtime, source.sha256 or ""
     output = task.output, written.size, written.sha256
     done = counts.n_rows, counts.n_rejected
-    columns = {_COLUMNS: counts.odd} if counts.odd else {}
+    columns: dict[str, Any] = {_COLUMNS: counts.odd} if counts.odd else {}
+    if source.n_comments is not None:
+        columns[LEFT_OUT] = source.n_comments, source.n_skipped
     return PartRecord(*facts, *output, *done, task.mark, counts.tally.facts() | columns)

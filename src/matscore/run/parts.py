@@ -58,7 +58,7 @@ def plan_inputs(
     for one in inputs:
         # What a directory's name says is a column, and here columns are rows.
         keys = () if align.transpose_features else one.keys
-        table = open_table(one.path, read, checksum=checksum, keys=keys)
+        table = open_table(one.path, read.of_features, checksum=checksum, keys=keys)
         stack.callback(table.close)
         part = plan_part(table, weights, read, align)
         if len(inputs) > _OPEN_INPUTS:
@@ -82,6 +82,12 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = wide.side
     plan = make_plan(side, weights.side, align)
+    if read.rewrites or read.booleans or read.has_own_headers:
+        from matscore.read.said import list_switches
+
+        columns = () if align.transpose_features else plan.feature_columns
+        said = list_switches(table, read, columns, weights.side.path)
+        plan = replace(plan, said=tuple(said))
     if not plan.ok:
         return PlannedPart(table, plan=plan)
     # Words in a first column are a fault only where the plan takes it for numbers.
@@ -136,7 +142,7 @@ def share_works(
     found = []
     for plan in plans:
         side = replace(plan.features, path="", n_rows=None, first=None, first_record=None)
-        alike = replace(plan, features=side, facts=())
+        alike = replace(plan, features=side, facts=(), said=())
         if alike not in works:
             # A model depends on these alone, and items can be taken out of memory only once.
             way = plan.weights_index, plan.transpose, plan.weights_label_column, plan.terms
@@ -168,6 +174,7 @@ def layout_of(part: PlannedPart, read: ReadOptions) -> Layout:
         terms=plan.terms,
         unknown=read.unknown,
         kept_missing=plan.kept_missing,
+        booleans=() if turned else table.booleans_of(plan.feature_columns),
     )
 
 

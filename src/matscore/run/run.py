@@ -272,6 +272,11 @@ def run(
     found = list_inputs(_as_paths(features))
     renames = () if how.align.rename is None else (str(how.align.rename),)
     inputs = (*(one.path for one in found), str(weights), *command.others, *renames)
+    passed: tuple[str, ...] = ()
+    if how.read.empty_files == "skip":
+        from matscore.read.said import pass_over_empty
+
+        found, passed = pass_over_empty(found)
     # First of all: an output that is an input too would be lost once it is opened.
     sink.check(inputs, how)
     checksum = how.run.checksum or sink.checksum
@@ -283,6 +288,9 @@ def run(
     held = command.load(str(weights), checksum=checksum)
     with contextlib.ExitStack() as stack:
         parts = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
+        if passed:
+            first = parts[0]
+            parts[0] = replace(first, plan=replace(first.plan, said=(*first.plan.said, *passed)))
         plans = require_fits(parts)
         spec = command.make_output(plans[0], sink.format)
         sink.prepare(found, spec)

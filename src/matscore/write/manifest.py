@@ -29,6 +29,8 @@ from matscore.write.whole import TEMPORARY, named_errors, open_whole
 
 MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"
 SCHEMA_VERSION = 1
+LEFT_OUT = "left_out"
+"""In a part's counts: lines of comments, and first lines, that were left out of its input."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class PartRecord:
     @property
     def source(self) -> SourceFacts:
         """What a report says of the input."""
-        return SourceFacts(self.input, self.input_size, self.input_mtime, self.input_sha256)
+        own = self.input, self.input_size, self.input_mtime, self.input_sha256
+        return SourceFacts(*own, *self.counts.get(LEFT_OUT, ()))
 
 
 class Folder:
@@ -203,7 +206,7 @@ def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
             yield from _iter_pieces(item)
     elif isinstance(value, Mapping):
         yield from _iter_pieces(sorted(value.items()))
-    elif value is None or isinstance(value, (str, int, float, bool)):
+    elif value is None or isinstance(value, (str, int, float, bool, bytes)):
         yield repr(value).encode("utf-8", "surrogatepass")
     else:
         raise TypeError(f"{type(value).__name__} has no fingerprint")
