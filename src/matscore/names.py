@@ -306,8 +306,8 @@ def write_choice(flag: str, names: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> write_choice("--weights-cols", ["Std. Error", "a,b"])
-    "--weights-cols 'Std. Error,"a,b"'"
+    >>> print(write_choice("--weights-cols", ["Std. Error", "a,b"]))
+    --weights-cols 'Std. Error,"a,b"'
     """
     quoted = (
         f'"{name.replace(chr(34), chr(34) * 2)}"' if not name or set(name) & set(',"\r\n') else name

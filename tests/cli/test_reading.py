@@ -209,6 +209,12 @@ def test_booleans_are_learned_from(folder: Path) -> None:
     assert found["act"] == pytest.approx(5)
 
 
+def test_headers_of_one_side_where_it_has_some(folder: Path) -> None:
+    write(folder, PLAIN)
+    assert score(folder, "--features-headers", "--weights-headers") == SCORES
+    assert score(folder, "--features-headers") == score(folder, "--weights-headers") == SCORES
+
+
 def test_headers_of_one_side(folder: Path) -> None:
     write(folder, "x,3,1\ny,4,0\n")
     rows = score(folder, "--no-features-headers")
@@ -316,3 +322,18 @@ def test_resumed_parts_know_the_switches(folder: Path) -> None:
         assert read_csv(folder / "o/part-of-a.csv") == SCORES
         report = json.loads((folder / "r.json").read_text())
         assert report["inputs"][0]["comment_lines"] == 1
+
+
+def test_headers_of_users_or_items_alone(folder: Path) -> None:
+    write(folder, "x,3,1\ny,4,0\n", "users.csv")
+    write(folder, "item,a,b\np,1,10\n", "items.csv")
+    done = run("recommend", "users.csv", "items.csv", "--no-users-headers", cwd=folder).check()
+    assert [row[-1] for row in done.rows[1:]] == ["13.0", "4.0"]
+    write(folder, "user,a,b\nx,3,1\ny,4,0\n", "users.csv")
+    named = run(
+        "recommend", "users.csv", "items.csv", "--users-headers", "--items-headers", cwd=folder
+    ).check()
+    assert [row[-1] for row in named.rows[1:]] == ["13.0", "4.0"]
+    write(folder, "p,1,10\n", "items.csv")
+    done = run("recommend", "users.csv", "items.csv", "--no-items-headers", cwd=folder).check()
+    assert [row[-1] for row in done.rows[1:]] == ["13.0", "4.0"]

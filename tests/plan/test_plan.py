@@ -251,7 +251,8 @@ class TestNames:
 
     def test_names_with_the_prefix_of_a_step_and_misspelt_ones(self) -> None:
         plan = plan_of("id,age,income\na,1,2", "feature,k\nnum__age,1\nincom,2")
-        assert plan.hint == 'write age for "num__age"; did you mean "income"'
+        meant = 'did you mean "income"; --rename FILE takes two names for one'
+        assert plan.hint == f'write age for "num__age"; {meant}'
 
     def test_an_intercept_of_another_tool(self) -> None:
         plan = plan_of("id,age,income\na,1,2", "feature,k\nage,1\nincom,2\n_cons,3")
@@ -304,7 +305,7 @@ class TestFeaturesLabels:
 
     def test_blank_name(self) -> None:
         plan = require_fit(plan_of(",action,comedy\n0,1,2", GENRES))
-        assert (plan.label_column, plan.label_name) == (0, "label")
+        assert (plan.label_column, plan.label_name) == (0, "")
 
     def test_id_col(self) -> None:
         plan = require_fit(plan_of("x,action,comedy,film\n0,1,2,a", GENRES, id_col="film"))
@@ -966,7 +967,7 @@ class TestKnownLabels:
     def test_features_labels(self, name: str) -> None:
         F = replace(features(f"{name},comedy,action\na,1,2", header=True), labelled=True)
         plan = require_fit(make_plan(F, self.W, PlanOptions(strict=True)))
-        assert (plan.label_column, plan.label_name) == (0, name or "label")
+        assert (plan.label_column, plan.label_name) == (0, name)
         assert plan.feature_columns == (2, 1)
         assert plan.features_shape == (1, 2)
         assert not plan.facts[1:]  # that the order differs; the labels are no finding

@@ -305,10 +305,8 @@ def fit(
     --------
     >>> import pandas as pd
     >>> films = pd.DataFrame({"action": [5, 1], "comedy": [2, 5]})
-    >>> fit(films, pd.Series([5.9, 2.1], name="adventure")).weights.round(9)
-            adventure
-    action        1.1
-    comedy        0.2
+    >>> fit(films, pd.Series([5.9, 2.1], name="adventure")).weights["adventure"].round(9).to_dict()
+    {'action': 1.1, 'comedy': 0.2}
     """
     import pandas as pd
 

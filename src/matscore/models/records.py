@@ -196,6 +196,9 @@ def array(value: Any) -> Array:
             if decode is not None and value.of.module.split(".")[0] in _PACKAGES:
                 return decode(value)
         raise Refusal(f"{value.of} is not read as an array")
+    if type(value).__module__.startswith("scipy.sparse"):  # of a model in memory
+        dense: Array = value.toarray()
+        return dense
     raise Refusal("an array is missing")
 
 

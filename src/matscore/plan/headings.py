@@ -62,6 +62,8 @@ def find_statistics(names: Sequence[str]) -> Statistics | None:
         return None
     if len(names) == len(beside):
         keep = [name for name in beside if words[name] == "beta"]
+        if not keep:  # nothing that they would stand beside
+            return None
         return Statistics(tuple(keep), tuple(n for n in names if n not in keep))
     rest = known or [name for name in names if name not in beside]
     return Statistics(tuple(rest), tuple(name for name in names if name not in rest))
