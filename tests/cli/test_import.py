@@ -240,3 +240,25 @@ def test_the_same_in_python(folder: Path) -> None:
         matscore.import_model(object())
     with pytest.raises(matscore.UsageError, match="--expect needs --sample"):
         matscore.import_model(folder / "lm.csv", expect="x.csv")
+
+
+def test_the_column_of_coefficients_is_named(folder: Path) -> None:
+    (folder / "two.csv").write_text("term,s0,s1\n(Intercept),1,2\nage,0.5,0.25\n")
+    done = run("import", "two.csv", "--coef", "s1", cwd=folder).check(quiet=True)
+    assert done.rows[1:] == [["age", "0.25"], ["(Intercept)", "2.0"]]
+    done = run("import", "two.csv", "--coef", "s2", cwd=folder).check(4)
+    assert '"s2"' in done.err
+
+
+def test_the_penalty_of_a_path_is_named() -> None:
+    model = TABLES.parent / "r" / "cv_glmnet_gaussian.rds"
+    assert "--lambda" in run("import", model).check(4).err
+    one, other = (run("import", model, "--lambda", f"lambda.{which}") for which in ("1se", "min"))
+    assert one.check().rows[0] == other.check().rows[0] and one.out != other.out
+
+
+def test_the_threshold_of_a_tool_is_folded_in_where_it_is_asked_for() -> None:
+    model = TABLES.parent / "data" / "h2o" / "binomial.zip"
+    plain, shifted = run("import", model).check(), run("import", model, "--at-threshold").check()
+    differ = [a[0] for a, b in zip(plain.rows, shifted.rows, strict=True) if a != b]
+    assert differ == ["(Intercept)"]
