@@ -135,6 +135,12 @@ def test_too_many_levels(tmp_path: Path) -> None:
     assert "each column of text has one level" in fit(path, "--rare", "2").check(3).err
 
 
+def test_more_levels_than_memory_has_room_for(tmp_path: Path) -> None:
+    rows = [["id", "x", "y"], *([i, f"name {i}", i % 5] for i in range(10_050))]
+    done = fit(write_csv(tmp_path / "f.csv", rows), "--max-levels", "20000").check(3)
+    assert "10,050 features are too many" in done.err and "--rare" in done.err
+
+
 @pytest.mark.parametrize(
     ("terms", "words"),
     [

@@ -28,6 +28,9 @@ from matscore.terms import (
 )
 
 
+_MOST_FEATURES = 10_000  # whose products take 800 MB
+
+
 @dataclass(frozen=True)
 class Levels:
     """What was found in a column of text: its levels, sorted."""
@@ -127,6 +130,9 @@ def make_design(
     if more and (twice := sorted(name for name, n in Counter(written).items() if n > 1)):
         what = f"a feature is asked for twice: {quote_names(twice)}"
         raise MisfitError(path, what, "leave it out of --terms")
+    if len(written) > _MOST_FEATURES:
+        what = f"{len(written):,} features are too many: their products take the square of that"
+        raise MisfitError(path, what, "--rare N puts rare levels together, --drop-cols leaves out")
     names = tuple(sorted(written))
     # What is missing is so by its cell; a level that was found is none.
     try:
