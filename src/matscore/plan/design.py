@@ -27,7 +27,6 @@ from matscore.terms import (
     write_term,
 )
 
-
 _MOST_FEATURES = 10_000  # whose products take 800 MB
 
 
