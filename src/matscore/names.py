@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations, islice
 from typing import Literal
 
@@ -40,7 +40,7 @@ _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
 _MAX_QUOTED = 60
 _MAX_CANDIDATES = 1000
 _MAX_COMPARED = 100
-_MAX_RECOGNISED = 50_000
+_MAX_RECOGNISED = 20_000
 _MOST_DIGITS = 15  # of more two texts may be one float64
 # Digits of a column's number: of millions of them int takes its time, or refuses them.
 _LONGEST_NUMBER = 9
@@ -188,6 +188,7 @@ def fold_name(name: str) -> str:
     return _compose(name.casefold())
 
 
+@lru_cache(maxsize=2**17)  # a refusal asks for each name several times
 def reduce_name(name: str) -> str:
     """Reduce a name to what is left, folded, without what tools make of names.
 
