@@ -6,10 +6,9 @@ from typing import Literal, TypeAlias
 
 from matscore.errors import UsageError
 from matscore.fields import Options, group, option
+from matscore.links import Link
 
-LinkWord: TypeAlias = Literal[
-    "none", "one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"
-]  # fmt: skip
+LinkWord: TypeAlias = Literal["none", Link]
 
 MODEL = "Model"
 PROOF = "Proof"

@@ -128,21 +128,15 @@ class Terms:
         return {texts: sorted(known) for texts, known in codes.items()}
 
     @cached_property
-    def plain(self) -> tuple[list[int], list[int]]:
+    def plain(self) -> dict[int, int]:
         """The products that are a column as it is, and the places of their columns."""
         weighed = {self.numbers[i] for i in self.kept}
         places = {name: i for i, name in enumerate(self.numbers)}
-        pairs = [
-            (row, places[term[0].column])
+        return {
+            row: places[term[0].column]
             for row, term in enumerate(self.products)
             if term == (Power(term[0].column),) and term[0].column not in weighed
-        ]
-        return [row for row, _ in pairs], [place for _, place in pairs]
-
-    @cached_property
-    def plain_rows(self) -> frozenset[int]:
-        """The same products, to be looked up."""
-        return frozenset(self.plain[0])
+        }
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:

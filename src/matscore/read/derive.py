@@ -72,10 +72,9 @@ class Derivation:
         terms = self.terms
         stored = np.empty((terms.n_stored, self._codes.shape[1]))
         # Most are columns as they are, of which a block is copied at once.
-        rows, places = terms.plain
-        stored[rows] = self._block[places]
+        stored[list(terms.plain)] = self._block[list(terms.plain.values())]
         for row, product in enumerate(terms.products):
-            if row not in terms.plain_rows:
+            if row not in terms.plain:
                 self._multiply(product, stored[row])
         for row, (texts, known) in enumerate(terms.codes.items(), start=len(terms.products)):
             joined = self._join_codes(texts, known) if len(texts) > 1 else self._codes[texts[0]]
