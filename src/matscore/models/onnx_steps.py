@@ -1,198 +1,414 @@
-"""The linear models of ONNX, what comes after them, and the table of all operators."""
+"""The operators of ONNX that stand before a model, or join what a link is made of.
+
+https://onnx.ai/onnx/operators/. Each takes the attributes that it knows; what is left over makes
+the caller refuse the step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from matscore.models import onnx_arithmetic as arithmetic
-from matscore.models import onnx_columns as preprocessing
-from matscore.models.algebra import add_up, combine, exact
-from matscore.models.onnx_graph import Array, Node
+from matscore.models import operations
+from matscore.models.algebra import Feature, constant, exact
+from matscore.models.onnx_file import BOOL, STRING, Node
 from matscore.models.onnx_values import (
+    Answer,
+    Cell,
     Columns,
-    Label,
-    Link,
     Operator,
-    Partial,
-    Scores,
-    Value,
+    as_row,
     check_axes,
-    check_axis,
     multiply,
     take_array,
     take_columns,
     take_features,
+    take_whole,
 )
 from matscore.models.refusal import Refusal
+from matscore.models.texts import TextFeature, text, write_level
+from matscore.terms import Power
+
+_FLOATING = frozenset({1, 10, 11, 16})  # numbers of TensorProto.DataType
+_MOST_NUMBERS = 10_000_000  # of a constant that is computed from others
+
+# -------------------------------------------------------------------------------------- arithmetic
 
 
-def _classify(node: Node, values: list[Any]) -> tuple[Value, Value]:
-    columns = take_columns(values[0])
-    labels = _take_labels(node)
-    node.take("multi_class")  # which changes nothing that is computed
-    added = list(node.take("intercepts", ()))
-    numbers = np.asarray(node.take("coefficients", ()))
-    # Of two classes one row of coefficients may be given: the second's.
-    n_rows = 1 if len(labels) == 2 and len(numbers) == columns.width else len(labels)
-    link = _take_link(node)
-    scores = multiply(columns, _as_matrix(numbers, n_rows, columns.width), added or [0.0] * n_rows)
-    if len(added or [0] * n_rows) != n_rows:
-        raise Refusal(f"it has {len(added)} intercepts for {len(labels)} classes")
-    if n_rows < len(labels):
-        if link == "softmax":
-            raise Refusal("it has a softmax of one score")
-        features = take_features(scores.cells)
-        scores = Columns((-features[0], features[0]))
-    answer = scores if link == "none" else Scores(scores, link, labels)
-    return Label(scores, labels), answer
+def _product(one: Any, other: Any) -> Any:
+    if isinstance(one, Feature) and isinstance(other, Feature):
+        return operations.multiply(one, other)
+    return one * other
 
 
-def _take_labels(node: Node) -> tuple[str, ...]:
-    given = [node.take(f"classlabels_{kind}") for kind in ("strings", "ints", "int64s")]
-    return tuple(str(label) for labels in given if labels for label in labels)
+_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
+    "Add": operator.add, "Sub": operator.sub, "Mul": _product, "Div": operator.truediv,
+}  # fmt: skip
 
 
-def _as_matrix(numbers: Array, n_rows: int, width: int) -> Array:
-    if len(numbers) != n_rows * width or n_rows < 1:
-        what = f"it has {len(numbers):,} coefficients, where {n_rows} × {width:,} are needed"
-        raise Refusal(what, "other programs take some of them in silence; convert the model again")
-    return numbers.reshape(n_rows, width)
+def _compute(node: Node, values: list[Any]) -> Any:
+    """Add, Sub, Mul, Div: of constants, columns, or what a link is made of."""
+    function = _ARITHMETIC[node.operator]
+    one, other = values
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        if np.broadcast(one, other).size > _MOST_NUMBERS:
+            raise Refusal(f"it makes more than {_MOST_NUMBERS:,} numbers")
+        with np.errstate(all="ignore"):
+            return function(*(take_array(v).astype(np.float64) for v in values))
+    joined = _join(node.operator, one, other)
+    if joined is not None:
+        return joined
+    left, right = (v if isinstance(v, np.ndarray) else take_columns(v) for v in values)
+    if node.operator == "Add" and isinstance(left, np.ndarray):
+        left, right = right, left
+    if node.operator == "Div" and isinstance(right, Columns):
+        raise Refusal("it divides by a column")
+    width = max(v.size if isinstance(v, np.ndarray) else v.width for v in (left, right))
+    is_product = isinstance(left, Columns) and left.matrix is not None and left.width == width
+    if is_product and node.operator == "Add" and isinstance(right, np.ndarray):
+        assert isinstance(left, Columns)
+        sums = zip(left.added, as_row(right, width), strict=True)
+        return replace(left, added=tuple(exact(a) + exact(b) for a, b in sums))
+    pairs = zip(as_row(left, width), as_row(right, width), strict=True)
+    return Columns(tuple(function(a, b) for a, b in pairs))
 
 
-def _take_link(node: Node) -> Link:
-    links: Mapping[str, Link] = {"NONE": "none", "LOGISTIC": "logistic", "SOFTMAX": "softmax"}
-    name = node.take("post_transform", "NONE")
-    if name not in links:
-        raise Refusal(f"it has the post_transform {name}")
-    return links[name]
+def _join(kind: str, one: Any, other: Any) -> Any:
+    """Return what a link is made of: 1 - p, p / sum(p); None where it is columns."""
+    if kind == "Add" and isinstance(one, np.ndarray):
+        one, other = other, one
+    number = next((v.item() for v in (one, other) if np.size(v) == 1 and hasattr(v, "item")), None)
+    match kind, one, other:
+        case "Add", Answer(), np.ndarray() if number == 0:
+            return one
+        case "Sub", np.ndarray(), Answer(kind="logistic", chosen=None) if number == 1:
+            return Answer(other.columns.each(operator.neg), "logistic")
+        case "Div", Answer(), Answer(kind="sum") if other.of is one:
+            return replace(one, kind="softmax" if one.kind == "exp" else "one-vs-rest")
+    return None
 
 
-def _regress(node: Node, values: list[Any]) -> Value:
-    columns = take_columns(values[0])
-    n_rows = node.take("targets", 1)
-    matrix = _as_matrix(np.asarray(node.take("coefficients", ())), n_rows, columns.width)
-    added = list(node.take("intercepts", ())) or [0.0] * n_rows
-    link = _take_link(node)
-    if len(added) != n_rows:
-        raise Refusal(f"it has {len(added)} intercepts for {n_rows} targets")
-    scores = multiply(columns, matrix, added)
-    return scores if link == "none" else Scores(scores, link)
+def _negate(_: Node, values: list[Any]) -> Any:
+    if isinstance(values[0], np.ndarray):
+        return -take_array(values[0]).astype(np.float64)
+    return take_columns(values[0]).each(operator.neg)
 
 
-def _regress_by_vectors(node: Node, values: list[Any]) -> Columns:
-    """SVMRegressor with the linear kernel: the sum of its vectors, each times its coefficient."""
-    columns = take_columns(values[0])
-    _, one_class = node.take("kernel_params"), node.take("one_class", 0)
-    if (kernel := node.take("kernel_type", "LINEAR")) != "LINEAR" or one_class:
-        raise Refusal(
-            f"it has the kernel {kernel}" if not one_class else "it knows one class alone"
-        )
-    if _take_link(node) != "none":
-        raise Refusal("it has a post_transform")
-    numbers, n_vectors = np.asarray(node.take("coefficients", ())), node.take("n_supports", 0)
-    vectors, added = np.asarray(node.take("support_vectors", ())), list(node.take("rho", ()))
-    if not n_vectors or len(numbers) != n_vectors or len(added) != 1:
-        raise Refusal("its vectors, coefficients and rho do not fit")
-    matrix = _as_matrix(vectors, n_vectors, columns.width)
-    features = take_features(columns.cells)
-    shares = [exact(number) for number in numbers]
-    weights = [add_up([c * exact(v) for c, v in zip(shares, of, strict=True)]) for of in matrix.T]
-    return Columns((combine(features, weights, added[0]),))
+def _power(_: Node, values: list[Any]) -> Columns:
+    columns, exponents = take_columns(values[0]), take_array(values[1])
+    if exponents.size != 1:
+        raise Refusal("it has several exponents")
+    exponent = constant(exponents.item())
+    return columns.each(lambda base: operations.raise_to(base, exponent))
 
 
-def _apply_link(link: Link) -> Operator:
-    def operate(node: Node, values: list[Any]) -> Any:
-        if link in ("softmax", "log-softmax"):
-            check_axis(node.take("axis", 1))
-        value = values[0]
-        if isinstance(value, np.ndarray) and link == "exp":
-            with np.errstate(all="ignore"):
-                return np.exp(take_array(value).astype(np.float64))
-        if isinstance(value, Scores) and value.link == "log-softmax" and link == "exp":
-            return replace(value, link="softmax")
-        columns = take_columns(value)
-        take_features(columns.cells[:1])
-        return Scores(columns, link)
-
-    return operate
+def _multiply_matrix(_: Node, values: list[Any]) -> Columns:
+    return multiply(take_columns(values[0]), take_array(values[1]).T)
 
 
-def _apply_function(name: str) -> Operator:
-    def operate(_: Node, values: list[Any]) -> Any:
-        value = values[0]
-        if name == "abs" and isinstance(value, Scores) and value.link in ("logistic", "softmax"):
-            return value
-        if isinstance(value, np.ndarray):
-            with np.errstate(all="ignore"):
-                return getattr(np, name)(take_array(value).astype(np.float64))
-        features = take_features(take_columns(value).cells)
-        return Columns(tuple(feature.apply(name) for feature in features))
-
-    return operate
+def _gemm(node: Node, values: list[Any]) -> Columns:
+    alpha, beta = node.take("alpha", 1.0), node.take("beta", 1.0)
+    if node.take("transA", 0):
+        raise Refusal("it turns the rows into columns")
+    matrix = take_array(values[1])
+    matrix = alpha * (matrix if node.take("transB", 0) else matrix.T)
+    columns = multiply(take_columns(values[0]), matrix)
+    if len(values) < 3 or values[2] is None:
+        return columns
+    return replace(columns, added=tuple(as_row(beta * take_array(values[2]), columns.width)))
 
 
-def _log_of_sum(node: Node, values: list[Any]) -> Partial:
-    check_axes(node, values)
-    return Partial("log of sum", take_columns(values[0]))
+def _reduce(node: Node, values: list[Any]) -> Any:
+    """ReduceSum, ReduceProd."""
+    value, axes = values[0], take_whole(node, "axes", values, 1)
+    keeps = bool(node.take("keepdims", 1))
+    is_sum = node.operator == "ReduceSum"
+    if isinstance(value, np.ndarray):
+        if any(not -value.ndim <= axis < value.ndim for axis in axes):
+            raise Refusal("it adds along an axis that is not there")
+        total = np.sum if is_sum else np.prod
+        return total(take_array(value), axis=tuple(axes) or None, keepdims=keeps)
+    check_axes(*(axes or [0]))  # without one it is along all of them
+    if is_sum and isinstance(value, Answer) and value.kind in ("logistic", "exp"):
+        return replace(value, kind="sum", of=value)
+    add = operator.add if is_sum else _product
+    return Columns((reduce(add, take_features(take_columns(value).cells)),))
 
 
-def _find_highest(node: Node, values: list[Any]) -> Label:
-    check_axis(node.take("axis", 0))
-    node.take("keepdims")
-    if node.take("select_last_index", 0):
-        raise Refusal("of equal scores it takes the last")
-    value, by_probability = values[0], False
-    if isinstance(value, Scores) and value.link != "exp" and value.chosen is None:
-        by_probability = value.link in ("logistic", "one-vs-rest")
-        value = value.columns
-    columns = take_columns(value)
-    if columns.width < 2:
-        raise Refusal("it takes the highest of one score")
-    return Label(columns, by_probability=by_probability)
+def _apply_function(node: Node, values: list[Any]) -> Any:
+    """Log, Sqrt, Abs."""
+    value, name = values[0], node.operator.lower()
+    if isinstance(value, Answer) and name == "abs" and value.kind in ("logistic", "softmax"):
+        return value
+    if isinstance(value, np.ndarray):
+        with np.errstate(all="ignore"):
+            return getattr(np, name)(take_array(value).astype(np.float64))
+    return take_columns(value).each(lambda feature: feature.apply(name))
 
 
-def _normalize(node: Node, values: list[Any]) -> Scores:
-    norm = node.take("norm", "MAX")
-    value = values[0]
-    if norm == "L1" and isinstance(value, Scores) and value.chosen is None:
-        if value.link == "logistic":
-            return replace(value, link="one-vs-rest")
-        if value.link in ("softmax", "one-vs-rest"):
-            return value
-    raise Refusal("it divides each row by its length, which is not linear")
+# -------------------------------------------------------------------- columns, and what they become
 
 
-def _map_labels(node: Node, values: list[Any]) -> Any:
-    labels = _take_labels(node)
-    value = values[0]
+def _choose(value: Any, indices: Sequence[int]) -> Any:
+    if not isinstance(value, Answer):
+        known: Sequence[int] = range(take_columns(value).width)
+    else:
+        known = value.chosen or range(value.columns.width)
+    if not all(-len(known) <= i < len(known) for i in indices):
+        raise Refusal(f"it takes a column that is not there: there are {len(known)}")
+    if isinstance(value, Answer):
+        return replace(value, chosen=tuple(known[i] for i in indices))
+    return Columns(tuple(value.cells[i] for i in indices), is_whole=value.is_whole)
+
+
+def _extract(node: Node, values: list[Any]) -> Any:
+    """ArrayFeatureExtractor and Gather: columns by their number, or the labels of a class."""
+    axis = node.take("axis", 0 if node.operator == "Gather" else -1)
+    value, picked = values[:2]
+    if isinstance(value, np.ndarray) and isinstance(picked, Answer) and picked.is_label:
+        return _rename(picked, dict(enumerate(value.ravel().tolist())))
+    check_axes(axis)
+    return _choose(value, take_whole(node, "", values, 1))
+
+
+def _rename(label: Answer, names: Mapping[Any, Any]) -> Answer:
+    old = label.labels or tuple(map(str, range(label.columns.width)))
+    found = {str(key): str(name) for key, name in names.items()}
+    if not all(name in found for name in old):
+        raise Refusal("it has other labels than scores")
+    return replace(label, labels=tuple(found[name] for name in old))
+
+
+def _slice(node: Node, values: list[Any]) -> Any:
+    names = ("starts", "ends", "axes", "steps")
+    starts, ends, axes, steps = (take_whole(node, n, values, i) for i, n in enumerate(names, 1))
+    if len(starts) != 1 or len(ends) != 1 or len(axes) != 1 or steps not in ([], [1]):
+        raise Refusal("it takes other than a run of columns")
+    check_axes(*axes)
+    value = values[0] if isinstance(values[0], Answer) else take_columns(values[0])
+    known = value.chosen if isinstance(value, Answer) else None
+    width = value.columns.width if isinstance(value, Answer) else value.width
+    return _choose(value, range(len(known or range(width)))[starts[0] : ends[0]])
+
+
+def _split(node: Node, values: list[Any]) -> tuple[Any, ...]:
+    check_axes(node.take("axis", 0))
+    sizes, columns = take_whole(node, "split", values, 1), take_columns(values[0])
+    if sum(sizes) != columns.width or any(size < 0 for size in sizes):
+        raise Refusal(f"its parts do not make up the {columns.width} columns")
+    ends = np.cumsum(sizes).tolist()
+    return tuple(_choose(columns, range(end - n, end)) for n, end in zip(sizes, ends, strict=True))
+
+
+def _concat(node: Node, values: list[Any]) -> Any:
+    node.take("inputdimensions")  # of FeatureVectorizer: the widths, which the columns say
+    if node.operator == "Concat":
+        check_axes(node.take("axis"))
+    if all(isinstance(v, Answer) and v.kind == "logistic" for v in values):
+        cells = [v.columns.cells[i] for v in values for i in v.chosen or range(v.columns.width)]
+        return Answer(Columns(tuple(cells)), "logistic")
+    columns = [take_columns(value) for value in values]
+    is_whole = all(c.is_whole for c in columns)
+    return Columns(tuple(cell for c in columns for cell in c.cells), is_whole=is_whole)
+
+
+def _reshape(node: Node, values: list[Any]) -> Any:
+    """Reshape, Flatten, Squeeze, Unsqueeze: allowed where rows stay rows."""
+    axis, value = node.take("axis", 1), values[0]
+    node.take("axes")
+    node.take("allowzero")
+    if node.operator == "Flatten" and axis != 1:
+        raise Refusal(f"it works along the axis {axis}, not along the columns")
+    if node.operator != "Reshape":
+        return value
+    shape = take_whole(node, "shape", values, 1)
+    if isinstance(value, np.ndarray):
+        try:
+            return value.reshape(shape)
+        except ValueError as error:
+            raise Refusal(f"{value.size} numbers do not have the shape {shape}") from error
     if isinstance(value, Columns):
-        value = Scores(value, "none")
-    if not isinstance(value, Scores) or len(labels) != value.columns.width:
-        raise Refusal("it names other classes than there are scores")
-    if value.labels not in (None, labels):
-        raise Refusal("it names the classes otherwise than the classifier")
-    return replace(value, labels=labels)
+        allowed = [[-1, value.width], [0, value.width], [0, -1], [-1, 0]]
+        if shape not in (allowed if value.width > 1 else [*allowed, [-1]]):
+            raise Refusal(f"it makes the shape {shape} of {value.width} columns")
+    return value
 
 
-OPERATORS: Mapping[str, Operator] = MappingProxyType({
-    **arithmetic.OPERATORS,
-    **preprocessing.OPERATORS,
-    "Sigmoid": _apply_link("logistic"), "Softmax": _apply_link("softmax"),
-    "LogSoftmax": _apply_link("log-softmax"), "Exp": _apply_link("exp"),
-    "Log": _apply_function("log"), "Sqrt": _apply_function("sqrt"), "Abs": _apply_function("abs"),
-    "ReduceLogSumExp": _log_of_sum, "ArgMax": _find_highest,
-    "ai.onnx.ml.LinearClassifier": _classify, "ai.onnx.ml.LinearRegressor": _regress,
-    "ai.onnx.ml.SVMRegressor": _regress_by_vectors, "ai.onnx.ml.Normalizer": _normalize,
-    "ai.onnx.ml.ZipMap": _map_labels,
+def _cast(node: Node, values: list[Any]) -> Any:
+    """Cast between numbers; to whole ones only what is whole, since others would be cut off."""
+    to, value = node.take("to", 0), values[0]
+    node.take("saturate")
+    match value:
+        case np.ndarray() if to in _FLOATING:
+            return take_array(value).astype(np.float64)
+        case Columns() if to == STRING:
+            if not (value.is_whole or all(isinstance(c, TextFeature) for c in value.cells)):
+                raise Refusal("it makes texts of numbers that are not whole")
+            return Columns(tuple(map(_as_text, value.cells)))
+        case Columns() if to not in _FLOATING and not value.is_whole:
+            raise Refusal("it cuts numbers off to whole ones")
+        case Columns():
+            return replace(value, is_whole=to not in _FLOATING)
+        case Answer(kind="sum") if to == BOOL:
+            return np.ones(1, dtype=bool)  # the sum of probabilities is 0 by rounding alone
+    return value
+
+
+def _negate_truth(_: Node, values: list[Any]) -> Any:
+    if isinstance(values[0], np.ndarray):
+        return ~take_array(values[0]).astype(bool)
+    return take_columns(values[0]).each(lambda cell: 1 - cell, is_whole=True)
+
+
+def _as_text(cell: Cell) -> TextFeature:
+    """Return a column as the texts of its cells: one of texts, or of whole numbers as they came."""
+    if isinstance(cell, TextFeature):
+        return cell
+    terms = list(cell.terms.items())
+    if len(terms) == 1 and terms[0][1] == 1 and len(terms[0][0]) == 1:
+        factor = terms[0][0][0]
+        if isinstance(factor, Power) and factor.exponent == 1:
+            return text(factor.column, "number")
+    raise Refusal("it encodes what is no longer a column")
+
+
+def _take_numbers(node: Node, attribute: str, size: int) -> list[float]:
+    """Take a list of numbers, one for all or one for each of the columns."""
+    numbers = list(node.take(attribute, ()))
+    if len(numbers) not in (1, size):
+        raise Refusal(f"its {attribute} has {len(numbers)} numbers for {size} columns")
+    return numbers * size if len(numbers) == 1 else numbers
+
+
+def _scale(node: Node, values: list[Any]) -> Columns:
+    columns = take_columns(values[0])
+    offset, scale = (_take_numbers(node, name, columns.width) for name in ("offset", "scale"))
+    return columns.each(lambda cell, shift, by: (cell - shift) * by, offset, scale)
+
+
+def _impute(node: Node, values: list[Any]) -> Columns:
+    columns = take_columns(values[0])
+    kind = "float" if "imputed_value_floats" in node.attributes else "int64"
+    replaced = node.take(f"replaced_value_{kind}", 0.0 if kind == "float" else 0)
+    if not math.isnan(replaced):
+        raise Refusal(f"it puts numbers in place of {replaced:g}, which is a number like others")
+    numbers = _take_numbers(node, f"imputed_value_{kind}s", columns.width)
+    return columns.each(lambda cell, number: cell.impute(number), numbers)
+
+
+def _one_hot(node: Node, values: list[Any]) -> Columns:
+    categories = node.take("cats_strings", []) or node.take("cats_int64s", [])
+    cells = _take_texts(values[0], categories)
+    if len(cells) != 1:
+        raise Refusal(f"it encodes {len(cells)} columns at once")
+    policy: Literal["zero", "error"] = "zero" if node.take("zeros", 1) else "error"
+    return Columns(tuple(cells[0].one_hot([[_read_key(key)] for key in categories], other=policy)))
+
+
+def _take_texts(value: Any, keys: Sequence[Any]) -> list[TextFeature]:
+    """Return columns as texts, with whole numbers as keys those of whole numbers."""
+    columns = take_columns(value)
+    if not all(isinstance(key, str) for key in keys) and not columns.is_whole:
+        raise Refusal("it encodes numbers that are not whole")
+    return [_as_text(cell) for cell in columns.cells]
+
+
+def _read_key(key: Any) -> str | None:
+    """Return a category as the text of a cell; what stands for a missing one is a missing cell."""
+    return None if key in ("", "nan") else write_level(key)
+
+
+def _encode_labels(node: Node, values: list[Any]) -> Any:
+    """LabelEncoder: a number for each text or whole number, or new labels."""
+    keys, found = _take_list(node, "keys"), _take_list(node, "values")
+    given = [node.take(f"default_{kind}") for kind in ("float", "int64", "string", "tensor")]
+    if len(keys) != len(found) or not keys:
+        raise Refusal("its keys and values do not fit")
+    if isinstance(values[0], Answer) and values[0].is_label:
+        return _rename(values[0], dict(zip(keys, found, strict=True)))
+    if any(isinstance(value, str) for value in found):
+        raise Refusal("it makes texts of texts")
+    is_whole = all(isinstance(number, int) for number in found)
+    numbers = [n for n in map(np.ravel, given) if n.size and n.dtype.kind in "if"]
+    other = numbers[0].item(0) if numbers else -1 if is_whole else 0.0
+    known = {_read_key(key): number for key, number in zip(keys, found, strict=True)}
+    cells = _take_texts(values[0], keys)
+    return Columns(tuple(c.to_number(known, other=other) for c in cells), is_whole=is_whole)
+
+
+def _take_list(node: Node, name: str) -> list[Any]:
+    for kind in ("strings", "int64s", "floats", "tensor"):
+        if (given := node.take(f"{name}_{kind}")) is not None:
+            values: list[Any] = np.ravel(np.asarray(given, dtype=object)).tolist()
+            return values
+    return []
+
+
+def _binarize(node: Node, values: list[Any]) -> Columns:
+    border = node.take("threshold", 0.0)
+    return take_columns(values[0]).each(lambda cell: cell.above(border))
+
+
+def _compare(node: Node, values: list[Any]) -> Columns:
+    columns = take_columns(values[0])
+    borders = as_row(take_array(values[1]), columns.width)
+    closed = node.operator in ("GreaterOrEqual", "Less")
+    above = columns.each(lambda cell, at: cell.above(at, closed=closed), borders, is_whole=True)
+    return _negate_truth(node, [above]) if node.operator.startswith("Less") else above
+
+
+def _find_missing(_: Node, values: list[Any]) -> Columns:
+    return take_columns(values[0]).each(lambda cell: cell.missing(), is_whole=True)
+
+
+def _fill_shape(node: Node, values: list[Any]) -> Any:
+    """ConstantOfShape, behind Shape: a column of a constant, as of a polynomial."""
+    value, shape = node.take("value"), values[0]
+    numbers = [0.0] if value is None else take_array(value).ravel().tolist()
+    if not (isinstance(shape, Answer) and shape.kind == "shape" and len(numbers) == 1):
+        raise Refusal("it takes a shape from the rows")
+    return Columns((constant(numbers[0]),) * shape.columns.width)
+
+
+def _constant(node: Node, _: list[Any]) -> Any:
+    for kind in ("", "_float", "_floats", "_int", "_ints", "_string", "_strings"):
+        if (value := node.take(f"value{kind}")) is not None:
+            return np.asarray(value, dtype=object if "string" in kind else None)
+    raise Refusal("it is a constant without a value")
+
+
+def _pass_on(node: Node, values: list[Any]) -> Any:
+    for attribute in ("ratio", "seed", "is_test"):
+        node.take(attribute)
+    return values[0]
+
+
+_ML = "ai.onnx.ml."
+STEPS: Mapping[str, Operator] = MappingProxyType({
+    **dict.fromkeys(_ARITHMETIC, _compute), "Neg": _negate, "Pow": _power,
+    "MatMul": _multiply_matrix, "Gemm": _gemm,
+    **dict.fromkeys(("ReduceSum", "ReduceProd"), _reduce),
+    **dict.fromkeys(("Log", "Sqrt", "Abs"), _apply_function),
+    "Gather": _extract, "Slice": _slice, "Split": _split, "Concat": _concat,
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
+    "Cast": _cast, "Not": _negate_truth, "IsNaN": _find_missing, "Constant": _constant,
+    **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"), _compare),
+    "Shape": lambda _, values: Answer(take_columns(values[0]), "shape"),
+    "ConstantOfShape": _fill_shape, "Identity": _pass_on, "Dropout": _pass_on,
+    f"{_ML}Scaler": _scale, f"{_ML}Imputer": _impute, f"{_ML}OneHotEncoder": _one_hot,
+    f"{_ML}LabelEncoder": _encode_labels, f"{_ML}Binarizer": _binarize,
+    f"{_ML}FeatureVectorizer": _concat, f"{_ML}ArrayFeatureExtractor": _extract,
 })  # fmt: skip
 
 TWO_INPUTS = frozenset({
-    "Add", "Sub", "Mul", "Div", "Pow", "MatMul", "Gemm", "Gather", "Greater", "GreaterOrEqual",
-    "Less", "LessOrEqual", "Reshape", "ai.onnx.ml.ArrayFeatureExtractor",
+    *_ARITHMETIC, "Pow", "MatMul", "Gemm", "Gather", "Greater", "GreaterOrEqual", "Less",
+    "LessOrEqual", "Reshape", f"{_ML}ArrayFeatureExtractor",
 })  # fmt: skip
 """Operators that need two inputs or more; the others need one."""
