@@ -15,7 +15,6 @@ from sklearn import (
 from sklearn import preprocessing as pre
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import VotingRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -237,10 +236,6 @@ def test_wrapped_regressors() -> None:
         GridSearchCV(ridge, {"alpha": [1, 10]}),
         RandomizedSearchCV(ridge, {"alpha": [1, 10]}, n_iter=1),
         linear_model.RANSACRegressor(random_state=0),
-        VotingRegressor([("a", ridge), ("b", linear_model.Lasso())]),
-        VotingRegressor(
-            [("a", ridge), ("n", "drop"), ("b", linear_model.Lasso())], weights=[3, 9, 1]
-        ),
         TransformedTargetRegressor(ridge, transformer=pre.StandardScaler()),
         TransformedTargetRegressor(ridge, transformer=pre.MinMaxScaler((1, 3))),
         TransformedTargetRegressor(ridge, transformer=pre.RobustScaler()),

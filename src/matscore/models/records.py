@@ -79,12 +79,12 @@ def describe(obj: object) -> object:
     """Return an object of this process as the record that its pickle would give."""
     if obj is None or isinstance(obj, str | bytes | int | float | list | tuple | dict | Record):
         return obj
-    if isinstance(obj, np.ndarray | np.generic | slice | set | frozenset):
+    if isinstance(obj, Name | np.ndarray | np.generic | slice | set | frozenset):
         return obj
-    if isinstance(obj, type) or (callable(obj) and hasattr(obj, "__qualname__")):
-        return Name(obj.__module__ or "", obj.__qualname__)
     if isinstance(obj, np.ufunc):
         return Name("numpy", obj.__name__)
+    if isinstance(obj, type) or (callable(obj) and hasattr(obj, "__qualname__")):
+        return Name(obj.__module__ or "", obj.__qualname__)
     kind = type(obj)
     return Record(
         Name(kind.__module__, kind.__qualname__), state=dict(getattr(obj, "__dict__", {}))
@@ -196,9 +196,6 @@ def array(value: Any) -> Array:
             if decode is not None and value.of.module.split(".")[0] in _PACKAGES:
                 return decode(value)
         raise Refusal(f"{value.of} is not read as an array")
-    if type(value).__module__.startswith("scipy.sparse"):  # of a model in memory
-        dense: Array = value.toarray()
-        return dense
     raise Refusal("an array is missing")
 
 

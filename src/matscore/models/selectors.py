@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from matscore.models.records import Array, Record, plain
+from matscore.models.records import Array
 from matscore.models.refusal import Refusal
 from matscore.models.steps import Step, Value, as_numbers
 
@@ -20,28 +20,31 @@ def select(step: Step, values: Sequence[Value]) -> list[Value]:
     return [value for value, is_kept in zip(values, mask, strict=True) if is_kept]
 
 
-def _scores(step: Step) -> Array:
+def _floats(step: Step, name: str) -> Array:
+    """Return numbers of which some may be NaN."""
+    found = step.items(name)
+    if not all(isinstance(number, int | float) for number in found):
+        raise Refusal(f"its {name} holds more than numbers")
+    return np.array(found, dtype=np.float64)
+
+
+def _read_scores(step: Step) -> Array:
     """Return scores with the smallest number in place of NaN, as ``_clean_nans`` does."""
-    found = np.array([float(plain(score)) for score in step.array("scores_").tolist()])
-    found[np.isnan(found)] = np.finfo(np.float64).min
-    return found
+    found = _floats(step, "scores_")
+    return np.where(np.isnan(found), np.finfo(np.float64).min, found)
 
 
-def _choose_best(step: Step, k: Any = None) -> Array:
-    scores = _scores(step)
-    k = step.get("k", 10) if k is None else k
-    mask = np.zeros(len(scores), dtype=bool)
-    if k == "all":
-        return ~mask
-    if k:
+def _choose_best(step: Step, k: Any) -> Array:
+    scores = _read_scores(step)
+    mask = np.full(len(scores), k == "all")
+    if k and k != "all":
         mask[np.argsort(scores, kind="mergesort")[-int(k) :]] = True
     return mask
 
 
-def _choose_share(step: Step, percentile: Any = None) -> Array:
-    scores = _scores(step)
-    share = float(step.get("percentile", 10) if percentile is None else percentile)
-    if share in (0, 100):
+def _choose_share(step: Step, percentile: Any) -> Array:
+    scores, share = _read_scores(step), float(percentile)
+    if share in (0, 100) or not scores.size:
         return np.full(len(scores), share == 100)
     threshold = np.percentile(scores, 100 - share)
     mask: Array = scores > threshold
@@ -51,101 +54,99 @@ def _choose_share(step: Step, percentile: Any = None) -> Array:
     return mask
 
 
-def _p_values(step: Step) -> Array:
-    return np.array([float(plain(p)) for p in step.array("pvalues_").tolist()])
-
-
-def _choose_fpr(step: Step, alpha: Any = None) -> Array:
-    return _p_values(step) < float(step.get("alpha", 0.05) if alpha is None else alpha)
-
-
-def _choose_fdr(step: Step, alpha: Any = None) -> Array:
-    found = _p_values(step)
-    n, level = len(found), float(step.get("alpha", 0.05) if alpha is None else alpha)
-    ordered = np.sort(found)
-    under = ordered[ordered <= level / n * np.arange(1, n + 1)]
-    return found <= under.max() if under.size else np.zeros(n, dtype=bool)
-
-
-def _choose_fwe(step: Step, alpha: Any = None) -> Array:
-    found = _p_values(step)
-    return found < float(step.get("alpha", 0.05) if alpha is None else alpha) / len(found)
-
-
-def _choose_generic(step: Step) -> Array:
-    modes: Mapping[str, Callable[[Step, Any], Array]] = {
-        "percentile": _choose_share, "k_best": _choose_best,
-        "fpr": _choose_fpr, "fdr": _choose_fdr, "fwe": _choose_fwe,
-    }  # fmt: skip
-    mode = str(step.get("mode", "percentile"))
-    if mode not in modes:
-        raise Refusal(f"with mode={mode!r} it is not imported")
-    return modes[mode](step, step.get("param", 1e-5))
-
-
-def _choose_varied(step: Step) -> Array:
-    found = np.array([float(plain(v)) for v in step.array("variances_").tolist()])
-    return found > float(step.get("threshold", 0.0))
-
-
-def _supported(step: Step) -> Array:
-    mask = step.array("support_")
-    if mask.dtype.kind != "b" or mask.ndim != 1:
-        raise Refusal("its support_ is no mask")
+def _choose_under(step: Step, alpha: Any) -> Array:
+    mask: Array = _floats(step, "pvalues_") < alpha
     return mask
 
 
+def _choose_fdr(step: Step, alpha: Any) -> Array:
+    found = _floats(step, "pvalues_")
+    ordered = np.sort(found)
+    under = ordered[ordered <= alpha / len(found) * np.arange(1, len(found) + 1)]
+    return found <= under.max() if under.size else np.zeros(len(found), dtype=bool)
+
+
+def _choose_fwe(step: Step, alpha: Any) -> Array:
+    found = _floats(step, "pvalues_")
+    mask: Array = found < alpha / len(found)
+    return mask
+
+
+# With the parameter that each looks at, its default, and the mode of GenericUnivariateSelect.
+_UNIVARIATE: Mapping[str, tuple[Callable[[Step, Any], Array], str, Any, str]] = {
+    "SelectKBest": (_choose_best, "k", 10, "k_best"),
+    "SelectPercentile": (_choose_share, "percentile", 10, "percentile"),
+    "SelectFpr": (_choose_under, "alpha", 0.05, "fpr"),
+    "SelectFdr": (_choose_fdr, "alpha", 0.05, "fdr"),
+    "SelectFwe": (_choose_fwe, "alpha", 0.05, "fwe"),
+}
+
+
+def _choose_univariate(step: Step) -> Array:
+    if step.kind == "GenericUnivariateSelect":
+        mode, value = step.get("mode", "percentile"), step.get("param", 1e-5)
+        choose = {row[-1]: row[0] for row in _UNIVARIATE.values()}.get(str(mode))
+    else:
+        choose, parameter, default, _ = _UNIVARIATE[step.kind]
+        value = step.get(parameter, default)
+    is_known = value == "all" or (isinstance(value, int | float) and 0 <= value < np.inf)
+    if choose is None or not is_known or (choose is _choose_share and value > 100):
+        raise Refusal("how it chooses columns is not known")
+    return choose(step, value)
+
+
+def _choose_varied(step: Step) -> Array:
+    return _floats(step, "variances_") > step.number("threshold", 0)
+
+
+def _read_support(step: Step) -> Array:
+    mask = step.items("support_")
+    if not all(isinstance(is_kept, bool) for is_kept in mask):
+        raise Refusal("its support_ is no mask")
+    return np.array(mask, dtype=bool)
+
+
 def _choose_by_model(step: Step) -> Array:
-    model = step.child(step.need("estimator_" if step.has("estimator_") else "estimator"))
+    model = step.child("estimator_" if step.has("estimator_") else "estimator")
     if step.get("importance_getter", "auto") != "auto" or not model.has("coef_"):
         raise Refusal(f"how much it makes of a column by {model.kind} is not in the file")
     coefficients = as_numbers(model.get("coef_"), "coef_")
     order = step.get("norm_order", 1)
+    if coefficients.ndim not in (1, 2) or not isinstance(order, int | float):
+        raise Refusal("how it weighs columns is not known")
     weights = np.abs(coefficients)
-    if weights.ndim > 1:
+    if weights.ndim == 2:
         weights = np.linalg.norm(coefficients, axis=0, ord=order)
-    mask = np.ones(len(weights), dtype=bool)
+    kept = np.ones(len(weights), dtype=bool)
     if step.has("max_features"):
         most = step.get("max_features_", step.get("max_features"))
-        if isinstance(most, Record) or type(most) is not int:
+        if type(most) is not int:
             raise Refusal("its max_features is no number")
-        mask[:] = False
-        mask[np.argsort(-weights, kind="mergesort")[:most]] = True
-    mask[weights < _threshold(step.get("threshold"), model, weights)] = False
-    return mask
+        kept[np.argsort(-weights, kind="mergesort")[most:]] = False
+    return kept & (weights >= _find_threshold(step.get("threshold"), model, weights))
 
 
-def _threshold(threshold: Any, model: Step, weights: Array) -> float:
+def _find_threshold(threshold: Any, model: Step, weights: Array) -> float:
     """Return the least weight that is kept, as ``_calculate_threshold`` does."""
     if threshold is None:
-        by_ratio = {
-            "ElasticNet": "l1_ratio", "ElasticNetCV": "l1_ratio_",
-            "LogisticRegression": "l1_ratio", "LogisticRegressionCV": "l1_ratio_",
-        }.get(model.kind)  # fmt: skip
-        ratio = None if by_ratio is None or not model.has(by_ratio) else model.numbers(by_ratio)
-        sparse = model.get("penalty") == "l1" or "Lasso" in model.kind
-        threshold = "mean"
-        if sparse or (ratio is not None and bool(np.all(np.isclose(ratio, 1.0)))):
-            threshold = 1e-5
-    if not isinstance(threshold, str):
+        ratio = "l1_ratio_" if model.kind.endswith("CV") else "l1_ratio"
+        by_ratio = model.kind.startswith(("ElasticNet", "LogisticRegression")) and model.has(ratio)
+        sparse = by_ratio and bool(np.all(np.isclose(model.numbers(ratio), 1.0)))
+        sparse = sparse or model.get("penalty") == "l1" or "Lasso" in model.kind
+        threshold = 1e-5 if sparse else "mean"
+    if isinstance(threshold, int | float):
         return float(threshold)
-    scale, _, reference = threshold.rpartition("*")
+    scale, _, reference = str(threshold).rpartition("*")
     middles = {"mean": np.mean(weights), "median": np.median(weights)}
-    if reference.strip() not in middles:
-        raise Refusal(f"with threshold={threshold!r} it is not imported")
-    return (float(scale) if scale else 1.0) * float(middles[reference.strip()])
+    try:
+        return float(scale or 1) * float(middles[reference.strip()])
+    except (KeyError, ValueError) as error:
+        raise Refusal(f"with threshold={threshold!r} it is not imported") from error
 
 
 CHOOSERS: Mapping[str, Callable[[Step], Array]] = {
-    "SelectKBest": _choose_best,
-    "SelectPercentile": _choose_share,
-    "SelectFpr": _choose_fpr,
-    "SelectFdr": _choose_fdr,
-    "SelectFwe": _choose_fwe,
-    "GenericUnivariateSelect": _choose_generic,
+    **dict.fromkeys((*_UNIVARIATE, "GenericUnivariateSelect"), _choose_univariate),
     "VarianceThreshold": _choose_varied,
     "SelectFromModel": _choose_by_model,
-    "RFE": _supported,
-    "RFECV": _supported,
-    "SequentialFeatureSelector": _supported,
+    **dict.fromkeys(("RFE", "RFECV", "SequentialFeatureSelector"), _read_support),
 }

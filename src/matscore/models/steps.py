@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -62,10 +63,18 @@ class Walk:
         if fact not in self.facts:
             self.facts.append(fact)
 
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """Go a level further down in a model, which may not be too deep."""
+        self.depth += 1
+        check_depth(self.depth, 40)
+        yield
+        self.depth -= 1
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A transformer or an estimator: its class and its attributes."""
+    """A transformer, an estimator or another object of a model: its class and its attributes."""
 
     record: Record
     walk: Walk
@@ -91,8 +100,8 @@ class Step:
         return self.attributes.get(name) is not None
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return an attribute as a plain value where it is one."""
-        return plain(self.attributes[name]) if name in self.attributes else default
+        """Return an attribute, as a plain value or a record where it is one."""
+        return plain(describe(self.attributes[name])) if name in self.attributes else default
 
     def need(self, name: str) -> Any:
         """Return an attribute that it must have."""
@@ -100,9 +109,14 @@ class Step:
             raise Refusal(f"it has no {name}: it is not fitted, or of a version that is not known")
         return self.get(name)
 
-    def array(self, name: str) -> Array:
-        """Return an array that it must have."""
-        return array(self.need(name))
+    def items(self, name: str, n: int | None = None) -> list[Any]:
+        """Return a list that it must have, of n elements where that is said."""
+        found = self.need(name)
+        if not isinstance(found, list | tuple):
+            found = array(found)
+        if n is not None and len(found) != n:
+            raise Refusal(f"its {name} has {len(found)} elements, where {n} are needed")
+        return [plain(describe(item)) for item in found]
 
     def numbers(self, name: str, n: int | None = None) -> Array:
         """Return an array of float64, of n elements where that is said."""
@@ -111,18 +125,16 @@ class Step:
             raise Refusal(f"its {name} is of the shape {found.shape}, where {n} columns come in")
         return found
 
-    def items(self, name: str) -> list[Any]:
-        """Return a list that it must have."""
-        found = self.need(name)
-        if isinstance(found, Record | np.ndarray):
-            return list(array(found))
-        if not isinstance(found, list | tuple):
-            raise Refusal(f"its {name} is no list")
-        return list(found)
+    def number(self, name: str, default: float | None = None) -> float:
+        """Return a finite number that it must have, unless there is a default."""
+        found = self.get(name, default)
+        if not isinstance(found, int | float) or not math.isfinite(found):
+            raise Refusal(f"its {name} is no number")
+        return float(found)
 
     def child(self, value: Any) -> Step:
-        """Return a step within it."""
-        value = describe(value)
+        """Return a step within it: an attribute by its name, or a part of one."""
+        value = describe(self.need(value) if isinstance(value, str) else value)
         if not isinstance(value, Record):
             raise Refusal("a step of it is no estimator")
         self.walk.n_steps += 1
@@ -137,9 +149,7 @@ class Step:
                 continue
             value = self.get(name)
             if value is not None and value is not False:
-                raise Refusal(
-                    f'its attribute "{name}" is not known', "what it does is not imported"
-                )
+                raise Refusal(f'its attribute "{name}" is not known', "it may change what it does")
 
     def refuse(self, name: str, *allowed: Any) -> None:
         """Refuse an attribute that has another value than those allowed."""
@@ -149,23 +159,9 @@ class Step:
             raise Refusal(f"with {name}={shown!r} it is not imported")
 
 
-class deeper:
-    """A level further down in a model, which may not be too deep."""
-
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
-
-    def __enter__(self) -> None:
-        self.walk.depth += 1
-        check_depth(self.walk.depth, 40)
-
-    def __exit__(self, *_: object) -> None:
-        self.walk.depth -= 1
-
-
 def as_numbers(value: Any, name: str) -> Array:
     """Return an array of finite float64."""
-    found = array(value) if not isinstance(value, int | float) else np.array(value)
+    found = np.array(value) if isinstance(value, int | float) else array(value)
     if found.dtype.kind == "O":
         items = [plain(item) for item in found.ravel().tolist()]
         if not all(isinstance(item, int | float) for item in items):
@@ -188,11 +184,10 @@ class Raw:
 
     name: str
     filled: Any = None  # what an imputer puts in place of a missing cell
-    renamed: tuple[tuple[str, str], ...] = ()  # what it puts in place of a text such as "?"
 
     def as_number(self) -> Feature:
         """Return its number."""
-        if self.renamed or isinstance(self.filled, str):
+        if isinstance(self.filled, str):
             raise Refusal(f'{_NO_NUMBERS}: those of "{self.name}"')
         found = column(self.name)
         return found if self.filled is None else found.impute(self.filled)
@@ -200,46 +195,25 @@ class Raw:
     def as_text(self, kind: Kind) -> TextFeature:
         """Return its text."""
         found = text(self.name, kind)
-        for old, new in self.renamed:
-            found = found.rename(old, new)
         filled = None if self.filled is None else write_level(self.filled)
         return found if filled is None else found.impute(filled)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing was done to it."""
-        return self.filled is None and not self.renamed
-
     def impute(self, value: Any) -> Raw:
         """Return it with a value in place of missing cells."""
-        return self if self.filled is not None else replace(self, filled=value)
+        return self if self.filled is not None else Raw(self.name, value)
+
+    def missing(self) -> Feature:
+        """Return 1 where it is missing, else 0."""
+        return column(self.name).missing() if self.filled is None else constant(0)
 
 
-Value: TypeAlias = Raw | TextFeature | Feature
+Value: TypeAlias = Raw | Feature
 """A column on its way through the steps."""
 
 
-def as_numbers_of(values: Sequence[Value]) -> list[Feature]:
+def as_features(values: Sequence[Value]) -> list[Feature]:
     """Return columns as numbers."""
-    return [as_number(value) for value in values]
-
-
-def as_number(value: Value) -> Feature:
-    """Return a column as a number."""
-    if isinstance(value, Raw):
-        return value.as_number()
-    if isinstance(value, TextFeature):
-        raise Refusal(f'{_NO_NUMBERS}: those of "{value.column}"')
-    return value
-
-
-def as_missing(value: Value) -> Feature:
-    """Return 1 where a column is missing, else 0."""
-    if isinstance(value, Feature):
-        return value.missing()
-    name = value.name if isinstance(value, Raw) else value.column
-    filled = value.filled if isinstance(value, Raw) else value.imputed
-    return column(name).missing() if filled is None else constant(0)
+    return [value.as_number() if isinstance(value, Raw) else value for value in values]
 
 
 def is_missing(value: Any) -> bool:
