@@ -156,7 +156,7 @@ def test_sparse_matrices(kind: Any, protocol: int) -> None:
 
 
 def test_files_of_old_joblib() -> None:
-    """Files of joblib 0.8 to 0.11 and Python 2.7 to 3.6, some with arrays in files beside them."""
+    """Files of joblib 0.8 to 0.11 and Python 2.7 to 3.6; before 0.10 arrays were kept otherwise."""
     folder = Path(str(resources.files("joblib.test") / "data"))
     n_arrays = 0
     for path in sorted(folder.glob("joblib_*")):
@@ -164,7 +164,8 @@ def test_files_of_old_joblib() -> None:
             continue
         file = ModelFile(str(path), path.read_bytes())
         source = next(one for one in SOURCES if one.recognise(file))
-        with pytest.raises(Refusal, match="no fitted model"):
+        before = path.name.startswith(("joblib_0.8", "joblib_0.9"))
+        with pytest.raises(Refusal, match="before 0.10" if before else "no fitted model"):
             source.read(file, None)  # type: ignore[arg-type]
         n_arrays += 1
     assert n_arrays >= 30

@@ -32,10 +32,7 @@ class Frame:
     """A frame without some of its rows."""
 
     def __init__(self, record: Record, dropped: Sequence[int] = ()) -> None:
-        manager = record.attributes.get("_mgr", record.attributes.get("_data"))
-        if not isinstance(manager, Record):
-            raise Refusal(_DAMAGED)
-        self._blocks, axes = manager_parts(manager)
+        self._blocks, axes = manager_parts(record)
         if len(axes) != 2:
             raise Refusal(_DAMAGED)
         self.names = [plain(name) for name in array(axes[0]).tolist()]

@@ -1,4 +1,4 @@
-"""Read a pickle without running any of it: plain, compressed, or as joblib writes it.
+"""Read a pickle without running any of it: plain, or as joblib writes it.
 
 An interpreter of the opcodes of protocols 0 to 5 that can only build records: a name is a `Name`,
 a call is a `Record` of what would be called, and nothing is looked up, imported or called. The
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import codecs
 import math
-import struct
 from collections.abc import Callable
 from typing import Any
 
+from matscore.models.reader import Reader
 from matscore.models.records import (
     Array,
     Name,
@@ -24,51 +24,36 @@ from matscore.models.records import (
 )
 from matscore.models.refusal import Refusal
 
+OLD_JOBLIB = "joblib before 0.10 wrote it", "load it with that version, and save it again"
 _FREE_VALUES, _FREE_OBJECTS = 1_500_000, 300_000  # of a small file: about 150 MB
 _BYTES_AN_OBJECT = 32
 _BIG_BYTES = 2**16  # from here on bytes are views, so that arrays are not held twice
 _MOST_KEY = 2**60  # larger integers can be made to share one hash, so that a dict is never done
 _MOST_PARTS = 64
 _TOO_MANY = "it holds more objects than a model of its size has"
-_ARRAY_WRAPPER = "NumpyArrayWrapper"
 _MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
-_JOBLIB = tuple(
-    f"{root}.{module}"
-    for root in ("joblib", "sklearn.externals.joblib")
-    for module in ("numpy_pickle", "numpy_pickle_compat")
-)
 
 
-def read_pickle(
-    data: bytes,
-    open_beside: Callable[[str], Array] | None = None,
-    *,
-    size: int | None = None,
-) -> Any:
+def read_pickle(data: bytes, *, size: int | None = None) -> Any:
     """Return what a pickle holds, as records; a `Refusal` where that cannot be told.
 
-    `open_beside` reads an array that stands in a file of its own; `size` is what the file takes
-    where it is compressed: a small one may not become many objects.
+    `size` is what the file takes where it is compressed: a small one may not become many objects.
     """
-    reader = _Reader(data, size=len(data) if size is None else size)
-    reader.open_beside = open_beside
+    size = len(data) if size is None else size
+    reader = _Pickle(data, 0, size, _FREE_OBJECTS + size // _BYTES_AN_OBJECT)
     found = reader.run()
     if reader.at != len(data):
         raise Refusal("something follows the end of the pickle")
     return found
 
 
-class _Reader:
+class _Pickle(Reader):
     """One stream of opcodes: its place, its stack and its memo."""
 
-    def __init__(self, data: bytes, at: int = 0, *, size: int, nested: bool = False) -> None:
-        self.data = data
+    def __init__(self, data: bytes, at: int, size: int, room: int, *, nested: bool = False) -> None:
+        super().__init__(data, at)
         self.view = memoryview(data)
-        self.at = at
-        self.nested = nested
-        self.size = size
-        self.room = _FREE_OBJECTS + size // _BYTES_AN_OBJECT
-        self.open_beside: Callable[[str], Array] | None = None
+        self.size, self.room, self.nested = size, room, nested
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: list[Any] = []
@@ -86,12 +71,10 @@ class _Reader:
                 if action is None:
                     if code == ord("."):
                         return self.stack.pop()
-                    raise Refusal(_refusal(code))
+                    raise Refusal(_REFUSED.get(code, "the pickle is damaged, or no pickle"))
                 action(self)
-        except (IndexError, KeyError, struct.error, UnicodeError, OverflowError) as error:
-            raise Refusal("the pickle is cut off or damaged") from error
-        except ValueError as error:
-            raise Refusal("a number in the pickle cannot be read") from error
+        except (IndexError, KeyError, ValueError, OverflowError) as error:
+            raise self.damaged() from error
         raise Refusal(_TOO_MANY)
 
     def hold(self, value: Any) -> None:
@@ -101,41 +84,18 @@ class _Reader:
             raise Refusal(_TOO_MANY)
         self.stack.append(value)
 
-    # What the opcodes carry.
-
-    def take(self, n_bytes: int) -> bytes:
-        """Return the next bytes."""
-        start = self.at
-        end = start + n_bytes
-        if n_bytes < 0 or end > len(self.data):
-            raise Refusal("the pickle is cut off or damaged")
-        self.at = end
-        return self.data[start:end]
-
-    def number(self, form: str) -> Any:
-        """Return the next number, in a form of `struct`."""
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
-
     def line(self) -> bytes:
         """Return the rest of the line."""
         end = self.data.index(b"\n", self.at)
         start, self.at = self.at, end + 1
         return self.data[start:end]
 
-    def text(self, form: str) -> None:
-        self.stack.append(self.take(self.number(form)).decode("utf-8", "surrogatepass"))
-
-    def chunk(self, form: str) -> None:
-        """Push bytes."""
-        n_bytes = self.number(form)
+    def chunk(self, n_bytes: int) -> bytes | memoryview:
+        """Return the next bytes, without a copy where there are many."""
         if n_bytes < _BIG_BYTES:
-            self.stack.append(self.take(n_bytes))
-            return
-        start = self.at
-        if n_bytes > len(self.data) - start:
-            raise Refusal("the pickle is cut off or damaged")
-        self.at = start + n_bytes
-        self.stack.append(self.view[start : self.at])
+            return self.take(n_bytes)
+        start = self.skip(n_bytes)
+        return self.view[start : self.at]
 
     def since_mark(self) -> list[Any]:
         """Take what was pushed since the last mark."""
@@ -143,8 +103,6 @@ class _Reader:
         found = self.stack[start:]
         del self.stack[start:]
         return found
-
-    # Memo.
 
     def put(self, index: int) -> None:
         memo = self.memo
@@ -159,60 +117,57 @@ class _Reader:
         inside = 0 <= index < len(self.memo)
         self.stack.append(self.memo[index] if inside else self.sparse[index])
 
-    # Containers.
-
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        if isinstance(target, list):
-            target.extend(items)
-        elif isinstance(target, Record):
+        if isinstance(target, Record):
             target.items = target.items or []
             target.items.extend(items)
+        elif isinstance(target, list):
+            target.extend(items)
         else:
-            raise Refusal("the pickle appends to what is no list")
+            raise self.damaged()
 
     def set_items(self, items: list[Any]) -> None:
-        target = self.stack[-1]
-        keys, values = items[::2], items[1::2]
-        if len(keys) != len(values):
-            raise Refusal("the pickle is cut off or damaged")
+        target, pairs = self.stack[-1], list(zip(items[::2], items[1::2], strict=True))
         if isinstance(target, dict):
-            target.update(zip(map(_key, keys), values, strict=True))
+            target.update((_key(key), value) for key, value in pairs)
         elif isinstance(target, Record):
             target.pairs = target.pairs or []
-            target.pairs.extend(zip(keys, values, strict=True))
+            target.pairs.extend(pairs)
         else:
-            raise Refusal("the pickle sets items of what is no dict")
-
-    # Objects.
+            raise self.damaged()
 
     def name(self, module: object, name: object) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
-            raise Refusal("the pickle names a class by what is no text")
+            raise self.damaged()
         self.hold(Name(module, name))
 
-    def make(self, of: object, args: object) -> None:
-        """Push the record of an object or a call."""
+    def call(self, of: object, args: object) -> None:
+        """Push the record of a call, or the plain container that it would make."""
         if not isinstance(args, tuple):
-            raise Refusal("the pickle calls without arguments")
+            raise self.damaged()
         self.hold(_call(of, args))
 
-    def build(self) -> None:
+    def make(self, of: object, args: object) -> None:
+        """Push the record of an object that is made without a call."""
+        if not isinstance(args, tuple):
+            raise self.damaged()
+        is_container = isinstance(of, Name) and of.module in ("collections", "builtins")
+        self.hold(_call(of, ()) if is_container else _made(of, args))
+
+    def build(self, state: Any) -> None:
         """Give a record its state."""
-        state = self.stack.pop()
         target = self.stack[-1]
         if isinstance(target, dict):  # a dict of its own class, with attributes
             return
-        if not isinstance(target, Record):
-            raise Refusal("the pickle builds what is no object")
-        if target.state is not None:
-            raise Refusal("the pickle builds an object twice")
+        if not isinstance(target, Record) or target.state is not None:
+            raise self.damaged()
         target.state = state
-        if isinstance(target.of, Name) and target.of.module in _JOBLIB:
-            if target.name == _ARRAY_WRAPPER:
+        if target.is_of("joblib") or target.is_of("sklearn.externals.joblib"):
+            if target.name == "NumpyArrayWrapper":
                 self.stack[-1] = self.joblib_array(target)
-            elif target.name == "NDArrayWrapper" and self.open_beside is not None:
-                self.stack[-1] = self.open_beside(str(target.attributes.get("filename")))
+            elif target.name == "NDArrayWrapper":
+                raise Refusal(*OLD_JOBLIB)
 
     def joblib_array(self, wrapper: Record) -> Array | Record:
         """Read the array that joblib writes behind its wrapper: bytes between two opcodes."""
@@ -220,38 +175,35 @@ class _Reader:
         kind = dtype_of(parts.get("dtype"))
         if kind.hasobject:
             if self.nested:
-                raise Refusal("arrays of joblib stand in each other")
-            inner = _Reader(self.data, self.at, size=self.size, nested=True)
-            inner.room = self.room
-            found = inner.run()
-            self.room = inner.room
-            self.at = inner.at
-            return found  # type: ignore[no-any-return]
+                raise self.damaged()
+            inner = _Pickle(self.data, self.at, self.size, self.room, nested=True)
+            found: Record = inner.run()
+            self.room, self.at = inner.room, inner.at
+            return found
         if parts.get("numpy_array_alignment_bytes") is not None:
             self.take(self.number("<B"))
         shape = shape_of(parts.get("shape"), (len(self.data) - self.at) // max(kind.itemsize, 1))
-        start = self.at
-        self.at += math.prod(shape) * kind.itemsize
+        start = self.skip(math.prod(shape) * kind.itemsize)
         return from_bytes(self.view[start : self.at], kind, shape, str(parts.get("order")))
 
 
 def _key(value: Any) -> Any:
     """Return a key that a dict can hold without harm, however the file was made."""
-    if isinstance(value, int) and not -_MOST_KEY < value < _MOST_KEY:
-        raise Refusal("a key of a dict is too large")
-    if isinstance(value, tuple):
-        if len(value) > _MOST_PARTS or any(isinstance(part, tuple) for part in value):
-            raise Refusal("a key of a dict is too deep")
-        return tuple(map(_key, value))
-    if value is None or isinstance(value, str | bytes | int | float | Name | Record):
+    if isinstance(value, tuple) and len(value) <= _MOST_PARTS:
+        if not any(isinstance(part, tuple) for part in value):
+            return tuple(map(_key, value))
+    elif isinstance(value, int):
+        if -_MOST_KEY < value < _MOST_KEY:
+            return value
+    elif value is None or isinstance(value, str | bytes | float | Name | Record):
         return value
-    raise Refusal("a key of a dict is no plain value")
+    raise Refusal("a key of a dict is no plain value, or too large")
 
 
 def _call(of: object, args: tuple[Any, ...]) -> Any:  # noqa: PLR0911
     """Return the record of a call, or the plain container that the call would make."""
     if not isinstance(of, Name):
-        return Record(of if isinstance(of, Record) else None, args)
+        return _made(of, args)
     match (_MODULES_OF_PYTHON_2.get(of.module, of.module), of.name), args:
         case ("copyreg", "_reconstructor"), (Name() as kind, _, state):
             return Record(kind, () if state is None else (state,))
@@ -282,47 +234,50 @@ def _made(of: object, args: tuple[Any, ...]) -> Record:
     return Record(of if isinstance(of, Name | Record) else None, args)
 
 
-def _refusal(code: int) -> str:
-    if code in b"PQ":
-        return "the pickle refers to things outside of it (persistent ids)"
-    if code in b"\x82\x83\x84":
-        return "the pickle uses the registry of extensions"
-    if code == 0x97:
-        return "the pickle keeps arrays outside of it (buffers out of band)"
-    return "the pickle is damaged, or no pickle"
-
-
 def _unquote(line: bytes) -> str:
     if len(line) < 2 or line[:1] not in b"'\"" or line[:1] != line[-1:]:
-        raise Refusal("the pickle is cut off or damaged")
+        raise ValueError
     return codecs.escape_decode(line[1:-1])[0].decode("latin-1")
 
 
 def _whole(line: bytes) -> int | bool:
-    if line in (b"00", b"01"):
-        return line == b"01"
-    return int(line.rstrip(b"L"))
+    return line == b"01" if line in (b"00", b"01") else int(line.rstrip(b"L"))
 
 
 def _signed(data: bytes) -> int:
     return int.from_bytes(data, "little", signed=True)
 
 
-_Action = Callable[[_Reader], Any]
+_Action = Callable[[_Pickle], Any]
 
 
-def _push(make: Callable[[_Reader], Any]) -> _Action:
+def _push(make: Callable[[_Pickle], Any]) -> _Action:
     return lambda reader: reader.stack.append(make(reader))
 
 
-def _hold(make: Callable[[_Reader], Any]) -> _Action:
+def _hold(make: Callable[[_Pickle], Any]) -> _Action:
     return lambda reader: reader.hold(make(reader))
 
 
-# The usual opcodes do without the helpers of `_Reader`: a text column has millions of them.
+def _pop(n: int, do: Callable[..., Any]) -> _Action:
+    """Return what is done with the last things on the stack, the first of them first."""
+
+    def act(reader: _Pickle) -> None:
+        parts = [reader.stack.pop() for _ in range(n)]
+        do(reader, *reversed(parts))
+
+    return act
 
 
-def _short_text(reader: _Reader) -> None:
+def _mark(do: Callable[..., Any]) -> _Action:
+    """Return what is done with what was pushed since the last mark."""
+    return lambda reader: do(reader, reader.since_mark())
+
+
+# The usual opcodes do without the helpers of `_Pickle`: a text column has millions of them.
+
+
+def _short_text(reader: _Pickle) -> None:
     data, start = reader.data, reader.at + 1
     end = start + data[start - 1]
     if end > len(data):
@@ -331,14 +286,14 @@ def _short_text(reader: _Reader) -> None:
     reader.stack.append(data[start:end].decode("utf-8", "surrogatepass"))
 
 
-def _byte(reader: _Reader) -> int:
+def _byte(reader: _Pickle) -> int:
     found = reader.data[reader.at]
     reader.at += 1
     return found
 
 
 def _tuple(n_parts: int) -> _Action:
-    def pack(reader: _Reader) -> None:
+    def pack(reader: _Pickle) -> None:
         stack = reader.stack
         if len(stack) < n_parts:
             raise IndexError
@@ -349,55 +304,16 @@ def _tuple(n_parts: int) -> _Action:
     return pack
 
 
-def _instance(reader: _Reader) -> None:
-    of = Name(reader.line().decode(), reader.line().decode())
-    reader.make(of, tuple(reader.since_mark()))
-
-
-def _object(reader: _Reader) -> None:
-    of, *args = reader.since_mark()
-    reader.make(of, tuple(args))
-
-
-def _new(reader: _Reader) -> None:
-    args, of = reader.stack.pop(), reader.stack.pop()
-    if not isinstance(args, tuple):
-        raise Refusal("the pickle calls without arguments")
-    plain_container = isinstance(of, Name) and of.module in ("collections", "builtins")
-    reader.hold(_call(of, ()) if plain_container else _made(of, args))
-
-
-def _stack_global(reader: _Reader) -> None:
-    name, module = reader.stack.pop(), reader.stack.pop()
-    reader.name(module, name)
-
-
-def _reduce(reader: _Reader) -> None:
-    args, of = reader.stack.pop(), reader.stack.pop()
-    reader.make(of, args)
-
-
-def _new_with_keywords(reader: _Reader) -> None:
-    _, args, of = reader.stack.pop(), reader.stack.pop(), reader.stack.pop()
-    reader.hold(_made(of, args if isinstance(args, tuple) else ()))
-
-
-def _pop(reader: _Reader) -> None:
+def _drop(reader: _Pickle) -> None:
     if reader.marks and reader.marks[-1] == len(reader.stack):
         reader.marks.pop()
     else:
         reader.stack.pop()
 
 
-def _dict(reader: _Reader) -> None:
-    items = reader.since_mark()
+def _dict(reader: _Pickle, items: list[Any]) -> None:
     reader.hold({})
     reader.set_items(items)
-
-
-def _set_item(reader: _Reader) -> None:
-    value, key = reader.stack.pop(), reader.stack.pop()
-    reader.set_items([key, value])
 
 
 _ACTIONS: dict[int, _Action] = {
@@ -415,17 +331,17 @@ _ACTIONS: dict[int, _Action] = {
     0x88: _push(lambda _: True),
     0x89: _push(lambda _: False),
     ord("V"): _push(lambda r: r.line().decode("raw-unicode-escape")),
-    ord("X"): lambda r: r.text("<I"),
+    ord("X"): _push(lambda r: r.text(r.number("<I"))),
     0x8C: _short_text,
-    0x8D: lambda r: r.text("<Q"),
+    0x8D: _push(lambda r: r.text(r.number("<Q"))),
     # Python 2 wrote bytes and text alike.
     ord("S"): _push(lambda r: _unquote(r.line())),
     ord("T"): _push(lambda r: r.take(r.number("<i")).decode("latin-1")),
     ord("U"): _push(lambda r: r.take(r.number("<B")).decode("latin-1")),
-    ord("B"): lambda r: r.chunk("<I"),
-    ord("C"): lambda r: r.chunk("<B"),
-    0x8E: lambda r: r.chunk("<Q"),
-    0x96: lambda r: r.chunk("<Q"),
+    ord("B"): _push(lambda r: r.chunk(r.number("<I"))),
+    ord("C"): _push(lambda r: r.chunk(r.number("<B"))),
+    0x8E: _push(lambda r: r.chunk(r.number("<Q"))),
+    0x96: _push(lambda r: r.chunk(r.number("<Q"))),
     # containers
     ord("("): lambda r: r.marks.append(len(r.stack)),
     ord(")"): _push(lambda _: ()),
@@ -436,26 +352,28 @@ _ACTIONS: dict[int, _Action] = {
     ord("]"): _hold(lambda _: []),
     ord("l"): _hold(lambda r: r.since_mark()),
     ord("a"): lambda r: r.append([r.stack.pop()]),
-    ord("e"): lambda r: r.append(r.since_mark()),
+    ord("e"): _mark(_Pickle.append),
     ord("}"): _hold(lambda _: {}),
-    ord("d"): _dict,
-    ord("s"): _set_item,
-    ord("u"): lambda r: r.set_items(r.since_mark()),
+    ord("d"): _mark(_dict),
+    ord("s"): _pop(2, lambda r, key, value: r.set_items([key, value])),
+    ord("u"): _mark(_Pickle.set_items),
     0x8F: _hold(lambda _: []),  # a set, as a list: nothing of the file is hashed
-    0x90: lambda r: r.append(r.since_mark()),
+    0x90: _mark(_Pickle.append),
     0x91: _hold(lambda r: tuple(r.since_mark())),
     # objects
     ord("c"): lambda r: r.name(r.line().decode(), r.line().decode()),
-    0x93: _stack_global,
-    ord("i"): _instance,
-    ord("o"): _object,
-    ord("R"): _reduce,
-    0x81: _new,
-    0x92: _new_with_keywords,
-    ord("b"): lambda r: r.build(),
+    0x93: _pop(2, _Pickle.name),
+    ord("i"): lambda r: r.call(
+        Name(r.line().decode(), r.line().decode()), tuple(r.since_mark())
+    ),
+    ord("o"): _mark(lambda r, parts: r.call(parts[0], tuple(parts[1:]))),
+    ord("R"): _pop(2, _Pickle.call),
+    0x81: _pop(2, _Pickle.make),
+    0x92: _pop(3, lambda r, of, args, _: r.make(of, args)),
+    ord("b"): _pop(1, _Pickle.build),
     # the stack and the memo
-    ord("0"): _pop,
-    ord("1"): lambda r: r.since_mark(),
+    ord("0"): _drop,
+    ord("1"): _mark(lambda *_: None),
     ord("2"): _push(lambda r: r.stack[-1]),
     ord("p"): lambda r: r.put(int(r.line())),
     ord("q"): lambda r: r.put(_byte(r)),
@@ -468,4 +386,10 @@ _ACTIONS: dict[int, _Action] = {
     0x80: lambda r: r.take(1),
     0x95: lambda r: r.take(8),
     0x98: lambda _: None,  # a buffer that may not be written to
+}  # fmt: skip
+_OUTSIDE = "the pickle refers to what is outside of it"
+_EXTENSIONS = "the pickle uses the registry of extensions"
+_REFUSED = {
+    **dict.fromkeys((*b"PQ", 0x97), _OUTSIDE),
+    **dict.fromkeys((0x82, 0x83, 0x84), _EXTENSIONS),
 }

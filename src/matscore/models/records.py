@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.models.refusal import Refusal
+from matscore.models.refusal import Refusal, refused_as
 
 Array: TypeAlias = NDArray[Any]
 
@@ -127,28 +127,30 @@ def as_bytes(value: object) -> bytes | memoryview:
 
 def dtype_of(value: object) -> np.dtype[Any]:
     """Return a plain type of elements; of structures there are none."""
-    if isinstance(value, np.dtype):
-        return value
-    if isinstance(value, Name):  # `numpy.float64`, where a file of another library names the class
-        value = Record(_DTYPE, ({"str_": "U1", "bool": "?"}.get(value.name, value.name),))
-    if not (isinstance(value, Record) and value.of == _DTYPE and value.args):
-        raise Refusal("the type of an array's elements is not known")
-    code, order = value.args[0], "="
-    if isinstance(value.state, tuple) and len(value.state) >= 5:
-        order = value.state[1]
-        if value.state[2] is not None or value.state[4] is not None:
-            raise Refusal("arrays of structures are not read")
-    code = code.decode("latin-1") if isinstance(code, bytes) else code
-    if code in ("O8", "O", "object", "O4", "|O8", "|O4", "|O"):
+    order: object = "="
+    match value:
+        case np.dtype():
+            return value
+        case Name(name=code):  # `numpy.float64`, where a file of another library names the class
+            code = {"str_": "U1", "bool": "?"}.get(code, code)
+        case Record(of=Name("numpy", "dtype"), args=(code, *_), state=state):
+            if isinstance(state, tuple) and len(state) >= 5:
+                order = state[1]
+                if state[2] is not None or state[4] is not None:
+                    raise Refusal("arrays of structures are not read")
+        case _:
+            raise Refusal("the type of an array's elements is not known")
+    code = code.decode("latin-1") if isinstance(code, bytes) else str(code)
+    if code.strip("|") in ("O", "O4", "O8", "object"):
         return np.dtype(object)
-    code = _NAMED_TYPES.get(code, code) if isinstance(code, str) else ""
+    code = _NAMED_TYPES.get(code, code)
     if not _PLAIN_TYPE.fullmatch(code) or order not in ("<", ">", "|", "="):
-        raise Refusal(f"arrays of the type {str(code)[:20]!r} are not read")
+        raise Refusal(f"arrays of the type {code[:20]!r} are not read")
     try:
         found = np.dtype(code)
     except TypeError as error:
         raise Refusal(f"there is no type {code!r}") from error
-    return found.newbyteorder(order) if order in "<>" else found  # type: ignore[arg-type]
+    return found.newbyteorder(order) if order in ("<", ">") else found
 
 
 def shape_of(value: object, most: int) -> tuple[int, ...]:
@@ -199,8 +201,8 @@ def array(value: Any) -> Array:
     raise Refusal("an array is missing")
 
 
-def read_npy(data: bytes, read_objects: Callable[[bytes], Any] | None = None) -> Array:
-    """Read an array from a file of NumPy; objects stand there as a pickle.
+def read_npy(data: bytes) -> Array:
+    """Read an array of numbers or texts from a file of NumPy.
 
     The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
     """
@@ -214,9 +216,7 @@ def read_npy(data: bytes, read_objects: Callable[[bytes], Any] | None = None) ->
         raise Refusal("an array has a .npy header that is not read")
     code, fortran, sizes = header.groups()
     shape = tuple(int(size.strip(b" L")) for size in sizes.split(b",") if size.strip())
-    kind = dtype_of(Record(_DTYPE, (code.decode("latin-1"),)))
-    if kind.hasobject and read_objects is not None:
-        return array(read_objects(data[start + length :]))
+    kind = dtype_of(Record(Name("numpy", "dtype"), (code,)))
     rest = memoryview(data)[start + length :]
     return from_bytes(rest, kind, shape, "F" if fortran == b"True" else "C")
 
@@ -226,19 +226,13 @@ def _is_array(value: Record) -> bool:
 
 
 def _reconstructed(value: Record) -> Array:
-    state = value.state
-    if not value.args or value.args[0] not in _PLAIN_ARRAYS:
-        raise Refusal(f"arrays of the class {value.args[0] if value.args else '?'}")
-    if not (isinstance(state, tuple) and len(state) >= 4):
-        raise Refusal("an array has no state")
-    shape, kind, fortran, data = state[-4:]
-    kind = dtype_of(kind)
-    if isinstance(data, list):
-        found = from_items(data, shape)
-        if not kind.hasobject:
-            raise Refusal("an array of numbers is a list of objects")
-        return found
-    return from_bytes(as_bytes(data), kind, shape, "F" if fortran else "C")
+    match value.args, value.state:
+        case (Name(name="ndarray" | "memmap" | "matrix"), *_), (*_, shape, kind, fortran, data):
+            kind = dtype_of(kind)
+            if kind.hasobject and isinstance(data, list):
+                return from_items(data, shape)
+            return from_bytes(as_bytes(data), kind, shape, "F" if fortran else "C")
+    raise Refusal("an array has no state, or is of a class of its own")
 
 
 def _buffered(value: Record) -> Array:
@@ -252,13 +246,15 @@ def _buffered(value: Record) -> Array:
 
 def _indexed(value: Record) -> Array:
     """Return the values of a pandas Index."""
-    parts = value.args[1] if len(value.args) > 1 and isinstance(value.args[1], dict) else {}
-    if "data" in parts:
-        return array(parts["data"])
-    if {"start", "stop", "step"} <= parts.keys():
-        start, stop, step = (plain(parts[key]) for key in ("start", "stop", "step"))
-        found = range(start, stop, step)
-        return np.arange(start, stop, step) if len(found) < _MOST_DENSE else array(None)
+    match value.args:
+        case _, {"data": data}, *_:
+            return array(data)
+        case _, {"start": start, "stop": stop, "step": step}, *_:
+            numbers = [plain(start), plain(stop), plain(step)]
+            if all(type(number) is int for number in numbers) and numbers[2]:
+                places = range(*numbers)
+                if len(places) < _MOST_DENSE:
+                    return np.array(places, dtype=np.int64)
     raise Refusal("an index of pandas has no values")
 
 
@@ -267,102 +263,89 @@ def _arrow_texts(value: Record) -> Array:
 
     The layout of variable-size strings: https://arrow.apache.org/docs/format/Columnar.html
     """
-    parts = value.attributes.get("_pa_array", value)
-    if isinstance(parts, Record) and parts.name == "chunked_array":
-        chunks = parts.args[0] if parts.args and isinstance(parts.args[0], list) else []
-        found = [_arrow_texts(chunk) for chunk in chunks if isinstance(chunk, Record)]
-        return np.concatenate(found) if found else np.empty(0, object)
-    if not (isinstance(parts, Record) and parts.name == "_restore_array" and parts.args):
-        raise Refusal("texts of Arrow are not as they should be")
-    fields = parts.args[0]
-    if not (isinstance(fields, tuple) and len(fields) >= 5 and isinstance(fields[4], list)):
-        raise Refusal("texts of Arrow are not as they should be")
-    kind, length, _, start = fields[:4]
-    offsets = _ARROW_OFFSETS.get(kind.args[0] if isinstance(kind, Record) and kind.args else "")
-    buffers = [_arrow_buffer(buffer) for buffer in fields[4]]
-    if offsets is None or len(buffers) != 3 or buffers[1] is None:
-        raise Refusal("only texts of Arrow are read")
-    valid, ends, data = buffers[0], buffers[1], buffers[2] or b""
-    if type(length) is not int or type(start) is not int or min(length, start) < 0:
-        raise Refusal("texts of Arrow have no length")
-    bounds = np.frombuffer(ends[: len(ends) // 8 * 8], offsets)
-    if len(bounds) < start + length + 1 and length:
-        raise Refusal("texts of Arrow end too soon")
-    return np.fromiter(
-        _iter_texts(valid, bounds[start : start + length + 1].tolist(), data, start), object
-    )
+    match value.attributes.get("_pa_array", value):
+        case Record(of=Name(name="chunked_array"), args=([*chunks], *_)):
+            found = [_arrow_texts(chunk) for chunk in chunks if isinstance(chunk, Record)]
+            return np.concatenate(found) if found else np.empty(0, object)
+        case Record(
+            of=Name(name="_restore_array"),
+            args=(
+                (Record(args=(str() as kind, *_)), int() as length, _, int() as start, buffers, *_),
+                *_,
+            ),
+        ) if min(length, start) >= 0 and kind in _ARROW_OFFSETS and isinstance(buffers, list):
+            valid, ends, data, *_ = [*map(_arrow_buffer, buffers), b"", b"", b""]
+            width = np.dtype(_ARROW_OFFSETS[kind]).itemsize
+            bounds = np.frombuffer(ends[: len(ends) // width * width], _ARROW_OFFSETS[kind])
+            bounds = bounds[start : start + length + 1] if length else bounds[:0]
+            is_whole = not valid or len(valid) * 8 >= start + length
+            if is_whole and len(bounds) == (length + 1 if length else 0):
+                with refused_as("texts of Arrow are no UTF-8"):
+                    texts = _iter_texts(valid, bounds.tolist(), data, start)
+                    return np.fromiter(texts, object)
+    raise Refusal("texts of Arrow are not as they should be")
 
 
-def _iter_texts(
-    valid: bytes | memoryview | None, bounds: list[int], data: bytes | memoryview, start: int
-) -> Iterator[str | None]:
-    if valid is not None and len(valid) * 8 < start + len(bounds) - 1:
-        raise Refusal("texts of Arrow end too soon")
+def _iter_texts(valid: bytes, bounds: list[int], data: bytes, start: int) -> Iterator[str | None]:
     for number, (low, high) in enumerate(itertools.pairwise(bounds), start):
-        if valid is not None and not valid[number // 8] >> (number % 8) & 1:
+        if valid and not valid[number // 8] >> (number % 8) & 1:
             yield None
         elif not 0 <= low <= high <= len(data):
             raise Refusal("texts of Arrow point past their end")
         else:
-            yield bytes(data[low:high]).decode()
+            yield data[low:high].decode()
 
 
-def _arrow_buffer(value: object) -> bytes | memoryview | None:
-    if value is None:
-        return None
-    if isinstance(value, Record) and value.name == "py_buffer" and value.args:
-        return as_bytes(value.args[0])
+def _arrow_buffer(value: object) -> bytes:
+    match value:
+        case None:
+            return b""
+        case Record(of=Name(name="py_buffer"), args=(data, *_)):
+            return bytes(as_bytes(data))
     raise Refusal("a buffer of Arrow is missing")
 
 
 def _extended(value: Record) -> Array:
-    """Return the values of an array of pandas that holds one of NumPy."""
-    found = value.attributes.get("_ndarray")
-    kind = value.attributes.get("_dtype")
-    if isinstance(value.state, tuple) and value.state and kind is None:
-        kind = value.state[0]
-    if isinstance(kind, Record) and kind.name == "CategoricalDtype":
-        return _categorical(value, kind)
-    if found is None and isinstance(value.state, tuple):  # as pandas' own Cython classes have it
-        found = next((part for part in value.state if isinstance(part, np.ndarray | Record)), None)
-    return array(found)
-
-
-def _categorical(value: Record, kind: Record) -> Array:
-    """Return the categories of a pandas Categorical row by row, None where one is missing."""
+    """Return the values of an array of pandas that holds one of NumPy, or codes of levels."""
+    # In a dict, or in a tuple, as pandas' own Cython classes have it.
     parts = value.state if isinstance(value.state, tuple) else ()
-    codes = value.attributes.get("_ndarray", value.attributes.get("_codes"))
-    if codes is None:
-        codes = next((p for p in parts[1:] if isinstance(p, np.ndarray | Record)), None)
-    numbers = array(codes)
-    found = [*array(kind.attributes.get("categories")).tolist(), None]
+    records = [part for part in parts if isinstance(part, np.ndarray | Record)]
+    kind = value.attributes.get("_dtype")
+    held = value.attributes.get("_ndarray", value.attributes.get("_codes"))
+    for part in records:
+        if isinstance(part, Record) and part.name.lower().endswith("dtype"):
+            kind = part if kind is None else kind
+        else:
+            held = part if held is None else held
+    numbers = array(held)
+    if not (isinstance(kind, Record) and kind.name == "CategoricalDtype"):
+        return numbers
+    # The categories row by row, None where one is missing: the last stands for -1.
+    levels = [*array(kind.attributes.get("categories")).tolist(), None]
     if numbers.dtype.kind != "i" or (
-        numbers.size and not -1 <= int(numbers.min()) <= int(numbers.max()) < len(found) - 1
+        numbers.size and not -1 <= int(numbers.min()) <= int(numbers.max()) < len(levels) - 1
     ):
         raise Refusal("categories of pandas point past their end")
-    return np.fromiter((found[code] for code in numbers.ravel().tolist()), object, numbers.size)
+    return np.fromiter((levels[code] for code in numbers.ravel().tolist()), object, numbers.size)
 
 
 def _series(value: Record) -> Array:
     """Return the values of a pandas Series: those of its only block."""
-    manager = value.attributes.get("_mgr", value.attributes.get("_data"))
-    blocks = manager_parts(manager)[0] if isinstance(manager, Record) else []
+    blocks, _ = manager_parts(value)
     if len(blocks) != 1:
         raise Refusal("a series of pandas is not as it should be")
     return array(blocks[0][0]).reshape(-1)
 
 
-def manager_parts(manager: Record) -> tuple[list[tuple[Any, Any]], Sequence[Any]]:
+def manager_parts(value: Record) -> tuple[list[tuple[Any, ...]], Sequence[Any]]:
     """Return the blocks of values with their columns, and the axes, of any version of pandas."""
-    if len(manager.args) >= 2 and isinstance(manager.args[0], tuple):
-        blocks, axes = manager.args[:2]
-        if all(isinstance(block, Record) and len(block.args) >= 2 for block in blocks):
-            return [block.args[:2] for block in blocks], axes
-    state = manager.state
-    if isinstance(state, tuple) and isinstance(state[-1], dict) and "0.14.1" in state[-1]:
-        parts = state[-1]["0.14.1"]
-        blocks = parts.get("blocks", ())
-        return [(block["values"], block["mgr_locs"]) for block in blocks], parts.get("axes", ())
+    match value.attributes.get("_mgr", value.attributes.get("_data")):
+        case Record(args=(tuple() as blocks, axes, *_)):
+            if all(isinstance(block, Record) and len(block.args) >= 2 for block in blocks):
+                return [block.args[:2] for block in blocks], axes
+        case Record(state=(*_, {"0.14.1": {"blocks": list() as blocks, "axes": axes}})):
+            if all(isinstance(one, dict) and {"values", "mgr_locs"} <= {*one} for one in blocks):
+                return [(one["values"], one["mgr_locs"]) for one in blocks], axes
     raise Refusal("a frame of pandas is not as it should be")
 
 
@@ -385,13 +368,6 @@ def _sparse(value: Record) -> Array:
     return found if by_row else found.T
 
 
-_DTYPE = Name("numpy", "dtype")
-_PLAIN_ARRAYS = (
-    Name("numpy", "ndarray"),
-    Name("numpy", "memmap"),
-    Name("numpy", "matrix"),
-    Name("numpy.matrixlib.defmatrix", "matrix"),
-)
 _SCALARS = tuple(Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core"))
 _NAMED_TYPES = {
     **{f"float{n}": f"f{n // 8}" for n in (16, 32, 64)},
