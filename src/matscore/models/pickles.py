@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from matscore.models.reader import Reader
+from matscore.models.reader import Reader, damaged
 from matscore.models.records import (
     Array,
     Name,
@@ -74,7 +74,7 @@ class _Pickle(Reader):
                     raise Refusal(_REFUSED.get(code, "the pickle is damaged, or no pickle"))
                 action(self)
         except (IndexError, KeyError, ValueError, OverflowError) as error:
-            raise self.damaged() from error
+            raise damaged() from error
         raise Refusal(_TOO_MANY)
 
     def hold(self, value: Any) -> None:
@@ -125,7 +125,7 @@ class _Pickle(Reader):
         elif isinstance(target, list):
             target.extend(items)
         else:
-            raise self.damaged()
+            raise damaged()
 
     def set_items(self, items: list[Any]) -> None:
         target, pairs = self.stack[-1], list(zip(items[::2], items[1::2], strict=True))
@@ -135,23 +135,23 @@ class _Pickle(Reader):
             target.pairs = target.pairs or []
             target.pairs.extend(pairs)
         else:
-            raise self.damaged()
+            raise damaged()
 
     def name(self, module: object, name: object) -> None:
         if not (isinstance(module, str) and isinstance(name, str)):
-            raise self.damaged()
+            raise damaged()
         self.hold(Name(module, name))
 
     def call(self, of: object, args: object) -> None:
         """Push the record of a call, or the plain container that it would make."""
         if not isinstance(args, tuple):
-            raise self.damaged()
+            raise damaged()
         self.hold(_call(of, args))
 
     def make(self, of: object, args: object) -> None:
         """Push the record of an object that is made without a call."""
         if not isinstance(args, tuple):
-            raise self.damaged()
+            raise damaged()
         is_container = isinstance(of, Name) and of.module in ("collections", "builtins")
         self.hold(_call(of, ()) if is_container else _made(of, args))
 
@@ -161,7 +161,7 @@ class _Pickle(Reader):
         if isinstance(target, dict):  # a dict of its own class, with attributes
             return
         if not isinstance(target, Record) or target.state is not None:
-            raise self.damaged()
+            raise damaged()
         target.state = state
         if target.is_of("joblib") or target.is_of("sklearn.externals.joblib"):
             if target.name == "NumpyArrayWrapper":
@@ -175,7 +175,7 @@ class _Pickle(Reader):
         kind = dtype_of(parts.get("dtype"))
         if kind.hasobject:
             if self.nested:
-                raise self.damaged()
+                raise damaged()
             inner = _Pickle(self.data, self.at, self.size, self.room, nested=True)
             found: Record = inner.run()
             self.room, self.at = inner.room, inner.at
@@ -242,6 +242,10 @@ def _unquote(line: bytes) -> str:
 
 def _whole(line: bytes) -> int | bool:
     return line == b"01" if line in (b"00", b"01") else int(line.rstrip(b"L"))
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def _signed(data: bytes) -> int:
@@ -331,9 +335,9 @@ _ACTIONS: dict[int, _Action] = {
     0x88: _push(lambda _: True),
     0x89: _push(lambda _: False),
     ord("V"): _push(lambda r: r.line().decode("raw-unicode-escape")),
-    ord("X"): _push(lambda r: r.text(r.number("<I"))),
+    ord("X"): _push(lambda r: _text(r.take(r.number("<I")))),
     0x8C: _short_text,
-    0x8D: _push(lambda r: r.text(r.number("<Q"))),
+    0x8D: _push(lambda r: _text(r.take(r.number("<Q")))),
     # Python 2 wrote bytes and text alike.
     ord("S"): _push(lambda r: _unquote(r.line())),
     ord("T"): _push(lambda r: r.take(r.number("<i")).decode("latin-1")),
