@@ -17,12 +17,13 @@ ROWS = read_rows(FOLDER / "rows.csv", TEXTS)
 ANSWERS: dict[str, Any] = json.loads((FOLDER / "answers.json").read_text())
 REFUSED = {
     **dict.fromkeys(
-        ("bernoulli", "complement", "multinomial"),
+        ("complement", "multinomial"),
         'step "ReduceLogSumExp": the probabilities of naive Bayes are not read',
     ),
     **dict.fromkeys(
         ("one_over", "sgd_log3"), "it applies a function to what is no longer a column"
     ),
+    "bernoulli": 'step "ReduceSum": it works along the axis 0, not along the columns',
     "svr": 'step "SVM" (SVMRegressor): its support vectors are not read',
     "normalizer": 'step "Normalizer": it divides each row by its length, which is not linear',
     "power": "it divides by a column",

@@ -292,6 +292,21 @@ def test_thresholds(inner: Any, positive: str | None) -> None:
     assert check(fit(FixedThresholdClassifier(inner), NUMBERS, TWO), NUMBERS).threshold is None
 
 
+@pytest.mark.parametrize("positive", [None, "no", "yes"])
+@pytest.mark.parametrize("inner", [linear_model.LogisticRegression(), svm.LinearSVC()])
+def test_labels_at_exactly_the_threshold(inner: Any, positive: str | None) -> None:
+    """What is positive wins there, in the first place or in the second."""
+    threshold = 0.5 if hasattr(inner, "solver") else 0.0
+    inner = FixedThresholdClassifier(inner, threshold=threshold, pos_label=positive)
+    model = fit(inner, NUMBERS, TWO)
+    model.estimator_.intercept_[:] = 0.0
+    rows = NUMBERS[:3].mul([0, 1, -1], axis=0)
+    shifted = load(model).at_threshold()
+    best = np.argmax(score_rows(shifted, as_rows(rows)), axis=1)
+    assert [shifted.categories[i] for i in best] == model.predict(rows).tolist()
+    assert model.predict(rows)[0] == (positive or "yes")
+
+
 def test_features_of_dicts() -> None:
     rows: list[dict[str, Any]] = [
         {"city": "Rome", "size": 3.5},

@@ -128,7 +128,9 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
         link=link,
         steps=("mean imputation",) if mojo.is_true("mean_imputation") else (),
         facts=tuple(facts),
-        threshold=Threshold(threshold, "probability") if threshold != 0.5 else None,
+        # `GenModel.getPrediction` takes the second class at exactly the threshold, which is the
+        # probability of one of the rows that the model was trained on.
+        threshold=Threshold(threshold, "probability", is_second=True) if threshold != 0.5 else None,
     )
 
 

@@ -18,7 +18,7 @@ from matscore.links import Link
 from matscore.models.algebra import Feature, column, combine, exact
 from matscore.models.bounds import ModelFile
 from matscore.models.onnx_file import STRING, Array, Graph, Input, Node, read_graph
-from matscore.models.onnx_steps import STEPS, TWO_INPUTS
+from matscore.models.onnx_steps import STEPS, compute_constant
 from matscore.models.onnx_values import (
     Answer,
     Columns,
@@ -27,7 +27,6 @@ from matscore.models.onnx_values import (
     check_axes,
     check_work,
     multiply,
-    take_array,
     take_columns,
     take_features,
 )
@@ -42,6 +41,7 @@ _DOUBLE, _SINGLE = 11, (1, 10)
 # What all steps may make, in numbers, where a column is about four: a graph of a few bytes can
 # double without end, and one of an honest model has a byte for each.
 _LEAST_ALLOWED, _ALLOWED_A_BYTE = 400_000, 4
+_MOST_INPUTS = 5  # but for those that put any number side by side
 _LINKS: Mapping[str, Link | None] = {
     "none": "identity", "softmax": None, "log-softmax": None, "logistic": "logistic",
     "one-vs-rest": "one-vs-rest", "exp": "exp",
@@ -162,12 +162,12 @@ def _do(node: Node, values: Mapping[str, Any]) -> Sequence[Value]:
     if node.operator not in OPERATORS:
         what = _REASONS.get(node.kind, "it is no operator of a linear model")
         raise Refusal(what, "only what is linear in the columns can be a weights file")
-    if len(node.inputs) < (2 if node.operator in TWO_INPUTS else node.kind != "Constant"):
-        raise Refusal(f"it has {len(node.inputs)} inputs")
-    for name in node.inputs:
-        if name not in values:
-            raise Refusal(f'it uses "{name}", which no step before it gives')
-    made = OPERATORS[node.operator](node, [values[name] for name in node.inputs])
+    if missing := {*node.inputs} - values.keys():
+        raise Refusal(f'it uses "{min(missing)}", which no step before it gives')
+    given = [values[name] for name in node.inputs]
+    made: Any = compute_constant(node.operator, given)
+    if made is None:
+        made = OPERATORS[node.operator](node, [*given, *[None] * _MOST_INPUTS])
     if node.attributes:
         raise Refusal(f'its attribute "{min(node.attributes)}" is not known')
     several = made if isinstance(made, tuple) else (made,)
@@ -294,15 +294,9 @@ def _regress(node: Node, values: list[Any]) -> Value:
 
 def _apply_link(link: str) -> Operator:
     def operate(node: Node, values: list[Any]) -> Any:
-        value = values[0]
         if "softmax" in link:
             check_axes(node.take("axis", 1))
-        if isinstance(value, np.ndarray) and link == "exp":
-            with np.errstate(all="ignore"):
-                return np.exp(take_array(value).astype(np.float64))
-        if isinstance(value, Answer) and value.kind == "log-softmax" and link == "exp":
-            return replace(value, kind="softmax")
-        columns = take_columns(value)
+        columns = take_columns(values[0])
         take_features(columns.given)
         return Answer(columns, link)
 
@@ -316,7 +310,7 @@ def _find_highest(node: Node, values: list[Any]) -> Answer:
         raise Refusal("of equal scores it takes the last")
     value, kind = values[0], "label"
     if isinstance(value, Answer) and value.kind in _PROBABILITIES and value.chosen is None:
-        kind = "label" if value.kind == "softmax" else "rounded label"
+        kind = "label" if "softmax" in value.kind else "rounded label"
         value = value.columns
     columns = take_columns(value)
     if columns.width < 2:

@@ -18,7 +18,7 @@ import numpy as np
 
 from matscore.models import operations
 from matscore.models.algebra import Feature, constant, exact
-from matscore.models.onnx_file import BOOL, STRING, Node
+from matscore.models.onnx_file import STRING, Array, Node
 from matscore.models.onnx_values import (
     Answer,
     Cell,
@@ -51,53 +51,49 @@ def _product(one: Any, other: Any) -> Any:
 _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add, "Sub": operator.sub, "Mul": _product, "Div": operator.truediv,
 }  # fmt: skip
+_OF_CONSTANTS: Mapping[str, Callable[..., Any]] = {
+    **_ARITHMETIC, "Neg": np.negative, "Exp": np.exp, "Log": np.log, "Sqrt": np.sqrt, "Abs": np.abs,
+}  # fmt: skip
+
+
+def compute_constant(kind: str, values: Sequence[Any]) -> Array | None:
+    """Return what an operator makes of constants alone; None where one of them is none."""
+    if kind not in _OF_CONSTANTS or not all(isinstance(value, np.ndarray) for value in values):
+        return None
+    try:
+        if np.broadcast(*values).size > _MOST_NUMBERS:
+            raise Refusal(f"it makes more than {_MOST_NUMBERS:,} numbers")
+        with np.errstate(all="ignore"):
+            arrays = (take_array(value).astype(np.float64) for value in values)
+            return np.asarray(_OF_CONSTANTS[kind](*arrays))
+    except (ValueError, TypeError) as error:
+        raise Refusal("its constants do not fit each other") from error
 
 
 def _compute(node: Node, values: list[Any]) -> Any:
-    """Add, Sub, Mul, Div: of constants, columns, or what a link is made of."""
-    function = _ARITHMETIC[node.operator]
-    one, other = values
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        if np.broadcast(one, other).size > _MOST_NUMBERS:
-            raise Refusal(f"it makes more than {_MOST_NUMBERS:,} numbers")
-        with np.errstate(all="ignore"):
-            return function(*(take_array(v).astype(np.float64) for v in values))
-    joined = _join(node.operator, one, other)
-    if joined is not None:
-        return joined
-    left, right = (v if isinstance(v, np.ndarray) else take_columns(v) for v in values)
-    if node.operator == "Add" and isinstance(left, np.ndarray):
+    """Add, Sub, Mul, Div: of columns and constants, or of what a link is made of."""
+    kind, (one, other) = node.operator, values[:2]
+    match kind, one, other:
+        case "Sub", np.ndarray(), Answer(kind="logistic", chosen=None) if (one == 1).all():
+            return Answer(other.columns.each(operator.neg), "logistic")
+        case "Div", Answer(), Answer(kind="sum") if other.of is one:
+            return replace(one, kind="softmax" if one.kind == "exp" else "one-vs-rest")
+    left, right = (v if isinstance(v, np.ndarray) else take_columns(v) for v in (one, other))
+    if kind == "Add" and isinstance(left, np.ndarray):
         left, right = right, left
-    if node.operator == "Div" and isinstance(right, Columns):
+    if kind == "Div" and isinstance(right, Columns):
         raise Refusal("it divides by a column")
     width = max(v.size if isinstance(v, np.ndarray) else v.width for v in (left, right))
     is_product = isinstance(left, Columns) and left.matrix is not None and left.width == width
-    if is_product and node.operator == "Add" and isinstance(right, np.ndarray):
+    if is_product and kind == "Add" and isinstance(right, np.ndarray):
         assert isinstance(left, Columns)
         sums = zip(left.added, as_row(right, width), strict=True)
         return replace(left, added=tuple(exact(a) + exact(b) for a, b in sums))
     pairs = zip(as_row(left, width), as_row(right, width), strict=True)
-    return Columns(tuple(function(a, b) for a, b in pairs))
+    return Columns(tuple(_ARITHMETIC[kind](a, b) for a, b in pairs))
 
 
-def _join(kind: str, one: Any, other: Any) -> Any:
-    """Return what a link is made of: 1 - p, p / sum(p); None where it is columns."""
-    if kind == "Add" and isinstance(one, np.ndarray):
-        one, other = other, one
-    number = next((v.item() for v in (one, other) if np.size(v) == 1 and hasattr(v, "item")), None)
-    match kind, one, other:
-        case "Add", Answer(), np.ndarray() if number == 0:
-            return one
-        case "Sub", np.ndarray(), Answer(kind="logistic", chosen=None) if number == 1:
-            return Answer(other.columns.each(operator.neg), "logistic")
-        case "Div", Answer(), Answer(kind="sum") if other.of is one:
-            return replace(one, kind="softmax" if one.kind == "exp" else "one-vs-rest")
-    return None
-
-
-def _negate(_: Node, values: list[Any]) -> Any:
-    if isinstance(values[0], np.ndarray):
-        return -take_array(values[0]).astype(np.float64)
+def _negate(_: Node, values: list[Any]) -> Columns:
     return take_columns(values[0]).each(operator.neg)
 
 
@@ -120,7 +116,7 @@ def _gemm(node: Node, values: list[Any]) -> Columns:
     matrix = take_array(values[1])
     matrix = alpha * (matrix if node.take("transB", 0) else matrix.T)
     columns = multiply(take_columns(values[0]), matrix)
-    if len(values) < 3 or values[2] is None:
+    if values[2] is None:
         return columns
     return replace(columns, added=tuple(as_row(beta * take_array(values[2]), columns.width)))
 
@@ -128,14 +124,9 @@ def _gemm(node: Node, values: list[Any]) -> Columns:
 def _reduce(node: Node, values: list[Any]) -> Any:
     """ReduceSum, ReduceProd."""
     value, axes = values[0], take_whole(node, "axes", values, 1)
-    keeps = bool(node.take("keepdims", 1))
-    is_sum = node.operator == "ReduceSum"
-    if isinstance(value, np.ndarray):
-        if any(not -value.ndim <= axis < value.ndim for axis in axes):
-            raise Refusal("it adds along an axis that is not there")
-        total = np.sum if is_sum else np.prod
-        return total(take_array(value), axis=tuple(axes) or None, keepdims=keeps)
+    node.take("keepdims")
     check_axes(*(axes or [0]))  # without one it is along all of them
+    is_sum = node.operator == "ReduceSum"
     if is_sum and isinstance(value, Answer) and value.kind in ("logistic", "exp"):
         return replace(value, kind="sum", of=value)
     add = operator.add if is_sum else _product
@@ -147,9 +138,6 @@ def _apply_function(node: Node, values: list[Any]) -> Any:
     value, name = values[0], node.operator.lower()
     if isinstance(value, Answer) and name == "abs" and value.kind in ("logistic", "softmax"):
         return value
-    if isinstance(value, np.ndarray):
-        with np.errstate(all="ignore"):
-            return getattr(np, name)(take_array(value).astype(np.float64))
     return take_columns(value).each(lambda feature: feature.apply(name))
 
 
@@ -211,6 +199,7 @@ def _concat(node: Node, values: list[Any]) -> Any:
     node.take("inputdimensions")  # of FeatureVectorizer: the widths, which the columns say
     if node.operator == "Concat":
         check_axes(node.take("axis"))
+    values = [value for value in values if value is not None]
     if all(isinstance(v, Answer) and v.kind == "logistic" for v in values):
         cells = [v.columns.cells[i] for v in values for i in v.chosen or range(v.columns.width)]
         return Answer(Columns(tuple(cells)), "logistic")
@@ -256,14 +245,10 @@ def _cast(node: Node, values: list[Any]) -> Any:
             raise Refusal("it cuts numbers off to whole ones")
         case Columns():
             return replace(value, is_whole=to not in _FLOATING)
-        case Answer(kind="sum") if to == BOOL:
-            return np.ones(1, dtype=bool)  # the sum of probabilities is 0 by rounding alone
     return value
 
 
-def _negate_truth(_: Node, values: list[Any]) -> Any:
-    if isinstance(values[0], np.ndarray):
-        return ~take_array(values[0]).astype(bool)
+def _negate_truth(_: Node, values: list[Any]) -> Columns:
     return take_columns(values[0]).each(lambda cell: 1 - cell, is_whole=True)
 
 
@@ -406,9 +391,3 @@ STEPS: Mapping[str, Operator] = MappingProxyType({
     f"{_ML}LabelEncoder": _encode_labels, f"{_ML}Binarizer": _binarize,
     f"{_ML}FeatureVectorizer": _concat, f"{_ML}ArrayFeatureExtractor": _extract,
 })  # fmt: skip
-
-TWO_INPUTS = frozenset({
-    *_ARITHMETIC, "Pow", "MatMul", "Gemm", "Gather", "Greater", "GreaterOrEqual", "Less",
-    "LessOrEqual", "Reshape", f"{_ML}ArrayFeatureExtractor",
-})  # fmt: skip
-"""Operators that need two inputs or more; the others need one."""

@@ -110,7 +110,7 @@ def take_array(value: Any) -> Array:
 def take_whole(node: Node, attribute: str, values: list[Any], place: int) -> list[int]:
     """Take whole numbers: an attribute of older versions, or an input at its place."""
     given: Any = node.take(attribute, [])
-    if not given and len(values) > place and values[place] is not None:
+    if not given and values[place] is not None:
         given = take_array(values[place]).ravel().tolist()
     if not all(isinstance(n, int) or n.is_integer() for n in given):
         raise Refusal("it has numbers that are not whole where it counts")

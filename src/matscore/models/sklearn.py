@@ -382,9 +382,12 @@ def _thresholded(step: Step, values: Sequence[Value]) -> ImportedModel:
     if tuned and positive is None and step.has("_curve_scorer"):
         keywords = step.child("_curve_scorer").get("_kwargs") or {}
         positive = keywords.get("pos_label") if isinstance(keywords, dict) else None
-    if positive is not None and write_class(positive) == found.categories[0]:
+    # What is positive wins at exactly the threshold.
+    is_second = positive is None or write_class(positive) != found.categories[0]
+    if not is_second:
         value = -value if of_score else 1 - value
-    return replace(found, threshold=Threshold(value, "score" if of_score else "probability"))
+    threshold = Threshold(value, "score" if of_score else "probability", is_second=is_second)
+    return replace(found, threshold=threshold)
 
 
 _WRAPPERS: Mapping[str, Callable[[Step, Sequence[Value]], ImportedModel]] = {
