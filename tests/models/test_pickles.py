@@ -174,6 +174,9 @@ def test_files_of_old_joblib() -> None:
 # --------------------------------------------------------------------------------------- refusals
 
 
+DAMAGED = "cut off, or its parts do not fit"
+
+
 def refuse(data: bytes, words: str) -> None:
     with pytest.raises(Refusal, match=words):
         array(read_pickle(data))
@@ -191,17 +194,17 @@ def test_what_reaches_outside_is_refused() -> None:
 def test_arrays_whose_bytes_do_not_fit_are_refused() -> None:
     of = pickle.dumps(np.arange(3.0), 2)
     assert of.count(b"K\x03\x85") == 1
-    refuse(of.replace(b"K\x03\x85", b"K\x04\x85"), "ends before")
-    refuse(of.replace(b"K\x03\x85", b"K\x02\x85"), "as many bytes")
+    refuse(of.replace(b"K\x03\x85", b"K\x04\x85"), DAMAGED)
+    refuse(of.replace(b"K\x03\x85", b"K\x02\x85"), DAMAGED)
     objects = pickle.dumps(np.array(["a", "b"], dtype=object), 2)
-    refuse(objects.replace(b"K\x02\x85", b"K\x09\x85"), "ends before")
-    refuse(pickle.dumps(np.zeros(2, dtype=[("a", "f8")]), 2), "not read|structures")
+    refuse(objects.replace(b"K\x02\x85", b"K\x09\x85"), DAMAGED)
+    refuse(pickle.dumps(np.zeros(2, dtype=[("a", "f8")]), 2), DAMAGED)
     matrix = sparse.csr_matrix(np.eye(3))
     matrix.indices[2] = 7
-    refuse(pickle.dumps(matrix), "past its end")
+    refuse(pickle.dumps(matrix), DAMAGED)
     joined = io.BytesIO()
     joblib.dump(np.arange(3.0), joined)
-    refuse(joined.getvalue()[:-30], "ends before|cut off")
+    refuse(joined.getvalue()[:-30], DAMAGED)
 
 
 HOSTILE = {

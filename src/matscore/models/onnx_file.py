@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.models.reader import check_fit, damaged, read_text
 from matscore.models.refusal import Refusal
 
 Array = NDArray[Any]
@@ -29,11 +30,6 @@ _FIELDS = {1: 4, 11: 10, **dict.fromkeys((2, 3, 4, 5, 6, 9), 5), 7: 7, 12: 11, 1
 _VARINT, _BYTES, _SIZES = 0, 2, {5: 4, 1: 8}
 _MOST_FIELDS = 300_000  # of one message: each takes memory that its bytes do not pay for
 _MOST_DIMENSIONS = 8
-
-
-def damaged() -> Refusal:
-    """Return the refusal of bytes that break the format."""
-    return Refusal("damaged: it ends too early, or its bytes are no ONNX", "save the model again")
 
 
 def _varint(view: memoryview, place: int) -> tuple[int, int]:
@@ -64,16 +60,14 @@ class Message:
                 size = _SIZES.get(wire, -1)
                 if wire == _BYTES:
                     size, place = _varint(view, place)
-                if not 0 <= size <= len(view) - place:
-                    raise damaged()
+                check_fit(0 <= size <= len(view) - place)
                 part, place = view[place : place + size], place + size
                 if wire == _BYTES:
                     self._blobs.setdefault(number, []).append(part)
                     left -= 1
                 else:  # lists of floats may stand one by one, as many as there are
                     self._fixed.setdefault(number, bytearray()).extend(part)
-            if not number or left < 0:
-                raise damaged()
+            check_fit(number and left >= 0)
 
     def __contains__(self, number: int) -> bool:
         return any(number in fields for fields in (self._numbers, self._blobs, self._fixed))
@@ -108,10 +102,7 @@ class Message:
 
     def texts(self, number: int) -> list[str]:
         """Return the texts of a field."""
-        try:
-            return [str(blob, "utf-8") for blob in self.blobs(number)]
-        except UnicodeDecodeError:
-            raise damaged() from None
+        return [read_text(bytes(blob)) for blob in self.blobs(number)]
 
     def text(self, number: int) -> str:
         """Return the last text of a field, empty where there is none."""
@@ -124,8 +115,7 @@ class Message:
 
 def read_array(data: bytes, form: str) -> Array:
     """Return the numbers that bytes are, all of them."""
-    if len(data) % np.dtype(form).itemsize:
-        raise damaged()
+    check_fit(len(data) % np.dtype(form).itemsize == 0)
     with np.errstate(invalid="ignore"):  # NaN of any kind is refused where it is used
         return np.frombuffer(data, form)
 
@@ -178,8 +168,7 @@ class Graph:
 def read_graph(data: bytes) -> Graph:
     """Decode a model; a refusal where it is damaged or has parts that are not carried."""
     model = Message(memoryview(data))
-    if not model.blobs(7):
-        raise damaged()
+    check_fit(model.blobs(7))
     graph = model.messages(7)[-1]
     if 25 in model or 15 in graph:
         what = "functions of its own" if 25 in model else "sparse constants"
@@ -248,6 +237,5 @@ def _read_tensor(tensor: Message) -> Array:
         with np.errstate(invalid="ignore"):
             values = values.astype("f8" if kind in _FLOATS else "?" if kind == BOOL else "i8")
     size = math.prod(shape) if all(n >= 0 for n in shape) else -1
-    if len(values) != size or len(shape) > _MOST_DIMENSIONS:
-        raise damaged()
+    check_fit(len(values) == size and len(shape) <= _MOST_DIMENSIONS)
     return values.reshape(shape)

@@ -32,6 +32,7 @@ from matscore.models.onnx_values import (
     take_features,
     take_whole,
 )
+from matscore.models.reader import check_fit
 from matscore.models.refusal import Refusal
 from matscore.models.texts import TextFeature, text, write_level
 from matscore.terms import Power
@@ -169,8 +170,7 @@ def _extract(node: Node, values: list[Any]) -> Any:
 def _rename(label: Answer, names: Mapping[Any, Any]) -> Answer:
     old = label.labels or tuple(map(str, range(label.columns.width)))
     found = {str(key): str(name) for key, name in names.items()}
-    if not all(name in found for name in old):
-        raise Refusal("it has other labels than scores")
+    check_fit(all(name in found for name in old))
     return replace(label, labels=tuple(found[name] for name in old))
 
 
@@ -314,8 +314,7 @@ def _encode_labels(node: Node, values: list[Any]) -> Any:
     """LabelEncoder: a number for each text or whole number, or new labels."""
     keys, found = _take_list(node, "keys"), _take_list(node, "values")
     given = [node.take(f"default_{kind}") for kind in ("float", "int64", "string", "tensor")]
-    if len(keys) != len(found) or not keys:
-        raise Refusal("its keys and values do not fit")
+    check_fit(keys and len(keys) == len(found))
     if isinstance(values[0], Answer) and values[0].is_label:
         return _rename(values[0], dict(zip(keys, found, strict=True)))
     if any(isinstance(value, str) for value in found):

@@ -18,7 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.models.refusal import Refusal, refused_as
+from matscore.models.reader import check_fit, damaged, read_text
+from matscore.models.refusal import Refusal
 
 Array: TypeAlias = NDArray[Any]
 
@@ -107,8 +108,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911
         if kind.hasobject:
             return value.args[1]
         data = as_bytes(value.args[1])
-        if len(data) != kind.itemsize:
-            raise Refusal("a number has not the bytes of its type")
+        check_fit(len(data) == kind.itemsize)
         return np.frombuffer(data, kind)[0].item()
     if _is_array(value):
         found = array(value)
@@ -120,9 +120,8 @@ def as_bytes(value: object) -> bytes | memoryview:
     """Return bytes, those that Python 2 wrote as text too."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value) if isinstance(value, bytearray) else value
-    if isinstance(value, str):
-        return value.encode("latin-1")
-    raise Refusal("bytes are missing where an array needs them")
+    check_fit(isinstance(value, str) and max(value, default="") < "\u0100")
+    return str(value).encode("latin-1")
 
 
 def dtype_of(value: object) -> np.dtype[Any]:
@@ -136,10 +135,9 @@ def dtype_of(value: object) -> np.dtype[Any]:
         case Record(of=Name("numpy", "dtype"), args=(code, *_), state=state):
             if isinstance(state, tuple) and len(state) >= 5:
                 order = state[1]
-                if state[2] is not None or state[4] is not None:
-                    raise Refusal("arrays of structures are not read")
+                check_fit(state[2] is None and state[4] is None)  # no structures
         case _:
-            raise Refusal("the type of an array's elements is not known")
+            raise damaged()
     code = code.decode("latin-1") if isinstance(code, bytes) else str(code)
     if code.strip("|") in ("O", "O4", "O8", "object"):
         return np.dtype(object)
@@ -156,31 +154,25 @@ def dtype_of(value: object) -> np.dtype[Any]:
 def shape_of(value: object, most: int) -> tuple[int, ...]:
     """Return a shape whose elements are no more than `most`."""
     sizes: list[Any] = [plain(size) for size in value] if isinstance(value, tuple | list) else [-1]
-    if len(sizes) > 32 or not all(type(size) is int and size >= 0 for size in sizes):
-        raise Refusal("an array has no shape")
-    if math.prod(sizes) > most:
-        raise Refusal("an array ends before its last element")
+    check_fit(len(sizes) <= 32 and all(type(size) is int and size >= 0 for size in sizes))
+    check_fit(math.prod(sizes) <= most)
     return tuple(sizes)
 
 
 def from_bytes(data: bytes | memoryview, kind: np.dtype[Any], shape: object, order: str) -> Array:
     """Return the array that bytes hold, without a copy."""
-    if kind.hasobject or not kind.itemsize:
-        raise Refusal("an array of objects cannot be bytes")
+    check_fit(kind.itemsize and not kind.hasobject)
     sizes = shape_of(shape, len(data) // kind.itemsize)
     count = math.prod(sizes)
-    if count * kind.itemsize != len(data):
-        raise Refusal("an array has not as many bytes as its shape needs")
+    check_fit(count * kind.itemsize == len(data))
     return np.frombuffer(data, kind, count).reshape(sizes, order="F" if order == "F" else "C")
 
 
 def from_items(items: list[Any], shape: object) -> Array:
     """Return an array of objects, which stand row in row whatever its order in memory was."""
     sizes = shape_of(shape, len(items))
-    if math.prod(sizes) != len(items):
-        raise Refusal("an array has not as many elements as its shape needs")
-    found = np.fromiter(items, dtype=object, count=len(items))
-    return found.reshape(sizes)
+    check_fit(math.prod(sizes) == len(items))
+    return np.fromiter(items, dtype=object, count=len(items)).reshape(sizes)
 
 
 # ---------------------------------------------------------------------------------------- arrays
@@ -192,13 +184,9 @@ def array(value: Any) -> Array:
         return value
     if isinstance(value, list | tuple):
         return np.fromiter((plain(item) for item in value), dtype=object, count=len(value))
-    if isinstance(value, Record):
-        if isinstance(value.of, Name):
-            decode = _ARRAYS.get(value.of.name)
-            if decode is not None and value.of.module.split(".")[0] in _PACKAGES:
-                return decode(value)
-        raise Refusal(f"{value.of} is not read as an array")
-    raise Refusal("an array is missing")
+    if isinstance(value, Record) and value.name in _ARRAYS and any(map(value.is_of, _PACKAGES)):
+        return _ARRAYS[value.name](value)
+    raise Refusal(f"{getattr(value, 'of', 'nothing')} is not read as an array")
 
 
 def read_npy(data: bytes) -> Array:
@@ -208,12 +196,11 @@ def read_npy(data: bytes) -> Array:
     """
     wide = data[6:7] > b"\1"
     start = 12 if wide else 10
-    if not data.startswith(b"\x93NUMPY") or len(data) < start:
-        raise Refusal("an array is no .npy file")
+    check_fit(data.startswith(b"\x93NUMPY") and len(data) >= start)
     (length,) = struct.unpack_from("<I" if wide else "<H", data, 8)
     header = _NPY_HEADER.fullmatch(data[start : start + length])
     if header is None:
-        raise Refusal("an array has a .npy header that is not read")
+        raise damaged()
     code, fortran, sizes = header.groups()
     shape = tuple(int(size.strip(b" L")) for size in sizes.split(b",") if size.strip())
     kind = dtype_of(Record(Name("numpy", "dtype"), (code,)))
@@ -232,12 +219,11 @@ def _reconstructed(value: Record) -> Array:
             if kind.hasobject and isinstance(data, list):
                 return from_items(data, shape)
             return from_bytes(as_bytes(data), kind, shape, "F" if fortran else "C")
-    raise Refusal("an array has no state, or is of a class of its own")
+    raise damaged()
 
 
 def _buffered(value: Record) -> Array:
-    if len(value.args) < 4:
-        raise Refusal("an array has no shape")
+    check_fit(len(value.args) >= 4)
     data, kind, shape, order = value.args[:4]
     if isinstance(data, Record):  # a view of another array
         data = np.ascontiguousarray(array(data)).tobytes()
@@ -255,7 +241,7 @@ def _indexed(value: Record) -> Array:
                 places = range(*numbers)
                 if len(places) < _MOST_DENSE:
                     return np.array(places, dtype=np.int64)
-    raise Refusal("an index of pandas has no values")
+    raise damaged()
 
 
 def _arrow_texts(value: Record) -> Array:
@@ -280,29 +266,25 @@ def _arrow_texts(value: Record) -> Array:
             bounds = bounds[start : start + length + 1] if length else bounds[:0]
             is_whole = not valid or len(valid) * 8 >= start + length
             if is_whole and len(bounds) == (length + 1 if length else 0):
-                with refused_as("texts of Arrow are no UTF-8"):
-                    texts = _iter_texts(valid, bounds.tolist(), data, start)
-                    return np.fromiter(texts, object)
-    raise Refusal("texts of Arrow are not as they should be")
+                texts = _iter_texts(valid, bounds.tolist(), data, start)
+                return np.fromiter(texts, object)
+    raise damaged()
 
 
 def _iter_texts(valid: bytes, bounds: list[int], data: bytes, start: int) -> Iterator[str | None]:
     for number, (low, high) in enumerate(itertools.pairwise(bounds), start):
         if valid and not valid[number // 8] >> (number % 8) & 1:
             yield None
-        elif not 0 <= low <= high <= len(data):
-            raise Refusal("texts of Arrow point past their end")
         else:
-            yield data[low:high].decode()
+            check_fit(0 <= low <= high <= len(data))
+            yield read_text(data[low:high])
 
 
 def _arrow_buffer(value: object) -> bytes:
-    match value:
-        case None:
-            return b""
-        case Record(of=Name(name="py_buffer"), args=(data, *_)):
-            return bytes(as_bytes(data))
-    raise Refusal("a buffer of Arrow is missing")
+    if value is None:
+        return b""
+    check_fit(isinstance(value, Record) and value.name == "py_buffer" and value.args)
+    return bytes(as_bytes(value.args[0]))  # type: ignore[attr-defined]
 
 
 def _extended(value: Record) -> Array:
@@ -322,18 +304,15 @@ def _extended(value: Record) -> Array:
         return numbers
     # The categories row by row, None where one is missing: the last stands for -1.
     levels = [*array(kind.attributes.get("categories")).tolist(), None]
-    if numbers.dtype.kind != "i" or (
-        numbers.size and not -1 <= int(numbers.min()) <= int(numbers.max()) < len(levels) - 1
-    ):
-        raise Refusal("categories of pandas point past their end")
-    return np.fromiter((levels[code] for code in numbers.ravel().tolist()), object, numbers.size)
+    codes = numbers.ravel().tolist()
+    check_fit(all(type(code) is int and -1 <= code < len(levels) - 1 for code in codes))
+    return np.fromiter((levels[code] for code in codes), object, len(codes))
 
 
 def _series(value: Record) -> Array:
     """Return the values of a pandas Series: those of its only block."""
     blocks, _ = manager_parts(value)
-    if len(blocks) != 1:
-        raise Refusal("a series of pandas is not as it should be")
+    check_fit(len(blocks) == 1)
     return array(blocks[0][0]).reshape(-1)
 
 
@@ -346,7 +325,7 @@ def manager_parts(value: Record) -> tuple[list[tuple[Any, ...]], Sequence[Any]]:
         case Record(state=(*_, {"0.14.1": {"blocks": list() as blocks, "axes": axes}})):
             if all(isinstance(one, dict) and {"values", "mgr_locs"} <= {*one} for one in blocks):
                 return [(one["values"], one["mgr_locs"]) for one in blocks], axes
-    raise Refusal("a frame of pandas is not as it should be")
+    raise damaged()
 
 
 def _sparse(value: Record) -> Array:
@@ -356,13 +335,12 @@ def _sparse(value: Record) -> Array:
     data, indices, ends = (array(parts.get(key)) for key in ("data", "indices", "indptr"))
     by_row = value.name.startswith("csr")
     n_runs, width = (rows, columns) if by_row else (columns, rows)
-    if len(ends) != n_runs + 1 or indices.dtype.kind not in "iu" or len(indices) != len(data):
-        raise Refusal("a sparse matrix is not as it should be")
-    if len(data) and (int(indices.min()) < 0 or int(indices.max()) >= width):
-        raise Refusal("a sparse matrix points past its end")
+    check_fit(len(ends) == n_runs + 1 and indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
+    check_fit(all(one.ndim == 1 for one in (data, indices, ends)))
+    check_fit(len(indices) == len(data) and data.dtype.kind in "fiub")
+    check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
     counts: Array = np.diff(ends.astype(np.int64))
-    if int(ends[0]) != 0 or int(ends[-1]) != len(data) or (counts < 0).any():
-        raise Refusal("a sparse matrix is not as it should be")
+    check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
     found = np.zeros((n_runs, width))
     np.add.at(found, (np.repeat(np.arange(n_runs), counts), indices), data)
     return found if by_row else found.T
