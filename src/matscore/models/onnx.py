@@ -17,7 +17,7 @@ import numpy as np
 from matscore.links import Link
 from matscore.models.algebra import Feature, column, combine, exact
 from matscore.models.bounds import ModelFile
-from matscore.models.onnx_file import STRING, Array, Graph, Input, Node, read_graph
+from matscore.models.onnx_file import STRING, Graph, Input, Node, read_graph
 from matscore.models.onnx_steps import STEPS, compute_constant
 from matscore.models.onnx_values import (
     Answer,
@@ -244,13 +244,6 @@ def _take_labels(node: Node) -> tuple[str, ...]:
     return tuple(str(label) for labels in given if labels for label in labels)
 
 
-def _as_matrix(numbers: Array, n_rows: int, width: int) -> Array:
-    if len(numbers) != n_rows * width or n_rows < 1:
-        what = f"it has {len(numbers):,} coefficients, where {n_rows} × {width:,} are needed"
-        raise Refusal(what, "other programs take some of them in silence; convert the model again")
-    return numbers.reshape(n_rows, width)
-
-
 def _take_link(node: Node) -> str:
     name = node.take("post_transform", "NONE")
     if name not in ("NONE", "LOGISTIC", "SOFTMAX"):
@@ -260,11 +253,14 @@ def _take_link(node: Node) -> str:
 
 def _predict(node: Node, columns: Columns, n_rows: int) -> Columns:
     """Return the linear predictors of a classifier or regressor."""
-    matrix = _as_matrix(np.asarray(node.take("coefficients", ())), n_rows, columns.width)
+    numbers, width = np.asarray(node.take("coefficients", ())), columns.width
+    if len(numbers) != n_rows * width or n_rows < 1:
+        what = f"it has {len(numbers):,} coefficients, where {n_rows} × {width:,} are needed"
+        raise Refusal(what, "other programs take some of them in silence; convert the model again")
     added = list(node.take("intercepts", ())) or [0.0] * n_rows
     if len(added) != n_rows:
         raise Refusal(f"it has {len(added)} intercepts for {n_rows} rows of coefficients")
-    return multiply(columns, matrix, added)
+    return multiply(columns, numbers.reshape(n_rows, width), added)
 
 
 def _classify(node: Node, values: list[Any]) -> tuple[Value, Value]:
@@ -279,16 +275,13 @@ def _classify(node: Node, values: list[Any]) -> tuple[Value, Value]:
             raise Refusal("it has a softmax of one score")
         (score,) = take_features(scores.cells)
         scores = Columns((-score, score))
-    return Answer(scores, "label", labels), (
-        scores if link == "none" else Answer(scores, link, labels)
-    )
+    answer = scores if link == "none" else Answer(scores, link, labels)
+    return Answer(scores, "label", labels), answer
 
 
 def _regress(node: Node, values: list[Any]) -> Value:
-    scores, link = (
-        _predict(node, take_columns(values[0]), node.take("targets", 1)),
-        _take_link(node),
-    )
+    scores = _predict(node, take_columns(values[0]), node.take("targets", 1))
+    link = _take_link(node)
     return scores if link == "none" else Answer(scores, link)
 
 

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
-from types import MappingProxyType
+from operator import methodcaller
 from typing import Any, Literal
 
 import numpy as np
@@ -94,32 +94,23 @@ def _compute(node: Node, values: list[Any]) -> Any:
     return Columns(tuple(_ARITHMETIC[kind](a, b) for a, b in pairs))
 
 
-def _negate(_: Node, values: list[Any]) -> Columns:
-    return take_columns(values[0]).each(operator.neg)
-
-
-def _power(_: Node, values: list[Any]) -> Columns:
-    columns, exponents = take_columns(values[0]), take_array(values[1])
+def _power(_: Node, columns: Columns, values: list[Any]) -> Columns:
+    exponents = take_array(values[1])
     if exponents.size != 1:
         raise Refusal("it has several exponents")
     exponent = constant(exponents.item())
     return columns.each(lambda base: operations.raise_to(base, exponent))
 
 
-def _multiply_matrix(_: Node, values: list[Any]) -> Columns:
-    return multiply(take_columns(values[0]), take_array(values[1]).T)
-
-
-def _gemm(node: Node, values: list[Any]) -> Columns:
+def _gemm(node: Node, columns: Columns, values: list[Any]) -> Columns:
     alpha, beta = node.take("alpha", 1.0), node.take("beta", 1.0)
     if node.take("transA", 0):
         raise Refusal("it turns the rows into columns")
     matrix = take_array(values[1])
-    matrix = alpha * (matrix if node.take("transB", 0) else matrix.T)
-    columns = multiply(take_columns(values[0]), matrix)
+    made = multiply(columns, alpha * (matrix if node.take("transB", 0) else matrix.T))
     if values[2] is None:
-        return columns
-    return replace(columns, added=tuple(as_row(beta * take_array(values[2]), columns.width)))
+        return made
+    return replace(made, added=tuple(as_row(beta * take_array(values[2]), made.width)))
 
 
 def _reduce(node: Node, values: list[Any]) -> Any:
@@ -134,12 +125,11 @@ def _reduce(node: Node, values: list[Any]) -> Any:
     return Columns((reduce(add, take_features(take_columns(value).cells)),))
 
 
-def _apply_function(node: Node, values: list[Any]) -> Any:
-    """Log, Sqrt, Abs."""
-    value, name = values[0], node.operator.lower()
-    if isinstance(value, Answer) and name == "abs" and value.kind in ("logistic", "softmax"):
-        return value
-    return take_columns(value).each(lambda feature: feature.apply(name))
+def _take_size(_: Node, values: list[Any]) -> Any:
+    """Abs, which leaves probabilities what they are."""
+    if isinstance(values[0], Answer) and values[0].kind in ("logistic", "softmax"):
+        return values[0]
+    return take_columns(values[0]).each(methodcaller("apply", "abs"))
 
 
 # -------------------------------------------------------------------- columns, and what they become
@@ -186,9 +176,9 @@ def _slice(node: Node, values: list[Any]) -> Any:
     return _choose(value, range(len(known or range(width)))[starts[0] : ends[0]])
 
 
-def _split(node: Node, values: list[Any]) -> tuple[Any, ...]:
+def _split(node: Node, columns: Columns, values: list[Any]) -> tuple[Any, ...]:
     check_axes(node.take("axis", 0))
-    sizes, columns = take_whole(node, "split", values, 1), take_columns(values[0])
+    sizes = take_whole(node, "split", values, 1)
     if sum(sizes) != columns.width or any(size < 0 for size in sizes):
         raise Refusal(f"its parts do not make up the {columns.width} columns")
     ends = np.cumsum(sizes).tolist()
@@ -248,10 +238,6 @@ def _cast(node: Node, values: list[Any]) -> Any:
     return value
 
 
-def _negate_truth(_: Node, values: list[Any]) -> Columns:
-    return take_columns(values[0]).each(lambda cell: 1 - cell, is_whole=True)
-
-
 def _as_text(cell: Cell) -> TextFeature:
     """Return a column as the texts of its cells: one of texts, or of whole numbers as they came."""
     if isinstance(cell, TextFeature):
@@ -272,14 +258,12 @@ def _take_numbers(node: Node, attribute: str, size: int) -> list[float]:
     return numbers * size if len(numbers) == 1 else numbers
 
 
-def _scale(node: Node, values: list[Any]) -> Columns:
-    columns = take_columns(values[0])
+def _scale(node: Node, columns: Columns, _: list[Any]) -> Columns:
     offset, scale = (_take_numbers(node, name, columns.width) for name in ("offset", "scale"))
     return columns.each(lambda cell, shift, by: (cell - shift) * by, offset, scale)
 
 
-def _impute(node: Node, values: list[Any]) -> Columns:
-    columns = take_columns(values[0])
+def _impute(node: Node, columns: Columns, _: list[Any]) -> Columns:
     kind = "float" if "imputed_value_floats" in node.attributes else "int64"
     replaced = node.take(f"replaced_value_{kind}", 0.0 if kind == "float" else 0)
     if not math.isnan(replaced):
@@ -288,18 +272,17 @@ def _impute(node: Node, values: list[Any]) -> Columns:
     return columns.each(lambda cell, number: cell.impute(number), numbers)
 
 
-def _one_hot(node: Node, values: list[Any]) -> Columns:
+def _one_hot(node: Node, columns: Columns, _: list[Any]) -> Columns:
     categories = node.take("cats_strings", []) or node.take("cats_int64s", [])
-    cells = _take_texts(values[0], categories)
+    cells = _take_texts(columns, categories)
     if len(cells) != 1:
         raise Refusal(f"it encodes {len(cells)} columns at once")
     policy: Literal["zero", "error"] = "zero" if node.take("zeros", 1) else "error"
     return Columns(tuple(cells[0].one_hot([[_read_key(key)] for key in categories], other=policy)))
 
 
-def _take_texts(value: Any, keys: Sequence[Any]) -> list[TextFeature]:
+def _take_texts(columns: Columns, keys: Sequence[Any]) -> list[TextFeature]:
     """Return columns as texts, with whole numbers as keys those of whole numbers."""
-    columns = take_columns(value)
     if not all(isinstance(key, str) for key in keys) and not columns.is_whole:
         raise Refusal("it encodes numbers that are not whole")
     return [_as_text(cell) for cell in columns.cells]
@@ -323,7 +306,7 @@ def _encode_labels(node: Node, values: list[Any]) -> Any:
     numbers = [n for n in map(np.ravel, given) if n.size and n.dtype.kind in "if"]
     other = numbers[0].item(0) if numbers else -1 if is_whole else 0.0
     known = {_read_key(key): number for key, number in zip(keys, found, strict=True)}
-    cells = _take_texts(values[0], keys)
+    cells = _take_texts(take_columns(values[0]), keys)
     return Columns(tuple(c.to_number(known, other=other) for c in cells), is_whole=is_whole)
 
 
@@ -335,21 +318,15 @@ def _take_list(node: Node, name: str) -> list[Any]:
     return []
 
 
-def _binarize(node: Node, values: list[Any]) -> Columns:
-    border = node.take("threshold", 0.0)
-    return take_columns(values[0]).each(lambda cell: cell.above(border))
-
-
-def _compare(node: Node, values: list[Any]) -> Columns:
-    columns = take_columns(values[0])
+def _compare(node: Node, columns: Columns, values: list[Any]) -> Columns:
     borders = as_row(take_array(values[1]), columns.width)
     closed = node.operator in ("GreaterOrEqual", "Less")
     above = columns.each(lambda cell, at: cell.above(at, closed=closed), borders, is_whole=True)
-    return _negate_truth(node, [above]) if node.operator.startswith("Less") else above
+    return _negate_truth(above) if node.operator.startswith("Less") else above
 
 
-def _find_missing(_: Node, values: list[Any]) -> Columns:
-    return take_columns(values[0]).each(lambda cell: cell.missing(), is_whole=True)
+def _negate_truth(columns: Columns) -> Columns:
+    return columns.each(lambda cell: 1 - cell, is_whole=True)
 
 
 def _fill_shape(node: Node, values: list[Any]) -> Any:
@@ -375,18 +352,34 @@ def _pass_on(node: Node, values: list[Any]) -> Any:
 
 
 _ML = "ai.onnx.ml."
-STEPS: Mapping[str, Operator] = MappingProxyType({
-    **dict.fromkeys(_ARITHMETIC, _compute), "Neg": _negate, "Pow": _power,
-    "MatMul": _multiply_matrix, "Gemm": _gemm,
-    **dict.fromkeys(("ReduceSum", "ReduceProd"), _reduce),
-    **dict.fromkeys(("Log", "Sqrt", "Abs"), _apply_function),
-    "Gather": _extract, "Slice": _slice, "Split": _split, "Concat": _concat,
-    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
-    "Cast": _cast, "Not": _negate_truth, "IsNaN": _find_missing, "Constant": _constant,
+# What is done to columns that are no answers yet.
+_ON_COLUMNS: Mapping[str, Callable[[Node, Columns, list[Any]], Any]] = {
+    "Neg": lambda _, columns, __: columns.each(operator.neg),
+    "Not": lambda _, columns, __: _negate_truth(columns),
+    "IsNaN": lambda _, columns, __: columns.each(methodcaller("missing"), is_whole=True),
+    "MatMul": lambda _, columns, values: multiply(columns, take_array(values[1]).T),
+    "Log": lambda _, columns, __: columns.each(methodcaller("apply", "log")),
+    "Sqrt": lambda _, columns, __: columns.each(methodcaller("apply", "sqrt")),
+    "Shape": lambda _, columns, __: Answer(columns, "shape"),
+    "Pow": _power, "Gemm": _gemm, "Split": _split,
     **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"), _compare),
-    "Shape": lambda _, values: Answer(take_columns(values[0]), "shape"),
-    "ConstantOfShape": _fill_shape, "Identity": _pass_on, "Dropout": _pass_on,
     f"{_ML}Scaler": _scale, f"{_ML}Imputer": _impute, f"{_ML}OneHotEncoder": _one_hot,
-    f"{_ML}LabelEncoder": _encode_labels, f"{_ML}Binarizer": _binarize,
+    f"{_ML}Binarizer": lambda node, columns, _: columns.each(
+        methodcaller("above", node.take("threshold", 0.0))
+    ),
+}  # fmt: skip
+
+
+def _on_columns(node: Node, values: list[Any]) -> Any:
+    return _ON_COLUMNS[node.operator](node, take_columns(values[0]), values)
+
+
+STEPS: Mapping[str, Operator] = {
+    **dict.fromkeys(_ON_COLUMNS, _on_columns), **dict.fromkeys(_ARITHMETIC, _compute),
+    **dict.fromkeys(("ReduceSum", "ReduceProd"), _reduce), "Abs": _take_size,
+    "Gather": _extract, "Slice": _slice, "Concat": _concat,
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
+    "Cast": _cast, "Constant": _constant, "ConstantOfShape": _fill_shape,
+    "Identity": _pass_on, "Dropout": _pass_on, f"{_ML}LabelEncoder": _encode_labels,
     f"{_ML}FeatureVectorizer": _concat, f"{_ML}ArrayFeatureExtractor": _extract,
-})  # fmt: skip
+}  # fmt: skip
