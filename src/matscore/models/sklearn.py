@@ -188,8 +188,9 @@ def _by_columns(step: Step, values: Sequence[Value]) -> list[Value]:
     """Return what the transformers of a ColumnTransformer make of columns of their own."""
     step.check_known(("transformers", "remainder", "transformer_weights"))
     names = _find_names([step]) or []
-    if len(names) != len(values) and names:
-        raise Refusal(f"it takes {len(names)} columns, where {len(values)} come in")
+    width = len(names) or _find_width(step) or len(values)
+    if width != len(values):
+        raise Refusal(f"it takes {width} columns, where {len(values)} come in")
     places = {name: j for j, name in reversed(list(enumerate(names)))}
     resolved = step.items("_columns") if step.has("_columns") else []
     found: list[Value] = []

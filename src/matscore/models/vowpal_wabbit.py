@@ -20,7 +20,7 @@ from matscore.links import Link
 from matscore.models.algebra import Feature, column
 from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
-from matscore.models.reader import check_fit, read_text
+from matscore.models.reader import check_fit, damaged, read_text
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text
 from matscore.models.types import FLOAT32, ImportedModel, Source
@@ -52,11 +52,12 @@ def _read(file: ModelFile, options: ImportOptions) -> ImportedModel:
         raise Refusal("it is a model of Vowpal Wabbit without names", _WITH_NAMES)
     lines = read_text(file.data).split("\n")
     end = next((i for i, line in enumerate(lines[:40]) if _END.fullmatch(line)), None)
-    check_fit(end is not None and not lines[-1])  # its last line is whole
+    if end is None or lines[-1]:  # a last line that is not whole is another number
+        raise damaged()
     head = dict(line.partition(":")[::2] for line in lines[1:end])
     trained = _parse_options(head.get("options", ""))
     n_classes = _count_classes(trained)
-    by_name = _read_weights(lines[end or 0 :][1:], n_classes)
+    by_name = _read_weights(lines[end + 1 :], n_classes)
     link, two = _find_link(trained, options, n_classes)
     intercept = by_name.pop("Constant", [0.0] * n_classes)
     features, namespaces = _make_features(tuple(by_name))
