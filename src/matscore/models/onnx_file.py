@@ -89,7 +89,8 @@ class Message:
     def floats(self, number: int, form: str = "<f4") -> NDArray[np.float64]:
         """Return the floats of a field, one by one or packed."""
         data = bytes(self._fixed.get(number, b"")) + b"".join(self._blobs.get(number, ()))
-        return read_array(data, form).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # NaN of any kind is refused where it is used
+            return read_array(data, form).astype(np.float64)
 
     def float(self, number: int) -> float:
         """Return the last float of a field, of four bytes."""
@@ -116,8 +117,7 @@ class Message:
 def read_array(data: bytes, form: str) -> Array:
     """Return the numbers that bytes are, all of them."""
     check_fit(len(data) % np.dtype(form).itemsize == 0)
-    with np.errstate(invalid="ignore"):  # NaN of any kind is refused where it is used
-        return np.frombuffer(data, form)
+    return np.frombuffer(data, form)
 
 
 @dataclass(frozen=True)
