@@ -185,8 +185,8 @@ def refuse(data: bytes, words: str) -> None:
 def test_what_reaches_outside_is_refused() -> None:
     refuse(b"\x80\x02Pid\n.", "outside")
     refuse(b"\x80\x02K\x01Q.", "outside")
-    refuse(b"\x80\x02\x82\x01.", "extensions")
-    refuse(b"\x80\x02\x83\x01\x00.", "extensions")
+    refuse(b"\x80\x02\x82\x01.", "outside of it .EXT1")
+    refuse(b"\x80\x02\x83\x01\x00.", "outside of it .EXT2")
     refuse(b"\x80\x05\x97.", "outside")
     refuse(pickle.dumps(1) + b"x", "follows")
 

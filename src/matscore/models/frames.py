@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Kind
-from matscore.models.reader import check_fit
+from matscore.models.checks import check_fit
 from matscore.models.records import Array, Record, array, manager_parts, plain
 from matscore.models.refusal import Refusal
 from matscore.models.texts import write_level

@@ -15,8 +15,8 @@ from itertools import pairwise
 from matscore.links import Link
 from matscore.models.algebra import Feature, column
 from matscore.models.bounds import ModelFile, Zip, has_member, open_zip
+from matscore.models.checks import check_fit, read_count, read_numbers, read_text
 from matscore.models.options import ImportOptions
-from matscore.models.reader import check_fit, read_count, read_numbers, read_text
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text
 from matscore.models.types import ImportedModel, Source, Threshold

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.models.reader import check_fit, damaged, read_text
+from matscore.models.checks import check_fit, damaged, read_text
 from matscore.models.refusal import Refusal
 
 Array = NDArray[Any]

@@ -18,6 +18,7 @@ import numpy as np
 
 from matscore.models import operations
 from matscore.models.algebra import Feature, constant, exact
+from matscore.models.checks import check_fit
 from matscore.models.onnx_file import STRING, Array, Node
 from matscore.models.onnx_values import (
     Answer,
@@ -32,7 +33,6 @@ from matscore.models.onnx_values import (
     take_features,
     take_whole,
 )
-from matscore.models.reader import check_fit
 from matscore.models.refusal import Refusal
 from matscore.models.texts import TextFeature, text, write_level
 from matscore.terms import Power

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from matscore.links import Link
 from matscore.models.algebra import Feature, column
 from matscore.models.bounds import ModelFile
+from matscore.models.checks import check_fit, damaged, read_text
 from matscore.models.options import ImportOptions
-from matscore.models.reader import check_fit, damaged, read_text
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text
 from matscore.models.types import FLOAT32, ImportedModel, Source

@@ -8,8 +8,10 @@ XGBoost writes it: https://ubjson.org/type-reference/, lists with their counts.
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import struct
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -18,8 +20,8 @@ import numpy as np
 from matscore.links import Link
 from matscore.models.algebra import column, exact
 from matscore.models.bounds import ModelFile, check_count, check_depth
+from matscore.models.checks import check_fit, damaged, read_count, read_numbers, read_text
 from matscore.models.options import ImportOptions
-from matscore.models.reader import Reader, check_fit, damaged, read_count, read_numbers, read_text
 from matscore.models.refusal import Refusal
 from matscore.models.types import FLOAT32, ImportedModel, Source
 
@@ -137,12 +139,20 @@ _MOST_VALUES = 2_000_000
 
 def _read_ubjson(data: bytes) -> Any:
     """Return the value that a file holds, counts held against the bytes that are left."""
-    reader, left = Reader(data), _MOST_VALUES
+    stream, left = io.BytesIO(data), _MOST_VALUES
+
+    def take(n_bytes: int = 1) -> bytes:
+        found = stream.read(max(n_bytes, 0))
+        check_fit(len(found) == n_bytes)
+        return found
 
     def read_size() -> int:
-        form = _FORMS.get(reader.take(1), "")
+        form = _FORMS.get(take(), "")
         check_fit(form and form not in (">f", ">d"))
-        return int(reader.number(form))
+        return int(read_number(form))
+
+    def read_number(form: str) -> Any:
+        return struct.unpack(form, take(struct.calcsize(form)))[0]
 
     def read_value(kind: bytes, depth: int) -> Any:
         nonlocal left
@@ -150,41 +160,41 @@ def _read_ubjson(data: bytes) -> Any:
         check_fit(left >= 0)
         check_depth(depth)
         if kind in _FORMS:
-            return reader.number(_FORMS[kind])
+            return read_number(_FORMS[kind])
         if kind in _WORDS:
             return _WORDS[kind]
         if kind == b"S":
-            return read_text(reader.take(read_size()))
+            return read_text(take(read_size()))
         check_fit(kind in (b"[", b"{"))
         return read_list(depth) if kind == b"[" else read_object(depth)
 
     def read_list(depth: int) -> list[Any]:
-        kind, each = reader.take(1), b""
+        kind, each = take(), b""
         if kind == b"$":
-            each, kind = reader.take(1), reader.take(1)
+            each, kind = take(), take()
             check_fit(each in _FORMS and kind == b"#")
         if kind != b"#":
             found = []
             while kind != b"]":
                 found.append(read_value(kind, depth + 1))
-                kind = reader.take(1)
+                kind = take()
             return found
-        count = check_count(read_size(), len(data) - reader.at, "values")
+        count = check_count(read_size(), len(data) - stream.tell(), "values")
         if each:
             form = np.dtype(_FORMS[each])
-            numbers: list[Any] = np.frombuffer(reader.take(count * form.itemsize), form).tolist()
+            numbers: list[Any] = np.frombuffer(take(count * form.itemsize), form).tolist()
             return numbers
-        return [read_value(reader.take(1), depth + 1) for _ in range(count)]
+        return [read_value(take(), depth + 1) for _ in range(count)]
 
     def read_object(depth: int) -> dict[str, Any]:
         found = {}
-        while reader.data[reader.at : reader.at + 1] != b"}":
-            key = read_text(reader.take(read_size()))
-            found[key] = read_value(reader.take(1), depth + 1)
-        reader.skip(1)
+        while (kind := take()) != b"}":
+            stream.seek(-len(kind), io.SEEK_CUR)  # the kind of its length
+            key = read_text(take(read_size()))
+            found[key] = read_value(take(), depth + 1)
         return found
 
-    return read_value(reader.take(1), 0)
+    return read_value(take(), 0)
 
 
 SOURCE = Source("XGBoost", _recognise, _read)

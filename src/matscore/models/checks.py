@@ -1,8 +1,7 @@
-"""What a file holds, read with checks: bytes one after the other, texts, counts and numbers."""
+"""What a file says, read with checks: texts, counts and numbers, and whether they fit."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,26 +49,3 @@ def read_numbers(words: Sequence[Any]) -> NDArray[np.float64]:
     if not np.isfinite(numbers).all() or any("_" in w for w in words if isinstance(w, str)):
         raise Refusal("it has a weight that is no finite number")
     return numbers
-
-
-class Reader:
-    """Bytes that are taken one after the other, and never past their end."""
-
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        self.data, self.at = data, at
-
-    def skip(self, n_bytes: int) -> int:
-        """Go on by some bytes, and return where they begin."""
-        start = self.at
-        check_fit(0 <= n_bytes <= len(self.data) - start)
-        self.at = start + n_bytes
-        return start
-
-    def take(self, n_bytes: int) -> bytes:
-        """Return the next bytes."""
-        start = self.skip(n_bytes)
-        return self.data[start : self.at]
-
-    def number(self, form: str) -> Any:
-        """Return the next number, in a form of `struct`."""
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
