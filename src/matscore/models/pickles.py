@@ -114,19 +114,13 @@ class _Machine:
 
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        if isinstance(target, Record):
-            target.items = target.items or []
-            target.items.extend(items)
-        else:
+        if not isinstance(target, Record):  # what a list of its own class holds, nobody asks for
             check_fit(isinstance(target, list))
             target.extend(items)
 
     def set_items(self, items: list[Any]) -> None:
-        target, pairs = self.stack[-1], list(zip(items[::2], items[1::2], strict=True))
-        if isinstance(target, Record):
-            target.pairs = target.pairs or []
-            target.pairs.extend(pairs)
-        else:
+        target, pairs = self.stack[-1], zip(items[::2], items[1::2], strict=True)
+        if not isinstance(target, Record):
             check_fit(isinstance(target, dict))
             target.update((_key(key), value) for key, value in pairs)
 

@@ -53,8 +53,6 @@ class Record:
     of: Name | Record | None  # the class or function; None is nothing that can be made
     args: tuple[Any, ...] = ()
     state: Any = None
-    items: list[Any] | None = None  # what a list of its own class holds
-    pairs: list[tuple[Any, Any]] | None = None  # what a dict of its own class holds
 
     @property
     def name(self) -> str:

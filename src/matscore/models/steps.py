@@ -23,27 +23,24 @@ _NO_NUMBERS = "texts reach a step that needs numbers"
 # What steers training, speed or memory, and never what a fitted step answers.
 _HARMLESS_WORDS = """
     accept_sparse algorithm alpha alpha_1 alpha_2 alpha_init alpha_per_target alphas average
-    batch_size beta bootstrap C cache_size callback categorical_features check_inverse
-    class_prior class_weight coef0 compute_full_tree compute_score constraint_set copy copy_X
-    copy_X_train covariance_estimator criterion Cs cv degree dense_output direction dual
-    early_stopping eps epsilon error_score estimator estimators eta0 feature_name_combiner
+    batch_size C cache_size categorical_features check_inverse class_prior class_weight coef0
+    compute_score copy copy_X covariance_estimator criterion Cs cv degree dense_output direction
+    dual early_stopping eps epsilon error_score estimator eta0 feature_name_combiner
     feature_names_out fill_value fit_path fit_prior force_alpha force_int_remainder_cols fun
     fun_args gamma gcv_mode importance_getter input_features intercept_scaling is_data_valid
     is_model_valid iterated_power jitter k l1_ratio l1_ratios lambda_1 lambda_2 lambda_init
-    learning_rate loss max_categories max_features max_fun max_iter max_n_alphas
-    max_no_improvement max_skips max_subpopulation max_trials memory method min_categories
-    min_features_to_select min_frequency min_samples mode n_alphas n_components
-    n_features_to_select n_iter n_iter_no_change n_jobs n_nonzero_coefs n_oversamples
-    n_quantiles n_refinements n_subsamples n_values noise_variance norm norm_order normalize nu
-    objective oob_score param param_distributions param_grid penalty percentile positive power
-    power_iteration_normalizer power_t pre_dispatch precompute prefit priors probability
-    quantile quantile_method random_state refit regressor residual_threshold return_train_score
-    scale score_func scoring selection separator shrinkage shrinking shuffle smooth smooth_idf
-    solver solver_options sort sparse sparse_output sparse_threshold step stop_n_inliers
-    stop_probability stop_score store_covariance store_cv_results store_cv_values strategy
-    subsample svd_solver target_type threshold threshold_lambda tol transform_input
-    use_legacy_attributes validation_fraction var_smoothing verbose verbose_feature_names_out
-    w_init warm_start whiten_solver
+    learning_rate loss max_categories max_features max_iter max_n_alphas max_skips max_subpopulation
+    max_trials memory min_categories min_features_to_select min_frequency min_samples mode n_alphas
+    n_components n_features_to_select n_iter n_iter_no_change n_jobs n_nonzero_coefs n_oversamples
+    n_subsamples n_values noise_variance norm norm_order normalize nu param param_distributions
+    param_grid penalty percentile positive power power_iteration_normalizer power_t pre_dispatch
+    precompute prefit priors probability quantile quantile_method random_state refit regressor
+    residual_threshold return_train_score scale score_func scoring selection separator shrinkage
+    shrinking shuffle smooth solver solver_options sort sparse sparse_output sparse_threshold step
+    stop_n_inliers stop_probability stop_score store_covariance store_cv_results store_cv_values
+    strategy subsample svd_solver target_type threshold threshold_lambda tol transform_input
+    use_legacy_attributes validation_fraction verbose verbose_feature_names_out w_init warm_start
+    whiten_solver
 """
 _HARMLESS = frozenset(_HARMLESS_WORDS.split())
 
