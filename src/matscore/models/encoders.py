@@ -109,13 +109,20 @@ def indicate(
     for j in range(len(groups)):
         numbers = {one: int(k == j) for k, group in enumerate(groups) for one in group}
         unknown: Any = int(other == j) if isinstance(other, int) else other
-        made.append(_recode(value, numbers, 0 if unknown == "zero" else unknown))
+        made.append(recode(value, kind, numbers, 0 if unknown == "zero" else unknown))
     return made
 
 
-def _recode(value: Feature, numbers: Mapping[str | None, Number], other: Any) -> Feature:
-    """Return the number that each of the few values of a feature stands for."""
-    known = {Fraction(float(text)): number for text, number in numbers.items() if text is not None}
+def recode(
+    value: Value, kind: Kind, numbers: Mapping[str | None, Number], other: Any, missing: Any = None
+) -> Feature:
+    """Return the number that each text, or each of the few values, of a column stands for."""
+    if isinstance(value, Raw):
+        return value.as_text(kind).to_number(numbers, other=other, missing=missing)
+    try:
+        known = {Fraction(float(text)): n for text, n in numbers.items() if text is not None}
+    except (ValueError, OverflowError) as error:
+        raise Refusal("it encodes numbers by what is no number") from error
 
     def look_up(number: Fraction) -> Number:
         found = known.get(number, other)
@@ -125,15 +132,6 @@ def _recode(value: Feature, numbers: Mapping[str | None, Number], other: Any) ->
 
     found = value.map_values(look_up)
     return found.impute(numbers[None]) if None in numbers else found.refuse_missing()
-
-
-def _encode(
-    column: _Column, numbers: Mapping[str | None, Number], other: Any, missing: Any = None
-) -> Feature:
-    if isinstance(column.value, Raw):
-        texts = column.value.as_text(column.kind)
-        return texts.to_number(numbers, other=other, missing=missing)
-    return _recode(column.value, numbers, other)
 
 
 def encode_ordinal(step: Step, values: Sequence[Value]) -> list[Value]:
@@ -150,7 +148,7 @@ def encode_ordinal(step: Step, values: Sequence[Value]) -> list[Value]:
         numbers = dict(zip(texts, column.groups, strict=False))
         missing = at_missing if None in texts else None
         numbers.pop(None, None)
-        found.append(_encode(column, numbers, other, missing))
+        found.append(recode(column.value, column.kind, numbers, other, missing))
     return found
 
 
@@ -176,5 +174,6 @@ def encode_target(step: Step, values: Sequence[Value]) -> list[Value]:
             numbers = as_numbers(codes, "encodings_").tolist()
             if len(numbers) != len(column.texts):
                 raise Refusal("its encodings_ are not as many as its categories")
-            found.append(_encode(column, dict(zip(column.texts, numbers, strict=True)), mean))
+            of_texts = dict(zip(column.texts, numbers, strict=True))
+            found.append(recode(column.value, column.kind, of_texts, mean))
     return found

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from matscore.links import Link
-from matscore.models.algebra import Feature, column, combine, exact
+from matscore.models.algebra import Feature, combine, exact
 from matscore.models.bounds import ModelFile
 from matscore.models.onnx_file import STRING, Graph, Input, Node, read_graph
 from matscore.models.onnx_steps import STEPS, compute_constant
@@ -28,11 +28,10 @@ from matscore.models.onnx_values import (
     check_work,
     multiply,
     take_columns,
-    take_features,
 )
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, in_step
-from matscore.models.texts import text
+from matscore.models.steps import Raw, as_features
 from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source
 
 _HEADS = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42})  # tags of a model's second field
@@ -114,8 +113,8 @@ def _make_columns(given: Input, graph: Graph, allowed: int) -> tuple[Columns, li
     single = n_columns == 1
     names = [given.name if single else f"{given.name}[{i}]" for i in range(1, n_columns + 1)]
     is_text = given.type == STRING
-    cells = tuple(text(name) if is_text else column(name) for name in names)
-    return Columns(cells, is_whole=not is_text and given.type not in _FLOATING), names
+    is_whole = not is_text and given.type not in _FLOATING
+    return Columns(tuple(map(Raw, names)), is_whole=is_whole, is_text=is_text), names
 
 
 def _find_width(name: str, graph: Graph) -> int:
@@ -222,7 +221,7 @@ def _find_answer(names: Sequence[str], answers: Sequence[Any]) -> tuple[Answer, 
 def _settle(scores: Answer) -> tuple[Sequence[Feature], Any, Sequence[Any], Link | None]:
     """Return features, coefficients, intercept and link; (-s, s) become (0, s) by softmax."""
     columns = scores.columns
-    features = take_features(columns.given)
+    features = as_features(columns.given)
     check_work(sum(len(f.terms) for f in features if len(f.terms) > 1) * columns.width)
     if columns.matrix is None:
         check_work(len(features) ** 2)
@@ -273,7 +272,7 @@ def _classify(node: Node, values: list[Any]) -> tuple[Value, Value]:
     if is_single:
         if link == "softmax":
             raise Refusal("it has a softmax of one score")
-        (score,) = take_features(scores.cells)
+        (score,) = as_features(scores.cells)
         scores = Columns((-score, score))
     answer = scores if link == "none" else Answer(scores, link, labels)
     return Answer(scores, "label", labels), answer
@@ -290,7 +289,7 @@ def _apply_link(link: str) -> Operator:
         if "softmax" in link:
             check_axes(node.take("axis", 1))
         columns = take_columns(values[0])
-        take_features(columns.given)
+        as_features(columns.given)
         return Answer(columns, link)
 
     return operate

@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import methodcaller
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from matscore.models import operations
 from matscore.models.algebra import Feature, constant, exact
 from matscore.models.checks import check_fit
+from matscore.models.encoders import indicate, recode
 from matscore.models.onnx_file import STRING, Array, Node
 from matscore.models.onnx_values import (
     Answer,
-    Cell,
     Columns,
     Operator,
     as_row,
@@ -30,12 +30,11 @@ from matscore.models.onnx_values import (
     multiply,
     take_array,
     take_columns,
-    take_features,
     take_whole,
 )
 from matscore.models.refusal import Refusal
-from matscore.models.texts import TextFeature, text, write_level
-from matscore.terms import Power
+from matscore.models.steps import as_features
+from matscore.models.texts import write_level
 
 _FLOATING = frozenset({1, 10, 11, 16})  # numbers of TensorProto.DataType
 _MOST_NUMBERS = 10_000_000  # of a constant that is computed from others
@@ -122,7 +121,7 @@ def _reduce(node: Node, values: list[Any]) -> Any:
     if is_sum and isinstance(value, Answer) and value.kind in ("logistic", "exp"):
         return replace(value, kind="sum", of=value)
     add = operator.add if is_sum else _product
-    return Columns((reduce(add, take_features(take_columns(value).cells)),))
+    return Columns((reduce(add, as_features(take_columns(value).cells)),))
 
 
 def _take_size(_: Node, values: list[Any]) -> Any:
@@ -227,27 +226,13 @@ def _cast(node: Node, values: list[Any]) -> Any:
     match value:
         case np.ndarray() if to in _FLOATING:
             return take_array(value).astype(np.float64)
-        case Columns() if to == STRING:
-            if not (value.is_whole or all(isinstance(c, TextFeature) for c in value.cells)):
-                raise Refusal("it makes texts of numbers that are not whole")
-            return Columns(tuple(map(_as_text, value.cells)))
+        case Columns(is_text=True) if to == STRING:
+            return value
         case Columns() if to not in _FLOATING and not value.is_whole:
             raise Refusal("it cuts numbers off to whole ones")
         case Columns():
             return replace(value, is_whole=to not in _FLOATING)
     return value
-
-
-def _as_text(cell: Cell) -> TextFeature:
-    """Return a column as the texts of its cells: one of texts, or of whole numbers as they came."""
-    if isinstance(cell, TextFeature):
-        return cell
-    terms = list(cell.terms.items())
-    if len(terms) == 1 and terms[0][1] == 1 and len(terms[0][0]) == 1:
-        factor = terms[0][0][0]
-        if isinstance(factor, Power) and factor.exponent == 1:
-            return text(factor.column, "number")
-    raise Refusal("it encodes what is no longer a column")
 
 
 def _take_numbers(node: Node, attribute: str, size: int) -> list[float]:
@@ -274,18 +259,18 @@ def _impute(node: Node, columns: Columns, _: list[Any]) -> Columns:
 
 def _one_hot(node: Node, columns: Columns, _: list[Any]) -> Columns:
     categories = node.take("cats_strings", []) or node.take("cats_int64s", [])
-    cells = _take_texts(columns, categories)
-    if len(cells) != 1:
-        raise Refusal(f"it encodes {len(cells)} columns at once")
-    policy: Literal["zero", "error"] = "zero" if node.take("zeros", 1) else "error"
-    return Columns(tuple(cells[0].one_hot([[_read_key(key)] for key in categories], other=policy)))
+    _check_keys(columns, categories)
+    if columns.width != 1:
+        raise Refusal(f"it encodes {columns.width} columns at once")
+    policy = "zero" if node.take("zeros", 1) else "error"
+    groups = [[_read_key(key)] for key in categories]
+    return Columns(tuple(indicate(columns.cells[0], columns.kind, groups, policy)))
 
 
-def _take_texts(columns: Columns, keys: Sequence[Any]) -> list[TextFeature]:
-    """Return columns as texts, with whole numbers as keys those of whole numbers."""
+def _check_keys(columns: Columns, keys: Sequence[Any]) -> None:
+    """Refuse keys that are no texts for columns that are not of whole numbers."""
     if not all(isinstance(key, str) for key in keys) and not columns.is_whole:
         raise Refusal("it encodes numbers that are not whole")
-    return [_as_text(cell) for cell in columns.cells]
 
 
 def _read_key(key: Any) -> str | None:
@@ -306,8 +291,10 @@ def _encode_labels(node: Node, values: list[Any]) -> Any:
     numbers = [n for n in map(np.ravel, given) if n.size and n.dtype.kind in "if"]
     other = numbers[0].item(0) if numbers else -1 if is_whole else 0.0
     known = {_read_key(key): number for key, number in zip(keys, found, strict=True)}
-    cells = _take_texts(take_columns(values[0]), keys)
-    return Columns(tuple(c.to_number(known, other=other) for c in cells), is_whole=is_whole)
+    columns = take_columns(values[0])
+    _check_keys(columns, keys)
+    made = (recode(cell, columns.kind, known, other) for cell in columns.cells)
+    return Columns(tuple(made), is_whole=is_whole)
 
 
 def _take_list(node: Node, name: str) -> list[Any]:

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from matscore.models.algebra import Feature, Number, combine
+from matscore.models.algebra import Feature, Kind, Number, combine
 from matscore.models.onnx_file import Array, Node
 from matscore.models.refusal import Refusal
-from matscore.models.texts import TextFeature
+from matscore.models.steps import Value as Cell
+from matscore.models.steps import as_features
 
-Cell: TypeAlias = Feature | TextFeature
 _MOST_PRODUCTS = 2_000_000
 
 
@@ -25,17 +25,23 @@ class Columns:
     given: tuple[Cell, ...]
     matrix: Array | None = None  # (n_columns, n_given): products of what is given; None is itself
     added: tuple[Number, ...] = ()  # to the products
-    is_whole: bool = False  # integers or booleans
+    is_whole: bool = False  # integers or booleans, also where they were made texts
+    is_text: bool = False
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """What each column holds."""
         if self.matrix is None:
             return self.given
-        features = take_features(self.given)
+        features = as_features(self.given)
         check_work(sum(len(feature.terms) for feature in features) * len(self.matrix))
         rows = zip(self.matrix, self.added, strict=True)
         return tuple(combine(features, list(row), number) for row, number in rows)
+
+    @property
+    def kind(self) -> Kind:
+        """What their cells are as levels of an encoder."""
+        return "number" if self.is_whole else "text"
 
     @property
     def width(self) -> int:
@@ -46,7 +52,7 @@ class Columns:
         self, function: Callable[..., Feature], *others: Iterable[Any], is_whole: bool = False
     ) -> Columns:
         """Return what a function makes of each column, which must be a number."""
-        rows = zip(take_features(self.cells), *others, strict=True)
+        rows = zip(as_features(self.cells), *others, strict=True)
         return Columns(tuple(function(*row) for row in rows), is_whole=is_whole)
 
 
@@ -71,14 +77,6 @@ class Answer:
 
 Value: TypeAlias = Array | Columns | Answer
 Operator: TypeAlias = Callable[[Node, list[Any]], Any]
-
-
-def take_features(cells: Sequence[Cell]) -> list[Feature]:
-    """Return cells that must be numbers."""
-    features = [cell for cell in cells if isinstance(cell, Feature)]
-    if len(features) < len(cells):
-        raise Refusal("it computes with texts")
-    return features
 
 
 def check_work(n_products: int) -> None:
@@ -131,7 +129,7 @@ def as_row(value: Any, width: int) -> list[Any]:
             raise Refusal("it has a constant of several rows")
         cells: list[Any] = take_array(value).ravel().tolist()
     else:
-        cells = list(take_features(take_columns(value).cells))
+        cells = as_features(take_columns(value).cells)
     if len(cells) not in (1, width):
         raise Refusal(f"{len(cells)} and {width} columns do not fit")
     return cells * width if len(cells) == 1 else cells
