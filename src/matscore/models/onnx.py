@@ -202,10 +202,13 @@ def _find_answer(names: Sequence[str], answers: Sequence[Any]) -> tuple[Answer, 
     first = labelled[0] if labelled else scored[0]
     scores = replace(first, kind=scored[0].kind if scored else "none")
     # Most are the same columns; else their cells are looked at, which takes time to compute.
-    parts = [other.columns for other in found if other.columns is not scores.columns]
-    known = {id(cell) for cell in scores.columns.cells} if parts else set()
-    if any(id(cell) not in known for part in parts for cell in part.cells):
-        raise Refusal("its outputs come of several models", "save each by itself")
+    others = [other for other in found if other.columns is not scores.columns]
+    known = {id(cell) for cell in scores.columns.cells} if others else set()
+    for other in others:
+        cells = {id(cell) for cell in other.columns.cells}
+        # Scores may be left out, where nothing is made of all of them.
+        if not (cells == known or (cells < known and other.kind == "none")):
+            raise Refusal("its outputs come of several models", "save each by itself")
     width = scores.columns.width
     named = [answer.labels for answer in found if answer.labels is not None]
     if len(set(named)) > 1 or any(len(labels) != width for labels in named):

@@ -159,7 +159,7 @@ def _list_parts(step: Step, attribute: str) -> list[tuple[Any, ...]]:
 
 def _in_turn(step: Step, values: Sequence[Value]) -> list[Value]:
     found = list(values)
-    for name, part in _list_parts(step, "steps"):
+    for name, part, *_ in _list_parts(step, "steps"):
         found = _part(step, name, part, found)
     return found
 
@@ -288,8 +288,8 @@ def _child(step: Step, name: str, part: Any, values: Sequence[Value]) -> Importe
 
 def _pipeline(step: Step, values: Sequence[Value]) -> ImportedModel:
     step.check_known(("steps",))
-    *before, (name, last) = _list_parts(step, "steps") or [("", None)]
-    for earlier, part in before:
+    *before, (name, last, *_) = _list_parts(step, "steps") or [("", None)]
+    for earlier, part, *_ in before:
         values = _part(step, earlier, part, values)
     if isinstance(last, str) or last is None:
         raise Refusal("it ends without a model")
