@@ -24,7 +24,9 @@ from matscore.models.refusal import Refusal
 Array: TypeAlias = NDArray[Any]
 
 _MOST_DENSE = 2**23  # numbers of a sparse matrix that is spread out
-_PLAIN_TYPE = re.compile(r"[<>|=]?(?:[biufcSU][0-9]{1,9}|[?bhilqBHILQfd])")
+_PLAIN_TYPE = re.compile(
+    r"[<>|=]?(?:[biufcSU][0-9]{1,9}|[?bhilqBHILQfd])|(?:u?int|float)[0-9]{1,2}|bool"
+)
 _NPY_HEADER = re.compile(
     rb"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), 'shape': \(([0-9L, ]*)\), \} *\n?"
 )
@@ -129,7 +131,7 @@ def dtype_of(value: object) -> np.dtype[Any]:
         case np.dtype():
             return value
         case Name(name=code):  # `numpy.float64`, where a file of another library names the class
-            code = {"str_": "U1", "bool": "?"}.get(code, code)
+            code = {"str_": "U1"}.get(code, code)
         case Record(of=Name("numpy", "dtype"), args=(code, *_), state=state):
             if isinstance(state, tuple) and len(state) >= 5:
                 order = state[1]
@@ -139,7 +141,6 @@ def dtype_of(value: object) -> np.dtype[Any]:
     code = code.decode("latin-1") if isinstance(code, bytes) else str(code)
     if code.strip("|") in ("O", "O4", "O8", "object"):
         return np.dtype(object)
-    code = _NAMED_TYPES.get(code, code)
     if not _PLAIN_TYPE.fullmatch(code) or order not in ("<", ">", "|", "="):
         raise Refusal(f"arrays of the type {code[:20]!r} are not read")
     try:
@@ -333,9 +334,9 @@ def _sparse(value: Record) -> Array:
     data, indices, ends = (array(parts.get(key)) for key in ("data", "indices", "indptr"))
     by_row = value.name.startswith("csr")
     n_runs, width = (rows, columns) if by_row else (columns, rows)
-    check_fit(len(ends) == n_runs + 1 and indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
-    check_fit(all(one.ndim == 1 for one in (data, indices, ends)))
-    check_fit(len(indices) == len(data) and data.dtype.kind in "fiub")
+    check_fit(all(one.ndim == 1 for one in (data, indices, ends)) and data.dtype.kind in "fiub")
+    check_fit(indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
+    check_fit(len(ends) == n_runs + 1 and len(indices) == len(data))
     check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
     counts: Array = np.diff(ends.astype(np.int64))
     check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
@@ -345,30 +346,19 @@ def _sparse(value: Record) -> Array:
 
 
 _SCALARS = tuple(Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core"))
-_NAMED_TYPES = {
-    **{f"float{n}": f"f{n // 8}" for n in (16, 32, 64)},
-    **{f"int{n}": f"i{n // 8}" for n in (8, 16, 32, 64)},
-    **{f"uint{n}": f"u{n // 8}" for n in (8, 16, 32, 64)},
-    "bool": "?",
-    "b1": "?",
-}
-_PACKAGES = {"numpy", "pandas", "pyarrow", "scipy"}
+_PACKAGES = ("numpy", "pandas", "pyarrow", "scipy")
 _ARRAYS: Mapping[str, Callable[[Record], Array]] = {
-    "_reconstruct": _reconstructed,
-    "_frombuffer": _buffered,
-    "_new_Index": _indexed,
-    "ArrowStringArray": _arrow_texts,
-    "ArrowStringArrayNumpySemantics": _arrow_texts,
-    "ArrowExtensionArray": _arrow_texts,
-    "_restore_array": _arrow_texts,
-    "StringArray": _extended,
-    "NumpyExtensionArray": _extended,
-    "PandasArray": _extended,
-    "Categorical": _extended,
-    "__pyx_unpickle_NDArrayBacked": _extended,
+    "_reconstruct": _reconstructed, "_frombuffer": _buffered, "_new_Index": _indexed,
+    **dict.fromkeys(
+        ("ArrowStringArray", "ArrowStringArrayNumpySemantics", "ArrowExtensionArray",
+         "_restore_array"),
+        _arrow_texts,
+    ),
+    **dict.fromkeys(
+        ("StringArray", "NumpyExtensionArray", "PandasArray", "Categorical",
+         "__pyx_unpickle_NDArrayBacked"),
+        _extended,
+    ),
     "Series": _series,
-    "csr_matrix": _sparse,
-    "csr_array": _sparse,
-    "csc_matrix": _sparse,
-    "csc_array": _sparse,
-}
+    **dict.fromkeys(("csr_matrix", "csr_array", "csc_matrix", "csc_array"), _sparse),
+}  # fmt: skip
