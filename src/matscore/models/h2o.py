@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from matscore.links import Link
@@ -118,7 +118,7 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
         (threshold,) = read_numbers([mojo.word("default_threshold", "0.5")]).tolist()
     elif n_classes > 1:
         categories = _read_classes(mojo, n_classes)
-    return ImportedModel(
+    model = ImportedModel(
         producer=f"H2O {mojo.word('h2o_version', '')}".strip(),
         kind=f"GLM, {family}",
         categories=categories,
@@ -128,10 +128,12 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
         link=link,
         steps=("mean imputation",) if mojo.is_true("mean_imputation") else (),
         facts=tuple(facts),
-        # `GenModel.getPrediction` takes the second class at exactly the threshold, which is the
-        # probability of one of the rows that the model was trained on.
-        threshold=Threshold(threshold, "probability", is_second=True) if threshold != 0.5 else None,
     )
+    # `GenModel.getPrediction` takes the second class at exactly the threshold, which is the
+    # probability of one of the rows that the model was trained on.
+    if threshold != 0.5:
+        return replace(model, threshold=Threshold(threshold, "probability", is_second=True))
+    return model.turn_round() if family in _BINOMIAL else model
 
 
 def _check_kind(mojo: _Mojo) -> None:

@@ -166,7 +166,7 @@ def as_numbers(value: Any, name: str) -> Array:
         found = np.array(items, dtype=float).reshape(found.shape)
     if found.dtype.kind not in "fiub":
         raise Refusal(f"its {name} holds no numbers")
-    numbers = found.astype(np.float64)
+    numbers = found.astype(np.float64, copy=False)
     if not np.isfinite(numbers).all():
         raise Refusal(f"its {name} holds numbers that are not finite")
     return numbers
