@@ -45,13 +45,17 @@ _OTHERS = {
 
 def read_saved(found: Any) -> ImportedModel:
     """Return the model that records, or an object in memory, describe."""
-    found = describe(found)
+    is_live, found = not isinstance(found, Record), describe(found)
     if not isinstance(found, Record):
         kind = type(found).__name__
         inside = f" of {', '.join(map(str, list(found)[:5]))}" if isinstance(found, dict) else ""
         raise Refusal(f"it holds a {kind}{inside}, no fitted model", "save the fitted model alone")
     if is_estimator(found):
         return read_estimator(found)
+    if is_results(found) and is_live:
+        raise Refusal(
+            "results of statsmodels are read from a file", 'save them: fit.save("fit.pkl")'
+        )
     if is_results(found):
         return read_results(found)
     package = found.of.module.partition(".")[0] if isinstance(found.of, Name) else ""
