@@ -145,9 +145,10 @@ def encode_ordinal(step: Step, values: Sequence[Value]) -> list[Value]:
         texts = column.texts
         if None in texts[:-1]:  # the codes of those behind it would be others
             raise Refusal("one of its columns has a missing category that is not the last")
-        numbers = dict(zip(texts, column.groups, strict=False))
+        known = [text for text in texts if text is not None]
+        pairs = zip(known, column.groups[: len(known)], strict=True)
+        numbers: dict[str | None, Number] = dict(pairs)
         missing = at_missing if None in texts else None
-        numbers.pop(None, None)
         found.append(recode(column.value, column.kind, numbers, other, missing))
     return found
 

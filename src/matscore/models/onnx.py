@@ -147,7 +147,7 @@ def _run(nodes: Sequence[Node], values: dict[str, Any], allowed: int) -> None:
     for node in nodes:
         with in_step(node.name or node.kind, "" if node.name in ("", node.kind) else node.kind):
             several = _do(node, values)
-            for name, value in zip(node.outputs, several, strict=False):
+            for name, value in zip(node.outputs, several[: len(node.outputs)], strict=True):
                 if name and name in values:
                     raise Refusal(f'it gives "{name}", which is there already')
                 values[name] = value if name else None

@@ -206,14 +206,15 @@ def _project(step: Step, values: Sequence[Value]) -> list[Value]:
     if matrix.size > 10 * _MOST_COLUMNS:
         raise Refusal(f"it projects with {matrix.size:,} numbers, too many to fold into weights")
     numbers = [value.refuse_missing() for value in as_features(values)]
-    means = [Fraction(m) for m in step.numbers("mean_", len(values))] if step.has("mean_") else []
+    n = len(values)
+    means = [*map(Fraction, step.numbers("mean_", n) if step.has("mean_") else np.zeros(n))]
     spread = np.ones(len(matrix))
     if step.kind != "FastICA" and step.get("whiten", False):
         spread = np.sqrt(step.numbers("explained_variance_", len(matrix)))
         spread = np.maximum(spread, np.finfo(np.float64).eps)
     found: list[Value] = []
     for row, by in zip(matrix.tolist(), spread.tolist(), strict=True):
-        middle = sum(m * Fraction(w) for m, w in zip(means, row, strict=False))
+        middle = sum(m * Fraction(w) for m, w in zip(means, row, strict=True))
         found.append(combine(numbers, row, -middle) / by)
     return found
 
