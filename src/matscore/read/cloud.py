@@ -90,7 +90,12 @@ def list_objects(folder: str, kind: type[FileError] = FileError) -> dict[str, in
     store, key = _open_store(folder)
     with _named_errors(folder, kind):
         entries = [entry for batch in _obstore().list(store, key or None) for entry in batch]
-        return {entry["path"].removeprefix(key): int(entry["size"]) for entry in entries}
+        sizes = {entry["path"]: int(entry["size"]) for entry in entries}
+    # A console makes an empty object of a folder's own name.
+    folders = {key[:-1], *(name[:i] for name in sizes for i, c in enumerate(name) if c == "/")}
+    return {
+        name.removeprefix(key): size for name, size in sizes.items() if size or name not in folders
+    }
 
 
 def read_object(path: str, stop: int | None = None) -> bytes:

@@ -31,6 +31,8 @@ from matscore.run.work import ChunkResult, Job
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+    from matscore.write.places import Claim
+
 # Nothing else of matscore knows Dask's own errors, and `Connection` nothing of files and rows.
 _CONNECT_SECONDS = 10
 _WORKER_SECONDS = 60  # without any worker, before the run gives up
@@ -248,15 +250,16 @@ class ClusterEngine(Engine):
         return self._in_order(self._send_parts(parts, jobs, apart=apart))
 
     def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
+        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
         """Do a job on each part, which its worker writes; None where none can read a part."""
         places = [part.table.find_place() for part in parts]
         # What was transposed is in memory here and nowhere else.
         if None in places or any(part.turned is not None for part in parts):
             return None
+        claim = replace(claim, path=full_path(claim.path))
         sent = (
-            self._send_file(part, job, place, output)
+            self._send_file(part, job, place, (full_path(output), claim))
             for part, job, place, output in zip(parts, jobs, places, outputs, strict=True)
             if place is not None
         )
@@ -377,13 +380,12 @@ class ClusterEngine(Engine):
         while ahead:
             yield self._cluster.wait(ahead.popleft())
 
-    def _send_file(self, part: Part, job: Job, place: Place, output: str) -> _Sent:
+    def _send_file(self, part: Part, job: Job, place: Place, where: tuple[str, Claim]) -> _Sent:
         unit = remote.FileUnit(
             part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
         )
         shared, layout = self._cluster.share(job)
-        where = full_path(output)
-        future = self._cluster.submit(remote.write_unit, shared, layout, unit, where)
+        future = self._cluster.submit(remote.write_unit, shared, layout, unit, *where)
         return _Sent(future, place.stamp.size)
 
     def _send_unit(self, job: Job, unit: remote.AnyUnit) -> Future[Any]:

@@ -13,7 +13,6 @@ import platform
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,7 +28,8 @@ from matscore.read.table import Place
 from matscore.run.run import Totals
 from matscore.run.work import ChunkResult, Job, Written, run_chunk
 from matscore.write.formats import deliver_results
-from matscore.write.whole import open_output
+from matscore.write.places import Claim
+from matscore.write.whole import Digest, open_output
 
 Item = TypeVar("Item")
 
@@ -113,11 +113,13 @@ def run_sent(
     return [run_chunk(replace(shared, layout=layout, part=part, beside=beside), chunk)]
 
 
-def write_unit(shared: Job, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
+def write_unit(
+    shared: Job, layout: Layout, unit: FileUnit, output: str, claim: Claim
+) -> list[ChunkResult]:
     """Do the work on a whole file and write its rows, whole or not at all."""
     job, rejects = replace(shared, layout=layout, part=unit.part), list[Reject]()
     # Limits on bad rows hold over all parts; whoever has all of them counts.
-    totals, digest = Totals(job.work.zero(), RejectOptions()), hashlib.sha256()
+    totals, digest = Totals(job.work.zero(), RejectOptions()), Digest()
     where = unit.place.stamp.path
     with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:
         with open_output(output, digest=digest) as out:
@@ -125,8 +127,10 @@ def write_unit(shared: Job, layout: Layout, unit: FileUnit, output: str) -> list
             results = (run_chunk(job, replace(chunk, path=unit.path)) for chunk in chunks)
             counted = totals.count(_keep_rejects(results, rejects), lambda _: None)
             deliver_results(counted, shared.output, out)
+            # The run that asked for it may be dead, and another one under way in its place.
+            claim.check()
         facts = replace(table.source.facts(), path=unit.path)
-    written = Written(facts, Path(output).stat().st_size, digest.hexdigest())
+    written = Written(facts, digest.size, digest.hexdigest())
     counts, part = (totals.n_rows, totals.tally), unit.part
     result = ChunkResult(unit.path, b"", *counts, rejects, None, part, written, totals.odd)
     return [result]
