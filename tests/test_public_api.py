@@ -76,6 +76,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("names", "fields"),
     ("kernel",),
     ("frame", "colors", "options", "terms", "links", "items"),
+    ("command_options",),
     ("functions",),
     ("plan",),
     ("read",),
@@ -97,7 +98,7 @@ ROOMS = {name.split(".")[0] for name in LEVELS}
 MAIN_WAY = 30
 # Where each library may be imported; any other library is a new dependency.
 LIBRARIES = {
-    "numpy": ROOMS - {"", "errors", "fields", "names", "options", "__main__"},
+    "numpy": ROOMS - {"", "errors", "fields", "names", "options", "command_options", "__main__"},
     "pyarrow": {"read", "write"},
     "pandas": {"commands"},
     "sklearn": {"numerics"},
