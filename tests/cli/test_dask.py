@@ -224,6 +224,51 @@ def test_other_commands(cluster: Cluster, labelled: Path, argv: tuple[str, ...])
     run_both(cluster, labelled, *argv)
 
 
+@pytest.mark.parametrize("kind", ["csv", "gz", "targets", "pipe"])
+def test_fit(cluster: Cluster, folder: Path, kind: str) -> None:
+    """The same weights, to the last bit, of blocks that other ranges end in, with rows rejected."""
+    rng = random.Random(6)
+    numbers = [(rng.gauss(0, 1), rng.random() * 1e6, rng.choice("uvw")) for _ in range(15_000)]
+    rows = [[f"r{i}", a, b, t, a + b / 7 + rng.random(), rng.choice("pq")]
+            for i, (a, b, t) in enumerate(numbers)]  # fmt: skip
+    rows[2_047][1] = rows[9_999][2] = "?"
+    write_csv(folder / "l.csv", [["id", "a", "b", "t", "y", "c"], *rows])
+    data = (folder / "l.csv").read_bytes()
+    inputs, stdin = ["l.csv"], b""
+    if kind == "gz":
+        (folder / "l.csv.gz").write_bytes(gzip.compress(data))
+        inputs = ["l.csv.gz"]
+    elif kind == "targets":
+        write_csv(folder / "x.csv", [["id", "a", "b", "t"], *(row[:4] for row in rows)])
+        write_csv(folder / "y.csv", [["id", "y"], *(row[::4] for row in rows)])
+        inputs = ["x.csv", "y.csv"]
+    elif kind == "pipe":
+        inputs, stdin = ["-"], data
+    options = ["--on-error", "reject", "--rejects", "r.csv", "--chunk-size", "16k"]
+    # A pipe is read once, and columns of text twice.
+    dropped = "t," if kind == "pipe" else ""
+    asked = [
+        f"--target y --drop-cols {dropped}c",
+        f"--target c --drop-cols {dropped}y --method ridge",
+    ]
+    if kind == "targets":
+        asked = ["", "--method ridge --alpha 3 --standardize"]
+    for own in asked:
+        done: list[Any] = []
+        for engine in ((), dask(cluster)):
+            argv = ("fit", *inputs, *own.split(), *options, *engine, "--report", "r.json")
+            done.append(run(*argv, stdin=stdin, cwd=folder).check())
+            report = json.loads((folder / "r.json").read_bytes())
+            done += [report["fit"], report["rows_rejected"], (folder / "r.csv").read_bytes()]
+        assert done[:4] == done[4:]
+        assert done[2] == 2 and done[0].rows[-1][0] == "(Intercept)"
+
+
+def test_a_logistic_fit_stays_here(cluster: Cluster, labelled: Path) -> None:
+    argv = ("fit", "in.csv", "--target", "truth", *dask(cluster))
+    assert "logistic regression is done on this machine" in run(*argv, cwd=labelled).check(2).err
+
+
 def test_recommend_into_a_directory(cluster: Cluster, labelled: Path) -> None:
     (labelled / "users").mkdir()
     lines = (labelled / "users.csv").read_text().splitlines(keepends=True)

@@ -26,7 +26,7 @@ from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
 from matscore.read.table import Place
 from matscore.run.run import Totals
-from matscore.run.work import ChunkResult, Job, Written, run_chunk
+from matscore.run.work import ChunkResult, Job, Written, join_counts, run_chunk
 from matscore.write.formats import deliver_results
 from matscore.write.places import Claim
 from matscore.write.whole import Digest, open_output
@@ -103,7 +103,9 @@ def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
     """Do the work on a unit, chunk by chunk."""
     job = replace(shared, layout=layout, part=unit.part)
     with _named_as_given(_path_of(unit), unit.path):
-        return [run_chunk(job, chunk) for chunk in unit.iter_chunks(layout)]
+        results = [run_chunk(job, chunk) for chunk in unit.iter_chunks(layout)]
+    # Counts are as large for many rows as for few.
+    return results if job.output is not None else join_counts(results)
 
 
 def run_sent(
