@@ -247,15 +247,19 @@ def kill_midway(store: Store, folder: Path, *options: str) -> None:
     assert finish(process).code == -signal.SIGKILL
 
 
-def test_killed_and_resumed(store: Store, folder: Path) -> None:
+@pytest.mark.parametrize("engine", ["", "--engine dask -j 1"])
+def test_killed_and_resumed(store: Store, folder: Path, engine: str) -> None:
+    """By threads here, or by workers that send the parts themselves."""
     make_inputs(folder, 24, 3_000)
     argv = ("classify", "data", "w.csv", "--keep-cols", "k")
     run(*argv, "-o", "local/", cwd=folder).check(quiet=True)
     expected = snapshot(folder / "local")
-    kill_midway(store, folder)
+    kill_midway(store, folder, *engine.split())
     left = store.snapshot("killed")
     parts = {name: data for name, data in left.items() if not name.startswith("_")}
     assert parts and parts.items() < expected.items() and "_manifest.json" not in left
-    output = f"{store.url}/killed/"
-    run(*argv, "-o", output, "--resume", cwd=folder, env=store.env).check(quiet=True)
+    again = ("-o", f"{store.url}/killed/", "--resume", *engine.split())
+    finish(start(*argv, *again, cwd=folder, env=store.env)).check(quiet=True)
     assert store.snapshot("killed") == expected
+    for name in store.names("killed/"):
+        store.delete(name)

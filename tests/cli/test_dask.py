@@ -530,6 +530,54 @@ def test_a_signal_ends_a_run(cluster: Cluster, folder: Path, number: signal.Sign
     run_both(cluster, folder, "classify", "f.csv", "w.csv")  # the cluster is as it was
 
 
+def kill_client(folder: Path, *argv: str, n_parts: int = 1) -> None:
+    """Start a run into a directory, and kill it once some of its parts are in the journal."""
+    process = start(*argv, cwd=folder)
+    journal, deadline = folder / "remote/_journal.jsonl", time.monotonic() + 60
+    # The run's number and the names of the parts come first.
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 2 + n_parts:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert finish(process).code == -signal.SIGKILL
+    assert not (folder / "remote/_manifest.json").exists()
+
+
+@pytest.mark.parametrize("weights", ["w.csv", "v.csv"])
+def test_a_client_is_killed_and_resumed(cluster: Cluster, folder: Path, weights: str) -> None:
+    """As in one go; also with other weights while workers are still at the parts of the dead."""
+    make_folder(folder, n_files=12, n_rows=8_000)
+    write_csv(folder / "v.csv", [["feature", "p", "q"], ["x", 2, 0.5], ["y", -1, 3]])
+    run("classify", "data", weights, "-o", "local/", cwd=folder).check(quiet=True)
+    expected = snapshot(folder / "local")
+    remote = ("-o", "remote/", *dask(cluster))
+    kill_client(folder, "classify", "data", "w.csv", *remote)
+    left = {name: data for name, data in snapshot(folder / "remote").items() if name[0] == "k"}
+    assert 0 < len(left) < 12
+    assert weights != "w.csv" or left.items() < expected.items()
+    run("classify", "data", weights, *remote, "--resume", cwd=folder).check(quiet=True)
+    assert snapshot(folder / "remote") == expected
+
+
+@pytest.mark.slow
+def test_killed_again_and_again(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
+    """Clients and workers, at any moment, until the whole is there."""
+    make_folder(folder, n_files=24, n_rows=8_000)
+    run("classify", "data", "w.csv", "-o", "local/", cwd=folder).check(quiet=True)
+    expected = snapshot(folder / "local")
+    rng = random.Random(9)
+    with open_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        argv = ("classify", "data", "w.csv", "-o", "remote/", *dask(cluster), "--resume")
+        for n_parts in (1, 2, 3):
+            kill_client(folder, *argv, n_parts=n_parts + 5 * (n_parts - 1))
+            os.killpg(cluster.workers[-1].pid, signal.SIGKILL)
+            cluster.workers[-1].wait()
+            cluster.start_worker()
+            time.sleep(rng.random())
+        run(*argv, cwd=folder).check(quiet=True)
+    assert snapshot(folder / "remote") == expected
+
+
 @pytest.mark.slow
 def test_workers_come_and_go(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
     """Killed and replaced again and again, a directory and a file come out whole."""
