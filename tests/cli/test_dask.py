@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import json
@@ -9,13 +10,17 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from matscore.run import cluster as cluster_engine
+from matscore.run import remote
+from matscore.run.cluster import ClusterEngine
 from tests.benchmarks.measure import measure
 from tests.cluster import Cluster, open_cluster
 from tests.helpers import ENVIRONMENT, PROGRAM, Done, finish, list_names, run, start, write_csv
@@ -403,7 +408,6 @@ def test_other_versions_are_said(
     """Of packages, and of the rounding of products."""
     from matscore import RunOptions, classify_file
     from matscore.errors import ClusterWarning
-    from matscore.run import remote
 
     here = remote.describe_environment()
     assert set(here) >= {"Python", "matscore", "numpy", "pyarrow"}
@@ -436,9 +440,8 @@ def test_no_worker(
 ) -> None:
     from matscore import RunOptions, classify_file
     from matscore.errors import ClusterError
-    from matscore.run import cluster as engine
 
-    monkeypatch.setattr(engine, "_WORKER_SECONDS", 1)
+    monkeypatch.setattr(cluster_engine, "_WORKER_SECONDS", 1)
     with open_cluster(tmp_path_factory.mktemp("cluster"), n_workers=0) as cluster:
         run_options = RunOptions(engine="dask", scheduler=cluster.address)
         with pytest.raises(ClusterError, match="the scheduler has no worker; start one with"):
@@ -541,6 +544,68 @@ def kill_client(folder: Path, *argv: str, n_parts: int = 1) -> None:
     process.send_signal(signal.SIGKILL)
     assert finish(process).code == -signal.SIGKILL
     assert not (folder / "remote/_manifest.json").exists()
+
+
+class Ready(Future[Any]):
+    """A result that is there."""
+
+    def release(self) -> None:
+        pass
+
+
+class Here:
+    """A connection whose workers are this process."""
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        self.before = before
+
+    def submit(self, function: Any, *args: Any, **options: Any) -> Any:
+        values = [arg.result() if isinstance(arg, Future) else arg for arg in args]
+        if function is remote.write_unit:
+            self.before()
+        future = Ready()
+        future.set_result(function(*values))
+        return future
+
+    def share(self, job: Any) -> Any:
+        return self.submit(remote.keep, job), self.submit(remote.keep, job.layout)
+
+    def count_ahead(self) -> int:
+        return 1
+
+    def wait(self, future: Any) -> Any:
+        return future.result()
+
+    def cancel(self, futures: Any) -> None:
+        pass
+
+
+def test_a_part_of_a_dead_run_does_not_appear(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker is still at it when the next run has begun."""
+    from matscore import RunOptions, classify_file
+    from matscore.errors import OutputError
+
+    make_folder(folder, n_files=1)
+    journal, n_begun = folder / "out/_journal.jsonl", 0
+
+    def begin_another() -> None:
+        nonlocal n_begun
+        n_begun += 1
+        assert list_names(folder / "out/k=1") == []
+        journal.write_bytes(b'"another"\n' + journal.read_bytes())
+
+    @contextlib.contextmanager
+    def open_here(run: Any) -> Iterator[Any]:
+        yield ClusterEngine(Here(begin_another), run)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cluster_engine, "open_cluster", open_here)
+    with pytest.raises(OutputError, match="another run has begun to write there"):
+        classify_file(
+            folder / "data", folder / "w.csv", f"{folder}/out/", run=RunOptions(engine="dask")
+        )
+    assert n_begun == 1 and list_names(folder / "out/k=1") == []
 
 
 @pytest.mark.parametrize("weights", ["w.csv", "v.csv"])
