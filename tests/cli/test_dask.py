@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 
 from matscore.run import cluster as cluster_engine
-from matscore.run import remote
+from matscore.run import connection, remote
 from matscore.run.cluster import ClusterEngine
 from tests.benchmarks.measure import measure
 from tests.cluster import Cluster, open_cluster
@@ -406,20 +406,30 @@ def test_other_versions_are_said(
     cluster: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of packages, and of the rounding of products."""
-    from matscore import RunOptions, classify_file
+    from matscore import ColumnOptions, RunOptions, classify_file, fit_file
     from matscore.errors import ClusterWarning
 
     here = remote.describe_environment()
     assert set(here) >= {"Python", "matscore", "numpy", "pyarrow"}
-    other = here | {"pyarrow": "1.0", "the rounding of products": "none"}
+    other = here | {
+        "pyarrow": "1.0",
+        "the rounding of products": "none",
+        "the rounding of decompositions": "none",
+    }
     monkeypatch.setattr(remote, "describe_environment", Describe(here, other))
     run_options = RunOptions(engine="dask", scheduler=cluster.address)
     with pytest.warns(ClusterWarning) as said:
         classify_file(folder / "f.csv", folder / "w.csv", run=run_options)
     texts = [str(one.message) for one in said]
+    # Of decompositions nothing, which are a matter of fit.
     assert len(texts) in (2, 4) and all(text.endswith("; results may differ") for text in texts)
     assert f"pyarrow is {here['pyarrow']} on the worker tcp://" in texts[0]
     assert "1.0 here" in texts[0]
+    with pytest.warns(ClusterWarning) as said:
+        columns = ColumnOptions(target=("y",), drop_cols=("id",))
+        fit_file(folder / "f.csv", columns=columns, run=run_options)
+    found = [text for one in said if "of decompositions" in (text := str(one.message))]
+    assert len(found) in (1, 2) and " on the worker tcp://" in found[0]
 
 
 class Describe:
@@ -441,7 +451,7 @@ def test_no_worker(
     from matscore import RunOptions, classify_file
     from matscore.errors import ClusterError
 
-    monkeypatch.setattr(cluster_engine, "_WORKER_SECONDS", 1)
+    monkeypatch.setattr(connection, "_WORKER_SECONDS", 1)
     with open_cluster(tmp_path_factory.mktemp("cluster"), n_workers=0) as cluster:
         run_options = RunOptions(engine="dask", scheduler=cluster.address)
         with pytest.raises(ClusterError, match="the scheduler has no worker; start one with"):
@@ -456,7 +466,7 @@ def test_a_piece_that_kills_its_workers() -> None:
     from distributed import KilledWorker
 
     from matscore.errors import ClusterError
-    from matscore.run.cluster import Connection
+    from matscore.run.connection import Connection
 
     client = Mock()
     client.submit.side_effect = KilledWorker("task", Mock(), 3)

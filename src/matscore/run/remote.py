@@ -32,6 +32,7 @@ from matscore.write.places import Claim
 from matscore.write.whole import Digest, open_output
 
 Item = TypeVar("Item")
+DECOMPOSITIONS = "the rounding of decompositions"
 
 
 @dataclass(frozen=True)
@@ -161,19 +162,22 @@ def keep(item: Item) -> Item:
 def describe_environment() -> dict[str, str]:
     """Return what the bytes of an output come from, besides its inputs.
 
-    The last entry tells whether products are rounded alike, as they are by definition: it is a
-    product's bytes, which a processor or a build that does not keep to it would change.
+    Two entries are bytes of a result. Products are rounded alike by definition, unless a processor
+    or a build does not keep to it; decompositions, which `fit` is made of, as NumPy's LAPACK does
+    on the processor.
     """
     # Any numbers whose products need rounding; every machine draws the same.
     rng = np.random.default_rng(0)
     weights, features = rng.normal(size=(37, 5)), rng.normal(size=(37, 300))
-    digest = hashlib.sha256(PackedWeights(weights).multiply(features).tobytes()).hexdigest()
+    product = PackedWeights(weights).multiply(features)
+    triangle = np.asarray(np.linalg.qr(rng.normal(size=(300, 70)), mode="r"))
     return {
         "Python": platform.python_version(),
         "matscore": matscore.__version__,
         "numpy": np.__version__,
         "pyarrow": _find_pyarrow(),
-        "the rounding of products": digest[:8],
+        "the rounding of products": hashlib.sha256(product.tobytes()).hexdigest()[:8],
+        DECOMPOSITIONS: hashlib.sha256(triangle.tobytes()).hexdigest()[:8],
     }
 
 

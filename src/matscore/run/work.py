@@ -115,6 +115,8 @@ class Outcome:
 class Work:
     """What a command does with rows: frozen, and to be pickled."""
 
+    decomposes: ClassVar[bool] = False  # whether its last bits are those of NumPy's LAPACK
+
     def zero(self) -> Any:
         """Return the `Tally` of no rows."""
         raise NotImplementedError
