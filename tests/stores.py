@@ -119,9 +119,8 @@ def open_s3() -> Iterator[Store]:
         yield Store("s3://bucket", env, address, process)
 
 
-@contextlib.contextmanager
-def open_gs(folder: Path) -> Iterator[Store]:
-    """Start the same server for Google's client, which talks to its store in S3's words.
+def as_gs(s3: Store, folder: Path) -> Store:
+    """Return the same bucket for Google's client, which talks to its store in S3's words.
 
     The emulators of Google's store that can be had (fake-gcs-server, gcp-storage-emulator) know its
     JSON interface, and obstore writes by the XML one.
@@ -132,17 +131,15 @@ def open_gs(folder: Path) -> Iterator[Store]:
     # A service account signs its own tokens, with this key; nobody is asked for one.
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    text = key.private_bytes(*form, serialization.NoEncryption()).decode()
-    with open_s3() as s3:
-        account = {
-            "gcs_base_url": s3.address,
-            "client_email": "a@example.org",
-            "private_key": text,
-            "private_key_id": "k",
-        }
-        (folder / "account.json").write_text(json.dumps(account))
-        env = {"GOOGLE_SERVICE_ACCOUNT": str(folder / "account.json")}
-        yield Store("gs://bucket", env, s3.address, s3.process)
+    account = {
+        "gcs_base_url": s3.address,
+        "client_email": "a@example.org",
+        "private_key": key.private_bytes(*form, serialization.NoEncryption()).decode(),
+        "private_key_id": "k",
+    }
+    (folder / "account.json").write_text(json.dumps(account))
+    env = {"GOOGLE_SERVICE_ACCOUNT": str(folder / "account.json")}
+    return Store("gs://bucket", env, s3.address, s3.process)
 
 
 def find_azurite() -> str | None:

@@ -269,7 +269,7 @@ def test_a_part_of_an_object(server: Store, env: dict[str, str]) -> None:
 
 def test_no_bucket(env: dict[str, str]) -> None:
     with (
-        pytest.raises(OutputError, match=r"s3://none/out\.csv: "),
+        pytest.raises(OutputError, match=r"s3://none/out\.csv: no such bucket"),
         open_upload("s3://none/out.csv"),
     ):
         pass

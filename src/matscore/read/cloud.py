@@ -88,7 +88,7 @@ def check_writable(path: str) -> None:
 def list_objects(folder: str, kind: type[FileError] = FileError) -> dict[str, int]:
     """Return the names of all objects under a folder, which ends with a slash, and their sizes."""
     store, key = _open_store(folder)
-    with _named_errors(folder, kind):
+    with _named_errors(folder, kind, "bucket"):
         entries = [entry for batch in _obstore().list(store, key or None) for entry in batch]
         sizes = {entry["path"]: int(entry["size"]) for entry in entries}
     # A console makes an empty object of a folder's own name.
@@ -140,7 +140,7 @@ class _Upload(io.BufferedIOBase):
 
     def finish(self) -> None:
         if self._thread is None:
-            with _named_errors(self._path, OutputError):
+            with _named_errors(self._path, OutputError, "bucket"):
                 _obstore().put(self._store, self._key, bytes(self._held), use_multipart=False)
             return
         if self._held:
@@ -174,7 +174,7 @@ class _Upload(io.BufferedIOBase):
 
     def _tell(self) -> None:
         if self._error is not None:
-            with _named_errors(self._path, OutputError):
+            with _named_errors(self._path, OutputError, "bucket"):
                 raise self._error
 
     def _iter_blocks(self) -> Iterator[bytes]:
@@ -235,12 +235,10 @@ def _obstore() -> Any:
 
 
 @contextmanager
-def _named_errors(path: str, kind: type[FileError]) -> Iterator[None]:
+def _named_errors(path: str, kind: type[FileError], missing: str = "object") -> Iterator[None]:
     """Turn what obstore says into an error of ours, in a line."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise kind(path, "no such object") from error
     except MatscoreError:
         raise
     except Exception as error:
@@ -248,7 +246,10 @@ def _named_errors(path: str, kind: type[FileError]) -> Iterator[None]:
 
         if not isinstance(error, (BaseError, OSError, ValueError)):
             raise
+        text = " ".join(str(error).partition("\n")[0].split())
+        # Where it lists a bucket, obstore says so in words only.
+        if isinstance(error, FileNotFoundError) or "404 Not Found" in text:
+            raise kind(path, f"no such {missing}") from error
         denied = isinstance(error, (PermissionDeniedError, UnauthenticatedError))
-        text = " ".join(str(error).partition("\n")[0].split())[:200]
-        what = "permission denied" if denied else f"cannot be reached: {text}"
+        what = "permission denied" if denied else f"cannot be reached: {text[:200]}"
         raise kind(path, what, _AGAIN) from error

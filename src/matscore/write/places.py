@@ -86,7 +86,7 @@ class Place:
         raise NotImplementedError
 
     def drop_journal(self) -> None:
-        """Delete it."""
+        """Delete it, and what workers that died have left."""
         raise NotImplementedError
 
     def make_folders(self, names: Iterable[str]) -> None:
@@ -141,7 +141,7 @@ class _Disk(Place):
                 raise OutputError(self.path, what, hint) from error
 
     def _delete_leftovers(self) -> None:
-        """Delete the unfinished files of a run that was killed."""
+        """Delete the unfinished files of a run or a worker that was killed."""
         for folder, _, names in os.walk(self._root):
             for name in filter(TEMPORARY.fullmatch, names):
                 Path(folder, name).unlink(missing_ok=True)
@@ -171,6 +171,7 @@ class _Disk(Place):
             os.fsync(out.fileno())
 
     def drop_journal(self) -> None:
+        self._delete_leftovers()
         (self._root / JOURNAL).unlink(missing_ok=True)
 
     def make_folders(self, names: Iterable[str]) -> None:
