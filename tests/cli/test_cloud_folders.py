@@ -238,15 +238,26 @@ def test_a_long_journal(store: Store) -> None:
     assert store.names("journal/") == []
 
 
-def kill_midway(store: Store, folder: Path, *options: str) -> None:
-    """Start a run into a bucket, and kill it after some of its parts."""
+def kill_midway(store: Store, folder: Path, *options: str) -> dict[str, bytes]:
+    """Start a run into a bucket, kill it after some of its parts, and return what is there."""
     argv = ("classify", "data", "w.csv", "-o", f"{store.url}/killed/", "--keep-cols", "k")
-    process = start(*argv, *options, cwd=folder, env=store.env)
-    deadline = time.monotonic() + 60
-    while "killed/_journal.jsonl/000001" not in store.names("killed/"):
-        assert process.poll() is None and time.monotonic() < deadline, finish(process).err
-    process.send_signal(signal.SIGKILL)
-    assert finish(process).code == -signal.SIGKILL
+    for _ in range(5):  # a machine that is busy elsewhere may let a run come to its end
+        process, deadline = start(*argv, *options, cwd=folder, env=store.env), time.monotonic() + 60
+        while "killed/_journal.jsonl/000001" not in store.names("killed/"):
+            assert time.monotonic() < deadline
+            if process.poll() is not None:
+                break
+        process.send_signal(signal.SIGKILL)
+        code, left = finish(process).code, store.snapshot("killed")
+        if code == -signal.SIGKILL and "_manifest.json" not in left:
+            return left
+        clear(store, "killed/")
+    raise AssertionError("no run could be killed in time")
+
+
+def clear(store: Store, folder: str) -> None:
+    for name in store.names(folder):
+        store.delete(name)
 
 
 @pytest.mark.parametrize("engine", ["", pytest.param("--engine dask -j 1", marks=pytest.mark.slow)])
@@ -256,12 +267,10 @@ def test_killed_and_resumed(store: Store, folder: Path, engine: str) -> None:
     argv = ("classify", "data", "w.csv", "--keep-cols", "k")
     run(*argv, "-o", "local/", cwd=folder).check(quiet=True)
     expected = snapshot(folder / "local")
-    kill_midway(store, folder, *engine.split())
-    left = store.snapshot("killed")
+    left = kill_midway(store, folder, *engine.split())
     parts = {name: data for name, data in left.items() if not name.startswith("_")}
-    assert parts and parts.items() < expected.items() and "_manifest.json" not in left
+    assert parts and parts.items() < expected.items()
     again = ("-o", f"{store.url}/killed/", "--resume", *engine.split())
     finish(start(*argv, *again, cwd=folder, env=store.env)).check(quiet=True)
     assert store.snapshot("killed") == expected
-    for name in store.names("killed/"):
-        store.delete(name)
+    clear(store, "killed/")
