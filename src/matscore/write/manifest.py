@@ -114,6 +114,8 @@ class Folder:
         `records` are all parts in the inputs' order, `facts` what there is to say of the whole.
         """
         place = self.place
+        # Before what is stale goes: to another run it may not be.
+        place.claim.check()
         with named_errors(place.path):
             stale = self._known - {record.output for record in records}
             place.delete(name for name in stale if Path(name).name.startswith("part-of-"))
