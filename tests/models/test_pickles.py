@@ -28,7 +28,12 @@ from matscore.models.saved import SOURCES
 
 PROTOCOLS = range(6)
 SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(max_size=300)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**900), 2**900)
+    | st.floats()
+    | st.text()
+    | st.binary(max_size=300)
 )
 VALUES = st.recursive(
     SCALARS,
@@ -213,6 +218,7 @@ HOSTILE = {
     "huge bytearray": b"\x80\x05\x96" + struct.pack("<Q", 2**63) + b".",
     "huge frame": b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b".",
     "negative long": b"\x80\x02\x8b" + struct.pack("<i", -5) + b".",
+    "huge integer": b"\x80\x02\x8b" + struct.pack("<i", 200) + b"\x7f" * 200 + b".",
     "huge decimal": b"L" + b"9" * 100_000 + b"L\n.",
     "far memo": b"\x80\x02Nr" + struct.pack("<I", 2**32 - 1) + b"j" + struct.pack("<I", 5) + b".",
     "empty stack": b"\x80\x02.",

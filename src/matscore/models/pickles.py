@@ -32,6 +32,7 @@ _FREE_VALUES, _FREE_OBJECTS = 1_500_000, 300_000  # of a small file: about 150 M
 _BYTES_AN_OBJECT = 32
 _MOST_KEY = 2**60  # larger integers can be made to share one hash, so that a dict is never done
 _MOST_PARTS = 64
+_TOO_LARGE = 2**1000  # for a float64
 _TOO_MANY = "it holds more objects than a model of its size has"
 _MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
@@ -217,6 +218,11 @@ def _new(of: object, args: Any, *_: object) -> Any:
     return _call(of, ()) if is_container else _make(of, args)
 
 
+def _push_whole(machine: _Machine, number: int) -> None:
+    check_fit(abs(number) < _TOO_LARGE)
+    machine.stack.append(number)
+
+
 def _drop(machine: _Machine, _: Any) -> None:
     if machine.marks and machine.marks[-1] == len(machine.stack):
         machine.marks.pop()
@@ -249,13 +255,14 @@ def _always(value: Any) -> _Action:
 
 # Opcodes that carry what they push.
 _PUSHED = """
-    INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING
-    UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
+    BININT BININT1 BININT2 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE
+    SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
 """
 _VALUES = frozenset(_PUSHED.split())
 _ACTIONS: dict[str, _Action] = {
     "NONE": _always(None), "NEWTRUE": _always(True), "NEWFALSE": _always(False),
     "EMPTY_TUPLE": _always(()),
+    **dict.fromkeys(("INT", "LONG", "LONG1", "LONG4"), _push_whole),
     # containers; a set is a list: nothing of the file is hashed
     "MARK": lambda machine, _: machine.marks.append(len(machine.stack)),
     "EMPTY_LIST": _take(0, list), "EMPTY_SET": _take(0, list), "EMPTY_DICT": _take(0, dict),

@@ -104,7 +104,7 @@ def _read_mlflow(file: ModelFile, options: ImportOptions) -> ImportedModel:
 
 _SCHEMA = "schema.json"
 _MOST_BYTES = 2**25
-_MOST_NODES, _MOST_VALUES = 300_000, 2_000_000
+_MOST_NODES, _MOST_VALUES, _MOST_DIGITS = 300_000, 2_000_000, 300
 _DAMAGED = "its schema.json is not what skops writes"
 
 
@@ -127,9 +127,15 @@ def _read_skops(file: ModelFile, _: ImportOptions) -> ImportedModel:
 
 def _read_json(content: str | bytes) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(content, parse_int=_read_whole)
     except (ValueError, RecursionError) as error:
         raise Refusal(_DAMAGED) from error
+
+
+def _read_whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(digits)
+    return int(digits)
 
 
 class _Tree:

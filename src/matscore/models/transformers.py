@@ -205,16 +205,15 @@ def _project(step: Step, values: Sequence[Value]) -> list[Value]:
         raise Refusal(f"it projects {matrix.shape[-1]} columns, where {len(values)} come in")
     if matrix.size > 10 * _MOST_COLUMNS:
         raise Refusal(f"it projects with {matrix.size:,} numbers, too many to fold into weights")
-    numbers = [value.refuse_missing() for value in as_features(values)]
-    n = len(values)
-    means = [*map(Fraction, step.numbers("mean_", n) if step.has("mean_") else np.zeros(n))]
+    numbers, n = [value.refuse_missing() for value in as_features(values)], len(values)
+    means = step.numbers("mean_", n).tolist() if step.has("mean_") else [0.0] * n
     spread = np.ones(len(matrix))
     if step.kind != "FastICA" and step.get("whiten", False):
         spread = np.sqrt(step.numbers("explained_variance_", len(matrix)))
         spread = np.maximum(spread, np.finfo(np.float64).eps)
     found: list[Value] = []
     for row, by in zip(matrix.tolist(), spread.tolist(), strict=True):
-        middle = sum(m * Fraction(w) for m, w in zip(means, row, strict=True))
+        middle = sum(Fraction(m) * Fraction(w) for m, w in zip(means, row, strict=True))
         found.append(combine(numbers, row, -middle) / by)
     return found
 
@@ -233,8 +232,8 @@ def _select(step: Step, values: Sequence[Value]) -> list[Value]:
 def _floats(step: Step, name: str) -> Array:
     """Return numbers of which some may be NaN."""
     found = step.items(name)
-    if not all(isinstance(number, int | float) for number in found):
-        raise Refusal(f"its {name} holds more than numbers")
+    if not found or not all(isinstance(number, int | float) for number in found):
+        raise Refusal(f"its {name} holds none, or more than numbers")
     return np.array(found, dtype=np.float64)
 
 
@@ -254,7 +253,7 @@ def _choose_best(step: Step, k: Any) -> Array:
 
 def _choose_share(step: Step, percentile: Any) -> Array:
     scores, share = _read_scores(step), float(percentile)
-    if share in (0, 100) or not scores.size:
+    if share in (0, 100):
         return np.full(len(scores), share == 100)
     threshold = np.percentile(scores, 100 - share)
     mask: Array = scores > threshold

@@ -172,13 +172,8 @@ def _read_ubjson(data: bytes) -> Any:
         kind, each = take(), b""
         if kind == b"$":
             each, kind = take(), take()
-            check_fit(each in _FORMS and kind == b"#")
-        if kind != b"#":
-            found = []
-            while kind != b"]":
-                found.append(read_value(kind, depth + 1))
-                kind = take()
-            return found
+            check_fit(each in _FORMS)
+        check_fit(kind == b"#")
         count = check_count(read_size(), len(data) - stream.tell(), "values")
         if each:
             form = np.dtype(_FORMS[each])
