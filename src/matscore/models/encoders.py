@@ -60,7 +60,7 @@ def _read_levels(levels: Sequence[Any]) -> tuple[list[str | None], Kind]:
 
 def encode_one_hot(step: Step, values: Sequence[Value]) -> list[Value]:
     """Return an indicator for each category that is not dropped."""
-    policy = step.get("handle_unknown", "error")
+    policy = step.word("handle_unknown", "error")
     if policy not in ("error", "ignore", "infrequent_if_exist", "warn"):
         raise Refusal(f"with handle_unknown={policy!r} it is not imported")
     found: list[Value] = []
@@ -137,7 +137,7 @@ def recode(
 def encode_ordinal(step: Step, values: Sequence[Value]) -> list[Value]:
     """Return the code of each category."""
     other: Any = "error"
-    if step.get("handle_unknown", "error") == "use_encoded_value":
+    if step.word("handle_unknown", "error") == "use_encoded_value":
         other = _number_or_nan(step.get("unknown_value"))
     at_missing = _number_or_nan(step.get("encoded_missing_value", math.nan))
     found: list[Value] = []
@@ -163,7 +163,7 @@ def _number_or_nan(value: Any) -> Any:
 
 def encode_target(step: Step, values: Sequence[Value]) -> list[Value]:
     """Return the mean of the target of each category, for several classes of each class."""
-    n_classes = len(step.items("classes_")) if step.need("target_type_") == "multiclass" else 1
+    n_classes = len(step.items("classes_")) if step.word("target_type_") == "multiclass" else 1
     means = as_numbers(step.need("target_mean_"), "target_mean_").reshape(-1)
     encodings = step.items("encodings_", len(values) * n_classes)
     if len(means) != n_classes:
@@ -172,7 +172,7 @@ def encode_target(step: Step, values: Sequence[Value]) -> list[Value]:
     for i, column in enumerate(_read_columns(step, values)):
         own = encodings[i * n_classes : (i + 1) * n_classes]
         for mean, codes in zip(means.tolist(), own, strict=True):
-            numbers = as_numbers(codes, "encodings_").tolist()
+            numbers = as_numbers(codes, "encodings_").ravel().tolist()
             if len(numbers) != len(column.texts):
                 raise Refusal("its encodings_ are not as many as its categories")
             of_texts = dict(zip(column.texts, numbers, strict=True))

@@ -33,8 +33,10 @@ class Frame:
     def __init__(self, record: Record, dropped: Sequence[int] = ()) -> None:
         self._blocks, axes = manager_parts(record)
         check_fit(len(axes) == 2)
-        self.names = [plain(name) for name in array(axes[0]).tolist()]
-        self.n_rows = len(array(axes[1]))
+        names = map(plain, array(axes[0]).ravel().tolist())
+        self.names = [name if isinstance(name, str | int | float) else str(name) for name in names]
+        self.n_rows = array(axes[1]).size
+        check_fit(all(0 <= row < self.n_rows for row in dropped))
         self._dropped = np.array(sorted(set(dropped)), dtype=np.int64)
         self._coded: dict[str, Coded] = {}
 
@@ -70,7 +72,6 @@ class Frame:
         check_fit(block.ndim < 2 or row < len(block))
         found = block[row] if block.ndim == 2 else block
         check_fit(found.shape == (self.n_rows,))
-        check_fit(all(0 <= row < self.n_rows for row in self._dropped.tolist()))
         return np.delete(found, self._dropped)
 
     def numbers(self, name: str) -> Array | None:

@@ -96,7 +96,7 @@ def _regression(step: Step, values: Sequence[Value]) -> ImportedModel:
 
 
 def _log_regression(step: Step, values: Sequence[Value]) -> ImportedModel:
-    link = step.get("link", "auto") if step.kind == "TweedieRegressor" else "log"
+    link = step.word("link", "auto") if step.kind == "TweedieRegressor" else "log"
     if link == "auto":
         link = "identity" if step.number("power", 0) <= 0 else "log"
     if link not in ("identity", "log"):
@@ -124,8 +124,8 @@ def _each(classes: Sequence[str]) -> Link | None:
 
 def _logistic(step: Step, values: Sequence[Value]) -> ImportedModel:
     classes = read_classes(step)
-    way, solver = step.get("multi_class", "auto"), step.get("solver", "lbfgs")
-    if not isinstance(way, str) or way not in ("ovr", "warn", "auto", "deprecated", "multinomial"):
+    way, solver = step.word("multi_class", "auto"), step.word("solver", "lbfgs")
+    if way not in ("ovr", "warn", "auto", "deprecated", "multinomial"):
         raise Refusal(f"with multi_class={way!r} it is not imported")
     alone = solver == "liblinear" or (solver == "newton-cholesky" and step.version < (1, 6))
     each = way in ("ovr", "warn") or (alone and way != "multinomial")
@@ -138,7 +138,7 @@ def _logistic(step: Step, values: Sequence[Value]) -> ImportedModel:
 
 
 def _gradient_descent(step: Step, values: Sequence[Value]) -> ImportedModel:
-    classes, loss = read_classes(step), step.get("loss", "hinge")
+    classes, loss = read_classes(step), step.word("loss", "hinge")
     if loss in ("log", "log_loss"):
         return _make(step, values, classes, _each(classes))
     if loss == "modified_huber":
@@ -152,8 +152,8 @@ def _discriminant(step: Step, values: Sequence[Value]) -> ImportedModel:
 
 
 def _support_vectors(step: Step, values: Sequence[Value]) -> ImportedModel:
-    if step.get("kernel", "rbf") != "linear":
-        raise Refusal(f"its kernel {step.get('kernel', 'rbf')!r} is not linear")
+    if (kernel := step.word("kernel", "rbf")) != "linear":
+        raise Refusal(f"its kernel {kernel!r} is not linear")
     classes = read_classes(step) if step.kind.endswith("SVC") else ()
     if len(classes) > 2:
         raise Refusal("its classes win by votes of each pair, which no weights give")

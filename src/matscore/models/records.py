@@ -236,10 +236,9 @@ def _indexed(value: Record) -> Array:
             return array(data)
         case _, {"start": start, "stop": stop, "step": step}, *_:
             numbers = [plain(start), plain(stop), plain(step)]
-            if all(type(number) is int for number in numbers) and numbers[2]:
-                places = range(*numbers)
-                if len(places) < _MOST_DENSE:
-                    return np.array(places, dtype=np.int64)
+            check_fit(all(type(number) is int and abs(number) < 2**40 for number in numbers))
+            check_fit(numbers[2] and len(range(*numbers)) < _MOST_DENSE)
+            return np.array(range(*numbers), dtype=np.int64)
     raise damaged()
 
 

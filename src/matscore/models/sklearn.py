@@ -174,12 +174,11 @@ def _side_by_side(step: Step, values: Sequence[Value]) -> list[Value]:
 
 
 def _weigh(step: Step, name: str, values: list[Value]) -> list[Value]:
-    weights = step.get("transformer_weights") or {}
-    if not isinstance(weights, dict):
-        raise Refusal("its transformer_weights are no dict")
-    if (weight := plain(weights.get(name))) is None:
+    weights = step.get("transformer_weights")
+    weight = plain(weights.get(name)) if isinstance(weights, dict) else weights
+    if weight is None:
         return values
-    if not isinstance(weight, int | float):
+    if not isinstance(weights, dict) or not isinstance(weight, int | float):
         raise Refusal("its transformer_weights are no numbers")
     return [value * weight for value in as_features(values)]
 
@@ -322,7 +321,7 @@ def _children(step: Step, values: Sequence[Value]) -> list[ImportedModel]:
 def _against_rest(step: Step, values: Sequence[Value]) -> ImportedModel:
     """Return a model of one binary model a class; of two classes there is one."""
     binarizer = step.child("label_binarizer_")
-    if str(binarizer.get("y_type_", "multiclass")).startswith("multilabel"):
+    if binarizer.word("y_type_").startswith("multilabel"):
         raise Refusal("its rows may have several labels at once")
     classes, parts = read_classes(binarizer), _children(step, values)
     link = parts[0].link
@@ -373,11 +372,11 @@ def _thresholded(step: Step, values: Sequence[Value]) -> ImportedModel:
     step.check_known(("threshold", "pos_label", "response_method", "thresholds"))
     found = _inside("estimator_")(step, values)
     value = step.get("best_threshold_" if tuned else "threshold", "auto")
-    if value == "auto":
+    if isinstance(value, str) and value == "auto":
         return found
     if len(found.categories) != 2 or not isinstance(value, int | float):
         raise Refusal("it has a threshold, and not two classes")
-    way = step.get("response_method", "auto")
+    way = step.word("response_method", "auto")
     of_score = way == "decision_function" or (way == "auto" and found.link == "identity")
     positive = step.get("pos_label")
     if tuned and positive is None and step.has("_curve_scorer"):

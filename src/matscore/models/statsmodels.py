@@ -165,10 +165,10 @@ def _make_features(model: Step, data: Step) -> tuple[list[Feature], bool]:
     if exog is not None and n_columns != (n_columns if names is None else len(names)):
         raise Refusal(f"its names are not as many as its {n_columns} columns")
     if names is None or not has_formula:
-        index = data.get("const_idx")
+        index = str(data.get("const_idx"))
         known = names or [f"x{i}" for i in range(n_columns)]
         features = [
-            _constant_of(exog, i) if i == index or name in CONSTANTS[:2] else column(name)
+            _constant_of(exog, i) if str(i) == index or name in CONSTANTS[:2] else column(name)
             for i, name in enumerate(known)
         ]
         return features, names is not None

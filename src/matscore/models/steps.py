@@ -129,6 +129,20 @@ class Step:
             raise Refusal(f"its {name} is no number")
         return float(found)
 
+    def word(self, name: str, default: str = "") -> str:
+        """Return a parameter that is a word, or nothing."""
+        found = self.get(name, default)
+        if not (found is None or isinstance(found, str)):
+            raise Refusal(f"with a {name} that is no word it is not imported")
+        return found or ""
+
+    def is_on(self, name: str, default: bool = False) -> bool:
+        """Return a switch."""
+        found = self.get(name, default)
+        if not (found is None or isinstance(found, bool | int)):
+            raise Refusal(f"its {name} is neither true nor false")
+        return bool(found)
+
     def child(self, value: Any) -> Step:
         """Return a step within it: an attribute by its name, or a part of one."""
         value = describe(self.need(value) if isinstance(value, str) else value)

@@ -17,9 +17,9 @@ import numpy as np
 
 from matscore.models import encoders
 from matscore.models.algebra import Feature, combine, constant
-from matscore.models.records import Array, Name, Record, array
+from matscore.models.records import Array, Name, Record
 from matscore.models.refusal import Refusal
-from matscore.models.steps import Step, Value, as_features, as_numbers, is_missing
+from matscore.models.steps import Raw, Step, Value, as_features, as_numbers, is_missing
 
 Transformer = Callable[[Step, Sequence[Value]], Sequence[Value]]
 _Number = TypeVar("_Number", Feature, float)
@@ -75,8 +75,8 @@ def read_scaler(step: Step, n: int) -> list[Affine]:
         raise Refusal(f"{step.kind} is no scaler whose work can be undone")
     step.refuse("clip", False)
     shift, shifts, scale, scales = _SCALERS[step.kind]
-    middle = step.numbers(shift, n) if shift and step.get(shifts, True) else np.zeros(n)
-    spread = step.numbers(scale, n) if step.get(scales, True) else np.ones(n)
+    middle = step.numbers(shift, n) if shift and step.is_on(shifts, True) else np.zeros(n)
+    spread = step.numbers(scale, n) if step.is_on(scales, True) else np.ones(n)
     added = step.numbers("min_", n).tolist() if step.kind == "MinMaxScaler" else [None] * n
     return [Affine(*one) for one in zip(middle.tolist(), spread.tolist(), added, strict=True)]
 
@@ -96,14 +96,16 @@ def _check_sign(step: Step) -> None:
 
 def _impute(step: Step, values: Sequence[Value]) -> list[Value]:
     _check_sign(step)
-    keeps = step.get("strategy") == "constant" or step.get("keep_empty_features", False)
+    keeps = step.word("strategy") == "constant" or step.is_on("keep_empty_features")
     found: list[Value] = []
     for value, statistic in zip(values, step.items("statistics_", len(values)), strict=True):
-        if not is_missing(statistic):
-            found.append(value.impute(statistic))
-        elif keeps:
-            raise Refusal("it imputes a missing value")
-    if step.get("add_indicator", False) and step.has("indicator_"):
+        if is_missing(statistic) and not keeps:
+            continue
+        is_text = isinstance(statistic, str) and isinstance(value, Raw)
+        if is_missing(statistic) or not (is_text or isinstance(statistic, int | float)):
+            raise Refusal("it imputes a missing value, or a text in place of a number")
+        found.append(value.impute(statistic))
+    if step.is_on("add_indicator") and step.has("indicator_"):
         found += _indicate_missing(step.child("indicator_"), values)
     return found
 
@@ -162,9 +164,10 @@ def _discretize(step: Step, values: Sequence[Value]) -> list[Value]:
     edges = step.items("bin_edges_", len(values))
     step.refuse("dtype", Name("numpy", "float64"))
     found: list[Value] = []
-    for value, borders in zip(as_features(values), map(array, edges), strict=True):
-        buckets = value.refuse_missing().bucket([float(border) for border in borders[1:-1]])
-        is_ordinal = step.get("encode", "onehot") == "ordinal"
+    for value, borders in zip(as_features(values), edges, strict=True):
+        inner = as_numbers(borders, "bin_edges_").ravel()[1:-1].tolist()
+        buckets = value.refuse_missing().bucket(inner)
+        is_ordinal = step.word("encode", "onehot") == "ordinal"
         found += [combine(buckets, range(len(buckets)))] if is_ordinal else buckets
     return found
 
@@ -172,11 +175,11 @@ def _discretize(step: Step, values: Sequence[Value]) -> list[Value]:
 def _multiply(step: Step, values: Sequence[Value]) -> list[Value]:
     """Return products, in the order of ``PolynomialFeatures._combinations``."""
     degree = step.get("degree", 2)
-    low, high = (0, degree) if isinstance(degree, int) else array(degree).tolist()
+    low, high = (0, degree) if isinstance(degree, int) else step.items("degree", 2)
     if not (type(low) is int and type(high) is int and 0 <= low <= high <= 64):
         raise Refusal(f"its degree is {degree}")
     n = len(values)
-    alone = bool(step.get("interaction_only", False))
+    alone = step.is_on("interaction_only")
     degrees = range(max(1, low), (min(high, n) if alone else high) + 1)
     count = sum(math.comb(n, d) if alone else math.comb(n + d - 1, d) for d in degrees if n)
     if count > _MOST_COLUMNS:
@@ -192,7 +195,7 @@ def _multiply(step: Step, values: Sequence[Value]) -> list[Value]:
             raise Refusal(f"its products come to more than {_MOST_TERMS:,} terms")
         made[picked] = one * other
     kept: list[Value] = [made[picked] for picked in made if len(picked) in degrees]
-    return [made[()], *kept] if step.get("include_bias", True) else kept
+    return [made[()], *kept] if step.is_on("include_bias", True) else kept
 
 
 # -------------------------------------------------------------------------------------- projections
@@ -317,7 +320,7 @@ def _read_support(step: Step) -> Array:
 
 def _choose_by_model(step: Step) -> Array:
     model = step.child("estimator_" if step.has("estimator_") else "estimator")
-    if step.get("importance_getter", "auto") != "auto" or not model.has("coef_"):
+    if step.word("importance_getter", "auto") != "auto" or not model.has("coef_"):
         raise Refusal(f"how much it makes of a column by {model.kind} is not in the file")
     coefficients = as_numbers(model.get("coef_"), "coef_")
     order = step.get("norm_order", 1)
@@ -341,7 +344,7 @@ def _find_threshold(threshold: Any, model: Step, weights: Array) -> float:
         ratio = "l1_ratio_" if model.kind.endswith("CV") else "l1_ratio"
         by_ratio = model.kind.startswith(("ElasticNet", "LogisticRegression")) and model.has(ratio)
         sparse = by_ratio and bool(np.all(np.isclose(model.numbers(ratio), 1.0)))
-        sparse = sparse or model.get("penalty") == "l1" or "Lasso" in model.kind
+        sparse = sparse or model.word("penalty") == "l1" or "Lasso" in model.kind
         threshold = 1e-5 if sparse else "mean"
     if isinstance(threshold, int | float):
         return float(threshold)
