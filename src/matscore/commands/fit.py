@@ -199,9 +199,9 @@ def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: Rea
     if (targets is None) == (not columns.target):
         what = "there is nothing to learn" if targets is None else "the targets are given twice"
         raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
-    if read.missing == "keep":
+    if read.missing in ("keep", "mean"):
         hint = "say --missing skip or zero"
-        raise UsageError("nothing can be learned from a missing value that is kept", hint)
+        raise UsageError(f"nothing can be learned from a missing value with --missing {read.missing}", hint)
 
 
 def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:

@@ -15,7 +15,7 @@ from matscore.errors import InputError
 from matscore.frame import Labels
 from matscore.kernel import Booleans, Floats, Levels, Texts, parse, write_number
 from matscore.names import BLANKS, MISSING_VALUES, Grammar
-from matscore.options import MissingPolicy, UnknownPolicy
+from matscore.options import UnknownPolicy
 from matscore.read.split import Chunk
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Layout:
     feature_columns: tuple[int, ...]  # read as numbers; without `terms` in canonical order
     delimiter: str = ","
     decimal: str = "."
-    missing: MissingPolicy = "error"
+    missing: UnknownPolicy = "error"
     missing_values: tuple[str, ...] = MISSING_VALUES
     missing_hint: str = "--missing zero, keep or skip takes the row"
     constants: tuple[str, ...] = ()  # texts of columns after the file's own, alike in every record

@@ -82,7 +82,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = wide.side
     plan = make_plan(side, weights.side, align)
-    if read.rewrites or read.booleans or read.has_own_headers:
+    if read.rewrites or read.booleans or read.has_own_headers or read.missing == "mean":
         from matscore.read.said import list_switches
 
         columns = () if align.transpose_features else plan.feature_columns
@@ -90,6 +90,8 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
         plan = replace(plan, said=tuple(said))
     if not plan.ok:
         return PlannedPart(table, plan=plan)
+    if read.least_present is not None:
+        plan = replace(plan, least_present=read.least_present)
     # Words in a first column are a fault only where the plan takes it for numbers.
     if not plan.weights_label_column and weights.matrix.fault is not None:
         raise weights.matrix.fault()
@@ -167,7 +169,7 @@ def layout_of(part: PlannedPart, read: ReadOptions) -> Layout:
         plan.feature_columns,
         table.delimiter,
         read.decimal,
-        read.missing,
+        read.of_cell,
         read.missing_values,
         constants=tuple(value for _, value in keys),
         level_columns=plan.text_columns,
