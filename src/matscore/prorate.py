@@ -61,8 +61,8 @@ def list_lacking(
         category = int(lacks[:, at].argmax())
         found, name = int(n_there[category, at]), quote_name(categories[category])
         what = f"{found} of the {int(n_own[category, 0])} features of {name} are there"
-        hint = f"--min-present {found} takes the row" if found else "there is nothing to score it by"
-        yield int(rows[at]), what, hint
+        way = f"--min-present {found} takes the row"
+        yield int(rows[at]), what, way if found else "there is nothing to score it by"
 
 
 class ProratedWeights(PackedWeights):
@@ -104,7 +104,7 @@ class ProratedWeights(PackedWeights):
     @np.errstate(invalid="ignore")
     def _decide(self, features: Floats, scores: Floats) -> Decision:
         marks = self.mark_ties(features, scores)
-        tied, overflow = marks.sum(axis=0) > 1, ~np.isfinite(scores).all(axis=0)
+        tied, overflow = marks.sum(axis=0) > 1, np.any(~np.isfinite(scores), axis=0)
         best = np.where(marks.any(axis=0), marks.argmax(axis=0), -1)
         margin = np.full(len(best), np.nan)
         if len(scores) > 1:
@@ -136,4 +136,5 @@ class ProratedWeights(PackedWeights):
             return features
         most = find_factors(self._weights, features).max(axis=0)
         most[missing.any(axis=0)] *= 1.0 + 2.0 / len(features)
-        return np.where(missing, 0.0, features) * most
+        wide: Floats = np.where(missing, 0.0, features) * most
+        return wide

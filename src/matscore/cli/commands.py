@@ -407,8 +407,8 @@ COMMANDS = {
     "evaluate": Command(
         evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
         f"truth truth-file {_READ} min-present unknown empty-files id-col no-id-col strict "
-        f"transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities best min-accuracy "
-        f"format output {_ASIDE} {_RUN} {_SAY}",
+        f"transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities best "
+        f"min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
         {
             "threshold": {"help": "What is positive: a score of T or more, 0 without it. With "
                                   "--probabilities and of several categories a probability; "

@@ -85,8 +85,12 @@ def plan_frames(
         return plan
     categories = weights.index if plan.transpose else weights.columns
     kept = [features.columns[i - 1] for i in plan.kept_columns]
-    names = {"categories": tuple(map(str, categories)), "kept_names": tuple(map(str, kept))}
-    return replace(plan, **names, least_present=read.least_present)
+    return replace(
+        plan,
+        categories=tuple(map(str, categories)),
+        kept_names=tuple(map(str, kept)),
+        least_present=read.least_present,
+    )
 
 
 def _features_side(frame: pd.DataFrame, columns: tuple[str, ...] | None) -> Side:

@@ -139,8 +139,8 @@ def _weights_of(
     """Return the weights of each row's features, of their shape, and its intercept."""
 
     def take(chosen: NDArray[np.int64]) -> Floats:
-        weights = model.weights[active, chosen[:, None]]
-        return weights if factors is None else weights * factors[chosen, np.arange(len(chosen)), None]
+        found = model.weights[active, chosen[:, None]]
+        return found if factors is None else found * factors[chosen, np.arange(len(chosen)), None]
 
     weights = take(categories)
     intercept = None if model.intercept is None else model.intercept[categories]

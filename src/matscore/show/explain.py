@@ -250,18 +250,18 @@ def _pad_all(texts: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 def _add_up_row(plan: Plan, preview: Preview, row: int, signs: Signs) -> _Work:
     model = cast("Model", preview.work.model)
     features = np.empty((0, 1)) if preview.features is None else preview.features[:, [row]]
-    values, there = model.expand(features)[:, 0], slice(None)
-    weights, feature_names = model.weights, np.array(plan.feature_names, object)
+    values, weights, shown = model.expand(features)[:, 0], model.weights, plan.feature_names
     if (factors := model.find_factors(features)) is not None:  # what is there counts several times
-        there = ~np.isnan(values)
+        there = np.flatnonzero(~np.isnan(values)).tolist()
         values, weights = values[there], weights[there] * factors[:, 0]
+        shown = tuple(shown[i] for i in there)
     marks = [False] * len(model.categories)
     if preview.marks is not None:
         marks = preview.marks[:, row].tolist()
     sign = f" {signs.best if sum(marks) == 1 else signs.tie}"
     names, heads = (
         [signs.shorten(signs.show(name), _LONGEST_HEADING) for name in given]
-        for given in (feature_names[there], model.categories)
+        for given in (shown, model.categories)
     )
     names += ["intercept"] * (model.intercept is not None)
     scores = model.packed.multiply(features)[:, 0]
