@@ -269,6 +269,9 @@ class PlanOptions(LabelOptions):
         None, "A features column read as text that is no feature: the first kept column."
     )
     items: bool = plain(False, "Whether the second file has a row an item, as for `recommend`.")
+    unique_labels: bool = option(
+        False, LINING_UP, "Refuse a row whose label is that of a row before it, in any file.",
+        "--unique-labels")  # fmt: skip
 
     @property
     def words(self) -> Words:

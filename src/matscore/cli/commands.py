@@ -341,16 +341,16 @@ _ENDING = "Without it the ending of --output decides; else"
 COMMANDS = {
     "classify": Command(
         classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
-        f"{_READ} min-present unknown empty-files id-col no-id-col keep-cols strict transpose "
-        f"transpose-features {_INTERCEPT} {_LIFTED} probabilities response margin no-scores "
+        f"{_READ} min-present unknown empty-files id-col no-id-col unique-labels keep-cols strict "
+        f"transpose transpose-features {_INTERCEPT} {_LIFTED} probabilities response margin no-scores "
         "threshold top-k "
         "format output precision max-rows heatmap show-work plot excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
     "recommend": Command(
         recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
-        f"{_READ} empty-files id-col no-id-col keep-cols strict transpose-features transpose "
-        "keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
+        f"{_READ} empty-files id-col no-id-col unique-labels keep-cols strict "
+        "transpose-features transpose keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
         "format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {
@@ -377,14 +377,14 @@ COMMANDS = {
     "check": Command(
         check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
         f"delimiter encoding {_SIDES} {_LINES} decimal missing missing-values booleans "
-        "min-present id-col no-id-col keep-cols strict "
+        "min-present id-col no-id-col unique-labels keep-cols strict "
         f"transpose transpose-features {_INTERCEPT} {_LIFTED} picture format color",
         {"format": {"kind": Literal["text", "json"], "default": "text", "help": "Format.",
                     "set_by": "MATSCORE_CHECK_FORMAT"}},
     ),
     "explain": Command(
         explain, (_FEATURES, _WEIGHTS), (*_SCORING, f"{_OWN}:ExplainOptions"),
-        f"{_READ} min-present unknown empty-files id-col no-id-col strict transpose "
+        f"{_READ} min-present unknown empty-files id-col no-id-col unique-labels strict transpose "
         f"transpose-features {_INTERCEPT} {_LIFTED} category versus top-features row "
         f"format output precision max-rows excel-safe {_ASIDE} resume {_RUN} {_SAY}",
         {"max-rows": {"default": 5}},
@@ -406,8 +406,8 @@ COMMANDS = {
     ),
     "evaluate": Command(
         evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
-        f"truth truth-file {_READ} min-present unknown empty-files id-col no-id-col strict "
-        f"transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities best "
+        f"truth truth-file {_READ} min-present unknown empty-files id-col no-id-col unique-labels "
+        f"strict transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities best "
         f"min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
         {
             "threshold": {"help": "What is positive: a score of T or more, 0 without it. With "

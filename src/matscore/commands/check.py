@@ -82,6 +82,7 @@ def check(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    unique_labels: bool = False,
     missing: MissingPolicy = "error",
     min_present: int | None = None,
 ) -> Plan:
@@ -91,7 +92,7 @@ def check(
     ----------
     features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent
+    weights_cols, drop_weights_cols, rename, absent, max_absent, unique_labels
         As in `classify`.
     missing, min_present
         As in `classify`; of these "mean" alone matters, which not all weights can do.
@@ -124,6 +125,7 @@ def check(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
     weights = take_weights(weights, align)
     read = ReadOptions(missing=missing, min_present=min_present)

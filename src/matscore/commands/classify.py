@@ -206,6 +206,7 @@ def classify(
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
     response: bool = False,
+    unique_labels: bool = False,
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
 
@@ -248,6 +249,8 @@ def classify(
         lack them; "zero" for all.
     max_absent : int, optional
         Refuse more absent features; where more than half are absent it must be given.
+    unique_labels : bool
+        Refuse a label of the index that is there before, among the rows that are not left out.
 
     Returns
     -------
@@ -296,6 +299,7 @@ def classify(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
     score, write = (
         ScoreOptions(probabilities, threshold, response),

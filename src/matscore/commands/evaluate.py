@@ -230,6 +230,7 @@ def evaluate(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    unique_labels: bool = False,
 ) -> Evaluation:
     """Measure the predictions of a model against the truth.
 
@@ -237,7 +238,7 @@ def evaluate(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present
+    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -298,13 +299,14 @@ def evaluate(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
     weights = take_weights(weights, align)
     plan = require_fit(plan_frames(features, weights, align, read))
     command = EvaluateCommand(Settings(read), None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))
     typed = Typed.of_plan(features, plan, unknown, texts=[take_texts(column)])
-    tally: EvaluateTally = run_typed(work, typed, read.of_cell)
+    tally: EvaluateTally = run_typed(work, typed, read.of_cell, unique=unique_labels)
     command.refuse_none_positive(tally, plan)
     return Evaluation(tally.metrics)
 

@@ -192,6 +192,7 @@ def explain(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    unique_labels: bool = False,
 ) -> pd.DataFrame:
     """Take the scores of rows apart into what each feature contributed.
 
@@ -199,7 +200,7 @@ def explain(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present
+    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels
         As in `classify`.
     category : str, optional
         The category to explain; without it the predicted one of each row.
@@ -246,6 +247,7 @@ def explain(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
     options = ExplainOptions(category, versus, top_features)
     options.check()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from matscore.command_options import FitOptions
 from matscore.errors import InputError, MisfitError
@@ -418,20 +419,38 @@ def check_rows(typed: Typed) -> None:
         parse_sound(typed.make_layout("error"), chunk)
 
 
-def run_typed(work: Work, typed: Typed, missing: UnknownPolicy) -> Any:
+def run_typed(work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool = False) -> Any:
     """Do a work on the rows of a DataFrame, as on those of a file, and return its tally."""
     job, chunks = Job(typed.make_layout(missing), work, None), list(typed.iter_chunks())
     totals: Totals[Any] = Totals(work.zero(), RejectOptions())
     # Threads for one chunk cost more than they bring.
     n_jobs = count_jobs() if len(chunks) > 1 else 1
-    for _ in totals.count(map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None):
-        pass
+    gone = []  # rows that were left out
+    for result in totals.count(
+        map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None
+    ):
+        gone += [reject.line - 1 for reject in result.rejects]
+    if unique:
+        _check_unique(typed, np.setdiff1d(np.arange(len(typed.features)), gone))
     return totals.tally
 
 
-def collect_frame(work: Work, typed: Typed, missing: UnknownPolicy) -> Frame:
+def _check_unique(typed: Typed, rows: NDArray[np.int64]) -> None:
+    """Refuse a label of the index that another of some rows has before."""
+    codes = pd.factorize(typed.features.index[rows])[0]
+    firsts = np.unique(codes, return_index=True)[1]
+    if len(again := np.setdiff1d(np.arange(len(rows)), firsts)):
+        at = int(again[0])
+        label, before = typed.features.index[rows[at]], rows[codes.tolist().index(codes[at])]
+        what = f"the label {label!r} was there before, in row {before + 1}"
+        raise InputError(typed.path, what, "give it another", line=int(rows[at]) + 1)
+
+
+def collect_frame(
+    work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool = False
+) -> Frame:
     """Do a work on the rows of a DataFrame, and return what it writes: row numbers come first."""
-    return join_frames(run_typed(_Collecting(work), typed, missing).frames, {})
+    return join_frames(run_typed(_Collecting(work), typed, missing, unique=unique).frames, {})
 
 
 def run_frames(
@@ -452,7 +471,7 @@ def run_frames(
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
     work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
     typed = Typed.of_plan(features, plan, read.unknown)
-    found = collect_frame(work, typed, read.of_cell)
+    found = collect_frame(work, typed, read.of_cell, unique=align.unique_labels)
     label, *names = found.columns
     rows: Any = read_numbers(found[label]).astype(np.int64) - 1
     if np.array_equal(rows, np.arange(len(features))):

@@ -251,6 +251,7 @@ def recommend(
     transpose: bool = False,
     keep_item_cols: Sequence[str] = (),
     drop_item_cols: Sequence[str] = (),
+    unique_labels: bool = False,
 ) -> pd.DataFrame:
     """Find the best items for each user.
 
@@ -280,6 +281,8 @@ def recommend(
         Columns of the items that are carried into the result, and are no features.
     drop_item_cols : sequence of str
         Columns of the items that are left out.
+    unique_labels : bool
+        Refuse a user whose label is there before.
 
     Returns
     -------
@@ -329,7 +332,7 @@ def recommend(
     if both := [name for name in kept if name in set(map(str, users.columns))]:
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
-    align = PlanOptions(strict=strict, transpose=transpose).for_items()
+    align = PlanOptions(strict=strict, transpose=transpose, unique_labels=unique_labels).for_items()
     plan = require_fit(plan_frames(users, items, align, read, paths=("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
@@ -340,7 +343,7 @@ def recommend(
     seen = None if exclude is None else _find_excluded(exclude, users.index, labels)
     columns = [i - 1 for i in plan.feature_columns]
     typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK)
-    found = collect_frame(command.rank(plan, held, seen), typed, read.of_cell)
+    found = collect_frame(command.rank(plan, held, seen), typed, read.of_cell, unique=unique_labels)
     return _make_table(found, users, labels, beside)
 
 

@@ -132,9 +132,10 @@ def _run_tasks(
     todo = replace(stream, parts=[task.part for task in tasks], jobs=[task.job for task in tasks])
     paths = [str(Path(folder.path, task.output)) for task in tasks]
     run = todo.how.run if tasks else replace(todo.how.run, engine="local")  # no cluster for nothing
+    unique = stream.how.align.unique_labels  # then all labels come by here, in order
     made = {}
     with open_engine(run) as engine:
-        written = engine.write_parts(todo.parts, todo.jobs, paths)
+        written = None if unique else engine.write_parts(todo.parts, todo.jobs, paths)
         apart = engine.run_parts(todo.parts, todo.jobs, apart=True) if written is None else written
         with contextlib.closing(apart) as results:
             counted = todo.count(engine, results, aside)
