@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from tests.benchmarks.measure import measure
+from tests.cli.test_unique_labels import draw_rows, read_gone, walk
 from tests.cluster import Cluster, open_cluster
 from tests.helpers import ENVIRONMENT, PROGRAM, Done, finish, list_names, run, start, write_csv
 
@@ -519,3 +520,21 @@ def test_memory_does_not_grow_with_the_file(cluster: Cluster, folder: Path) -> N
         used, _ = measure([*PROGRAM, *argv, *dask(cluster)], env=ENVIRONMENT)
         peaks.append(used.peak)
     assert peaks[1] < 1.15 * peaks[0]
+
+
+def test_labels_are_compared_over_all_that_workers_read(cluster: Cluster, folder: Path) -> None:
+    rng = random.Random(9)
+    for name in ("a.csv", "b.csv"):
+        write_csv(folder / name, [["id", "x", "y"], *draw_rows(rng, 700, n_bad=20)])
+    (folder / "b.csv.gz").write_bytes(gzip.compress((folder / "b.csv").read_bytes()))
+    gone = [row[1:3] for row in walk(folder / "a.csv", folder / "b.csv")[1]]
+    aside = "--unique-labels", "--on-error", "reject", "--rejects", "r.csv"
+    for second, *out in (("b.csv",), ("b.csv.gz",), ("b.csv", "-o", "out/")):
+        run_both(cluster, folder, "classify", "a.csv", second, "w.csv", *out, *aside)
+        found = read_gone(folder / "r.csv")
+        assert [row[1:3] for row in found] == gone
+    # A worker meets the bad row behind the double together with it.
+    rows = [[f"n{i}", 1, 1] for i in range(900)]
+    write_csv(folder / "late.csv", [["id", "x", "y"], *rows, ["n7", 1, 1], ["z", "", ""]])
+    done, _ = run_both(cluster, folder, "classify", "late.csv", "w.csv", "--unique-labels", code=4)
+    assert 'late.csv:902:1: "id": the label "n7" was there before, in late.csv:9;' in done.err

@@ -342,16 +342,16 @@ COMMANDS = {
     "classify": Command(
         classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
         f"{_READ} min-present unknown empty-files id-col no-id-col unique-labels keep-cols strict "
-        f"transpose transpose-features {_INTERCEPT} {_LIFTED} probabilities response margin no-scores "
-        "threshold top-k "
+        f"transpose transpose-features {_INTERCEPT} {_LIFTED} probabilities response margin "
+        "no-scores threshold top-k "
         "format output precision max-rows heatmap show-work plot excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
     "recommend": Command(
         recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
         f"{_READ} empty-files id-col no-id-col unique-labels keep-cols strict "
-        "transpose-features transpose keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
-        "format output precision max-rows excel-safe "
+        "transpose-features transpose keep-item-cols drop-item-cols top-k metric min-score exclude "
+        "matrix format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero", "keep"],
@@ -407,8 +407,8 @@ COMMANDS = {
     "evaluate": Command(
         evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
         f"truth truth-file {_READ} min-present unknown empty-files id-col no-id-col unique-labels "
-        f"strict transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities best "
-        f"min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
+        f"strict transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities "
+        f"best min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
         {
             "threshold": {"help": "What is positive: a score of T or more, 0 without it. With "
                                   "--probabilities and of several categories a probability; "

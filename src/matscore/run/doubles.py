@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +85,11 @@ class KnownLabels:
 
         They are told by their records. What is told is not added.
         """
-        order = np.lexsort((labels.tails, labels.heads))  # stable: of equal ones in their order
+        order = np.argsort(labels.heads, kind="stable")  # of equal ones in the order of the rows
         heads, tails = labels.heads[order], labels.tails[order]
+        if ((heads[1:] == heads[:-1]) & (tails[1:] != tails[:-1])).any():  # hardly ever
+            order = np.lexsort((labels.tails, labels.heads))
+            heads, tails = labels.heads[order], labels.tails[order]
         is_new = np.ones(len(order), bool)
         is_new[1:] = (heads[1:] != heads[:-1]) | (tails[1:] != tails[:-1])
         group = np.cumsum(is_new) - 1
@@ -119,13 +122,17 @@ class KnownLabels:
 
     def _append(self, *run: NDArray[np.uint64] | Places) -> None:
         """Add a sorted run; merge those of like size, so that few are to be searched."""
-        columns = list(run)
+        columns: list[NDArray[Any]] = list(run)
         while self._runs and len(self._runs[-1][0]) < 2 * len(columns[0]):
             last = list(self._runs.pop())
-            order = np.argsort(np.concatenate([last[0], columns[0]]), kind="stable")
-            for i in range(len(columns)):  # one by one: what is merged is gone
-                columns[i] = np.concatenate([last[i], columns[i]])[order]
-                last[i] = columns[i][:0]
+            n = len(columns[0])
+            at = np.searchsorted(last[0], columns[0]) + np.arange(n)
+            is_last = np.ones(len(last[0]) + n, bool)
+            is_last[at] = False
+            for i, column in enumerate(columns):  # one by one: what is merged is gone
+                columns[i] = np.empty(len(is_last), column.dtype)
+                columns[i][at], columns[i][is_last] = column, last[i]
+                last[i] = column[:0]
         self._runs.append(tuple(columns))  # type: ignore[arg-type]
 
 
