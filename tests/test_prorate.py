@@ -23,8 +23,8 @@ from tests.kernel.exact import fma
 
 MISFIT, DATA, USAGE = 3, 4, 2
 PHQ9 = [f"phq9_{i}" for i in range(1, 10)]
-# Ten items of the Big Five, some of them keyed the other way: 6 less the answer, so that a scale of
-# k such items has the intercept 6 k.
+# Ten items of the Big Five, answered from -2 to 2, some of them keyed the other way; a scale has 50
+# where all answers are in the middle.
 BIG5 = {
     "extraversion": {"e1": 1, "e2": -1, "e3": 1, "e4": -1},
     "calm": {"n1": -1, "n2": -1, "n3": 1},
@@ -49,7 +49,7 @@ def answer(columns: list[str], n_rows: int, low: int, high: int, seed: int = 0) 
 
 def weigh(scales: dict[str, dict[str, int]]) -> pd.DataFrame:
     weights = pd.DataFrame(scales).fillna(0.0)
-    weights.loc["(Intercept)"] = [6.0 * sum(w < 0 for w in s.values()) for s in scales.values()]
+    weights.loc["(Intercept)"] = 50.0
     return weights
 
 
@@ -76,7 +76,7 @@ def score_by_pandas(answers: pd.DataFrame, scales: dict[str, dict[str, int]]) ->
     for name, keys in scales.items():
         keyed = answers[list(keys)] * pd.Series(keys)
         filled = keyed.apply(lambda row: row.fillna(row.mean()), axis=1)
-        sums[name] = filled.sum(axis=1) + 6.0 * sum(w < 0 for w in keys.values())
+        sums[name] = filled.sum(axis=1) + 50.0
     return pd.DataFrame(sums)
 
 
@@ -121,12 +121,17 @@ def test_phq9_is_made_up_from_the_items_that_were_answered(tmp_path: Path) -> No
 
 def test_each_scale_counts_its_own_items_and_keys(tmp_path: Path) -> None:
     items = [item for keys in BIG5.values() for item in keys]
-    answers = scored_rows(answer(items, 80, 1, 5), BIG5)
+    answers = scored_rows(answer(items, 80, -2, 2), BIG5)
     features, weights = write_people(tmp_path / "big5.csv", answers), weigh(BIG5)
     weights.to_csv(tmp_path / "w.csv", index_label="item")
     files, mean = (features, tmp_path / "w.csv"), ("--missing", "mean")
     done = run("classify", *files, *mean)
     assert done.code == 0, done.err
+    assert done.err == (
+        'matscore: warning: weights of both signs ("extraversion", "calm", "orderly") are made up '
+        "for rightly only where 0 is the middle of the values; turn others round in the file\n"
+    )
+    assert "weights of both signs" in run("check", *files, *mean).out.decode()
     names, found = list(BIG5), read_scores(done.out, list(BIG5))
     assert (found == score_by_definition(answers, weights)).all()
     assert np.allclose(found, score_by_pandas(answers, BIG5), rtol=1e-14)
@@ -202,7 +207,7 @@ def test_scores_that_are_equal_tie_though_they_are_rounded() -> None:
 
 def test_explanations_add_up_to_the_score(tmp_path: Path) -> None:
     items = [item for keys in BIG5.values() for item in keys]
-    answers = scored_rows(answer(items, 40, 1, 5, seed=3), BIG5)
+    answers = scored_rows(answer(items, 40, -2, 2, seed=3), BIG5)
     weights = weigh(BIG5)
     scores = score_by_definition(answers, weights)
     lines = matscore.explain(answers, weights, missing="mean", category="calm")
@@ -230,7 +235,7 @@ def test_explanations_add_up_to_the_score(tmp_path: Path) -> None:
 
 def test_evaluate_compares_prorated_predictions(tmp_path: Path) -> None:
     items = [item for keys in BIG5.values() for item in keys]
-    answers = scored_rows(answer(items, 60, 1, 5, seed=4), BIG5)
+    answers = scored_rows(answer(items, 60, -2, 2, seed=4), BIG5)
     weights = weigh(BIG5)
     truth = matscore.classify(answers, weights, missing="mean")["prediction"].astype(str)
     truth.iloc[:6] = "calm"

@@ -75,7 +75,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_kernel"),
     ("names", "fields"),
     ("kernel",),
-    ("frame", "colors", "options", "terms", "links", "items"),
+    ("frame", "colors", "options", "terms", "links", "items", "prorate"),
     ("command_options",),
     ("functions",),
     ("plan",),

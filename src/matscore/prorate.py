@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from matscore.kernel import Decision, Floats, Marks, PackedWeights, Ranking
-from matscore.names import quote_name
+from matscore.names import quote_name, quote_names
 
 
 def refuse_weights(
@@ -32,6 +32,16 @@ def refuse_weights(
             what = f"{quote_name(category)} has {len(own)} features, fewer than --min-present"
             return f"{what} {least}", f"say --min-present {len(own)} at most"
     return "", ""
+
+
+def doubt_signs(weights: Floats, categories: Sequence[str]) -> str:
+    """Say what a person should know of categories whose weights have both signs; empty of none."""
+    both = (weights > 0).any(axis=0) & (weights < 0).any(axis=0)
+    if not both.any():
+        return ""
+    names = quote_names([categories[i] for i in np.flatnonzero(both).tolist()])
+    what = f"weights of both signs ({names}) are made up for rightly only where 0 is the middle"
+    return f"{what} of the values; turn others round in the file"
 
 
 def count_features(weights: Floats, features: Floats) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from matscore.commands.classify import ClassifyCommand
 from matscore.errors import PlanError
-from matscore.model import load_weights, pick_weights
+from matscore.model import Model, load_weights, pick_weights
 from matscore.options import MissingPolicy, PathLike, PlanOptions, ReadOptions, check_options
 from matscore.plan import Plan
 from matscore.read.table import open_table
@@ -133,7 +133,7 @@ def check(
     return _check_work(plan, partial(read_model, plan, weights), labelled=False)
 
 
-def _check_work(plan: Plan, take_model: Callable[[], object], *, labelled: bool = True) -> Plan:
+def _check_work(plan: Plan, take_model: Callable[[], Model], *, labelled: bool = True) -> Plan:
     """Return a plan that fits with what ``classify`` would refuse before the first row."""
     if not plan.ok:
         return plan
@@ -141,7 +141,10 @@ def _check_work(plan: Plan, take_model: Callable[[], object], *, labelled: bool 
         # The names of the output are known from the plan alone, and nothing is written.
         ClassifyCommand().make_output(plan if labelled else replace(plan, label_name=""), "csv")
         if plan.least_present is not None:
-            take_model()
+            from matscore.prorate import doubt_signs
+
+            doubt = doubt_signs(take_model().weights, plan.categories)
+            plan = replace(plan, said=(*plan.said, *([doubt] if doubt else ())))
     except PlanError as error:
         return replace(plan, problem=error.plan.problem, hint=error.plan.hint)
     return plan
