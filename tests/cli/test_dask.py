@@ -537,4 +537,4 @@ def test_labels_are_compared_over_all_that_workers_read(cluster: Cluster, folder
     rows = [[f"n{i}", 1, 1] for i in range(900)]
     write_csv(folder / "late.csv", [["id", "x", "y"], *rows, ["n7", 1, 1], ["z", "", ""]])
     done, _ = run_both(cluster, folder, "classify", "late.csv", "w.csv", "--unique-labels", code=4)
-    assert 'late.csv:902:1: "id": the label "n7" was there before, in late.csv:9;' in done.err
+    assert 'late.csv:902:1: "id": "n7" is a label that was there before, in late.csv:9;' in done.err

@@ -18,6 +18,8 @@ import pytest
 
 import matscore
 from matscore import InputError, UsageError
+from matscore.numerics.statistics import reason_of
+from matscore.read.rows import Reject
 from matscore.run.doubles import KnownLabels, LabelKeys
 from tests.cli.test_report import validate
 from tests.helpers import Done, list_names, read_csv, run
@@ -85,7 +87,11 @@ def read_gone(data: bytes | Path) -> list[tuple[str, ...]]:
     """Return what `walk` does of rejected rows."""
     found = []
     for row in read_csv(data)[1:]:
-        error = row[4][row[4].rindex("was there") :] if row[4].startswith("the label") else row[4]
+        error = (
+            row[4][row[4].rindex("was there") :]
+            if " is a label that was there before" in row[4]
+            else row[4]
+        )
         found.append((*row[:3], error))
     return found
 
@@ -147,7 +153,7 @@ def test_damage_after_a_double_does_not_hide_it(folder: Path) -> None:
         for size in ("20", "1M"):
             done = classify(folder, "f.csv", "--chunk-size", size)
             assert done.err == (
-                f'f.csv:4:1: "id": the label "a" was there before, in f.csv:2; {HINT}\n'
+                f'f.csv:4:1: "id": "a" is a label that was there before, in f.csv:2; {HINT}\n'
             )
             assert done.code == DATA
     # Without a double what is damaged is told as ever.
@@ -167,7 +173,8 @@ def test_every_kind_of_input_and_output_tells_the_same(folder: Path) -> None:
     frame.set_index("id").T.to_csv(folder / "turned.csv", index_label="name")
 
     def tell(name: str, line: str, before: str) -> str:
-        return f'{name}:{line}: "id": the label "b" was there before, in {name}:{before}; {HINT}\n'
+        what = f'"b" is a label that was there before, in {name}:{before}; {HINT}\n'
+        return f'{name}:{line}: "id": {what}'
 
     for form in ("csv", "json", "table", "parquet"):
         assert classify(folder, "f.csv", "-f", form, "-o", f"o.{form}").err == tell(
@@ -177,9 +184,10 @@ def test_every_kind_of_input_and_output_tells_the_same(folder: Path) -> None:
     assert classify(folder, "f.csv.gz").err == tell("f.csv.gz", "5:1", "3")
     assert classify(folder, "-", stdin=data).err == tell("-", "5:1", "3")
     assert classify(folder, "f.parquet").err == tell("f.parquet", "4:1", "2")
-    done = classify(folder, "turned.csv", "--transpose-features")
-    assert done.code in (DATA, MISFIT)  # two columns of one name: both places are told
-    assert '"b"' in done.err
+    # Where columns are the rows, their places are columns.
+    assert classify(folder, "turned.csv", "--transpose-features").err == (
+        tell("turned.csv", "1:5", "1:3").replace('"id"', '"b"')
+    )
     # Parts of a directory are one input; each is written without what was in another.
     write(folder / "g.csv", [["d", "1", "1"], ["a", "1", "1"]])
     assert classify(folder, "f.csv", "g.csv", "-o", "out/").err == tell("f.csv", "5:1", "3")
@@ -205,7 +213,7 @@ def test_every_command_that_reads_rows_has_it(folder: Path) -> None:
         (folder / "truths.csv").write_text("id,truth\na,q\nb,q\na,p\n")
         done = run(command, *argv, "--unique-labels", cwd=folder)
         assert done.code == DATA, done.err
-        assert done.err.endswith(f'the label "a" was there before, in {argv[0]}:2; {HINT}\n')
+        assert done.err.endswith(f'"a" is a label that was there before, in {argv[0]}:2; {HINT}\n')
         assert done.err.startswith(f"{argv[0]}:4:1: ")
         aside = run(command, *argv, "--unique-labels", *REJECT, cwd=folder)
         assert aside.code == 0, aside.err
@@ -245,7 +253,9 @@ class TestFrames:
             call(missing="zero")
             with pytest.raises(InputError) as caught:
                 call(missing="zero", unique_labels=True)
-            assert str(caught.value).startswith(f"{caught.value.path}:3: the label 'a' was there")
+            assert str(caught.value).startswith(
+                f"{caught.value.path}:3: 'a' is a label that was there"
+            )
             assert "in row 1" in str(caught.value)
         # A row that is left out is no double, and none is one of it.
         rows.index = ["a", "b", "b"]
@@ -290,3 +300,9 @@ def test_keys_of_one_half_are_told_apart() -> None:
         assert known.add("f.csv", keys) == expected
         n += 25
     assert len(seen) > 300
+
+
+def test_a_page_counts_doubles_as_one_reason() -> None:
+    what = '"x" is a label that was there before, in a "b", c.csv:12'
+    reason = reason_of(Reject(3, 1, "id", what, HINT, "x,1,1"))
+    assert (reason.what, reason.hint) == ('"…" is a label that was there before, in …', HINT)

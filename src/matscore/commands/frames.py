@@ -442,7 +442,7 @@ def _check_unique(typed: Typed, rows: NDArray[np.int64]) -> None:
     if len(again := np.setdiff1d(np.arange(len(rows)), firsts)):
         at = int(again[0])
         label, before = typed.features.index[rows[at]], rows[codes.tolist().index(codes[at])]
-        what = f"the label {label!r} was there before, in row {before + 1}"
+        what = f"{label!r} is a label that was there before, in row {before + 1}"
         raise InputError(typed.path, what, "give it another", line=int(rows[at]) + 1)
 
 

@@ -330,7 +330,7 @@ def _reject_doubles(
     for row, record in enumerate(places):
         if record in doubles:
             label, where = quote_name(str(rows.labels[row])), doubles[record]
-            what = f"the label {label} was there before, in {where}"
+            what = f"{label} is a label that was there before, in {where}"
             fault = Fault(row, what, _DOUBLE_HINT, layout.label_column)
             found[row] = _reject(layout, chunk, rows, fault)
     return found
