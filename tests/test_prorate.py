@@ -7,6 +7,7 @@ say: an item that is left out counts as the mean of those that were answered.
 from __future__ import annotations
 
 import json
+import pickle
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 import matscore
 from matscore import InputError, PlanError, UsageError
+from matscore.prorate import ProratedWeights
 from tests.cli.test_report import validate
 from tests.helpers import read_csv, run
 from tests.kernel.exact import fma
@@ -320,3 +322,27 @@ def test_overflow_and_too_little_are_told_apart() -> None:
         matscore.classify(answers, weights, missing="mean")
     with pytest.raises(InputError, match="the scores overflow"):
         matscore.classify(answers, weights[["sum"]], missing="mean")
+
+
+def test_errors_are_bounded_and_a_copy_scores_alike() -> None:
+    """Another process gets its weights as a copy; ties are told by the bounds."""
+    rng = np.random.default_rng(11)
+    weights = rng.choice([-1.0, 0.0, 1.0], (9, 3)) * 0.1
+    weights[0] = 0.1
+    features = rng.normal(size=(9, 40)) * 10.0 ** rng.integers(-2, 3, (9, 40))
+    features[1:][rng.random((8, 40)) < 0.6] = np.nan
+    packed = ProratedWeights(weights, added := rng.normal(size=3))
+    scores, decision = packed.score(features)
+    bounds = packed.error_bound(features)
+    for category, row in np.ndindex(scores.shape):
+        pairs = zip(features[:, row].tolist(), weights[:, category].tolist(), strict=True)
+        own = [(x, Fraction(w)) for x, w in pairs if w]
+        there = [Fraction(x) * w for x, w in own if not np.isnan(x)]
+        exact = sum(there) * len(own) / len(there) + Fraction(float(added[category]))
+        error = abs(Fraction(float(scores[category, row])) - exact)
+        assert error <= Fraction(float(bounds[category, row])) < Fraction(1, 10**9)
+    copied = pickle.loads(pickle.dumps(packed))
+    assert (copied.multiply(features) == scores).all()
+    none, same = packed.score(features, keep=False)
+    assert none.shape == (0, 40)
+    assert all((one == two).all() for one, two in zip(decision, same, strict=True))
