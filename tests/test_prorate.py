@@ -338,8 +338,8 @@ def test_errors_are_bounded_and_a_copy_scores_alike() -> None:
         pairs = zip(features[:, row].tolist(), weights[:, category].tolist(), strict=True)
         own = [(x, Fraction(w)) for x, w in pairs if w]
         there = [Fraction(x) * w for x, w in own if not np.isnan(x)]
-        exact = sum(there) * len(own) / len(there) + Fraction(float(added[category]))
-        error = abs(Fraction(float(scores[category, row])) - exact)
+        exact = sum(there, Fraction(0)) * len(own) / len(there) + Fraction(float(added[category]))
+        error: Fraction = abs(Fraction(float(scores[category, row])) - exact)
         assert error <= Fraction(float(bounds[category, row])) < Fraction(1, 10**9)
     copied = pickle.loads(pickle.dumps(packed))
     assert (copied.multiply(features) == scores).all()
