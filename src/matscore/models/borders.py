@@ -10,8 +10,7 @@ from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 
-from matscore.models.algebra import Feature, Number, exact
-from matscore.models.factors import CONSTANT, make_interval
+from matscore.models.algebra import CONSTANT, Feature, Number, exact, make_interval
 from matscore.models.refusal import Refusal
 from matscore.terms import Interval, Missing, Power, Term
 

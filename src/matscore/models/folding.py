@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.models.algebra import (
+    CONSTANT,
     Feature,
     Levels,
     Number,
@@ -22,7 +23,6 @@ from matscore.models.algebra import (
     round_once,
     sum_products,
 )
-from matscore.models.factors import CONSTANT
 from matscore.models.refusal import Refusal
 from matscore.terms import Factor, Missing, Power, Term
 

@@ -23,8 +23,7 @@ from itertools import product
 
 import numpy as np
 
-from matscore.models.algebra import Levels, as_features
-from matscore.models.factors import multiply_terms
+from matscore.models.algebra import Levels, as_features, multiply_terms
 from matscore.models.refusal import Refusal
 from matscore.models.sample import Sample
 from matscore.models.types import ImportedModel

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from matscore.kernel import LevelCounts
-from matscore.models.algebra import Feature, Levels
-from matscore.models.factors import order_factor
+from matscore.models.algebra import Feature, Levels, order_factor
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
 from matscore.names import quote_name, quote_names, suggest_name

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.models.factors import CONSTANT
+from matscore.models.algebra import CONSTANT
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
 from matscore.names import is_intercept, quote_names
