@@ -41,12 +41,16 @@ INVERSE: dict[str, Callable[[float], float]] = {
 AS_IS = (b'name="age" outliers', b'name="age" invalidValueTreatment="asIs" outliers')
 
 
-def open_model(name: str) -> ImportedModel:
+def read_content(name: str) -> bytes:
     content = (HERE / f"{name}.pmml").read_bytes()
     if name == "sklearn_domains":
         assert AS_IS[0] in content
-        content = content.replace(*AS_IS)
-    file = ModelFile(name, content)
+        return content.replace(*AS_IS)
+    return content
+
+
+def open_model(name: str) -> ImportedModel:
+    file = ModelFile(name, read_content(name))
     assert SOURCE.recognise(file)
     return SOURCE.read(file, ImportOptions())
 
@@ -110,7 +114,7 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         "refused_bins",
         "",
         "",
-        'step "discretize(add_eps(age))": function add_eps is not',
+        'step "discretize(add_eps(age))", step "add_eps(age)": function add_eps is not known',
     ),
     "unknown function": (
         "derived_apply",
