@@ -275,6 +275,7 @@ def _read_path(
     return _make(
         "glmnet", answer, fitted, told,
         positional=tuple(names) if made_up else (), joined=() if made_up else columns,
+        takes=("--lambda",),
     )  # fmt: skip
 
 

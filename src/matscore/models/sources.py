@@ -42,9 +42,8 @@ def read_model(file: ModelFile, options: ImportOptions = ImportOptions()) -> Imp
     raise Refusal("it is no model that is known", "the page import.md lists what is")
 
 
-def read_object(fitted: object, options: ImportOptions = ImportOptions()) -> ImportedModel:
+def read_object(fitted: object) -> ImportedModel:
     """Take over a fitted model that is in memory, such as a scikit-learn pipeline."""
     from matscore.models.saved import read_saved
 
-    del options  # as a source takes them
     return read_saved(fitted)

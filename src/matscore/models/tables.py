@@ -222,6 +222,7 @@ def _fill(
         facts=tuple(facts),
         uncertainty=np.column_stack([doubts[:, places], start[1]]),
         joined=() if structured else tuple(names[i] for i in places),
+        takes=("--coef",),
     )
 
 

@@ -58,6 +58,8 @@ class ImportedModel:
     # The features' names as a table has them, where they may be joined of column and level, such
     # as "regionNorth": --sample takes them apart. Empty where the file says what they are.
     joined: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()  # all columns that it was fitted on, as far as they are known
+    takes: tuple[str, ...] = ()  # the options that choose among what its file has
 
     def __post_init__(self) -> None:
         if not self.categories or len(set(self.categories)) < len(self.categories):
