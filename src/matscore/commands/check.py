@@ -119,7 +119,9 @@ def check(
         absent=absent,
         max_absent=max_absent,
     )
-    return _check_names(plan_frames(features, take_weights(weights, align), align), labelled=False)
+    return _check_names(
+        plan_frames(features, take_weights(weights, features, align), align), labelled=False
+    )
 
 
 def _check_names(plan: Plan, *, labelled: bool = True) -> Plan:

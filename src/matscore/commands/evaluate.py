@@ -300,7 +300,7 @@ def evaluate(
         absent=absent,
         max_absent=max_absent,
     )
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     plan = require_fit(plan_frames(features, weights, align))
     settings = Settings(ReadOptions(missing=missing))
     command = EvaluateCommand(settings, None, None, score, positive, best, one_vs_rest)

@@ -297,12 +297,14 @@ def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     return np.ascontiguousarray(values)
 
 
-def take_weights(weights: object, align: PlanOptions = PlanOptions()) -> pd.DataFrame:
+def take_weights(
+    weights: object, features: pd.DataFrame, align: PlanOptions = PlanOptions()
+) -> pd.DataFrame:
     """Return the columns that are asked for of weights; a fitted model is made a table first."""
     if not isinstance(weights, pd.DataFrame):
-        from matscore.commands.import_model import import_model
+        from matscore.commands.import_model import import_object
 
-        weights = import_model(weights).weights
+        weights = import_object(weights, columns=map(str, features.columns)).weights
     align.check()
     only, dropped = align.weights_cols, align.drop_weights_cols
     left = drop_columns(weights, dropped, "weights", "drop_weights_cols")
@@ -453,7 +455,7 @@ def run_frames(
     """
     check_missing(missing)
     check_missing(unknown, "unknown")
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     # Labels stay in the index, and their name is to clash with no column.
     plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
