@@ -23,9 +23,9 @@ from matscore.models.algebra import (
     round_once,
 )
 from matscore.models.borders import find_border
-from matscore.models.folding import fold
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text, write_level
+from matscore.models.types import fold
 from matscore.terms import Interval, Level, Missing, Other, Power
 from tests.models.exact import BadRowError, Row, evaluate
 

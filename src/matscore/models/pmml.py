@@ -18,6 +18,8 @@ from matscore.models.pmml_xml import Element, parse_xml, read_array, read_number
 from matscore.models.refusal import Refusal
 from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source, Threshold
 
+_COMPARES = {"greaterThan", "greaterOrEqual", "lessThan", "lessOrEqual", "threshold"}
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -52,7 +54,15 @@ def read(file: ModelFile, options: ImportOptions) -> ImportedModel:
     columns = fields.columns
     target_name = columns.target or model.get("targetFieldName") or model.get("targetVariableName")
     scores = _READERS[model.tag](model, fields, target_name or "score")
-    threshold, told = _read_output(model, scores.answer)
+    outputs = model.only("Output").find("OutputField")
+    computed = [one for one in outputs if one.get("feature") in {"transformedValue", "decision"}]
+    told = [
+        f'output "{one.get("name")}" is computed after the model, and is not taken over'
+        for one in computed
+        if one.children
+    ]
+    shares = {f.need("name"): f.get("value") for f in outputs if f.get("feature") == "probability"}
+    threshold = _find_threshold(computed, shares, scores.answer)
     n = len(scores.features)
     floats = any(one.get("dataType") == "float" for one in columns.data.values())
     floats |= "float" in {model.get("mathContext"), model.get("x-mathContext")}
@@ -94,34 +104,23 @@ def _read_digits(model: Element) -> float:
     return worst
 
 
-def _read_output(model: Element, answer: Answer) -> tuple[Threshold | None, list[str]]:
-    """Take a threshold from the model's Output, and say what else is computed there."""
-    fields = model.only("Output").find("OutputField")
-    shares = {f.need("name"): f.get("value") for f in fields if f.get("feature") == "probability"}
-    told, found = [], set[tuple[str, float]]()
-    for one in (f for f in fields if f.get("feature") in {"transformedValue", "decision"}):
-        borders = [pair for apply in one.walk() if (pair := _read_border(apply, shares))]
-        found |= set(borders)
-        if not borders and one.children:
-            name = one.get("name")
-            told.append(f'output "{name}" is computed after the model, and is not taken over')
+def _find_threshold(
+    outputs: Sequence[Element], shares: Mapping[str, str], answer: Answer
+) -> Threshold | None:
+    """Return the border that one of two probabilities is compared with behind the model."""
+    found = set[tuple[str, float]]()
+    for apply in (one for output in outputs for one in output.walk()):
+        of = [shares[ref] for one in apply.find("FieldRef") if (ref := one.get("field")) in shares]
+        borders = apply.find("Constant")
+        if apply.get("function") in _COMPARES and len(of) == len(borders) == 1:
+            found.add((of[0], read_number(borders[0].text)))
     if len(found) != 1 or len(answer.categories) != 2:
-        return answer.threshold, told
+        return answer.threshold
     ((category, border),) = found
     if category not in answer.categories:
         raise Refusal(f'its Output has a probability of "{category}", which is no category')
     value = border if category == answer.categories[1] else 1 - border
-    return Threshold(value, "probability"), told
-
-
-def _read_border(apply: Element, shares: Mapping[str, str]) -> tuple[str, float] | None:
-    """Return a probability's category, and the constant that it is compared with."""
-    refs = [one.get("field") for one in apply.find("FieldRef") if one.get("field") in shares]
-    constants = apply.find("Constant")
-    compares = {"greaterThan", "greaterOrEqual", "lessThan", "lessOrEqual", "threshold"}
-    if apply.get("function") not in compares or len(refs) != 1 or len(constants) != 1:
-        return None
-    return shares[refs[0]], read_number(constants[0].text)
+    return Threshold(value, "probability")
 
 
 def _score_classes(first: str, second: str, score: Feature, link: str) -> Scores:
