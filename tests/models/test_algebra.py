@@ -113,10 +113,10 @@ def test_the_order_of_factors_does_not_count() -> None:
 
 def test_reciprocals_and_high_powers_are_refused() -> None:
     inverse = Feature({(Power("x", -1),): Fraction(1)})
-    with pytest.raises(Refusal, match='"x" is multiplied by its own reciprocal'):
+    with pytest.raises(Refusal, match=r"\"x\" has the power 0 in a product"):
         column("x") * inverse
     high = Feature({(Power("x", 40),): Fraction(1)})
-    with pytest.raises(Refusal, match="the power 80, beyond 64"):
+    with pytest.raises(Refusal, match="the power 80 in a product"):
         high * high
 
 

@@ -23,7 +23,7 @@ the weights file neither has a row, so that such a cell is a bad row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations, groupby
@@ -105,7 +105,8 @@ class Feature:
 
     def __str__(self) -> str:
         parts = []
-        for term, c in sorted(self.terms.items(), key=lambda item: order_term(item[0])):
+        for term in sorted(self.terms, key=lambda t: (not t, [*map(order_factor, t)])):
+            c = self.terms[term]
             size = "" if abs(c) == 1 and term else f"{abs(c)} "
             parts += ["-" if c < 0 else "+", f"{size}{write_term(term)}".strip()]
         return " ".join(parts).removeprefix("+ ") or "0"
@@ -203,13 +204,27 @@ def column(name: str) -> Feature:
     return Feature({(Power(name),): Fraction(1)}, frozenset({Missing(name)}))
 
 
+def list_levels(terms: Iterable[Term]) -> dict[str, Levels]:
+    """Return the levels that terms name, by column."""
+    found: dict[str, dict[str, None]] = {}
+    for factor in (factor for term in terms for factor in term):
+        if isinstance(factor, Level):
+            found.setdefault(factor.column, {})[factor.text] = None
+    return {column: Levels(tuple(texts)) for column, texts in found.items()}
+
+
 def as_features(
-    terms: Sequence[Term], levels: Mapping[str, Levels], *, refuses_others: bool = True
+    terms: Sequence[Term],
+    levels: Mapping[str, Levels] | None = None,
+    *,
+    refuses_others: bool = True,
 ) -> list[Feature]:
     """Return each term as a feature, where a table has no more than terms.
 
-    A missing cell, or an unknown text, is refused unless one of the terms says what it counts.
+    The levels of a column are those that are there. A missing cell, or an unknown text, is refused
+    unless one of the terms says what it counts.
     """
+    levels = list_levels(terms) if levels is None else levels
     there = {factor for term in terms for factor in term}
     features = []
     for term in terms:
@@ -376,7 +391,7 @@ def _refuse_overlaps(intervals: Sequence[Interval]) -> None:
             raise Refusal("it applies a function to overlapping intervals")
 
 
-# ------------------------------------------------------------------------ products of terms
+# ------------------------------------------------------------------------------ products of terms
 
 
 def order_factor(factor: Factor) -> tuple[str, int, str]:
@@ -398,11 +413,6 @@ def multiply_terms(one: Term, other: Term) -> Term | None:
     return tuple(found)
 
 
-def order_term(term: Term) -> tuple[bool, tuple[tuple[str, int, str], ...]]:
-    """Return what puts terms into one order, the constant last."""
-    return not term, tuple(map(order_factor, term))
-
-
 def _resolve(factors: list[Factor]) -> list[Factor] | None:
     """Multiply factors of one column; None where they exclude each other."""
     indicators = {f for f in factors if isinstance(f, Level | Other | Missing)}
@@ -412,30 +422,23 @@ def _resolve(factors: list[Factor]) -> list[Factor] | None:
     if rest and any(isinstance(f, Missing) for f in indicators):
         return None
     exponents = [f.exponent for f in rest if isinstance(f, Power)]
-    found: list[Factor] = [_make_power(rest[0].column, sum(exponents))] if exponents else []
+    power = sum(exponents)
+    # x times 1/x is 1 but where x is 0, which no term says.
+    if exponents and not 0 < abs(power) <= MAX_EXPONENT:
+        raise Refusal(f'"{rest[0].column}" has the power {power} in a product')
+    found: list[Factor] = [Power(rest[0].column, power)] if exponents else []
     found += [f for f in rest if isinstance(f, Function)]
     intervals = [f for f in rest if isinstance(f, Interval)]
-    while len(intervals) > 1:
-        both = _intersect(intervals.pop(), intervals.pop())
-        if both is None:
+    if intervals:
+        low, is_open = max((f.low, not f.low_closed) for f in intervals)
+        high, closed = min((f.high, f.high_closed) for f in intervals)
+        common = make_interval(
+            rest[0].column, low, high, low_closed=not is_open, high_closed=closed
+        )
+        if common is None:
             return None
-        intervals.append(both)
-    return [*found, *intervals, *indicators]
-
-
-def _make_power(column: str, exponent: int) -> Power:
-    # x times 1/x is 1 but where x is 0, which no term says.
-    if exponent == 0:
-        raise Refusal(f'"{column}" is multiplied by its own reciprocal')
-    if abs(exponent) > MAX_EXPONENT:
-        raise Refusal(f'"{column}" has the power {exponent}, beyond {MAX_EXPONENT}')
-    return Power(column, exponent)
-
-
-def _intersect(one: Interval, other: Interval) -> Interval | None:
-    low, open_low = max((i.low, not i.low_closed) for i in (one, other))
-    high, high_closed = min((i.high, i.high_closed) for i in (one, other))
-    return make_interval(one.column, low, high, low_closed=not open_low, high_closed=high_closed)
+        found.append(common)
+    return [*found, *indicators]
 
 
 def make_interval(

@@ -7,14 +7,14 @@ columns known by position, spells booleans, and takes joined names apart.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from matscore.kernel import LevelCounts
 from matscore.links import Link
-from matscore.models.algebra import Feature, Levels, as_features, order_factor
+from matscore.models.algebra import Feature, Levels, as_features, list_levels, order_factor
 from matscore.models.options import ImportOptions, LinkWord
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
@@ -245,25 +245,22 @@ def resolve_names(model: ImportedModel, sample: Sample) -> ImportedModel:
     )
 
 
-def _find_levels(terms: Mapping[Term, int], sample: Sample) -> Mapping[str, Levels]:
+def _find_levels(terms: Iterable[Term], sample: Sample) -> dict[str, Levels]:
     """Return the levels of each text column: those with a coefficient, and a reference."""
-    named: dict[str, dict[str, None]] = {}
-    for factor in (factor for term in terms for factor in term):
-        if isinstance(factor, Level):
-            named.setdefault(factor.column, {})[factor.text] = None
-    levels = {}
-    for column, texts in named.items():
-        rest = [text for text in sample.texts[column] if text not in texts]
-        if any(Other(column) in term for term in terms):
+    levels = list_levels(terms)
+    others = {factor.column for term in terms for factor in term if isinstance(factor, Other)}
+    for column, known in levels.items():
+        rest = [text for text in sample.texts[column] if text not in set(known.texts)]
+        if column in others:
             rest = []  # which are no levels
         if len(rest) > 1:
             what = f"{quote_names(rest)} of {quote_name(column)} have no coefficient"
             raise Refusal(what, "one may be the reference: leave the others out of the sample")
-        levels[column] = Levels((*rest, *texts))
+        levels[column] = Levels((*rest, *known.texts))
     return levels
 
 
-def _tell_references(terms: Mapping[Term, int], levels: Mapping[str, Levels]) -> Iterator[str]:
+def _tell_references(terms: Iterable[Term], levels: Mapping[str, Levels]) -> Iterator[str]:
     named = {factor for term in terms for factor in term}
     for column, known in levels.items():
         for text in known.texts:
