@@ -373,3 +373,21 @@ def test_a_hostile_file_is_refused_within_bounds(name: str) -> None:
 def test_other_files_are_not_taken_for_pmml() -> None:
     for content in (b"", b"feature,a\nx,1\n", b"<html/>", b"\x80\x04."):
         assert not SOURCE.recognise(ModelFile("other", content))
+
+
+AS_IT_IS = """<PMML><DataDictionary><DataField name="r" optype="categorical" dataType="string">
+<Value value="N"/></DataField></DataDictionary><RegressionModel functionName="regression">
+<MiningSchema><MiningField name="r" invalidValueTreatment="asIs"/></MiningSchema>
+<RegressionTable intercept="1"><CategoricalPredictor name="r" value="N" coefficient="2"/>
+<CategoricalPredictor name="r" value="W" coefficient="4"/></RegressionTable></RegressionModel>
+</PMML>"""
+
+
+def test_an_invalid_value_counts_as_it_is_where_the_model_tests_for_it() -> None:
+    model = SOURCE.read(ModelFile("w", AS_IT_IS.encode()), ImportOptions())
+    assert [score(model, {"r": r}) for r in ("N", "W", "E", None)] == [[3], [5], [1], [1]]
+    content = AS_IT_IS.replace("asIs", "returnInvalid").encode()
+    model = SOURCE.read(ModelFile("w", content), ImportOptions())
+    for unknown in ("W", "E"):
+        with pytest.raises(BadRowError):
+            score(model, {"r": unknown})

@@ -138,6 +138,8 @@ class Columns:
         # Where none are listed all are valid: those that the model knows, and others.
         known = self.contrasts.get(name) or listed
         values = known or self._list_texts(name, data, is_changed=is_changed)
+        if treatment == "asIs":  # an invalid one counts where the model tests for it
+            values = (*values, *self.used.get(name, ()))
         replacement = schema.attributes.get("missingValueReplacement")
         other_value = schema.get("invalidValueReplacement") if treatment == "asValue" else None
         extra = [one for one in (replacement, other_value) if one is not None]
@@ -161,10 +163,8 @@ class Columns:
         kinds: Any = {"string": "text", "boolean": "boolean"}
         texts = text(name, kinds.get(data.get("dataType"), "number"))
         found = texts.one_hot(groups, other=other, missing="error")
-        return Choice(
-            dict(zip(values, found, strict=False)),
-            found[-1] if home == len(values) else constant(0),
-        )
+        gap = found.pop() if home == len(values) else constant(0)
+        return Choice(dict(zip(values, found, strict=True)), gap)
 
     def _list_texts(self, name: str, data: Element, *, is_changed: bool) -> Sequence[str]:
         if is_changed and self.sample is None:
