@@ -193,7 +193,7 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         "scorecard_plain",
         'operator="lessThan" value="30"',
         'operator="lessThan" value="29"',
-        'step "age": for some numbers or texts of "age" none',
+        'step "age": for some numbers or texts of "age" it has',
     ),
     "derived of itself": (
         "derived_apply",

@@ -7,6 +7,7 @@ not known, is refused by the name of the field and of the function.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
 
@@ -19,11 +20,10 @@ from matscore.models.pmml_fields import (
     Field,
     as_number,
     equals,
+    find_first,
     holds,
     in_interval,
-    iter_cases,
     missing,
-    never_missing,
 )
 from matscore.models.pmml_xml import Element, read_number
 from matscore.models.refusal import Refusal, in_step
@@ -142,24 +142,20 @@ def _choose_first(
     element: Element, fields: Sequence[Field], tests: Sequence[Feature], chosen: Sequence[str]
 ) -> Field:
     """Return the value of the first test that is true; else the default, or what is missing."""
-    values: dict[str, Feature] = {}
-    rest = constant(1)
-    for test, value in zip(tests, chosen, strict=True):
-        inside = multiply(test, rest)
-        values, rest = _add(values, value, inside), rest - inside
-    gap = constant(0)
-    for case, (left, *gaps) in iter_cases([rest, *map(missing, fields)]):
-        if not left or not rest.refused.isdisjoint(case):
-            continue
-        name = "mapMissingTo" if any(gaps) else "defaultValue"
-        part = Feature({case: exact(1)})
-        if name in element.attributes:
-            values = _add(values, element.get(name), part)
-        else:
-            gap = gap + part
-    # Each is 0 where the field is missing; the gap alone says so.
-    total = {value: never_missing(one) for value, one in values.items()}
-    return Choice(total, never_missing(gap))
+    indicators, left = find_first([*tests, compute("|", *map(missing, fields))])
+    rest = replace(indicators[-1], terms=dict.fromkeys(left, exact(1)))
+    gap, nothing = indicators.pop(), replace(rest, terms={})
+    parts: dict[str, list[Feature]] = {}
+    for value, one in zip(chosen, indicators, strict=True):
+        parts.setdefault(value, []).append(one)
+    if "mapMissingTo" in element.attributes:
+        parts.setdefault(element.get("mapMissingTo"), []).append(gap)
+        gap = nothing
+    if "defaultValue" in element.attributes:
+        parts.setdefault(element.get("defaultValue"), []).append(rest)
+        rest = nothing
+    values = {value: combine(several, [1] * len(several)) for value, several in parts.items()}
+    return Choice(values, gap + rest)
 
 
 def _apply(element: Element, fields: Fields) -> Field:

@@ -7,13 +7,21 @@ A field is a number, or one of some values (`Choice`). Facts: PMML 4.4, "Data Di
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise, product
 from typing import Any, TypeAlias
 
-from matscore.models.algebra import Feature, column, combine, constant, order_factor
+from matscore.models.algebra import (
+    Feature,
+    Levels,
+    align,
+    column,
+    combine,
+    constant,
+    join_features,
+)
 from matscore.models.operations import multiply
 from matscore.models.pmml_xml import Element, read_array, read_number
 from matscore.models.refusal import Refusal
@@ -22,8 +30,7 @@ from matscore.models.texts import text
 from matscore.options import ReadOptions
 from matscore.terms import Factor, Interval, Level, Missing, Other, Term
 
-MAX_CASES = 10_000
-MAX_WORK = 20_000_000  # factors that are compared with cases
+MAX_WORK = 5_000_000  # comparisons of factors with cells
 NOTHING = Element("", {})
 
 
@@ -74,13 +81,22 @@ def never_missing(test: Feature) -> Feature:
 
 
 def _undefine(feature: Feature, gap: Feature) -> Feature:
-    """Return a feature that is NaN where a gap is 1, which only cells that are missing may be."""
-    cells: set[Factor] = set()
-    for term, c in gap.terms.items():
-        if c and (c != 1 or len(term) != 1 or not isinstance(term[0], Missing | Other)):
-            raise Refusal("a field has no value for some of the numbers or texts")
-        cells |= {term[0]} if c else set()
+    """Return a feature that is NaN where a gap is 1."""
+    cells = find_gaps([term for term, c in gap.terms.items() if c])
     return replace(feature, undefined=feature.undefined | cells)
+
+
+def find_gaps(cases: Iterable[Term]) -> frozenset[Factor]:
+    """Return the missing and other cells of cases that have no value; where none is, refuse."""
+    cells: set[Factor] = set()
+    for case in cases:
+        gaps = [cell for cell in case if isinstance(cell, Missing | Other)]
+        if not gaps:
+            told = ", ".join(f'"{cell.column}"' for cell in case)
+            what = f"for some numbers or texts of {told} it has no value"
+            raise Refusal(what, "let its outer intervals go on without end, or give it a default")
+        cells.update(gaps)
+    return frozenset(cells)
 
 
 class Columns:
@@ -284,54 +300,88 @@ def in_interval(feature: Feature, interval: Element) -> Feature:
 # ------------------------------------------------------------------------------------------- cases
 
 
-def iter_cases(features: Sequence[Feature]) -> Iterator[tuple[Term, list[Fraction]]]:
-    """Yield all cells that tests can tell apart, and what each of them is there.
+def find_first(tests: Sequence[Feature]) -> tuple[list[Feature], list[Term]]:
+    """Return where each of some tests is the first that is true, and the cells where none is.
 
-    A cell is a factor a column: a level, other, missing, or an interval of numbers.
+    A cell is a factor of each column: a level, other, missing, or an interval of numbers.
     """
-    factors = {factor for one in features for term in one.terms for factor in term}
-    places: dict[str, list[tuple[Factor, frozenset[Factor]]]] = {}
-    for name in sorted({factor.column for factor in factors}):
-        own = {factor for factor in factors if factor.column == name}
-        if not all(isinstance(one, Interval | Level | Other | Missing) for one in own):
-            raise Refusal(f'"{name}" is tested as more than a number or a text')
-        levels = {text for one in features if name in one.levels for text in one.levels[name].texts}
-        cells = (
-            [Other(name), *(Level(name, one) for one in sorted(levels))]
-            if levels
-            else (_cut(name, [one for one in own if isinstance(one, Interval)]))
-        )
-        places[name] = [
-            (cell, frozenset(factor for factor in own if _holds(factor, cell)))
-            for cell in (Missing(name), *cells)
-        ]
-    n_cases = math.prod(map(len, places.values()))
-    if n_cases > MAX_CASES or n_cases * sum(len(one.terms) for one in features) > MAX_WORK:
+    whole = join_features({}, align(tests))
+    mentions: dict[Factor, list[tuple[int, frozenset[Factor], Fraction]]] = {}
+    constants = {i: test.constant for i, test in enumerate(tests) if test.constant}
+    for i, test in enumerate(tests):
+        for term, c in test.terms.items():
+            if term:
+                mentions.setdefault(term[0], []).append((i, frozenset(term), c))
+    factors = {factor for test in tests for term in test.terms for factor in term}
+    columns = [
+        _list_cells(name, whole.levels.get(name), {one for one in factors if one.column == name})
+        for name in sorted({factor.column for factor in factors})
+    ]
+    n_cases = math.prod(map(len, columns))
+    sizes = {factor: len(found) for factor, found in mentions.items()}
+    held = [sum(sizes.get(one, 0) for _, true in cells for one in true) for cells in columns]
+    work = sum(n * n_cases // len(cells) for n, cells in zip(held, columns, strict=True))
+    if work + n_cases * (len(constants) + 1) > MAX_WORK:
         raise Refusal(f"it tells apart {n_cases:,} cases, which are too many")
-    terms = [[(frozenset(term), c) for term, c in one.terms.items()] for one in features]
-    for case in product(*places.values()):
-        true = frozenset().union(*(held for _, held in case))
-        values = [sum((c for term, c in one if term <= true), Fraction(0)) for one in terms]
-        yield tuple(sorted((cell for cell, _ in case), key=order_factor)), values
+    pieces: list[dict[Term, Fraction]] = [{} for _ in tests]
+    left: list[Term] = []
+    last: tuple[int | None, Factor | None] = None, None
+    for case in product(*columns):
+        term = tuple(cell for cell, _ in case)
+        if not whole.refused.isdisjoint(term):
+            continue
+        true = frozenset[Factor]().union(*(held for _, held in case))
+        values = dict(constants)
+        for i, needed, c in (one for factor in true for one in mentions.get(factor, ())):
+            if needed <= true:
+                values[i] = values.get(i, Fraction(0)) + c
+        first = min((i for i, value in values.items() if value), default=None)
+        if first is None:
+            left.append(term)
+        elif len(case) == 1 and last[0] == first and (joined := _join(last[1], term[0])):
+            del pieces[first][(last[1],)]  # type: ignore[arg-type]
+            term = (joined,)
+        if first is not None:
+            pieces[first][term] = Fraction(1)
+        last = first, term[0] if term else None
+    found = [Feature(terms, refused=whole.refused, levels=whole.levels) for terms in pieces]
+    return found, left
 
 
-def _cut(name: str, intervals: Sequence[Interval]) -> Sequence[Factor]:
-    """Return the pieces of the numbers between all borders, and the borders themselves."""
-    borders = sorted({one.low for one in intervals} | {one.high for one in intervals})
-    borders = [-math.inf, *(b for b in borders if math.isfinite(b)), math.inf]
-    found: list[Factor] = []
-    for low, high in pairwise(borders):
-        found.append(Interval(name, low, high))
-        if math.isfinite(high):
-            found.append(Interval(name, high, high, True, True))
+def _list_cells(
+    name: str, levels: Levels | None, own: set[Factor]
+) -> list[tuple[Factor, frozenset[Factor]]]:
+    """Return the cells that factors of a column tell apart, each with those that hold there."""
+    if not all(isinstance(one, Interval | Level | Other | Missing) for one in own):
+        raise Refusal(f'"{name}" is tested as more than a number or a text')
+    intervals = [one for one in own if isinstance(one, Interval)]
+    if len(intervals) ** 2 > MAX_WORK:
+        raise Refusal(f'"{name}" is cut into too many intervals')
+    cells: list[Factor] = [Missing(name)]
+    if levels is not None:
+        cells += [Other(name), *(Level(name, text) for text in levels.texts)]
+    found = [(cell, frozenset({cell})) for cell in cells]
+    if levels is None:
+        cuts = {(-math.inf, True), (math.inf, False)}
+        cuts = cuts.union(*({_start(one), _end(one)} for one in intervals))
+        for low, high in pairwise(sorted(cuts)):
+            piece = Interval(name, low[0], high[0], not low[1], high[1])
+            true = {one for one in intervals if _start(one) <= low and high <= _end(one)}
+            found.append((piece, frozenset[Factor](true)))
     return found
 
 
-def _holds(factor: Factor, cell: Factor) -> bool:
-    if not isinstance(factor, Interval) or not isinstance(cell, Interval):
-        return factor == cell
-    if cell.low == cell.high:
-        above = factor.low < cell.low or (factor.low_closed and factor.low == cell.low)
-        below = cell.high < factor.high or (factor.high_closed and factor.high == cell.high)
-        return above and below
-    return factor.low <= cell.low and cell.high <= factor.high
+# Where an interval starts and ends: behind a number, or before it.
+def _start(interval: Interval) -> tuple[float, bool]:
+    return interval.low, not interval.low_closed
+
+
+def _end(interval: Interval) -> tuple[float, bool]:
+    return interval.high, interval.high_closed
+
+
+def _join(one: Factor | None, other: Factor) -> Interval | None:
+    """Return two intervals, of which the second starts where the first ends, as one."""
+    if isinstance(one, Interval) and isinstance(other, Interval):
+        return replace(other, low=one.low, low_closed=one.low_closed)
+    return None

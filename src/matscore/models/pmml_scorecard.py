@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 
 from matscore.models.algebra import Feature, combine, constant
-from matscore.models.operations import both, compute, is_number, multiply
+from matscore.models.operations import both, compute, multiply
 from matscore.models.pmml_derived import Fields
-from matscore.models.pmml_fields import Field, as_number, holds, iter_cases, missing, never_missing
+from matscore.models.pmml_fields import (
+    Field,
+    as_number,
+    find_first,
+    find_gaps,
+    holds,
+    missing,
+    never_missing,
+)
 from matscore.models.pmml_xml import Element, read_array
 from matscore.models.refusal import Refusal, in_step
-from matscore.terms import Factor, Interval, Missing, Other, Term
 
 _COMPARISONS = {
     "lessThan": "<", "lessOrEqual": "<=", "greaterThan": ">", "greaterOrEqual": ">=",
@@ -32,23 +38,23 @@ def read_scorecard(model: Element, fields: Fields) -> tuple[Feature, tuple[str, 
 
 
 def _read_characteristic(attributes: Sequence[Element], fields: Fields) -> Feature:
-    found, rest, is_plain = constant(0), constant(1), True
-    columns: set[str] = set()
-    for one in attributes:
-        test = _read_predicate(one.children[0] if one.children else one, fields)
-        columns |= {factor.column for term in test.terms for factor in term}
-        computed = one.only("ComplexPartialScore").children
-        if computed:
-            points = as_number(fields.evaluate(computed[0]))
-        else:
-            points = constant(one.number("partialScore"))
-        is_plain &= is_number(points)
-        inside = multiply(test, rest)
-        found, rest = found + both(inside, points), rest - inside
-    gaps = _find_gaps(rest)
-    if is_plain and len(columns) == 1:
-        found = replace(found, terms=_join_pieces(found, rest))
-    return replace(found, undefined=found.undefined | gaps)
+    tests = [
+        _read_predicate(one.children[0] if one.children else one, fields) for one in attributes
+    ]
+    indicators, left = find_first(tests)
+    parts = [
+        both(indicator, _read_points(one, fields))
+        for indicator, one in zip(indicators, attributes, strict=True)
+    ]
+    found = combine(parts, [1] * len(parts))
+    return replace(found, undefined=found.undefined | find_gaps(left))
+
+
+def _read_points(attribute: Element, fields: Fields) -> Feature:
+    computed = attribute.only("ComplexPartialScore").children
+    if computed:
+        return as_number(fields.evaluate(computed[0]))
+    return constant(attribute.number("partialScore"))
 
 
 def _read_predicate(element: Element, fields: Fields) -> Feature:
@@ -93,34 +99,3 @@ def _read_simple(element: Element, fields: Fields) -> Feature:
 
 def _not_in(field: Field, inside: Feature) -> Feature:
     return multiply(1 - inside, 1 - missing(field))
-
-
-def _find_gaps(rest: Feature) -> frozenset[Factor]:
-    """Return the cells for which no attribute is true; numbers among them are refused."""
-    cells: set[Factor] = set()
-    for case in (case for case, (left,) in iter_cases([rest]) if left):
-        gaps = [cell for cell in case if isinstance(cell, Missing | Other)]
-        if not gaps:
-            told = ", ".join(f'"{cell.column}"' for cell in case)
-            what = f"for some numbers or texts of {told} none of its attributes is true"
-            hint = "let its outer intervals go on without end, or add one that is always true"
-            raise Refusal(what, hint)
-        cells.update(gaps)
-    return frozenset(cells)
-
-
-def _join_pieces(found: Feature, rest: Feature) -> Mapping[Term, Fraction]:
-    """Return points of one column as the fewest intervals and levels, without a constant."""
-    terms: dict[Term, Fraction] = {}
-    last: Interval | None = None
-    for case, (points, left) in iter_cases([found, rest]):
-        piece = case[0]
-        if left:
-            continue
-        if isinstance(piece, Interval):
-            if last and last.high == piece.low and terms[(last,)] == points:
-                terms.pop((last,))
-                piece = replace(piece, low=last.low, low_closed=last.low_closed)
-            last = piece
-        terms[(piece,)] = points
-    return terms
