@@ -349,6 +349,11 @@ HOSTILE = {
     "chain of fields": _wrap(
         "".join(f"<DerivedField name='d{i}'><FieldRef field='d{i + 1}'/></DerivedField>"
                 for i in range(50_000))),
+    "intervals in each other": _wrap(
+        "<DerivedField name='d0'><Discretize field='x'>" + "".join(
+            f"<DiscretizeBin binValue='{i}'><Interval closure='openOpen' leftMargin='{-i}' "
+            f"rightMargin='{i + 1}'/></DiscretizeBin>" for i in range(5_000)
+        ) + "</Discretize></DerivedField>"),
     "laughs": "<!DOCTYPE PMML [" + "".join(
         f"<!ENTITY l{i + 1} '{f'&l{i};' * 10}'>" for i in range(10)) + "]><PMML>&l9;</PMML>",
     "outside": "<!DOCTYPE PMML SYSTEM 'file:///etc/passwd'><PMML/>",

@@ -30,7 +30,7 @@ from matscore.models.texts import text
 from matscore.options import ReadOptions
 from matscore.terms import Factor, Interval, Level, Missing, Other, Term
 
-MAX_WORK = 5_000_000  # comparisons of factors with cells
+MAX_WORK = 1_000_000  # comparisons of factors with cells
 NOTHING = Element("", {})
 
 
@@ -354,21 +354,24 @@ def _list_cells(
     """Return the cells that factors of a column tell apart, each with those that hold there."""
     if not all(isinstance(one, Interval | Level | Other | Missing) for one in own):
         raise Refusal(f'"{name}" is tested as more than a number or a text')
-    intervals = [one for one in own if isinstance(one, Interval)]
-    if len(intervals) ** 2 > MAX_WORK:
-        raise Refusal(f'"{name}" is cut into too many intervals')
     cells: list[Factor] = [Missing(name)]
     if levels is not None:
         cells += [Other(name), *(Level(name, text) for text in levels.texts)]
-    found = [(cell, frozenset({cell})) for cell in cells]
-    if levels is None:
-        cuts = {(-math.inf, True), (math.inf, False)}
-        cuts = cuts.union(*({_start(one), _end(one)} for one in intervals))
-        for low, high in pairwise(sorted(cuts)):
-            piece = Interval(name, low[0], high[0], not low[1], high[1])
-            true = {one for one in intervals if _start(one) <= low and high <= _end(one)}
-            found.append((piece, frozenset[Factor](true)))
-    return found
+        return [(cell, frozenset({cell})) for cell in cells]
+    intervals = [one for one in own if isinstance(one, Interval)]
+    ends = {(-math.inf, True), (math.inf, False)}
+    cuts = sorted(ends.union(*({_start(one), _end(one)} for one in intervals)))
+    places = {cut: i for i, cut in enumerate(cuts)}
+    spans = [(places[_start(one)], places[_end(one)]) for one in intervals]
+    if sum(end - start for start, end in spans) > MAX_WORK:
+        raise Refusal(f'"{name}" is cut into too many intervals')
+    true: list[set[Factor]] = [set() for _ in cuts[1:]]
+    for one, (start, end) in zip(intervals, spans, strict=True):
+        for i in range(start, end):
+            true[i].add(one)
+    pieces = (Interval(name, low[0], high[0], not low[1], high[1]) for low, high in pairwise(cuts))
+    pairs = zip((*cells, *pieces), [set(cells), *true], strict=True)
+    return [(cell, frozenset(held)) for cell, held in pairs]
 
 
 # Where an interval starts and ends: behind a number, or before it.
