@@ -396,3 +396,15 @@ def test_an_invalid_value_counts_as_it_is_where_the_model_tests_for_it() -> None
     for unknown in ("W", "E"):
         with pytest.raises(BadRowError):
             score(model, {"r": unknown})
+
+
+def test_values_of_a_column_that_lists_none_are_known_or_refused() -> None:
+    """What is tested of a derived field may be any text of the column, and would count 0."""
+    content = AS_IT_IS.replace('<Value value="N"/>', "").replace(
+        "<RegressionTable",
+        '<LocalTransformations><DerivedField name="d"><FieldRef field="r"/></DerivedField>'
+        "</LocalTransformations><RegressionTable",
+    )
+    content = content.replace('name="r" value="W"', 'name="d" value="W"')
+    with pytest.raises(Refusal, match='it tests for "W" what is made of a column that lists no'):
+        SOURCE.read(ModelFile("w", content.encode()), ImportOptions())

@@ -40,7 +40,8 @@ class Fields:
         places = root.only("TransformationDictionary"), model.only("LocalTransformations")
         found = [one for place in places for one in place.find("DerivedField")]
         self.waiting = {one.need("name"): one for one in found}
-        self.changed = {ref.get("field") for place in places for ref in _find_changed(place)}
+        changed = [*_find_changed(places[0]), *_find_changed(model)]
+        self.changed = {ref.get("field") for ref in changed}
         self.made: dict[str, Field] = {}
         self.chain: list[str] = []
         self.steps: list[str] = []
@@ -77,7 +78,8 @@ class Fields:
             return found
         if isinstance(found, Feature):
             return found.impute(element.number("mapMissingTo"))
-        return Choice(_add(found.values, element.get("mapMissingTo"), found.gap), constant(0))
+        values = _add(found.values, element.get("mapMissingTo"), found.gap)
+        return Choice(values, constant(0), found.is_open)
 
 
 def _add(values: Mapping[str, Feature], value: str, feature: Feature) -> dict[str, Feature]:
@@ -184,14 +186,15 @@ def _choose_value(test: Field, yes: Field, no: Field) -> Field:
     """Return if() of values."""
     assert isinstance(yes, Choice)
     assert isinstance(no, Choice)
-    chosen, nothing = as_number(test), constant(0)
+    chosen = as_number(test)
     if chosen.undefined:
         raise Refusal("function if of a test that may be missing")
     values = {
-        value: compute("if", chosen, yes.values.get(value, nothing), no.values.get(value, nothing))
+        value: compute("if", chosen, yes.find(value), no.find(value))
         for value in {**yes.values, **no.values}
     }
-    return Choice(values, compute("if", chosen, yes.gap, no.gap))
+    gap = compute("if", chosen, yes.gap, no.gap)
+    return Choice(values, gap, yes.is_open or no.is_open)
 
 
 def _is_in(field: Field, values: Sequence[str]) -> Feature:

@@ -40,6 +40,13 @@ class Choice:
 
     values: Mapping[str, Feature]
     gap: Feature  # 1 where it is missing
+    is_open: bool = False  # it may have other values, which count nothing
+
+    def find(self, value: str) -> Feature:
+        """Return the indicator of a value."""
+        if self.is_open and value not in self.values:
+            raise Refusal(f'it tests for "{value}" what is made of a column that lists no values')
+        return self.values.get(value, constant(0))
 
 
 Field: TypeAlias = Feature | Choice
@@ -53,6 +60,8 @@ def as_number(field: Field) -> Feature:
         numbers = [read_number(value) for value in field.values]
     except Refusal as error:
         raise Refusal("a field is a text where a number belongs") from error
+    if field.is_open:
+        raise Refusal("a field is a text where a number belongs, and lists no values")
     return _undefine(combine(list(field.values.values()), numbers), field.gap)
 
 
@@ -60,13 +69,13 @@ def equals(field: Field, value: str) -> Feature:
     """Return 1 where a field has a value, else 0; NaN where it is missing."""
     if isinstance(field, Feature):
         return field.equals(read_number(value))
-    return _undefine(field.values.get(value, constant(0)), field.gap)
+    return _undefine(field.find(value), field.gap)
 
 
 def holds(field: Field, value: str) -> Feature:
     """Return 1 where a field has a value, else 0, where it is missing too."""
     if isinstance(field, Choice):
-        return field.values.get(value, constant(0))
+        return field.find(value)
     return never_missing(equals(field, value))
 
 
@@ -168,7 +177,7 @@ class Columns:
         if listed:
             policies = {"returnInvalid": "error", "asMissing": home, "asIs": other}
             other = policies[treatment] if other_value is None else values.index(other_value)
-        if name in self.contrasts:
+        if name in self.contrasts or data.get("dataType") == "boolean":
             other = "error"  # there is no other level
         if schema.get("missingValueTreatment") != "returnInvalid":
             groups[home] += [None, *gaps]
@@ -180,7 +189,7 @@ class Columns:
         texts = text(name, kinds.get(data.get("dataType"), "number"))
         found = texts.one_hot(groups, other=other, missing="error")
         gap = found.pop() if home == len(values) else constant(0)
-        return Choice(dict(zip(values, found, strict=True)), gap)
+        return Choice(dict(zip(values, found, strict=True)), gap, is_open=other == "zero")
 
     def _list_texts(self, name: str, data: Element, *, is_changed: bool) -> Sequence[str]:
         if is_changed and self.sample is None:
@@ -189,7 +198,7 @@ class Columns:
         if is_changed and self.sample is not None:
             return read_sample(self.sample, ReadOptions(), None).texts.get(name, ())
         booleans = ("false", "true") if data.get("dataType") == "boolean" else ()
-        return tuple(self.used.get(name, ())) or booleans
+        return (*booleans, *self.used.get(name, ()))
 
 
 def _read_treatment(schema: Element) -> str:

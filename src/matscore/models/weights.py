@@ -60,8 +60,7 @@ def make_table(model: ImportedModel, others: Collection[str] = ()) -> WeightsTab
     taken = [
         name
         for name, term in zip(names, terms, strict=True)
-        if term != (Power(name),)
-        and (name in own or {name, *(f.column for f in term)} <= beside)
+        if term != (Power(name),) and (name in own or {name, *(f.column for f in term)} <= beside)
     ]
     if taken:
         what = f"it computes {quote_names(taken)}, and there is a column of that name beside"
