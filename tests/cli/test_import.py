@@ -179,7 +179,7 @@ def test_a_report_tells_why_an_import_has_failed(folder: Path, model: str, exit_
 
 def test_options_that_have_no_effect_are_refused() -> None:
     done = run("import", str(GLM), "--lambda", "1").check(2)
-    assert "--lambda has no effect; coefficients is one model as it is" in done.err
+    assert "--lambda has no effect; it names one model of a path" in done.err
     folder = TABLES.parent / "r"
     for name, more in (
         ("lm_text", {"lambda_": "1"}),

@@ -336,9 +336,12 @@ def _import(
     try:
         sample = None if take.sample is None else read_sample(take.sample, read, align.id_col)
         model = read_model()
-        for option, value in (("--coef", take.coef), ("--lambda", take.lambda_)):
+        for option, value, use in (
+            ("--coef", take.coef, "it names a column of a table"),
+            ("--lambda", take.lambda_, "it names one model of a path"),
+        ):
             if value and option not in model.takes:
-                raise UsageError(f"{option} has no effect", f"{model.kind} is one model as it is")
+                raise UsageError(f"{option} has no effect", use)
         model = settle_model(model, take, sample)
         # A column that a model has seen and does not use may be called as a term is written.
         table = make_table(model, {*model.seen, *columns, *(sample.names if sample else ())})

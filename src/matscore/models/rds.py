@@ -129,14 +129,16 @@ class _Stream:
 
     def read(self, size: int) -> bytes:
         """Return exactly `size` bytes."""
-        piece = self._held[self._at : self._at + size]
-        self._at += len(piece)
-        pieces = [piece]
-        left = size - len(piece)
+        pieces = [self._held[self._at : self._at + size]]
+        self._at += size
+        left = self._at - len(self._held)
+        if left <= 0:
+            return pieces[0]
         while left > 0:
-            self._held = next(self._blocks, b"")
-            if not self._held:
+            block = next(self._blocks, None)
+            if block is None:
                 raise EOFError
+            self._held = block
             self._at = min(left, len(self._held))
             pieces.append(self._held[: self._at])
             left -= self._at
@@ -159,8 +161,10 @@ class _Reader:
         if start not in _ORDERS:
             raise ValueError
         self.order = _ORDERS[start]
+        self.packed = struct.Struct(f"{self.order}i")
         self.references: list[RValue] = []
-        self.nodes = self.strings = self.kept = self.kept_text = 0
+        self.strings = self.kept = self.kept_text = 0
+        self.nodes = 0.0
         self.encoding = "utf-8"
         self.interned: dict[tuple[bytes, str], str] = {}
 
@@ -178,8 +182,7 @@ class _Reader:
         return RFile(value, f"{writer >> 16}.{writer >> 8 & 255}.{writer & 255}")
 
     def integer(self) -> int:
-        (found,) = struct.unpack(f"{self.order}i", self.stream.read(4))
-        return int(found)
+        return int(self.packed.unpack(self.stream.read(4))[0])
 
     def _drive(self, step: Step) -> RValue:
         stack, value = [step], None
@@ -193,8 +196,8 @@ class _Reader:
             check_depth(len(stack), MAX_DEPTH)
         return value
 
-    def _count(self) -> None:
-        self.nodes += 1
+    def _count(self, weight: float = 1) -> None:
+        self.nodes += weight
         if self.nodes > MAX_NODES:
             raise Refusal(f"an R file that holds more than {MAX_NODES:,} lists and calls")
 
@@ -209,9 +212,9 @@ class _Reader:
     def _item(self, flags: int | None = None) -> Step:
         flags = self.integer() if flags is None else flags
         kind, attributed, tagged = flags & 0xFF, bool(flags & 0x200), bool(flags & 0x400)
+        self._count(0.1 if kind in _NOTHING else 1)  # nothing takes no memory
         if kind in _NOTHING:
             return _NOTHING[kind]
-        self._count()
         if kind == _REFERENCE:
             return self._reference(flags)
         if kind in {_PAIRS, _CALL, _CLOSURE, _PROMISE, _DOTS}:
@@ -224,8 +227,6 @@ class _Reader:
             values = []
             for _ in range(self._length()):
                 values.append((yield self._item()))
-                if values[-1] is None:  # which no item counts
-                    self._count()
             value = Vector("list" if kind == _LIST else "expression", values)
         elif kind == _BYTECODE:
             self._length()  # of a table of what is used twice, which nothing here needs
