@@ -187,7 +187,7 @@ def test_options_that_have_no_effect_are_refused() -> None:
         ("glmnet_family", {"coef": ["x"]}),
     ):
         with pytest.raises(matscore.UsageError, match="has no effect"):
-            matscore.import_model(folder / f"{name}.rds", **more)  # type: ignore[arg-type]
+            matscore.import_model(folder / f"{name}.rds", **more)
 
 
 @pytest.mark.parametrize("heading", ["probability({})", "probability_{}.0", "p({})"])
