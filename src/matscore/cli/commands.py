@@ -390,7 +390,7 @@ COMMANDS = {
         f"delimiter encoding headers {_LINES} decimal missing missing-values booleans "
         "target drop-cols id-col no-id-col method alpha standardize intercept categories "
         "terms max-levels rare "
-        f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
+        f"format output max-rows {_ASIDE} {_RUN} {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero"],
                         "help": "A missing cell: stop; reject its row; read it as 0, unless it is "
