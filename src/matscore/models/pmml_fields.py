@@ -7,7 +7,7 @@ A field is a number, or one of some values (`Choice`). Facts: PMML 4.4, "Data Di
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise, product
@@ -314,9 +314,29 @@ def find_first(tests: Sequence[Feature]) -> tuple[list[Feature], list[Term]]:
 
     A cell is a factor of each column: a level, other, missing, or an interval of numbers.
     """
-    whole = join_features({}, align(tests))
-    mentions: dict[Factor, list[tuple[int, frozenset[Factor], Fraction]]] = {}
+    tests = align(tests)
+    whole = join_features({}, tests)
+    pieces: list[dict[Term, Fraction]] = [{} for _ in tests]
+    left: list[Term] = []
+    last: tuple[Term, int | None] = (), None
+    for case, first in _iter_cases(tests, whole):
+        piece = case
+        if first is None:
+            left.append(case)
+        else:
+            if first == last[1] and (joined := _join(last[0], case)):
+                del pieces[first][last[0]]
+                piece = joined
+            pieces[first][piece] = Fraction(1)
+        last = piece, first
+    found = [Feature(terms, refused=whole.refused, levels=whole.levels) for terms in pieces]
+    return found, left
+
+
+def _iter_cases(tests: Sequence[Feature], whole: Feature) -> Iterator[tuple[Term, int | None]]:
+    """Yield all cells that are not refused, and which test is the first that is true there."""
     constants = {i: test.constant for i, test in enumerate(tests) if test.constant}
+    mentions: dict[Factor, list[tuple[int, frozenset[Factor], Fraction]]] = {}
     for i, test in enumerate(tests):
         for term, c in test.terms.items():
             if term:
@@ -327,34 +347,21 @@ def find_first(tests: Sequence[Feature]) -> tuple[list[Feature], list[Term]]:
         for name in sorted({factor.column for factor in factors})
     ]
     n_cases = math.prod(map(len, columns))
-    sizes = {factor: len(found) for factor, found in mentions.items()}
-    held = [sum(sizes.get(one, 0) for _, true in cells for one in true) for cells in columns]
-    work = sum(n * n_cases // len(cells) for n, cells in zip(held, columns, strict=True))
-    if work + n_cases * (len(constants) + 1) > MAX_WORK:
+    work = n_cases * (len(constants) + 1)
+    for cells in columns:
+        n_held = sum(len(mentions.get(factor, ())) for _, true in cells for factor in true)
+        work += n_held * n_cases // len(cells)
+    if work > MAX_WORK:
         raise Refusal(f"it tells apart {n_cases:,} cases, which are too many")
-    pieces: list[dict[Term, Fraction]] = [{} for _ in tests]
-    left: list[Term] = []
-    last: tuple[int | None, Factor | None] = None, None
     for case in product(*columns):
         term = tuple(cell for cell, _ in case)
-        if not whole.refused.isdisjoint(term):
-            continue
-        true = frozenset[Factor]().union(*(held for _, held in case))
-        values = dict(constants)
-        for i, needed, c in (one for factor in true for one in mentions.get(factor, ())):
-            if needed <= true:
-                values[i] = values.get(i, Fraction(0)) + c
-        first = min((i for i, value in values.items() if value), default=None)
-        if first is None:
-            left.append(term)
-        elif len(case) == 1 and last[0] == first and (joined := _join(last[1], term[0])):
-            del pieces[first][(last[1],)]  # type: ignore[arg-type]
-            term = (joined,)
-        if first is not None:
-            pieces[first][term] = Fraction(1)
-        last = first, term[0] if term else None
-    found = [Feature(terms, refused=whole.refused, levels=whole.levels) for terms in pieces]
-    return found, left
+        if whole.refused.isdisjoint(term):
+            true = frozenset[Factor]().union(*(held for _, held in case))
+            values = dict(constants)
+            for i, needed, c in (one for factor in true for one in mentions.get(factor, ())):
+                if needed <= true:
+                    values[i] = values.get(i, Fraction(0)) + c
+            yield term, min((i for i, value in values.items() if value), default=None)
 
 
 def _list_cells(
@@ -392,8 +399,9 @@ def _end(interval: Interval) -> tuple[float, bool]:
     return interval.high, interval.high_closed
 
 
-def _join(one: Factor | None, other: Factor) -> Interval | None:
+def _join(one: Term, other: Term) -> Term:
     """Return two intervals, of which the second starts where the first ends, as one."""
-    if isinstance(one, Interval) and isinstance(other, Interval):
-        return replace(other, low=one.low, low_closed=one.low_closed)
-    return None
+    match one, other:
+        case (Interval() as low,), (Interval() as high,):
+            return (replace(high, low=low.low, low_closed=low.low_closed),)
+    return ()
