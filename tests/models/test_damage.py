@@ -18,8 +18,8 @@ from matscore.models.options import ImportOptions
 from matscore.models.pickles import read_pickle
 from matscore.models.records import Name, Record
 from matscore.models.refusal import Refusal
+from matscore.models.sample import settle_model
 from matscore.models.saved import read_saved
-from matscore.models.settle import settle_model
 from matscore.models.sources import iter_sources, read_model
 from matscore.models.weights import make_table
 

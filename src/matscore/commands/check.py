@@ -127,7 +127,7 @@ def check(
         max_absent=max_absent,
         unique_labels=unique_labels,
     )
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     read = ReadOptions(missing=missing, min_present=min_present)
     plan = plan_frames(features, weights, align, read)
     return _check_work(plan, partial(read_model, plan, weights), labelled=False)

@@ -14,12 +14,11 @@ import numpy as np
 from matscore.links import Link
 from matscore.models.algebra import Feature, combine
 from matscore.models.encoders import indicate
-from matscore.models.folding import Columns
 from matscore.models.records import Array, array, plain
 from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_features, as_numbers
 from matscore.models.transformers import HINT
-from matscore.models.types import FLOAT32, FLOAT64, ImportedModel
+from matscore.models.types import FLOAT32, FLOAT64, Columns, ImportedModel
 
 Estimator = Callable[[Step, Sequence[Value]], ImportedModel]
 

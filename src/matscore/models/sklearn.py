@@ -62,6 +62,7 @@ def read_estimator(record: Record) -> ImportedModel:
         steps=tuple(walk.steps),
         facts=tuple(walk.facts),
         positional=() if known else tuple(names),
+        seen=tuple(names) if known else (),
     )
 
 
