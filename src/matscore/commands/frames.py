@@ -177,7 +177,7 @@ def pick_column(
     if len(places) != 1:
         names = [str(name) for name in features.columns]
         how_many = "several columns are named" if places else "no column"
-        hint = "" if places else suggest_name(str(column), names)
+        hint = "" if places else suggest_name(str(column), names, what)
         raise MisfitError("features", f"{how_many} {quote_name(str(column))}", hint)
     others = [i for i in range(features.shape[1]) if i != places[0]]
     return features.iloc[:, places[0]], features.iloc[:, others]

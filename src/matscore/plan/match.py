@@ -132,7 +132,9 @@ def _is_first_named(plan: Plan) -> bool:
     """Say whether the first column of features that are to be transposed holds names."""
     side, asked = plan.features, plan.options.id_col
     if asked is None:
-        rows, header = plan.weights.first or (), plan.weights.names or ()
+        weights = plan.weights
+        # A single column holds no names.
+        rows, header = (weights.first or ()) if weights.width > 1 else (), weights.names or ()
         is_word = [plan.weights.grammar.kind_of(cell) == "word" for cell in rows]
         # Numbers that agree with nothing but numbers are no names for that.
         sure = any(is_word) or not {*rows}.issuperset(side.first or ()) or not rows
@@ -150,6 +152,10 @@ def _read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
     """Return the weights' rows and columns, a label column not counted."""
     side = plan.weights
     known = {*table.places, *filter(table.computes, side.first or ())}
+    # Rows that are asked for as categories agree with names of features by chance.
+    heading, *_ = side.names or ("",)
+    if plan.options.transpose and heading and carries_features(plan, side.names or (), table):
+        known = set()
     labelled = holds_labels(plan, side, known, _hint_at_names(plan, table))
     plan = replace(plan, weights_label_column=labelled)
     header = None if side.names is None else side.names[labelled:]
@@ -333,8 +339,8 @@ def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | 
 
 def _are_mostly_near(axis: Axis, table: Axis) -> bool:
     names = [name for name in axis.names or () if not is_intercept(name)]
-    near = max(_count_hits(axis, table), _count_near(names, table))
-    return near > 0 and 2 * near >= len(names)
+    n_hits, n_near = _count_hits(axis, table), _count_near(names, table)
+    return (n_hits > 0 and 2 * n_hits >= len(names)) or 2 * n_near > len(names)
 
 
 def _count_hits(axis: Axis, table: Axis) -> int:
