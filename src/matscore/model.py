@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from matscore.errors import InputError, OutputError, os_errors_about
 from matscore.frame import Labels, join
 from matscore.kernel import Decision, Floats, PackedWeights, Ranking, Texts, exp, open_unnamed
+from matscore.names import quote_name
 from matscore.options import PlanOptions, ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
 from matscore.read.source import SourceFacts
@@ -76,13 +77,17 @@ class Model:
             raise ValueError("a weight is not finite")
 
     @property
-    def is_doubled(self) -> bool:
-        """Whether the softmax is of two categories that are each other's negative."""
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know: two categories are each other's negative."""
         weights, intercept = self.weights, self.intercept
         if len(self.categories) != 2 or self.link is not None or not weights.any():
-            return False
+            return ()
         alike = intercept is None or intercept[0] == -intercept[1]
-        return bool(alike and (weights[:, 0] == -weights[:, 1]).all())
+        if not alike or (weights[:, 0] != -weights[:, 1]).any():
+            return ()
+        names = " and ".join(map(quote_name, self.categories))
+        what = f"{names} are each other's negative, so their probabilities are of twice the score"
+        return (f"{what}; leave one column, or fill the other with zeros",)
 
     @cached_property
     def packed(self) -> PackedWeights:

@@ -469,6 +469,53 @@ def test_columns_of_items_that_cannot_be_kept(
     assert words in recommend(shelf, *argv).check(code).err
 
 
+OTHER_USERS = "user,drive,drama\nA,0.9,0.1\nB,0.1,0.7\n"
+LIFTS = (
+    ["--rename", "n.csv", "--absent", "pages,year"],
+    ["--rename", "n.csv", "--absent", "zero", "--max-absent", "2"],
+)
+
+
+@pytest.mark.parametrize("lifts", LIFTS)
+@pytest.mark.parametrize("more", [[], ["--matrix"], ["--keep-cols", "drive", "-k", "1"]])
+def test_users_lack_what_items_have(shelf: Path, lifts: list[str], more: list[str]) -> None:
+    (shelf / "i.csv").write_text(ITEMS.replace(",,", ",2001,"))
+    (shelf / "n.csv").write_text("users,items\ndrive,action\n")
+    (shelf / "u.csv").write_text(USERS)
+    argv = ["--drop-item-cols", "title"]
+    refused = recommend(shelf, *argv).check(MISFIT)
+    assert "--absent year,pages" in refused.err and "--rename FILE" in refused.err
+    edit(shelf, "i.csv", "plain.csv", columns=["title", "year", "pages"])
+    by_hand = [("action" if word == "drive" else word) for word in more]
+    expected = run("recommend", "u.csv", "plain.csv", *by_hand, cwd=shelf).check(0)
+    (shelf / "u.csv").write_text(OTHER_USERS)
+    found = recommend(shelf, *argv, *lifts, *more, "--report", "r.json").check(0)
+    assert found.out.replace(b"drive", b"action") == expected.out
+    plan = validate(shelf / "r.json")["plans"][0]
+    assert sorted(plan["absent"]) == ["pages", "year"]
+    assert plan["renamed"] == [["drive", "action"]]
+    # Transposed items are columns.
+    pd.read_csv(shelf / "i.csv", dtype=str).set_index("film").drop(columns="title").T.to_csv(
+        shelf / "i.csv", index_label="film"
+    )
+    turned = recommend(shelf, "--transpose-items", *lifts, *more).check(0)
+    assert [row[1:] for row in turned.rows[1:]] == [row[1:] for row in found.rows[1:]]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words", "code"),
+    [
+        (["--absent", "year,pages", "--metric", "cosine"], "has two meanings", USAGE),
+        (["--absent", "year,pages", "--max-absent", "1"], "more than --max-absent 1", MISFIT),
+        (["--absent", "year,pages,nope"], '--absent names "nope"', MISFIT),
+        (["--max-absent", "1"], "goes with --absent", USAGE),
+    ],
+)
+def test_what_users_lack_is_refused(shelf: Path, argv: list[str], words: str, code: int) -> None:
+    (shelf / "i.csv").write_text(ITEMS.replace(",,", ",2001,"))
+    assert words in recommend(shelf, "--drop-item-cols", "title", *argv).check(code).err
+
+
 def test_two_columns_of_one_name_are_refused(shelf: Path) -> None:
     (shelf / "i.csv").write_text(ITEMS.replace("title", "score"))
     argv = ["--keep-item-cols", "score", "--drop-item-cols", "year,pages"]
@@ -525,6 +572,14 @@ def test_items_of_frames(shelf: Path) -> None:
     plain = matscore.recommend(users, items[["action", "drama"]])
     pd.testing.assert_frame_equal(found.drop(columns=["year", "title"]), plain)
     assert found["title"].tolist() == [items["title"][item] for item in found["item"]]
+    both = items[["action", "drama", "pages"]]
+    other = users.rename(columns={"action": "drive"})
+    lifted = matscore.recommend(other, both, rename={"drive": "action"}, absent="pages")
+    pd.testing.assert_frame_equal(lifted, plain)
+    with pytest.raises(PlanError, match="more than --max-absent 0"):
+        matscore.recommend(users, both, absent="zero", max_absent=0)
+    with pytest.raises(UsageError, match="two meanings"):
+        matscore.recommend(users, both, absent="zero", metric="cosine")
     with pytest.raises(MisfitError, match="feature"):
         matscore.recommend(users, items, keep_item_cols=["action"])
     with pytest.raises(MisfitError, match="named"):

@@ -51,8 +51,8 @@ Refusals and numbers
 19. Scores may tie that differ by no more than the rounding error of both; one as large as float64's
     largest may overflow on the way.
 20. `fit`: numbers are compared where the answer is unique, within 1e-6; targets that mix words and
-    numbers, columns of words, numbers beyond 1e±100, and truths that are a word for missing are not compared. Nor is
-    `evaluate` by position with the truth among the features.
+    numbers, columns of words, numbers beyond 1e±100, and truths that are a word for missing are not
+    compared. Nor is `evaluate` by position with the truth among the features.
 """
 
 from __future__ import annotations

@@ -79,9 +79,9 @@ def classify(given: Given, features: list[str], weights: str) -> None:
             write=given(OutputOptions, format=form), on_plan=look_first, **settings,
         )  # fmt: skip
         summary = session.write(run, form, render)
+        if given(ScoreOptions).probabilities:
+            session.warn_of_weights(summary)
     session.end(summary, form, render)
-    if given(ScoreOptions).probabilities:
-        session.warn_of_doubled(summary)
 
 
 def recommend(given: Given, users: str, items: str) -> None:
@@ -254,7 +254,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
         # The measures are written all the same, and the report tells why the run has failed.
         session.end(summary, form, render_metrics)
         session.warn(*(f"warning: {line}" for line in summary.tally.warnings))
-        session.warn_of_doubled(summary)
+        session.warn_of_weights(summary)
         accuracy, least = summary.tally.metrics.accuracy, truth.min_accuracy
         if least is not None and not accuracy >= least:  # of no rows it is NaN
             what = f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)"
@@ -350,7 +350,7 @@ COMMANDS = {
     "recommend": Command(
         recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
         f"{_READ} empty-files id-col no-id-col keep-cols strict transpose-features transpose "
-        "keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
+        "rename absent max-absent keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
         "format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {
@@ -370,6 +370,10 @@ COMMANDS = {
                                    "help": "Transpose the users; they are read into memory."},
             "transpose": {"names": ("--transpose-items",),
                           "help": "Transpose the items, which then are columns."},
+            "rename": {"help": "File of two columns: the name of a column in the users file, its "
+                               "name in the items file."},
+            "absent": {"help": "Features of the items that count 0 where the users file lacks "
+                               "them; `zero` for all."},
             "max-rows": {"help": "Users that a table shows."},
         },
     ),

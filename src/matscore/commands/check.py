@@ -62,7 +62,8 @@ def check_files(
         align = read_renames(align, read)
     held = load_weights(str(weights), read, pick_weights(align))
     with contextlib.closing(open_table(str(features), read.of_features)) as table:
-        return _check_names(plan_part(table, held, read, align).plan)
+        plan = _check_names(plan_part(table, held, read, align).plan)
+    return replace(plan, warnings=held.take_model(plan).warnings) if plan.ok else plan
 
 
 def check(
@@ -95,6 +96,11 @@ def check(
     Plan
         Whose `problem` is None when they fit.
 
+    Raises
+    ------
+    InputError
+        A weight is missing or not a number.
+
     Examples
     --------
     >>> import pandas as pd
@@ -104,7 +110,7 @@ def check(
     ('--transpose',)
     """
     # pandas takes longer to import than a small file to score.
-    from matscore.commands.frames import make_align, plan_frames, take_weights
+    from matscore.commands.frames import make_align, plan_frames, read_model, take_weights
 
     align = make_align(
         transpose=transpose,
@@ -119,7 +125,9 @@ def check(
         absent=absent,
         max_absent=max_absent,
     )
-    return _check_names(plan_frames(features, take_weights(weights, align), align), labelled=False)
+    weights = take_weights(weights, align)
+    plan = _check_names(plan_frames(features, weights, align), labelled=False)
+    return replace(plan, warnings=read_model(plan, weights).warnings) if plan.ok else plan
 
 
 def _check_names(plan: Plan, *, labelled: bool = True) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -212,7 +212,7 @@ def recommend_file(
     (3, 6)
     """
     check_options(read, align, write, rejects, run)
-    _check_columns(recommend, align)
+    _check_columns(recommend, align, metric)
     # Items are rows as users are, so the second matrix is turned unless they are columns.
     how = Settings(read, align.for_items(), rejects, run, on_plan, on_progress)
     pairs = None if exclude is None else str(exclude)
@@ -226,8 +226,12 @@ def recommend_file(
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
 
 
-def _check_columns(recommend: RecommendOptions, align: PlanOptions) -> None:
-    """Refuse columns that are picked of the wrong side or axis."""
+def _check_columns(recommend: RecommendOptions, align: PlanOptions, metric: Metric) -> None:
+    """Refuse columns that are picked of the wrong side or axis, or in two ways."""
+    if metric == "cosine" and (align.absent or align.absent_zero):
+        what = "with --absent the length of an item, which the cosine divides by, has two meanings"
+        hint = "give users a column of zeros, or leave the items' out with --drop-item-cols"
+        raise UsageError(what, hint)
     if align.weights_cols or align.drop_weights_cols:
         raise UsageError("items are no weights", "leave columns out with --drop-item-cols")
     if recommend.keep_item_cols and align.transpose:
@@ -248,6 +252,9 @@ def recommend(
     transpose: bool = False,
     keep_item_cols: Sequence[str] = (),
     drop_item_cols: Sequence[str] = (),
+    rename: Mapping[str, str] | None = None,
+    absent: str | Sequence[str] = (),
+    max_absent: int | None = None,
 ) -> pd.DataFrame:
     """Find the best items for each user.
 
@@ -277,6 +284,8 @@ def recommend(
         Columns of the items that are carried into the result, and are no features.
     drop_item_cols : sequence of str
         Columns of the items that are left out.
+    rename, absent, max_absent
+        As in `classify`, of users against items; the cosine has no absent features.
 
     Returns
     -------
@@ -306,6 +315,7 @@ def recommend(
         check_missing,
         collect_frame,
         drop_columns,
+        make_align,
         plan_frames,
         take_matrix,
     )
@@ -314,7 +324,10 @@ def recommend(
     options = RecommendOptions(k, min_score, kept, dropped)
     command = RecommendCommand(metric=metric, recommend=options)
     command.check_options()
-    _check_columns(options, PlanOptions(transpose=transpose))
+    asked = make_align(
+        strict=strict, transpose=transpose, rename=rename, absent=absent, max_absent=max_absent
+    )
+    _check_columns(options, asked, metric)
     for name in kept:
         if name in _OWN_COLUMNS:
             what = f'two columns of the output would be named "{name}"'
@@ -327,8 +340,7 @@ def recommend(
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
     check_missing(missing)
-    align = PlanOptions(strict=strict, transpose=transpose).for_items()
-    plan = require_fit(plan_frames(users, items, align, ("users", "items")))
+    plan = require_fit(plan_frames(users, items, asked.for_items(), ("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
     values = take_matrix(items, plan.weights.path, "feature of an item")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from matscore.names import MAX_SHOWN, fold_name, quote_name, quote_names, suggest_name, write_choice
 from matscore.plan.joined import explain_joined
 from matscore.plan.terms import Unread
-from matscore.plan.types import Axis, Misfit, Plan
+from matscore.plan.types import Axis, Misfit, Plan, Turnable
 
 
 def set_absent(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> Plan:
@@ -64,7 +64,9 @@ def _check_count(plan: Plan, table: Axis, axis: Axis, n_features: int) -> None:
     limit = "more than half" if most is None else f"more than --max-absent {most}"
     hint = f"say --max-absent {n_absent} if they are to count 0"
     what = f"{what}, {limit}: {quote_names(plan.absent)}"
-    raise Misfit(replace(plan, absent=()), what, hint, turnable="by name")
+    # Users and items are of one kind, so that fewer users' features fit the other way round, too.
+    turnable: Turnable = None if plan.options.items else "by name"
+    raise Misfit(replace(plan, absent=()), what, hint, turnable=turnable)
 
 
 def _check_meant(plan: Plan, table: Axis, axis: Axis, gone: dict[str, tuple[str, ...]]) -> None:

@@ -156,7 +156,7 @@ def _explain_missing(misfit: Misfit) -> Plan:
 
     joined, known = explain_joined(plan, misfit.missing)
     meant = suggest([one for one in missing if one.name not in known])
-    meant += "; --rename FILE takes two names for one" * bool(meant and not plan.options.items)
+    meant += "; --rename FILE takes two names for one" * bool(meant)
     hints = (*_explain_unnamed(plan, misfit.missing), joined, meant)
     hint = "; ".join(filter(None, hints)) or plan.hint
     if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:

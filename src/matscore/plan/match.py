@@ -429,12 +429,10 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
 
     unread = [one for one in map(table.read, missing) if isinstance(one, Unread)]
     hints = [_hint_at_header(plan, table), *(one.hint(table.places) for one in unread)]
-    lacks = f"add to {table.path} what the {plan.options.words.weights} need"
-    if not plan.options.items:
-        from matscore.plan.absent import suggest_absent
+    from matscore.plan.absent import suggest_absent
 
-        lacks += f", {suggest_absent(missing, len(wanted))}"
-    hints.append(lacks)
+    lacks = f"add to {table.path} what the {plan.options.words.weights} need"
+    hints.append(f"{lacks}, {suggest_absent(missing, len(wanted))}")
     hint = next(filter(None, hints))
     if len(unread) == len(missing) and (columns := unread[0].columns):
         needs = f"which the term {quote_name(unread[0].name)} of {axis.path} needs"

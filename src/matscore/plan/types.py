@@ -150,6 +150,8 @@ class Plan:
         Sentences worth knowing.
     said : tuple of str
         What options made of the files' lines and cells, in sentences.
+    warnings : tuple of str
+        What the numbers of the weights give away, in sentences, where they were looked at.
     problem : str or None
         What does not fit; None when all does.
     hint : str
@@ -192,6 +194,7 @@ class Plan:
     link: Link | None = None
     absent: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
