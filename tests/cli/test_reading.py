@@ -200,6 +200,43 @@ def test_booleans_of_parquet_and_folders(folder: Path) -> None:
     assert sorted(rows[1:]) == SCORES[1:]
 
 
+def test_booleans_of_typed_texts(folder: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import feather, parquet
+
+    ages, words = range(1200), ["True", "False", None] * 400
+    table = pa.table({"id": [f"r{i}" for i in ages], "age": ages, "act": words})
+    coded = table.set_column(2, "act", table["act"].dictionary_encode())
+    parquet.write_table(table, folder / "f.parquet", row_group_size=7)
+    parquet.write_table(coded, folder / "g.parquet")
+    feather.write_feather(table, folder / "f.arrow", chunksize=5)
+    with pa.ipc.new_stream(folder / "f.arrows", table.schema) as stream:
+        stream.write_table(table, max_chunksize=3)
+    rows = "".join(f"r{i},{i},{word or ''}\n" for i, word in zip(ages, words, strict=True))
+    write(folder, "id,age,act\n" + rows)
+    options = ("--booleans", "--missing", "zero")
+    expected = run("classify", "f.csv", "w.csv", *options, cwd=folder).check().out
+    for name in ("f.parquet", "g.parquet", "f.arrow", "f.arrows"):
+        error = run("classify", name, "w.csv", cwd=folder).check(4).err
+        assert "not a number; --booleans reads it as 1 and 0" in error
+        assert run("classify", name, "w.csv", *options, cwd=folder).check().out == expected
+        data = (folder / name).read_bytes()
+        piped = run("classify", "-", "w.csv", *options, cwd=folder, stdin=data).check()
+        assert piped.out == expected
+        checked = run("check", name, "w.csv", "--booleans", cwd=folder).check().out.decode()
+        assert 'column "act" is read as 1 and 0: "True" and "False"' in checked
+        fitted = run("fit", name, "--target", "age", *options, cwd=folder).check().rows
+        assert [row[0] for row in fitted[1:]] == ["act", "(Intercept)"]
+    odd = table.set_column(2, "act", pa.array([*words[:1100], *["true"] * 100]))
+    parquet.write_table(odd, folder / "f.parquet")
+    error = run("classify", "f.parquet", "w.csv", *options, cwd=folder).check(4).err
+    assert error.startswith('f.parquet:1101:3: "act": "true" is neither "True" nor "False"')
+    # Of a column that is empty for so long nothing is known.
+    late = table.set_column(2, "act", pa.array([None] * 1000 + ["True"] * 200))
+    parquet.write_table(late, folder / "f.parquet")
+    run("classify", "f.parquet", "w.csv", *options, cwd=folder).check(4)
+
+
 def test_booleans_are_learned_from(folder: Path) -> None:
     rows = "".join(f"{i},{('no', 'yes')[i % 2]},{2 * i + 5 * (i % 2)}\n" for i in range(9))
     write(folder, "age,act,t\n" + rows)

@@ -350,8 +350,8 @@ COMMANDS = {
     "recommend": Command(
         recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
         f"{_READ} empty-files id-col no-id-col keep-cols strict transpose-features transpose "
-        "rename absent max-absent keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
-        "format output precision max-rows excel-safe "
+        "rename absent max-absent keep-item-cols drop-item-cols "
+        "top-k metric min-score exclude matrix format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {
             "missing": {"help": "A user's missing cell: stop; reject its row; read it as 0; keep "

@@ -81,6 +81,7 @@ def check(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    booleans: bool = False,
 ) -> Plan:
     """Say how two tables line up; no score is computed.
 
@@ -88,7 +89,7 @@ def check(
     ----------
     features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent
+    weights_cols, drop_weights_cols, rename, absent, max_absent, booleans
         As in `classify`.
 
     Returns
@@ -110,7 +111,13 @@ def check(
     ('--transpose',)
     """
     # pandas takes longer to import than a small file to score.
-    from matscore.commands.frames import make_align, plan_frames, read_model, take_weights
+    from matscore.commands.frames import (
+        find_booleans,
+        make_align,
+        plan_frames,
+        read_model,
+        take_weights,
+    )
 
     align = make_align(
         transpose=transpose,
@@ -127,6 +134,11 @@ def check(
     )
     weights = take_weights(weights, align)
     plan = _check_names(plan_frames(features, weights, align), labelled=False)
+    if booleans and plan.ok:
+        from matscore.read.said import describe_booleans
+
+        pairs = find_booleans(features, [i - 1 for i in plan.feature_columns])
+        plan = replace(plan, said=tuple(describe_booleans(pairs, list(map(str, features)))))
     return replace(plan, warnings=read_model(plan, weights).warnings) if plan.ok else plan
 
 

@@ -205,6 +205,7 @@ def classify(
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
     response: bool = False,
+    booleans: bool = False,
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
 
@@ -244,6 +245,9 @@ def classify(
         lack them; "zero" for all.
     max_absent : int, optional
         Refuse more absent features; where more than half are absent it must be given.
+    booleans : bool
+        Read truths, and columns of words such as ``"True"`` and ``"False"``, as 1 and 0; a column
+        has one spelling.
 
     Returns
     -------
@@ -300,7 +304,7 @@ def classify(
     # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
-    return run_frames(command, features, weights, align, missing, unknown)
+    return run_frames(command, features, weights, align, missing, unknown, booleans=booleans)
 
 
 @dataclass(frozen=True)

@@ -229,6 +229,7 @@ def evaluate(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    booleans: bool = False,
 ) -> Evaluation:
     """Measure the predictions of a model against the truth.
 
@@ -236,7 +237,7 @@ def evaluate(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent
+    weights_cols, drop_weights_cols, rename, absent, max_absent, booleans
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -305,7 +306,8 @@ def evaluate(
     settings = Settings(ReadOptions(missing=missing))
     command = EvaluateCommand(settings, None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))
-    typed = Typed.of_plan(features, plan, unknown, texts=[take_texts(column)])
+    texts = [take_texts(column)]
+    typed = Typed.of_plan(features, plan, unknown, texts=texts, booleans=booleans)
     tally: EvaluateTally = run_typed(work, typed, missing)
     command.refuse_none_positive(tally, plan)
     return Evaluation(tally.metrics)

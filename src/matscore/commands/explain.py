@@ -191,6 +191,7 @@ def explain(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    booleans: bool = False,
 ) -> pd.DataFrame:
     """Take the scores of rows apart into what each feature contributed.
 
@@ -198,7 +199,7 @@ def explain(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent
+    weights_cols, drop_weights_cols, rename, absent, max_absent, booleans
         As in `classify`.
     category : str, optional
         The category to explain; without it the predicted one of each row.
@@ -249,7 +250,7 @@ def explain(
     options = ExplainOptions(category, versus, top_features)
     options.check()
     command = ExplainCommand(explain=options, dashes="")
-    return run_frames(command, features, weights, align, missing, unknown)
+    return run_frames(command, features, weights, align, missing, unknown, booleans=booleans)
 
 
 @dataclass(frozen=True)

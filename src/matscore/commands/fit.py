@@ -248,6 +248,7 @@ def fit(
     max_levels: int = 100,
     rare: int | None = None,
     missing: Literal["error", "skip", "zero"] = "error",
+    booleans: bool = False,
 ) -> FitResult:
     """Learn weights from rows whose targets are known.
 
@@ -277,6 +278,8 @@ def fit(
         Levels of fewer rows share a weight, that of ``(other)``.
     missing : {"error", "skip", "zero"}
         What a missing feature means; a missing target is refused, or left out with ``"skip"``.
+    booleans : bool
+        Read truths and words for them as 1 and 0, as in `classify`; else they are levels.
 
     Returns
     -------
@@ -322,7 +325,7 @@ def fit(
     table, features = pick_targets(features, targets)
     is_categories = are_categories(table, options)
     chosen, penalty = settle_method(options, categories=is_categories)
-    design = design_frame(features, options, chosen)
+    design = design_frame(features, options, chosen, booleans=booleans)
     if design is None:
         names, order = sort_names(features)
         # Learned in canonical order, so that no order of columns changes a bit.
@@ -331,7 +334,8 @@ def fit(
     else:
         names, told, options = design.learned, design.order, design.settle(options)
         typed = Typed.of_design(features, design)
-    typed = replace(typed, missing_hint='missing="zero" or "skip" takes the row')
+    hint = 'missing="zero" or "skip" takes the row'
+    typed = replace(typed, missing_hint=hint, booleans=booleans)
     if missing == "error":
         check_rows(typed)  # what the features lack is told before what the targets lack
     # A target is never 0 for want of a number: it would be learned as if it were true.

@@ -255,6 +255,7 @@ def recommend(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    booleans: bool = False,
 ) -> pd.DataFrame:
     """Find the best items for each user.
 
@@ -286,6 +287,8 @@ def recommend(
         Columns of the items that are left out.
     rename, absent, max_absent
         As in `classify`, of users against items; the cosine has no absent features.
+    booleans : bool
+        As in `classify`, of both.
 
     Returns
     -------
@@ -343,13 +346,13 @@ def recommend(
     plan = require_fit(plan_frames(users, items, asked.for_items(), ("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
-    values = take_matrix(items, plan.weights.path, "feature of an item")
+    values = take_matrix(items, plan.weights.path, "feature of an item", booleans=booleans)
     held = Items(len(plan.weights_index), cosine=metric == "cosine")
     held.add(np.take(values if plan.transpose else values.T, list(plan.weights_index), axis=1))
     labels = items.index if plan.transpose else items.columns
     seen = None if exclude is None else _find_excluded(exclude, users.index, labels)
     columns = [i - 1 for i in plan.feature_columns]
-    typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK)
+    typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK, booleans=booleans)
     found = collect_frame(command.rank(plan, held, seen), typed, missing)
     return _make_table(found, users, labels, beside)
 

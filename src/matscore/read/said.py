@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from matscore.errors import InputError
+from matscore.kernel import Booleans
 from matscore.names import quote_name, quote_names
 from matscore.options import ReadOptions
 from matscore.read.inputs import Input, is_address
@@ -27,7 +28,12 @@ def list_switches(
         if has_header is not None:
             yield f"{path} has {'a' if has_header else 'no'} header, as an option says"
     names = None if table.names is None else (*table.names, *(name for name, _ in table.keys))
-    for i, pair in table.booleans_of(features):
+    yield from describe_booleans(table.booleans_of(features), names)
+
+
+def describe_booleans(booleans: Sequence[Booleans], names: Sequence[str] | None) -> Iterator[str]:
+    """Yield a sentence for each column of words for true and false."""
+    for i, pair in booleans:
         name = str(i + 1) if names is None else quote_name(names[i])
         yield f'column {name} is read as 1 and 0: "{pair[0]}" and "{pair[1]}"'
 

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from matscore.read.rewrite import Rewrite
 
 _SNIFFED_RECORDS = 10
-_SAMPLED_RECORDS = 1000
+SAMPLED_RECORDS = 1000
+"""First records that tell what a column holds, as many at most."""
 _PAIRS_CHUNK_BYTES = 4 * 2**20
 _MOST_CODES, _TIMES_EACH = 20, 3
 
@@ -185,7 +186,7 @@ class Table:
         if not self.source.is_whole:
             data = data[: data.rfind(b"\n") + 1]  # the last record may be cut off
             data = data if first_record_end(data) else b""
-        return self._peek(data, _SAMPLED_RECORDS) or []
+        return self._peek(data, SAMPLED_RECORDS) or []
 
     def _peek_columns(self) -> list[list[str]]:
         """Return the cells of the first sound records, column by column."""
