@@ -215,7 +215,8 @@ def load_weights(
     path: str, read: ReadOptions, pick: Pick | None = None, *, checksum: bool = False
 ) -> Weights:
     """Read a weights file whole, or the columns of it that are picked."""
-    with contextlib.closing(open_table(path, read.of_weights, checksum=checksum)) as table:
+    read = read.of_weights
+    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
         with _picking(table, read, pick):
             matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, table.source.facts())
@@ -253,8 +254,9 @@ def load_items(
 ) -> Weights:
     """Read a file of items whole: into memory, or past a limit into a temporary file."""
     hint = "every feature of an item must be a number"
+    read = read.of_weights
     with (
-        contextlib.closing(open_table(path, read.of_weights, checksum=checksum)) as table,
+        contextlib.closing(open_table(path, read, checksum=checksum)) as table,
         _picking(table, read, pick),
     ):
         width, texts = len(table.taken) - 1, list[Labels]()

@@ -116,6 +116,12 @@ class ReadOptions(Options):
     empty_files: Literal["error", "skip"] = option(
         "error", READING, "A features file without a byte: stop; or pass over it.",
         "--empty-files")  # fmt: skip
+    weights_delimiter: str | None = option(
+        None, READING, "As --delimiter, for the weights alone.",
+        "--weights-delimiter", parse=parse_delimiter, metavar="CHAR")  # fmt: skip
+    weights_decimal: Literal[".", ","] | None = option(
+        None, READING, "As --decimal, for the weights alone.", "--weights-decimal"
+    )
 
     @property
     def skipping(self) -> str:
@@ -134,9 +140,10 @@ class ReadOptions(Options):
         return bool(self.comment or self.skip_lines or self.delimiter == "blanks")
 
     @property
-    def has_own_headers(self) -> bool:
-        """Whether something is said of one side's header."""
-        return self.features_headers is not None or self.weights_headers is not None
+    def has_own(self) -> bool:
+        """Whether something is said of one side alone."""
+        own = self.features_headers, self.weights_headers, self.weights_delimiter
+        return any(one is not None for one in (*own, self.weights_decimal))
 
     @property
     def of_features(self) -> "ReadOptions":
@@ -146,7 +153,11 @@ class ReadOptions(Options):
     @property
     def of_weights(self) -> "ReadOptions":
         """The same for weights, or items: their first lines are no titles."""
-        return self._of(self.weights_headers).of_others
+        return replace(
+            self._of(self.weights_headers).of_others,
+            delimiter=self.weights_delimiter or self.delimiter,
+            decimal=self.weights_decimal or self.decimal,
+        )
 
     @property
     def of_others(self) -> "ReadOptions":
@@ -154,17 +165,16 @@ class ReadOptions(Options):
         return self if self.skip_lines == 0 else replace(self, skip_lines=0)
 
     def _of(self, headers: bool | None) -> "ReadOptions":
-        return self if headers is None else replace(
-            self, headers=headers, features_headers=None, weights_headers=None
-        )  # fmt: skip
+        own = replace(self, features_headers=None, weights_headers=None)
+        return own if headers is None else replace(own, headers=headers)
 
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        for side in ("features", "weights"):
-            if self.headers is not None and getattr(self, f"{side}_headers") is not None:
-                what = f"--headers and --{side}-headers contradict each other"
-                raise UsageError(what, "say it of each file, or of all")
+        if self.headers is not None and self._of(None) != self:
+            # Commands call the two sides by other names.
+            what = "--headers is said of all files, and another option of the header of one"
+            raise UsageError(what, "say it of each file, or of all")
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,108 @@ def test_headers_of_one_side(folder: Path) -> None:
     assert [row[1] for row in score(folder, "--no-weights-headers")[1:]] == ["13.0", "4.0"]
     for side in ("features", "weights"):
         done = run("classify", "f.csv", "w.csv", "--headers", f"--no-{side}-headers", cwd=folder)
-        assert f"--headers and --{side}-headers contradict each other" in done.check(2).err
+        assert "--headers is said of all files, and another option" in done.check(2).err
+
+
+def test_marks_of_one_side(folder: Path) -> None:
+    """A weights file that another tool, or fit, has written beside a file of decimal commas."""
+    write(folder, "id;age;act;y\nx;3,5;1;13,5\ny;4,0;0;4\nz;1,0;2,5;26\n")
+    fitted = ("--target", "y", "--decimal", ",", "--no-intercept")
+    run("fit", "f.csv", *fitted, "-o", "w.csv", cwd=folder).check()
+    assert b"feature (identity),y\nage," in (folder / "w.csv").read_bytes()
+    refuse(folder, "--decimal", ",")
+    rows = score(folder, "--decimal", ",", "--weights-decimal", ".", "--report", "r.json")
+    assert [float(row[1]) for row in rows[1:]] == pytest.approx([13.5, 4, 26])
+    facts = json.loads((folder / "r.json").read_text())["plans"][0]["facts"]
+    assert "w.csv has decimal points, as an option says" in facts
+    write(folder, WEIGHTS.replace(",", ";"), "w.csv")
+    assert score(folder, "--decimal", ",", "-d", ";")[1:] == [
+        [*"x", "13.5"],
+        ["y", "4.0"],
+        ["z", "26.0"],
+    ]
+    write(folder, WEIGHTS.replace(",", "   "), "w.csv")
+    both = ("-d", ";", "--decimal", ",", "--weights-delimiter", "blanks")
+    assert score(folder, *both)[1:] == [[*"x", "13.5"], ["y", "4.0"], ["z", "26.0"]]
+    checked = run("check", "f.csv", "w.csv", *both, cwd=folder).check().out.decode()
+    assert 'cells of w.csv end with "blanks", as an option says' in checked
+    write(folder, "item,age,act\np,1,10.5\n", "i.csv")
+    options = ("--decimal", ",", "--items-decimal", ".", "--items-delimiter", ",")
+    write(folder, "id;age;act\nx;3,5;1\n")
+    done = run("recommend", "f.csv", "i.csv", *options, cwd=folder).check()
+    assert done.rows[1] == ["x", "1", "p", "14.0"]
+    write(folder, "id,y\nx,1.5\ny,2.5\nz,0.5\n", "t.csv")
+    write(folder, "id;age\nx;1,5\ny;2,5\nz;,5\n")
+    learned = run(
+        "fit", "f.csv", "t.csv", "--decimal", ",", "--targets-decimal", ".", "--targets-delimiter",
+        ",", "--no-intercept", cwd=folder,
+    )  # fmt: skip
+    assert float(learned.check().rows[1][1]) == pytest.approx(1)
+
+
+def test_headers_of_examples_and_targets(folder: Path) -> None:
+    (folder / "e.csv").write_text("id,x,z\nr1,1,2\nr2,2,1\nr3,3,5\nr4,1,1\n")
+    (folder / "t.csv").write_text("id,y\nr1,5\nr2,4\nr3,9\nr4,2\n")
+    plain = run("fit", "e.csv", "t.csv", cwd=folder).check().rows
+    for side, name, flags in (
+        ("features", "e.csv", ["--no-features-headers", "--targets-headers"]),
+        ("targets", "t.csv", ["--features-headers", "--no-targets-headers"]),
+    ):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.partition("\n")[2])
+        done = run("fit", "e.csv", "t.csv", *flags, "-v", cwd=folder).check()
+        assert [row[1] for row in done.rows[1:]] == [row[1] for row in plain[1:]]
+        assert f"{name} has no header, as an option says" in done.err
+        (folder / name).write_text(text)
+        error = run("fit", "e.csv", "t.csv", "--headers", f"--{side}-headers", cwd=folder).check(2)
+        assert "--headers is said of all files" in error.err
+    done = run("fit", "e.csv", "--target", "z", "--targets-headers", cwd=folder).check(2)
+    assert "there is no TARGETS file" in done.err
+
+
+def test_examples_as_people_have_them(folder: Path) -> None:
+    rows = [(i, i % 3, i % 2, 2 * i - i % 3 + 5 * (i % 2)) for i in range(9)]
+    plain_rows = "".join(f"r{a},{a},{b},{c},{y}\n" for a, b, c, y in rows)
+    (folder / "e.csv").write_text(f"id,a,b,c,y\n{plain_rows}")
+    plain = run("fit", "e.csv", "--target", "y", cwd=folder).check().out
+    words = [f"r{a} {a} {b}  {'NY'[c]} {y}\n# note\n" for a, b, c, y in rows]
+    (folder / "e.csv").write_text("Table 1\n# by\n id a  b c y\n" + "".join(words))
+    options = ("-d", "blanks", "--comment", "#", "--skip-lines", "1", "--booleans")
+    done = run(
+        "fit", "e.csv", "--target", "y", *options, "--report", "r.json", "-v", cwd=folder
+    ).check()
+    assert done.out == plain
+    report = json.loads((folder / "r.json").read_text())
+    assert (report["inputs"][0]["comment_lines"], report["inputs"][0]["skipped_lines"]) == (10, 1)
+    for fact in (
+        'lines that start with "#" are left out',
+        "the first lines of e.csv are left out: 1",
+        'column "c" is read as 1 and 0: "Y" and "N"',
+    ):
+        assert fact in done.err
+
+
+def test_a_sample_as_people_have_it(folder: Path) -> None:
+    (folder / "c.csv").write_text("term,estimate,std.error\nage,1,0.1\nact,10,0.2\n")
+    (folder / "p.csv").write_text("prediction\n13\n4\n")
+    (folder / "f.csv").write_text("Table 1\n# by\nid;age;act\nx;3,0;T\n# note\ny;4,0;F\n")
+    options = ("--skip-lines", "1", "--comment", "#", "-d", ";", "--decimal", ",", "--booleans")
+    proof = ("--sample", "f.csv", "--expect", "p.csv", "--link", "identity")
+    run("import", "c.csv", *proof, "-o", "w.csv", cwd=folder).check(4)
+    done = run("import", "c.csv", *proof, *options, "-o", "w.csv", "-v", cwd=folder).check()
+    assert "proved" in done.err
+    assert (
+        score(folder, *options, "--weights-delimiter", ",", "--weights-decimal", ".")[1:]
+        == SCORES[1:]
+    )
+    (folder / "p.csv").write_text("prediction\n13\n5\n")
+    run("import", "c.csv", *proof, *options, "-o", "w.csv", cwd=folder).check(4)
+    (folder / "f.csv").write_text("age,act\n3,1\n4,0\n")
+    (folder / "p.csv").write_text("13\n4\n")
+    flags = ("--sample-headers", "-o", "w.csv")
+    assert "proved" in run("import", "c.csv", *proof, *flags, "-v", cwd=folder).check().err
+    error = run("import", "c.csv", *proof, "--no-sample-headers", "-o", "w.csv", cwd=folder)
+    assert "has no header" in error.check(4).err
 
 
 def test_a_doubtful_header_names_the_switch(folder: Path) -> None:

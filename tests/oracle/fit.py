@@ -219,7 +219,7 @@ def _is_text(side: Side, column: int) -> bool:
     """Say whether a column has words alone, so that its levels are features."""
     cells = [record.cells[column] for record in side.records if not record.fault]
     kinds = {side.table.kind(c) for c in cells if not is_missing(c, side.table.options)}
-    return kinds == {"word"}
+    return "word" in kinds and "number" not in kinds
 
 
 def _read_row(

@@ -211,7 +211,9 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
             verdicts = verdicts | {"doubtful"}
         f_verdicts = verdicts
     elif options.id_col is not None and options.transpose and heads[0] is None and heads[1] is None:
-        verdicts = {"labels"} if options.id_col == "1" else verdicts | {"labels"}
+        alike = options.items or features.table.width == weights.table.width
+        asked = alike and options.id_col == "1"
+        verdicts = {"labels"} if asked else verdicts | {"labels"}
     elif may_be_ids(features, weights):
         verdicts = judge_ids(features, weights, verdicts)
     elif options.transpose_features and not options.transpose and number_alike(features, weights):

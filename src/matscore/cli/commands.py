@@ -326,7 +326,8 @@ _MODEL = Argument(
 
 _SIDES = "headers features-headers weights-headers"
 _LINES = "comment skip-lines"
-_READ = f"delimiter encoding {_SIDES} {_LINES} decimal missing missing-values booleans"
+_MARKS = "weights-delimiter weights-decimal"
+_READ = f"delimiter encoding {_SIDES} {_LINES} decimal {_MARKS} missing missing-values booleans"
 _INTERCEPT = "auto-transpose intercept no-intercept"
 _LIFTED = "weights-cols drop-weights-cols rename absent max-absent"
 _ASIDE = "on-error rejects max-rejects report color"
@@ -360,6 +361,10 @@ COMMANDS = {
                                  "help": "As --headers, for the users alone."},
             "weights-headers": {"names": ("--items-headers/--no-items-headers",),
                                 "help": "As --headers, for the items alone."},
+            "weights-delimiter": {"names": ("--items-delimiter",),
+                                  "help": "As --delimiter, for the items alone."},
+            "weights-decimal": {"names": ("--items-decimal",),
+                                "help": "As --decimal, for the items alone."},
             "skip-lines": {"help": "Leave out the first N lines of each file of users."},
             "empty-files": {"help": "A file of users without a byte: stop; or pass over it."},
             "id-col": {"help": "Users column that holds their labels."},
@@ -379,7 +384,7 @@ COMMANDS = {
     ),
     "check": Command(
         check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
-        f"delimiter encoding {_SIDES} {_LINES} decimal missing-values booleans "
+        f"delimiter encoding {_SIDES} {_LINES} decimal {_MARKS} missing-values booleans "
         "id-col no-id-col keep-cols strict "
         f"transpose transpose-features {_INTERCEPT} {_LIFTED} picture format color",
         {"format": {"kind": Literal["text", "json"], "default": "text", "help": "Format.",
@@ -395,11 +400,16 @@ COMMANDS = {
     "fit": Command(
         fit, (_FEATURES, _TARGETS),
         (ReadOptions, f"{_OWN}:ColumnOptions", f"{_OWN}:FitOptions", *_FILES, RunOptions),
-        f"delimiter encoding headers {_LINES} decimal missing missing-values booleans "
-        "target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
         "terms max-levels rare "
         f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
         {
+            "weights-headers": {"names": ("--targets-headers/--no-targets-headers",),
+                                "help": "As --headers, for the file of targets alone."},
+            "weights-delimiter": {"names": ("--targets-delimiter",),
+                                  "help": "As --delimiter, for the file of targets alone."},
+            "weights-decimal": {"names": ("--targets-decimal",),
+                                "help": "As --decimal, for the file of targets alone."},
             "missing": {"kind": Literal["error", "skip", "zero"],
                         "help": "A missing cell: stop; reject its row; read it as 0, unless it is "
                                 "a target."},
@@ -429,9 +439,12 @@ COMMANDS = {
         ("matscore.models.options:ImportOptions", ReadOptions, PlanOptions, OutputOptions,
          FileOptions, ScreenOptions),
         "sample expect expect-column categories coef lambda link at-threshold "
-        "delimiter encoding decimal missing missing-values id-col no-id-col "
-        f"format output report color {_SAY}",
+        f"delimiter encoding headers features-headers {_LINES} decimal missing missing-values "
+        f"booleans id-col no-id-col format output report color {_SAY}",
         {
+            "features-headers": {"names": ("--sample-headers/--no-sample-headers",),
+                                 "help": "As --headers, for the sample alone."},
+            "skip-lines": {"help": "Leave out the first N lines of the sample."},
             "format": {"kind": Literal["text", "json"], "default": "text",
                        "help": "What is told of the model; `json` goes to standard output.",
                        "set_by": "MATSCORE_IMPORT_FORMAT"},

@@ -159,7 +159,7 @@ def fit_file(
         is_categories = data.target.is_categories
         method, alpha = settle_method(fit, categories=is_categories)
         if on_facts is not None:
-            on_facts((*list_facts(data), *_list_switches(data, read)))
+            on_facts((*list_facts(data), *_list_switches(data, read, inputs[-1])))
         data = data.find_design(fit, method, how)
         fit = fit if data.design is None else data.design.settle(fit)
         job = data.make_job(method, how)
@@ -188,17 +188,20 @@ def fit_file(
         return FitSummary(data.columns, facts, n_rows, n_rejected, learned, warnings)
 
 
-def _list_switches(data: Examples, read: ReadOptions) -> Iterator[str]:
-    if read.rewrites or read.booleans:
+def _list_switches(data: Examples, read: ReadOptions, targets: str) -> Iterator[str]:
+    if read.rewrites or read.booleans or read.has_own:
         from matscore.read.said import list_switches
 
-        yield from list_switches(data.table, read, data.columns.feature_columns)
+        yield from list_switches(data.table, read, data.columns.feature_columns, targets)
 
 
 def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: ReadOptions) -> None:
     if (targets is None) == (not columns.target):
         what = "there is nothing to learn" if targets is None else "the targets are given twice"
         raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
+    own = read.weights_headers, read.weights_delimiter, read.weights_decimal
+    if targets is None and any(one is not None for one in own):
+        raise UsageError("what is said of the targets has no effect", "there is no TARGETS file")
     if read.missing == "keep":
         hint = "say --missing skip or zero"
         raise UsageError("nothing can be learned from a missing value that is kept", hint)

@@ -27,6 +27,10 @@ def list_switches(
     for path, has_header in (table.path, read.features_headers), (weights, read.weights_headers):
         if has_header is not None:
             yield f"{path} has {'a' if has_header else 'no'} header, as an option says"
+    if (mark := read.weights_delimiter) is not None:
+        yield f"cells of {weights} end with {quote_name(mark)}, as an option says"
+    if (decimal := read.weights_decimal) is not None:
+        yield f"{weights} has decimal {'points' if decimal == '.' else 'commas'}, as an option says"
     names = None if table.names is None else (*table.names, *(name for name, _ in table.keys))
     yield from describe_booleans(table.booleans_of(features), names)
 

@@ -396,8 +396,9 @@ def _kind_of(cells: Sequence[str], read: ReadOptions) -> ColumnKind:
         return "empty"
     if n_numbers == len(there):
         return "number"
-    # Numbers that are written in another way are no levels.
-    meant = (any(map(str.isdigit, c)) and grammar.kind_of(c) == "meant" for c in there)
+    # Numbers that are written in another way are no levels; truths are.
+    truths = {"true", "false"}
+    meant = (c.casefold() not in truths and grammar.kind_of(c) == "meant" for c in there)
     if not n_numbers and all(meant):
         return "mixed"
     return "mostly number" if 2 * n_numbers >= len(there) else "mixed" if n_numbers else "text"
