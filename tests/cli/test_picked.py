@@ -522,6 +522,35 @@ def test_two_columns_of_one_name_are_refused(shelf: Path) -> None:
     assert 'named "score"' in recommend(shelf, *argv).check(MISFIT).err
 
 
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--keep-cols", "region"], 'no column "region"; say --keep-cols area'),
+        (["--id-col", "region"], 'no column "region"; say --id-col area'),
+        (["--keep-cols", "are"], 'did you mean "area"'),
+        (["--keep-cols", "age^2"], 'one of: "id", "years", "area", "wage"'),
+        (["--rename", "terms.csv"], 'renames "area=N", which f.csv has not; did you mean "area"'),
+        (["--rename", "unused.csv"], 'renames to "region=W", which v.csv has not'),
+    ],
+)
+def test_terms_keep_to_the_names_of_each_file(tmp_path: Path, argv: list[str], words: str) -> None:
+    (tmp_path / "f.csv").write_text("id,years,area,wage\nx,30,N,100\ny,40,S,50\n")
+    (tmp_path / "v.csv").write_text(
+        "feature,p,q\nage,1,2\nage^2,.5,.1\nregion=N,1,0\nregion=S,0,2\nlog(income),1,1\n"
+    )
+    pairs = "years,age\narea,region\nwage,income\n"
+    (tmp_path / "n.csv").write_text(pairs)
+    (tmp_path / "terms.csv").write_text("years,age\narea=N,region=N\nwage,income\n")
+    (tmp_path / "unused.csv").write_text(pairs.replace("region", "region=W"))
+    rename = ["--rename", "n.csv"]
+    assert words in classify(tmp_path, "f.csv", "v.csv", *rename, *argv).check(MISFIT).err
+    # A column may be called as a whole term is, and a term that is absent takes no column.
+    (tmp_path / "n.csv").write_text("years,age\nwage,log(income)\n")
+    argv = ["--absent", "region", "--keep-cols", "area,wage", "--precision", "1"]
+    rows = read_csv(classify(tmp_path, "f.csv", "v.csv", *rename, *argv).check(0).out)
+    assert rows[1] == ["x", "N", "100", "580.0", "250.0", "p"]
+
+
 # DataFrames.
 
 

@@ -434,6 +434,21 @@ def test_hints(folder: Path, text: str, what: str) -> None:
     assert what in refuse(folder)
 
 
+@pytest.mark.parametrize(
+    ("text", "options", "what"),
+    [
+        ('id,v\nx,"[0.1, 0.2]"\n', [], '"v" has a vector in each cell: write each'),
+        ("id   age  act\nx    3    1\n", [], "-d blanks where there are runs of them"),
+        ("id   age  act\nx    3    1\n", ["-d", "blanks"], "or say --weights-delimiter"),
+    ],
+)
+def test_hints_where_names_are_missing(
+    folder: Path, text: str, options: list[str], what: str
+) -> None:
+    write(folder, text)
+    assert what in refuse(folder, *options, code=3)
+
+
 def test_check_and_the_other_commands(folder: Path) -> None:
     write(folder, "title\n# c\nid,age,act,t\nx,3,T,w\ny,4,F,w\n")
     options = ("--comment", "#", "--skip-lines", "1", "--booleans")

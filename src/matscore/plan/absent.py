@@ -38,8 +38,10 @@ def suggest_absent(missing: Sequence[str], n_features: int) -> str:
     way = write_choice("--absent", missing) if few else "--absent zero"
     if 2 * len(missing) > n_features:
         way += f" --max-absent {len(missing)}"
-    count = f", or say {way} to count 0" * (len(missing) < n_features)
-    return f"name it otherwise with --rename FILE{count}"
+    rename = "name it otherwise with --rename FILE"
+    if len(missing) == n_features:
+        return f", or {rename}"
+    return f", {rename}, or say {way} to count 0"
 
 
 def _list_gone(table: Axis, name: str) -> tuple[str, ...]:

@@ -163,7 +163,8 @@ def _read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
         raise Misfit(plan, f"{side.path} has no rows", f"give it one row {words.a_row}")
     if columns.size == 0:
         problem = f"{side.path} has names but no {words.contents}"
-        raise Misfit(plan, problem, f"give it one column {words.a_column}")
+        cut = f", or say --{words.weights}-delimiter if its cells end with another character"
+        raise Misfit(plan, problem, f"give it one column {words.a_column}{cut}")
     return plan, rows, columns
 
 
@@ -406,11 +407,11 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
     from matscore.plan.terms import Unread
 
     unread = [one for one in map(table.read, missing) if isinstance(one, Unread)]
-    hints = [_hint_at_header(plan, table), *(one.hint(table.places) for one in unread)]
+    hints = [_hint_at_header(plan, table, missing), *(one.hint(table.places) for one in unread)]
     from matscore.plan.absent import suggest_absent
 
-    lacks = f"add to {table.path} what the {plan.options.words.weights} need"
-    hints.append(f"{lacks}, {suggest_absent(missing, len(wanted))}")
+    ways = suggest_absent(missing, len(wanted))
+    hints.append(f"add to {table.path} what the {plan.options.words.weights} need{ways}")
     hint = next(filter(None, hints))
     if len(unread) == len(missing) and (columns := unread[0].columns):
         needs = f"which the term {quote_name(unread[0].name)} of {axis.path} needs"
@@ -426,9 +427,11 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
     )
 
 
-def _hint_at_header(plan: Plan, table: Axis) -> str:
+def _hint_at_header(plan: Plan, table: Axis, missing: Sequence[str]) -> str:
     """Return what may be wrong with a header that names none of the features."""
     names = table.names or ()
+    if len(names) == 1 and not {*missing}.isdisjoint(names[0].split()):
+        return "cells between blanks need -d ' ', and -d blanks where there are runs of them"
     if len(names) == 1:
         skip = " or give --skip-lines 1" if table.path == plan.features.path else ""
         return f"if the first line of {table.path} is a title, remove it{skip}; see -d too"
