@@ -140,10 +140,12 @@ class ReadOptions(Options):
         return bool(self.comment or self.skip_lines or self.delimiter == "blanks")
 
     @property
-    def has_own(self) -> bool:
-        """Whether something is said of one side alone."""
+    def is_switched(self) -> bool:
+        """Whether something is to be said of how files are read."""
         own = self.features_headers, self.weights_headers, self.weights_delimiter
-        return any(one is not None for one in (*own, self.weights_decimal))
+        has_own = any(one is not None for one in (*own, self.weights_decimal))
+        words = self.missing_values != MISSING_VALUES
+        return self.rewrites or self.booleans or has_own or words
 
     @property
     def of_features(self) -> "ReadOptions":

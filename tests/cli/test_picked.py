@@ -422,6 +422,8 @@ def test_columns_of_items_are_carried_over(shelf: Path) -> None:
     edit(shelf, "i.csv", "plain.csv", columns=["title", "year", "pages"])
     plain = read_csv(run("recommend", "u.csv", "plain.csv", cwd=shelf).check(0).out)
     assert [[*row[:3], row[5]] for row in found] == plain
+    told = recommend(shelf, *argv, "-v").check(0).err
+    assert 'columns of i.csv in the output: "year", "title"' in told
     assert found[0] == ["user", "rank", "film", "year", "title", "score"]
     beside = {"o": ["1999", "Orbit"], "s": ["", "Sunday"]}
     assert [row[3:5] for row in found[1:]] == [beside[row[2]] for row in found[1:]]

@@ -396,6 +396,8 @@ def test_missing_values_are_numbers(folder: Path, cell: str) -> None:
     write(folder, f"id,age,act\nx,3,{cell}\ny,4,0\n")
     options = ("--missing-values=-999", "--missing", "zero")
     assert score(folder, *options) == [["id", "w"], ["x", "3.0"], ["y", "4.0"]]
+    checked = run("check", "f.csv", "w.csv", options[0], "-f", "json", cwd=folder).check().json
+    assert checked["facts"] == ['words for a missing cell, besides an empty one: "-999"']
     assert "a missing value" in refuse(folder, "--missing-values=-999.0")
     assert score(folder, "--missing-values=-99", "--missing", "zero")[1] == ["x", "-9987.0"]
 

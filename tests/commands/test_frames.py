@@ -492,8 +492,8 @@ def test_booleans(kind: str) -> None:
         found = work(frame, weights, booleans=True, **options)
         pd.testing.assert_frame_equal(found, work(plain, weights, **options), check_exact=True)
     truth = pd.Series([*"qpq"], index=frame.index)
-    found = matscore.evaluate(frame, weights, truth, booleans=True, **options)
-    assert found.accuracy == matscore.evaluate(plain, weights, truth, **options).accuracy
+    measured = matscore.evaluate(frame, weights, truth, booleans=True, **options)
+    assert measured.accuracy == matscore.evaluate(plain, weights, truth, **options).accuracy
     (said,) = check(frame, weights, booleans=True).said
     assert said.startswith('column "act" is read as 1 and 0')
     items = frame[["age", "act"]].dropna()

@@ -283,6 +283,8 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
         facts.append(plan.terms.describe())
     if plan.absent:
         facts.append(f"absent, and counted 0: {quote_names(plan.absent)}")
+    if plan.weights.beside:
+        facts.append(f"columns of {weights} in the output: {quote_names(plan.weights.beside)}")
     if plan.weights.left_out:
         facts.append(f"columns of {weights} left out: {quote_names(plan.weights.left_out)}")
     if plan.left_out:

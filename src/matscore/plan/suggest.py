@@ -111,11 +111,11 @@ def _explain_unnamed(plan: Plan, names: Sequence[str]) -> Iterator[str]:
 
 def _explain_vectors(plan: Plan) -> str:
     """Say what to do with a column that has a vector in each cell; empty where there is none."""
-    names, peek = plan.features.names, plan.features.peek
-    for name, cells in zip(names or (), () if peek is None else peek(), strict=False):
+    side = plan.features
+    for i, cells in enumerate(() if side.peek is None else side.peek()):
         if cells and all(_VECTOR.fullmatch(cell) for cell in cells):
             way = "write each of its numbers into a column of its own"
-            return f"{quote_name(name)} has a vector in each cell: {way}"
+            return f"{quote_name(side.name_of(i))} has a vector in each cell: {way}"
     return ""
 
 

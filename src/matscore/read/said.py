@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matscore.errors import InputError
 from matscore.kernel import Booleans
-from matscore.names import quote_name, quote_names
+from matscore.names import MISSING_VALUES, quote_name, quote_names
 from matscore.options import ReadOptions
 from matscore.read.inputs import Input, is_address
 from matscore.read.source import SourceFacts, open_raw
@@ -24,6 +24,9 @@ def list_switches(
         yield f"the first lines of {table.path} are left out: {read.skip_lines}"
     if read.delimiter == "blanks":
         yield "runs of spaces and tabs are taken for one delimiter"
+    if read.missing_values != MISSING_VALUES:
+        words = quote_names(read.missing_values) if read.missing_values else "none"
+        yield f"words for a missing cell, besides an empty one: {words}"
     for path, has_header in (table.path, read.features_headers), (weights, read.weights_headers):
         if has_header is not None:
             yield f"{path} has {'a' if has_header else 'no'} header, as an option says"

@@ -82,7 +82,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = wide.side
     plan = make_plan(side, weights.side, align)
-    if read.rewrites or read.booleans or read.has_own:
+    if read.is_switched:
         from matscore.read.said import list_switches
 
         columns = () if align.transpose_features else plan.feature_columns
