@@ -270,7 +270,7 @@ def test_marks_of_one_side(folder: Path) -> None:
     fitted = ("--target", "y", "--decimal", ",", "--no-intercept")
     run("fit", "f.csv", *fitted, "-o", "w.csv", cwd=folder).check()
     assert b"feature (identity),y\nage," in (folder / "w.csv").read_bytes()
-    refuse(folder, "--decimal", ",")
+    assert "--weights-decimal ." in refuse(folder, "--decimal", ",")
     rows = score(folder, "--decimal", ",", "--weights-decimal", ".", "--report", "r.json")
     assert [float(row[1]) for row in rows[1:]] == pytest.approx([13.5, 4, 26])
     facts = json.loads((folder / "r.json").read_text())["plans"][0]["facts"]

@@ -346,7 +346,8 @@ def find_delimiter(path: str, records: Sequence[str], decimal: str = ".") -> str
     present = [mark for mark in DELIMITERS if mark in header and mark != decimal]
     if decimal == "," and not present and _is_cut_by_commas(bare):
         what = "cannot tell whether a comma stands between cells or is the decimal mark"
-        raise InputError(path, what, "say -d ',' or -d ';'", line=1)
+        hint = "say -d ',' or -d ';', and of weights with points --weights-decimal ."
+        raise InputError(path, what, hint, line=1)
     if len(present) <= 1:
         return present[0] if present else ";" if decimal == "," else ","
     steady = [mark for mark in present if len({record.count(mark) for record in bare}) == 1]
