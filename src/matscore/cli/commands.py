@@ -402,7 +402,7 @@ COMMANDS = {
         (ReadOptions, f"{_OWN}:ColumnOptions", f"{_OWN}:FitOptions", *_FILES, RunOptions),
         f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
         "terms max-levels rare "
-        f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
+        f"format output max-rows {_ASIDE} {_RUN} {_SAY}",
         {
             "weights-headers": {"names": ("--targets-headers/--no-targets-headers",),
                                 "help": "As --headers, for the file of targets alone."},

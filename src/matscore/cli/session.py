@@ -101,7 +101,7 @@ class FileOptions(Options):
     output: str | None = option(
         None, OUTPUT,
         "Write to FILE, whole or not at all; `.gz`, `.zst`, `.bz2`, `.xz` compress. `DIR/` gets "
-        "one file an input.",
+        "one file an input. Either may be in object storage.",
         "--output", "-o", metavar="FILE")  # fmt: skip
     plot: str | None = option(
         None, OUTPUT, "Draw the scores: a heat map, or of many rows the distributions.",

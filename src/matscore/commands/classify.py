@@ -139,7 +139,8 @@ def classify_file(
         File with one row a feature and one column a category; after the heading of its first
         column may stand its link, as in ``feature (probit)``.
     output : str, Path, binary file or None
-        Where the scores go: a path is written whole or not at all; None computes the summary only.
+        Where the scores go: a path is written whole or not at all, and is a directory of one output
+        a file where a text ends with a slash; None computes the summary only.
     read : ReadOptions
         How inputs are read.
     align : PlanOptions

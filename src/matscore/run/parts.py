@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from matscore.errors import PlanError
 from matscore.model import CHUNK_BYTES, Weights
@@ -24,6 +24,9 @@ from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
 from matscore.run.work import ChunkResult, Job, Work, run_chunk
+
+if TYPE_CHECKING:
+    from matscore.write.places import Claim
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
@@ -341,13 +344,13 @@ class Engine:
         return self.run_pairs(iter_pairs(parts, jobs, self.run, apart=apart))
 
     def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
+        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
         """Do a job on each part and write each to a file, one result a part.
 
         None, as here, where the caller is to write what `run_parts` gives.
         """
-        del parts, jobs, outputs
+        del parts, jobs, outputs, claim
         return None
 
     def count_read(self, parts: Sequence[Part]) -> int:

@@ -31,7 +31,17 @@ from matscore.run.parts import (
     require_fits,
     share_works,
 )
-from matscore.run.work import ChunkResult, Command, Job, OddCells, Preview, Settings, Tally, Work
+from matscore.run.work import (
+    ChunkResult,
+    Command,
+    Job,
+    OddCells,
+    Preview,
+    Settings,
+    Tally,
+    Work,
+    add_odd,
+)
 from matscore.write.formats import OutputSpec, deliver_rejects, deliver_results, format_of
 from matscore.write.whole import BinaryFile, check_paths, enter_output
 
@@ -102,7 +112,7 @@ class Totals(Generic[Counts]):
     def __init__(self, zero: Counts, limits: RejectOptions) -> None:
         self.tally = zero
         self.n_rows = self.n_rejected = 0
-        self.odd: dict[str, tuple[int, int]] = {}
+        self.odd: OddCells = {}
         self.previews: list[Preview] = []
         self._limits = limits
         self._first: InputError | None = None
@@ -115,7 +125,7 @@ class Totals(Generic[Counts]):
             self.n_rows += result.n_rows
             self.n_rejected += len(result.rejects)
             self.tally = self.tally + result.tally
-            self._count_odd(result.odd)
+            self.odd = add_odd(self.odd, result.odd)
             if result.preview is not None:
                 self.previews.append(result.preview)
             if result.rejects:
@@ -139,12 +149,7 @@ class Totals(Generic[Counts]):
         """Add rows that were scored before."""
         self.n_rows += n_rows
         self.tally = self.tally + tally
-        self._count_odd(odd)
-
-    def _count_odd(self, odd: OddCells) -> None:
-        for name, (n_unknown, n_missing) in odd.items():
-            before = self.odd.get(name, (0, 0))
-            self.odd[name] = before[0] + n_unknown, before[1] + n_missing
+        self.odd = add_odd(self.odd, odd)
 
     def _give_up(self, what: str) -> None:
         if (first := self._first) is None:

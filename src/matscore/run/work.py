@@ -115,6 +115,8 @@ class Outcome:
 class Work:
     """What a command does with rows: frozen, and to be pickled."""
 
+    decomposes: ClassVar[bool] = False  # whether its last bits are those of NumPy's LAPACK
+
     def zero(self) -> Any:
         """Return the `Tally` of no rows."""
         raise NotImplementedError
@@ -239,6 +241,31 @@ class ChunkResult:
     part: int = 0  # which of the inputs it comes from
     written: Written | None = None  # all of that input's output, where a worker wrote it itself
     odd: OddCells = field(default_factory=dict)
+
+
+def join_counts(results: Sequence[ChunkResult]) -> list[ChunkResult]:
+    """Make one of results that come one after the other, where nothing is to be written."""
+    if not results:
+        return []
+    joined = results[0]
+    for one in results[1:]:
+        joined = replace(
+            joined,
+            n_rows=joined.n_rows + one.n_rows,
+            tally=joined.tally + one.tally,
+            rejects=[*joined.rejects, *one.rejects],
+            odd=add_odd(joined.odd, one.odd),
+        )
+    return [joined]
+
+
+def add_odd(one: OddCells, two: OddCells) -> OddCells:
+    """Add the counts of two, column by column."""
+    total = dict(one)
+    for name, (n_unknown, n_missing) in two.items():
+        before = total.get(name, (0, 0))
+        total[name] = before[0] + n_unknown, before[1] + n_missing
+    return total
 
 
 def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
