@@ -116,6 +116,16 @@ def test_first_lines(folder: Path) -> None:
     assert "no line is left" in refuse(folder, "--skip-lines", "9")
 
 
+def test_first_lines_of_files_beside_are_read(folder: Path) -> None:
+    write(folder, "Users\nuser,years,act\nx,3,1\n", "u.csv")
+    write(folder, "item,age,act\np,1,1\nq,0,1\n", "i.csv")
+    write(folder, "years,age\n", "n.csv")
+    write(folder, "x,p\nx,z\n", "e.csv")
+    options = ("--skip-lines", "1", "--rename", "n.csv", "--exclude", "e.csv")
+    done = run("recommend", "u.csv", "i.csv", *options, cwd=folder).check()
+    assert done.rows[1:] == [["x", "1", "q", "1.0"]]
+
+
 def test_blanks(folder: Path) -> None:
     write(folder, "name w\nage\t 1\n act  10\n", "w.csv")
     write(folder, '  id   age\tact  \r\n"x  y"   3 1\r\n\tz 4  0\r\n\r\n')

@@ -517,6 +517,7 @@ def read_pairs(
     path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
 ) -> tuple[Texts, Texts, SourceFacts]:
     """Read the first two columns of a file as text; `items` tells a header from data."""
+    read = read.of_others
     table = open_table(path, read, checksum=checksum, values=items)
     with contextlib.closing(table):
         if table.width < 2:
