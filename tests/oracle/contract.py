@@ -12,7 +12,7 @@ First records
     then used, where nothing can be read when the record is data.
 4.  Only numbers, among them all names of the other side: data or in doubt.
 5.  Numbers that count up under a heading that is not usual, between several other cells, or more
-    than the other side names: a header or in doubt.
+    than the other side names, of which one is used at least: a header or in doubt.
 6.  Weights that cannot be read as data, with text or columns that count up: a header or in doubt.
 7.  A usual heading that the other file's first column has too, before numbers; a column of the
     weights that the options name for the features; a word that is missing unless

@@ -77,6 +77,8 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
             verdicts = {"header"} if judge_alone(weights) == "header" else {"header", "doubtful"}
         elif not is_readable(read_w(False)):
             verdicts = verdicts | {"header"}
+    elif "doubtful" in verdicts and _counts_features(features, [*read(True, True)]):
+        verdicts = verdicts | (set() if is_readable(read_w(False)) else {"header"})
     lines = [record.cells for record in weights.records]
     again: list[Outcome] = [refuse(4, why="the header again")] if lines.count(lines[0]) > 1 else []
     if options.transpose_features and any(record.fault for record in features.records):
@@ -101,6 +103,13 @@ def _uses_text(table: Table, ends: Sequence[Outcome]) -> bool:
     return any(
         isinstance(end, Result) and end.more["named"] and texts & set(end.features) for end in ends
     )
+
+
+def _counts_features(table: Table, ends: Sequence[Outcome]) -> bool:
+    """Say whether a first record in doubt counts up, and is found on the other side by that."""
+    cells = table.records[0].cells[1:]
+    named = any(isinstance(end, Result) and end.more["named"] for end in ends)
+    return named and len(cells) > 3 and counts_up(cells, table.options)
 
 
 def _may_head(table: Table) -> bool:

@@ -58,8 +58,7 @@ def judge_shared(weights: Side, options: Options) -> Verdicts:
     elif options.no_id_col and "word" not in kinds:
         verdicts = {"labels", "numbers"} if usual else {"numbers"}
     elif options.id_col == weights.header[0] or usual:
-        unsure = speaks_for_intercept(weights.header[0], options) or options.no_id_col
-        verdicts = {"labels", "doubtful"} if unsure else {"labels"}
+        verdicts = {"labels", "doubtful"} if options.no_id_col else {"labels"}
     elif kinds != {"number"}:
         verdicts = {"doubtful", "labels" if "word" in kinds else "numbers"}
     elif len(cells) > 3 and counts_up(cells, options):
@@ -69,6 +68,8 @@ def judge_shared(weights: Side, options: Options) -> Verdicts:
         verdicts = {"doubtful"} if plain else {"doubtful", "numbers"}
     else:
         verdicts = {"numbers"}
+    if speaks_for_intercept(weights.header[0], options):
+        verdicts = verdicts | {"doubtful"}
     # What is said to be the intercept is a column of numbers.
     return verdicts | ({"numbers"} if options.intercept == weights.header[0] else set())
 
