@@ -203,9 +203,9 @@ def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: Rea
     if (targets is None) == (not columns.target):
         what = "there is nothing to learn" if targets is None else "the targets are given twice"
         raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
-    if read.missing == "keep":
-        hint = "say --missing skip or zero"
-        raise UsageError("nothing can be learned from a missing value that is kept", hint)
+    if read.missing in ("keep", "mean"):
+        what = f"nothing can be learned from a missing value with --missing {read.missing}"
+        raise UsageError(what, "say --missing skip or zero")
 
 
 def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
