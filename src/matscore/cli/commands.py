@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -267,12 +266,11 @@ def import_(given: Given, model: str) -> None:
     MODEL is a file of scikit-learn, statsmodels or R, PMML, ONNX or a table of coefficients. What
     stood before it is folded into terms; --expect proves the weights before they are written.
     """
-    import json
-
-    from matscore.commands.import_model import import_file
+    from matscore.cli.report import write_at_end, write_import
+    from matscore.commands.import_model import Imported, import_file
     from matscore.models.options import ImportOptions
     from matscore.show.imported import list_lines
-    from matscore.write.whole import open_output, refuse_same_outputs
+    from matscore.write.whole import refuse_same_outputs
 
     session, take, files = Session(given), given(ImportOptions), given(FileOptions)
     reports, as_json = [str(path) for path in files.report], given(OutputOptions).format == "json"
@@ -282,16 +280,14 @@ def import_(given: Given, model: str) -> None:
     # The report takes standard output, so that the weights need a file.
     out = None if as_json else session.streams.out
     inputs = [model, *(one for one in (take.sample, take.expect) if one is not None)]
-    with contextlib.ExitStack() as stack:
-        reported = [stack.enter_context(open_output(name, inputs=inputs)) for name in reports]
+    imported: Imported | None = None
+    with write_at_end(reports, inputs, lambda _, error: write_import(model, imported, error)):
         imported = import_file(
             model, out if files.output is None else files.output,
             take=take, read=given(ReadOptions), align=given(PlanOptions),
         )  # fmt: skip
-        text = json.dumps(imported.describe(), indent=2, ensure_ascii=False) + "\n"
-        for report in reported:
-            report.write(text.encode("utf-8", "backslashreplace"))
     if as_json:
+        text = write_import(model, imported, None)
         session.streams.out.write(text.encode("utf-8", "backslashreplace"))
     session.streams.out.finish()
     session.say(list_lines(imported, files.output, take.sample))

@@ -139,7 +139,7 @@ def check(
         max_absent=max_absent,
         unique_labels=unique_labels,
     )
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     read = ReadOptions(missing=missing, min_present=min_present, booleans=booleans)
     plan = plan_frames(features, weights, align, read)
     if booleans and plan.ok:

@@ -303,7 +303,7 @@ def evaluate(
         max_absent=max_absent,
         unique_labels=unique_labels,
     )
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     plan = require_fit(plan_frames(features, weights, align, read))
     command = EvaluateCommand(Settings(read), None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))

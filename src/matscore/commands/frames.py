@@ -316,12 +316,14 @@ def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     return np.ascontiguousarray(values)
 
 
-def take_weights(weights: object, align: PlanOptions = PlanOptions()) -> pd.DataFrame:
+def take_weights(
+    weights: object, features: pd.DataFrame, align: PlanOptions = PlanOptions()
+) -> pd.DataFrame:
     """Return the columns that are asked for of weights; a fitted model is made a table first."""
     if not isinstance(weights, pd.DataFrame):
-        from matscore.commands.import_model import import_model
+        from matscore.commands.import_model import import_object
 
-        weights = import_model(weights).weights
+        weights = import_object(weights, columns=map(str, features.columns)).weights
     align.check()
     only, dropped = align.weights_cols, align.drop_weights_cols
     left = drop_columns(weights, dropped, "weights", "drop_weights_cols")
@@ -496,7 +498,7 @@ def run_frames(
     Returns kept columns as they are, then what the command writes, with the features' index.
     """
     read.check()
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     # Labels stay in the index, and their name is to clash with no column.
     plan = replace(require_fit(plan_frames(features, weights, align, read)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
