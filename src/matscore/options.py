@@ -34,8 +34,8 @@ Engine: TypeAlias = Literal["local", "dask"]
 Format: TypeAlias = Literal[
     "table", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow"
 ]  # fmt: skip
-MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
-UnknownPolicy: TypeAlias = MissingPolicy
+UnknownPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
+MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep", "mean"]
 Gather: TypeAlias = Literal["page", "plot"]
 Metric: TypeAlias = Literal["dot", "cosine"]
 Best: TypeAlias = Literal["f1", "youden"]
@@ -83,7 +83,8 @@ class ReadOptions(Options):
     decimal: Literal[".", ","] = option(".", READING, "Decimal mark.", "--decimal")
     missing: MissingPolicy = option(
         "error", READING,
-        "A missing cell: stop; reject its row; read it as 0; keep the row, its scores NaN.",
+        "A missing cell: stop; reject its row; read it as 0; keep the row, its scores NaN; score "
+        "the row by what it has, made up to all features, for weights of one size.",
         "--missing")  # fmt: skip
     unknown: UnknownPolicy = option(
         "error", READING,
@@ -116,6 +117,10 @@ class ReadOptions(Options):
     empty_files: Literal["error", "skip"] = option(
         "error", READING, "A features file without a byte: stop; or pass over it.",
         "--empty-files")  # fmt: skip
+    min_present: int | None = option(
+        None, READING,
+        "With --missing mean, features of each category that a row must have; 1 without it.",
+        "--min-present", min=1, metavar="N")  # fmt: skip
     weights_delimiter: str | None = option(
         None, READING, "As --delimiter, for the weights alone.",
         "--weights-delimiter", parse=parse_delimiter, metavar="CHAR")  # fmt: skip
@@ -128,6 +133,16 @@ class ReadOptions(Options):
         """The option by which rows are skipped; empty where none are."""
         policies = {"--missing skip": self.missing, "--unknown skip": self.unknown}
         return next((flag for flag, policy in policies.items() if policy == "skip"), "")
+
+    @property
+    def of_cell(self) -> UnknownPolicy:
+        """What a missing cell is read as; which scores can be made up for, a model knows."""
+        return "keep" if self.missing == "mean" else self.missing
+
+    @property
+    def least_present(self) -> int | None:
+        """Features of each category that a row must have; None where all are needed."""
+        return (self.min_present or 1) if self.missing == "mean" else None
 
     @property
     def grammar(self) -> Grammar:
@@ -145,7 +160,8 @@ class ReadOptions(Options):
         own = self.features_headers, self.weights_headers, self.weights_delimiter
         has_own = any(one is not None for one in (*own, self.weights_decimal))
         words = self.missing_values != MISSING_VALUES
-        return self.rewrites or self.booleans or has_own or words
+        is_mean = self.missing == "mean"
+        return self.rewrites or self.booleans or has_own or words or is_mean
 
     @property
     def of_features(self) -> "ReadOptions":
@@ -173,6 +189,8 @@ class ReadOptions(Options):
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
+        if self.min_present is not None and self.missing != "mean":
+            raise UsageError("--min-present has no effect", "it goes with --missing mean")
         if self.headers is not None and self._of(None) != self:
             # Commands call the two sides by other names.
             what = "--headers is said of all files, and another option of the header of one"
@@ -264,6 +282,9 @@ class PlanOptions(LabelOptions):
         None, "A features column read as text that is no feature: the first kept column."
     )
     items: bool = plain(False, "Whether the second file has a row an item, as for `recommend`.")
+    unique_labels: bool = option(
+        False, LINING_UP, "Refuse a row whose label is that of a row before it, in any file.",
+        "--unique-labels")  # fmt: skip
 
     @property
     def words(self) -> Words:

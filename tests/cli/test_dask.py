@@ -23,6 +23,7 @@ from matscore.run import cluster as cluster_engine
 from matscore.run import connection, remote
 from matscore.run.cluster import ClusterEngine
 from tests.benchmarks.measure import measure
+from tests.cli.test_unique_labels import draw_rows, read_gone, walk
 from tests.cluster import Cluster, open_cluster
 from tests.helpers import ENVIRONMENT, PROGRAM, Done, finish, list_names, run, start, write_csv
 
@@ -701,3 +702,26 @@ def test_memory_does_not_grow_with_the_file(cluster: Cluster, folder: Path) -> N
         used, _ = measure([*PROGRAM, *argv, *dask(cluster)], env=ENVIRONMENT)
         peaks.append(used.peak)
     assert peaks[1] < 1.15 * peaks[0]
+
+
+def test_labels_are_compared_over_all_that_workers_read(cluster: Cluster, folder: Path) -> None:
+    rng = random.Random(9)
+    for name in ("a.csv", "b.csv"):
+        write_csv(folder / name, [["id", "x", "y"], *draw_rows(rng, 700, n_bad=20)])
+    (folder / "b.csv.gz").write_bytes(gzip.compress((folder / "b.csv").read_bytes()))
+    gone = [row[1:3] for row in walk(folder / "a.csv", folder / "b.csv")[1]]
+    aside = "--unique-labels", "--on-error", "reject", "--rejects", "r.csv"
+    for second, *out in (("b.csv",), ("b.csv.gz",), ("b.csv", "-o", "out/")):
+        run_both(cluster, folder, "classify", "a.csv", second, "w.csv", *out, *aside)
+        found = read_gone(folder / "r.csv")
+        assert [row[1:3] for row in found] == gone
+    # Where nothing is written, workers join counts, but not those of labels.
+    rows = [[*row, "p"] for row in draw_rows(rng, 400)]
+    write_csv(folder / "t.csv", [["id", "x", "y", "truth"], *rows])
+    run_both(cluster, folder, "evaluate", "t.csv", "w.csv", "--truth", "truth", *aside)
+    assert len(read_gone(folder / "r.csv")) > 50
+    # A worker meets the bad row behind the double together with it.
+    many = [[f"n{i}", 1, 1] for i in range(900)]
+    write_csv(folder / "late.csv", [["id", "x", "y"], *many, ["n7", 1, 1], ["z", "", ""]])
+    done, _ = run_both(cluster, folder, "classify", "late.csv", "w.csv", "--unique-labels", code=4)
+    assert 'late.csv:902:1: "id": "n7" is a label that was there before, in late.csv:9;' in done.err

@@ -259,6 +259,12 @@ class Session:
             self.streams.print_out(partial(render, summary))
         self.say_left_out(summary.inputs)
         self.warn_of_rejects(summary.n_rejected)
+        model: Any = getattr(summary.works[0], "model", None)
+        if model is not None and model.least_present is not None:
+            from matscore.prorate import doubt_signs
+
+            doubts = doubt_signs(model.weights, model.categories)
+            self.warn(*(f"warning: {line}" for line in doubts))
 
     def say_left_out(self, inputs: "Iterable[SourceFacts]") -> None:
         """Say how many lines of the inputs were left out."""

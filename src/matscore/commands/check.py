@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matscore.commands.classify import ClassifyCommand
 from matscore.errors import PlanError
-from matscore.model import load_weights, pick_weights
-from matscore.options import PathLike, PlanOptions, ReadOptions, check_options
+from matscore.model import Model, load_weights, pick_weights
+from matscore.options import MissingPolicy, PathLike, PlanOptions, ReadOptions, check_options
 from matscore.plan import Plan
 from matscore.read.table import open_table
 from matscore.run.parts import plan_part
@@ -62,8 +63,8 @@ def check_files(
         align = read_renames(align, read)
     held = load_weights(str(weights), read, pick_weights(align))
     with contextlib.closing(open_table(str(features), read.of_features)) as table:
-        plan = _check_names(plan_part(table, held, read, align).plan)
-    return replace(plan, warnings=held.take_model(plan).warnings) if plan.ok else plan
+        plan = plan_part(table, held, read, align).plan
+        return _check_work(plan, partial(held.take_model, plan))
 
 
 def check(
@@ -81,6 +82,9 @@ def check(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    unique_labels: bool = False,
+    missing: MissingPolicy = "error",
+    min_present: int | None = None,
     booleans: bool = False,
 ) -> Plan:
     """Say how two tables line up; no score is computed.
@@ -89,8 +93,10 @@ def check(
     ----------
     features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, booleans
+    weights_cols, drop_weights_cols, rename, absent, max_absent, unique_labels, booleans
         As in `classify`.
+    missing, min_present
+        As in `classify`; of these "mean" alone matters, which not all weights can do.
 
     Returns
     -------
@@ -131,24 +137,33 @@ def check(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
     weights = take_weights(weights, align)
-    plan = _check_names(plan_frames(features, weights, align), labelled=False)
+    read = ReadOptions(missing=missing, min_present=min_present, booleans=booleans)
+    plan = plan_frames(features, weights, align, read)
     if booleans and plan.ok:
         from matscore.read.said import describe_booleans
 
         pairs = find_booleans(features, [i - 1 for i in plan.feature_columns])
-        plan = replace(plan, said=tuple(describe_booleans(pairs, list(map(str, features)))))
-    return replace(plan, warnings=read_model(plan, weights).warnings) if plan.ok else plan
+        said = describe_booleans(pairs, list(map(str, features)))
+        plan = replace(plan, said=(*plan.said, *said))
+    return _check_work(plan, partial(read_model, plan, weights), labelled=False)
 
 
-def _check_names(plan: Plan, *, labelled: bool = True) -> Plan:
-    """Return a plan that fits with what ``classify`` would refuse of its output's names."""
+def _check_work(plan: Plan, take_model: Callable[[], Model], *, labelled: bool = True) -> Plan:
+    """Return a plan that fits with what ``classify`` would refuse before the first row."""
     if not plan.ok:
         return plan
     try:
         # The names of the output are known from the plan alone, and nothing is written.
         ClassifyCommand().make_output(plan if labelled else replace(plan, label_name=""), "csv")
+        model = take_model()
+        warnings = model.warnings
+        if plan.least_present is not None:
+            from matscore.prorate import doubt_signs
+
+            warnings = (*warnings, *doubt_signs(model.weights, plan.categories))
     except PlanError as error:
         return replace(plan, problem=error.plan.problem, hint=error.plan.hint)
-    return plan
+    return replace(plan, warnings=warnings)

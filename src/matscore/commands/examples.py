@@ -77,7 +77,7 @@ class Examples:
             label=self.columns.label_column,
             kept=kept,
             features=(*numbers, *inside),
-            missing=read.missing,
+            missing=read.of_cell,
             hint="--missing skip leaves the row out, zero reads 0",
         )
         # A missing target is not 0.

@@ -203,12 +203,12 @@ def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: Rea
     if (targets is None) == (not columns.target):
         what = "there is nothing to learn" if targets is None else "the targets are given twice"
         raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
+    if read.missing in ("keep", "mean"):
+        what = f"nothing can be learned from a missing value with --missing {read.missing}"
+        raise UsageError(what, "say --missing skip or zero")
     own = read.weights_headers, read.weights_delimiter, read.weights_decimal
     if targets is None and any(one is not None for one in own):
         raise UsageError("what is said of the targets has no effect", "there is no TARGETS file")
-    if read.missing == "keep":
-        hint = "say --missing skip or zero"
-        raise UsageError("nothing can be learned from a missing value that is kept", hint)
 
 
 def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:

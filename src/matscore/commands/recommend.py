@@ -74,6 +74,9 @@ class RecommendCommand(Command):
     def check_options(self) -> None:
         """Refuse options without a meaning."""
         self.recommend.check(self.exclude, matrix=self.matrix)
+        if self.how.read.missing == "mean":
+            what = "--missing mean makes up for what scores lack, and users are no scores"
+            raise UsageError(what, "say --missing zero, skip or keep")
         if self.metric not in get_args(Metric):
             raise UsageError(f"metric cannot be {self.metric!r}", "say dot or cosine")
 
@@ -252,6 +255,7 @@ def recommend(
     transpose: bool = False,
     keep_item_cols: Sequence[str] = (),
     drop_item_cols: Sequence[str] = (),
+    unique_labels: bool = False,
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
@@ -285,6 +289,8 @@ def recommend(
         Columns of the items that are carried into the result, and are no features.
     drop_item_cols : sequence of str
         Columns of the items that are left out.
+    unique_labels : bool
+        Refuse a user whose label is there before.
     rename, absent, max_absent
         As in `classify`, of users against items; the cosine has no absent features.
     booleans : bool
@@ -315,7 +321,6 @@ def recommend(
     """
     from matscore.commands.frames import (
         Typed,
-        check_missing,
         collect_frame,
         drop_columns,
         make_align,
@@ -325,7 +330,8 @@ def recommend(
 
     kept, dropped = tuple(map(str, keep_item_cols)), tuple(map(str, drop_item_cols))
     options = RecommendOptions(k, min_score, kept, dropped)
-    command = RecommendCommand(metric=metric, recommend=options)
+    read = ReadOptions(missing=missing, booleans=booleans)
+    command = RecommendCommand(Settings(read), metric, options)
     command.check_options()
     asked = make_align(
         strict=strict, transpose=transpose, rename=rename, absent=absent, max_absent=max_absent
@@ -342,8 +348,8 @@ def recommend(
     if both := [name for name in kept if name in set(map(str, users.columns))]:
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
-    check_missing(missing)
-    plan = require_fit(plan_frames(users, items, asked.for_items(), ("users", "items")))
+    align = replace(asked, unique_labels=unique_labels).for_items()
+    plan = require_fit(plan_frames(users, items, align, read, paths=("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
     values = take_matrix(items, plan.weights.path, "feature of an item", booleans=booleans)
@@ -353,7 +359,7 @@ def recommend(
     seen = None if exclude is None else _find_excluded(exclude, users.index, labels)
     columns = [i - 1 for i in plan.feature_columns]
     typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK, booleans=booleans)
-    found = collect_frame(command.rank(plan, held, seen), typed, missing)
+    found = collect_frame(command.rank(plan, held, seen), typed, read.of_cell, unique=unique_labels)
     return _make_table(found, users, labels, beside)
 
 

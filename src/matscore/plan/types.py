@@ -150,6 +150,8 @@ class Plan:
         Sentences worth knowing.
     said : tuple of str
         What options made of the files' lines and cells, in sentences.
+    least_present : int or None
+        Features of each category that a row must have, where scores are made up for the others.
     warnings : tuple of str
         What the numbers of the weights give away, in sentences, where they were looked at.
     problem : str or None
@@ -194,6 +196,7 @@ class Plan:
     link: Link | None = None
     absent: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    least_present: int | None = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -15,7 +15,12 @@ from matscore.read.table import Table
 
 
 def list_switches(
-    table: Table, read: ReadOptions, features: Sequence[int], weights: str = ""
+    table: Table,
+    read: ReadOptions,
+    features: Sequence[int],
+    weights: str = "",
+    *,
+    unique: bool = False,
 ) -> Iterator[str]:
     """Yield sentences on what options have made of a table, and of these columns of it."""
     if read.comment is not None:
@@ -30,6 +35,16 @@ def list_switches(
     for path, has_header in (table.path, read.features_headers), (weights, read.weights_headers):
         if has_header is not None:
             yield f"{path} has {'a' if has_header else 'no'} header, as an option says"
+    if unique:
+        yield "a label that was there before is refused"
+    if read.least_present is not None:
+        least = read.least_present
+        there = (
+            "a feature of each category is"
+            if least == 1
+            else f"{least} features of each category are"
+        )
+        yield f"missing cells are made up for where {there} there"
     if (mark := read.weights_delimiter) is not None:
         yield f"cells of {weights} end with {quote_name(mark)}, as an option says"
     if (decimal := read.weights_decimal) is not None:

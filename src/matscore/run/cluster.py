@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from matscore.errors import MatscoreError
 from matscore.options import RunOptions
@@ -24,7 +25,7 @@ from matscore.read.table import Place
 from matscore.run import remote
 from matscore.run.connection import Connection, open_connection
 from matscore.run.parts import Engine, Part, Results, chunk_bytes_of, iter_part
-from matscore.run.work import ChunkResult, Job
+from matscore.run.work import ChunkResult, Doubles, Job, run_chunk
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -36,6 +37,9 @@ _CHUNKS_A_RANGE = 4
 _FRAMES_A_RANGE = 8
 _SMALL_FILE_BYTES = 32 * 2**20
 _SCANS_FIRST = 1  # of higher priority: the ranges wait for them
+
+
+Again: TypeAlias = Callable[[int, Doubles], ChunkResult]
 
 
 @contextlib.contextmanager
@@ -51,6 +55,7 @@ class _Sent:
 
     future: Future[Any]
     n_bytes: int
+    again: Again | None = None  # does one of its chunks anew, here, without some rows
 
 
 class ClusterEngine(Engine):
@@ -65,7 +70,7 @@ class ClusterEngine(Engine):
 
     def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
         """Do jobs on chunks that are read here and sent."""
-        sent = (_Sent(self._send_chunk(job, chunk), 0) for job, chunk in pairs)
+        sent = (self._send_chunk(job, chunk, 0) for job, chunk in pairs)
         return self._in_order(sent)
 
     def run_parts(
@@ -129,10 +134,10 @@ class ClusterEngine(Engine):
             unit = remote.FileUnit(
                 part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
             )
-            yield _Sent(self._send_unit(job, unit), place.stamp.size)
+            yield self._send_unit(job, unit, place.stamp.size)
             return row
         for chunk in iter_part(part, job, self.run, row):
-            yield _Sent(self._send_chunk(job, chunk), 0)
+            yield self._send_chunk(job, chunk, 0)
             row = chunk.row + chunk.n_records
         part.table.park()
         return row
@@ -161,7 +166,7 @@ class ClusterEngine(Engine):
             if not found.is_sound:
                 return (yield from self._send_rest(part, job, found))
             unit = remote.TextUnit(path, job.part, size, found)
-            yield _Sent(self._send_unit(job, unit), found.stop - found.start)
+            yield self._send_unit(job, unit, found.stop - found.start)
             row = found.row + found.n_records
         return row
 
@@ -171,7 +176,7 @@ class ClusterEngine(Engine):
         here = replace(rest, stamp=replace(rest.stamp, path=path))
         size = chunk_bytes_of(part.table, self.run)
         for chunk in here.iter_chunks(path, job.layout.delimiter, size):
-            yield _Sent(self._send_chunk(job, chunk), len(chunk.data))
+            yield self._send_chunk(job, chunk, len(chunk.data))
             row = chunk.row + chunk.n_records
         return row
 
@@ -189,7 +194,7 @@ class ClusterEngine(Engine):
         for start in range(0, n_rows, step):
             stop = min(start + step, n_rows)
             unit = remote.RowsUnit(part.table.path, job.part, size, place.stamp, start, stop, row)
-            yield _Sent(self._send_unit(job, unit), n_bytes * (stop - start) // n_rows)
+            yield self._send_unit(job, unit, n_bytes * (stop - start) // n_rows)
         return row + n_rows
 
     def _scan(self, part: Part, stamp: Stamp, start: int, end: int) -> Iterator[BlockScan]:
@@ -213,12 +218,17 @@ class ClusterEngine(Engine):
         future = self._cluster.submit(remote.write_unit, shared, layout, unit, *where)
         return _Sent(future, place.stamp.size)
 
-    def _send_unit(self, job: Job, unit: remote.AnyUnit) -> Future[Any]:
-        return self._cluster.submit(remote.run_unit, *self._cluster.share(job), unit)
+    def _send_unit(self, job: Job, unit: remote.AnyUnit, n_bytes: int) -> _Sent:
+        future = self._cluster.submit(remote.run_unit, *self._cluster.share(job), unit)
+        return _Sent(future, n_bytes, partial(remote.run_again, job, unit) if job.unique else None)
 
-    def _send_chunk(self, job: Job, chunk: Chunk | FrameChunk) -> Future[Any]:
+    def _send_chunk(self, job: Job, chunk: Chunk | FrameChunk, n_bytes: int) -> _Sent:
+        def run_again(_: int, doubles: Doubles) -> ChunkResult:
+            return run_chunk(job, chunk, doubles)
+
         shared = self._cluster.share(job)
-        return self._cluster.submit(remote.run_sent, *shared, job.part, chunk, job.beside)
+        future = self._cluster.submit(remote.run_sent, *shared, job.part, chunk, job.beside)
+        return _Sent(future, n_bytes, run_again if job.unique else None)
 
     def _ask_digest(self, part: Part, stamp: Stamp) -> None:
         if self.run.checksum:
@@ -252,6 +262,8 @@ class ClusterEngine(Engine):
         """Return the results of the first unit under way."""
         first = self._window[0]
         found: list[ChunkResult] = self._cluster.wait(first.future)
+        if first.again is not None:
+            found = [replace(one, again=partial(first.again, at)) for at, one in enumerate(found)]
         self._window.popleft()
         self._n_done += first.n_bytes
         # Its worker may forget the result now: memory there does not grow.

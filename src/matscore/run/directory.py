@@ -134,7 +134,9 @@ def _run_tasks(
     run = todo.how.run if tasks else replace(todo.how.run, engine="local")  # no cluster for nothing
     made = {}
     with open_engine(run) as engine:
-        written = engine.write_parts(todo.parts, todo.jobs, paths, folder.place.claim)
+        written = None
+        if not stream.how.align.unique_labels:  # or all labels are to come by here, in order
+            written = engine.write_parts(todo.parts, todo.jobs, paths, folder.place.claim)
         apart = engine.run_parts(todo.parts, todo.jobs, apart=True) if written is None else written
         with contextlib.closing(apart) as results:
             counted = todo.count(engine, results, aside)

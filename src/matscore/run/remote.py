@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import platform
 import socket
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,7 @@ from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
 from matscore.read.table import Place
 from matscore.run.run import Totals
-from matscore.run.work import ChunkResult, Job, Written, join_counts, run_chunk
+from matscore.run.work import ChunkResult, Doubles, Job, Written, join_counts, run_chunk
 from matscore.write.formats import deliver_results
 from matscore.write.places import Claim
 from matscore.write.whole import Digest, open_output
@@ -102,11 +103,27 @@ AnyUnit = TextUnit | RowsUnit | FileUnit
 
 def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
     """Do the work on a unit, chunk by chunk."""
-    job = replace(shared, layout=layout, part=unit.part)
+    job, results = replace(shared, layout=layout, part=unit.part), list[ChunkResult]()
+    try:
+        with _named_as_given(_path_of(unit), unit.path):
+            for chunk in unit.iter_chunks(layout):
+                results.append(run_chunk(job, chunk))
+                if results[-1].failure is not None:
+                    break
+    except MatscoreError as error:
+        # The labels before it are looked at first.
+        if not (job.unique and results):
+            raise
+        results.append(ChunkResult(unit.path, b"", 0, job.work.zero(), failure=error))
+    # Counts are as large for many rows as for few; labels are looked at chunk by chunk.
+    return results if job.output is not None or job.unique else join_counts(results)
+
+
+def run_again(job: Job, unit: AnyUnit, at: int, doubles: Doubles) -> ChunkResult:
+    """Do the work on one of a unit's chunks anew, without the rows whose labels were there."""
     with _named_as_given(_path_of(unit), unit.path):
-        results = [run_chunk(job, chunk) for chunk in unit.iter_chunks(layout)]
-    # Counts are as large for many rows as for few.
-    return results if job.output is not None else join_counts(results)
+        chunk = next(itertools.islice(unit.iter_chunks(job.layout), at, None))
+    return run_chunk(job, chunk, doubles)
 
 
 def run_sent(
