@@ -22,7 +22,8 @@ First records
 First columns
 9.  Numbers that are names of the other side: labels, or in doubt where they are fewer than two, not
     all of these, in weights without a header, or in transposed features. Exactly half of mixed
-    cells: labels or in doubt. Names more than once: numbers or in doubt.
+    cells, or --intercept among numbers in doubt: labels or in doubt. Names more than once: numbers
+    or in doubt.
 10. Ids, perhaps (no names, first columns of distinct whole numbers, as many columns): in doubt or
     as read where other columns are whole numbers too, a file has one row, the weights are not
     turned, or the features have other first cells behind the first record.

@@ -202,6 +202,9 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
             names_there = set(names or ())
         carried = bool(plain) and set(plain) <= names_there
     verdicts = judge_column(weights.table, weights.header, names, carried=carried)
+    # The name that is given of an intercept is that of a row, if one is called so.
+    if "doubtful" in verdicts and options.intercept in first_cells(weights.records):
+        verdicts = verdicts | {"labels"}
     f_verdicts: Verdicts | None = None
     heads = [side.header[0] if side.header else None for side in (features, weights)]
     turned = options.transpose or options.auto_transpose
