@@ -1,87 +1,54 @@
 // Texts and their places: the levels of a text column, and what texts there are.
 #pragma once
 
+#include <deque>
 #include <random>
 #include <stdexcept>
+#include <unordered_map>
 
 #include "numbers.hpp"
 
 namespace matscore {
 
-// Distinct texts in the order in which they came, found by a hash table: open addressing, linear
-// probing, at most half full (Knuth, The Art of Computer Programming, volume 3, section 6.4). Texts
-// may be chosen to do harm, but the seed of their hashes is not known.
+// Distinct texts in the order in which they came. They may be chosen to do harm, but the seed of
+// their hashes is not known.
 class TextTable {
   public:
-    size_t size() const { return offsets_.size() - 1; }
-    string_view operator[](size_t place) const {
-        return {bytes_.data() + offsets_[place], offsets_[place + 1] - offsets_[place]};
-    }
-    const Buffer<uint64_t>& offsets() const { return offsets_; }
-    const Buffer<char>& bytes() const { return bytes_; }
+    const std::deque<std::string>& texts() const { return texts_; }
 
     // The place of a text, or -1.
     int64_t find(string_view text) const {
-        return static_cast<int64_t>(slots_[find_slot(text, hash(text))].number) - 1;
+        const auto found = places_.find(text);
+        return found != places_.end() ? found->second : -1;
     }
 
     // The place of a text, which is added where it is new.
-    size_t add(string_view text) {
-        const uint32_t key = hash(text);
-        Slot& slot = slots_[find_slot(text, key)];
-        if (slot.number != 0) return slot.number - 1;
-        if (size() >= UINT32_MAX) throw std::length_error("there are too many texts");
-        bytes_.insert(bytes_.end(), text.begin(), text.end());
-        offsets_.push_back(bytes_.size());
-        slot = {key, static_cast<uint32_t>(size())};
-        if (2 * size() > slots_.size()) grow();
-        return size() - 1;
+    int64_t add(string_view text) {
+        if (const int64_t place = find(text); place >= 0) return place;
+        const auto place = static_cast<int64_t>(texts_.size());
+        return places_[texts_.emplace_back(text)] = place;
     }
 
   private:
-    struct Slot {
-        uint32_t hash, number;  // the text's place from 1; 0 in a free slot
-    };
-    string_view at(Slot slot) const { return (*this)[slot.number - 1]; }
-
     static uint64_t fold(uint64_t a, uint64_t b) {
         const Wide product = static_cast<Wide>(a) * b;
         return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
     }
-
     // Eight bytes at a time, by multiplication (after Wang Yi's wyhash, 2019).
-    static uint32_t hash(string_view text) {
-        static const uint64_t seed = std::random_device()() * uint64_t{0x9e37'79b9'7f4a'7c15};
-        uint64_t state = seed ^ text.size(), word = 0;
-        for (size_t i = 0; i + 8 < text.size(); i += 8)
-            state = fold(state ^ load_8(text.data() + i), 0xa076'1d64'78bd'642f);
-        if (text.size() >= 8) word = load_8(text.data() + text.size() - 8);
-        else for (const char c : text) word = word << 8 | static_cast<unsigned char>(c);
-        state = fold(state ^ word, 0xe703'7ed1'a0b4'28db);
-        return static_cast<uint32_t>(state ^ state >> 32);
-    }
-
-    // The slot of a text, or the free one where it would be.
-    size_t find_slot(string_view text, uint32_t key) const {
-        size_t i = key & (slots_.size() - 1);
-        while (slots_[i].number != 0 && !(slots_[i].hash == key && at(slots_[i]) == text))
-            i = (i + 1) & (slots_.size() - 1);
-        return i;
-    }
-
-    void grow() {
-        std::vector<Slot> old(2 * slots_.size());
-        old.swap(slots_);
-        for (const Slot& slot : old) {
-            size_t i = slot.hash & (slots_.size() - 1);
-            while (slot.number != 0 && slots_[i].number != 0) i = (i + 1) & (slots_.size() - 1);
-            if (slot.number != 0) slots_[i] = slot;
+    struct Hash {
+        size_t operator()(string_view text) const {
+            static const uint64_t seed = std::random_device()() * uint64_t{0x9e37'79b9'7f4a'7c15};
+            uint64_t state = seed ^ text.size(), word = 0;
+            for (size_t i = 0; i + 8 < text.size(); i += 8)
+                state = fold(state ^ load_8(text.data() + i), 0xa076'1d64'78bd'642f);
+            if (text.size() >= 8) word = load_8(text.data() + text.size() - 8);
+            else for (const char c : text) word = word << 8 | static_cast<unsigned char>(c);
+            return fold(state ^ word, 0xe703'7ed1'a0b4'28db);
         }
-    }
+    };
 
-    Buffer<uint64_t> offsets_ = Buffer<uint64_t>(1, 0);
-    Buffer<char> bytes_;
-    std::vector<Slot> slots_ = std::vector<Slot>(16);
+    std::deque<std::string> texts_;  // which stay where they are
+    std::unordered_map<string_view, int64_t, Hash> places_;
 };
 
 // What a missing cell may hold besides nothing, without the blanks around it. A word that is a
@@ -128,12 +95,11 @@ class Levels {
             double number = 0;
             if (numeric && !read_key(strip(level), '.', number))
                 throw std::invalid_argument("a level is no number: " + level);
-            const size_t n = table_.size();
-            if (table_.add(numeric ? view(number) : level) != n)
+            const size_t n = table_.texts().size();
+            if (static_cast<size_t>(table_.add(numeric ? view(number) : level)) != n)
                 throw std::invalid_argument("a level is there twice: " + level);
         }
     }
-    size_t size() const { return table_.size(); }
 
     // The code of a cell's text, or why there is none.
     double find(string_view text, const MissingWords& words, char mark) const {
@@ -160,20 +126,17 @@ class Levels {
     double other_, missing_;
 };
 
-// How often each text occurs, but for missing cells.
-class TextCounts {
+// Levels that are not known before: each new text is one.
+class GrowingLevels {
   public:
-    const TextTable& texts() const { return table_; }
-    const Buffer<int64_t>& counts() const { return counts_; }
-    void add(string_view text, int64_t n) {
-        const size_t place = table_.add(text);
-        if (place == counts_.size()) counts_.push_back(0);
-        counts_[place] += n;
+    std::vector<std::string> texts() const { return {table_.texts().begin(), table_.texts().end()}; }
+    double find(string_view text, const MissingWords& words, char) {
+        if (words.has(strip(text))) return Levels::kMissing;
+        return static_cast<double>(table_.add(text));
     }
 
   private:
     TextTable table_;
-    Buffer<int64_t> counts_;
 };
 
 }  // namespace matscore

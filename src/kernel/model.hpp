@@ -79,8 +79,9 @@ struct Scores {
 };
 
 inline bool has_missing(Matrix features, size_t row) {
-    const std::vector<double> x = column(features, row);
-    return std::any_of(x.begin(), x.end(), [](double value) { return std::isnan(value); });
+    bool is_missing = false;
+    for (size_t f = 0; f < features.n_rows; ++f) is_missing |= std::isnan(features.row(f)[row]);
+    return is_missing;
 }
 
 // The highest and second score of a tile's rows and the first category of the highest, from 1;
@@ -114,20 +115,19 @@ struct Bests {
     }
 };
 
-// Weights and an intercept, packed once for all threads: category after category; with gathers only
-// those of dense terms, and all of them term after term.
+// Weights and an intercept, packed once for all threads: category after category, or with gathers
+// term after term.
 class Model {
   public:
     // Weights of shape (n_features, n_categories); an intercept, if any, of as many as categories.
     Model(Matrix weights, const double* intercept, std::optional<Gathers> gathers = {})
         : n_features_(weights.n_rows), added_(weights.n_columns, 0.0), gathers_(std::move(gathers)),
           heaviest_(find_largest(weights.data, weights.n_rows * weights.n_columns)) {
-        const size_t n = gathers_ ? gathers_->terms().size() : n_features_;
-        packed_.resize(n * n_categories());
-        for (size_t f = 0; f < n; ++f)
+        packed_.assign(weights.data, weights.row(n_features_));
+        packed_.resize(packed_.size() + 16);
+        for (size_t f = 0; !gathers_ && f < n_features_; ++f)
             for (size_t c = 0; c < n_categories(); ++c)
-                packed_[c * n + f] = weights.row(gathers_ ? gathers_->terms()[f] : f)[c];
-        if (gathers_) by_term_.assign(weights.data, weights.row(n_features_));
+                packed_[c * n_features_ + f] = weights.row(f)[c];
         for (size_t c = 0; intercept != nullptr && c < n_categories(); ++c)
             added_[c] += intercept[c];
         heaviest_added_ = find_largest(added_.data(), added_.size());
@@ -135,35 +135,31 @@ class Model {
     // Rows of the features that are given.
     size_t n_stored() const { return gathers_ ? gathers_->n_stored() : n_features_; }
     size_t n_categories() const { return added_.size(); }
-    const std::optional<Gathers>& gathers() const { return gathers_; }
 
     // Scores rows, a block that fits the second cache at a time, and decides; `scores`
     // (n_categories, n_rows) is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
-        const size_t n_dense = gathers_ ? gathers_->terms().size() : n_features_;
-        Tiles x{n_dense};
-        x.terms = by_term();
+        Tiles x{gathers_ ? gathers_->terms().size() : n_features_};
         std::vector<Bests> bests;
         std::vector<double> room;  // for the scores of a block that are not kept
         const size_t n = features.n_columns;
-        const size_t width = n_dense + 3 * (gathers_ ? gathers_->n_groups() : 0);
-        const size_t fit = 65536 / std::max<size_t>(width, 1) / tile_rows;
+        const size_t fit = 65536 / std::max<size_t>(x.n_features, 1) / tile_rows;
         const size_t most = std::clamp<size_t>(fit, 1, 32) * tile_rows;
         for (size_t start = 0; start < n; start += most) {
             const size_t n_here = std::min(most, n - start);
-            if (gathers_) gathers_->take(features, start, n_here, x);
-            else x.take(features, start, n_here);
+            x.take(features, start, n_here, gathers_ ? gathers_->rows().data() : nullptr);
             bests.resize(x.largest.size() / tile_rows);
             if (scores == nullptr) room.resize(n_categories() * n_here);
             double* const block = scores == nullptr ? room.data() : scores + start;
             const size_t stride = scores == nullptr ? n_here : n;
-            const Matrix weights{packed_.data(), n_categories(), n_dense};
-            multiply_tiles(x, weights, added_.data(), [&](const Part& part) {
+            const auto keep = [&](const Part& part) {
                 double* to_row = block + part.category * stride + part.row;
                 for (size_t c = 0; c < part.n_categories; ++c, to_row += stride)
                     std::copy_n(&part.at(c, 0), part.n_rows, to_row);
                 bests[part.row / tile_rows].add(part);
-            });
+            };
+            if (gathers_) gathers_->multiply(features, start, x, weights(), added_.data(), keep);
+            else multiply_tiles(x, weights(), added_.data(), keep);
             const double most_reach = reach(find_largest(x.largest.data(), n_here));
             for (size_t i = 0; i < n_here; ++i)
                 decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride},
@@ -175,7 +171,7 @@ class Model {
     // NaN or minus infinity has none. Good until the thread's next call.
     const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores,
                                            size_t k) const {
-        thread_local Terms x;  // kept, as memory for each row would take longer
+        thread_local ActiveTerms x;  // kept, as memory for each row would take longer
         thread_local std::vector<Candidate> left;
         take_terms(features, row, x);
         left.clear();
@@ -195,7 +191,7 @@ class Model {
 
     // Bounds the errors of a row's scores.
     std::vector<double> bound_scores(Matrix features, size_t row) const {
-        Terms x;
+        ActiveTerms x;
         take_terms(features, row, x);
         std::vector<double> bounds(n_categories());
         for (size_t c = 0; c < bounds.size(); ++c) bounds[c] = bound(x, c);
@@ -203,26 +199,35 @@ class Model {
     }
 
   private:
-    // The features of a row; with gathers, its terms that may not be zero.
-    struct Terms {
+    // The features of a row; with gathers, its dense and active terms.
+    struct ActiveTerms {
         std::vector<double> values, weights;  // weights: room for those of a category
-        std::vector<size_t> terms;
+        std::vector<size_t> places;
+        std::vector<Step> steps;
     };
-    void take_terms(Matrix features, size_t row, Terms& x) const {
-        if (gathers_) return gathers_->expand(features, row, x.values, x.terms);
-        x.values.resize(n_features_);
-        for (size_t f = 0; f < n_features_; ++f) x.values[f] = features.row(f)[row];
+    void take_terms(Matrix features, size_t row, ActiveTerms& x) const {
+        x.values.clear(), x.places.clear(), x.steps.clear();
+        const auto put = [&](double value, size_t place) {
+            x.values.push_back(value), x.places.push_back(place);
+        };
+        if (!gathers_)
+            for (size_t f = 0; f < n_features_; ++f) put(features.row(f)[row], f);
+        else
+            gathers_->visit(features, row, x.steps, put);
     }
-    double bound(Terms& x, size_t category) const {
-        const double* w = packed_.data() + category * n_features_;
+    double bound(ActiveTerms& x, size_t category) const {
+        const double* w = weights().row(category);
         if (gathers_) {
             x.weights.clear();
-            for (const size_t term : x.terms) x.weights.push_back(by_term().row(term)[category]);
+            for (const size_t term : x.places) x.weights.push_back(weights().row(term)[category]);
             w = x.weights.data();
         }
-        return bound_error(x.values, w, n_features_, added_[category]);
+        return bound_error({x.values, w, x.places.data()}, n_features_, added_[category]);
     }
-    Matrix by_term() const { return {by_term_.data(), n_features_, n_categories()}; }
+    Matrix weights() const {
+        if (gathers_) return {packed_.data(), n_features_, n_categories()};
+        return {packed_.data(), n_categories(), n_features_};
+    }
 
     // What is no further below a row's highest score may tie with it.
     double reach(double largest) const {
@@ -247,7 +252,7 @@ class Model {
     }
 
     size_t n_features_;
-    std::vector<double> packed_, by_term_, added_;
+    std::vector<double> packed_, added_;
     std::optional<Gathers> gathers_;
     double heaviest_, heaviest_added_;
 };

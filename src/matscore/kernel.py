@@ -6,9 +6,6 @@ Faults come back as data; the sentences are made by the callers.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -123,6 +120,9 @@ class Choices:
     codes: NDArray[np.int32]  # (n,): which of the texts; negative for nothing
     texts: Texts
 
+    def __len__(self) -> int:
+        return len(self.codes)
+
 
 @dataclass(frozen=True, eq=False)
 class Masked:
@@ -130,6 +130,9 @@ class Masked:
 
     values: NDArray[np.float64] | NDArray[np.int64]  # (n,)
     absent: NDArray[np.bool_]  # (n,)
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 Column = NDArray[np.float64] | NDArray[np.int64] | Masked | Texts | Choices
@@ -196,36 +199,39 @@ class Levels:
 class LevelCounts:
     """How often each text of a column occurs, in the order in which they were first seen."""
 
-    def __init__(self) -> None:
-        self._counts = _kernel.TextCounts()
-        self.n_missing = 0
+    def __init__(self, items: Sequence[tuple[str, int]] = (), n_missing: int = 0) -> None:
+        self._levels = _kernel.GrowingLevels()
+        self._counts = np.zeros(0, np.int64)
+        self.n_missing = n_missing
+        times = np.array([n for _, n in items], np.int64)
+        self._add(Texts.from_strings(text for text, _ in items), [], ".", times)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LevelCounts, (self.items(), self.n_missing)
 
     def __len__(self) -> int:
         return len(self._counts)
 
-    def __getstate__(self) -> tuple[Any, ...]:
-        return *self._counts.counted(), self.n_missing
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        LevelCounts.__init__(self)
-        offsets, data, counts, self.n_missing = state
-        self._counts.add(offsets, data, [], ".", counts)
-
     def add(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> None:
         """Count some texts; those that are missing are counted apart."""
-        words = _strip_words(missing_values)
-        self.n_missing += self._counts.add(texts.offsets, texts.data, words, decimal, None)
+        self._add(texts, _strip_words(missing_values), decimal, np.ones(len(texts), np.int64))
 
     def merge(self, other: LevelCounts) -> None:
         """Count what another one has counted."""
-        offsets, data, counts = other._counts.counted()
-        self._counts.add(offsets, data, [], ".", counts)
+        self._add(Texts.from_strings(other._levels.texts()), [], ".", other._counts)
         self.n_missing += other.n_missing
+
+    def _add(self, texts: Texts, words: list[str], decimal: str, times: Places) -> None:
+        codes = self._levels.find(texts.offsets, texts.data, words, decimal)
+        known = codes >= 0
+        counts = np.bincount(codes[known].astype(np.int64), times[known], len(self))
+        counts[: len(self)] += self._counts
+        self._counts = counts.astype(np.int64)
+        self.n_missing += len(codes) - int(known.sum())
 
     def items(self) -> list[tuple[str, int]]:
         """Return each text and how often it occurs."""
-        offsets, data, counts = self._counts.counted()
-        return list(zip(Texts(offsets, data), counts.tolist(), strict=True))
+        return list(zip(self._levels.texts(), self._counts.tolist(), strict=True))
 
 
 def _strip_words(missing_values: Sequence[str]) -> list[str]:
@@ -304,45 +310,38 @@ def write_number(number: float) -> str:
 
 
 def write_rows(
-    form: Literal["csv", "tsv", "json", "jsonl"],
-    columns: Mapping[str, Column],
-    *,
-    precision: int | None = None,
-    excel_safe: bool = False,
+    form: Literal["csv", "tsv", "json", "jsonl"], columns: Mapping[str, Column]
 ) -> bytearray:
     """Write rows in UTF-8, without what stands once at the start and the end of an output.
 
-    Columns are float64 or int64 of shape (n_rows,), or objects of this module. Floats are rounded
-    to at most 22 decimals. With "json" a comma stands between rows and not after them.
+    Columns are float64 or int64 of shape (n_rows,), or objects of this module. With "json" a comma
+    stands between rows and not after them.
     """
-    if precision is not None and precision > 22:
-        raise ValueError("too many decimals")
     delimiter, is_json = "\t" if form == "tsv" else ",", form in ("json", "jsonl")
     keys = [delimiter if i else "" for i in range(len(columns))]  # what stands before a cell
     if is_json:
         names = [json.dumps(name, ensure_ascii=False) for name in columns]
         keys = [f"{',' if i else '{'}{name}:" for i, name in enumerate(names)]
-    decimals = -1 if precision is None else precision
     parts = [_take_apart(column) for column in columns.values()]
-    end = _ROW_ENDS[form]
-    written = _kernel.write_rows(is_json, delimiter, end, decimals, excel_safe, keys, parts)
+    n_rows = len(next(iter(columns.values()), ()))
+    written = _kernel.write_rows(is_json, delimiter, _ROW_ENDS[form], keys, parts, n_rows)
     if form == "json":
         del written[-2:]  # a comma stands between rows and not after them
     return written
 
 
-def _take_apart(column: Column) -> tuple[object, ...]:
+def _take_apart(column: Column) -> tuple[Any, ...]:
+    """Return numbers, whole numbers, offsets, bytes, codes, what is absent, whether it is null."""
     match column:
         case Masked(values, absent):
-            return np.ascontiguousarray(values), absent
+            return *_take_apart(values)[:5], absent, False
         case Texts(offsets, data, absent):
-            return offsets, data, absent, None, False
+            return None, None, offsets, data, None, absent, False
         case Choices(codes, Texts(offsets, data, absent)):
-            return offsets, data, absent, codes, True
-        case _ if column.dtype == np.float64:
-            return np.ascontiguousarray(column), None
-        case _:
-            return column, None
+            return None, None, offsets, data, codes, absent, True
+    values = np.ascontiguousarray(column)
+    is_float = values.dtype == np.float64
+    return values if is_float else None, None if is_float else values, *(None,) * 4, False
 
 
 class Decision(NamedTuple):
@@ -376,6 +375,12 @@ class Gathers(NamedTuple):
     groups: tuple[Gather, ...]
     n_stored: int
 
+    def repeats_term(self) -> bool:
+        """Tell whether a term is in two places; only codes of one group may share one."""
+        places = [self.dense[:, 1], *(np.unique(group.terms) for group in self.groups)]
+        terms = np.concatenate(places)
+        return len(np.unique(terms[terms >= 0])) < int((terms >= 0).sum())
+
 
 class PackedWeights:
     """A linear model as it is multiplied; threads may share it.
@@ -390,6 +395,8 @@ class PackedWeights:
         self, weights: Floats, intercept: Floats | None = None, gathers: Gathers | None = None
     ) -> None:
         self._given = weights, intercept, gathers
+        if gathers is not None and (gathers.n_stored < 0 or gathers.repeats_term()):
+            raise ValueError("a term is there twice")
         self._model = _kernel.Model(weights, intercept, gathers)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -429,7 +436,13 @@ class PackedWeights:
 
     def mark_ties(self, features: Floats, scores: Floats) -> Marks:
         """Mark the best category of each row and what ties with it; none of missing scores."""
-        return self._model.tied_cells(features, scores)
+        bounds, columns = self.error_bound(features), np.arange(features.shape[1])
+        there = scores > -np.inf  # which NaN is not
+        best = np.where(there, scores, -np.inf).argmax(axis=0), columns
+        with np.errstate(invalid="ignore", over="ignore"):
+            marks: Marks = scores[best] - scores <= bounds[best] + bounds
+        marks[best] = True
+        return marks & there
 
     def rank(self, features: Floats, scores: Floats, k: int) -> Ranking:
         """Rank the categories of scored rows, ``min(k, n_categories)`` of them, as model.hpp says.
@@ -445,9 +458,6 @@ def exp(values: Floats) -> Floats:
     return _kernel.exp(values)
 
 
-def open_unnamed(owner: object) -> int:
-    """Open a temporary file that goes with its owner, and with a kill; return its descriptor."""
-    with tempfile.TemporaryFile(buffering=0) as file:
-        fd = os.dup(file.fileno())
-    weakref.finalize(owner, os.close, fd)
-    return fd
+def find_norms(rows: Floats) -> Floats:
+    """Return the norms (n,) of rows (n, n_features): roots of chains of squares."""
+    return _kernel.norms(rows)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from matscore.errors import OutputError
 from matscore.kernel import Floats
-from matscore.model import SpilledRows
+from matscore.items import SpilledRows
 from matscore.numerics.ranking import Rankings, Run, rank_rows
 
 Marks = NDArray[np.bool_]

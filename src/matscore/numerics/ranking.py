@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats
-from matscore.model import SpilledRows
+from matscore.items import SpilledRows
 
 MOST_IN_MEMORY = 2**18  # distinct numbers, of 24 bytes each
 _MERGED_AT_ONCE = 16
