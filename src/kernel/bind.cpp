@@ -327,7 +327,7 @@ NB_MODULE(_kernel, m) {
     nb::class_<GrowingLevels>(m, "GrowingLevels")
         .def(nb::init<>())
         .def("find", bind_find_levels<GrowingLevels>)
-        .def("texts", [](const GrowingLevels& self) { return self.texts(); });
+        .def("texts", &GrowingLevels::texts);
     m.def("exp", take_powers);
     m.def("norms", take_norms);
     m.def("rounding_unit", rounding_unit);

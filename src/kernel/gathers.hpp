@@ -15,6 +15,7 @@ struct Gather {
     size_t codes = 0;              // a stored row; what is negative there is no code
     std::optional<size_t> values;  // a stored row; without it the value is 1
     std::vector<size_t> terms;     // of each code, or none
+    std::vector<size_t> slots{};   // how many dense terms come before each
 };
 
 // A term of one row alone, which comes after the first `slot` dense ones.
@@ -37,6 +38,11 @@ class Gathers {
         }
         for (size_t row = 0; row < n_stored; ++row)
             if (is_other[row]) others_.push_back(row);
+        for (Gather& group : groups_)
+            for (const size_t term : group.terms) {
+                const auto place = std::lower_bound(terms_.begin(), terms_.end(), term);
+                group.slots.push_back(static_cast<size_t>(place - terms_.begin()));
+            }
     }
     size_t n_stored() const { return n_stored_; }
     size_t n_groups() const { return groups_.size(); }
@@ -55,11 +61,10 @@ class Gathers {
             if (!(code >= 0.0)) continue;
             if (!(code < static_cast<double>(group.terms.size())))
                 throw std::invalid_argument("a code is out of range");
-            const size_t term = group.terms[static_cast<size_t>(code)];
-            if (term == Gather::none) continue;
-            const auto slot = std::lower_bound(terms_.begin(), terms_.end(), term) - terms_.begin();
+            const auto i = static_cast<size_t>(code);
+            if (group.terms[i] == Gather::none) continue;
             const double value = group.values ? features.row(*group.values)[row] : 1.0;
-            steps.push_back({term, static_cast<size_t>(slot), value});
+            steps.push_back({group.terms[i], group.slots[i], value});
         }
         std::sort(steps.begin() + start, steps.end(),
                   [](const Step& a, const Step& b) { return a.term < b.term; });

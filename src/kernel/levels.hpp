@@ -1,54 +1,78 @@
 // Texts and their places: the levels of a text column, and what texts there are.
 #pragma once
 
-#include <deque>
 #include <random>
 #include <stdexcept>
-#include <unordered_map>
 
 #include "numbers.hpp"
 
 namespace matscore {
 
-// Distinct texts in the order in which they came. They may be chosen to do harm, but the seed of
-// their hashes is not known.
+// Distinct texts in the order in which they came, found by a hash table: open addressing, linear
+// probing, at most half full (Knuth, The Art of Computer Programming, volume 3, section 6.4). Texts
+// may be chosen to do harm, but the seed of their hashes is not known.
 class TextTable {
   public:
-    const std::deque<std::string>& texts() const { return texts_; }
+    const std::vector<std::string>& texts() const { return texts_; }
 
     // The place of a text, or -1.
     int64_t find(string_view text) const {
-        const auto found = places_.find(text);
-        return found != places_.end() ? found->second : -1;
+        return int64_t{slots_[find_slot(text, hash(text))].number} - 1;
     }
 
     // The place of a text, which is added where it is new.
     int64_t add(string_view text) {
-        if (const int64_t place = find(text); place >= 0) return place;
-        const auto place = static_cast<int64_t>(texts_.size());
-        return places_[texts_.emplace_back(text)] = place;
+        const uint32_t key = hash(text);
+        Slot& slot = slots_[find_slot(text, key)];
+        if (slot.number != 0) return slot.number - 1;
+        if (texts_.size() >= UINT32_MAX) throw std::length_error("there are too many texts");
+        texts_.emplace_back(text);
+        slot = {key, static_cast<uint32_t>(texts_.size())};
+        if (2 * texts_.size() > slots_.size()) grow();
+        return static_cast<int64_t>(texts_.size()) - 1;
     }
 
   private:
+    struct Slot {
+        uint32_t hash, number;  // the text's place from 1; 0 in a free slot
+    };
+
     static uint64_t fold(uint64_t a, uint64_t b) {
         const Wide product = static_cast<Wide>(a) * b;
         return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
     }
-    // Eight bytes at a time, by multiplication (after Wang Yi's wyhash, 2019).
-    struct Hash {
-        size_t operator()(string_view text) const {
-            static const uint64_t seed = std::random_device()() * uint64_t{0x9e37'79b9'7f4a'7c15};
-            uint64_t state = seed ^ text.size(), word = 0;
-            for (size_t i = 0; i + 8 < text.size(); i += 8)
-                state = fold(state ^ load_8(text.data() + i), 0xa076'1d64'78bd'642f);
-            if (text.size() >= 8) word = load_8(text.data() + text.size() - 8);
-            else for (const char c : text) word = word << 8 | static_cast<unsigned char>(c);
-            return fold(state ^ word, 0xe703'7ed1'a0b4'28db);
-        }
-    };
 
-    std::deque<std::string> texts_;  // which stay where they are
-    std::unordered_map<string_view, int64_t, Hash> places_;
+    // Eight bytes at a time, by multiplication (after Wang Yi's wyhash, 2019).
+    static uint32_t hash(string_view text) {
+        static const uint64_t seed = std::random_device()() * uint64_t{0x9e37'79b9'7f4a'7c15};
+        uint64_t state = seed ^ text.size(), word = 0;
+        for (size_t i = 0; i + 8 < text.size(); i += 8)
+            state = fold(state ^ load_8(text.data() + i), 0xa076'1d64'78bd'642f);
+        if (text.size() >= 8) word = load_8(text.data() + text.size() - 8);
+        else for (const char c : text) word = word << 8 | static_cast<unsigned char>(c);
+        state = fold(state ^ word, 0xe703'7ed1'a0b4'28db);
+        return static_cast<uint32_t>(state ^ state >> 32);
+    }
+
+    // The slot of a text, or the free one where it would be.
+    size_t find_slot(string_view text, uint32_t key) const {
+        const size_t mask = slots_.size() - 1;
+        size_t i = key & mask;
+        for (; slots_[i].number != 0; i = (i + 1) & mask)
+            if (slots_[i].hash == key && texts_[slots_[i].number - 1] == text) break;
+        return i;
+    }
+
+    void grow() {
+        slots_.assign(2 * slots_.size(), {});
+        for (uint32_t i = 0; i < texts_.size(); ++i) {
+            const uint32_t key = hash(texts_[i]);
+            slots_[find_slot(texts_[i], key)] = {key, i + 1};
+        }
+    }
+
+    std::vector<std::string> texts_;
+    std::vector<Slot> slots_ = std::vector<Slot>(16);
 };
 
 // What a missing cell may hold besides nothing, without the blanks around it. A word that is a
@@ -129,7 +153,7 @@ class Levels {
 // Levels that are not known before: each new text is one.
 class GrowingLevels {
   public:
-    std::vector<std::string> texts() const { return {table_.texts().begin(), table_.texts().end()}; }
+    const std::vector<std::string>& texts() const { return table_.texts(); }
     double find(string_view text, const MissingWords& words, char) {
         if (words.has(strip(text))) return Levels::kMissing;
         return static_cast<double>(table_.add(text));

@@ -114,7 +114,8 @@ inline void run_tile(const double* x, Matrix weights, const double* added, doubl
                     run_chains<lanes>(x + f * tile_rows + row, w, std::min(most, n_features - f),
                                       scores + c * tile_rows + row);
             }
-        for (size_t i = 0; i < n * tile_rows; ++i) scores[i] += added[i / tile_rows];
+        for (size_t c = 0; c < n; ++c)
+            for (size_t i = 0; i < tile_rows; ++i) scores[c * tile_rows + i] += added[c];
     });
 }
 
