@@ -121,9 +121,9 @@ class Model {
   public:
     // Weights of shape (n_features, n_categories); an intercept, if any, of as many as categories.
     Model(Matrix weights, const double* intercept, std::optional<Gathers> gathers = {})
-        : n_features_(weights.n_rows), added_(weights.n_columns, 0.0), gathers_(std::move(gathers)),
-          heaviest_(find_largest(weights.data, weights.n_rows * weights.n_columns)) {
-        packed_.assign(weights.data, weights.row(n_features_));
+        : n_features_(weights.n_rows), packed_(weights.data, weights.row(n_features_)),
+          added_(weights.n_columns, 0.0), gathers_(std::move(gathers)),
+          heaviest_(find_largest(packed_.data(), packed_.size())) {
         packed_.resize(packed_.size() + 16);
         for (size_t f = 0; !gathers_ && f < n_features_; ++f)
             for (size_t c = 0; c < n_categories(); ++c)
@@ -139,16 +139,15 @@ class Model {
     // Scores rows, a block that fits the second cache at a time, and decides; `scores`
     // (n_categories, n_rows) is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
-        Tiles x{gathers_ ? gathers_->terms().size() : n_features_};
+        Tiles x{n_features_};
         std::vector<Bests> bests;
         std::vector<double> room;  // for the scores of a block that are not kept
         const size_t n = features.n_columns;
-        const size_t fit = 65536 / std::max<size_t>(x.n_features, 1) / tile_rows;
+        const size_t fit = 65536 / std::max<size_t>(features.n_rows, 1) / tile_rows;
         const size_t most = std::clamp<size_t>(fit, 1, 32) * tile_rows;
         for (size_t start = 0; start < n; start += most) {
             const size_t n_here = std::min(most, n - start);
-            x.take(features, start, n_here, gathers_ ? gathers_->rows().data() : nullptr);
-            bests.resize(x.largest.size() / tile_rows);
+            bests.resize((n_here + tile_rows - 1) / tile_rows);
             if (scores == nullptr) room.resize(n_categories() * n_here);
             double* const block = scores == nullptr ? room.data() : scores + start;
             const size_t stride = scores == nullptr ? n_here : n;
@@ -158,12 +157,17 @@ class Model {
                     std::copy_n(&part.at(c, 0), part.n_rows, to_row);
                 bests[part.row / tile_rows].add(part);
             };
-            if (gathers_) gathers_->multiply(features, start, x, weights(), added_.data(), keep);
-            else multiply_tiles(x, weights(), added_.data(), keep);
-            const double most_reach = reach(find_largest(x.largest.data(), n_here));
+            double largest = 0.0;
+            if (gathers_) {
+                largest = multiply_rows(features, start, n_here, keep);
+            } else {
+                x.take(features, start, n_here);
+                multiply_tiles(x, weights(), added_.data(), keep);
+                largest = find_largest(x.largest.data(), n_here);
+            }
             for (size_t i = 0; i < n_here; ++i)
-                decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride},
-                       to);
+                decide(features, start + i, bests[i / tile_rows], reach(largest),
+                       {block + i, stride}, to);
         }
     }
 
@@ -171,7 +175,7 @@ class Model {
     // NaN or minus infinity has none. Good until the thread's next call.
     const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores,
                                            size_t k) const {
-        thread_local ActiveTerms x;  // kept, as memory for each row would take longer
+        thread_local RowTerms x;  // kept, as memory for each row would take longer
         thread_local std::vector<Candidate> left;
         take_terms(features, row, x);
         left.clear();
@@ -191,7 +195,7 @@ class Model {
 
     // Bounds the errors of a row's scores.
     std::vector<double> bound_scores(Matrix features, size_t row) const {
-        ActiveTerms x;
+        RowTerms x;
         take_terms(features, row, x);
         std::vector<double> bounds(n_categories());
         for (size_t c = 0; c < bounds.size(); ++c) bounds[c] = bound(x, c);
@@ -199,34 +203,46 @@ class Model {
     }
 
   private:
-    // The features of a row; with gathers, its dense and active terms.
-    struct ActiveTerms {
-        std::vector<double> values, weights;  // weights: room for those of a category
-        std::vector<size_t> places;
-        std::vector<Step> steps;
-    };
-    void take_terms(Matrix features, size_t row, ActiveTerms& x) const {
-        x.values.clear(), x.places.clear(), x.steps.clear();
-        const auto put = [&](double value, size_t place) {
-            x.values.push_back(value), x.places.push_back(place);
-        };
-        if (!gathers_)
-            for (size_t f = 0; f < n_features_; ++f) put(features.row(f)[row], f);
-        else
-            gathers_->visit(features, row, x.steps, put);
-    }
-    double bound(ActiveTerms& x, size_t category) const {
-        const double* w = weights().row(category);
-        if (gathers_) {
-            x.weights.clear();
-            for (const size_t term : x.places) x.weights.push_back(weights().row(term)[category]);
-            w = x.weights.data();
-        }
-        return bound_error({x.values, w, x.places.data()}, n_features_, added_[category]);
-    }
     Matrix weights() const {
         if (gathers_) return {packed_.data(), n_features_, n_categories()};
         return {packed_.data(), n_categories(), n_features_};
+    }
+
+    // Multiplies rows with gathers, as multiply_tiles does; returns the size of their largest term.
+    template <class Act>
+    double multiply_rows(Matrix features, size_t start, size_t n, const Act& act) const {
+        RowTerms x;
+        double largest = 0.0;
+        std::vector<double> scores(n_categories() * tile_rows);
+        for (size_t row = 0; row < n; row += tile_rows) {
+            const size_t height = std::min(tile_rows, n - row);
+            for (size_t i = 0; i < height; ++i) {
+                gathers_->take(features, start + row + i, x);
+                largest = std::max(largest, find_largest(x.values.data(), x.values.size()));
+                multiply_row(x, weights(), added_.data(), scores.data() + i);
+            }
+            for (size_t c = 0; c < n_categories(); c += group_size)
+                act(Part{row, height, c, std::min(group_size, n_categories() - c),
+                         &scores[c * tile_rows]});
+        }
+        return largest;
+    }
+
+    void take_terms(Matrix features, size_t row, RowTerms& x) const {
+        if (gathers_) return gathers_->take(features, row, x);
+        x.values.resize(n_features_);
+        for (size_t f = 0; f < n_features_; ++f) x.values[f] = features.row(f)[row];
+    }
+    double bound(const RowTerms& x, size_t category) const {
+        const double* w = weights().row(category);
+        thread_local std::vector<double> gathered;
+        if (gathers_) {
+            gathered.clear();
+            for (const size_t term : x.places) gathered.push_back(weights().row(term)[category]);
+            w = gathered.data();
+        }
+        const size_t* const places = gathers_ ? x.places.data() : nullptr;
+        return bound_error({x.values, w, places}, n_features_, added_[category]);
     }
 
     // What is no further below a row's highest score may tie with it.

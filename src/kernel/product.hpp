@@ -47,18 +47,18 @@ inline double find_norm(const double* values, size_t n) {
 // Rows of features as they are multiplied: in tiles of shape (n_features, 24), the last one filled
 // up with zeros. Columns lie on a page each, of which the processor finds few at once.
 struct Tiles {
-    size_t n_features, n_rows = 0;
+    size_t n_features = 0, n_rows = 0;
     std::vector<double> values{}, largest{};  // largest: the size of each row's largest feature
 
-    // Takes rows `start` up to start + n of features: all of them, or those of `places`.
-    void take(Matrix features, size_t start, size_t n, const size_t* places = nullptr) {
+    // Takes rows `start` up to start + n of features.
+    void take(Matrix features, size_t start, size_t n) {
         n_rows = n;
         largest.assign((n + tile_rows - 1) / tile_rows * tile_rows, 0.0);
         values.resize(n_features * largest.size());
         run([&](auto lanes) MATSCORE_ALWAYS {
             Lanes<lanes> value, size, most;
             for (size_t f = 0; f < n_features; ++f) {
-                const double* const from = features.row(places == nullptr ? f : places[f]) + start;
+                const double* const from = features.row(f) + start;
                 for (size_t row = 0; row < n; row += tile_rows) {
                     double* to = &at(f, row);
                     const size_t height = std::min(tile_rows, n - row);
