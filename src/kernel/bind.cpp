@@ -105,21 +105,16 @@ nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width,
     return nb::make_tuple(
         give<double>(std::move(table.values), {n_values, table.n_rows}), columns, table.n_records,
         rows, give_flags(std::move(table.has_missing)),
-        give<int64_t>(std::move(table.bad), {n_bad, sizeof(BadRecord) / sizeof(int64_t)}),
-        nb::make_tuple(static_cast<int>(table.stop.fault), table.stop.at, table.stop.column));
+        give<int64_t>(std::move(table.bad), {n_bad, sizeof(BadRecord) / sizeof(int64_t)}));
 }
 
-size_t bind_find_cut(nb::bytes data, char delimiter, bool is_last) {
+auto bind_scan(nb::bytes data, char delimiter) {
     const char* const p = data.c_str();
     const Unlocked unlocked;
-    return static_cast<size_t>(find_cut(p, p + data.size(), delimiter, is_last) - p);
-}
-
-pair<size_t, size_t> bind_count_lines(nb::bytes data) {
-    const char* const p = data.c_str();
-    const Unlocked unlocked;
-    const Scan scan = scan_text(p, p + data.size(), ',');
-    return {scan.n_lines, scan.n_quoted};
+    const Scan scan = scan_text(p, p + data.size(), delimiter);
+    const auto misplaced = scan.misplaced != nullptr ? scan.misplaced - p : -1;
+    return tuple(scan.n_lines, scan.n_quoted, scan.after_newline - p, misplaced, scan.is_closing,
+                 scan.is_open);
 }
 
 TextsView take_texts(const In<uint64_t>& offsets, const In<uint8_t>& bytes) {
@@ -317,8 +312,7 @@ NB_MODULE(_kernel, m) {
     m.def("read_number", bind_read_number);
     m.def("write_number", bind_write_number);
     m.def("parse", bind_parse);
-    m.def("find_cut", bind_find_cut);
-    m.def("count_lines", bind_count_lines);
+    m.def("scan", bind_scan);
     m.def("write_rows", bind_write_rows, nb::arg(), nb::arg(), nb::arg(), nb::arg(),
           nb::arg().noconvert(), nb::arg());
     nb::class_<Levels>(m, "Levels")

@@ -1,7 +1,7 @@
 // Records of delimited text (RFC 4180, strictly) into columns of numbers and texts.
 //
-// A first walk tells how many records there are and whether quotes are sound (cutting.hpp); in a
-// second one a record is a run of cells, each of which ends at a bit of a block.
+// A first walk tells how many records there are (cutting.hpp); in a second one a record is a run of
+// cells, each of which ends at a bit of a block. Whether quotes are sound is looked at before.
 #pragma once
 
 #include <limits>
@@ -11,7 +11,7 @@
 
 namespace matscore {
 
-// What is wrong with a record, or (from kNul on) with the whole chunk.
+// What is wrong with a record.
 enum Fault : int64_t {
     kNoFault,
     kWidth,           // too few or too many cells; a blank line has one
@@ -22,11 +22,6 @@ enum Fault : int64_t {
     kMissing,         // a missing cell where none may be
     kLevel,           // a text that is no level of its column
     kHeaderAgain,     // its cells are the header's
-    kNul,
-    kNotUtf8,
-    kQuoteInside,     // a quote in a cell that does not start with one
-    kTextAfterQuote,  // a closing quote with text after it
-    kQuoteOpen,       // a quote that is never closed
 };
 
 // What is done with a missing cell, or a text that is no level. Zero: none of the levels.
@@ -55,12 +50,6 @@ struct BadRecord {
     int64_t fault, n_cells;
 };
 
-// What makes the rest of a chunk unreadable.
-struct Stop {
-    Fault fault = kNoFault;
-    int64_t at = 0, column = 0;  // the byte; the column of a quote, from 0
-};
-
 struct TextColumn {
     Buffer<uint64_t> offsets;  // one more than there are rows
     Buffer<char> bytes;
@@ -74,24 +63,17 @@ struct Table {
     Buffer<int64_t> rows;  // the good records' places; empty where all are good
     Flags has_missing;     // empty where no row has
     Buffer<BadRecord> bad;
-    Stop stop;
 };
 
 class Parser {
   public:
     Parser(const Layout& layout, const char* data, size_t size)
         : layout_(layout), words_(layout.words, layout.mark), data_(data), end_(data + size),
-          blocks_(data, end_, layout.delimiter) {}
+          scan_(scan_text(data_, end_, layout.delimiter)), blocks_(data_, end_, layout.delimiter) {}
 
     Table parse() {
-        scan_ = scan_text(data_, end_, layout_.delimiter);
-        table_.texts.resize(layout_.texts.size());
-        for (TextColumn& text : table_.texts) text.offsets.assign(1, 0);
-        table_.stop = find_stop();
-        if (table_.stop.fault == kNoFault) {
-            prepare();
-            for (const char* p = data_; p != end_;) p = read_record(p);
-        }
+        prepare();
+        for (const char* p = data_; p != end_;) p = read_record(p);
         finish();
         return std::move(table_);
     }
@@ -117,21 +99,6 @@ class Parser {
         return p;
     }
 
-    Stop find_stop() const {
-        const char* const nul = find_byte(data_, end_, '\0');
-        if (nul != end_) return {kNul, nul - data_};
-        const char* const bad = find_bad_utf8(data_, end_);
-        if (bad != end_) return {kNotUtf8, bad - data_};
-        if (scan_.misplaced == nullptr && !scan_.is_open) return {};
-        const char* at = scan_.misplaced;
-        Fault fault = scan_.is_closing ? kTextAfterQuote : kQuoteInside;
-        if (at == nullptr) at = data_ + string_view(data_, end_).rfind('"'), fault = kQuoteOpen;
-        Stop stop{fault, at - data_};
-        const char* p = scan_.after_newline;
-        while ((p = find_outside(p, at, layout_.delimiter)) != at) ++p, ++stop.column;
-        return stop;
-    }
-
     size_t n_values() const { return layout_.features.size() + layout_.levels.size(); }
 
     void prepare() {
@@ -152,9 +119,11 @@ class Parser {
             find_words(i).levels = levels;
             find_words(i).codes = to, to += capacity_;
         }
+        table_.texts.resize(layout_.texts.size());
         for (size_t i = 0; i < layout_.texts.size(); ++i) {
             find_words(layout_.texts[i]).text = &table_.texts[i];
             table_.texts[i].offsets.resize(capacity_ + 1);
+            table_.texts[i].offsets[0] = 0;
         }
         for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
             has_lone_return_ |= ++p != end_ && *p != '\n';
@@ -330,7 +299,7 @@ class Parser {
     const Layout& layout_;
     const MissingWords words_;
     const char *const data_, *const end_;
-    Scan scan_;
+    const Scan scan_;
     Blocks blocks_;
     uint64_t ends_ = 0;  // of cells, in the block
     Table table_;

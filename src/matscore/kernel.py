@@ -57,6 +57,17 @@ class BadRecord(NamedTuple):
         return _FAULTS[self.code]
 
 
+class Scan(NamedTuple):
+    """What a walk through a text finds; a quote opens or closes wherever it stands."""
+
+    n_lines: int  # line ends
+    n_quoted: int  # of them, inside quotes
+    after_newline: int  # after the last one outside, before a misplaced quote
+    misplaced: int  # the first quote that is; -1 for none
+    is_closing: bool  # whether that would close
+    is_open: bool  # whether the text ends inside quotes
+
+
 class Stop(NamedTuple):
     """Damage that makes the rest of a chunk unreadable."""
 
@@ -276,25 +287,57 @@ def parse(
     tables = [(column, known._table) for column, known in levels]
     policies = _POLICIES[missing], _POLICIES[unknown]
     words, header = _strip_words(missing_values), list(names or ())
-    read = _kernel.parse(data, *layout, tables, policies, words, header, has_labels, booleans)
-    values, cells, n_records, rows, has_missing, found, end = read
+    stop = _find_stop(data, delimiter)
+    read = _kernel.parse(
+        b"" if stop else data, *layout, tables, policies, words, header, has_labels, booleans
+    )
+    values, cells, n_records, rows, has_missing, found = read
     bad = list(map(BadRecord._make, found.tolist()))
-    stop = Stop(Fault(end[0]), *end[1:]) if end[0] else None
     columns = tuple(Texts(*parts) for parts in cells)
     return Table(values, columns, n_records, rows, has_missing, bad, stop)
 
 
-def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
-    """Find how many bytes of a buffer that starts at a record can be cut off, as cutting.hpp says.
+def _find_stop(data: bytes, delimiter: str) -> Stop | None:
+    """Find what makes a chunk unreadable, if anything does."""
+    if (at := data.find(b"\0")) >= 0:
+        return Stop(Fault.NUL, at, 0)
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            return Stop(Fault.NOT_UTF8, error.start, 0)
+    if b'"' not in data:
+        return None
+    scan = Scan(*_kernel.scan(data, delimiter))
+    if scan.misplaced < 0 and not scan.is_open:
+        return None
+    fault = Fault.TEXT_AFTER_QUOTE if scan.is_closing else Fault.QUOTE_INSIDE
+    fault, at = (fault, scan.misplaced) if scan.misplaced >= 0 else (Fault.QUOTE_OPEN, data.rfind(b'"'))
+    outside = data[scan.after_newline : at].split(b'"')[::2]
+    return Stop(fault, at, sum(part.count(delimiter.encode()) for part in outside))
 
-    0 when it holds no whole record. With `at_end` the last record needs no line end.
+
+def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
+    """Find how many bytes of a buffer that starts at a record can be cut off: 0 where none can.
+
+    After its last whole record that is not blank; before the line of the first misplaced quote; or
+    after that line alone, where it is the first. With `at_end` the last record needs no line end.
     """
-    return _kernel.find_cut(data, delimiter, at_end)
+    scan = Scan(*_kernel.scan(data, delimiter))
+    if scan.misplaced >= 0:
+        newline = data.find(b"\n", scan.misplaced) + 1
+        return scan.after_newline or newline or (len(data) if at_end else 0)
+    cut = len(data) if at_end and not scan.is_open else scan.after_newline
+    # Blank lines before a cut are left for the next piece: they may be the last of the file.
+    end = cut
+    while end and data[end - 1] in b"\r\n":
+        end -= 1
+    return end and (data.find(b"\n", end, cut) + 1 or cut)
 
 
 def count_records(data: bytes) -> tuple[int, int]:
     """Count the line ends of a run of whole records, and the records."""
-    n_lines, n_quoted = _kernel.count_lines(data)
+    n_lines, n_quoted = _kernel.scan(data, ",")[:2]
     # The line of a misplaced quote counts as one record.
     return n_lines, max(n_lines - n_quoted + (not data.endswith(b"\n")), 1)
 
