@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matscore.command_options import ColumnOptions, ExplainOptions, FitOptions, RecommendOptions
     from matscore.commands.check import check, check_files
     from matscore.commands.classify import ScoreTally, classify, classify_file
     from matscore.commands.evaluate import Evaluation, evaluate, evaluate_file
@@ -34,13 +35,9 @@ if TYPE_CHECKING:
     from matscore.numerics.learn import Learned
     from matscore.numerics.metrics import Metrics
     from matscore.options import (
-        ColumnOptions,
-        ExplainOptions,
-        FitOptions,
         OutputOptions,
         PlanOptions,
         ReadOptions,
-        RecommendOptions,
         RejectOptions,
         RunOptions,
         ScoreOptions,
@@ -66,12 +63,15 @@ _HOMES = {
         "FileError", "InputError", "MatscoreError", "MisfitError", "MissingExtraError",
         "OutputError", "PlanError", "QualityError", "UsageError",
     ),
+    "matscore.command_options": (
+        "ColumnOptions", "ExplainOptions", "FitOptions", "RecommendOptions",
+    ),
     "matscore.models.options": ("ImportOptions",),
     "matscore.numerics.learn": ("Learned",),
     "matscore.numerics.metrics": ("Metrics",),
     "matscore.options": (
-        "ColumnOptions", "ExplainOptions", "FitOptions", "OutputOptions", "PlanOptions",
-        "ReadOptions", "RecommendOptions", "RejectOptions", "RunOptions", "ScoreOptions",
+        "OutputOptions", "PlanOptions",
+        "ReadOptions", "RejectOptions", "RunOptions", "ScoreOptions",
     ),
     "matscore.plan": ("Plan",),
     "matscore.run.run": ("Progress", "Summary"),

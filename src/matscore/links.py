@@ -2,7 +2,7 @@
 
 A word in the corner cell of a weights file names the link, as in ``feature (probit)``; without one
 it is the softmax, or the logistic function for a single category. Nothing is used but operations
-that every processor rounds alike and the kernel's `exp`: the same bits everywhere.
+that every processor rounds alike, the kernel's `exp` and `functions`: the same bits everywhere.
 
 Scores are of shape (n_categories, n_rows), and so is what is made of them; NaN stays NaN. With a
 `reference` there are two categories and the first one's scores are all 0: it has what the second
@@ -17,6 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.functions import FUNCTIONS
 from matscore.kernel import Floats, exp
 
 Link = Literal["one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"]
@@ -32,6 +33,7 @@ SYNONYMS = {
 }  # fmt: skip
 
 _BLOCK = 2**12
+_log, _log1p = FUNCTIONS["log"], FUNCTIONS["log1p"]
 
 _CORNER = re.compile(r"(.*?)\s*\(([^()]*)\)\s*", re.DOTALL)
 
@@ -92,9 +94,7 @@ def find_losses(link: Link, scores: Floats, truth: NDArray[np.int64], *, referen
     own = np.take_along_axis(scores, truth[None], axis=0)
     if link == "one-vs-rest" and len(scores) > 1 and not reference:
         shift = np.minimum(scores.max(axis=0), 0.0)
-        logs = (
-            np.minimum(own, 0.0) - shift - np.log1p(exp(-np.abs(own))) - np.log(_weigh(scores)[1])
-        )
+        logs = np.minimum(own, 0.0) - shift - _log1p(exp(-np.abs(own))) - _log(_weigh(scores)[1])
     elif reference:
         logs = np.take_along_axis(np.vstack(_log_both(link, scores[1:])), 1 - truth[None], axis=0)
     else:
@@ -126,9 +126,9 @@ def _log_both(link: Link, scores: Floats) -> tuple[Floats, Floats]:
     if link == "cloglog":
         power = exp(scores)
         # 1 - exp(-u) = u (1 - u Q): small probabilities are those of small powers.
-        small = scores + np.log1p(-power * _quotient(power))
-        return np.where(scores < _SMALL, small, np.log(_cloglog(scores)[0])), -power
-    shared = np.log1p(exp(-np.abs(scores)))
+        small = scores + _log1p(-power * _quotient(power))
+        return np.where(scores < _SMALL, small, _log(_cloglog(scores)[0])), -power
+    shared = _log1p(exp(-np.abs(scores)))
     return np.minimum(scores, 0.0) - shared, np.minimum(-scores, 0.0) - shared
 
 
@@ -178,8 +178,8 @@ def _normal(scores: Floats) -> Floats:
 def _log_normal(scores: Floats) -> Floats:
     x = np.minimum(np.abs(scores), _HUGE)
     square, rest = _multiply(x, x)
-    low = np.log(sum(_flat(x)) / (1.0 + x)) - square / 2 - rest / 2
-    return np.where(scores < 0, low, np.log1p(-_tail(np.minimum(x, _FAR))))
+    low = _log(sum(_flat(x)) / (1.0 + x)) - square / 2 - rest / 2
+    return np.where(scores < 0, low, _log1p(-_tail(np.minimum(x, _FAR))))
 
 
 def _tail(x: Floats) -> Floats:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from matscore.command_options import ColumnOptions
 from matscore.errors import MisfitError
-from matscore.options import ColumnOptions, ReadOptions
+from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.plan.learning import find_label, name_intercept, sort_columns
 from matscore.plan.types import ColumnKind

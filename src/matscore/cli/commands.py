@@ -20,13 +20,9 @@ from matscore.cli.session import (
 )
 from matscore.errors import QualityError, UsageError
 from matscore.options import (
-    ColumnOptions,
-    ExplainOptions,
-    FitOptions,
     OutputOptions,
     PlanOptions,
     ReadOptions,
-    RecommendOptions,
     RejectOptions,
     RunOptions,
     ScoreOptions,
@@ -94,6 +90,7 @@ def recommend(given: Given, users: str, items: str) -> None:
     Users and items are rows of the same features, matched by name; the score of the two is the
     product of USERS with ITEMS transposed. Writes the items with the highest scores, best first.
     """
+    from matscore.command_options import RecommendOptions
     from matscore.commands.recommend import recommend_file
     from matscore.commands.users import RecommendTally
 
@@ -154,6 +151,7 @@ def explain(given: Given, features: str, weights: str) -> None:
     A contribution is value × weight; with the intercept they add up to the score that classify
     gives, but for its rounding. On a terminal each row is compared with its runner-up.
     """
+    from matscore.command_options import ExplainOptions
     from matscore.commands.explain import ExplainTally, explain_file
     from matscore.show.explain import render_explanation
     from matscore.show.text import plural
@@ -180,6 +178,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
     The targets are numbers to reproduce or a column of categories: a column of FEATURES, or a file
     with the same rows. Least squares and ridge read the rows once, however many there are.
     """
+    from matscore.command_options import ColumnOptions, FitOptions
     from matscore.commands.fit import FitSummary, fit_file
     from matscore.show.quality import list_quality, render_fit
 
@@ -334,6 +333,7 @@ _ASIDE = "on-error rejects max-rejects report color"
 _RUN = "engine scheduler jobs chunk-size memory"
 _SAY = "verbose quiet"
 _FILES = (OutputOptions, RejectOptions, FileOptions, ScreenOptions)
+_OWN = "matscore.command_options"  # loaded for its commands alone
 _SCORING = (ReadOptions, PlanOptions, *_FILES, RunOptions)
 _TABLES = "tables on a terminal, CSV elsewhere."
 _ENDING = "Without it the ending of --output decides; else"
@@ -348,7 +348,7 @@ COMMANDS = {
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
     "recommend": Command(
-        recommend, (_USERS, _ITEMS), (RecommendOptions, PairOptions, *_SCORING),
+        recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
         f"{_READ} empty-files id-col no-id-col keep-cols strict transpose-features transpose "
         "keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
         "format output precision max-rows excel-safe "
@@ -382,14 +382,15 @@ COMMANDS = {
                     "set_by": "MATSCORE_CHECK_FORMAT"}},
     ),
     "explain": Command(
-        explain, (_FEATURES, _WEIGHTS), (*_SCORING, ExplainOptions),
+        explain, (_FEATURES, _WEIGHTS), (*_SCORING, f"{_OWN}:ExplainOptions"),
         f"{_READ} unknown empty-files id-col no-id-col strict transpose "
         f"transpose-features {_INTERCEPT} {_LIFTED} category versus top-features row "
         f"format output precision max-rows excel-safe {_ASIDE} resume {_RUN} {_SAY}",
         {"max-rows": {"default": 5}},
     ),
     "fit": Command(
-        fit, (_FEATURES, _TARGETS), (ReadOptions, ColumnOptions, FitOptions, *_FILES, RunOptions),
+        fit, (_FEATURES, _TARGETS),
+        (ReadOptions, f"{_OWN}:ColumnOptions", f"{_OWN}:FitOptions", *_FILES, RunOptions),
         f"delimiter encoding headers {_LINES} decimal missing missing-values booleans "
         "target drop-cols id-col no-id-col method alpha standardize intercept categories "
         "terms max-levels rare "

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from matscore.errors import InputError
+from matscore.functions import FUNCTIONS
 from matscore.kernel import Floats
 from matscore.names import POINT, Grammar, quote_name, quote_names
 
@@ -45,7 +46,7 @@ class Question:
     def find_precision(self, values: Floats) -> Floats:
         """Return by how much numbers may be off that were printed so."""
         with np.errstate(divide="ignore"):  # of 0
-            last = np.floor(np.log10(np.abs(values))) + (1 - self.digits)
+            last = np.floor(FUNCTIONS["log10"](np.abs(values))) + (1 - self.digits)
         printed: Floats = 0.5 * 10.0 ** np.maximum(last, -self.decimals)
         return printed
 

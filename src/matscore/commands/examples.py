@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from matscore.command_options import ColumnOptions, FitOptions, Method
 from matscore.commands.learn import Learn, Targets, settle_targets
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.kernel import LevelCounts
 from matscore.names import quote_names
-from matscore.options import ColumnOptions, FitOptions, Method, ReadOptions, RejectOptions
+from matscore.options import ReadOptions, RejectOptions
 from matscore.plan import Side
 from matscore.plan.design import Design, Levels, find_weighed, make_design
 from matscore.plan.learning import FeatureColumns, check_header, sort_columns

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.command_options import ExplainOptions
 from matscore.commands.classify import OVERFLOW
 from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPreview, open_sink
 from matscore.errors import InputError, MisfitError
@@ -25,7 +26,6 @@ from matscore.numerics.explain import (
     find_runner_up,
 )
 from matscore.options import (
-    ExplainOptions,
     Format,
     MissingPolicy,
     OutputOptions,

@@ -7,22 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from matscore.command_options import ColumnOptions, FitOptions, Method
 from matscore.commands.examples import Examples, list_facts, open_examples
 from matscore.commands.learn import Learn, learn
 from matscore.commands.output import open_sink
 from matscore.errors import InputError, UsageError
 from matscore.numerics.learn import Learned, settle_method
-from matscore.options import (
-    ColumnOptions,
-    FitOptions,
-    Format,
-    Method,
-    PathLike,
-    ReadOptions,
-    RejectOptions,
-    RunOptions,
-    check_options,
-)
+from matscore.options import Format, PathLike, ReadOptions, RejectOptions, RunOptions, check_options
 from matscore.plan.learning import (
     FeatureColumns,
     name_intercept,

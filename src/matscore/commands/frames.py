@@ -13,18 +13,13 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 import pandas as pd
 
+from matscore.command_options import FitOptions
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
 from matscore.kernel import Choices, Column, Floats, LevelCounts, Texts
 from matscore.model import Model, make_model
 from matscore.names import Grammar, find_columns, quote_name, quote_names, suggest_name
-from matscore.options import (
-    FitOptions,
-    MissingPolicy,
-    PlanOptions,
-    RejectOptions,
-    UnknownPolicy,
-)
+from matscore.options import MissingPolicy, PlanOptions, RejectOptions, UnknownPolicy
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.terms import TextColumn
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
@@ -33,7 +28,7 @@ from matscore.run.run import Totals
 from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_chunk
 
 if TYPE_CHECKING:
-    from matscore.options import Method
+    from matscore.command_options import Method
     from matscore.plan.design import Design
     from matscore.plan.terms import Terms
 

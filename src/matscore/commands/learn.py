@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matscore.command_options import FitOptions, Method
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_places, join, read_numbers
 from matscore.kernel import Floats, Texts
@@ -20,7 +21,6 @@ from matscore.numerics.learn import (
     learn_logistic,
 )
 from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, sort_names
-from matscore.options import FitOptions, Method
 from matscore.plan import Side
 from matscore.plan.learning import name_columns
 from matscore.read.rows import Rows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from matscore.command_options import RecommendOptions
 from matscore.commands.output import RankColumns, ScoreColumns, open_sink
 from matscore.commands.users import (
     Recommend,
@@ -30,7 +31,6 @@ from matscore.options import (
     PathLike,
     PlanOptions,
     ReadOptions,
-    RecommendOptions,
     RejectOptions,
     RunOptions,
     check_options,

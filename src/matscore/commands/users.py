@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.command_options import RecommendOptions
 from matscore.commands.classify import OVERFLOW
 from matscore.commands.output import (
     RankColumns,
@@ -22,7 +23,7 @@ from matscore.frame import Frame, Labels
 from matscore.items import Exclusions, Items, Recommended
 from matscore.kernel import Column, Floats, Texts
 from matscore.model import stack_features
-from matscore.options import ReadOptions, RecommendOptions
+from matscore.options import ReadOptions
 from matscore.read.rows import Rows
 from matscore.read.source import SourceFacts
 from matscore.read.table import read_pairs

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.functions import FUNCTIONS
 from matscore.kernel import Floats
 from matscore.model import Model
 from matscore.numerics.metrics import EDGES, N_TENTHS, exact_total
@@ -163,7 +164,7 @@ def _find_chances(
         own = np.where(is_positive, chances[place], rest)
         missed = np.where(is_positive, rest, chances[place])
         # What no float64 holds counts as the smallest one: the sum of losses stays a number.
-        made.append(_Chances(chances[place], missed, -np.log(np.maximum(own, _SMALLEST))))
+        made.append(_Chances(chances[place], missed, -FUNCTIONS["log"](np.maximum(own, _SMALLEST))))
     return made
 
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.command_options import FitOptions, Method
 from matscore.errors import InputError, MissingExtraError, UsageError
 from matscore.kernel import Floats
 from matscore.model import Model, score_rows
 from matscore.names import quote_names
 from matscore.numerics.least_squares import Triangle, solve
 from matscore.numerics.metrics import Metrics, count_rows
-from matscore.options import FitOptions, Method, ScoreOptions
+from matscore.options import ScoreOptions
 
 if TYPE_CHECKING:
     from matscore.links import Link

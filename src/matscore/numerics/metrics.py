@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.functions import FUNCTIONS
 from matscore.kernel import Floats, exp
 from matscore.model import Model
 
@@ -345,7 +346,7 @@ def _lose(model: Model, scores: Floats, truth: NDArray[np.int64]) -> Floats:
     for row in exp(shifted):  # a fixed order of addition, as in `softmax`
         total += row
     # A gap that no float64 holds counts as the largest one: the sum of losses stays a number.
-    losses: Floats = np.log(total) - np.maximum(own, -np.finfo(np.float64).max)
+    losses: Floats = FUNCTIONS["log"](total) - np.maximum(own, -np.finfo(np.float64).max)
     return losses
 
 

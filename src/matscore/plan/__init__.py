@@ -2,11 +2,11 @@
 
 A reading (`match.line_up`) turns the two sides into axes, finds the axis of the weights that
 carries the features, and matches by name or by position. What does not fit ends the reading with a
-`Misfit`; `doubts` then looks whether the files swapped, or one of them transposed, would fit, and
-whether files that fit may be meant in another way.
+`Misfit`; `doubts` looks whether files that fit may be meant in another way, and `suggest` whether
+those that do not would fit swapped, transposed, or under other names.
 
-From the bottom up, each importing only those before it: `types`, `labels`, `match`, `doubts`;
-`learning` is for files that are compared with no weights.
+From the bottom up: `types`, `labels`, `match` (with `position`, `terms` and `absent`, where they
+are needed), `doubts`, `suggest`; `learning` is for files that are compared with no weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from matscore.errors import PlanError
 from matscore.options import PlanOptions
-from matscore.plan.doubts import blank_shared_heading, explain_misfit, read_sides
+from matscore.plan.doubts import blank_shared_heading, read_sides
 from matscore.plan.labels import drop_link, set_link
 from matscore.plan.types import Misfit, Plan, Side
 
@@ -46,6 +46,8 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
     try:
         plan = read_sides(Plan(features, cleared, options))
     except Misfit as misfit:
+        from matscore.plan.suggest import explain_misfit
+
         plan = explain_misfit(misfit)
     # Messages and pictures show the file as it is, its heading included.
     return set_link(replace(plan, weights=weights))

@@ -10,10 +10,10 @@ from itertools import product
 
 import numpy as np
 
+from matscore.command_options import FitOptions
 from matscore.errors import MisfitError
 from matscore.kernel import Floats, PackedWeights
 from matscore.names import POINT, quote_name, quote_names, suggest_name
-from matscore.options import FitOptions
 from matscore.plan.terms import Terms, TermsError, Unread, make_terms, read_name
 from matscore.terms import (
     Factor,

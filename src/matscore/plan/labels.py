@@ -23,7 +23,7 @@ from matscore.names import (
     quote_names,
     write_choice,
 )
-from matscore.plan.types import Axis, Misfit, Plan, Side
+from matscore.plan.types import Axis, Misfit, Plan, Side, find_column
 
 FirstRecord = Literal["header", "data", "doubtful"]
 FirstColumn = Literal["labels", "numbers", "doubtful"]
@@ -358,3 +358,21 @@ def _heads_features(side: Side, known: Set[str]) -> bool:
 
 def _all_known(names: Sequence[str], known: Set[str]) -> bool:
     return all(name in known or is_intercept(name) for name in names)
+
+
+def label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:
+    """Set the label column that is asked for, or the first column where it may be guessed."""
+    asked = plan.options.id_col
+    if plan.transpose_features:
+        return plan
+    if asked is not None:
+        return set_label(plan, table, find_column(plan, table, asked, "--id-col"))
+    may_guess = guess and table.labelled is None and not plan.options.no_id_col
+    return set_label(plan, table, 0) if may_guess else plan
+
+
+def set_label(plan: Plan, table: Axis, index: int) -> Plan:
+    """Take a column of the features for the labels."""
+    # A heading that is blank stays so in the output.
+    name = table.names[index] if table.names is not None else "label"
+    return replace(plan, label_column=index, label_name=name)

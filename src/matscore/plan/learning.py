@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from matscore.command_options import ColumnOptions
 from matscore.errors import MisfitError
 from matscore.names import (
     INTERCEPTS,
@@ -15,7 +16,6 @@ from matscore.names import (
     quote_names,
     suggest_name,
 )
-from matscore.options import ColumnOptions
 from matscore.plan.labels import FirstColumn, judge_first_column, judge_first_record
 from matscore.plan.types import Side
 

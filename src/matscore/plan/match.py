@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Literal
 
 from matscore.names import (
     MAX_SHOWN,
@@ -18,7 +17,7 @@ from matscore.names import (
     write_choice,
     write_numbers,
 )
-from matscore.plan.labels import OtherSide, check_long_form, holds_labels, judge_first_column
+from matscore.plan.labels import check_long_form, holds_labels, label_features, set_label
 from matscore.plan.types import (
     Axis,
     Misfit,
@@ -29,16 +28,11 @@ from matscore.plan.types import (
     check_once,
     compare_counts,
     find_column,
-    list_intercepts,
-    may_have_terms,
     other_turn,
     set_intercept,
-    show_shapes,
 )
 
 _MOST_FOLDED = 10_000
-
-_Fit = Literal["exactly", "with a label", ""]
 
 
 def line_up(plan: Plan) -> Plan:
@@ -49,7 +43,9 @@ def line_up(plan: Plan) -> Plan:
     turned = _find_carrier(plan, table, rows, columns)
     _check_picked(plan, table, turned=bool(turned))
     if turned is None:
-        plan = _match_by_position(plan, table, rows, columns)
+        from matscore.plan.position import match_by_position
+
+        plan = match_by_position(plan, table, rows, columns)
         check_long_form(plan, table, rows if plan.transpose else columns)
     else:
         check_long_form(plan, table, rows if turned and not plan.options.items else columns)
@@ -107,7 +103,7 @@ def _orient_features(plan: Plan) -> tuple[Plan, Axis]:
     terms = not plan.options.items
     table = Axis(side.path, "column", side.names, side.width, offset, side.labelled, terms)
     known = side.labelled and plan.options.id_col is None
-    return _set_label(plan, table, 0) if known else plan, table
+    return set_label(plan, table, 0) if known else plan, table
 
 
 def _turn_features(plan: Plan) -> tuple[Plan, Axis]:
@@ -125,7 +121,7 @@ def _turn_features(plan: Plan) -> tuple[Plan, Axis]:
     names = (side.names[0], *side.first) if named else None
     size = 1 + len(side.first)
     table = Axis(side.path, "row", names, size, 0, labelled=True, has_terms=not plan.options.items)
-    return _set_label(plan, table, 0), table
+    return set_label(plan, table, 0), table
 
 
 def _is_first_named(plan: Plan) -> bool:
@@ -181,24 +177,6 @@ def _hint_at_names(plan: Plan, table: Axis) -> str:
                     f"if {quote_name(cell)} is the column {quote_name(meant)}, write it so; {hint}"
                 )
     return hint
-
-
-def _label_features(plan: Plan, table: Axis, *, guess: bool) -> Plan:
-    """Set the label column that is asked for, or the first column where it may be guessed."""
-    asked = plan.options.id_col
-    if plan.transpose_features:
-        return plan
-    if asked is not None:
-        return _set_label(plan, table, find_column(plan, table, asked, "--id-col"))
-    may_guess = guess and table.labelled is None and not plan.options.no_id_col
-    return _set_label(plan, table, 0) if may_guess else plan
-
-
-def _set_label(plan: Plan, table: Axis, index: int) -> Plan:
-    """Take a column of the features for the labels."""
-    # A heading that is blank stays so in the output.
-    name = table.names[index] if table.names is not None else "label"
-    return replace(plan, label_column=index, label_name=name)
 
 
 def _name_categories(plan: Plan, other: Axis) -> Plan:
@@ -409,7 +387,7 @@ def _label_beside(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) 
             f"{quote_name(asked)} cannot be both the label column and a feature of {axis.path}",
             "carry it into the output with --keep-cols instead",
         )
-    return _label_features(plan, table, guess=bool(names) and names[0] not in wanted)
+    return label_features(plan, table, guess=bool(names) and names[0] not in wanted)
 
 
 def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> None:
@@ -454,107 +432,3 @@ def _hint_at_header(plan: Plan, table: Axis) -> str:
     if sum(grammar.kind_of(name) != "word" for name in names) > len(names) // 2:
         return f"if {table.path} has no header, add one, or say --no-headers"
     return ""
-
-
-def _match_by_position(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> Plan:
-    """Match the features to the axis of the weights that is as long; the asked one, if both are."""
-    verdict = judge_first_column(plan.features, OtherSide())
-    plan = _label_features(plan, table, guess=verdict == "labels")
-    axes = {False: rows, True: columns}
-    _check_unnamed(plan, table)
-    fits = {turned: _fit(plan, table, axis) for turned, axis in axes.items()}
-    asked = plan.options.transpose
-    # Where neither fits, the refusal is about what was asked for.
-    turned = asked if fits[asked] or not fits[not asked] else not asked
-    plan = set_intercept(replace(plan, transpose=turned), table, axes[turned])
-    if not fits[turned]:
-        words = plan.options.words
-        kind = "column" if words.in_rows else "row"
-        raise Misfit(
-            plan,
-            f"{show_shapes(plan)} do not line up: {compare_counts(plan)}",
-            f"give the {words.weights} one {kind} a feature, or name the features in both files",
-            turnable="by shape",
-        )
-    _check_positions(plan, table, axes[turned])
-    if fits[turned] == "with a label":
-        _check_label_doubt(plan, other_fits=fits[not turned] == "exactly")
-        plan = _set_label(plan, table, 0)
-    return _number_features(plan, table, axes[turned])
-
-
-def _check_unnamed(plan: Plan, table: Axis) -> None:
-    """Refuse options that go by names where features are matched by position."""
-    options = plan.options
-    asked = {"--rename": options.renames, "--absent": options.absent or options.absent_zero}
-    for flag in (flag for flag, value in asked.items() if value):
-        path = table.path if table.names is None else plan.weights.path
-        raise Misfit(plan, f"{flag} goes by names, and {path} has none", "name the features")
-
-
-def _check_positions(plan: Plan, table: Axis, axis: Axis) -> None:
-    """Refuse terms where columns have no names to find them by."""
-    if plan.options.words.in_rows or table.names is not None or not may_have_terms(axis.names):
-        return
-    from matscore.plan.terms import find_term
-
-    if name := find_term(axis.names or ()):
-        what = f"the {axis.kind} {quote_name(name)} of {axis.path} is a term, and {table.path} has"
-        hint = "give it a header, say --headers if it has one"
-        raise Misfit(plan, f"{what} no column names to find its columns by", hint)
-
-
-def _fit(plan: Plan, table: Axis, axis: Axis) -> _Fit:
-    """Say how the width of the features fits an axis of the weights."""
-    if axis.names is not None and table.names is not None:
-        return ""  # their names, which differ, would decide
-    if plan.options.intercept is not None and plan.options.intercept not in axis.places:
-        return ""
-    n_features = axis.size - min(1, len(list_intercepts(plan, table, axis)))
-    spare = len(_unlabelled(plan, table)) - n_features
-    if n_features and spare == 0:
-        return "exactly"
-    guessing = plan.label_column is None and table.labelled is None and not plan.options.no_id_col
-    return "with a label" if n_features and spare == 1 and guessing else ""
-
-
-def _unlabelled(plan: Plan, table: Axis) -> tuple[int, ...]:
-    return tuple(index for index in table.entries if index != plan.label_column)
-
-
-def _check_label_doubt(plan: Plan, *, other_fits: bool) -> None:
-    """Refuse to take the first column for labels when another reading is as likely."""
-    path = plan.features.path
-    odd_labels = any(not cell.strip().isdigit() for cell in plan.features.first or ())
-    if other_fits and (odd_labels or not plan.weights_label_column):
-        words = plan.options.words
-        other = "transposed" if words.is_asked(not plan.transpose) else "not transposed"
-        way = words.advise(not plan.options.transpose)
-        raise Misfit(
-            plan,
-            f"{show_shapes(plan)} fit in two ways: with the first column of {path} as labels, or"
-            f" with the {words.weights} {other}",
-            f"say --id-col for the first, {way} for the second",
-        )
-    if plan.intercept_name is not None and plan.options.intercept is None:
-        raise Misfit(
-            plan,
-            f"cannot tell whether the first column of {path} holds labels or"
-            f" {quote_name(plan.intercept_name)} is one of the features",
-            "say --id-col for the first, --no-intercept for the second",
-        )
-
-
-def _number_features(plan: Plan, table: Axis, axis: Axis) -> Plan:
-    """Take features in file order, with the names of whichever side has them."""
-    columns = _unlabelled(plan, table)
-    index = tuple(i for i in axis.entries if i != plan.intercept_index)
-    plan = replace(plan, feature_columns=columns, weights_index=index)
-    named, places = (axis, index) if axis.names is not None else (table, columns)
-    if named.names is None:
-        # Their own numbers, not those of the file's columns: labels do not count.
-        return replace(plan, feature_names=tuple(str(i + 1) for i in range(len(columns))))
-    names = tuple(named.names[i] for i in places)
-    check_named(plan, named, places, "feature")
-    check_once(plan, named, names, "feature")
-    return replace(plan, feature_names=names)

@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.command_options import ColumnOptions
 from matscore.errors import InputError
 from matscore.frame import Frame, data_of, find_absent, join, join_frames, take
 from matscore.kernel import Column, Texts
 from matscore.model import CHUNK_BYTES
 from matscore.names import quote_name
-from matscore.options import ColumnOptions, ReadOptions
+from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.plan.learning import check_header, find_label
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
