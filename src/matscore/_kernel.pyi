@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 def read_number(text: bytes, decimal: str) -> float | None: ...
 def write_number(number: float) -> bytes: ...
+
+# Line ends, those inside quotes, after the last one outside (before a misplaced quote), the first
+# misplaced quote or -1, whether it would close, whether the text ends inside quotes.
 def scan(data: bytes, delimiter: str) -> tuple[int, int, int, int, bool, bool]: ...
 def write_rows(
     is_json: bool,

@@ -14,7 +14,7 @@ import numpy as np
 
 from matscore import _kernel
 from matscore.errors import OutputError, os_errors_about
-from matscore.kernel import Floats, Marks, PackedWeights, Places, Texts, find_norms
+from matscore.kernel import Floats, Marks, PackedWeights, Places, Texts
 
 _BLOCK_ROWS = 1024  # of items that are held together
 _BATCH_USERS = 512
@@ -49,7 +49,8 @@ class _Block:
     """Some items, of which equal ones are held once."""
 
     first: int
-    rows: Floats | slice  # (n_distinct, n_features), or where they are spilled
+    rows: Floats  # (n_distinct, n_features); none where they are spilled
+    place: slice  # of the rows among those that are spilled
     norms: Floats | None  # of the rows, for the cosine
     # Row i is the items first + order[starts[i]:starts[i + 1]]; None where no two are equal.
     order: Places | None = None
@@ -77,7 +78,7 @@ class Items:
         self.cosine = cosine
         self._spilled = SpilledRows(n_features) if spill else None
         self._blocks: list[_Block] = []
-        self._n_items = 0
+        self._n_items = self._n_distinct = 0
         self._largest = 0.0  # the size of the largest feature
 
     def __len__(self) -> int:
@@ -101,10 +102,7 @@ class Items:
 
     def _iter_blocks(self) -> Iterator[tuple[_Block, Floats]]:
         for block in self._blocks:
-            rows = block.rows
-            if isinstance(rows, slice) and self._spilled is not None:
-                rows = self._spilled[rows]
-            yield block, rows
+            yield block, block.rows if self._spilled is None else self._spilled[block.place]
 
     def add(self, rows: Floats) -> None:
         """Append finite items, of shape (n, n_features); best are multiples of 1,024 at a time."""
@@ -126,11 +124,12 @@ class Items:
             starts = np.searchsorted(numbers[order], np.arange(len(seen) + 1))
             rows = rows[order[starts[:-1]]]
             norms = None if norms is None else norms[order[starts[:-1]]]
-        held: Floats | slice = rows
+        place = slice(self._n_distinct, self._n_distinct + len(rows))
+        self._n_distinct += len(rows)
         if self._spilled is not None:
-            held = slice(self._spilled.n_rows, self._spilled.n_rows + len(rows))
             self._spilled.append(rows)
-        self._blocks.append(_Block(first, held, norms, order, starts))
+            rows = rows[:0].copy()
+        self._blocks.append(_Block(first, rows, place, norms, order, starts))
 
     def recommend(
         self,
@@ -229,7 +228,7 @@ def _normalize(rows: Floats) -> tuple[Floats, Floats]:
     """
     largest = np.fmax.reduce(np.abs(rows), axis=1, initial=0.0)  # passes over NaN
     scaled = np.ldexp(rows, -np.frexp(largest)[1][:, None])
-    return scaled, find_norms(np.ascontiguousarray(scaled))
+    return scaled, _kernel.norms(np.ascontiguousarray(scaled))
 
 
 class SpilledRows:

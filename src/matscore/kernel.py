@@ -57,17 +57,6 @@ class BadRecord(NamedTuple):
         return _FAULTS[self.code]
 
 
-class Scan(NamedTuple):
-    """What a walk through a text finds; a quote opens or closes wherever it stands."""
-
-    n_lines: int  # line ends
-    n_quoted: int  # of them, inside quotes
-    after_newline: int  # after the last one outside, before a misplaced quote
-    misplaced: int  # the first quote that is; -1 for none
-    is_closing: bool  # whether that would close
-    is_open: bool  # whether the text ends inside quotes
-
-
 class Stop(NamedTuple):
     """Damage that makes the rest of a chunk unreadable."""
 
@@ -203,49 +192,12 @@ class Levels:
 
     def find(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> Floats:
         """Return the code of each text, `UNKNOWN` or `MISSING` where there is none."""
-        words = _strip_words(missing_values)
+        words = strip_words(missing_values)
         return self._table.find(texts.offsets, texts.data, words, decimal)
 
 
-class LevelCounts:
-    """How often each text of a column occurs, in the order in which they were first seen."""
-
-    def __init__(self, items: Sequence[tuple[str, int]] = (), n_missing: int = 0) -> None:
-        self._levels = _kernel.GrowingLevels()
-        self._counts = np.zeros(0, np.int64)
-        self.n_missing = n_missing
-        times = np.array([n for _, n in items], np.int64)
-        self._add(Texts.from_strings(text for text, _ in items), [], ".", times)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return LevelCounts, (self.items(), self.n_missing)
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def add(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> None:
-        """Count some texts; those that are missing are counted apart."""
-        self._add(texts, _strip_words(missing_values), decimal, np.ones(len(texts), np.int64))
-
-    def merge(self, other: LevelCounts) -> None:
-        """Count what another one has counted."""
-        self._add(Texts.from_strings(other._levels.texts()), [], ".", other._counts)
-        self.n_missing += other.n_missing
-
-    def _add(self, texts: Texts, words: list[str], decimal: str, times: Places) -> None:
-        codes = self._levels.find(texts.offsets, texts.data, words, decimal)
-        known = codes >= 0
-        counts = np.bincount(codes[known].astype(np.int64), times[known], len(self))
-        counts[: len(self)] += self._counts
-        self._counts = counts.astype(np.int64)
-        self.n_missing += len(codes) - int(known.sum())
-
-    def items(self) -> list[tuple[str, int]]:
-        """Return each text and how often it occurs."""
-        return list(zip(self._levels.texts(), self._counts.tolist(), strict=True))
-
-
-def _strip_words(missing_values: Sequence[str]) -> list[str]:
+def strip_words(missing_values: Sequence[str]) -> list[str]:
+    """Return words for a missing cell without the blanks around them, but for the empty one."""
     return sorted({word.strip(" \t") for word in missing_values} - {""})
 
 
@@ -286,11 +238,10 @@ def parse(
     layout = delimiter, decimal, width, list(features), list(texts), list(kept)
     tables = [(column, known._table) for column, known in levels]
     policies = _POLICIES[missing], _POLICIES[unknown]
-    words, header = _strip_words(missing_values), list(names or ())
+    words, header = strip_words(missing_values), list(names or ())
     stop = _find_stop(data, delimiter)
-    read = _kernel.parse(
-        b"" if stop else data, *layout, tables, policies, words, header, has_labels, booleans
-    )
+    text = b"" if stop else data
+    read = _kernel.parse(text, *layout, tables, policies, words, header, has_labels, booleans)
     values, cells, n_records, rows, has_missing, found = read
     bad = list(map(BadRecord._make, found.tolist()))
     columns = tuple(Texts(*parts) for parts in cells)
@@ -308,12 +259,13 @@ def _find_stop(data: bytes, delimiter: str) -> Stop | None:
             return Stop(Fault.NOT_UTF8, error.start, 0)
     if b'"' not in data:
         return None
-    scan = Scan(*_kernel.scan(data, delimiter))
-    if scan.misplaced < 0 and not scan.is_open:
+    _, _, start, misplaced, is_closing, is_open = _kernel.scan(data, delimiter)
+    if misplaced < 0 and not is_open:
         return None
-    fault = Fault.TEXT_AFTER_QUOTE if scan.is_closing else Fault.QUOTE_INSIDE
-    fault, at = (fault, scan.misplaced) if scan.misplaced >= 0 else (Fault.QUOTE_OPEN, data.rfind(b'"'))
-    outside = data[scan.after_newline : at].split(b'"')[::2]
+    fault, at = Fault.QUOTE_OPEN, data.rfind(b'"')
+    if misplaced >= 0:
+        fault, at = (Fault.TEXT_AFTER_QUOTE if is_closing else Fault.QUOTE_INSIDE), misplaced
+    outside = data[start:at].split(b'"')[::2]
     return Stop(fault, at, sum(part.count(delimiter.encode()) for part in outside))
 
 
@@ -323,15 +275,13 @@ def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
     After its last whole record that is not blank; before the line of the first misplaced quote; or
     after that line alone, where it is the first. With `at_end` the last record needs no line end.
     """
-    scan = Scan(*_kernel.scan(data, delimiter))
-    if scan.misplaced >= 0:
-        newline = data.find(b"\n", scan.misplaced) + 1
-        return scan.after_newline or newline or (len(data) if at_end else 0)
-    cut = len(data) if at_end and not scan.is_open else scan.after_newline
+    _, _, after_newline, misplaced, _, is_open = _kernel.scan(data, delimiter)
+    if misplaced >= 0:
+        newline = data.find(b"\n", misplaced) + 1
+        return after_newline or newline or (len(data) if at_end else 0)
+    cut = len(data) if at_end and not is_open else after_newline
     # Blank lines before a cut are left for the next piece: they may be the last of the file.
-    end = cut
-    while end and data[end - 1] in b"\r\n":
-        end -= 1
+    end = len(data[:cut].rstrip(b"\r\n"))
     return end and (data.find(b"\n", end, cut) + 1 or cut)
 
 
@@ -365,8 +315,7 @@ def write_rows(
     if is_json:
         names = [json.dumps(name, ensure_ascii=False) for name in columns]
         keys = [f"{',' if i else '{'}{name}:" for i, name in enumerate(names)]
-    parts = [_take_apart(column) for column in columns.values()]
-    n_rows = len(next(iter(columns.values()), ()))
+    parts, n_rows = list(map(_take_apart, columns.values())), len(next(iter(columns.values()), ()))
     written = _kernel.write_rows(is_json, delimiter, _ROW_ENDS[form], keys, parts, n_rows)
     if form == "json":
         del written[-2:]  # a comma stands between rows and not after them
@@ -382,9 +331,9 @@ def _take_apart(column: Column) -> tuple[Any, ...]:
             return None, None, offsets, data, None, absent, False
         case Choices(codes, Texts(offsets, data, absent)):
             return None, None, offsets, data, codes, absent, True
-    values = np.ascontiguousarray(column)
-    is_float = values.dtype == np.float64
-    return values if is_float else None, None if is_float else values, *(None,) * 4, False
+    held = np.ascontiguousarray(column)
+    is_float = held.dtype == np.float64
+    return held if is_float else None, None if is_float else held, *(None,) * 4, False
 
 
 class Decision(NamedTuple):
@@ -499,8 +448,3 @@ class PackedWeights:
 def exp(values: Floats) -> Floats:
     """Return powers of e of a matrix, within an ulp, with the same bits on every processor."""
     return _kernel.exp(values)
-
-
-def find_norms(rows: Floats) -> Floats:
-    """Return the norms (n,) of rows (n, n_features): roots of chains of squares."""
-    return _kernel.norms(rows)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from matscore.write.formats import round_to
 from matscore.kernel import Fault, parse, read_number, write_number, write_rows
+from matscore.write.formats import round_to
 from tests.kernel.draw_numbers import POWERS, draw_texts
 from tests.read.test_faults import CELLS, GOOD, REFUSED, oracle
 

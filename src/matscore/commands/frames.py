@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from matscore.command_options import FitOptions
+from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
-from matscore.kernel import Choices, Column, Floats, LevelCounts, Texts
+from matscore.kernel import Choices, Column, Floats, Texts
 from matscore.model import Model, make_model
 from matscore.names import Grammar, find_columns, quote_name, quote_names, suggest_name
 from matscore.options import MissingPolicy, PlanOptions, RejectOptions, UnknownPolicy

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from matscore.kernel import LevelCounts
+from matscore.counts import LevelCounts
 from matscore.models.algebra import Feature, Levels
 from matscore.models.factors import order_factor
 from matscore.models.refusal import Refusal
