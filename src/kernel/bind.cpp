@@ -58,11 +58,6 @@ Out<T> make(const vector<size_t>& shape) {
     return give<T>(Buffer<std::conditional_t<std::is_same_v<T, bool>, uint8_t, T>>(n), shape);
 }
 
-optional<Out<bool>> give_flags(Flags&& flags) {
-    if (flags.empty()) return {};
-    return give<bool>(std::move(flags));
-}
-
 // Text.
 
 optional<double> bind_read_number(nb::bytes text, char mark) {
@@ -98,13 +93,11 @@ nb::tuple bind_parse(nb::bytes data, char delimiter, char mark, size_t width,
     for (TextColumn& text : table.texts)
         columns.append(nb::make_tuple(give<uint64_t>(std::move(text.offsets)),
                                       give<uint8_t>(std::move(text.bytes)),
-                                      give_flags(std::move(text.absent))));
+                                      give<bool>(std::move(text.absent))));
     const size_t n_bad = table.bad.size();
-    optional<Out<int64_t>> rows;
-    if (n_bad > 0) rows = give<int64_t>(std::move(table.rows));
     return nb::make_tuple(
         give<double>(std::move(table.values), {n_values, table.n_rows}), columns, table.n_records,
-        rows, give_flags(std::move(table.has_missing)),
+        give<bool>(std::move(table.has_missing)),
         give<int64_t>(std::move(table.bad), {n_bad, sizeof(BadRecord) / sizeof(int64_t)}));
 }
 

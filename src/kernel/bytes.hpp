@@ -96,12 +96,4 @@ struct Unwritten : std::allocator<T> {
 template <typename T>
 using Buffer = std::vector<T, Unwritten<T>>;
 
-// A flag for each row, or none at all where none is set.
-using Flags = Buffer<uint8_t>;
-
-inline void set_flag(Flags& flags, size_t row, size_t n_rows, bool is_set) {
-    if (flags.empty() && is_set) flags.assign(n_rows, 0);
-    if (!flags.empty()) flags[row] = is_set ? 1 : 0;
-}
-
 }  // namespace matscore

@@ -89,7 +89,7 @@ inline void multiply_row(const RowTerms& x, Matrix weights, const double* added,
                 Lanes<4> sums[n_vectors] = {}, value, weight;
                 for (size_t i = 0; i < x.values.size(); ++i) {
                     const double* const w = weights.row(x.places[i]) + c;
-                    spread(value, x.values[i]);
+                    value = x.values[i] - Lanes<4>{};
                     unroll<n_vectors>([&](auto v) MATSCORE_ALWAYS {
                         load(weight, w + 4 * v);
                         add_product(sums[v], value, weight);

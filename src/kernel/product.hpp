@@ -92,7 +92,7 @@ MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], si
     for (size_t f = 0; f < n_features; ++f, x += tile_rows) {
         unroll<3>([&](auto v) MATSCORE_ALWAYS { load(xs[v], x + v * L); });
         unroll<12>([&](auto i) MATSCORE_ALWAYS {
-            if constexpr (i % 3 == 0) spread(weight, w[i / 3][f]);
+            if constexpr (i % 3 == 0) weight = w[i / 3][f] - Lanes<L>{};
             add_product(sums[i], xs[i % 3], weight);
         });
     }

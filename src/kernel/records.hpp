@@ -53,15 +53,14 @@ struct BadRecord {
 struct TextColumn {
     Buffer<uint64_t> offsets;  // one more than there are rows
     Buffer<char> bytes;
-    Flags absent;  // cells with nothing at all, not even quotes; empty where there are none
+    Buffer<uint8_t> absent;  // cells with nothing at all, not even quotes
 };
 
 struct Table {
     size_t n_rows = 0, n_records = 0;
     Buffer<double> values;  // (n_features + n_levels, n_rows): the numbers, then the codes
     std::vector<TextColumn> texts;
-    Buffer<int64_t> rows;  // the good records' places; empty where all are good
-    Flags has_missing;     // empty where no row has
+    Buffer<uint8_t> has_missing;  // rows of which a missing cell is kept
     Buffer<BadRecord> bad;
 };
 
@@ -79,16 +78,12 @@ class Parser {
     }
 
   private:
-    // What is read of a column as text: the text itself, the codes of its levels, or both.
-    struct Words {
+    // What is read of a column: numbers, the text, the codes of its levels.
+    struct Column {
+        double *numbers = nullptr, *codes = nullptr;
         TextColumn* text = nullptr;
         const Levels* levels = nullptr;
-        double* codes = nullptr;
-    };
-    struct Column {
-        double* numbers = nullptr;  // where its numbers go, or null
-        Words* words = nullptr;     // or null
-        const Pair* booleans = nullptr;  // or null
+        const Pair* booleans = nullptr;
         bool is_kept = false;
     };
 
@@ -106,24 +101,22 @@ class Parser {
         // A record has at least as many bytes as cells (the last may lack its line end).
         capacity_ = std::min(capacity_, static_cast<size_t>(end_ - data_) / layout_.width + 1);
         table_.values.resize(n_values() * capacity_);
+        table_.has_missing.resize(capacity_);
+        table_.texts.resize(layout_.texts.size());
         columns_.resize(layout_.width);
-        column_words_.resize(layout_.width);
-        const auto find_words = [&](size_t column) -> Words& {
-            return *(columns_[column].words = &column_words_[column]);
-        };
         double* to = table_.values.data();
         for (const size_t i : layout_.features) columns_[i].numbers = to, to += capacity_;
         for (const size_t i : layout_.kept) columns_[i].is_kept = true;
         for (const auto& [i, pair] : layout_.booleans) columns_[i].booleans = &pair;
         for (const auto& [i, levels] : layout_.levels) {
-            find_words(i).levels = levels;
-            find_words(i).codes = to, to += capacity_;
+            columns_[i].levels = levels;
+            columns_[i].codes = to, to += capacity_;
         }
-        table_.texts.resize(layout_.texts.size());
         for (size_t i = 0; i < layout_.texts.size(); ++i) {
-            find_words(layout_.texts[i]).text = &table_.texts[i];
-            table_.texts[i].offsets.resize(capacity_ + 1);
-            table_.texts[i].offsets[0] = 0;
+            TextColumn& text = *(columns_[layout_.texts[i]].text = &table_.texts[i]);
+            text.absent.resize(capacity_);
+            text.offsets.resize(capacity_ + 1);
+            text.offsets[0] = 0;
         }
         for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
             has_lone_return_ |= ++p != end_ && *p != '\n';
@@ -179,11 +172,9 @@ class Parser {
             bad.fault = kHeaderAgain;
         }
         if (bad.fault == kNoFault) {
-            if (!table_.bad.empty()) table_.rows.push_back(record);
-            set_flag(table_.has_missing, table_.n_rows++, capacity_, has_missing_);
+            table_.has_missing[table_.n_rows++] = has_missing_;
             for (TextColumn& text : table_.texts) text.offsets[table_.n_rows] = text.bytes.size();
         } else {
-            for (int64_t i = 0; table_.bad.empty() && i < record; ++i) table_.rows.push_back(i);
             table_.bad.push_back(bad);
         }
         ++table_.n_records;
@@ -212,25 +203,21 @@ class Parser {
 
     [[gnu::always_inline]] Fault read_cell(const Column& column, const char* p, const char* end) {
         Fault fault = kNoFault;
-        if (column.words != nullptr) fault = read_words(*column.words, {p, end});
+        const size_t row = table_.n_rows;
+        if (column.text != nullptr) {
+            TextColumn& text = *column.text;
+            text.bytes.resize(text.offsets[row]);
+            copy_text({p, end}, text.bytes);
+            text.absent[row] = p == end;
+        }
+        if (column.levels != nullptr)
+            fault = take_level(*column.levels, unquote({p, end}), column.codes[row]);
         if (column.numbers == nullptr) return fault;
-        double& value = column.numbers[table_.n_rows];
+        double& value = column.numbers[row];
         const bool is_number = read_number(p, end_, layout_.mark, value) == end;
         if (is_number && column.booleans == nullptr && !words_.has(value)) return fault;
         const Fault other = read_odd_number({p, end}, column, value);
         return other != kNoFault ? other : fault;
-    }
-
-    Fault read_words(const Words& words, string_view cell) {
-        const size_t row = table_.n_rows;
-        if (words.text != nullptr) {
-            TextColumn& text = *words.text;
-            text.bytes.resize(text.offsets[row]);
-            copy_text(cell, text.bytes);
-            set_flag(text.absent, row, capacity_, cell.empty());
-        }
-        if (words.levels == nullptr) return kNoFault;
-        return take_level(*words.levels, unquote(cell), words.codes[row]);
     }
 
     // Read a cell that is no plain number: quoted, with blanks around it, missing, a word for 1 or 0.
@@ -291,9 +278,9 @@ class Parser {
         for (TextColumn& text : table_.texts) {
             text.bytes.resize(text.offsets[n]);
             text.offsets.resize(n + 1);
-            if (!text.absent.empty()) text.absent.resize(n);
+            text.absent.resize(n);
         }
-        if (!table_.has_missing.empty()) table_.has_missing.resize(n);
+        table_.has_missing.resize(n);
     }
 
     const Layout& layout_;
@@ -309,7 +296,6 @@ class Parser {
     bool header_is_plain_ = false;
     bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
-    std::vector<Words> column_words_;
     Buffer<char> scratch_;
 };
 

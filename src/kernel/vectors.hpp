@@ -56,12 +56,6 @@ MATSCORE_INLINE void add_product(V& sum, const V& x, const V& w) {
     fill(sum, [&](size_t i) MATSCORE_ALWAYS { return __builtin_fma(x[i], w[i], sum[i]); });
 }
 
-// Puts a number into every lane.
-template <class V>
-MATSCORE_INLINE void spread(V& to, const double& from) {
-    fill(to, [&](size_t) MATSCORE_ALWAYS { return from; });
-}
-
 // Instruction sets, of 8, 4 and 2 lanes.
 inline constexpr const char* instruction_sets[] = {"x86-64-v4", "x86-64-v3", "base"};
 

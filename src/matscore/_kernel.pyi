@@ -35,10 +35,9 @@ def parse(
     booleans: Sequence[tuple[int, tuple[str, str]]],
 ) -> tuple[
     NDArray[np.float64],
-    list[tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.bool_] | None]],
+    list[tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.bool_]]],
     int,
-    NDArray[np.int64] | None,
-    NDArray[np.bool_] | None,
+    NDArray[np.bool_],
     NDArray[np.int64],
 ]: ...
 

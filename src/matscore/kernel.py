@@ -242,10 +242,15 @@ def parse(
     stop = _find_stop(data, delimiter)
     text = b"" if stop else data
     read = _kernel.parse(text, *layout, tables, policies, words, header, has_labels, booleans)
-    values, cells, n_records, rows, has_missing, found = read
+    values, cells, n_records, has_missing, found = read
     bad = list(map(BadRecord._make, found.tolist()))
-    columns = tuple(Texts(*parts) for parts in cells)
-    return Table(values, columns, n_records, rows, has_missing, bad, stop)
+    rows = np.delete(np.arange(n_records), found[:, 0]) if bad else None
+    columns = tuple(Texts(*parts, _some(absent)) for *parts, absent in cells)
+    return Table(values, columns, n_records, rows, _some(has_missing), bad, stop)
+
+
+def _some(marks: Marks) -> Marks | None:
+    return marks if marks.any() else None
 
 
 def _find_stop(data: bytes, delimiter: str) -> Stop | None:
