@@ -165,9 +165,10 @@ class Model {
                 multiply_tiles(x, weights(), added_.data(), keep);
                 largest = find_largest(x.largest.data(), n_here);
             }
+            const double most_reach = reach(largest);
             for (size_t i = 0; i < n_here; ++i)
-                decide(features, start + i, bests[i / tile_rows], reach(largest),
-                       {block + i, stride}, to);
+                decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride},
+                       to);
         }
     }
 

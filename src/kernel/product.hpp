@@ -58,14 +58,16 @@ struct Tiles {
         run([&](auto lanes) MATSCORE_ALWAYS {
             Lanes<lanes> value, size, most;
             for (size_t f = 0; f < n_features; ++f) {
-                const double* const from = features.row(f) + start;
                 for (size_t row = 0; row < n; row += tile_rows) {
-                    double* to = &at(f, row);
-                    const size_t height = std::min(tile_rows, n - row);
-                    std::copy_n(from + row, height, to);
-                    std::fill_n(to + height, tile_rows - height, 0.0);
+                    const double* from = features.row(f) + start + row;
+                    double* const to = &at(f, row);
+                    if (n - row < tile_rows) {
+                        std::fill(std::copy_n(from, n - row, to), to + tile_rows, 0.0);
+                        from = to;
+                    }
                     for (size_t i = 0; i < tile_rows; i += lanes) {
-                        load(value, to + i), load(most, &largest[row + i]);
+                        load(value, from + i), load(most, &largest[row + i]);
+                        store(to + i, value);
                         size = value < 0.0 ? -value : value;
                         store(&largest[row + i], size > most ? size : most);  // passes over NaN
                     }
@@ -99,13 +101,12 @@ MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], si
     unroll<12>([&](auto i) MATSCORE_ALWAYS { store(at(i), sums[i]); });
 }
 
-// The scores of a tile, (categories, 24): chains that are cut where the first cache is full go on
-// exactly.
+// Makes the scores of a tile, (categories, 24), of zeros. Chains that are cut where the first cache
+// is full go on exactly.
 inline void run_tile(const double* x, Matrix weights, const double* added, double* scores) {
     run([&](auto lanes) MATSCORE_ALWAYS {
         constexpr size_t most = 128;
         const size_t n = weights.n_rows, n_features = weights.n_columns;
-        std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
         for (size_t f = 0; f < n_features; f += most)
             for (size_t c = 0; c < n; c += 4) {
                 const double* w[4];  // past the last category its weights once more
@@ -133,6 +134,7 @@ void multiply_tiles(const Tiles& x, Matrix weights, const double* added, const A
     for (size_t c = 0; c < weights.n_rows; c += group_size)
         for (size_t row = 0; row < x.n_rows; row += tile_rows) {
             const size_t n = std::min(group_size, weights.n_rows - c);
+            std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
             run_tile(x.tile(row), {weights.row(c), n, weights.n_columns}, added + c, scores);
             act(Part{row, std::min(tile_rows, x.n_rows - row), c, n, scores});
         }
