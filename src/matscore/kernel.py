@@ -26,6 +26,9 @@ Marks: TypeAlias = NDArray[np.bool_]
 Booleans: TypeAlias = tuple[int, tuple[str, str]]
 Policy: TypeAlias = Literal["error", "skip", "zero", "keep"]
 
+exp = _kernel.exp
+"""Powers of e of a matrix, within an ulp, with the same bits on every processor."""
+
 _ROW_ENDS = {"csv": "\n", "tsv": "\n", "jsonl": "}\n", "json": "},\n"}
 _POLICIES = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
 
@@ -245,7 +248,7 @@ def parse(
     values, cells, n_records, has_missing, found = read
     bad = list(map(BadRecord._make, found.tolist()))
     rows = np.delete(np.arange(n_records), found[:, 0]) if bad else None
-    columns = tuple(Texts(*parts, _some(absent)) for *parts, absent in cells)
+    columns = tuple(Texts(offsets, data, _some(absent)) for offsets, data, absent in cells)
     return Table(values, columns, n_records, rows, _some(has_missing), bad, stop)
 
 
@@ -282,10 +285,9 @@ def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
     """
     _, _, after_newline, misplaced, _, is_open = _kernel.scan(data, delimiter)
     if misplaced >= 0:
-        newline = data.find(b"\n", misplaced) + 1
-        return after_newline or newline or (len(data) if at_end else 0)
+        return after_newline or data.find(b"\n", misplaced) + 1 or (len(data) if at_end else 0)
     cut = len(data) if at_end and not is_open else after_newline
-    # Blank lines before a cut are left for the next piece: they may be the last of the file.
+    # Blank lines before a cut are left for the next piece: they may be the file's last.
     end = len(data[:cut].rstrip(b"\r\n"))
     return end and (data.find(b"\n", end, cut) + 1 or cut)
 
@@ -316,10 +318,9 @@ def write_rows(
     stands between rows and not after them.
     """
     delimiter, is_json = "\t" if form == "tsv" else ",", form in ("json", "jsonl")
-    keys = [delimiter if i else "" for i in range(len(columns))]  # what stands before a cell
-    if is_json:
-        names = [json.dumps(name, ensure_ascii=False) for name in columns]
-        keys = [f"{',' if i else '{'}{name}:" for i, name in enumerate(names)]
+    # What stands before each cell.
+    names = [f"{json.dumps(name, ensure_ascii=False)}:" if is_json else "" for name in columns]
+    keys = [f"{delimiter if i else '{' * is_json}{name}" for i, name in enumerate(names)]
     parts, n_rows = list(map(_take_apart, columns.values())), len(next(iter(columns.values()), ()))
     written = _kernel.write_rows(is_json, delimiter, _ROW_ENDS[form], keys, parts, n_rows)
     if form == "json":
@@ -433,23 +434,17 @@ class PackedWeights:
 
     def mark_ties(self, features: Floats, scores: Floats) -> Marks:
         """Mark the best category of each row and what ties with it; none of missing scores."""
-        bounds, columns = self.error_bound(features), np.arange(features.shape[1])
-        there = scores > -np.inf  # which NaN is not
-        best = np.where(there, scores, -np.inf).argmax(axis=0), columns
+        bounds, there = self.error_bound(features), scores > -np.inf  # which NaN is not
+        best = np.where(there, scores, -np.inf).argmax(axis=0), np.arange(features.shape[1])
         with np.errstate(invalid="ignore", over="ignore"):
             marks: Marks = scores[best] - scores <= bounds[best] + bounds
         marks[best] = True
         return marks & there
 
     def rank(self, features: Floats, scores: Floats, k: int) -> Ranking:
-        """Rank the categories of scored rows, ``min(k, n_categories)`` of them, as model.hpp says.
+        """Rank ``min(k, n_categories)`` categories of scored rows, as model.hpp says.
 
         The first rank is the best category, and the first k do not depend on how many are asked
         for. Scores are from `multiply`, or minus infinity for what is to have no rank.
         """
         return Ranking(*self._model.rank(features, scores, k))
-
-
-def exp(values: Floats) -> Floats:
-    """Return powers of e of a matrix, within an ulp, with the same bits on every processor."""
-    return _kernel.exp(values)
