@@ -85,6 +85,8 @@ class RowsTally(Tally):
 class Learn(Work):
     """The work of ``fit``."""
 
+    decomposes = True
+
     path: str  # the features' input, for messages
     n_features: int
     targets: tuple[str, ...]  # names of those; empty for categories
