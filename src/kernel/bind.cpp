@@ -329,8 +329,7 @@ NB_MODULE(_kernel, m) {
         .def("error_bound", bound_scores)
         .def("rank", rank_scores);
     nb::class_<Search>(m, "Search")
-        .def("__init__", make_search, nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg(),
-             nb::arg(), nb::arg(), nb::arg())
+        .def("__init__", make_search)
         .def("add", add_items)
         .def("take", take_found);
 }

@@ -159,9 +159,10 @@ struct Terms {
 inline double add_sizes(const Terms& terms) {
     double sums[8] = {};
     run([&](auto) MATSCORE_ALWAYS {
-        for (size_t i = 0; i < terms.x.size(); ++i) {
+        const double *const x = terms.x.data(), *const w = terms.w;
+        for (size_t i = 0, n = terms.x.size(); i < n; ++i) {
             double& sum = sums[(terms.places == nullptr ? i : terms.places[i]) % 8];
-            sum = __builtin_fma(std::fabs(terms.x[i]), std::fabs(terms.w[i]), sum);
+            sum = __builtin_fma(std::fabs(x[i]), std::fabs(w[i]), sum);
         }
     });
     for (size_t i = 0; i < 4; ++i) sums[i] += sums[i + 4];
