@@ -12,8 +12,8 @@ from functools import partial
 
 from matscore.command_options import ColumnOptions, FitOptions, Method
 from matscore.commands.learn import Learn, Targets, settle_targets
+from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError, UsageError
-from matscore.kernel import LevelCounts
 from matscore.names import quote_names
 from matscore.options import ReadOptions, RejectOptions
 from matscore.plan import Side

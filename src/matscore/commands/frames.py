@@ -15,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from matscore.command_options import FitOptions
+from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
-from matscore.kernel import Booleans, Choices, Column, Floats, LevelCounts, Texts
+from matscore.kernel import Booleans, Choices, Column, Floats, Texts
 from matscore.model import Model, make_model
 from matscore.names import Grammar, find_columns, quote_name, quote_names, suggest_name
 from matscore.options import PlanOptions, ReadOptions, RejectOptions, UnknownPolicy

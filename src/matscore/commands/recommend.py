@@ -21,7 +21,7 @@ from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.frame import read_numbers
 from matscore.items import Items
 from matscore.kernel import Choices, Texts
-from matscore.model import MOST_BYTES, Weights, load_items, named_lack
+from matscore.model import MOST_BYTES, Weights, load_items
 from matscore.names import quote_names
 from matscore.options import (
     Format,
@@ -100,9 +100,8 @@ class RecommendCommand(Command):
         spill = weights.spilled is not None
         cosine, texts = self.metric == "cosine", weights.texts
         items = Items(len(plan.weights_index), cosine=cosine, spill=spill, texts=texts)
-        with named_lack():
-            for rows in weights.take_items(plan):
-                items.add(rows)
+        for rows in weights.take_items(plan):
+            items.add(rows)
         return items
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec:
