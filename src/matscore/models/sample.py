@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from matscore.kernel import LevelCounts
+from matscore.counts import LevelCounts
 from matscore.links import Link
 from matscore.models.algebra import Feature, Levels, as_features, list_levels, order_factor
 from matscore.models.options import ImportOptions, LinkWord
