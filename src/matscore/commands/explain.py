@@ -11,8 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.command_options import ExplainOptions
-from matscore.commands.classify import OVERFLOW, find_lacking
-from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPreview, open_sink
+from matscore.commands.output import (
+    OVERFLOW,
+    ExplainColumns,
+    ExplainedRow,
+    ExplainPreview,
+    find_lacking,
+    open_sink,
+)
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_text, take
 from matscore.kernel import Choices, Column, Masked, Texts
