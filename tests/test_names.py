@@ -85,6 +85,18 @@ class TestSuggesting:
         assert suggest_name("Age", ["age", "sex"]) == 'did you mean "age" (differs only by case)'
         assert suggest_name("aged", ["agee", "age"]) == 'did you mean "age" or "agee"'
 
+    @pytest.mark.parametrize(
+        ("name", "close", "far"),
+        [
+            ("nope", "note", "open"), ("nope", "nop", "no"), ("age", "aeg", "gate"),
+            ("incm", "income", "mice"),
+        ],
+    )  # fmt: skip
+    def test_short_names_are_close_by_their_letters_in_order(
+        self, name: str, close: str, far: str
+    ) -> None:
+        assert suggest_name(name, [far, close]) == f'did you mean "{close}"'
+
     def test_without_a_close_name_an_option_says_what_there_is(self) -> None:
         assert suggest_name("x", ["age", "sex"], "--by") == (
             '--by has the name of one of: "age", "sex"'

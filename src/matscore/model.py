@@ -77,13 +77,17 @@ class Model:
             raise ValueError("a weight is not finite")
 
     @property
-    def is_doubled(self) -> bool:
-        """Whether the softmax is of two categories that are each other's negative."""
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know: two categories are each other's negative."""
         weights, intercept = self.weights, self.intercept
         if len(self.categories) != 2 or self.link is not None or not weights.any():
-            return False
+            return ()
         alike = intercept is None or intercept[0] == -intercept[1]
-        return bool(alike and (weights[:, 0] == -weights[:, 1]).all())
+        if not alike or (weights[:, 0] != -weights[:, 1]).any():
+            return ()
+        names = " and ".join(map(quote_name, self.categories))
+        what = f"{names} are each other's negative, so their probabilities are of twice the score"
+        return (f"{what}; leave one column, or fill the other with zeros",)
 
     @cached_property
     def packed(self) -> PackedWeights:
@@ -223,7 +227,8 @@ def load_weights(
     path: str, read: ReadOptions, pick: Pick | None = None, *, checksum: bool = False
 ) -> Weights:
     """Read a weights file whole, or the columns of it that are picked."""
-    with contextlib.closing(open_table(path, read.of_weights, checksum=checksum)) as table:
+    read = read.of_weights
+    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
         with _picking(table, read, pick):
             matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, table.source.facts())
@@ -263,8 +268,9 @@ def load_items(
     from matscore.items import SpilledRows
 
     hint = "every feature of an item must be a number"
+    read = read.of_weights
     with (
-        contextlib.closing(open_table(path, read.of_weights, checksum=checksum)) as table,
+        contextlib.closing(open_table(path, read, checksum=checksum)) as table,
         _picking(table, read, pick),
     ):
         width, texts = len(table.taken) - 1, list[Labels]()

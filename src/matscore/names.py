@@ -40,6 +40,7 @@ _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
 _MAX_QUOTED = 60
 _MAX_CANDIDATES = 1000
 _MAX_COMPARED = 100
+_SHORT = 6
 _MAX_RECOGNISED = 20_000
 _MOST_DIGITS = 15  # of more two texts may be one float64
 # Digits of a column's number: of millions of them int takes its time, or refuses them.
@@ -349,7 +350,29 @@ def _compare(name: str, candidates: Collection[str]) -> list[str]:
             near.append(candidate)
             if len(near) == _MAX_CANDIDATES:
                 break
-    return difflib.get_close_matches(name, near)
+    close = difflib.get_close_matches(name, near)
+    # Of short names half the letters in common are a chance.
+    return [c for c in close if len(name) > _SHORT or _are_slips(name, c)]
+
+
+def _are_slips(name: str, other: str) -> bool:
+    """Say whether one letter of three differs at most, or one in all."""
+    return _count_slips(name, other) <= max(1, max(len(name), len(other)) // 3)
+
+
+def _count_slips(name: str, other: str) -> int:
+    """Count letters that were changed, put in, left out or exchanged with the next one."""
+    # The optimal string alignment distance, row by row.
+    before, last = list[int](), list(range(len(other) + 1))
+    for i, a in enumerate(name):
+        row = [i + 1]
+        for j, b in enumerate(other):
+            slips = min(last[j] + (a != b), last[j + 1] + 1, row[j] + 1)
+            if i and j and (a, name[i - 1]) == (other[j - 1], b):
+                slips = min(slips, before[j - 1] + 1)
+            row.append(slips)
+        before, last = last, row
+    return last[-1]
 
 
 def _drop_blanks(name: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
-from matscore.models.settle import settle_model
+from matscore.models.sample import settle_model
 from matscore.models.sources import iter_sources, read_model
 from matscore.models.weights import make_table
 

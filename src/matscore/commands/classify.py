@@ -208,6 +208,7 @@ def classify(
     max_absent: int | None = None,
     response: bool = False,
     unique_labels: bool = False,
+    booleans: bool = False,
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
 
@@ -252,6 +253,9 @@ def classify(
         Refuse more absent features; where more than half are absent it must be given.
     unique_labels : bool
         Refuse a label of the index that is there before, among the rows that are not left out.
+    booleans : bool
+        Read truths, and columns of words such as ``"True"`` and ``"False"``, as 1 and 0; a column
+        has one spelling.
 
     Returns
     -------
@@ -309,7 +313,7 @@ def classify(
     # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
-    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present)
+    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
     return run_frames(command, features, weights, align, read)
 
 

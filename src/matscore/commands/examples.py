@@ -126,12 +126,13 @@ def open_examples(
     if len(inputs) == 1:
         found = sort_columns(sample, columns)
         return Examples(table, found, settle_targets(sample, found.target_columns, fit), None)
-    other = open_input(inputs[1], how.read.of_others)
+    read = how.read.of_weights
+    other = open_input(inputs[1], read)
     found = sort_columns(sample, _share_labels(sample, other, columns))
     asked: list[Targets] = []
     paired = pair_table(
         other,
-        how.read,
+        read,
         partial(_choose_targets, fit, asked),
         label_name=found.label_name,
         stops=how.rejects.on_error == "fail",

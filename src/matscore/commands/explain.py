@@ -193,6 +193,7 @@ def explain(
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
     unique_labels: bool = False,
+    booleans: bool = False,
 ) -> pd.DataFrame:
     """Take the scores of rows apart into what each feature contributed.
 
@@ -200,7 +201,8 @@ def explain(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels
+    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels,
+    booleans
         As in `classify`.
     category : str, optional
         The category to explain; without it the predicted one of each row.
@@ -252,7 +254,7 @@ def explain(
     options = ExplainOptions(category, versus, top_features)
     options.check()
     command = ExplainCommand(explain=options, dashes="")
-    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present)
+    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
     return run_frames(command, features, weights, align, read)
 
 

@@ -5,9 +5,9 @@ Labels are no text here: rows carry their numbers, and what comes out finds its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -18,7 +18,7 @@ from matscore.command_options import FitOptions
 from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
-from matscore.kernel import Choices, Column, Floats, Texts
+from matscore.kernel import Booleans, Choices, Column, Floats, Texts
 from matscore.model import Model, make_model
 from matscore.names import Grammar, find_columns, quote_name, quote_names, suggest_name
 from matscore.options import PlanOptions, ReadOptions, RejectOptions, UnknownPolicy
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _PEEKED_ROWS = 1000
 _CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
+_TYPED = Grammar(missing_values=())  # what is missing is so by its type: the text "NA" is a text
 _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
 
@@ -98,10 +99,8 @@ def plan_frames(
 def _features_side(frame: pd.DataFrame, columns: tuple[str, ...] | None) -> Side:
     index_name = "" if frame.index.name is None else str(frame.index.name)
     header = None if columns is None else (index_name, *columns)
-    # What is missing is so by its type: the text "NA" is a text.
-    grammar = Grammar(missing_values=())
     width, peek = frame.shape[1] + 1, partial(_peek, frame)
-    return Side("features", width, header, len(frame), None, grammar, labelled=True, peek=peek)
+    return Side("features", width, header, len(frame), None, _TYPED, labelled=True, peek=peek)
 
 
 def _peek(frame: pd.DataFrame) -> list[list[str]]:
@@ -179,7 +178,7 @@ def pick_column(
     if len(places) != 1:
         names = [str(name) for name in features.columns]
         how_many = "several columns are named" if places else "no column"
-        hint = "" if places else suggest_name(str(column), names)
+        hint = "" if places else suggest_name(str(column), names, what)
         raise MisfitError("features", f"{how_many} {quote_name(str(column))}", hint)
     others = [i for i in range(features.shape[1]) if i != places[0]]
     return features.iloc[:, places[0]], features.iloc[:, others]
@@ -225,9 +224,30 @@ def sort_names(features: pd.DataFrame) -> tuple[tuple[str, ...], list[int]]:
     return tuple(names[i] for i in order), order
 
 
-def design_frame(features: pd.DataFrame, options: FitOptions, method: Method) -> Design | None:
+def find_booleans(frame: pd.DataFrame, columns: Iterable[int]) -> tuple[Booleans, ...]:
+    """Return which columns hold words for true and false, or truths, and which words."""
+    from matscore.read.booleans import find_pair
+
+    texts = (i for i in columns if not _is_numeric(frame.iloc[:, i]))
+    found = ((i, find_pair(take_texts(frame.iloc[:, i].dropna().head(1)), _TYPED)) for i in texts)
+    return tuple((i, pair) for i, pair in found if pair is not None)
+
+
+def _is_boolean(column: pd.Series[Any]) -> bool:
+    from matscore.read.booleans import are_booleans
+
+    return are_booleans(list(take_texts(column.head(_PEEKED_ROWS))), _TYPED)
+
+
+def design_frame(
+    features: pd.DataFrame, options: FitOptions, method: Method, *, booleans: bool = False
+) -> Design | None:
     """Return how features are computed; None where all are columns of numbers."""
-    texts = [str(name) for name, column in features.items() if not _is_numeric(column)]
+    texts = [
+        str(name)
+        for name, column in features.items()
+        if not (_is_numeric(column) or (booleans and _is_boolean(column)))
+    ]
     if not texts and not options.terms:
         return None
     from matscore.commands.examples import CountLevels, has_reference
@@ -282,7 +302,10 @@ def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     series, name = frame.iloc[:, i], str(frame.columns[i])
     if not _is_numeric(series) or pd.api.types.is_complex_dtype(series):
         what = f"is of type {series.dtype}, not a number"
-        raise InputError(path, what, "convert it first", column=i + 1, name=name)
+        hint = "convert it first"
+        if find_booleans(frame, [i]):
+            hint = "booleans=True reads it as 1 and 0"
+        raise InputError(path, what, hint, column=i + 1, name=name)
     # Nullable types of pandas have an NA that float64 does not know.
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = np.flatnonzero(np.isinf(values))
@@ -294,12 +317,14 @@ def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
     return np.ascontiguousarray(values)
 
 
-def take_weights(weights: object, align: PlanOptions = PlanOptions()) -> pd.DataFrame:
+def take_weights(
+    weights: object, features: pd.DataFrame, align: PlanOptions = PlanOptions()
+) -> pd.DataFrame:
     """Return the columns that are asked for of weights; a fitted model is made a table first."""
     if not isinstance(weights, pd.DataFrame):
-        from matscore.commands.import_model import import_model
+        from matscore.commands.import_model import import_object
 
-        weights = import_model(weights).weights
+        weights = import_object(weights, columns=map(str, features.columns)).weights
     align.check()
     only, dropped = align.weights_cols, align.drop_weights_cols
     left = drop_columns(weights, dropped, "weights", "drop_weights_cols")
@@ -331,15 +356,12 @@ def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
     return make_model(plan, take_matrix(weights, plan.weights.path, "weight"))
 
 
-def take_matrix(frame: pd.DataFrame, path: str, what: str) -> Floats:
+def take_matrix(frame: pd.DataFrame, path: str, what: str, *, booleans: bool = False) -> Floats:
     """Return a table's numbers, of its shape; refuse a missing one."""
-    columns = [take_numbers(frame, i, path) for i in range(frame.shape[1])]
-    for i, column in enumerate(columns):
-        if len(gone := np.flatnonzero(np.isnan(column))):
-            hint, name = f"every {what} must be a number", str(frame.columns[i])
-            line = int(gone[0]) + 1
-            raise InputError(path, "a missing value", hint, line=line, column=i + 1, name=name)
-    return np.column_stack(columns)
+    hint = f"every {what} must be a number"
+    typed = Typed(frame, range(frame.shape[1]), path, missing_hint=hint, booleans=booleans)
+    parts = [parse_sound(typed.make_layout("error"), one).features for one in typed.iter_chunks()]
+    return np.concatenate(parts, axis=1).T
 
 
 @dataclass(frozen=True)
@@ -356,6 +378,7 @@ class Typed:
     terms: Terms | None = None  # how features are computed, where some are no columns
     levels: Sequence[int] = ()  # columns that are read as text for that
     unknown: UnknownPolicy = "error"
+    booleans: bool = False  # whether words for true and false are read as 1 and 0
 
     @classmethod
     def of_design(cls, features: pd.DataFrame, design: Design) -> Typed:
@@ -374,10 +397,19 @@ class Typed:
         columns = [i - 1 for i in plan.feature_columns]
         return cls(features, columns, terms=plan.terms, levels=levels, unknown=unknown, **more)
 
+    @cached_property
+    def pairs(self) -> tuple[Booleans, ...]:
+        """The columns of numbers that have words for 1 and 0, and the words."""
+        return find_booleans(self.features, self.columns) if self.booleans else ()
+
     def iter_chunks(self) -> Iterator[FrameChunk]:
         """Yield the rows as typed columns; at least one chunk, or no rows would have no columns."""
         n_rows, width = self.features.shape
-        cells: dict[int, Any] = {i: take_numbers(self.features, i, self.path) for i in self.columns}
+        words = {i: take_texts(self.features.iloc[:, i]) for i, _ in self.pairs}
+        cells: dict[int, Any] = {
+            i: words[i] if i in words else take_numbers(self.features, i, self.path)
+            for i in self.columns
+        }
         cells |= enumerate((*self.numbers, *self.texts), start=width)
         texts = () if self.terms is None else self.terms.texts
         for i, column in zip(self.levels, texts, strict=True):
@@ -411,6 +443,7 @@ class Typed:
             level_columns=tuple(self.levels),
             terms=self.terms,
             unknown=self.unknown,
+            booleans=self.pairs,
         )
 
 
@@ -466,12 +499,12 @@ def run_frames(
     Returns kept columns as they are, then what the command writes, with the features' index.
     """
     read.check()
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     # Labels stay in the index, and their name is to clash with no column.
     plan = replace(require_fit(plan_frames(features, weights, align, read)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
     work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
-    typed = Typed.of_plan(features, plan, read.unknown)
+    typed = Typed.of_plan(features, plan, read.unknown, booleans=read.booleans)
     found = collect_frame(work, typed, read.of_cell, unique=align.unique_labels)
     label, *names = found.columns
     rows: Any = read_numbers(found[label]).astype(np.int64) - 1

@@ -208,7 +208,7 @@ def _ask(
         return (), ()
 
     with contextlib.ExitStack() as stack:
-        answers = _name_answers(model.categories) if column is None else [column]
+        answers = name_columns(model.categories) if column is None else [column]
         table = _pair(stack, path, plan, how, look, answers).table
         ((side, label),) = found
         chosen = _choose_columns(side, label, column, model.categories)
@@ -222,18 +222,13 @@ def _ask(
     return tuple(one.ask(i, side.name_of(i), model.categories, path) for i, one in pairs)
 
 
-def _name_answers(categories: Sequence[str]) -> set[str]:
-    """Return what columns of answers are called."""
-    return {"prediction", *(name for c in categories for name in name_columns(c))}
-
-
 def _choose_columns(
     side: Side, label: int | None, column: str | None, categories: Sequence[str]
 ) -> tuple[int, ...]:
     if column is not None:
         return (find_name(side, column, "--expect-column"),)
     columns = [i for i in range(side.width) if i != label]
-    named = _name_answers(categories)
+    named = name_columns(categories)
     known = tuple(i for i in columns if side.names is not None and side.name_of(i) in named)
     if known or len(columns) == 1:
         return known or (columns[0],)

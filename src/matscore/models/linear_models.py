@@ -15,11 +15,10 @@ import numpy as np
 
 from matscore.links import Link
 from matscore.models.algebra import Feature, Number, combine
-from matscore.models.folding import Columns
 from matscore.models.records import Array, array, plain
 from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_number, as_numbers, as_numbers_of
-from matscore.models.types import FLOAT32, FLOAT64, Threshold
+from matscore.models.types import FLOAT32, FLOAT64, Columns, Threshold
 
 _MOST_NUMBERS = 1_000_000
 FLAT = 1  # of a vector that stands for two classes, or of a single target

@@ -50,6 +50,7 @@ def read_estimator(record: Record) -> ImportedModel:
         facts=tuple(walk.facts),
         threshold=found.threshold,
         positional=() if are_names else tuple(names),
+        seen=tuple(names) if are_names else (),
         rounding=found.rounding,
     )
 

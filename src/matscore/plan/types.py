@@ -152,6 +152,8 @@ class Plan:
         What options made of the files' lines and cells, in sentences.
     least_present : int or None
         Features of each category that a row must have, where scores are made up for the others.
+    warnings : tuple of str
+        What the numbers of the weights give away, in sentences, where they were looked at.
     problem : str or None
         What does not fit; None when all does.
     hint : str
@@ -195,6 +197,7 @@ class Plan:
     absent: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     least_present: int | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from matscore.read.rewrite import Rewrite
 
 _SNIFFED_RECORDS = 10
-_SAMPLED_RECORDS = 1000
+SAMPLED_RECORDS = 1000
+"""First records that tell what a column holds, as many at most."""
 _PAIRS_CHUNK_BYTES = 4 * 2**20
 _MOST_CODES, _TIMES_EACH = 20, 3
 
@@ -185,7 +186,7 @@ class Table:
         if not self.source.is_whole:
             data = data[: data.rfind(b"\n") + 1]  # the last record may be cut off
             data = data if first_record_end(data) else b""
-        return self._peek(data, _SAMPLED_RECORDS) or []
+        return self._peek(data, SAMPLED_RECORDS) or []
 
     def _peek_columns(self) -> list[list[str]]:
         """Return the cells of the first sound records, column by column."""
@@ -395,6 +396,11 @@ def _kind_of(cells: Sequence[str], read: ReadOptions) -> ColumnKind:
         return "empty"
     if n_numbers == len(there):
         return "number"
+    # Numbers that are written in another way are no levels; truths are.
+    truths = {"true", "false"}
+    meant = (c.casefold() not in truths and grammar.kind_of(c) == "meant" for c in there)
+    if not n_numbers and all(meant):
+        return "mixed"
     return "mostly number" if 2 * n_numbers >= len(there) else "mixed" if n_numbers else "text"
 
 
@@ -511,6 +517,7 @@ def read_pairs(
     path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
 ) -> tuple[Texts, Texts, SourceFacts]:
     """Read the first two columns of a file as text; `items` tells a header from data."""
+    read = read.of_others
     table = open_table(path, read, checksum=checksum, values=items)
     with contextlib.closing(table):
         if table.width < 2:
