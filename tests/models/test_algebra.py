@@ -155,13 +155,6 @@ def test_infrequent_levels_share_a_group() -> None:
     assert [evaluate(common, {"t": t}) for t in ("a", "b", "c", "new", None)] == [1, 0, 0, 0, 0]
 
 
-def test_renamed_texts() -> None:
-    groups = [["a"], ["b"]]
-    one, two = text("t").rename("?", "b").rename("b", "a").one_hot(groups, other="zero")
-    assert [evaluate(one, {"t": t}) for t in ("a", "b", "?")] == [1, 1, 1]
-    assert [evaluate(two, {"t": t}) for t in ("a", "b", "?")] == [0, 0, 0]
-
-
 def test_parts_that_know_other_levels() -> None:
     few = text("t").to_number({"a": 1, "b": 2}, other=9)
     many = text("t").to_number({"a": 1, "b": 2, "c": 3}, other="error")

@@ -13,6 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from statsmodels.regression.linear_model import OLS
 
 import matscore
 from tests.helpers import SAMPLES
@@ -64,6 +65,9 @@ def test_what_is_no_linear_model_is_refused_by_name(raw: pd.DataFrame) -> None:
         matscore.classify(raw, forest)
     with pytest.raises(matscore.InputError, match="is no model that is known"):
         matscore.classify(raw, object())
+    results = OLS(raw["late"].to_numpy(), np.ones(len(raw))).fit()
+    with pytest.raises(matscore.InputError, match="are read from a file; save them"):
+        matscore.import_model(results)
 
 
 def test_a_path_may_stand_in_the_place_of_weights(raw: pd.DataFrame, tmp_path: Path) -> None:

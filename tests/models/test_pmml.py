@@ -226,8 +226,8 @@ def test_categories_links_and_thresholds() -> None:
     found = {name: open_model(name) for name in ("binary_logit", "binary_probit", "binary_cloglog")}
     assert [model.categories for model in found.values()] == [("yes", "no"), *[("no", "yes")] * 2]
     assert [model.link for model in found.values()] == [None, "probit", "cloglog"]
-    assert found["binary_cloglog"].threshold == (0.5, "probability")
-    assert open_model("binary_threshold").threshold == (0.7, "probability")  # of "no"
+    assert found["binary_cloglog"].threshold == (0.5, "probability", False)
+    assert open_model("binary_threshold").threshold == (0.7, "probability", False)  # of "no"
     assert open_model("general_inverse").categories == ("1/y",)
     assert open_model("regression_loglog").link == "identity"
 

@@ -40,6 +40,7 @@ class Threshold(NamedTuple):
 
     value: float
     of: Literal["probability", "score"]  # of the second category
+    is_second: bool = False  # at exactly the threshold too: the label is the second category
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,18 @@ class ImportedModel:
             raise Refusal("it has a threshold, and not two categories")
         shift = exact(find_shift(self.threshold, self.link))
         intercept = [*self.intercept[:-1], exact(self.intercept[-1]) - shift]
-        return replace(self, intercept=intercept, threshold=None)
+        shifted = replace(self, intercept=intercept, threshold=None)
+        return shifted.turn_round() if self.threshold.is_second else shifted
+
+    def turn_round(self) -> ImportedModel:
+        """Return the same model with its second category first, which then wins ties."""
+        sign = -1 if self.is_binary_vector else 1
+        return replace(
+            self,
+            categories=self.categories[::-1],
+            coefficients=sign * np.asarray(self.coefficients)[::-1],
+            intercept=[sign * exact(number) for number in self.intercept[::-1]],
+        )
 
 
 def find_shift(threshold: Threshold, link: Link | None) -> float:
