@@ -23,7 +23,7 @@ from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_text, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model, Scored, score_rows
-from matscore.names import quote_name, suggest_name
+from matscore.names import quote_name
 from matscore.numerics.explain import (
     INTERCEPT,
     OTHERS,
@@ -49,6 +49,7 @@ from matscore.read.rows import Rows
 from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work, make_output_spec
+from matscore.spelling import suggest_name
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile
 

@@ -26,11 +26,12 @@ from matscore.errors import InputError, MisfitError
 from matscore.frame import read_numbers
 from matscore.kernel import Texts
 from matscore.model import Model, make_model
-from matscore.names import find_columns, quote_name, quote_names, suggest_name
+from matscore.names import find_columns, quote_name, quote_names
 from matscore.options import PlanOptions, ReadOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.terms import TextColumn
 from matscore.run.work import Command
+from matscore.spelling import suggest_name
 
 if TYPE_CHECKING:
     from matscore.command_options import Method
