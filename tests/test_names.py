@@ -6,17 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.names import (
-    explain_difference,
-    find_close,
-    find_columns,
-    fold_name,
-    is_intercept,
-    quote_name,
-    quote_names,
-    suggest,
-    suggest_name,
-)
+from matscore.names import find_columns, fold_name, is_intercept, quote_name, quote_names
+from matscore.spelling import explain_difference, find_close, suggest, suggest_name
 
 
 class TestNaming:

@@ -75,6 +75,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("errors", "_kernel"),
     ("names", "fields"),
+    ("spelling",),
     ("kernel",),
     ("frame", "colors", "options", "terms", "items", "counts", "prorate"),
     ("command_options",),

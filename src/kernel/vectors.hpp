@@ -60,7 +60,7 @@ MATSCORE_INLINE void add_product(V& sum, const V& x, const V& w) {
 inline constexpr const char* instruction_sets[] = {"x86-64-v4", "x86-64-v3", "base"};
 
 // The processor's first one, which has all after it.
-inline const size_t best_set = [] {
+inline const size_t best_set = []() -> size_t {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&

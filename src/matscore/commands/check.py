@@ -117,13 +117,8 @@ def check(
     ('--transpose',)
     """
     # pandas takes longer to import than a small file to score.
-    from matscore.commands.frames import (
-        find_booleans,
-        make_align,
-        plan_frames,
-        read_model,
-        take_weights,
-    )
+    from matscore.commands.frames import make_align, plan_frames, read_model, take_weights
+    from matscore.commands.typed import find_booleans
 
     align = make_align(
         transpose=transpose,

@@ -276,15 +276,13 @@ def evaluate(
     0.5
     """
     from matscore.commands.frames import (
-        Typed,
         make_align,
         pick_column,
         plan_frames,
         read_model,
-        run_typed,
-        take_texts,
         take_weights,
     )
+    from matscore.commands.typed import Typed, run_typed, take_texts
 
     read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
     score = ScoreOptions(probabilities, threshold)

@@ -11,13 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.command_options import ExplainOptions
-from matscore.commands.classify import OVERFLOW, find_lacking
-from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPreview, open_sink
+from matscore.commands.output import (
+    OVERFLOW,
+    ExplainColumns,
+    ExplainedRow,
+    ExplainPreview,
+    find_lacking,
+    open_sink,
+)
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_text, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model, Scored, score_rows
-from matscore.names import quote_name, suggest_name
+from matscore.names import quote_name
 from matscore.numerics.explain import (
     INTERCEPT,
     OTHERS,
@@ -43,6 +49,7 @@ from matscore.read.rows import Rows
 from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work, make_output_spec
+from matscore.spelling import suggest_name
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile
 

@@ -311,17 +311,8 @@ def fit(
     """
     import pandas as pd
 
-    from matscore.commands.frames import (
-        Typed,
-        are_categories,
-        check_rows,
-        design_frame,
-        pick_targets,
-        run_typed,
-        sort_names,
-        take_numbers,
-        take_texts,
-    )
+    from matscore.commands.frames import are_categories, design_frame, pick_targets, sort_names
+    from matscore.commands.typed import Typed, check_rows, run_typed, take_numbers, take_texts
 
     options = FitOptions(
         method, alpha, intercept, standardize, categories, tuple(terms), max_levels, rare

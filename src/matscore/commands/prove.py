@@ -20,8 +20,7 @@ from matscore.commands.answers import (
     compare_numbers,
     name_columns,
 )
-from matscore.commands.classify import find_faults
-from matscore.commands.output import open_sink
+from matscore.commands.output import find_faults, open_sink
 from matscore.errors import InputError, MisfitError, PlanError
 from matscore.kernel import Floats
 from matscore.model import Model, Weights, load_weights, score_rows

@@ -318,14 +318,8 @@ def recommend(
     0  Amina     1    Orbit Nine   0.73
     1  Bruno     1  Sunday Lunch   0.58
     """
-    from matscore.commands.frames import (
-        Typed,
-        collect_frame,
-        drop_columns,
-        make_align,
-        plan_frames,
-        take_matrix,
-    )
+    from matscore.commands.frames import drop_columns, make_align, plan_frames
+    from matscore.commands.typed import Typed, collect_frame, take_matrix
 
     kept, dropped = tuple(map(str, keep_item_cols)), tuple(map(str, drop_item_cols))
     options = RecommendOptions(k, min_score, kept, dropped)

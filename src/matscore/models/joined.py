@@ -22,8 +22,9 @@ from itertools import product
 
 from matscore.models.algebra import multiply_terms
 from matscore.models.refusal import Refusal
-from matscore.names import POINT, find_close, quote_name, quote_names, suggest
+from matscore.names import POINT, quote_name, quote_names
 from matscore.plan.joined import read_factors
+from matscore.spelling import find_close, suggest
 from matscore.terms import (
     Factor,
     Level,

@@ -18,10 +18,11 @@ from matscore.models.algebra import Feature, Levels, as_features, list_levels, o
 from matscore.models.options import ImportOptions, LinkWord
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
-from matscore.names import quote_name, quote_names, suggest_name
+from matscore.names import quote_name, quote_names
 from matscore.options import ReadOptions
 from matscore.read.rows import parse_sound
 from matscore.read.table import Table, open_table
+from matscore.spelling import suggest_name
 from matscore.terms import Factor, Level, Other, Term, write_term
 
 MOST_LEVELS = 100_000

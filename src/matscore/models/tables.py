@@ -21,8 +21,9 @@ from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 from matscore.models.table_texts import ZEROS, Table, read_table
 from matscore.models.types import ImportedModel, Source
-from matscore.names import is_intercept, quote_name, quote_names, suggest_name
+from matscore.names import is_intercept, quote_name, quote_names
 from matscore.plan.headings import CLASSES, COEFFICIENTS, is_beside
+from matscore.spelling import suggest_name
 from matscore.terms import (
     Factor,
     Level,

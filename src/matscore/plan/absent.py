@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from matscore.names import MAX_SHOWN, fold_name, quote_name, quote_names, suggest_name, write_choice
+from matscore.names import MAX_SHOWN, fold_name, quote_name, quote_names, write_choice
 from matscore.plan.joined import explain_joined
 from matscore.plan.terms import Unread
 from matscore.plan.types import Axis, Misfit, Plan, Turnable
+from matscore.spelling import suggest_name
 
 
 def set_absent(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> Plan:

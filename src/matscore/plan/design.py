@@ -13,8 +13,9 @@ import numpy as np
 from matscore.command_options import FitOptions
 from matscore.errors import MisfitError
 from matscore.kernel import Floats, PackedWeights
-from matscore.names import POINT, quote_name, quote_names, suggest_name
+from matscore.names import POINT, quote_name, quote_names
 from matscore.plan.terms import Terms, TermsError, Unread, make_terms, read_name
+from matscore.spelling import suggest_name
 from matscore.terms import (
     POINT_HINT,
     Factor,

@@ -8,17 +8,10 @@ from dataclasses import dataclass
 
 from matscore.command_options import ColumnOptions
 from matscore.errors import MisfitError
-from matscore.names import (
-    INTERCEPTS,
-    Grammar,
-    find_columns,
-    is_intercept,
-    quote_name,
-    quote_names,
-    suggest_name,
-)
+from matscore.names import INTERCEPTS, Grammar, find_columns, is_intercept, quote_name, quote_names
 from matscore.plan.labels import FirstColumn, judge_first_column, judge_first_record
 from matscore.plan.types import Side
+from matscore.spelling import suggest_name
 
 
 @dataclass(frozen=True)

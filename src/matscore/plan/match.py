@@ -6,17 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from matscore.names import (
-    MAX_SHOWN,
-    find_close,
-    fold_name,
-    is_intercept,
-    quote_name,
-    quote_names,
-    reduce_name,
-    write_choice,
-    write_numbers,
-)
+from matscore.names import MAX_SHOWN, fold_name, is_intercept, quote_name, quote_names, write_choice
 from matscore.plan.labels import check_long_form, holds_labels, label_features, set_label
 from matscore.plan.types import (
     Axis,
@@ -135,7 +125,9 @@ def _is_first_named(plan: Plan) -> bool:
         # Numbers that agree with nothing but numbers are no names for that.
         sure = any(is_word) or not {*rows}.issuperset(side.first or ()) or not rows
         known = {*rows, *header}
-        return holds_labels(plan, side, known, "say --id-col when it holds names", sure=sure)
+        return holds_labels(
+            plan, side, known, lambda: "say --id-col when it holds names", sure=sure
+        )
     allowed = "1" if side.names is None else side.names[0]
     if asked != allowed:
         problem = f"--id-col {asked} is not the first column of {side.path}"
@@ -152,7 +144,7 @@ def _read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
     heading, *_ = side.names or ("",)
     if plan.options.transpose and heading and carries_features(plan, side.names or (), table):
         known = set()
-    labelled = holds_labels(plan, side, known, _hint_at_names(plan, table))
+    labelled = holds_labels(plan, side, known, lambda: _hint_at_names(plan, table))
     plan = replace(plan, weights_label_column=labelled)
     header = None if side.names is None else side.names[labelled:]
     offset = 2 if labelled and not side.labelled else 1
@@ -176,6 +168,8 @@ def _hint_at_names(plan: Plan, table: Axis) -> str:
     is_word = any(side.grammar.kind_of(cell) == "word" for cell in side.first or ())
     otherwise = "correct what should be a number" if is_word else "leave the column out"
     hint = f"name every row after a column of {table.path}, or {otherwise}"
+    from matscore.spelling import write_numbers
+
     for cell in (side.first or ())[:MAX_SHOWN]:
         # A tool that read names as numbers writes 1.0 for 1.
         for meant in {write_numbers(cell), f"{cell}.0"} - {cell}:
@@ -333,6 +327,8 @@ def _count_near(names: Sequence[str], table: Axis) -> int:
 
     So many are compared as cost no time.
     """
+    from matscore.spelling import reduce_name
+
     known = list(islice(table.places, _MOST_FOLDED))
     near = {fold_name(name) for name in known} | {reduce_name(name) for name in known}
     return sum(not near.isdisjoint((fold_name(n), reduce_name(n))) for n in names[:_MOST_FOLDED])
@@ -341,6 +337,8 @@ def _count_near(names: Sequence[str], table: Axis) -> int:
 def _count_close(names: Sequence[str], table: Axis) -> int:
     """Count the first names that columns are close to; none unless these are most of them."""
     wanted = [name for name in names if not is_intercept(name)][:MAX_SHOWN]
+    from matscore.spelling import find_close
+
     close = sum(bool(one.close) for one in find_close(wanted, table.places))
     return close if 2 * close > len(wanted) else 0
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from matscore.names import MAX_SHOWN, quote_name, quote_names, suggest_name, write_choice
+from matscore.names import MAX_SHOWN, quote_name, quote_names, write_choice
 from matscore.options import PlanOptions
 from matscore.plan.types import Misfit, Plan, Side, may_have_terms
+from matscore.spelling import suggest_name
 from matscore.terms import TermError, parse_term
 
 Maker = Callable[[Side, Side, PlanOptions], Plan]

@@ -7,10 +7,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from matscore.names import MAX_SHOWN, find_close, may_be_intercept, quote_name, quote_names, suggest
+from matscore.names import MAX_SHOWN, may_be_intercept, quote_name, quote_names
 from matscore.plan.doubts import attempt, check_first_records, read_sides
 from matscore.plan.labels import drop_link
 from matscore.plan.types import Misfit, Plan, Turnable, other_turn
+from matscore.spelling import find_close, suggest
 
 _VECTOR = re.compile(r"\s*\[\s*[-+.\deE]+(?:[,;\s]+[-+.\deE]+)+\s*\]\s*")
 

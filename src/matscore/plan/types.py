@@ -12,21 +12,13 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from matscore.names import (
-    POINT,
-    Grammar,
-    MissingName,
-    find_columns,
-    is_intercept,
-    quote_name,
-    quote_names,
-    suggest_name,
-)
+from matscore.names import POINT, Grammar, find_columns, is_intercept, quote_name, quote_names
 from matscore.options import PlanOptions
 
 if TYPE_CHECKING:
     from matscore.links import Link
     from matscore.plan.terms import Terms, Unread
+    from matscore.spelling import MissingName
     from matscore.terms import Term
 
 # All cells of a column are numbers; at least half; some; none; or all are missing.
@@ -391,6 +383,8 @@ def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
     if table.names[:1] == (name,):  # the labels
         return 0
     problem = f"{table.path} has no column {quote_name(name)}"
+    from matscore.spelling import suggest_name
+
     raise Misfit(plan, problem, suggest_name(name, table.places, option))
 
 
@@ -442,6 +436,8 @@ def _unknown_intercept(plan: Plan, axis: Axis, asked: str) -> Misfit:
         problem = f"{axis.path} does not name its features, so it has no intercept {shown}"
         return Misfit(plan, problem, "leave --intercept out")
     problem = f"{axis.path} has no {axis.kind} {shown}"
+    from matscore.spelling import suggest_name
+
     return Misfit(plan, problem, suggest_name(asked, axis.names, "--intercept"))
 
 
