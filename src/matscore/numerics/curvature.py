@@ -10,7 +10,7 @@ for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,6 +27,7 @@ _PIECE = 256  # and of a category's, where all are more
 _MOST_PAIRED = 32  # categories
 _GOLDEN = 0.6180339887498949  # its multiples are spread evenly
 _JITTER = 1e-12
+_PIECE_NUMBERS = 2**19
 _LEAST = 32  # rows of a triangle that is cut in halves
 
 Inverse: TypeAlias = Callable[[Floats], Floats]
@@ -85,28 +86,34 @@ def invert_curvature(problem: Problem, point: Point) -> Inverse:
     # What one draw stands for is how much of the sum may have been missed.
     floor = 0.0 if is_all else total / most
 
-    def iter_parts() -> Iterator[tuple[int, Floats, Floats]]:
-        for i in range(len(first)):
-            some = order[cuts[i] : cuts[i + 1]]
-            if len(some):
-                yield i, rows[some], weights[some]
+    def square(i: int, features: slice = slice(None)) -> Floats:
+        """Return the sum of ``weight · x xᵀ`` over what was taken of a term."""
+        some = order[cuts[i] : cuts[i + 1]]
+        size = len(range(width)[features])
+        made = np.zeros((size, size))
+        # In pieces: they are copied on the way.
+        height = _PIECE_NUMBERS // size
+        for places in (some[j : j + height] for j in range(0, len(some), height)):
+            x = rows[places, features]
+            made += _product(x * weights[places, None], x)
+        return made
 
     if second is not None:
-        return _invert_whole(problem, iter_parts(), (first, second), floor)
-    return _invert_pieces(problem, iter_parts(), width if whole else _PIECE, floor)
+        return _invert_whole(problem, square, (first, second), floor)
+    return _invert_pieces(problem, square, width if whole else _PIECE, floor)
 
 
 def _invert_whole(
     problem: Problem,
-    parts: Iterator[tuple[int, Floats, Floats]],
+    square: Callable[[int], Floats],
     pairs: tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]],
     floor: float,
 ) -> Inverse:
     """Invert the sum over pairs of categories."""
     n_groups, width = problem.shape
     matrix = np.zeros((n_groups, width, n_groups, width))
-    for i, rows, weights in parts:
-        a, b, product = pairs[0][i], pairs[1][i], _product(rows * weights[:, None], rows)
+    for i, (a, b) in enumerate(zip(*pairs, strict=True)):
+        product = square(i)
         for one, other, sign in ((a, a, 1), (b, b, 1), (a, b, -1), (b, a, -1)):
             matrix[one, :, other] += sign * product
     index = np.arange(width)
@@ -121,23 +128,20 @@ def _invert_whole(
 
 
 def _invert_pieces(
-    problem: Problem, parts: Iterator[tuple[int, Floats, Floats]], piece: int, floor: float
+    problem: Problem, square: Callable[[int, slice], Floats], piece: int, floor: float
 ) -> Inverse:
     """Invert each category by itself, in pieces of its features."""
-    width = problem.shape[1]
+    n_groups, width = problem.shape
     added = problem.penalty + floor
-    inverses: dict[tuple[int, int], Inverse] = {}
-    for i, rows, weights in parts:
+    inverses: list[tuple[int, slice, Inverse]] = []
+    for i in range(n_groups):
         for start in range(0, width, piece):
             some = slice(start, start + piece)
-            part = rows[:, some]
-            inverses[i, start] = _invert(_product(part * weights[:, None], part), added[some])
-    flat = np.where(added > 0, added, 1.0)
+            inverses.append((i, some, _invert(square(i, some), added[some])))
 
     def apply(x: Floats) -> Floats:
-        made = x / flat  # of a category that was not drawn
-        for (i, start), inverse in inverses.items():
-            some = slice(start, start + piece)
+        made = np.empty_like(x)
+        for i, some, inverse in inverses:
             made[i, some] = inverse(x[i, some])
         return made
 
