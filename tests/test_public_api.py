@@ -76,7 +76,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "_kernel"),
     ("names", "fields"),
     ("kernel",),
-    ("frame", "colors", "options", "terms", "items"),
+    ("frame", "colors", "options", "terms", "items", "prorate"),
     ("command_options",),
     ("functions",),
     ("links",),

@@ -20,6 +20,7 @@ def classify(
     weights: pd.DataFrame,
     *,
     missing: MissingPolicy = "error",
+    min_present: int | None = None,
     unknown: UnknownPolicy = "error",
     probabilities: bool = False,
     margin: bool = False,
@@ -53,7 +54,7 @@ def classify(
         As in `matscore.classify`.
     keep_cols, intercept, no_intercept, response
         As in `matscore.classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent
+    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present
         As in `matscore.classify`.
 
     Returns

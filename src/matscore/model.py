@@ -17,16 +17,17 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.errors import InputError, OutputError, os_errors_about
+from matscore.errors import InputError, OutputError, PlanError, os_errors_about
 from matscore.frame import Labels, join
 from matscore.kernel import Decision, Floats, PackedWeights, Ranking, Texts, exp, open_unnamed
+from matscore.names import quote_name
 from matscore.options import PlanOptions, ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
 from matscore.read.source import SourceFacts
@@ -63,6 +64,8 @@ class Model:
     categories: tuple[str, ...]  # in the weights' order
     terms: Terms | None = None  # how features are computed; their rows are then what is stored
     link: Link | None = None  # what turns scores into the model's answer; None is the softmax
+    # Features of each category that a row must have; the others are made up for. None: all.
+    least_present: int | None = None
 
     def __post_init__(self) -> None:
         # People are told of their files' faults before this, with a place; here a bug would show.
@@ -87,6 +90,10 @@ class Model:
     @cached_property
     def packed(self) -> PackedWeights:
         """Weights and intercept as they are multiplied."""
+        if self.least_present is not None:
+            from matscore.prorate import ProratedWeights
+
+            return ProratedWeights(self.weights, self.intercept)
         gathers = None if self.terms is None else self.terms.gathers
         return PackedWeights(self.weights, self.intercept, gathers)
 
@@ -104,6 +111,14 @@ class Model:
     def expand(self, features: Floats) -> Floats:
         """Return every feature of some rows, (n_features, n_rows), from what is stored of them."""
         return features if self.terms is None else self.packed.expand(features)
+
+    def find_factors(self, features: Floats) -> Floats | None:
+        """Return how many times each row's features count, (n_categories, n_rows); None: once."""
+        if self.least_present is None:
+            return None
+        from matscore.prorate import find_factors
+
+        return find_factors(self.weights, features)
 
     @cached_property
     def has_reference(self) -> bool:
@@ -291,7 +306,26 @@ def make_model(plan: Plan, values: Floats) -> Model:
     oriented = values.T if plan.transpose else values
     intercept = None if plan.intercept_index is None else oriented[plan.intercept_index].copy()
     weights = np.ascontiguousarray(oriented[list(plan.weights_index)])
-    return Model(weights, intercept, plan.categories, plan.terms, plan.link)
+    if plan.least_present is not None:
+        _check_prorated(plan, weights, plan.least_present)
+    return Model(weights, intercept, plan.categories, plan.terms, plan.link, plan.least_present)
+
+
+def _check_prorated(plan: Plan, weights: Floats, least: int) -> None:
+    """Refuse a plan by which nothing can be made up for what a row lacks."""
+    from matscore.prorate import refuse_weights
+
+    what, hint = "", "say --missing zero, skip or keep"
+    if plan.terms is not None:
+        name = quote_name(plan.terms.computed[0])
+        what = f"--missing mean is for columns, and {plan.weights.path} has the term {name}"
+    elif plan.absent:
+        what = f"--missing mean makes up for {quote_name(plan.absent[0])}, and --absent counts it 0"
+        hint = "give it a column of empty cells, or leave its row out of the weights"
+    else:
+        what, hint = refuse_weights(weights, plan.feature_names, plan.categories, least)
+    if what:
+        raise PlanError(replace(plan, problem=what, hint=hint))
 
 
 @dataclass(frozen=True)

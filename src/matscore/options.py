@@ -34,8 +34,8 @@ Engine: TypeAlias = Literal["local", "dask"]
 Format: TypeAlias = Literal[
     "table", "csv", "tsv", "json", "jsonl", "markdown", "html", "parquet", "arrow"
 ]  # fmt: skip
-MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
-UnknownPolicy: TypeAlias = MissingPolicy
+UnknownPolicy: TypeAlias = Literal["error", "skip", "zero", "keep"]
+MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep", "mean"]
 Gather: TypeAlias = Literal["page", "plot"]
 Metric: TypeAlias = Literal["dot", "cosine"]
 Best: TypeAlias = Literal["f1", "youden"]
@@ -83,7 +83,8 @@ class ReadOptions(Options):
     decimal: Literal[".", ","] = option(".", READING, "Decimal mark.", "--decimal")
     missing: MissingPolicy = option(
         "error", READING,
-        "A missing cell: stop; reject its row; read it as 0; keep the row, its scores NaN.",
+        "A missing cell: stop; reject its row; read it as 0; keep the row, its scores NaN; score "
+        "the row by what it has, made up to all features, for weights of one size.",
         "--missing")  # fmt: skip
     unknown: UnknownPolicy = option(
         "error", READING,
@@ -116,12 +117,26 @@ class ReadOptions(Options):
     empty_files: Literal["error", "skip"] = option(
         "error", READING, "A features file without a byte: stop; or pass over it.",
         "--empty-files")  # fmt: skip
+    min_present: int | None = option(
+        None, READING,
+        "With --missing mean, features of each category that a row must have; 1 without it.",
+        "--min-present", min=1, metavar="N")  # fmt: skip
 
     @property
     def skipping(self) -> str:
         """The option by which rows are skipped; empty where none are."""
         policies = {"--missing skip": self.missing, "--unknown skip": self.unknown}
         return next((flag for flag, policy in policies.items() if policy == "skip"), "")
+
+    @property
+    def of_cell(self) -> UnknownPolicy:
+        """What a missing cell is read as; which scores can be made up for, a model knows."""
+        return "keep" if self.missing == "mean" else self.missing
+
+    @property
+    def least_present(self) -> int | None:
+        """Features of each category that a row must have; None where all are needed."""
+        return (self.min_present or 1) if self.missing == "mean" else None
 
     @property
     def grammar(self) -> Grammar:
@@ -165,6 +180,8 @@ class ReadOptions(Options):
             if self.headers is not None and getattr(self, f"{side}_headers") is not None:
                 what = f"--headers and --{side}-headers contradict each other"
                 raise UsageError(what, "say it of each file, or of all")
+        if self.min_present is not None and self.missing != "mean":
+            raise UsageError("--min-present has no effect", "it goes with --missing mean")
 
 
 @dataclass(frozen=True)
@@ -252,6 +269,9 @@ class PlanOptions(LabelOptions):
         None, "A features column read as text that is no feature: the first kept column."
     )
     items: bool = plain(False, "Whether the second file has a row an item, as for `recommend`.")
+    unique_labels: bool = option(
+        False, LINING_UP, "Refuse a row whose label is that of a row before it, in any file.",
+        "--unique-labels")  # fmt: skip
 
     @property
     def words(self) -> Words:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from matscore.run import cluster as cluster_engine
+from matscore.run import connection, remote
+from matscore.run.cluster import ClusterEngine
 from tests.benchmarks.measure import measure
+from tests.cli.test_unique_labels import draw_rows, read_gone, walk
 from tests.cluster import Cluster, open_cluster
 from tests.helpers import ENVIRONMENT, PROGRAM, Done, finish, list_names, run, start, write_csv
 
@@ -224,6 +231,51 @@ def test_other_commands(cluster: Cluster, labelled: Path, argv: tuple[str, ...])
     run_both(cluster, labelled, *argv)
 
 
+@pytest.mark.parametrize("kind", ["csv", "gz", "targets", "pipe"])
+def test_fit(cluster: Cluster, folder: Path, kind: str) -> None:
+    """The same weights, to the last bit, of blocks that other ranges end in, with rows rejected."""
+    rng = random.Random(6)
+    numbers = [(rng.gauss(0, 1), rng.random() * 1e6, rng.choice("uvw")) for _ in range(15_000)]
+    rows = [[f"r{i}", a, b, t, a + b / 7 + rng.random(), rng.choice("pq")]
+            for i, (a, b, t) in enumerate(numbers)]  # fmt: skip
+    rows[2_047][1] = rows[9_999][2] = "?"
+    write_csv(folder / "l.csv", [["id", "a", "b", "t", "y", "c"], *rows])
+    data = (folder / "l.csv").read_bytes()
+    inputs, stdin = ["l.csv"], b""
+    if kind == "gz":
+        (folder / "l.csv.gz").write_bytes(gzip.compress(data))
+        inputs = ["l.csv.gz"]
+    elif kind == "targets":
+        write_csv(folder / "x.csv", [["id", "a", "b", "t"], *(row[:4] for row in rows)])
+        write_csv(folder / "y.csv", [["id", "y"], *(row[::4] for row in rows)])
+        inputs = ["x.csv", "y.csv"]
+    elif kind == "pipe":
+        inputs, stdin = ["-"], data
+    options = ["--on-error", "reject", "--rejects", "r.csv", "--chunk-size", "16k"]
+    # A pipe is read once, and columns of text twice.
+    dropped = "t," if kind == "pipe" else ""
+    asked = [
+        f"--target y --drop-cols {dropped}c",
+        f"--target c --drop-cols {dropped}y --method ridge",
+    ]
+    if kind == "targets":
+        asked = ["", "--method ridge --alpha 3 --standardize"]
+    for own in asked:
+        done: list[Any] = []
+        for engine in ((), dask(cluster)):
+            argv = ("fit", *inputs, *own.split(), *options, *engine, "--report", "r.json")
+            done.append(run(*argv, stdin=stdin, cwd=folder).check())
+            report = json.loads((folder / "r.json").read_bytes())
+            done += [report["fit"], report["rows_rejected"], (folder / "r.csv").read_bytes()]
+        assert done[:4] == done[4:]
+        assert done[2] == 2 and done[0].rows[-1][0] == "(Intercept)"
+
+
+def test_a_logistic_fit_stays_here(cluster: Cluster, labelled: Path) -> None:
+    argv = ("fit", "in.csv", "--target", "truth", *dask(cluster))
+    assert "logistic regression is done on this machine" in run(*argv, cwd=labelled).check(2).err
+
+
 def test_recommend_into_a_directory(cluster: Cluster, labelled: Path) -> None:
     (labelled / "users").mkdir()
     lines = (labelled / "users.csv").read_text().splitlines(keepends=True)
@@ -356,21 +408,30 @@ def test_other_versions_are_said(
     cluster: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of packages, and of the rounding of products."""
-    from matscore import RunOptions, classify_file
+    from matscore import ColumnOptions, RunOptions, classify_file, fit_file
     from matscore.errors import ClusterWarning
-    from matscore.run import remote
 
     here = remote.describe_environment()
     assert set(here) >= {"Python", "matscore", "numpy", "pyarrow"}
-    other = here | {"pyarrow": "1.0", "the rounding of products": "none"}
+    other = here | {
+        "pyarrow": "1.0",
+        "the rounding of products": "none",
+        "the rounding of decompositions": "none",
+    }
     monkeypatch.setattr(remote, "describe_environment", Describe(here, other))
     run_options = RunOptions(engine="dask", scheduler=cluster.address)
     with pytest.warns(ClusterWarning) as said:
         classify_file(folder / "f.csv", folder / "w.csv", run=run_options)
     texts = [str(one.message) for one in said]
+    # Of decompositions nothing, which are a matter of fit.
     assert len(texts) in (2, 4) and all(text.endswith("; results may differ") for text in texts)
     assert f"pyarrow is {here['pyarrow']} on the worker tcp://" in texts[0]
     assert "1.0 here" in texts[0]
+    with pytest.warns(ClusterWarning) as said:
+        columns = ColumnOptions(target=("y",), drop_cols=("id",))
+        fit_file(folder / "f.csv", columns=columns, run=run_options)
+    found = [text for one in said if "of decompositions" in (text := str(one.message))]
+    assert len(found) in (1, 2) and " on the worker tcp://" in found[0]
 
 
 class Describe:
@@ -391,9 +452,8 @@ def test_no_worker(
 ) -> None:
     from matscore import RunOptions, classify_file
     from matscore.errors import ClusterError
-    from matscore.run import cluster as engine
 
-    monkeypatch.setattr(engine, "_WORKER_SECONDS", 1)
+    monkeypatch.setattr(connection, "_WORKER_SECONDS", 1)
     with open_cluster(tmp_path_factory.mktemp("cluster"), n_workers=0) as cluster:
         run_options = RunOptions(engine="dask", scheduler=cluster.address)
         with pytest.raises(ClusterError, match="the scheduler has no worker; start one with"):
@@ -408,7 +468,7 @@ def test_a_piece_that_kills_its_workers() -> None:
     from distributed import KilledWorker
 
     from matscore.errors import ClusterError
-    from matscore.run.cluster import Connection
+    from matscore.run.connection import Connection
 
     client = Mock()
     client.submit.side_effect = KilledWorker("task", Mock(), 3)
@@ -485,6 +545,129 @@ def test_a_signal_ends_a_run(cluster: Cluster, folder: Path, number: signal.Sign
     run_both(cluster, folder, "classify", "f.csv", "w.csv")  # the cluster is as it was
 
 
+def kill_client(folder: Path, *argv: str, n_parts: int = 1) -> list[Path]:
+    """Start a run into a directory, and kill it once some of its parts are in the journal.
+
+    Return the parts that are there, while workers may still be at others.
+    """
+    journal, manifest = (folder / f"remote/_{name}" for name in ("journal.jsonl", "manifest.json"))
+
+    def count_lines() -> int:
+        with contextlib.suppress(FileNotFoundError):
+            return journal.read_bytes().count(b"\n")
+        return 0
+
+    for _ in range(5):  # a machine that is busy elsewhere may let a run come to its end
+        process, deadline = start(*argv, cwd=folder), time.monotonic() + 60
+        # The run's number and the names of the parts come first.
+        while count_lines() < 2 + n_parts and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        if finish(process).code == -signal.SIGKILL and not manifest.exists():
+            return list((folder / "remote").rglob("part-of-*"))
+        shutil.rmtree(folder / "remote")
+    raise AssertionError("no run could be killed in time")
+
+
+class Ready(Future[Any]):
+    """A result that is there."""
+
+    def release(self) -> None:
+        pass
+
+
+class Here:
+    """A connection whose workers are this process."""
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        self.before = before
+
+    def submit(self, function: Any, *args: Any, **options: Any) -> Any:
+        values = [arg.result() if isinstance(arg, Future) else arg for arg in args]
+        if function is remote.write_unit:
+            self.before()
+        future = Ready()
+        future.set_result(function(*values))
+        return future
+
+    def share(self, job: Any) -> Any:
+        return self.submit(remote.keep, job), self.submit(remote.keep, job.layout)
+
+    def count_ahead(self) -> int:
+        return 1
+
+    def wait(self, future: Any) -> Any:
+        return future.result()
+
+    def cancel(self, futures: Any) -> None:
+        pass
+
+
+def test_a_part_of_a_dead_run_does_not_appear(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker is still at it when the next run has begun."""
+    from matscore import RunOptions, classify_file
+    from matscore.errors import OutputError
+
+    make_folder(folder, n_files=1)
+    journal, n_begun = folder / "out/_journal.jsonl", 0
+
+    def begin_another() -> None:
+        nonlocal n_begun
+        n_begun += 1
+        assert list_names(folder / "out/k=1") == []
+        journal.write_bytes(b'"another"\n' + journal.read_bytes())
+
+    @contextlib.contextmanager
+    def open_here(run: Any) -> Iterator[Any]:
+        yield ClusterEngine(Here(begin_another), run)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cluster_engine, "open_cluster", open_here)
+    with pytest.raises(OutputError, match="another run has begun to write there"):
+        classify_file(
+            folder / "data", folder / "w.csv", f"{folder}/out/", run=RunOptions(engine="dask")
+        )
+    assert n_begun == 1 and list_names(folder / "out/k=1") == []
+
+
+@pytest.mark.parametrize("weights", ["w.csv", "v.csv"])
+def test_a_client_is_killed_and_resumed(cluster: Cluster, folder: Path, weights: str) -> None:
+    """As in one go; also with other weights while workers are still at the parts of the dead."""
+    make_folder(folder, n_files=8, n_rows=6_000)
+    write_csv(folder / "v.csv", [["feature", "p", "q"], ["x", 2, 0.5], ["y", -1, 3]])
+    run("classify", "data", weights, "-o", "local/", cwd=folder).check(quiet=True)
+    expected = snapshot(folder / "local")
+    remote = ("-o", "remote/", *dask(cluster))
+    left = kill_client(folder, "classify", "data", "w.csv", *remote)
+    assert 0 < len(left) < 8
+    for path in left:
+        is_same = path.read_bytes() == expected[str(path.relative_to(folder / "remote"))]
+        assert is_same == (weights == "w.csv")
+    run("classify", "data", weights, *remote, "--resume", cwd=folder).check(quiet=True)
+    assert snapshot(folder / "remote") == expected
+
+
+@pytest.mark.slow
+def test_killed_again_and_again(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
+    """Clients and workers, at any moment, until the whole is there."""
+    make_folder(folder, n_files=24, n_rows=8_000)
+    run("classify", "data", "w.csv", "-o", "local/", cwd=folder).check(quiet=True)
+    expected = snapshot(folder / "local")
+    rng = random.Random(9)
+    with open_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        argv = ("classify", "data", "w.csv", "-o", "remote/", *dask(cluster), "--resume")
+        for n_parts in (1, 2, 3):
+            kill_client(folder, *argv, n_parts=n_parts + 5 * (n_parts - 1))
+            os.killpg(cluster.workers[-1].pid, signal.SIGKILL)
+            cluster.workers[-1].wait()
+            cluster.start_worker()
+            time.sleep(rng.random())
+        run(*argv, cwd=folder).check(quiet=True)
+    assert snapshot(folder / "remote") == expected
+
+
 @pytest.mark.slow
 def test_workers_come_and_go(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
     """Killed and replaced again and again, a directory and a file come out whole."""
@@ -519,3 +702,26 @@ def test_memory_does_not_grow_with_the_file(cluster: Cluster, folder: Path) -> N
         used, _ = measure([*PROGRAM, *argv, *dask(cluster)], env=ENVIRONMENT)
         peaks.append(used.peak)
     assert peaks[1] < 1.15 * peaks[0]
+
+
+def test_labels_are_compared_over_all_that_workers_read(cluster: Cluster, folder: Path) -> None:
+    rng = random.Random(9)
+    for name in ("a.csv", "b.csv"):
+        write_csv(folder / name, [["id", "x", "y"], *draw_rows(rng, 700, n_bad=20)])
+    (folder / "b.csv.gz").write_bytes(gzip.compress((folder / "b.csv").read_bytes()))
+    gone = [row[1:3] for row in walk(folder / "a.csv", folder / "b.csv")[1]]
+    aside = "--unique-labels", "--on-error", "reject", "--rejects", "r.csv"
+    for second, *out in (("b.csv",), ("b.csv.gz",), ("b.csv", "-o", "out/")):
+        run_both(cluster, folder, "classify", "a.csv", second, "w.csv", *out, *aside)
+        found = read_gone(folder / "r.csv")
+        assert [row[1:3] for row in found] == gone
+    # Where nothing is written, workers join counts, but not those of labels.
+    rows = [[*row, "p"] for row in draw_rows(rng, 400)]
+    write_csv(folder / "t.csv", [["id", "x", "y", "truth"], *rows])
+    run_both(cluster, folder, "evaluate", "t.csv", "w.csv", "--truth", "truth", *aside)
+    assert len(read_gone(folder / "r.csv")) > 50
+    # A worker meets the bad row behind the double together with it.
+    many = [[f"n{i}", 1, 1] for i in range(900)]
+    write_csv(folder / "late.csv", [["id", "x", "y"], *many, ["n7", 1, 1], ["z", "", ""]])
+    done, _ = run_both(cluster, folder, "classify", "late.csv", "w.csv", "--unique-labels", code=4)
+    assert 'late.csv:902:1: "id": "n7" is a label that was there before, in late.csv:9;' in done.err

@@ -368,6 +368,17 @@ def test_contradictions(folder: Path, argv: tuple[str, ...], words: str) -> None
     assert list_names(folder) == ["data", "w.csv"]
 
 
+def test_what_a_dead_worker_has_left_goes(folder: Path) -> None:
+    """The unfinished file of one that was killed while others went on."""
+    from matscore import classify_file
+
+    left = folder / "out/year=2020/.part-of-f0.csv.matscore-0123456789abcdef.tmp"
+    classify_file(
+        folder / "data", folder / "w.csv", f"{folder}/out/", on_progress=lambda _: left.touch()
+    )
+    assert not left.exists() and "_manifest.json" in list_names(folder / "out")
+
+
 def test_two_runs_into_one_directory(folder: Path) -> None:
     import fcntl
 

@@ -293,12 +293,15 @@ class TestStream:
             assert found.factor.tobytes() == expected.factor.tobytes()
             assert found.mean.tobytes() == expected.mean.tobytes()
 
+    def total(self, segments: list[Segment]) -> Triangle:
+        return self.total_of(segments, 5)
+
     @staticmethod
-    def total(segments: list[Segment]) -> Triangle:
-        total = no_rows(5)
+    def total_of(segments: list[Segment], n_features: int) -> Triangle:
+        total = no_rows(n_features)
         for segment in segments:
             total = total + segment
-            assert len(total.triangles) <= 1
+            assert len(total.nodes) <= (total.stop // total.height).bit_length()
             assert sum(len(piece.features) for piece in total.tail) < total.height
         found = finish(total)
         assert found is not None
@@ -312,6 +315,21 @@ class TestStream:
         found = finish(no_rows(5) + total)
         assert found is not None
         return found
+
+    def test_whoever_reduces_them(self) -> None:
+        """Many small blocks in segments of any kind, joined in any order; few nodes are sent."""
+        X = RNG.normal(size=(300 * block_rows(1), 1))
+        sizes = RNG.multinomial(len(X), RNG.dirichlet(np.ones(40))).tolist()
+        segments = cut(X, 3 * X, ("u",), sizes, frozenset())
+        expected = self.total_of(segments, 1)
+        while len(segments) > 1:
+            i = int(RNG.integers(len(segments) - 1))
+            segments[i : i + 2] = [segments[i] + segments[i + 1]]
+            assert len(segments[i].nodes) <= 2 * len(bin(300))
+        found = finish(segments[0])
+        assert found is not None
+        assert found.factor.tobytes() == expected.factor.tobytes()
+        assert found.mean.tobytes() == expected.mean.tobytes()
 
     def test_it_is_the_answer(self) -> None:
         found = solve(

@@ -9,8 +9,6 @@ import http.server
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,69 +22,26 @@ from matscore.errors import FileError, OutputError
 from matscore.read.cloud import CloudFile, open_upload
 from matscore.read.inputs import is_address, list_inputs
 from tests.helpers import ENVIRONMENT, finish, list_names, run, start, write_csv
+from tests.stores import Store, open_s3
 
-obstore = pytest.importorskip("obstore")
+pytest.importorskip("obstore")
 pytest.importorskip("moto.server")
 
 WEIGHTS: list[list[Any]] = [["feature", "p", "q"], ["x", 1, 0.5], ["y", -1, 2]]
 TEXT = "id,x,y\n" + "".join(f'"r\n{i}",{i % 97},{i % 89}\n' for i in range(30_000))
-_PATIENCE = 60  # seconds
-
-
-@contextlib.contextmanager
-def open_server() -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Start an S3 server of its own, and end it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
-    try:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            assert process.poll() is None and time.monotonic() < deadline
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
-        yield process, f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait(_PATIENCE)
-
-
-def environment_of(address: str) -> dict[str, str]:
-    return {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": address,
-    }
-
-
-def make_bucket(address: str) -> None:
-    import urllib.request
-
-    request = urllib.request.Request(f"{address}/bucket", method="PUT")
-    urllib.request.urlopen(request).close()
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with open_server() as (_, address):
-        make_bucket(address)
-        yield address
+def server() -> Iterator[Store]:
+    with open_s3() as store:
+        yield store
 
 
 @pytest.fixture
-def env(server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    found = environment_of(server)
-    for name, value in found.items():
+def env(server: Store, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    for name, value in server.env.items():
         monkeypatch.setenv(name, value)
-    return found
+    return server.env
 
 
 @pytest.fixture
@@ -96,37 +51,13 @@ def folder(tmp_path: Path, env: dict[str, str]) -> Path:
     return tmp_path
 
 
-def store() -> Any:
-    return obstore.store.from_url("s3://bucket", client_options={"allow_http": True})
-
-
-def put(name: str, data: bytes) -> str:
-    obstore.put(store(), name, data)
-    return f"s3://bucket/{name}"
-
-
-def get(name: str) -> bytes:
-    return bytes(obstore.get(store(), name).bytes())
-
-
-def names_in(prefix: str) -> list[str]:
-    return sorted(one["path"] for batch in obstore.list(store(), prefix) for one in batch)
-
-
-def uploads_under_way(address: str) -> int:
-    import urllib.request
-
-    with urllib.request.urlopen(f"{address}/bucket?uploads") as answer:
-        return int(answer.read().count(b"<UploadId>"))
-
-
 def test_is_address() -> None:
     paths = ["s3://b/k", "gs://b/k", "az://c/k", "https://h/k", "S3://b/k", "s3:/b/k", "s3://", "-"]
     assert [is_address(path) for path in paths] == [True] * 5 + [False] * 3
 
 
 @pytest.mark.parametrize("kind", ["csv", "gz", "parquet", "arrow"])
-def test_input_and_output(folder: Path, env: dict[str, str], kind: str) -> None:
+def test_input_and_output(server: Store, folder: Path, env: dict[str, str], kind: str) -> None:
     data = TEXT.encode()
     if kind == "gz":
         data = gzip.compress(data)
@@ -135,15 +66,15 @@ def test_input_and_output(folder: Path, env: dict[str, str], kind: str) -> None:
         frame.write_parquet(path) if kind == "parquet" else frame.write_ipc(path)
         data = path.read_bytes()
     (folder / f"local.{kind}").write_bytes(data)
-    address = put(f"in/f.{kind}", data)
+    address = server.put(f"in/f.{kind}", data)
     argv = ("--report", "r.json")
     local = run("classify", f"local.{kind}", "w.csv", cwd=folder).check(quiet=True).out
-    weights = put("in/w.csv", (folder / "w.csv").read_bytes())
+    weights = server.put("in/w.csv", (folder / "w.csv").read_bytes())
     output = f"s3://bucket/out/{kind}.csv"
     run("classify", address, weights, "-o", output, *argv, cwd=folder, env=env).check(quiet=True)
-    assert get(f"out/{kind}.csv") == local
+    assert server.get(f"out/{kind}.csv") == local
     run("classify", address, "w.csv", "-o", f"{output}.gz", cwd=folder, env=env).check(quiet=True)
-    assert gzip.decompress(get(f"out/{kind}.csv.gz")) == local
+    assert gzip.decompress(server.get(f"out/{kind}.csv.gz")) == local
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -153,7 +84,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_over_http(folder: Path) -> None:
+def test_over_http(server: Store, folder: Path) -> None:
     handler = functools.partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
         thread = threading.Thread(target=web.serve_forever)
@@ -167,17 +98,17 @@ def test_over_http(folder: Path) -> None:
     assert "only s3://, gs:// and az:// can be written" in refused.check(5).err
 
 
-def test_workers_read_ranges_of_an_object(folder: Path, env: dict[str, str]) -> None:
-    address = put("in/ranges.csv", TEXT.encode())
+def test_workers_read_ranges_of_an_object(server: Store, folder: Path, env: dict[str, str]) -> None:
+    address = server.put("in/ranges.csv", TEXT.encode())
     argv = ("classify", address, "w.csv", "--engine", "dask", "-j", "1", "--chunk-size", "16k")
     process = start(*argv, "-o", "s3://bucket/out/ranges.csv", cwd=folder, env=env)
     finish(process).check(quiet=True)
-    assert get("out/ranges.csv") == run("classify", "f.csv", "w.csv", cwd=folder).out
+    assert server.get("out/ranges.csv") == run("classify", "f.csv", "w.csv", cwd=folder).out
 
 
-def test_folders_and_patterns(env: dict[str, str]) -> None:
+def test_folders_and_patterns(server: Store, env: dict[str, str]) -> None:
     for name in ("d/b.csv", "d/a/k=1/z.csv", "d/a.csv", "d/.x/y.csv", "d/_SUCCESS", "e/a.csv"):
-        put(name, b"")
+        server.put(name, b"")
 
     def places_of(argument: str) -> list[str]:
         return [one.path.removeprefix("s3://bucket/") for one in list_inputs([argument])]
@@ -192,11 +123,11 @@ def test_folders_and_patterns(env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["in/none.csv", "in/"])
-def test_what_is_not_there(folder: Path, env: dict[str, str], name: str) -> None:
+def test_what_is_not_there(server: Store, folder: Path, env: dict[str, str], name: str) -> None:
     argv = ("classify", f"s3://bucket/{name}none", "w.csv", "-o", "s3://bucket/out/none.csv")
     done = run(*argv, cwd=folder, env=env).check(5)
     assert done.err == f"matscore: s3://bucket/{name}none: no such object\n"
-    assert names_in("out/none") == []
+    assert server.names("out/none") == []
 
 
 def test_nobody_answers(folder: Path, env: dict[str, str]) -> None:
@@ -215,39 +146,39 @@ def test_without_obstore(folder: Path) -> None:
     assert finish(process).check(2).err == f"matscore: {err}\n"
 
 
-def test_a_failure_aborts_the_upload(server: str, env: dict[str, str]) -> None:
+def test_a_failure_aborts_the_upload(server: Store, env: dict[str, str]) -> None:
     """Also after parts of it were sent: nothing is there, and no upload is left under way."""
-    put("out/old.csv", b"old")
+    server.put("out/old.csv", b"old")
     with pytest.raises(RuntimeError), open_upload("s3://bucket/out/old.csv") as out:
         for _ in range(40):
             out.write(bytes(2**20))
         raise RuntimeError
-    assert get("out/old.csv") == b"old"
-    assert uploads_under_way(server) == 0
+    assert server.get("out/old.csv") == b"old"
+    assert server.uploads_under_way() == 0
 
 
-def test_an_upload_is_whole(env: dict[str, str]) -> None:
+def test_an_upload_is_whole(server: Store, env: dict[str, str]) -> None:
     data = os.urandom(35 * 2**20)
     with open_upload("s3://bucket/out/big") as out:
         for start_ in range(0, len(data), 1_000_001):
             out.write(data[start_ : start_ + 1_000_001])
-        assert names_in("out/big") == []
-    assert get("out/big") == data
+        assert server.names("out/big") == []
+    assert server.get("out/big") == data
     with open_upload("s3://bucket/out/empty"):
         pass
-    assert get("out/empty") == b""
+    assert server.get("out/empty") == b""
 
 
-def test_a_bad_row_writes_nothing(server: str, folder: Path, env: dict[str, str]) -> None:
+def test_a_bad_row_writes_nothing(server: Store, folder: Path, env: dict[str, str]) -> None:
     (folder / "f.csv").write_text(TEXT + "bad,1,z\n")
     argv = ("classify", "f.csv", "w.csv", "-o", "s3://bucket/out/bad.csv")
     run(*argv, cwd=folder, env=env).check(4)
-    assert names_in("out/bad") == [] and uploads_under_way(server) == 0
+    assert server.names("out/bad") == [] and server.uploads_under_way() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_aborts_the_upload(
-    server: str, folder: Path, env: dict[str, str], number: signal.Signals
+    server: Store, folder: Path, env: dict[str, str], number: signal.Signals
 ) -> None:
     fifo = folder / "fifo"
     os.mkfifo(fifo)
@@ -262,7 +193,7 @@ def test_a_signal_aborts_the_upload(
         process.send_signal(number)
         done = finish(process)
     assert done.check(128 + number).err == f"matscore: stopped by {number.name}\n"
-    assert names_in("out/cut") == [] and uploads_under_way(server) == 0
+    assert server.names("out/cut") == [] and server.uploads_under_way() == 0
 
 
 class Cutting(http.server.BaseHTTPRequestHandler):
@@ -299,7 +230,7 @@ class Cutting(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_connection_that_is_cut(folder: Path) -> None:
+def test_a_connection_that_is_cut(server: Store, folder: Path) -> None:
     """In the middle of the input: exit 5, and nothing is written."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cutting) as cutting:
         thread = threading.Thread(target=cutting.serve_forever)
@@ -314,33 +245,31 @@ def test_a_connection_that_is_cut(folder: Path) -> None:
 
 def test_a_server_that_dies(folder: Path) -> None:
     """While an output is sent there: exit 5."""
-    with open_server() as (process, address):
-        make_bucket(address)
-        env = environment_of(address)
+    with open_s3() as store:
         os.mkfifo(folder / "fifo")
         argv = ("classify", "fifo", "w.csv", "-o", "s3://bucket/out.csv")
-        running = start(*argv, cwd=folder, env=env)
+        running = start(*argv, cwd=folder, env=store.env)
         with contextlib.suppress(BrokenPipeError), (folder / "fifo").open("w") as pipe:
             pipe.write("id,x,y\n")
             for i in range(1_500_000):
                 pipe.write(f"row-{i:09},{i % 97},{i % 89}\n")
             pipe.flush()
-            process.kill()
+            store.process.kill()
             for i in range(1_500_000):
                 pipe.write(f"row-{i:09},{i % 97},{i % 89}\n")
         done = finish(running).check(5)
     assert done.err.startswith("matscore: s3://bucket/out.csv: cannot be reached: ")
 
 
-def test_a_part_of_an_object(env: dict[str, str]) -> None:
-    address = put("in/part", bytes(range(200)))
+def test_a_part_of_an_object(server: Store, env: dict[str, str]) -> None:
+    address = server.put("in/part", bytes(range(200)))
     file = CloudFile(address, 10, 20)
     assert file.size == 200 and file.read() == bytes(range(10, 20)) and file.read() == b""
 
 
 def test_no_bucket(env: dict[str, str]) -> None:
     with (
-        pytest.raises(OutputError, match=r"s3://none/out\.csv: "),
+        pytest.raises(OutputError, match=r"s3://none/out\.csv: no such bucket"),
         open_upload("s3://none/out.csv"),
     ):
         pass

@@ -32,7 +32,7 @@ from matscore import errors
 from matscore.errors import OutputError, UsageError
 from matscore.options import RejectOptions
 from matscore.write import whole as write
-from matscore.write.whole import check_paths, open_output, open_whole, refuse_same_file
+from matscore.write.whole import Digest, check_paths, open_output, open_whole, refuse_same_file
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -802,10 +802,11 @@ def test_the_ending_asks_for_the_compression(tmp_path: Path, name: str, ending: 
 
 @pytest.mark.parametrize("ending", ["", *DECOMPRESS])
 def test_the_digest_is_of_the_file(tmp_path: Path, ending: str) -> None:
-    digest = hashlib.sha256()
+    digest = Digest()
     with open_output(f"{tmp_path}/a{ending}", digest=digest) as out:
         out.write(NEW)
-    assert digest.digest() == hashlib.sha256((tmp_path / f"a{ending}").read_bytes()).digest()
+    data = (tmp_path / f"a{ending}").read_bytes()
+    assert (digest.size, digest.hexdigest()) == (len(data), hashlib.sha256(data).hexdigest())
 
 
 # Paths that contradict each other

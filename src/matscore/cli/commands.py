@@ -341,20 +341,21 @@ _ENDING = "Without it the ending of --output decides; else"
 COMMANDS = {
     "classify": Command(
         classify, (_MANY_FEATURES, _WEIGHTS), (*_SCORING, ScoreOptions),
-        f"{_READ} unknown empty-files id-col no-id-col keep-cols strict transpose "
-        f"transpose-features {_INTERCEPT} {_LIFTED} probabilities response margin no-scores "
-        "threshold top-k "
+        f"{_READ} min-present unknown empty-files id-col no-id-col unique-labels keep-cols strict "
+        f"transpose transpose-features {_INTERCEPT} {_LIFTED} probabilities response margin "
+        "no-scores threshold top-k "
         "format output precision max-rows heatmap show-work plot excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
     "recommend": Command(
         recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
-        f"{_READ} empty-files id-col no-id-col keep-cols strict transpose-features transpose "
-        "keep-item-cols drop-item-cols top-k metric min-score exclude matrix "
-        "format output precision max-rows excel-safe "
+        f"{_READ} empty-files id-col no-id-col unique-labels keep-cols strict "
+        "transpose-features transpose keep-item-cols drop-item-cols top-k metric min-score exclude "
+        "matrix format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {
-            "missing": {"help": "A user's missing cell: stop; reject its row; read it as 0; keep "
+            "missing": {"kind": Literal["error", "skip", "zero", "keep"],
+                        "help": "A user's missing cell: stop; reject its row; read it as 0; keep "
                                 "the user, with no items."},
             "features-headers": {"names": ("--users-headers/--no-users-headers",),
                                  "help": "As --headers, for the users alone."},
@@ -375,15 +376,15 @@ COMMANDS = {
     ),
     "check": Command(
         check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
-        f"delimiter encoding {_SIDES} {_LINES} decimal missing-values booleans "
-        "id-col no-id-col keep-cols strict "
+        f"delimiter encoding {_SIDES} {_LINES} decimal missing missing-values booleans "
+        "min-present id-col no-id-col unique-labels keep-cols strict "
         f"transpose transpose-features {_INTERCEPT} {_LIFTED} picture format color",
         {"format": {"kind": Literal["text", "json"], "default": "text", "help": "Format.",
                     "set_by": "MATSCORE_CHECK_FORMAT"}},
     ),
     "explain": Command(
         explain, (_FEATURES, _WEIGHTS), (*_SCORING, f"{_OWN}:ExplainOptions"),
-        f"{_READ} unknown empty-files id-col no-id-col strict transpose "
+        f"{_READ} min-present unknown empty-files id-col no-id-col unique-labels strict transpose "
         f"transpose-features {_INTERCEPT} {_LIFTED} category versus top-features row "
         f"format output precision max-rows excel-safe {_ASIDE} resume {_RUN} {_SAY}",
         {"max-rows": {"default": 5}},
@@ -394,7 +395,7 @@ COMMANDS = {
         f"delimiter encoding headers {_LINES} decimal missing missing-values booleans "
         "target drop-cols id-col no-id-col method alpha standardize intercept categories "
         "terms max-levels rare "
-        f"format output max-rows {_ASIDE} jobs chunk-size memory {_SAY}",
+        f"format output max-rows {_ASIDE} {_RUN} {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero"],
                         "help": "A missing cell: stop; reject its row; read it as 0, unless it is "
@@ -405,9 +406,9 @@ COMMANDS = {
     ),
     "evaluate": Command(
         evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
-        f"truth truth-file {_READ} unknown empty-files id-col no-id-col strict transpose "
-        f"{_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities best min-accuracy "
-        f"format output {_ASIDE} {_RUN} {_SAY}",
+        f"truth truth-file {_READ} min-present unknown empty-files id-col no-id-col unique-labels "
+        f"strict transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities "
+        f"best min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
         {
             "threshold": {"help": "What is positive: a score of T or more, 0 without it. With "
                                   "--probabilities and of several categories a probability; "

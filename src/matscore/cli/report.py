@@ -81,6 +81,7 @@ def make_report(record: Record, seconds: float, failure: BaseException | None) -
         "rows_in": summary and summary.n_rows + summary.n_rejected,
         "rows_scored": summary and summary.n_rows,
         "rows_rejected": summary and summary.n_rejected,
+        "rows_doubled": summary.n_doubled if isinstance(summary, Summary) else None,
         **(dict.fromkeys(record.counts) if summary is None else summary.tally.facts()),
         "started": record.started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),

@@ -101,7 +101,7 @@ class FileOptions(Options):
     output: str | None = option(
         None, OUTPUT,
         "Write to FILE, whole or not at all; `.gz`, `.zst`, `.bz2`, `.xz` compress. `DIR/` gets "
-        "one file an input.",
+        "one file an input. Either may be in object storage.",
         "--output", "-o", metavar="FILE")  # fmt: skip
     plot: str | None = option(
         None, OUTPUT, "Draw the scores: a heat map, or of many rows the distributions.",
@@ -259,6 +259,12 @@ class Session:
             self.streams.print_out(partial(render, summary))
         self.say_left_out(summary.inputs)
         self.warn_of_rejects(summary.n_rejected)
+        model: Any = getattr(summary.works[0], "model", None)
+        if model is not None and model.least_present is not None:
+            from matscore.prorate import doubt_signs
+
+            if doubt := doubt_signs(model.weights, model.categories):
+                self.warn(f"warning: {doubt}")
 
     def say_left_out(self, inputs: "Iterable[SourceFacts]") -> None:
         """Say how many lines of the inputs were left out."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matscore.commands.classify import ClassifyCommand
 from matscore.errors import PlanError
-from matscore.model import load_weights, pick_weights
-from matscore.options import PathLike, PlanOptions, ReadOptions, check_options
+from matscore.model import Model, load_weights, pick_weights
+from matscore.options import MissingPolicy, PathLike, PlanOptions, ReadOptions, check_options
 from matscore.plan import Plan
 from matscore.read.table import open_table
 from matscore.run.parts import plan_part
@@ -62,7 +63,8 @@ def check_files(
         align = read_renames(align, read)
     held = load_weights(str(weights), read, pick_weights(align))
     with contextlib.closing(open_table(str(features), read.of_features)) as table:
-        return _check_names(plan_part(table, held, read, align).plan)
+        plan = plan_part(table, held, read, align).plan
+        return _check_work(plan, partial(held.take_model, plan))
 
 
 def check(
@@ -80,6 +82,9 @@ def check(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    unique_labels: bool = False,
+    missing: MissingPolicy = "error",
+    min_present: int | None = None,
 ) -> Plan:
     """Say how two tables line up; no score is computed.
 
@@ -87,8 +92,10 @@ def check(
     ----------
     features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent
+    weights_cols, drop_weights_cols, rename, absent, max_absent, unique_labels
         As in `classify`.
+    missing, min_present
+        As in `classify`; of these "mean" alone matters, which not all weights can do.
 
     Returns
     -------
@@ -104,7 +111,7 @@ def check(
     ('--transpose',)
     """
     # pandas takes longer to import than a small file to score.
-    from matscore.commands.frames import make_align, plan_frames, take_weights
+    from matscore.commands.frames import make_align, plan_frames, read_model, take_weights
 
     align = make_align(
         transpose=transpose,
@@ -118,17 +125,26 @@ def check(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
-    return _check_names(plan_frames(features, take_weights(weights, align), align), labelled=False)
+    weights = take_weights(weights, align)
+    read = ReadOptions(missing=missing, min_present=min_present)
+    plan = plan_frames(features, weights, align, read)
+    return _check_work(plan, partial(read_model, plan, weights), labelled=False)
 
 
-def _check_names(plan: Plan, *, labelled: bool = True) -> Plan:
-    """Return a plan that fits with what ``classify`` would refuse of its output's names."""
+def _check_work(plan: Plan, take_model: Callable[[], Model], *, labelled: bool = True) -> Plan:
+    """Return a plan that fits with what ``classify`` would refuse before the first row."""
     if not plan.ok:
         return plan
     try:
         # The names of the output are known from the plan alone, and nothing is written.
         ClassifyCommand().make_output(plan if labelled else replace(plan, label_name=""), "csv")
+        if plan.least_present is not None:
+            from matscore.prorate import doubt_signs
+
+            doubt = doubt_signs(take_model().weights, plan.categories)
+            plan = replace(plan, said=(*plan.said, *([doubt] if doubt else ())))
     except PlanError as error:
         return replace(plan, problem=error.plan.problem, hint=error.plan.hint)
     return plan

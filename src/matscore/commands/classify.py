@@ -139,7 +139,8 @@ def classify_file(
         File with one row a feature and one column a category; after the heading of its first
         column may stand its link, as in ``feature (probit)``.
     output : str, Path, binary file or None
-        Where the scores go: a path is written whole or not at all; None computes the summary only.
+        Where the scores go: a path is written whole or not at all, and is a directory of one output
+        a file where a text ends with a slash; None computes the summary only.
     read : ReadOptions
         How inputs are read.
     align : PlanOptions
@@ -188,6 +189,7 @@ def classify(
     weights: pd.DataFrame | Any,
     *,
     missing: MissingPolicy = "error",
+    min_present: int | None = None,
     unknown: UnknownPolicy = "error",
     probabilities: bool = False,
     margin: bool = False,
@@ -205,6 +207,7 @@ def classify(
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
     response: bool = False,
+    unique_labels: bool = False,
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
 
@@ -217,8 +220,11 @@ def classify(
         intercept is added to the product; the index may be named with a link,
         ``"feature (probit)"``. A fitted model of
         scikit-learn, or the file of a model, is taken over as `import_model` does.
-    missing : {"error", "skip", "zero", "keep"}
-        What a missing value means: refuse; leave the row out; read it as 0; score it NaN.
+    missing : {"error", "skip", "zero", "keep", "mean"}
+        What a missing value means: refuse; leave the row out; read it as 0; score it NaN; score
+        the row by what it has, made up to all features, for weights of one size.
+    min_present : int, optional
+        With ``missing="mean"``, features of each category that a row must have; 1 without it.
     unknown : {"error", "skip", "zero", "keep"}
         What a text that is no level of its column means; "zero" leaves the column out of the score.
     probabilities, margin, scores, response : bool
@@ -244,6 +250,8 @@ def classify(
         lack them; "zero" for all.
     max_absent : int, optional
         Refuse more absent features; where more than half are absent it must be given.
+    unique_labels : bool
+        Refuse a label of the index that is there before, among the rows that are not left out.
 
     Returns
     -------
@@ -260,7 +268,7 @@ def classify(
     InputError
         A value is missing or not a number, or a row's scores overflow.
     UsageError
-        `missing` is none of the four.
+        An argument has no meaning.
 
     Notes
     -----
@@ -292,6 +300,7 @@ def classify(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
     score, write = (
         ScoreOptions(probabilities, threshold, response),
@@ -300,7 +309,8 @@ def classify(
     # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
-    return run_frames(command, features, weights, align, missing, unknown)
+    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present)
+    return run_frames(command, features, weights, align, read)
 
 
 @dataclass(frozen=True)
@@ -376,17 +386,30 @@ class Classify(Work):
         # Scores that nobody reads need not be kept once they have decided.
         keep = self.columns.scores or bool(self.gather)
         scored = score_rows(self.model, rows.features, rows.n_rows, self.options, keep=keep)
-        return ScoredRows(self, rows, scored, find_overflow(scored))
+        return ScoredRows(self, rows, scored, find_faults(self.model, scored))
 
 
-def find_overflow(scored: Scored) -> list[Fault]:
-    """Return the rows whose scores overflow."""
-    overflow = scored.decision.overflow
-    faults = [Fault(row, *OVERFLOW) for row in np.flatnonzero(overflow).tolist()]
+def find_faults(model: Model, scored: Scored) -> list[Fault]:
+    """Return the rows that have too little to be scored by, and those whose scores overflow."""
+    overflow, faults = scored.decision.overflow, list[Fault]()
+    if model.least_present is not None:
+        faults = find_lacking(model, scored.features)
+        overflow[[fault.row for fault in faults]] = False
+    faults += [Fault(row, *OVERFLOW) for row in np.flatnonzero(overflow).tolist()]
     if scored.response is not None:
         infinite = np.isinf(scored.response).any(axis=0) & ~overflow
         faults += [Fault(row, *RESPONSE_OVERFLOW) for row in np.flatnonzero(infinite).tolist()]
     return faults
+
+
+def find_lacking(model: Model, features: Floats) -> list[Fault]:
+    """Return the rows of which too little is there, where scores are made up for the rest."""
+    if model.least_present is None:
+        return []
+    from matscore.prorate import list_lacking
+
+    found = list_lacking(model.weights, features, model.categories, model.least_present)
+    return [Fault(*lacking) for lacking in found]
 
 
 @dataclass(frozen=True)
@@ -446,7 +469,7 @@ class ClassifyTop(Classify):
         """Score rows and rank the categories of each."""
         scored = score_rows(self.model, rows.features, rows.n_rows, self.options)
         ranking = scored.rank(self.model, self.k, self.options.threshold)
-        return TopRows(self, rows, scored, find_overflow(scored), ranking)
+        return TopRows(self, rows, scored, find_faults(self.model, scored), ranking)
 
 
 @dataclass(frozen=True)
@@ -466,7 +489,7 @@ class TopRows(ScoredRows):
             numbers.append(scored.probabilities[chosen, row])
         if scored.response is not None:
             numbers.append(scored.response[chosen, row])
-        missing = self.rows.has_missing
+        missing = self.rows.has_missing if self.work.model.least_present is None else None
         undefined = np.zeros(self.rows.n_rows, dtype=bool) if missing is None else missing
         ranked = RankedRows(there.sum(axis=1), chosen, tuple(numbers), undefined)
         return make_long_frame(self.work.ranks, self.rows, self.work.names, ranked)

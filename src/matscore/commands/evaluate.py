@@ -218,6 +218,7 @@ def evaluate(
     best: Best | None = None,
     one_vs_rest: bool = False,
     missing: MissingPolicy = "error",
+    min_present: int | None = None,
     unknown: UnknownPolicy = "error",
     transpose: bool = False,
     auto_transpose: bool = False,
@@ -229,6 +230,7 @@ def evaluate(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    unique_labels: bool = False,
 ) -> Evaluation:
     """Measure the predictions of a model against the truth.
 
@@ -236,7 +238,7 @@ def evaluate(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent
+    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -273,7 +275,6 @@ def evaluate(
     """
     from matscore.commands.frames import (
         Typed,
-        check_missing,
         make_align,
         pick_column,
         plan_frames,
@@ -283,8 +284,7 @@ def evaluate(
         take_weights,
     )
 
-    check_missing(missing)
-    check_missing(unknown, "unknown")
+    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present)
     score = ScoreOptions(probabilities, threshold)
     check_comparison(score, positive, best, every=one_vs_rest)
     column, features = pick_column(features, truth, "truth")
@@ -299,14 +299,14 @@ def evaluate(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
     weights = take_weights(weights, align)
-    plan = require_fit(plan_frames(features, weights, align))
-    settings = Settings(ReadOptions(missing=missing))
-    command = EvaluateCommand(settings, None, None, score, positive, best, one_vs_rest)
+    plan = require_fit(plan_frames(features, weights, align, read))
+    command = EvaluateCommand(Settings(read), None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))
     typed = Typed.of_plan(features, plan, unknown, texts=[take_texts(column)])
-    tally: EvaluateTally = run_typed(work, typed, missing)
+    tally: EvaluateTally = run_typed(work, typed, read.of_cell, unique=unique_labels)
     command.refuse_none_positive(tally, plan)
     return Evaluation(tally.metrics)
 

@@ -6,7 +6,7 @@ Columns of text are looked at twice: once for their levels, then as features.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,13 +19,12 @@ from matscore.options import ReadOptions, RejectOptions
 from matscore.plan import Side
 from matscore.plan.design import Design, Levels, find_weighed, make_design
 from matscore.plan.learning import FeatureColumns, check_header, sort_columns
-from matscore.read.rows import FrameChunk, Layout, Rows
-from matscore.read.split import Chunk
+from matscore.read.rows import Layout, Rows
 from matscore.read.table import Table, open_table
 from matscore.run.paired import PairedTable, pair_table
-from matscore.run.parts import chunk_bytes_of, count_jobs, map_ordered
+from matscore.run.parts import Part, open_engine
 from matscore.run.run import Totals
-from matscore.run.work import Job, Outcome, Settings, Tally, Work, run_chunk
+from matscore.run.work import Job, Outcome, Settings, Tally, Work
 
 _MOST_COUNTED = 10**6  # texts of a column, of which few are levels where rare ones share a weight
 
@@ -80,7 +79,7 @@ class Examples:
             label=self.columns.label_column,
             kept=kept,
             features=(*numbers, *inside),
-            missing=read.missing,
+            missing=read.of_cell,
             hint="--missing skip leaves the row out, zero reads 0",
         )
         # A missing target is not 0.
@@ -270,20 +269,15 @@ def find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) ->
     names = tuple(layout.name_of(i) or "" for i in layout.kept_columns)
     work = CountLevels(table.path, names, how.read.missing_values, fit)
     job = Job(layout, work, None, "reject")
-    with contextlib.closing(open_table(table.path, how.read.of_features)) as again:
-        chunks = again.iter_chunks(layout, chunk_bytes=chunk_bytes_of(again, how.run))
-        return count_levels(job, chunks, how.run.n_jobs or count_jobs())
-
-
-def count_levels(job: Job, chunks: Iterable[Chunk | FrameChunk], n_jobs: int) -> dict[str, Levels]:
-    """Return the levels of the texts of some chunks, by the names of their columns."""
-    work = job.work
-    assert isinstance(work, CountLevels)
     totals = Totals(work.zero(), RejectOptions())
-    for _ in totals.count(map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None):
-        for name, counts in zip(work.columns, totals.tally.counts, strict=True):
-            most = work.options.max_levels if work.options.rare is None else _MOST_COUNTED
-            work.check_number(name, len(counts), most, counts)
-    counted = totals.tally.counts or tuple(LevelCounts() for _ in work.columns)
-    pairs = zip(work.columns, counted, strict=True)
-    return {name: work.choose(name, counts) for name, counts in pairs}
+    with (
+        contextlib.closing(open_table(table.path, how.read.of_features)) as again,
+        open_engine(how.run) as engine,
+        contextlib.closing(engine.run_parts([Part(again)], [job])) as results,
+    ):
+        for _ in totals.count(results, lambda _: None):
+            for name, counts in zip(names, totals.tally.counts, strict=True):
+                most = fit.max_levels if fit.rare is None else _MOST_COUNTED
+                work.check_number(name, len(counts), most, counts)
+    counted = totals.tally.counts or tuple(LevelCounts() for _ in names)
+    return {name: work.choose(name, one) for name, one in zip(names, counted, strict=True)}

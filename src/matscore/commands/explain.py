@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.command_options import ExplainOptions
-from matscore.commands.classify import OVERFLOW
+from matscore.commands.classify import OVERFLOW, find_lacking
 from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPreview, open_sink
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_text, take
@@ -180,6 +180,7 @@ def explain(
     versus: str | None = None,
     top_features: int | None = None,
     missing: MissingPolicy = "error",
+    min_present: int | None = None,
     unknown: UnknownPolicy = "error",
     transpose: bool = False,
     auto_transpose: bool = False,
@@ -191,6 +192,7 @@ def explain(
     rename: Mapping[str, str] | None = None,
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
+    unique_labels: bool = False,
 ) -> pd.DataFrame:
     """Take the scores of rows apart into what each feature contributed.
 
@@ -198,7 +200,7 @@ def explain(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent
+    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels
         As in `classify`.
     category : str, optional
         The category to explain; without it the predicted one of each row.
@@ -245,11 +247,13 @@ def explain(
         rename=rename,
         absent=absent,
         max_absent=max_absent,
+        unique_labels=unique_labels,
     )
     options = ExplainOptions(category, versus, top_features)
     options.check()
     command = ExplainCommand(explain=options, dashes="")
-    return run_frames(command, features, weights, align, missing, unknown)
+    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present)
+    return run_frames(command, features, weights, align, read)
 
 
 @dataclass(frozen=True)
@@ -320,7 +324,8 @@ class Explain(Work):
         """Take the scores of rows apart."""
         chosen = self._choose(rows)
         features = [column[chosen] for column in rows.features]
-        missing = None if rows.has_missing is None else rows.has_missing[chosen]
+        kept = rows.has_missing if self.model.least_present is None else None
+        missing = None if kept is None else kept[chosen]
         scored = score_rows(self.model, features, len(chosen), ScoreOptions())
         categories = self._categories_of(scored, missing)
         versus = None if self.versus is None else np.full(len(chosen), self.versus)
@@ -329,8 +334,10 @@ class Explain(Work):
         )
         # A contribution may overflow where no score does: one to a difference, say.
         bad = np.union1d(np.flatnonzero(scored.decision.overflow), found.find_overflow(missing))
-        faults = [Fault(row, *OVERFLOW) for row in chosen[bad].tolist()]
-        return ExplainedRows(self, rows, chosen, scored, categories, found, faults)
+        lacking = find_lacking(self.model, scored.features)
+        faults = {row: Fault(row, *OVERFLOW) for row in chosen[bad].tolist()}
+        faults |= {(row := int(chosen[one.row])): replace(one, row=row) for one in lacking}
+        return ExplainedRows(self, rows, chosen, scored, categories, found, [*faults.values()])
 
     def _choose(self, rows: Rows) -> NDArray[np.int64]:
         if self.row is None:

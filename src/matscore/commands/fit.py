@@ -94,7 +94,7 @@ def fit_file(
 
     The rows are read once, in memory that does not grow with their number; logistic regression,
     which looks at them again and again, keeps what is too much for it in a temporary file. The
-    weights have the same bits for any chunk size and number of jobs.
+    weights have the same bits for any chunk size, number of jobs and engine.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def fit_file(
     _check_arguments(targets, columns, read)
     inputs = (str(features), *(() if targets is None else (str(targets),)))
     # The rows are reduced as they come, and what is known of them is added up here.
-    how = Settings(read, rejects=rejects, run=replace(run, engine="local"), on_progress=on_progress)
+    how = Settings(read, rejects=rejects, run=run, on_progress=on_progress)
     sink = open_sink(output)
     if not isinstance(sink, OneOutput):
         raise UsageError("weights are one file", "name it with --output")
@@ -158,6 +158,9 @@ def fit_file(
         data = open_examples(stack, inputs, fit, columns, how)
         is_categories = data.target.is_categories
         method, alpha = settle_method(fit, categories=is_categories)
+        if method == "logistic" and run.engine == "dask":
+            what = "logistic regression is done on this machine"
+            raise UsageError(what, "leave out --engine dask, or choose another --method")
         if on_facts is not None:
             on_facts((*list_facts(data), *_list_switches(data, read)))
         data = data.find_design(fit, method, how)
@@ -202,9 +205,9 @@ def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: Rea
     if (targets is None) == (not columns.target):
         what = "there is nothing to learn" if targets is None else "the targets are given twice"
         raise UsageError(what, "give a TARGETS file, or --target with a column of FEATURES")
-    if read.missing == "keep":
-        hint = "say --missing skip or zero"
-        raise UsageError("nothing can be learned from a missing value that is kept", hint)
+    if read.missing in ("keep", "mean"):
+        what = f"nothing can be learned from a missing value with --missing {read.missing}"
+        raise UsageError(what, "say --missing skip or zero")
 
 
 def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:

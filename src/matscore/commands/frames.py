@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from matscore.command_options import FitOptions
-from matscore.errors import InputError, MisfitError, UsageError
+from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, join_frames, list_cells, read_numbers
 from matscore.kernel import Choices, Column, Floats, LevelCounts, Texts
 from matscore.model import Model, make_model
 from matscore.names import Grammar, find_columns, quote_name, quote_names, suggest_name
-from matscore.options import MissingPolicy, PlanOptions, RejectOptions, UnknownPolicy
+from matscore.options import PlanOptions, ReadOptions, RejectOptions, UnknownPolicy
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.terms import TextColumn
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
@@ -63,9 +64,12 @@ def plan_frames(
     features: pd.DataFrame,
     weights: pd.DataFrame,
     options: PlanOptions,
+    read: ReadOptions = ReadOptions(),
+    *,
     paths: tuple[str, str] = ("features", "weights"),
 ) -> Plan:
     """Line two tables up, which messages call by their paths; the index is column 0 of each."""
+    read.check()
     options.check()
     turned = options.transpose
     columns = _names_of(features.columns, weights.columns if turned else weights.index)
@@ -82,7 +86,12 @@ def plan_frames(
         return plan
     categories = weights.index if plan.transpose else weights.columns
     kept = [features.columns[i - 1] for i in plan.kept_columns]
-    return replace(plan, categories=tuple(map(str, categories)), kept_names=tuple(map(str, kept)))
+    return replace(
+        plan,
+        categories=tuple(map(str, categories)),
+        kept_names=tuple(map(str, kept)),
+        least_present=read.least_present,
+    )
 
 
 def _features_side(frame: pd.DataFrame, columns: tuple[str, ...] | None) -> Side:
@@ -143,14 +152,6 @@ def _find_places(columns: pd.Index[Any], names: Sequence[str]) -> tuple[str, ...
     """Turn the numbers of columns without names into the plan's, which count from 1."""
     places = {str(column): str(place) for place, column in enumerate(columns, start=1)}
     return tuple(places.get(name, quote_name(name)) for name in names)
-
-
-def check_missing(policy: str, what: str = "missing") -> None:
-    """Refuse a word for missing values, or for unknown levels, that is none of the four."""
-    # Types are not checked when Python runs, and a wrong word would mean "error".
-    if policy not in get_args(MissingPolicy):
-        hint = f"say one of {', '.join(get_args(MissingPolicy))}"
-        raise UsageError(f"{what} cannot be {policy!r}", hint)
 
 
 def check_index(features: pd.DataFrame, index: pd.Index[Any], what: str) -> None:
@@ -391,7 +392,7 @@ class Typed:
             }
             yield FrameChunk(self.path, columns, start + 1, start, stop - start)
 
-    def make_layout(self, missing: MissingPolicy) -> Layout:
+    def make_layout(self, missing: UnknownPolicy) -> Layout:
         """Return how the rows read."""
         width, n_added = self.features.shape[1], len(self.numbers) + len(self.texts)
         first_text = width + len(self.numbers)
@@ -418,20 +419,38 @@ def check_rows(typed: Typed) -> None:
         parse_sound(typed.make_layout("error"), chunk)
 
 
-def run_typed(work: Work, typed: Typed, missing: MissingPolicy) -> Any:
+def run_typed(work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool = False) -> Any:
     """Do a work on the rows of a DataFrame, as on those of a file, and return its tally."""
     job, chunks = Job(typed.make_layout(missing), work, None), list(typed.iter_chunks())
     totals: Totals[Any] = Totals(work.zero(), RejectOptions())
     # Threads for one chunk cost more than they bring.
     n_jobs = count_jobs() if len(chunks) > 1 else 1
-    for _ in totals.count(map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None):
-        pass
+    gone = []  # rows that were left out
+    for result in totals.count(
+        map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None
+    ):
+        gone += [reject.line - 1 for reject in result.rejects]
+    if unique:
+        _check_unique(typed, np.setdiff1d(np.arange(len(typed.features)), gone))
     return totals.tally
 
 
-def collect_frame(work: Work, typed: Typed, missing: MissingPolicy) -> Frame:
+def _check_unique(typed: Typed, rows: NDArray[np.int64]) -> None:
+    """Refuse a label of the index that another of some rows has before."""
+    codes = pd.factorize(typed.features.index[rows])[0]
+    firsts = np.unique(codes, return_index=True)[1]
+    if len(again := np.setdiff1d(np.arange(len(rows)), firsts)):
+        at = int(again[0])
+        label, before = typed.features.index[rows[at]], rows[codes.tolist().index(codes[at])]
+        what = f"{label!r} is a label that was there before, in row {before + 1}"
+        raise InputError(typed.path, what, "give it another", line=int(rows[at]) + 1)
+
+
+def collect_frame(
+    work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool = False
+) -> Frame:
     """Do a work on the rows of a DataFrame, and return what it writes: row numbers come first."""
-    return join_frames(run_typed(_Collecting(work), typed, missing).frames, {})
+    return join_frames(run_typed(_Collecting(work), typed, missing, unique=unique).frames, {})
 
 
 def run_frames(
@@ -439,22 +458,20 @@ def run_frames(
     features: pd.DataFrame,
     weights: object,
     align: PlanOptions,
-    missing: MissingPolicy,
-    unknown: UnknownPolicy = "error",
+    read: ReadOptions,
 ) -> pd.DataFrame:
     """Run a command on two tables; the second may be a fitted model.
 
     Returns kept columns as they are, then what the command writes, with the features' index.
     """
-    check_missing(missing)
-    check_missing(unknown, "unknown")
+    read.check()
     weights = take_weights(weights, align)
     # Labels stay in the index, and their name is to clash with no column.
-    plan = replace(require_fit(plan_frames(features, weights, align)), label_name="")
+    plan = replace(require_fit(plan_frames(features, weights, align, read)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
     work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
-    typed = Typed.of_plan(features, plan, unknown)
-    found = collect_frame(work, typed, missing)
+    typed = Typed.of_plan(features, plan, read.unknown)
+    found = collect_frame(work, typed, read.of_cell, unique=align.unique_labels)
     label, *names = found.columns
     rows: Any = read_numbers(found[label]).astype(np.int64) - 1
     if np.array_equal(rows, np.arange(len(features))):

@@ -109,6 +109,8 @@ class AllRows(Tally):
 class Learn(Work):
     """The work of ``fit``."""
 
+    decomposes = True
+
     path: str  # the features' input, for messages
     n_features: int
     targets: tuple[str, ...]  # names of those; empty for categories

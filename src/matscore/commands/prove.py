@@ -20,7 +20,7 @@ from matscore.commands.answers import (
     compare_numbers,
     name_columns,
 )
-from matscore.commands.classify import find_overflow
+from matscore.commands.classify import find_faults
 from matscore.commands.output import open_sink
 from matscore.errors import InputError, MisfitError, PlanError
 from matscore.kernel import Floats
@@ -266,7 +266,7 @@ class Prove(Work):
         frame = self.beside.of(rows)
         scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
         faults = {fault.row: fault for fault in self.beside.find_faults(frame)}
-        faults |= {fault.row: fault for fault in find_overflow(scored)}
+        faults |= {fault.row: fault for fault in find_faults(self.model, scored)}
         if faults:
             return ProvedRows(self.zero(), list(faults.values()))
         slack = self._find_slack(rows)

@@ -74,6 +74,9 @@ class RecommendCommand(Command):
     def check_options(self) -> None:
         """Refuse options without a meaning."""
         self.recommend.check(self.exclude, matrix=self.matrix)
+        if self.how.read.missing == "mean":
+            what = "--missing mean makes up for what scores lack, and users are no scores"
+            raise UsageError(what, "say --missing zero, skip or keep")
         if self.metric not in get_args(Metric):
             raise UsageError(f"metric cannot be {self.metric!r}", "say dot or cosine")
 
@@ -248,6 +251,7 @@ def recommend(
     transpose: bool = False,
     keep_item_cols: Sequence[str] = (),
     drop_item_cols: Sequence[str] = (),
+    unique_labels: bool = False,
 ) -> pd.DataFrame:
     """Find the best items for each user.
 
@@ -277,6 +281,8 @@ def recommend(
         Columns of the items that are carried into the result, and are no features.
     drop_item_cols : sequence of str
         Columns of the items that are left out.
+    unique_labels : bool
+        Refuse a user whose label is there before.
 
     Returns
     -------
@@ -303,7 +309,6 @@ def recommend(
     """
     from matscore.commands.frames import (
         Typed,
-        check_missing,
         collect_frame,
         drop_columns,
         plan_frames,
@@ -312,7 +317,8 @@ def recommend(
 
     kept, dropped = tuple(map(str, keep_item_cols)), tuple(map(str, drop_item_cols))
     options = RecommendOptions(k, min_score, kept, dropped)
-    command = RecommendCommand(metric=metric, recommend=options)
+    read = ReadOptions(missing=missing)
+    command = RecommendCommand(Settings(read), metric, options)
     command.check_options()
     _check_columns(options, PlanOptions(transpose=transpose))
     for name in kept:
@@ -326,9 +332,8 @@ def recommend(
     if both := [name for name in kept if name in set(map(str, users.columns))]:
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
-    check_missing(missing)
-    align = PlanOptions(strict=strict, transpose=transpose).for_items()
-    plan = require_fit(plan_frames(users, items, align, ("users", "items")))
+    align = PlanOptions(strict=strict, transpose=transpose, unique_labels=unique_labels).for_items()
+    plan = require_fit(plan_frames(users, items, align, read, paths=("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
     values = take_matrix(items, plan.weights.path, "feature of an item")
@@ -338,7 +343,7 @@ def recommend(
     seen = None if exclude is None else _find_excluded(exclude, users.index, labels)
     columns = [i - 1 for i in plan.feature_columns]
     typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK)
-    found = collect_frame(command.rank(plan, held, seen), typed, missing)
+    found = collect_frame(command.rank(plan, held, seen), typed, read.of_cell, unique=unique_labels)
     return _make_table(found, users, labels, beside)
 
 

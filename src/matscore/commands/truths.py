@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.commands.classify import find_overflow
+from matscore.commands.classify import find_faults
 from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts, read_number
@@ -171,7 +171,7 @@ class Evaluate(Work):
         scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
         # One fault a row: an overflow is told before a truth that is wrong.
         found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
-        found |= {fault.row: fault for fault in find_overflow(scored)}
+        found |= {fault.row: fault for fault in find_faults(self.model, scored)}
         return EvaluatedRows(self, truth, scored, negatives, list(found.values()))
 
     def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:

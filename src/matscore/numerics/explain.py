@@ -63,7 +63,10 @@ def explain_rows(
     rows = np.flatnonzero(categories >= 0)
     versus = None if versus is None else versus[rows]
     values, active = _find_active(model, features[:, rows])
-    weights, intercept = _weights_of(model, active, categories[rows], versus)
+    factors = model.find_factors(features[:, rows])
+    if factors is not None:  # what is missing has no line; the others count several times
+        values, active = np.nan_to_num(values), np.where(np.isnan(values), NOTHING, active)
+    weights, intercept = _weights_of(model, active, categories[rows], versus, factors)
     products = values * weights
     # NaN sorts last, whatever its sign, and what does not count after it.
     sizes = -np.abs(products)
@@ -131,12 +134,18 @@ def _weights_of(
     active: NDArray[np.int64],
     categories: NDArray[np.int64],
     versus: NDArray[np.int64] | None,
+    factors: Floats | None,
 ) -> tuple[Floats, Floats | None]:
     """Return the weights of each row's features, of their shape, and its intercept."""
-    weights = model.weights[active, categories[:, None]]
+
+    def take(chosen: NDArray[np.int64]) -> Floats:
+        found = model.weights[active, chosen[:, None]]
+        return found if factors is None else found * factors[chosen, np.arange(len(chosen)), None]
+
+    weights = take(categories)
     intercept = None if model.intercept is None else model.intercept[categories]
     if versus is not None:
-        weights = weights - model.weights[active, versus[:, None]]
+        weights = weights - take(versus)
         intercept = None if intercept is None else intercept - model.intercept[versus]  # type: ignore[index]
     return np.where(active < 0, 0.0, weights), intercept
 

@@ -14,7 +14,7 @@ so that the rows between the means add one row: Chan, Golub and LeVeque, The Ame
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -121,18 +121,27 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Node:
+    """The rows of ``2**level`` blocks, merged two by two."""
+
+    first: int  # number of the first block, a multiple of 2**level
+    level: int
+    triangle: Triangle | None  # None where no row is left of them
+
+
+@dataclass(frozen=True)
 class Segment:
     """A run of records: its whole blocks reduced, the rows of the blocks at its ends as they are.
 
-    What a block holds and how blocks are merged depends on the records' numbers alone, so that the
-    triangle of a file has the same bits however it is cut into chunks and whoever reduces them.
+    What a block holds and which blocks are merged depends on the records' numbers alone, so that
+    the triangle of a file has the same bits however it is cut into chunks and whoever reduces them.
     """
 
     height: int  # records of a block
     start: int  # number, from 0, of its first record
     stop: int  # and of the one after its last
     head: tuple[Piece, ...] = ()  # rows before the first border between blocks; all, without one
-    triangles: tuple[Triangle, ...] = ()  # of whole blocks; of a segment from 0, merged into one
+    nodes: tuple[Node, ...] = ()  # of whole blocks, in order; few, as what can be merged is
     tail: tuple[Piece, ...] = ()  # rows after the last border
 
     def __add__(self, other: Segment) -> Segment:
@@ -144,11 +153,16 @@ class Segment:
             ends = (*self.head, *other.head), self.tail or other.tail
             if self._has_border:
                 ends = self.head, (*self.tail, *other.head)
-            triangles = self.triangles or other.triangles
-            return Segment(self.height, self.start, other.stop, ends[0], triangles, ends[1])
-        between = _reduce((*self.tail, *other.head))
-        triangles = _fold(self.start, (*self.triangles, *between, *other.triangles))
-        return Segment(self.height, self.start, other.stop, self.head, triangles, other.tail)
+            nodes = self.nodes or other.nodes
+            return Segment(self.height, self.start, other.stop, ends[0], nodes, ends[1])
+        between = self._close_block((*self.tail, *other.head))
+        nodes = _fold((*self.nodes, *between, *other.nodes))
+        return Segment(self.height, self.start, other.stop, self.head, nodes, other.tail)
+
+    def _close_block(self, pieces: tuple[Piece, ...]) -> tuple[Node, ...]:
+        """Reduce the block in which it ends, whose rows these are; none at a border."""
+        block, n_over = divmod(self.stop, self.height)
+        return (Node(block, 0, _reduce(pieces)),) if n_over else ()
 
     @property
     def _has_border(self) -> bool:
@@ -196,39 +210,55 @@ def cut_rows(
     ]
     if not borders:
         return Segment(height, start, stop, pieces[0])
-    triangles = tuple(triangle for piece in pieces[1:-1] for triangle in _reduce(piece))
-    return Segment(height, start, stop, pieces[0], _fold(start, triangles), pieces[-1])
+    nodes = [Node(first // height + i, 0, _reduce(piece)) for i, piece in enumerate(pieces[1:-1])]
+    return Segment(height, start, stop, pieces[0], _fold(nodes), pieces[-1])
 
 
 def finish(segment: Segment) -> Triangle | None:
     """Return the triangle of a segment that starts at record 0; None where there are no rows."""
     if segment.start:
         raise ValueError("the segment does not start at the first record")
-    triangles = _fold(0, (*segment.triangles, *_reduce((*segment.head, *segment.tail))))
-    return triangles[0] if triangles else None
+    last = segment._close_block((*segment.head, *segment.tail))
+    total = None
+    # What is left of whole blocks is larger the further to the left.
+    for node in reversed(_fold((*segment.nodes, *last))):
+        total = _merge_two(node.triangle, total)
+    return total
 
 
-def _fold(start: int, triangles: tuple[Triangle, ...]) -> tuple[Triangle, ...]:
-    """Merge triangles from the left, where no others will come before them."""
-    if start or len(triangles) < 2:
-        return triangles
-    # Always from the left: in the last bits merging is not associative.
-    total = triangles[0]
-    for triangle in triangles[1:]:
-        total = merge(total, triangle)
-    return (total,)
+def _fold(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Merge neighbours that are the two halves of a node, as in the last bits order matters.
+
+    The tree is that of the blocks' numbers, so that anybody can merge what is inside of a branch.
+    """
+    folded: list[Node] = []
+    for node in nodes:
+        folded.append(node)
+        while len(folded) > 1 and _are_halves(*folded[-2:]):
+            one, two = folded[-2:]
+            whole = _merge_two(one.triangle, two.triangle)
+            folded[-2:] = [Node(one.first, one.level + 1, whole)]
+    return tuple(folded)
 
 
-def _reduce(pieces: tuple[Piece, ...]) -> tuple[Triangle, ...]:
-    """Reduce the rows of a block; none give nothing."""
+def _are_halves(one: Node, two: Node) -> bool:
+    return one.level == two.level and one.first % 2 ** (one.level + 1) == 0
+
+
+def _merge_two(one: Triangle | None, two: Triangle | None) -> Triangle | None:
+    return merge(one, two) if one and two else one or two
+
+
+def _reduce(pieces: tuple[Piece, ...]) -> Triangle | None:
+    """Reduce the rows of a block; None where there are none."""
     if not pieces:
-        return ()
+        return None
     if pieces[0].targets.dtype == bool:
         names, members = _join_members(pieces)
     else:
         names, members = pieces[0].names, np.vstack([piece.targets for piece in pieces])
     features = np.vstack([piece.features for piece in pieces])
-    return (reduce_rows(features, members.astype(np.float64), names),)
+    return reduce_rows(features, members.astype(np.float64), names)
 
 
 def _join_members(pieces: tuple[Piece, ...]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:

@@ -29,7 +29,7 @@ MAX_REASONS, N_EXAMPLES = 200, 200
 LONGEST_TEXT = 200
 
 _CELL = re.compile(r'".*"(?= )', re.DOTALL)
-_PLACE = re.compile(r"(?<=byte )0x[0-9a-f]+|(?<=offset )\d+")
+_PLACE = re.compile(r"(?<=byte )0x[0-9a-f]+|(?<=offset )\d+|(?<=there before, in ).+")
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,7 @@ def _count_tiles(run: Run) -> list[Tile]:
         "rows_without_prediction": ("without prediction",) * 2,
         "rows_without_items": ("without items",) * 2,
         "rows_missing": ("with missing values",) * 2,
+        "rows_doubled": ("label there before", "labels there before"),
     }
     if evaluation := facts.get("evaluation"):
         share = evaluation["accuracy"]

@@ -49,6 +49,9 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
         from matscore.plan.suggest import explain_misfit
 
         plan = explain_misfit(misfit)
+    if options.unique_labels and plan.ok and plan.label_column is None:
+        what = f"{plan.features.path} has no labels, and --unique-labels compares them"
+        plan = replace(plan, problem=what, hint="name their column with --id-col")
     # Messages and pictures show the file as it is, its heading included.
     return set_link(replace(plan, weights=weights))
 

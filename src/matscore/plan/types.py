@@ -150,6 +150,8 @@ class Plan:
         Sentences worth knowing.
     said : tuple of str
         What options made of the files' lines and cells, in sentences.
+    least_present : int or None
+        Features of each category that a row must have, where scores are made up for the others.
     problem : str or None
         What does not fit; None when all does.
     hint : str
@@ -192,6 +194,7 @@ class Plan:
     link: Link | None = None
     absent: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
+    least_present: int | None = None
 
     @property
     def ok(self) -> bool:

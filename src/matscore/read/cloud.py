@@ -7,12 +7,14 @@ found where each cloud's own tools look for them in the environment.
 from __future__ import annotations
 
 import io
+import os
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from matscore.errors import FileError, MatscoreError, MissingExtraError, OutputError
@@ -24,7 +26,8 @@ READ_BYTES = 2**20
 # An upload has 10,000 parts at most: 160 GB.
 _PART_BYTES = 16 * 2**20
 _PARTS_AT_ONCE = 2
-_WRITABLE = re.compile(r"(s3|gs|az)://[^/]+/.", re.IGNORECASE)
+_WRITABLE = re.compile(r"(s3|gs|az)://[^/]+/", re.IGNORECASE)
+_VARIABLES = ("AWS_", "AZURE_", "GOOGLE_")
 _RETRIES, _RETRY_SECONDS = 3, 30
 _AGAIN = "run again; see whether the address and the credentials are right"
 
@@ -65,9 +68,7 @@ class CloudFile(io.RawIOBase):
 @contextmanager
 def open_upload(path: str) -> Iterator[io.BufferedIOBase]:
     """Open an object to be written, which is there whole when the block ends, or not at all."""
-    if not _WRITABLE.match(path):
-        what, hint = "only s3://, gs:// and az:// can be written", "name an object in one of them"
-        raise OutputError(path, what, hint)
+    check_writable(path)
     upload = _Upload(path)
     try:
         yield upload
@@ -77,17 +78,46 @@ def open_upload(path: str) -> Iterator[io.BufferedIOBase]:
         raise
 
 
-def list_objects(folder: str) -> list[str]:
-    """Return the addresses of all objects under a folder, which ends with a slash."""
-    store, _ = _open_store(folder)
-    with _named_errors(folder, FileError):
-        prefix = folder.partition("://")[2].partition("/")[2]  # which the objects' names have
-        paths = [entry["path"] for batch in _obstore().list(store) for entry in batch]
-        return [f"{folder}{path.removeprefix(prefix)}" for path in paths]
+def check_writable(path: str) -> None:
+    """Refuse an address where nothing can be written."""
+    if not _WRITABLE.match(path):
+        what, hint = "only s3://, gs:// and az:// can be written", "name a place in one of them"
+        raise OutputError(path, what, hint)
+
+
+def list_objects(folder: str, kind: type[FileError] = FileError) -> dict[str, int]:
+    """Return the names of all objects under a folder, which ends with a slash, and their sizes."""
+    store, key = _open_store(folder)
+    with _named_errors(folder, kind, "bucket"):
+        entries = [entry for batch in _obstore().list(store, key or None) for entry in batch]
+        sizes = {entry["path"]: int(entry["size"]) for entry in entries}
+    # A console makes an empty object of a folder's own name.
+    folders = {key[:-1], *(name[:i] for name in sizes for i, c in enumerate(name) if c == "/")}
+    return {
+        name.removeprefix(key): size for name, size in sizes.items() if size or name not in folders
+    }
+
+
+def read_object(path: str, stop: int | None = None) -> bytes:
+    """Return the bytes of an object, or its first ones."""
+    with CloudFile(path, 0, stop) as file:
+        return b"".join(iter(file.read, b""))
+
+
+def delete_objects(folder: str, names: Sequence[str]) -> None:
+    """Delete objects that are there, under a folder that ends with a slash."""
+    store, key = _open_store(folder)
+    with _named_errors(folder, OutputError):
+        # With nothing to delete a store would be asked for nothing, which some refuse.
+        if names:
+            _obstore().delete(store, [f"{key}{name}" for name in names])
 
 
 class _Upload(io.BufferedIOBase):
-    """Blocks into a thread that sends them; it fails where the next block is written."""
+    """A small object in one request; of a larger one blocks into a thread that sends them.
+
+    It fails where the next block is written.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -96,8 +126,7 @@ class _Upload(io.BufferedIOBase):
         self._held = bytearray()
         self._error: BaseException | None = None
         self._is_aborted = False
-        self._thread = threading.Thread(target=self._send, name="upload", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def writable(self) -> bool:
         return True
@@ -110,6 +139,10 @@ class _Upload(io.BufferedIOBase):
         return memoryview(data).nbytes
 
     def finish(self) -> None:
+        if self._thread is None:
+            with _named_errors(self._path, OutputError, "bucket"):
+                _obstore().put(self._store, self._key, bytes(self._held), use_multipart=False)
+            return
         if self._held:
             self._put(bytes(self._held))
         self._put(None)
@@ -118,6 +151,8 @@ class _Upload(io.BufferedIOBase):
 
     def abort(self) -> None:
         self._is_aborted = True
+        if self._thread is None:
+            return
         # A thread that waits for a block, or for room, has to see that all is over.
         with suppress(queue.Empty):
             while True:
@@ -127,6 +162,9 @@ class _Upload(io.BufferedIOBase):
         self._thread.join(_RETRY_SECONDS)
 
     def _put(self, block: bytes | None) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._send, name="upload", daemon=True)
+            self._thread.start()
         while self._thread.is_alive():
             with suppress(queue.Full):
                 # The thread may die while the queue is full: whether it lives is asked again.
@@ -136,7 +174,7 @@ class _Upload(io.BufferedIOBase):
 
     def _tell(self) -> None:
         if self._error is not None:
-            with _named_errors(self._path, OutputError):
+            with _named_errors(self._path, OutputError, "bucket"):
                 raise self._error
 
     def _iter_blocks(self) -> Iterator[bytes]:
@@ -165,13 +203,26 @@ class _AbortedError(Exception):
 
 
 def _open_store(path: str) -> tuple[Any, str]:
-    """Return the folder that an object is in, and the object's name."""
-    store = _obstore().store
-    folder, _, key = path.rpartition("/")
-    retry = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
+    """Return the bucket that an object is in, or the folder on a web server, and its name there."""
+    scheme, _, rest = path.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme.lower() in ("http", "https"):
+        bucket, _, key = rest.rpartition("/")
     with _named_errors(path, FileError):
-        options = {"allow_http": True}
-        return store.from_url(folder, client_options=options, retry_config=retry), key
+        return _make_store(f"{scheme}://{bucket}", _list_variables()), key
+
+
+@lru_cache
+def _make_store(address: str, variables: tuple[tuple[str, str], ...]) -> Any:
+    """Return what has the connections to a bucket, which all of its objects share."""
+    del variables  # which obstore reads by itself: others need another store
+    retry = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_RETRY_SECONDS)}
+    options = {"allow_http": True}
+    return _obstore().store.from_url(address, client_options=options, retry_config=retry)
+
+
+def _list_variables() -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(item for item in os.environ.items() if item[0].startswith(_VARIABLES)))
 
 
 def _obstore() -> Any:
@@ -184,12 +235,10 @@ def _obstore() -> Any:
 
 
 @contextmanager
-def _named_errors(path: str, kind: type[FileError]) -> Iterator[None]:
+def _named_errors(path: str, kind: type[FileError], missing: str = "object") -> Iterator[None]:
     """Turn what obstore says into an error of ours, in a line."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise kind(path, "no such object") from error
     except MatscoreError:
         raise
     except Exception as error:
@@ -197,7 +246,10 @@ def _named_errors(path: str, kind: type[FileError]) -> Iterator[None]:
 
         if not isinstance(error, (BaseError, OSError, ValueError)):
             raise
+        text = " ".join(str(error).partition("\n")[0].split())
+        # Where it lists a bucket, obstore says so in words only.
+        if isinstance(error, FileNotFoundError) or "404 Not Found" in text:
+            raise kind(path, f"no such {missing}") from error
         denied = isinstance(error, (PermissionDeniedError, UnauthenticatedError))
-        text = " ".join(str(error).partition("\n")[0].split())[:200]
-        what = "permission denied" if denied else f"cannot be reached: {text}"
+        what = "permission denied" if denied else f"cannot be reached: {text[:200]}"
         raise kind(path, what, _AGAIN) from error

@@ -118,7 +118,8 @@ def _list_argument(argument: str) -> list[Input]:
         root = _root_of(argument) if _WILD.search(argument) else argument.rstrip("/")
         from matscore.read.cloud import list_objects
 
-        paths = [path for path in list_objects(f"{root}/") if _is_meant(path, argument, root)]
+        found = (f"{root}/{name}" for name in list_objects(f"{root}/"))
+        paths = [path for path in found if _is_meant(path, argument, root)]
         what, hint = "no object is found there", "look at what is there"
     elif os.path.isdir(argument):  # noqa: PTH112 - which is False where it cannot be told
         root, paths = argument, list(_walk(argument))

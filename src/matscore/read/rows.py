@@ -15,7 +15,7 @@ from matscore.errors import InputError
 from matscore.frame import Labels
 from matscore.kernel import Booleans, Floats, Levels, Texts, parse, write_number
 from matscore.names import BLANKS, MISSING_VALUES, Grammar
-from matscore.options import MissingPolicy, UnknownPolicy
+from matscore.options import UnknownPolicy
 from matscore.read.split import Chunk
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Layout:
     feature_columns: tuple[int, ...]  # read as numbers; without `terms` in canonical order
     delimiter: str = ","
     decimal: str = "."
-    missing: MissingPolicy = "error"
+    missing: UnknownPolicy = "error"
     missing_values: tuple[str, ...] = MISSING_VALUES
     missing_hint: str = "--missing zero, keep or skip takes the row"
     constants: tuple[str, ...] = ()  # texts of columns after the file's own, alike in every record
@@ -209,7 +209,11 @@ class FrameChunk:
     def halve(self) -> tuple[FrameChunk, FrameChunk] | None:
         """Cut it in two; None where it has one record."""
         half = self.n_records // 2
-        return None if half == 0 else (self._slice(0, half), self._slice(half, self.n_records))
+        return self.cut(half) if half else None
+
+    def cut(self, half: int) -> tuple[FrameChunk, FrameChunk]:
+        """Cut it after some of its records."""
+        return self._slice(0, half), self._slice(half, self.n_records)
 
     def _slice(self, start: int, stop: int) -> FrameChunk:
         places = np.arange(start, stop)
@@ -409,16 +413,17 @@ def parse_sound(
     try:
         return parse_part(chunk)
     except InputError as error:
-        raise find_first_error(parse_part, chunk, error) from None
+        raise find_first_error(parse_part, chunk, error)[0] from None
 
 
 def find_first_error(
     check: Callable[[Any, int], object], chunk: Chunk | FrameChunk, error: InputError
-) -> InputError:
+) -> tuple[InputError, int]:
     """Find the error that a chunk would give if each of its records were a chunk of its own.
 
-    `check` takes a part of the chunk and the number of records before it, and raises what is
-    wrong; `error` is what it raises for the whole chunk.
+    With it comes the number of records before the one that is to blame. `check` takes a part of the
+    chunk and the number of records before it, and raises what is wrong; `error` is what it raises
+    for the whole chunk.
     """
     # Of a chunk damage is seen before a bad cell is, and a bad cell before scores that overflow,
     # wherever each of them stands. So half of it is looked at, and half of the half that is bad.
@@ -433,4 +438,4 @@ def find_first_error(
                 break
         else:
             break
-    return error
+    return error, n_before

@@ -14,7 +14,12 @@ from matscore.read.table import Table
 
 
 def list_switches(
-    table: Table, read: ReadOptions, features: Sequence[int], weights: str = ""
+    table: Table,
+    read: ReadOptions,
+    features: Sequence[int],
+    weights: str = "",
+    *,
+    unique: bool = False,
 ) -> Iterator[str]:
     """Yield sentences on what options have made of a table, and of these columns of it."""
     if read.comment is not None:
@@ -26,6 +31,11 @@ def list_switches(
     for path, has_header in (table.path, read.features_headers), (weights, read.weights_headers):
         if has_header is not None:
             yield f"{path} has {'a' if has_header else 'no'} header, as an option says"
+    if unique:
+        yield "a label that was there before is refused"
+    if read.least_present is not None:
+        least = "a feature" if read.least_present == 1 else f"{read.least_present} features"
+        yield f"missing cells are made up for where {least} of each category are there"
     names = None if table.names is None else (*table.names, *(name for name, _ in table.keys))
     for i, pair in table.booleans_of(features):
         name = str(i + 1) if names is None else quote_name(names[i])

@@ -87,8 +87,10 @@ class Chunk:
     def halve(self) -> tuple[Chunk, Chunk] | None:
         """Cut it in two; None where it has one record, or a misplaced quote blurs the records."""
         half = self.n_records // 2
-        if half == 0 or len(self.starts) != self.n_records:
-            return None
+        return self.cut(half) if half and len(self.starts) == self.n_records else None
+
+    def cut(self, half: int) -> tuple[Chunk, Chunk]:
+        """Cut it after some of its records, but not all, that quotes do not blur."""
         at, n_rest = int(self.starts[half]), self.n_records - half
         line, row = int(self.lines[half]), self.row + half
         gaps = self.gaps

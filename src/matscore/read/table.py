@@ -21,7 +21,7 @@ from matscore.errors import FileError, InputError
 from matscore.frame import join
 from matscore.kernel import Booleans, Fault, Floats, Texts, parse
 from matscore.names import Grammar
-from matscore.options import MissingPolicy, ReadOptions
+from matscore.options import ReadOptions, UnknownPolicy
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
 from matscore.plan.types import ColumnKind
@@ -132,7 +132,7 @@ class Table:
         label: int | None,
         kept: Sequence[int] = (),
         features: Sequence[int] = (),
-        missing: MissingPolicy,
+        missing: UnknownPolicy,
         hint: str = Layout.missing_hint,
     ) -> Layout:
         """Return the layout of the table's own columns."""
@@ -436,7 +436,7 @@ def read_matrix(
     """Read a table: its first column as text and, where all of it is numbers, as numbers."""
     # A missing weight read as zero would be another model.
     hint = "every weight must be a number" if is_model else Layout.missing_hint
-    policy = "error" if is_model else options.missing
+    policy = "error" if is_model else options.of_cell
     parts, fault = list[Rows](), None
     for rows, first_fault in iter_parts(table, options, policy, hint, chunk_bytes=chunk_bytes):
         parts.append(rows)
@@ -453,7 +453,7 @@ def read_matrix(
 
 
 def iter_parts(
-    table: Table, options: ReadOptions, missing: MissingPolicy, hint: str, *, chunk_bytes: int
+    table: Table, options: ReadOptions, missing: UnknownPolicy, hint: str, *, chunk_bytes: int
 ) -> Iterator[tuple[Rows, FirstFault | None]]:
     """Yield a table in parts: its first column as labels, numbers in the others.
 
@@ -516,7 +516,7 @@ def read_pairs(
         if table.width < 2:
             what, hint = "pairs need two columns", "give it a column of users and one of items"
             raise InputError(path, what, hint, line=1)
-        layout = table.lay_out(read, label=0, kept=(1,), missing=read.missing)
+        layout = table.lay_out(read, label=0, kept=(1,), missing=read.of_cell)
         chunks = table.iter_chunks(layout, chunk_bytes=_PAIRS_CHUNK_BYTES)
         parts = [parse_sound(layout, chunk) for chunk in chunks]
         facts = table.source.facts()

@@ -9,15 +9,13 @@ Nothing of Dask's is needed to understand what is computed: that is `remote`, an
 from __future__ import annotations
 
 import contextlib
-import logging
-import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from matscore.errors import ClusterError, ClusterWarning, MatscoreError, MissingExtraError
+from matscore.errors import MatscoreError
 from matscore.options import RunOptions
 from matscore.read.inputs import full_path, is_address
 from matscore.read.rows import FrameChunk
@@ -25,191 +23,14 @@ from matscore.read.source import SourceFacts, Stamp, read_range
 from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
 from matscore.read.table import Place
 from matscore.run import remote
-from matscore.run.parts import Engine, Part, Results, chunk_bytes_of, count_jobs, iter_part
-from matscore.run.work import ChunkResult, Job
+from matscore.run.connection import Connection, open_connection
+from matscore.run.parts import Engine, Part, Results, chunk_bytes_of, iter_part
+from matscore.run.work import ChunkResult, Doubles, Job, run_chunk
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Future
 
-# Nothing else of matscore knows Dask's own errors, and `Connection` nothing of files and rows.
-_CONNECT_SECONDS = 10
-_WORKER_SECONDS = 60  # without any worker, before the run gives up
-_POLL_SECONDS = 1.0
-
-
-@contextlib.contextmanager
-def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
-    """Connect to a cluster, or start one of processes on this machine, and close it at the end."""
-    try:
-        import dask
-        import distributed
-        from distributed.versions import VersionMismatchWarning
-    except ImportError as error:
-        raise MissingExtraError("dask", "--engine dask") from error
-    settings = {
-        "distributed.admin.large-graph-warning-threshold": "1 PiB",  # the weights, once
-        "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS} s",
-        "distributed.worker.daemon": True,
-    }
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_silence("distributed"))
-        stack.enter_context(dask.config.set(settings))
-        address: Any = run.scheduler
-        if address is None:
-            address = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=run.n_jobs or count_jobs(),
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
-                )
-            )
-        try:
-            with warnings.catch_warnings():
-                # What differs is said below, in our words.
-                warnings.simplefilter("ignore", VersionMismatchWarning)
-                # Not as the default client: a program that calls this may have its own.
-                client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as error:
-            what, hint = "no scheduler answers", "start one with: dask scheduler"
-            raise ClusterError(str(run.scheduler), what, hint) from error
-        stack.callback(_close, client)
-        connection = Connection(client)
-        connection.check_workers()
-        yield ClusterEngine(connection, run)
-
-
-class Connection:
-    """A cluster that is connected, and what it holds for a run."""
-
-    def __init__(self, client: Client) -> None:
-        self.address: str = client.scheduler.address
-        self._client = client
-        self._held: dict[object, Future[Any]] = {}
-        self._kept: list[Any] = []
-        self._compared: set[str] = set()  # workers
-        self._n_threads, self._looked = 1, -_POLL_SECONDS
-        self._seen = time.monotonic()  # when there was a worker last
-
-    def check_workers(self) -> None:
-        """Wait for a worker, and compare what the workers are made of with what is here.
-
-        Workers that come later are compared when they are seen.
-        """
-        with self._named_errors():
-            try:
-                self._client.wait_for_workers(1, timeout=_WORKER_SECONDS)
-            except TimeoutError:
-                raise self._no_worker() from None
-            self.count_ahead()
-
-    def _compare(self, workers: set[str]) -> None:
-        """Say what differs between some workers and here."""
-        found = self._client.run(
-            remote.describe_environment, workers=sorted(workers), on_error="return"
-        )
-        here = remote.describe_environment()
-        for worker, there in sorted(found.items()):
-            if isinstance(there, OSError):  # it has gone already
-                continue
-            if isinstance(there, BaseException):
-                hint = "install matscore[dask] where the worker runs, in the version used here"
-                raise ClusterError(worker, f"the worker cannot run matscore: {there}", hint)
-            for name in here:
-                if there.get(name) != here[name]:
-                    what = f"{name} is {there.get(name)} on the worker {worker}, {here[name]} here"
-                    warnings.warn(f"{what}; results may differ", ClusterWarning, stacklevel=2)
-
-    def submit(self, function: Callable[..., Any], *args: Any, priority: int = 0) -> Future[Any]:
-        """Have a worker call a function."""
-        with self._named_errors():
-            # Not pure: Dask would hash all arguments to see whether it knows the result.
-            return self._client.submit(function, *args, pure=False, priority=priority)
-
-    def wait(self, future: Future[Any]) -> Any:
-        """Return the result of a call, once it is there."""
-        with self._named_errors():
-            while True:
-                try:
-                    # Polled: without workers a result never comes, and Dask waits in silence.
-                    return future.result(timeout=_POLL_SECONDS)
-                except TimeoutError:
-                    self.count_ahead()
-                    if time.monotonic() - self._seen > _WORKER_SECONDS:
-                        raise self._no_worker() from None
-
-    def count_ahead(self) -> int:
-        """Return how many units may be under way: two a thread of the cluster as it is now."""
-        now = time.monotonic()
-        if now - self._looked > _POLL_SECONDS:
-            self._looked = now
-            # Asked anew, as clusters grow and shrink while a run goes on.
-            workers = self._client.scheduler_info(n_workers=-1)["workers"]
-            threads = sum(worker["nthreads"] for worker in workers.values())
-            self._n_threads = threads or self._n_threads
-            self._seen = now if workers else self._seen
-            if news := set(workers) - self._compared:
-                self._compared |= news
-                self._compare(news)
-        return 2 * self._n_threads + 1
-
-    def _no_worker(self) -> ClusterError:
-        hint = f"start one with: dask worker {self.address}"
-        return ClusterError(self.address, "the scheduler has no worker", hint)
-
-    @contextlib.contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        """Turn what Dask says of a cluster in trouble into a `ClusterError`."""
-        from distributed import CancelledError, KilledWorker
-        from distributed.comm import CommClosedError
-
-        try:
-            yield
-        except KilledWorker as error:
-            what = f"{error.allowed_failures + 1} workers died one after another over one piece"
-            hint = "give them more memory, or make the pieces smaller with --chunk-size"
-            raise ClusterError(self.address, what, hint) from error
-        except (CancelledError, CommClosedError) as error:
-            what, hint = "the scheduler is gone", "start it again, and run again"
-            raise ClusterError(self.address, what, hint) from error
-
-    def cancel(self, futures: list[Future[Any]]) -> None:
-        """Have the cluster forget what is not wanted any more."""
-        self._client.cancel(futures)
-
-    def share(self, job: Job) -> tuple[Future[Any], Future[Any]]:
-        """Send what chunks share, unless it is there: the work with its weights, and the layout.
-
-        Both are results of tasks, and not scattered: Dask makes them again from what the
-        scheduler has where the only worker that held them is gone.
-        """
-        key = id(job.work)
-        if key not in self._held:
-            self._held[key] = self.submit(remote.keep, replace(job, beside=None))
-            self._kept.append(job.work)  # so that its id stays its own
-        if job.layout not in self._held:
-            self._held[job.layout] = self.submit(remote.keep, job.layout)
-        return self._held[key], self._held[job.layout]
-
-
-def _close(client: Client) -> None:
-    with contextlib.suppress(Exception):  # it is of no use any more, whatever it says
-        client.close(timeout=_POLL_SECONDS)
-
-
-@contextlib.contextmanager
-def _silence(name: str) -> Iterator[None]:
-    """Keep a library from logging: what matters of it is raised."""
-    loggers = [logging.getLogger(n) for n in logging.root.manager.loggerDict if n.startswith(name)]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    from matscore.write.places import Claim
 
 
 _CHUNKS_A_RANGE = 4
@@ -218,12 +39,23 @@ _SMALL_FILE_BYTES = 32 * 2**20
 _SCANS_FIRST = 1  # of higher priority: the ranges wait for them
 
 
+Again: TypeAlias = Callable[[int, Doubles], ChunkResult]
+
+
+@contextlib.contextmanager
+def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
+    """Connect to a cluster, or start one of processes on this machine, and close it at the end."""
+    with open_connection(run) as connection:
+        yield ClusterEngine(connection, run)
+
+
 @dataclass(frozen=True)
 class _Sent:
     """A unit under way, and the bytes of the input that are read when it is done."""
 
     future: Future[Any]
     n_bytes: int
+    again: Again | None = None  # does one of its chunks anew, here, without some rows
 
 
 class ClusterEngine(Engine):
@@ -238,7 +70,7 @@ class ClusterEngine(Engine):
 
     def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
         """Do jobs on chunks that are read here and sent."""
-        sent = (_Sent(self._send_chunk(job, chunk), 0) for job, chunk in pairs)
+        sent = (self._send_chunk(job, chunk, 0) for job, chunk in pairs)
         return self._in_order(sent)
 
     def run_parts(
@@ -248,15 +80,16 @@ class ClusterEngine(Engine):
         return self._in_order(self._send_parts(parts, jobs, apart=apart))
 
     def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
+        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
         """Do a job on each part, which its worker writes; None where none can read a part."""
         places = [part.table.find_place() for part in parts]
         # What was transposed is in memory here and nowhere else.
         if None in places or any(part.turned is not None for part in parts):
             return None
+        claim = replace(claim, path=full_path(claim.path))
         sent = (
-            self._send_file(part, job, place, output)
+            self._send_file(part, job, place, (full_path(output), claim))
             for part, job, place, output in zip(parts, jobs, places, outputs, strict=True)
             if place is not None
         )
@@ -301,10 +134,10 @@ class ClusterEngine(Engine):
             unit = remote.FileUnit(
                 part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
             )
-            yield _Sent(self._send_unit(job, unit), place.stamp.size)
+            yield self._send_unit(job, unit, place.stamp.size)
             return row
         for chunk in iter_part(part, job, self.run, row):
-            yield _Sent(self._send_chunk(job, chunk), 0)
+            yield self._send_chunk(job, chunk, 0)
             row = chunk.row + chunk.n_records
         part.table.park()
         return row
@@ -333,7 +166,7 @@ class ClusterEngine(Engine):
             if not found.is_sound:
                 return (yield from self._send_rest(part, job, found))
             unit = remote.TextUnit(path, job.part, size, found)
-            yield _Sent(self._send_unit(job, unit), found.stop - found.start)
+            yield self._send_unit(job, unit, found.stop - found.start)
             row = found.row + found.n_records
         return row
 
@@ -343,7 +176,7 @@ class ClusterEngine(Engine):
         here = replace(rest, stamp=replace(rest.stamp, path=path))
         size = chunk_bytes_of(part.table, self.run)
         for chunk in here.iter_chunks(path, job.layout.delimiter, size):
-            yield _Sent(self._send_chunk(job, chunk), len(chunk.data))
+            yield self._send_chunk(job, chunk, len(chunk.data))
             row = chunk.row + chunk.n_records
         return row
 
@@ -361,7 +194,7 @@ class ClusterEngine(Engine):
         for start in range(0, n_rows, step):
             stop = min(start + step, n_rows)
             unit = remote.RowsUnit(part.table.path, job.part, size, place.stamp, start, stop, row)
-            yield _Sent(self._send_unit(job, unit), n_bytes * (stop - start) // n_rows)
+            yield self._send_unit(job, unit, n_bytes * (stop - start) // n_rows)
         return row + n_rows
 
     def _scan(self, part: Part, stamp: Stamp, start: int, end: int) -> Iterator[BlockScan]:
@@ -377,21 +210,25 @@ class ClusterEngine(Engine):
         while ahead:
             yield self._cluster.wait(ahead.popleft())
 
-    def _send_file(self, part: Part, job: Job, place: Place, output: str) -> _Sent:
+    def _send_file(self, part: Part, job: Job, place: Place, where: tuple[str, Claim]) -> _Sent:
         unit = remote.FileUnit(
             part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
         )
         shared, layout = self._cluster.share(job)
-        where = full_path(output)
-        future = self._cluster.submit(remote.write_unit, shared, layout, unit, where)
+        future = self._cluster.submit(remote.write_unit, shared, layout, unit, *where)
         return _Sent(future, place.stamp.size)
 
-    def _send_unit(self, job: Job, unit: remote.AnyUnit) -> Future[Any]:
-        return self._cluster.submit(remote.run_unit, *self._cluster.share(job), unit)
+    def _send_unit(self, job: Job, unit: remote.AnyUnit, n_bytes: int) -> _Sent:
+        future = self._cluster.submit(remote.run_unit, *self._cluster.share(job), unit)
+        return _Sent(future, n_bytes, partial(remote.run_again, job, unit) if job.unique else None)
 
-    def _send_chunk(self, job: Job, chunk: Chunk | FrameChunk) -> Future[Any]:
+    def _send_chunk(self, job: Job, chunk: Chunk | FrameChunk, n_bytes: int) -> _Sent:
+        def run_again(_: int, doubles: Doubles) -> ChunkResult:
+            return run_chunk(job, chunk, doubles)
+
         shared = self._cluster.share(job)
-        return self._cluster.submit(remote.run_sent, *shared, job.part, chunk, job.beside)
+        future = self._cluster.submit(remote.run_sent, *shared, job.part, chunk, job.beside)
+        return _Sent(future, n_bytes, run_again if job.unique else None)
 
     def _ask_digest(self, part: Part, stamp: Stamp) -> None:
         if self.run.checksum:
@@ -425,6 +262,8 @@ class ClusterEngine(Engine):
         """Return the results of the first unit under way."""
         first = self._window[0]
         found: list[ChunkResult] = self._cluster.wait(first.future)
+        if first.again is not None:
+            found = [replace(one, again=partial(first.again, at)) for at, one in enumerate(found)]
         self._window.popleft()
         self._n_done += first.n_bytes
         # Its worker may forget the result now: memory there does not grow.

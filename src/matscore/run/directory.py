@@ -7,24 +7,23 @@ are numbered, they are numbered in each file.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from matscore.errors import MatscoreError, UsageError
 from matscore.options import Format, RejectOptions
-from matscore.read.inputs import Input, is_address, name_parts
+from matscore.read.inputs import Input, name_parts
 from matscore.read.source import SourceFacts
-from matscore.run.parts import Engine, Part, open_engine
+from matscore.run.parts import Engine, Part, map_ordered, open_engine
 from matscore.run.run import Stream, Summary, Totals
 from matscore.run.work import ChunkResult, Job, Settings, Written
 from matscore.write.formats import OutputSpec, deliver_results
 from matscore.write.manifest import LEFT_OUT, Folder, PartRecord, fingerprint, refuse_inside
-from matscore.write.whole import BinaryFile, check_paths, open_output
+from matscore.write.whole import BinaryFile, Digest, check_paths, open_output
 
+_AT_ONCE = 8  # parts that are looked at
 _COLUMNS = "columns"  # in a part's counts: the odd cells of each
 _NO_GROUP: tuple[int | None, Iterable[ChunkResult]] = (None, ())
 
@@ -55,9 +54,6 @@ class Directory:
 
     def check(self, inputs: Sequence[str], how: Settings) -> None:
         """Refuse a directory that is no place for outputs."""
-        if is_address(self._path):
-            what = "the parts of a directory are written to a disk"
-            raise UsageError(what, "name one object, or write to a disk and copy it")
         check_paths(inputs, None, how.rejects)
         refuse_inside(self._path, inputs)
 
@@ -116,8 +112,12 @@ def _find_made(
 ) -> dict[int, PartRecord]:
     """Return the parts that are there and current, and count them."""
     made = {}
-    for task in tasks:
-        record = folder.find(task.output, task.part.table.source.look(), task.mark)
+
+    def find(task: _Task) -> PartRecord | None:
+        return folder.find(task.output, task.part.table.source.look(), task.mark)
+
+    # Many at a time, since what a store has is fetched to see that it is what it was.
+    for task, record in zip(tasks, map_ordered(find, tasks, _AT_ONCE), strict=True):
         tally = None if record is None else task.job.work.read_tally(record.counts)
         if record is not None and tally is not None:
             totals.add(record.rows_scored, tally, record.counts.get(_COLUMNS, {}))
@@ -130,11 +130,13 @@ def _run_tasks(
 ) -> dict[int, PartRecord]:
     """Make the parts, in order, and return their records by their numbers."""
     todo = replace(stream, parts=[task.part for task in tasks], jobs=[task.job for task in tasks])
-    paths = [str(Path(folder.path, task.output)) for task in tasks]
+    paths = [folder.place.path_of(task.output) for task in tasks]
     run = todo.how.run if tasks else replace(todo.how.run, engine="local")  # no cluster for nothing
     made = {}
     with open_engine(run) as engine:
-        written = engine.write_parts(todo.parts, todo.jobs, paths)
+        written = None
+        if not stream.how.align.unique_labels:  # or all labels are to come by here, in order
+            written = engine.write_parts(todo.parts, todo.jobs, paths, folder.place.claim)
         apart = engine.run_parts(todo.parts, todo.jobs, apart=True) if written is None else written
         with contextlib.closing(apart) as results:
             counted = todo.count(engine, results, aside)
@@ -166,12 +168,13 @@ def _write_parts(
         mine = group if number == task.number else ()
         # Limits on bad rows are the whole run's, whose totals have seen these results.
         counts = Totals(task.job.work.zero(), RejectOptions())
-        path, digest = Path(folder.path, task.output), hashlib.sha256()
-        with open_output(str(path), digest=digest) as out:
+        digest = Digest()
+        with open_output(folder.place.path_of(task.output), digest=digest) as out:
             deliver_results(counts.count(mine, lambda _: None), spec, out)
             # Inside: a part that failed is not renamed into its place.
             failure.tell_of(task.part.table.path)
-        written = Written(engine.facts_of(task.part), path.stat().st_size, digest.hexdigest())
+            folder.place.claim.check()
+        written = Written(engine.facts_of(task.part), digest.size, digest.hexdigest())
         yield task.number, _make_record(task, written, counts)
         if number == task.number:
             number, group = next(groups, _NO_GROUP)

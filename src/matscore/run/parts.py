@@ -12,7 +12,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from matscore.errors import PlanError
 from matscore.model import CHUNK_BYTES, Weights
@@ -24,6 +25,9 @@ from matscore.read.source import SourceFacts
 from matscore.read.split import Chunk
 from matscore.read.table import Table, open_table
 from matscore.run.work import ChunkResult, Job, Work, run_chunk
+
+if TYPE_CHECKING:
+    from matscore.write.places import Claim
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
@@ -82,14 +86,17 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = wide.side
     plan = make_plan(side, weights.side, align)
-    if read.rewrites or read.booleans or read.has_own_headers:
+    unique, switched = align.unique_labels, read.rewrites or read.booleans or read.has_own_headers
+    if switched or unique or read.missing == "mean":
         from matscore.read.said import list_switches
 
         columns = () if align.transpose_features else plan.feature_columns
-        said = list_switches(table, read, columns, weights.side.path)
+        said = list_switches(table, read, columns, weights.side.path, unique=unique)
         plan = replace(plan, said=tuple(said))
     if not plan.ok:
         return PlannedPart(table, plan=plan)
+    if read.least_present is not None:
+        plan = replace(plan, least_present=read.least_present)
     # Words in a first column are a fault only where the plan takes it for numbers.
     if not plan.weights_label_column and weights.matrix.fault is not None:
         raise weights.matrix.fault()
@@ -167,7 +174,7 @@ def layout_of(part: PlannedPart, read: ReadOptions) -> Layout:
         plan.feature_columns,
         table.delimiter,
         read.decimal,
-        read.missing,
+        read.of_cell,
         read.missing_values,
         constants=tuple(value for _, value in keys),
         level_columns=plan.text_columns,
@@ -221,6 +228,7 @@ _FLOOR_MEMORY = 2**20
 _NAME_BYTES = 128
 _COLUMN_BYTES = 2**11  # of a frame, however few its rows
 _TEXTS, _COPIES, _VALUE_BYTES, _WRITTEN_BYTES = 2, 4, 8, 100
+LABEL_BYTES = 48  # where labels are to be unique: 24, and as much while they are sorted
 _NAMED_BYTES = 50  # more, where each value is written with its name
 
 
@@ -260,6 +268,16 @@ def fit_budget(
             break
     floor = max(_floor_bytes(cost, is_asked=run.memory_bytes is not None) for cost in costs)
     return replace(run, n_jobs=n_jobs, chunk_bytes=max(min([most, *sizes]), min(floor, most)))
+
+
+def count_label_bytes(parts: Sequence[Part]) -> int:
+    """Estimate what it takes to know all labels; of what is compressed or a pipe less is known."""
+    tables = [part.table for part in parts]
+    n_rows = (
+        (one.source.size or 0) / one.record_bytes(0) if one.n_rows is None else one.n_rows
+        for one in tables
+    )
+    return int(LABEL_BYTES * sum(n_rows))
 
 
 def estimate_cost(table: Table, job: Job) -> Cost:
@@ -332,7 +350,7 @@ class Engine:
     def run_pairs(self, pairs: Iterable[tuple[Job, Chunk | FrameChunk]]) -> Results:
         """Do jobs on chunks that are read by the caller's thread."""
         n_jobs = self.run.n_jobs or count_jobs()
-        return map_ordered(lambda pair: run_chunk(*pair), pairs, n_jobs)
+        return map_ordered(lambda pair: _run_pair(*pair), pairs, n_jobs)
 
     def run_parts(
         self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
@@ -341,13 +359,13 @@ class Engine:
         return self.run_pairs(iter_pairs(parts, jobs, self.run, apart=apart))
 
     def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str]
+        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
         """Do a job on each part and write each to a file, one result a part.
 
         None, as here, where the caller is to write what `run_parts` gives.
         """
-        del parts, jobs, outputs
+        del parts, jobs, outputs, claim
         return None
 
     def count_read(self, parts: Sequence[Part]) -> int:
@@ -357,6 +375,12 @@ class Engine:
     def facts_of(self, part: Part) -> SourceFacts:
         """Return what a report says of an input that is read."""
         return part.table.source.facts()
+
+
+def _run_pair(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
+    result = run_chunk(job, chunk)
+    # The chunk is held until its turn comes, as it may be done again.
+    return replace(result, again=partial(run_chunk, job, chunk)) if job.unique else result
 
 
 def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:

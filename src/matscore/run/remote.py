@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import platform
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,11 +27,13 @@ from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
 from matscore.read.table import Place
 from matscore.run.run import Totals
-from matscore.run.work import ChunkResult, Job, Written, run_chunk
+from matscore.run.work import ChunkResult, Doubles, Job, Written, join_counts, run_chunk
 from matscore.write.formats import deliver_results
-from matscore.write.whole import open_output
+from matscore.write.places import Claim
+from matscore.write.whole import Digest, open_output
 
 Item = TypeVar("Item")
+DECOMPOSITIONS = "the rounding of decompositions"
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,27 @@ AnyUnit = TextUnit | RowsUnit | FileUnit
 
 def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
     """Do the work on a unit, chunk by chunk."""
-    job = replace(shared, layout=layout, part=unit.part)
+    job, results = replace(shared, layout=layout, part=unit.part), list[ChunkResult]()
+    try:
+        with _named_as_given(_path_of(unit), unit.path):
+            for chunk in unit.iter_chunks(layout):
+                results.append(run_chunk(job, chunk))
+                if results[-1].failure is not None:
+                    break
+    except MatscoreError as error:
+        # The labels before it are looked at first.
+        if not (job.unique and results):
+            raise
+        results.append(ChunkResult(unit.path, b"", 0, job.work.zero(), failure=error))
+    # Counts are as large for many rows as for few; labels are looked at chunk by chunk.
+    return results if job.output is not None or job.unique else join_counts(results)
+
+
+def run_again(job: Job, unit: AnyUnit, at: int, doubles: Doubles) -> ChunkResult:
+    """Do the work on one of a unit's chunks anew, without the rows whose labels were there."""
     with _named_as_given(_path_of(unit), unit.path):
-        return [run_chunk(job, chunk) for chunk in unit.iter_chunks(layout)]
+        chunk = next(itertools.islice(unit.iter_chunks(job.layout), at, None))
+    return run_chunk(job, chunk, doubles)
 
 
 def run_sent(
@@ -113,11 +133,13 @@ def run_sent(
     return [run_chunk(replace(shared, layout=layout, part=part, beside=beside), chunk)]
 
 
-def write_unit(shared: Job, layout: Layout, unit: FileUnit, output: str) -> list[ChunkResult]:
+def write_unit(
+    shared: Job, layout: Layout, unit: FileUnit, output: str, claim: Claim
+) -> list[ChunkResult]:
     """Do the work on a whole file and write its rows, whole or not at all."""
     job, rejects = replace(shared, layout=layout, part=unit.part), list[Reject]()
     # Limits on bad rows hold over all parts; whoever has all of them counts.
-    totals, digest = Totals(job.work.zero(), RejectOptions()), hashlib.sha256()
+    totals, digest = Totals(job.work.zero(), RejectOptions()), Digest()
     where = unit.place.stamp.path
     with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:
         with open_output(output, digest=digest) as out:
@@ -125,8 +147,10 @@ def write_unit(shared: Job, layout: Layout, unit: FileUnit, output: str) -> list
             results = (run_chunk(job, replace(chunk, path=unit.path)) for chunk in chunks)
             counted = totals.count(_keep_rejects(results, rejects), lambda _: None)
             deliver_results(counted, shared.output, out)
+            # The run that asked for it may be dead, and another one under way in its place.
+            claim.check()
         facts = replace(table.source.facts(), path=unit.path)
-    written = Written(facts, Path(output).stat().st_size, digest.hexdigest())
+    written = Written(facts, digest.size, digest.hexdigest())
     counts, part = (totals.n_rows, totals.tally), unit.part
     result = ChunkResult(unit.path, b"", *counts, rejects, None, part, written, totals.odd)
     return [result]
@@ -155,19 +179,22 @@ def keep(item: Item) -> Item:
 def describe_environment() -> dict[str, str]:
     """Return what the bytes of an output come from, besides its inputs.
 
-    The last entry tells whether products are rounded alike, as they are by definition: it is a
-    product's bytes, which a processor or a build that does not keep to it would change.
+    Two entries are bytes of a result. Products are rounded alike by definition, unless a processor
+    or a build does not keep to it; decompositions, which `fit` is made of, as NumPy's LAPACK does
+    on the processor.
     """
     # Any numbers whose products need rounding; every machine draws the same.
     rng = np.random.default_rng(0)
     weights, features = rng.normal(size=(37, 5)), rng.normal(size=(37, 300))
-    digest = hashlib.sha256(PackedWeights(weights).multiply(features).tobytes()).hexdigest()
+    product = PackedWeights(weights).multiply(features)
+    triangle = np.asarray(np.linalg.qr(rng.normal(size=(300, 70)), mode="r"))
     return {
         "Python": platform.python_version(),
         "matscore": matscore.__version__,
         "numpy": np.__version__,
         "pyarrow": _find_pyarrow(),
-        "the rounding of products": digest[:8],
+        "the rounding of products": hashlib.sha256(product.tobytes()).hexdigest()[:8],
+        DECOMPOSITIONS: hashlib.sha256(triangle.tobytes()).hexdigest()[:8],
     }
 
 

@@ -23,6 +23,7 @@ from matscore.run.parts import (
     Engine,
     Part,
     Results,
+    count_label_bytes,
     fit_budget,
     iter_pairs,
     layout_of,
@@ -31,12 +32,23 @@ from matscore.run.parts import (
     require_fits,
     share_works,
 )
-from matscore.run.work import ChunkResult, Command, Job, OddCells, Preview, Settings, Tally, Work
+from matscore.run.work import (
+    ChunkResult,
+    Command,
+    Job,
+    OddCells,
+    Preview,
+    Settings,
+    Tally,
+    Work,
+    add_odd,
+)
 from matscore.write.formats import OutputSpec, deliver_rejects, deliver_results, format_of
 from matscore.write.whole import BinaryFile, check_paths, enter_output
 
 if TYPE_CHECKING:
     from matscore.run.directory import Directory
+    from matscore.run.doubles import KnownLabels, LabelKeys
     from matscore.run.paired import PairedTable
 
 Counts = TypeVar("Counts", bound=Tally)
@@ -86,6 +98,8 @@ class Summary(Generic[Counts]):
         What was done with the rows of each features file.
     odd : dict
         Cells of an unknown level, and missing ones, of each column that terms are computed from.
+    n_doubled : int or None
+        Rows set aside as their labels were there before; None where labels may be the same.
     """
 
     plans: tuple[Plan, ...]
@@ -97,16 +111,23 @@ class Summary(Generic[Counts]):
     previews: tuple[Preview, ...] = ()
     works: tuple[Work, ...] = ()
     odd: OddCells = field(default_factory=dict)
+    n_doubled: int | None = None
 
 
 class Totals(Generic[Counts]):
-    """Adds up what the chunks report from `zero` on, and stops the run at too many rejects."""
+    """Adds up what the chunks report from `zero` on, and stops the run at too many rejects.
 
-    def __init__(self, zero: Counts, limits: RejectOptions) -> None:
+    Where labels are to be `unique`, rows whose labels were there before are set aside here, where
+    chunks come in order: the chunk is done again without them.
+    """
+
+    def __init__(self, zero: Counts, limits: RejectOptions, *, unique: bool = False) -> None:
         self.tally = zero
         self.n_rows = self.n_rejected = 0
-        self.odd: dict[str, tuple[int, int]] = {}
+        self.odd: OddCells = {}
         self.previews: list[Preview] = []
+        self.n_doubled = 0 if unique else None
+        self._known: KnownLabels | None = None
         self._limits = limits
         self._first: InputError | None = None
 
@@ -114,11 +135,14 @@ class Totals(Generic[Counts]):
         self, results: Iterable[ChunkResult], report: Callable[[int], None]
     ) -> Iterator[ChunkResult]:
         """Pass results on, counting; refuse more rejects than the limits allow."""
-        for result in results:
+        for each in results:
+            result = each if each.labels is None else self._set_doubles_aside(each, each.labels)
+            if result.failure is not None:
+                raise result.failure
             self.n_rows += result.n_rows
             self.n_rejected += len(result.rejects)
             self.tally = self.tally + result.tally
-            self._count_odd(result.odd)
+            self.odd = add_odd(self.odd, result.odd)
             if result.preview is not None:
                 self.previews.append(result.preview)
             if result.rejects:
@@ -142,12 +166,18 @@ class Totals(Generic[Counts]):
         """Add rows that were scored before."""
         self.n_rows += n_rows
         self.tally = self.tally + tally
-        self._count_odd(odd)
+        self.odd = add_odd(self.odd, odd)
 
-    def _count_odd(self, odd: OddCells) -> None:
-        for name, (n_unknown, n_missing) in odd.items():
-            before = self.odd.get(name, (0, 0))
-            self.odd[name] = before[0] + n_unknown, before[1] + n_missing
+    def _set_doubles_aside(self, result: ChunkResult, labels: LabelKeys) -> ChunkResult:
+        if self.n_doubled is None or result.again is None:
+            return result
+        if self._known is None:
+            from matscore.run.doubles import KnownLabels
+
+            self._known = KnownLabels()
+        doubles = self._known.add(result.path, labels)
+        self.n_doubled += len(doubles)
+        return result.again(doubles) if doubles else result
 
     def _give_up(self, what: str) -> None:
         if (first := self._first) is None:
@@ -288,6 +318,10 @@ def run(
         found, passed = pass_over_empty(found)
     # First of all: an output that is an input too would be lost once it is opened.
     sink.check(inputs, how)
+    unique = how.align.unique_labels
+    if unique and how.run.resume:
+        what = "--resume and --unique-labels contradict each other"
+        raise UsageError(what, "the labels of parts that are kept are not read again")
     checksum = how.run.checksum or sink.checksum
     if renames:
         from matscore.read.renames import read_renames
@@ -309,17 +343,17 @@ def run(
         # Which of its columns holds labels depends on what the features call theirs.
         paired = command.open_paired(stack, plans[0])
         jobs = [
-            Job(layout_of(part, how.read), work, spec, how.rejects.on_error, number)
+            Job(layout_of(part, how.read), work, spec, how.rejects.on_error, number, unique=unique)
             for number, (part, work) in enumerate(zip(parts, works, strict=True))
         ]
         settled = fit_budget(
             how.run,
             [part.table for part in parts],
             jobs,
-            held_bytes=held.n_bytes,
+            held_bytes=held.n_bytes + (count_label_bytes(parts) if unique else 0),
             suggested=command.suggest_chunk(plans[0]),
         )
-        totals = Totals(works[0].zero(), how.rejects)
+        totals = Totals(works[0].zero(), how.rejects, unique=unique)
         how = replace(how, run=settled)
         # A fact such as a sha256 is known when an input is read to its end.
         facts = sink.collect(stack, Stream(inputs, parts, jobs, spec, how, totals, paired))
@@ -333,6 +367,7 @@ def run(
             tuple(totals.previews),
             tuple(works),
             totals.odd,
+            totals.n_doubled,
         )
         # A summary that is refused leaves no output behind: paths are renamed when the stack ends.
         command.check(summary)

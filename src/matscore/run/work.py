@@ -11,15 +11,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.errors import InputError, PlanError
+from matscore.errors import InputError, MatscoreError, PlanError
 from matscore.frame import Frame
 from matscore.kernel import Floats
 from matscore.model import Weights, load_weights, pick_weights
+from matscore.names import quote_name
 from matscore.options import (
     Format,
     OutputOptions,
@@ -35,8 +37,11 @@ from matscore.read.split import Chunk
 from matscore.write.formats import Columns, OutputSpec
 
 if TYPE_CHECKING:
+    from matscore.run.doubles import LabelKeys
     from matscore.run.paired import PairedRows, PairedTable
     from matscore.run.run import Progress, Summary
+
+_DOUBLE_HINT = "give it another, or leave --unique-labels out"
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ class Outcome:
 
 class Work:
     """What a command does with rows: frozen, and to be pickled."""
+
+    decomposes: ClassVar[bool] = False  # whether its last bits are those of NumPy's LAPACK
 
     def zero(self) -> Any:
         """Return the `Tally` of no rows."""
@@ -211,6 +218,7 @@ class Job:
     on_error: Literal["fail", "reject"] = "fail"  # a bad row stops the run or is set aside
     part: int = 0  # which of the inputs it is for
     beside: PairedRows | None = None  # of a second table, the records that belong to the chunk
+    unique: bool = False  # whether a label that was there before makes a bad row
 
 
 @dataclass(frozen=True)
@@ -239,29 +247,72 @@ class ChunkResult:
     part: int = 0  # which of the inputs it comes from
     written: Written | None = None  # all of that input's output, where a worker wrote it itself
     odd: OddCells = field(default_factory=dict)
+    labels: LabelKeys | None = None  # of its good rows, where they are to be unique
+    failure: MatscoreError | None = None  # what stops the run once these labels are looked at
+    again: Callable[[Doubles], ChunkResult] | None = None  # does the chunk anew without some rows
 
 
-def run_chunk(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
+Doubles: TypeAlias = Mapping[int, str]
+"""Records of a chunk whose labels were there before, and where."""
+
+
+def join_counts(results: Sequence[ChunkResult]) -> list[ChunkResult]:
+    """Make one of results that come one after the other, where nothing is to be written."""
+    if not results:
+        return []
+    joined = results[0]
+    for one in results[1:]:
+        joined = replace(
+            joined,
+            n_rows=joined.n_rows + one.n_rows,
+            tally=joined.tally + one.tally,
+            rejects=[*joined.rejects, *one.rejects],
+            odd=add_odd(joined.odd, one.odd),
+        )
+    return [joined]
+
+
+def add_odd(one: OddCells, two: OddCells) -> OddCells:
+    """Add the counts of two, column by column."""
+    total = dict(one)
+    for name, (n_unknown, n_missing) in two.items():
+        before = total.get(name, (0, 0))
+        total[name] = before[0] + n_unknown, before[1] + n_missing
+    return total
+
+
+def run_chunk(
+    job: Job, chunk: Chunk | FrameChunk, doubles: Doubles = MappingProxyType({})
+) -> ChunkResult:
     """Do the work on one chunk; ``n_rows + len(rejects)`` of the result is its records.
 
     A bad row where `on_error` is ``fail``, or damage that no row can be blamed for, is an
-    `InputError`; of several the first in the chunk.
+    `InputError`; of several the first in the chunk. Where labels are to be unique and rows stand
+    before it, it comes with the result of these.
     """
     try:
-        return _run_whole(job, chunk)
+        return _run_whole(job, chunk, doubles)
     except InputError as error:
 
         def run(part: Chunk | FrameChunk, n_before: int) -> ChunkResult:
+            stop = n_before + part.n_records
+            own = {at - n_before: where for at, where in doubles.items() if n_before <= at < stop}
             beside = None if job.beside is None else job.beside.take(n_before, part.n_records)
-            return _run_whole(replace(job, beside=beside), part)
+            return _run_whole(replace(job, beside=beside), part, own)
 
         # Which check failed first depends on how the file was cut; what is told must not.
-        raise find_first_error(run, chunk, error) from None
+        first, n_good = find_first_error(run, chunk, error)
+        if job.unique and job.on_error == "fail" and n_good:
+            return replace(run(chunk.cut(n_good)[0], 0), failure=first)
+        raise first from None
 
 
-def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
+def _run_whole(job: Job, chunk: Chunk | FrameChunk, doubles: Doubles) -> ChunkResult:
     rows = parse_rows(job.layout, chunk)
     _stop_at_first(job, chunk, rows.rejects)
+    if doubles:
+        rows = rows.drop(_reject_doubles(job.layout, chunk, rows, doubles))
+        _stop_at_first(job, chunk, rows.rejects)
     work = job.work
     if job.beside is not None:
         work = replace(work, beside=job.beside)  # type: ignore[type-var]
@@ -286,10 +337,30 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     elif output is not None and rows.n_rows:
         frame = outcome.frame()
         data = output.form.rows(output, frame) if frame.height else b""
+    labels = None
+    if job.unique:
+        from matscore.run.doubles import take_keys
+
+        labels = take_keys(chunk, rows)
     return ChunkResult(
         chunk.path, data, rows.n_rows, outcome.tally(), rows.rejects, preview, job.part,
-        odd=rows.count_odd(job.layout),
+        odd=rows.count_odd(job.layout), labels=labels,
     )  # fmt: skip
+
+
+def _reject_doubles(
+    layout: Layout, chunk: Chunk | FrameChunk, rows: Rows, doubles: Doubles
+) -> dict[int, Reject]:
+    """Reject rows whose labels were there before."""
+    places = (rows.numbers - rows.start - 1).tolist()
+    found = {}
+    for row, record in enumerate(places):
+        if record in doubles:
+            label, where = quote_name(str(rows.labels[row])), doubles[record]
+            what = f"{label} is a label that was there before, in {where}"
+            fault = Fault(row, what, _DOUBLE_HINT, layout.label_column)
+            found[row] = _reject(layout, chunk, rows, fault)
+    return found
 
 
 def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: Sequence[Reject]) -> None:

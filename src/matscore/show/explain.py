@@ -250,28 +250,36 @@ def _pad_all(texts: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 def _add_up_row(plan: Plan, preview: Preview, row: int, signs: Signs) -> _Work:
     model = cast("Model", preview.work.model)
     features = np.empty((0, 1)) if preview.features is None else preview.features[:, [row]]
-    values = model.expand(features)[:, 0].tolist()
+    values, weights, shown = model.expand(features)[:, 0], model.weights, plan.feature_names
+    if (factors := model.find_factors(features)) is not None:  # what is there counts several times
+        there = np.flatnonzero(~np.isnan(values)).tolist()
+        values, weights = values[there], weights[there] * factors[:, 0]
+        shown = tuple(shown[i] for i in there)
     marks = [False] * len(model.categories)
     if preview.marks is not None:
         marks = preview.marks[:, row].tolist()
     sign = f" {signs.best if sum(marks) == 1 else signs.tie}"
     names, heads = (
         [signs.shorten(signs.show(name), _LONGEST_HEADING) for name in given]
-        for given in (plan.feature_names, model.categories)
+        for given in (shown, model.categories)
     )
     names += ["intercept"] * (model.intercept is not None)
     scores = model.packed.multiply(features)[:, 0]
-    sums = [_add_up(model, values, j, score, signs) for j, score in enumerate(scores.tolist())]
+    added = [[]] * len(scores) if model.intercept is None else model.intercept[:, None].tolist()
+    parts = zip(weights.T.tolist(), added, scores.tolist(), strict=True)
+    sums = [_add_up(values.tolist(), *part, signs) for part in parts]
     return _Work(names, heads, sums, [(sign, GOOD) if mark else ("", "") for mark in marks], signs)
 
 
 def _add_up(
-    model: Model, values: Sequence[float], category: int, score: float, signs: Signs
+    values: Sequence[float],
+    weights: Sequence[float],
+    added: Sequence[float],
+    score: float,
+    signs: Signs,
 ) -> _Sum:
     """Write the terms of one score, which is that of the numbers, not of what is shown."""
-    weights = model.weights[:, category].tolist()
     products = list(zip(values, weights, strict=True))
-    added = [] if model.intercept is None else [float(model.intercept[category])]
     terms = [f"{_guard(value)} {signs.times} {_guard(weight)}" for value, weight in products]
     terms += map(_guard, added)
     if any(map(math.isnan, values)):  # missing values that were kept

@@ -7,13 +7,9 @@ left by a run that did not end: both tell a later run which parts need not be ma
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +20,12 @@ import numpy as np
 import matscore
 from matscore.errors import OutputError, UsageError
 from matscore.items import Items
+from matscore.read.inputs import is_address
 from matscore.read.source import SourceFacts
-from matscore.write.whole import TEMPORARY, named_errors, open_whole
+from matscore.write.places import Place, hash_file, open_place
+from matscore.write.whole import named_errors
 
-MANIFEST, JOURNAL = "_manifest.json", "_journal.jsonl"
+MANIFEST = "_manifest.json"
 SCHEMA_VERSION = 1
 LEFT_OUT = "left_out"
 """In a part's counts: lines of comments, and first lines, that were left out of its input."""
@@ -57,37 +55,23 @@ class PartRecord:
 
 
 class Folder:
-    """A directory that parts are written into; locked while it is open.
+    """A directory that parts are written into, which is this run's while it is open.
 
     Parts that are there may be kept where it is resumed. One that holds files of others is refused.
     """
 
     def __init__(self, path: str, *, resume: bool) -> None:
-        self.path = path
-        self._root = Path(path)
-        with named_errors(path):
-            self._root.mkdir(exist_ok=True)
-            self._lock = os.open(self._root, os.O_RDONLY)
+        self.place = open_place(path)
         try:
-            self._lock_and_read(resume=resume)
+            with named_errors(path):
+                lines = _read_lines(self.place)
+                if not lines and not self.place.is_empty():
+                    what = f"{path} holds files that are not of an earlier run"
+                    hint = "name an empty directory, or one that is not there"
+                    raise UsageError(what, hint)
         except BaseException:
             self.close()
             raise
-
-    def _lock_and_read(self, *, resume: bool) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise OutputError(
-                    self.path, "another run writes there", "wait for its end"
-                ) from error
-        with named_errors(self.path):
-            _delete_leftovers(self._root)
-            lines = _read_lines(self._root)
-            if not lines and any(self._root.iterdir()):
-                what = f"{self.path} holds files that are not of an earlier run"
-                raise UsageError(what, "name an empty directory, or one that is not there")
         records = dict(_iter_records(lines))
         self._known = {*records, *_iter_known(lines)}
         self._records = records if resume else {}
@@ -96,12 +80,10 @@ class Folder:
         """Start the journal; what an earlier manifest said is no longer promised."""
         lines = [{"schema_version": SCHEMA_VERSION, "known": sorted({*self._known, *outputs})}]
         lines += [dataclasses.asdict(self._records[name]) for name in sorted(self._records)]
-        with open_whole(str(self._root / JOURNAL)) as out:
-            out.writelines(_encode_line(line) for line in lines)
-        with named_errors(self.path):
-            (self._root / MANIFEST).unlink(missing_ok=True)
-            for folder in {Path(name).parent for name in outputs}:
-                (self._root / folder).mkdir(parents=True, exist_ok=True)
+        with named_errors(self.place.path):
+            self.place.begin_journal(b"".join(map(_encode_line, lines)))
+            self.place.delete([MANIFEST])
+            self.place.make_folders(outputs)
 
     def find(self, output: str, source: SourceFacts, job: str) -> PartRecord | None:
         """Return the record of a part that need not be made again.
@@ -114,30 +96,33 @@ class Folder:
             return None
         if record.input != source.path or record.input_size != source.size:
             return None
-        if record.input_mtime != source.mtime and hash_file(source.path) != record.input_sha256:
+        is_same_time = record.input_mtime == source.mtime
+        if not is_same_time and hash_file(source.path).hexdigest() != record.input_sha256:
             return None
-        try:
-            if hash_file(str(self._root / output)) != record.output_sha256:
-                return None
-        except FileNotFoundError:
+        if not self.place.has(output, record.output_size, record.output_sha256):
             return None
         return dataclasses.replace(record, input_mtime=source.mtime)
 
     def add(self, record: PartRecord) -> None:
         """Write a part's line into the journal."""
-        with named_errors(self.path), (self._root / JOURNAL).open("ab") as out:
-            out.write(_encode_line(dataclasses.asdict(record)))
-            out.flush()
-            os.fsync(out.fileno())
+        with named_errors(self.place.path):
+            self.place.add_to_journal(_encode_line(dataclasses.asdict(record)))
 
     def finish(self, records: Sequence[PartRecord], facts: Mapping[str, Any]) -> None:
         """Write the manifest and delete the journal and the parts of earlier runs.
 
         `records` are all parts in the inputs' order, `facts` what there is to say of the whole.
         """
-        with named_errors(self.path):
-            for name in self._known - {record.output for record in records}:
-                self._delete_stale(name)
+        place = self.place
+        # Before what is stale goes: to another run it may not be.
+        place.claim.check()
+        with named_errors(place.path):
+            stale = self._known - {record.output for record in records}
+            place.delete(name for name in stale if Path(name).name.startswith("part-of-"))
+            changed = place.find_changed((one.output, one.output_size) for one in records)
+            if changed is not None:
+                what, hint = "somebody has changed it since it was written", "run again"
+                raise OutputError(place.path_of(changed), what, hint)
             parts = [dataclasses.asdict(record) for record in records]
             head = {
                 "schema_version": SCHEMA_VERSION,
@@ -147,27 +132,13 @@ class Folder:
             text = json.dumps(
                 {**head, **facts, "parts": parts}, indent=2, ensure_ascii=False, default=str
             )
-            with open_whole(str(self._root / MANIFEST)) as out:
-                out.write(f"{text}\n".encode("utf-8", "backslashreplace"))
-            (self._root / JOURNAL).unlink(missing_ok=True)
+            place.claim.check()
+            place.write(MANIFEST, f"{text}\n".encode("utf-8", "backslashreplace"))
+            place.drop_journal()
 
     def close(self) -> None:
-        """Unlock the directory."""
-        os.close(self._lock)
-
-    def _delete_stale(self, name: str) -> None:
-        path = (self._root / name).resolve()
-        if path.is_relative_to(self._root.resolve()) and path.name.startswith("part-of-"):
-            path.unlink(missing_ok=True)
-            for folder in path.relative_to(self._root.resolve()).parents:
-                with contextlib.suppress(OSError):  # it is not empty
-                    (self._root.resolve() / folder).rmdir()
-
-
-def hash_file(path: str) -> str:
-    """Return the sha256 of a file's bytes."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        """Leave the directory to others."""
+        self.place.close()
 
 
 def fingerprint(*values: object) -> str:
@@ -212,22 +183,13 @@ def _iter_pieces(value: object) -> Iterator[bytes | memoryview]:
         raise TypeError(f"{type(value).__name__} has no fingerprint")
 
 
-def _delete_leftovers(root: Path) -> None:
-    """Delete the unfinished files of a run that was killed."""
-    for folder, _, names in os.walk(root):
-        for name in filter(TEMPORARY.fullmatch, names):
-            Path(folder, name).unlink(missing_ok=True)
-
-
-def _read_lines(root: Path) -> list[Any]:
+def _read_lines(place: Place) -> list[Any]:
     """Return what manifest and journal say, the journal last; nothing where there is neither."""
     lines: list[Any] = []
-    with contextlib.suppress(FileNotFoundError):
-        manifest = _decode_line((root / MANIFEST).read_bytes())
+    if text := place.read(MANIFEST):
+        manifest = _decode_line(text)
         lines += [{}, *(manifest.get("parts", []) if isinstance(manifest, dict) else [])]
-    with contextlib.suppress(FileNotFoundError):
-        lines += map(_decode_line, (root / JOURNAL).read_bytes().split(b"\n"))
-    return lines
+    return [*lines, *map(_decode_line, place.read_journal().splitlines())]
 
 
 def _iter_records(lines: Iterable[Any]) -> Iterator[tuple[str, PartRecord]]:
@@ -261,8 +223,11 @@ def _decode_line(line: bytes) -> Any:
 
 def refuse_inside(path: str, inputs: Sequence[str]) -> None:
     """Refuse a directory of outputs in which an input lies."""
-    root = Path(path).resolve()
     for name in inputs:
-        if name != "-" and Path(name).resolve().is_relative_to(root):
+        if is_address(path) or is_address(name):
+            is_inside = name.startswith(path)
+        else:
+            is_inside = name != "-" and Path(name).resolve().is_relative_to(Path(path).resolve())
+        if is_inside:
             what = f"the output directory holds an input ({name})"
             raise UsageError(what, "write to another directory")

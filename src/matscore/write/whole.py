@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import errno
+import hashlib
 import io
 import lzma
 import os
@@ -35,8 +36,6 @@ else:
     from backports import zstd
 
 if TYPE_CHECKING:
-    import hashlib
-
     from _typeshed import ReadableBuffer
 
 BinaryFile: TypeAlias = IO[bytes] | io.RawIOBase | io.BufferedIOBase
@@ -75,7 +74,7 @@ COMPRESSIONS: dict[str, Callable[[], Any]] = {
 
 @contextmanager
 def open_output(
-    path: str, *, inputs: Sequence[str] = (), digest: hashlib._Hash | None = None
+    path: str, *, inputs: Sequence[str] = (), digest: Digest | None = None
 ) -> Iterator[io.BufferedIOBase]:
     r"""Open an output as `open_whole` does, compressing as the ending of its name says.
 
@@ -103,10 +102,27 @@ def open_output(
             compressed.finish()
 
 
+class Digest:
+    """How many bytes it was given, and their sha256."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._hash = hashlib.sha256()
+
+    def update(self, data: ReadableBuffer) -> None:
+        """Take further bytes."""
+        self.size += memoryview(data).nbytes
+        self._hash.update(data)
+
+    def hexdigest(self) -> str:
+        """Return the sha256 of all bytes so far."""
+        return self._hash.hexdigest()
+
+
 class _HashedWriter(io.BufferedIOBase):
     """Passes bytes on and has them hashed."""
 
-    def __init__(self, out: io.BufferedIOBase, digest: hashlib._Hash) -> None:
+    def __init__(self, out: io.BufferedIOBase, digest: Digest) -> None:
         self._out = out
         self._digest = digest
 
