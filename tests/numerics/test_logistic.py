@@ -204,6 +204,16 @@ class TestNoAnswer:
         assert fit_logistic(keep(X * 1e300, y)) is None
 
 
+@pytest.mark.parametrize("name", ["iris", "digits"])
+def test_rows_that_come_many_times(name: str) -> None:
+    """With as many times the penalty nothing changes, though sums round more."""
+    X, y = DATA[name]
+    times = 1000 if name == "iris" else 20
+    found = fit(np.tile(X, (times, 1)), np.tile(y, times), alpha=times)
+    assert found.gradient < 1e-10
+    np.testing.assert_allclose(found.weights, fit(X, y).weights, rtol=1e-9, atol=1e-11)
+
+
 def test_a_constant_feature_has_no_weight() -> None:
     X, y = DATA["iris"]
     found = fit(np.column_stack([X, np.full(len(X), 0.1)]), y)

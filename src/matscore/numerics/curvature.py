@@ -21,7 +21,7 @@ from matscore.kernel import Floats, PackedWeights
 if TYPE_CHECKING:
     from matscore.numerics.logistic import Point, Problem
 
-_LEAST_NUMBERS, _MOST_NUMBERS, _TIMES_WEIGHTS = 2**18, 2**22, 25  # of the rows in a sample
+_LEAST_NUMBERS, _MOST_NUMBERS, _TIMES_WEIGHTS = 2**18, 2**21, 25  # of the rows in a sample
 _LARGEST = 1024  # the weights whose matrix is inverted whole
 _PIECE = 256  # and of a category's, where all are more
 _MOST_PAIRED = 32  # categories

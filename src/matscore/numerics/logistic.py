@@ -33,11 +33,11 @@ _FAR = 16.0  # deviations of a mean from 0
 _MOST_STEPS, _MOST_PRODUCTS, _MOST_HALVINGS = 200, 500, 40
 # Of the decrement, sqrt(gᵀ H⁻¹ g), which counts in standard errors: what is aimed at, and what is
 # taken for rounding where it shrinks no more; for one weight.
-_AIM, _ROUNDING = 1e-12, 1e-7
+_AIM, _ROUNDING = 1e-12, 1e-9
 _DESCENT = 1e-4  # Armijo's condition: Nocedal and Wright, section 3.1
-_LOSS_ROUNDING = 1e-13
+_LOSS_ROUNDING = 1e-13, 1e-15  # of the loss, and of each row by chance
 _CERTAIN = 0.69  # a loss under log 2 is a prediction that is right
-_EXACT = 1e-10
+_EXACTNESS, _EXACT = 0.25, 1e-10
 _SUSPECT = 12  # steps after which separation is looked for
 _LEANING = 1e-9
 
@@ -256,9 +256,13 @@ def _find_chances(scores: Floats) -> tuple[Floats, Floats]:
 
 def _judge(scores: Floats, truth: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Return the loss of each row, and the probabilities."""
-    own = scores[0] * truth if len(scores) == 1 else scores[truth, np.arange(len(truth))]
+    rows = np.arange(len(truth))
+    is_one = len(scores) == 1
+    own = scores[0] * truth if is_one else scores[truth, rows]
     sums, chances = _find_chances(scores)
-    return sums - own, chances
+    right = np.where(truth == 1, chances[0], 1.0 - chances[0]) if is_one else chances[truth, rows]
+    # The difference of what is large would hide how little the last steps gain.
+    return np.where(right > 0.5, -np.log(np.maximum(right, 0.5)), sums - own), chances
 
 
 def _subtract_truth(chances: Floats, truth: NDArray[np.int64]) -> Floats:
@@ -341,7 +345,7 @@ def _search(problem: Problem, *, is_free: bool) -> tuple[Point, int, float]:
         if decrement <= _AIM * size or is_rounding:
             return point, n_steps, decrement
         # As exact as the step can use; the last one as it takes to be the last.
-        exactness = max(min(0.1, decrement), 0.1 * _AIM * size / decrement)
+        exactness = max(min(_EXACTNESS, decrement), 0.1 * _AIM * size / decrement)
         is_suspect = is_free and n_steps >= _SUSPECT
         step = _find_step(problem, point, inverse, _EXACT if is_suspect else exactness)
         if is_suspect and _never_loses(problem, step):
@@ -401,10 +405,11 @@ def _find_step(problem: Problem, point: Point, inverse: Inverse, exactness: floa
 def _go(problem: Problem, point: Point, step: Floats) -> Point:
     """Go along a step, as far as the loss falls."""
     slope, share = float((point.gradient * step).sum()), 1.0
+    relative, each = _LOSS_ROUNDING
+    rounding = relative * point.loss + each * float(np.sqrt(problem.examples.kept.n_rows))
     for _ in range(_MOST_HALVINGS):
         there = problem.look(point.weights + share * step)
-        room = _DESCENT * share * slope + _LOSS_ROUNDING * abs(point.loss)
-        if there.loss <= point.loss + room:
+        if there.loss <= point.loss + _DESCENT * share * slope + rounding:
             return there
         share /= 2
     raise SearchError
