@@ -36,6 +36,8 @@ class Case(NamedTuple):
 
 _CASES = [
     Case("A decimal comma", 'film,action,comedy\nThunder Pass,5,"2,5"\n'),
+    Case("Commas between cells, with `--decimal ,`", "film,action,comedy\nThunder Pass,5,2\n",
+         args=("movies.csv", "genres.csv", "--decimal", ",")),
     Case("A percentage", "film,action,comedy\nThunder Pass,5,20%\n"),
     Case("A word for true", "film,action,comedy\nThunder Pass,5,TRUE\n"),
     Case("A vector in one cell", 'film,action,comedy\nThunder Pass,5,"[0.1, 0.2]"\n'),

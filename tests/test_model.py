@@ -15,9 +15,9 @@ import pytest
 import matscore.commands.recommend
 from matscore import OutputError, PlanOptions, RecommendOptions, RunOptions, items
 from matscore.commands.recommend import recommend_file
-from matscore.items import Items
+from matscore.items import Items, SpilledRows
 from matscore.kernel import Floats
-from matscore.model import Model, SpilledRows, load_items
+from matscore.model import Model, load_items
 from matscore.write.manifest import fingerprint
 from tests.helpers import read_csv, write_csv
 

@@ -6,17 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.names import (
-    explain_difference,
-    find_close,
-    find_columns,
-    fold_name,
-    is_intercept,
-    quote_name,
-    quote_names,
-    suggest,
-    suggest_name,
-)
+from matscore.names import find_columns, fold_name, is_intercept, quote_name, quote_names
+from matscore.spelling import explain_difference, find_close, suggest, suggest_name
 
 
 class TestNaming:
@@ -84,6 +75,18 @@ class TestSuggesting:
     def test_a_close_name_and_why(self) -> None:
         assert suggest_name("Age", ["age", "sex"]) == 'did you mean "age" (differs only by case)'
         assert suggest_name("aged", ["agee", "age"]) == 'did you mean "age" or "agee"'
+
+    @pytest.mark.parametrize(
+        ("name", "close", "far"),
+        [
+            ("nope", "note", "open"), ("nope", "nop", "no"), ("age", "aeg", "gate"),
+            ("incm", "income", "mice"),
+        ],
+    )  # fmt: skip
+    def test_short_names_are_close_by_their_letters_in_order(
+        self, name: str, close: str, far: str
+    ) -> None:
+        assert suggest_name(name, [far, close]) == f'did you mean "{close}"'
 
     def test_without_a_close_name_an_option_says_what_there_is(self) -> None:
         assert suggest_name("x", ["age", "sex"], "--by") == (

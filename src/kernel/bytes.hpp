@@ -76,28 +76,6 @@ inline const char* find_byte(const char* p, const char* end, char byte) {
     return found != nullptr ? static_cast<const char*>(found) : end;
 }
 
-// Where a text stops being UTF-8: the first byte of what is no character, or the end (Unicode 15,
-// table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF).
-inline const char* find_bad_utf8(const char* p, const char* end) {
-    while (p != end) {
-        while (end - p >= 16 && ((load_8(p) | load_8(p + 8)) & kHighs) == 0) p += 16;
-        if (p == end) break;
-        const auto lead = static_cast<unsigned char>(*p);
-        const int n_more = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-        if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || end - p <= n_more) return p;
-        unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-        unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        for (int i = 1; i <= n_more; ++i) {
-            const auto byte = static_cast<unsigned char>(p[i]);
-            if (byte < low || byte > high) return p;
-            low = 0x80;
-            high = 0xbf;
-        }
-        p += n_more + 1;
-    }
-    return end;
-}
-
 // Leaves new memory unwritten: most of it is written next.
 template <typename T>
 struct Unwritten : std::allocator<T> {
@@ -117,13 +95,5 @@ struct Unwritten : std::allocator<T> {
 
 template <typename T>
 using Buffer = std::vector<T, Unwritten<T>>;
-
-// A flag for each row, or none at all where none is set.
-using Flags = Buffer<uint8_t>;
-
-inline void set_flag(Flags& flags, size_t row, size_t n_rows, bool is_set) {
-    if (flags.empty() && is_set) flags.assign(n_rows, 0);
-    if (!flags.empty()) flags[row] = is_set ? 1 : 0;
-}
 
 }  // namespace matscore

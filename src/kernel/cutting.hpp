@@ -1,5 +1,4 @@
-// Where records end, where quotes are misplaced, and where a stream of records can be cut. Texts
-// start at a record boundary.
+// Where records end and where quotes are misplaced. Texts start at a record boundary.
 #pragma once
 
 #include "bytes.hpp"
@@ -94,27 +93,6 @@ inline Scan scan_text(const char* data, const char* end, char delimiter) {
     }
     scan.is_open = block.is_open();
     return scan;
-}
-
-// Leave blank lines before a cut for the next piece: they may be the last of the file.
-inline const char* trim_blank(const char* data, const char* cut) {
-    const char* p = cut;
-    while (p != data && (p[-1] == '\n' || p[-1] == '\r')) --p;
-    if (p == data) return data;
-    const char* newline = find_byte(p, cut, '\n');
-    return newline == cut ? cut : newline + 1;
-}
-
-// Where to cut a text: after its last whole record that is not blank; before the first misplaced
-// quote's line; or after that line alone, where it is the first. `data` where nothing can be cut
-// off. With `is_last` the text is all there is, and its last record needs no line end.
-inline const char* find_cut(const char* data, const char* end, char delimiter, bool is_last) {
-    const Scan scan = scan_text(data, end, delimiter);
-    if (scan.misplaced == nullptr)
-        return trim_blank(data, is_last && !scan.is_open ? end : scan.after_newline);
-    if (scan.after_newline != data) return scan.after_newline;
-    const char* const newline = find_byte(scan.misplaced, end, '\n');
-    return newline != end ? newline + 1 : is_last ? end : data;
 }
 
 }  // namespace matscore

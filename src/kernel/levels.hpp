@@ -13,36 +13,29 @@ namespace matscore {
 // may be chosen to do harm, but the seed of their hashes is not known.
 class TextTable {
   public:
-    size_t size() const { return offsets_.size() - 1; }
-    string_view operator[](size_t place) const {
-        return {bytes_.data() + offsets_[place], offsets_[place + 1] - offsets_[place]};
-    }
-    const Buffer<uint64_t>& offsets() const { return offsets_; }
-    const Buffer<char>& bytes() const { return bytes_; }
+    const std::vector<std::string>& texts() const { return texts_; }
 
     // The place of a text, or -1.
     int64_t find(string_view text) const {
-        return static_cast<int64_t>(slots_[find_slot(text, hash(text))].number) - 1;
+        return int64_t{slots_[find_slot(text, hash(text))].number} - 1;
     }
 
     // The place of a text, which is added where it is new.
-    size_t add(string_view text) {
+    int64_t add(string_view text) {
         const uint32_t key = hash(text);
         Slot& slot = slots_[find_slot(text, key)];
         if (slot.number != 0) return slot.number - 1;
-        if (size() >= UINT32_MAX) throw std::length_error("there are too many texts");
-        bytes_.insert(bytes_.end(), text.begin(), text.end());
-        offsets_.push_back(bytes_.size());
-        slot = {key, static_cast<uint32_t>(size())};
-        if (2 * size() > slots_.size()) grow();
-        return size() - 1;
+        if (texts_.size() >= UINT32_MAX) throw std::length_error("there are too many texts");
+        texts_.emplace_back(text);
+        slot = {key, static_cast<uint32_t>(texts_.size())};
+        if (2 * texts_.size() > slots_.size()) grow();
+        return static_cast<int64_t>(texts_.size()) - 1;
     }
 
   private:
     struct Slot {
         uint32_t hash, number;  // the text's place from 1; 0 in a free slot
     };
-    string_view at(Slot slot) const { return (*this)[slot.number - 1]; }
 
     static uint64_t fold(uint64_t a, uint64_t b) {
         const Wide product = static_cast<Wide>(a) * b;
@@ -63,24 +56,22 @@ class TextTable {
 
     // The slot of a text, or the free one where it would be.
     size_t find_slot(string_view text, uint32_t key) const {
-        size_t i = key & (slots_.size() - 1);
-        while (slots_[i].number != 0 && !(slots_[i].hash == key && at(slots_[i]) == text))
-            i = (i + 1) & (slots_.size() - 1);
+        const size_t mask = slots_.size() - 1;
+        size_t i = key & mask;
+        for (; slots_[i].number != 0; i = (i + 1) & mask)
+            if (slots_[i].hash == key && texts_[slots_[i].number - 1] == text) break;
         return i;
     }
 
     void grow() {
-        std::vector<Slot> old(2 * slots_.size());
-        old.swap(slots_);
-        for (const Slot& slot : old) {
-            size_t i = slot.hash & (slots_.size() - 1);
-            while (slot.number != 0 && slots_[i].number != 0) i = (i + 1) & (slots_.size() - 1);
-            if (slot.number != 0) slots_[i] = slot;
+        slots_.assign(2 * slots_.size(), {});
+        for (uint32_t i = 0; i < texts_.size(); ++i) {
+            const uint32_t key = hash(texts_[i]);
+            slots_[find_slot(texts_[i], key)] = {key, i + 1};
         }
     }
 
-    Buffer<uint64_t> offsets_ = Buffer<uint64_t>(1, 0);
-    Buffer<char> bytes_;
+    std::vector<std::string> texts_;
     std::vector<Slot> slots_ = std::vector<Slot>(16);
 };
 
@@ -128,12 +119,11 @@ class Levels {
             double number = 0;
             if (numeric && !read_key(strip(level), '.', number))
                 throw std::invalid_argument("a level is no number: " + level);
-            const size_t n = table_.size();
-            if (table_.add(numeric ? view(number) : level) != n)
+            const size_t n = table_.texts().size();
+            if (static_cast<size_t>(table_.add(numeric ? view(number) : level)) != n)
                 throw std::invalid_argument("a level is there twice: " + level);
         }
     }
-    size_t size() const { return table_.size(); }
 
     // The code of a cell's text, or why there is none.
     double find(string_view text, const MissingWords& words, char mark) const {
@@ -160,20 +150,17 @@ class Levels {
     double other_, missing_;
 };
 
-// How often each text occurs, but for missing cells.
-class TextCounts {
+// Levels that are not known before: each new text is one.
+class GrowingLevels {
   public:
-    const TextTable& texts() const { return table_; }
-    const Buffer<int64_t>& counts() const { return counts_; }
-    void add(string_view text, int64_t n) {
-        const size_t place = table_.add(text);
-        if (place == counts_.size()) counts_.push_back(0);
-        counts_[place] += n;
+    const std::vector<std::string>& texts() const { return table_.texts(); }
+    double find(string_view text, const MissingWords& words, char) {
+        if (words.has(strip(text))) return Levels::kMissing;
+        return static_cast<double>(table_.add(text));
     }
 
   private:
     TextTable table_;
-    Buffer<int64_t> counts_;
 };
 
 }  // namespace matscore

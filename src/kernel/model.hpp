@@ -79,8 +79,9 @@ struct Scores {
 };
 
 inline bool has_missing(Matrix features, size_t row) {
-    const std::vector<double> x = column(features, row);
-    return std::any_of(x.begin(), x.end(), [](double value) { return std::isnan(value); });
+    bool is_missing = false;
+    for (size_t f = 0; f < features.n_rows; ++f) is_missing |= std::isnan(features.row(f)[row]);
+    return is_missing;
 }
 
 // The highest and second score of a tile's rows and the first category of the highest, from 1;
@@ -114,20 +115,19 @@ struct Bests {
     }
 };
 
-// Weights and an intercept, packed once for all threads: category after category; with gathers only
-// those of dense terms, and all of them term after term.
+// Weights and an intercept, packed once for all threads: category after category, or with gathers
+// term after term.
 class Model {
   public:
     // Weights of shape (n_features, n_categories); an intercept, if any, of as many as categories.
     Model(Matrix weights, const double* intercept, std::optional<Gathers> gathers = {})
-        : n_features_(weights.n_rows), added_(weights.n_columns, 0.0), gathers_(std::move(gathers)),
-          heaviest_(find_largest(weights.data, weights.n_rows * weights.n_columns)) {
-        const size_t n = gathers_ ? gathers_->terms().size() : n_features_;
-        packed_.resize(n * n_categories());
-        for (size_t f = 0; f < n; ++f)
+        : n_features_(weights.n_rows), packed_(weights.data, weights.row(n_features_)),
+          added_(weights.n_columns, 0.0), gathers_(std::move(gathers)),
+          heaviest_(find_largest(packed_.data(), packed_.size())) {
+        packed_.resize(packed_.size() + 16);
+        for (size_t f = 0; !gathers_ && f < n_features_; ++f)
             for (size_t c = 0; c < n_categories(); ++c)
-                packed_[c * n + f] = weights.row(gathers_ ? gathers_->terms()[f] : f)[c];
-        if (gathers_) by_term_.assign(weights.data, weights.row(n_features_));
+                packed_[c * n_features_ + f] = weights.row(f)[c];
         for (size_t c = 0; intercept != nullptr && c < n_categories(); ++c)
             added_[c] += intercept[c];
         heaviest_added_ = find_largest(added_.data(), added_.size());
@@ -135,36 +135,37 @@ class Model {
     // Rows of the features that are given.
     size_t n_stored() const { return gathers_ ? gathers_->n_stored() : n_features_; }
     size_t n_categories() const { return added_.size(); }
-    const std::optional<Gathers>& gathers() const { return gathers_; }
 
     // Scores rows, a block that fits the second cache at a time, and decides; `scores`
     // (n_categories, n_rows) is null where only that is wanted.
     void score(Matrix features, double* scores, const Decision& to) const {
-        const size_t n_dense = gathers_ ? gathers_->terms().size() : n_features_;
-        Tiles x{n_dense};
-        x.terms = by_term();
+        Tiles x{n_features_};
         std::vector<Bests> bests;
         std::vector<double> room;  // for the scores of a block that are not kept
         const size_t n = features.n_columns;
-        const size_t width = n_dense + 3 * (gathers_ ? gathers_->n_groups() : 0);
-        const size_t fit = 65536 / std::max<size_t>(width, 1) / tile_rows;
+        const size_t fit = 65536 / std::max<size_t>(features.n_rows, 1) / tile_rows;
         const size_t most = std::clamp<size_t>(fit, 1, 32) * tile_rows;
         for (size_t start = 0; start < n; start += most) {
             const size_t n_here = std::min(most, n - start);
-            if (gathers_) gathers_->take(features, start, n_here, x);
-            else x.take(features, start, n_here);
-            bests.resize(x.largest.size() / tile_rows);
+            bests.resize((n_here + tile_rows - 1) / tile_rows);
             if (scores == nullptr) room.resize(n_categories() * n_here);
             double* const block = scores == nullptr ? room.data() : scores + start;
             const size_t stride = scores == nullptr ? n_here : n;
-            const Matrix weights{packed_.data(), n_categories(), n_dense};
-            multiply_tiles(x, weights, added_.data(), [&](const Part& part) {
+            const auto keep = [&](const Part& part) {
                 double* to_row = block + part.category * stride + part.row;
                 for (size_t c = 0; c < part.n_categories; ++c, to_row += stride)
                     std::copy_n(&part.at(c, 0), part.n_rows, to_row);
                 bests[part.row / tile_rows].add(part);
-            });
-            const double most_reach = reach(find_largest(x.largest.data(), n_here));
+            };
+            double largest = 0.0;
+            if (gathers_) {
+                largest = multiply_rows(features, start, n_here, keep);
+            } else {
+                x.take(features, start, n_here);
+                multiply_tiles(x, weights(), added_.data(), keep);
+                largest = find_largest(x.largest.data(), n_here);
+            }
+            const double most_reach = reach(largest);
             for (size_t i = 0; i < n_here; ++i)
                 decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride},
                        to);
@@ -175,7 +176,7 @@ class Model {
     // NaN or minus infinity has none. Good until the thread's next call.
     const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores,
                                            size_t k) const {
-        thread_local Terms x;  // kept, as memory for each row would take longer
+        thread_local RowTerms x;  // kept, as memory for each row would take longer
         thread_local std::vector<Candidate> left;
         take_terms(features, row, x);
         left.clear();
@@ -195,7 +196,7 @@ class Model {
 
     // Bounds the errors of a row's scores.
     std::vector<double> bound_scores(Matrix features, size_t row) const {
-        Terms x;
+        RowTerms x;
         take_terms(features, row, x);
         std::vector<double> bounds(n_categories());
         for (size_t c = 0; c < bounds.size(); ++c) bounds[c] = bound(x, c);
@@ -203,26 +204,47 @@ class Model {
     }
 
   private:
-    // The features of a row; with gathers, its terms that may not be zero.
-    struct Terms {
-        std::vector<double> values, weights;  // weights: room for those of a category
-        std::vector<size_t> terms;
-    };
-    void take_terms(Matrix features, size_t row, Terms& x) const {
-        if (gathers_) return gathers_->expand(features, row, x.values, x.terms);
+    Matrix weights() const {
+        if (gathers_) return {packed_.data(), n_features_, n_categories()};
+        return {packed_.data(), n_categories(), n_features_};
+    }
+
+    // Multiplies rows with gathers, as multiply_tiles does; returns the size of their largest term.
+    template <class Act>
+    double multiply_rows(Matrix features, size_t start, size_t n, const Act& act) const {
+        RowTerms x;
+        double largest = 0.0;
+        std::vector<double> scores(n_categories() * tile_rows);
+        for (size_t row = 0; row < n; row += tile_rows) {
+            const size_t height = std::min(tile_rows, n - row);
+            for (size_t i = 0; i < height; ++i) {
+                gathers_->take(features, start + row + i, x);
+                largest = std::max(largest, find_largest(x.values.data(), x.values.size()));
+                multiply_row(x, weights(), added_.data(), scores.data() + i);
+            }
+            for (size_t c = 0; c < n_categories(); c += group_size)
+                act(Part{row, height, c, std::min(group_size, n_categories() - c),
+                         &scores[c * tile_rows]});
+        }
+        return largest;
+    }
+
+    void take_terms(Matrix features, size_t row, RowTerms& x) const {
+        if (gathers_) return gathers_->take(features, row, x);
         x.values.resize(n_features_);
         for (size_t f = 0; f < n_features_; ++f) x.values[f] = features.row(f)[row];
     }
-    double bound(Terms& x, size_t category) const {
-        const double* w = packed_.data() + category * n_features_;
+    double bound(const RowTerms& x, size_t category) const {
+        const double* w = weights().row(category);
+        thread_local std::vector<double> gathered;
         if (gathers_) {
-            x.weights.clear();
-            for (const size_t term : x.terms) x.weights.push_back(by_term().row(term)[category]);
-            w = x.weights.data();
+            gathered.clear();
+            for (const size_t term : x.places) gathered.push_back(weights().row(term)[category]);
+            w = gathered.data();
         }
-        return bound_error(x.values, w, n_features_, added_[category]);
+        const size_t* const places = gathers_ ? x.places.data() : nullptr;
+        return bound_error({x.values, w, places}, n_features_, added_[category]);
     }
-    Matrix by_term() const { return {by_term_.data(), n_features_, n_categories()}; }
 
     // What is no further below a row's highest score may tie with it.
     double reach(double largest) const {
@@ -247,7 +269,7 @@ class Model {
     }
 
     size_t n_features_;
-    std::vector<double> packed_, by_term_, added_;
+    std::vector<double> packed_, added_;
     std::optional<Gathers> gathers_;
     double heaviest_, heaviest_added_;
 };

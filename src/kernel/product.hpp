@@ -30,12 +30,6 @@ struct Matrix {
     const double* row(size_t i) const { return data + i * n_columns; }
 };
 
-inline std::vector<double> column(Matrix matrix, size_t j) {
-    std::vector<double> values(matrix.n_rows);
-    for (size_t i = 0; i < values.size(); ++i) values[i] = matrix.row(i)[j];
-    return values;
-}
-
 inline double find_largest(const double* values, size_t n) {
     double largest = 0.0;
     for (size_t i = 0; i < n; ++i)
@@ -43,37 +37,37 @@ inline double find_largest(const double* values, size_t n) {
     return largest;
 }
 
-// A term of one row of a tile alone, which comes after the first `slot` features of all of them.
-struct Step {
-    double value;
-    uint32_t term, slot, row;
-};
+// The root of a chain of squares.
+inline double find_norm(const double* values, size_t n) {
+    double sum = 0.0;
+    for (size_t i = 0; i < n; ++i) sum = std::fma(values[i], values[i], sum);
+    return std::sqrt(sum);
+}
 
 // Rows of features as they are multiplied: in tiles of shape (n_features, 24), the last one filled
 // up with zeros. Columns lie on a page each, of which the processor finds few at once.
 struct Tiles {
-    size_t n_features, n_rows = 0;
+    size_t n_features = 0, n_rows = 0;
     std::vector<double> values{}, largest{};  // largest: the size of each row's largest feature
-    Matrix terms{};                           // the weights of steps, (n_terms, n_categories)
-    std::vector<Step> steps{};                // tile after tile, by their terms
-    std::vector<size_t> ends{};               // of each tile's steps; none without steps
 
-    // Takes rows `start` up to start + n of features: all of them, or those of `places`.
-    void take(Matrix features, size_t start, size_t n, const size_t* places = nullptr) {
+    // Takes rows `start` up to start + n of features.
+    void take(Matrix features, size_t start, size_t n) {
         n_rows = n;
         largest.assign((n + tile_rows - 1) / tile_rows * tile_rows, 0.0);
         values.resize(n_features * largest.size());
         run([&](auto lanes) MATSCORE_ALWAYS {
             Lanes<lanes> value, size, most;
             for (size_t f = 0; f < n_features; ++f) {
-                const double* const from = features.row(places == nullptr ? f : places[f]) + start;
                 for (size_t row = 0; row < n; row += tile_rows) {
-                    double* to = &at(f, row);
-                    const size_t height = std::min(tile_rows, n - row);
-                    std::copy_n(from + row, height, to);
-                    std::fill_n(to + height, tile_rows - height, 0.0);
+                    const double* from = features.row(f) + start + row;
+                    double* const to = &at(f, row);
+                    if (n - row < tile_rows) {
+                        std::fill(std::copy_n(from, n - row, to), to + tile_rows, 0.0);
+                        from = to;
+                    }
                     for (size_t i = 0; i < tile_rows; i += lanes) {
-                        load(value, to + i), load(most, &largest[row + i]);
+                        load(value, from + i), load(most, &largest[row + i]);
+                        store(to + i, value);
                         size = value < 0.0 ? -value : value;
                         store(&largest[row + i], size > most ? size : most);  // passes over NaN
                     }
@@ -85,11 +79,6 @@ struct Tiles {
     double& at(size_t feature, size_t row) {
         const size_t within = row % tile_rows;
         return values[(row - within) * n_features + feature * tile_rows + within];
-    }
-    std::span<const Step> find_steps(size_t row) const {
-        if (ends.empty()) return {};
-        const size_t tile = row / tile_rows, start = tile == 0 ? 0 : ends[tile - 1];
-        return {steps.data() + start, ends[tile] - start};
     }
 };
 
@@ -105,44 +94,29 @@ MATSCORE_INLINE void run_chains(const double* x, const double* const (&w)[4], si
     for (size_t f = 0; f < n_features; ++f, x += tile_rows) {
         unroll<3>([&](auto v) MATSCORE_ALWAYS { load(xs[v], x + v * L); });
         unroll<12>([&](auto i) MATSCORE_ALWAYS {
-            if constexpr (i % 3 == 0) spread(weight, w[i / 3][f]);
+            if constexpr (i % 3 == 0) weight = w[i / 3][f] - Lanes<L>{};
             add_product(sums[i], xs[i % 3], weight);
         });
     }
     unroll<12>([&](auto i) MATSCORE_ALWAYS { store(at(i), sums[i]); });
 }
 
-// Goes on with the chains of a tile, (categories, 24), for features `start` to `stop`, and adds
-// what is to be added, if anything. A chain that is cut, where the first cache is full, say, goes
-// on exactly.
-inline void run_tile(const double* x, Matrix weights, size_t start, size_t stop,
-                     const double* added, double* scores) {
+// Makes the scores of a tile, (categories, 24), of zeros. Chains that are cut where the first cache
+// is full go on exactly.
+inline void run_tile(const double* x, Matrix weights, const double* added, double* scores) {
     run([&](auto lanes) MATSCORE_ALWAYS {
         constexpr size_t most = 128;
-        const size_t n = weights.n_rows;
-        for (size_t f = start; f < stop; f += most)
+        const size_t n = weights.n_rows, n_features = weights.n_columns;
+        for (size_t f = 0; f < n_features; f += most)
             for (size_t c = 0; c < n; c += 4) {
                 const double* w[4];  // past the last category its weights once more
                 for (size_t i = 0; i < 4; ++i) w[i] = weights.row(std::min(c + i, n - 1)) + f;
                 for (size_t row = 0; row < tile_rows; row += 3 * lanes)
-                    run_chains<lanes>(x + f * tile_rows + row, w, std::min(most, stop - f),
+                    run_chains<lanes>(x + f * tile_rows + row, w, std::min(most, n_features - f),
                                       scores + c * tile_rows + row);
             }
-        for (size_t c = 0; c < n && added != nullptr; ++c)
+        for (size_t c = 0; c < n; ++c)
             for (size_t i = 0; i < tile_rows; ++i) scores[c * tile_rows + i] += added[c];
-    });
-}
-
-// Goes on with the chains of a tile for steps, and n categories from the first one on.
-inline void run_steps(std::span<const Step> steps, Matrix terms, size_t first, size_t n,
-                      double* scores) {
-    run([&](auto) MATSCORE_ALWAYS {
-        for (const Step& step : steps) {
-            const double* const w = terms.row(step.term) + first;
-            double* const s = scores + step.row;
-            for (size_t c = 0; c < n; ++c)
-                s[c * tile_rows] = __builtin_fma(step.value, w[c], s[c * tile_rows]);
-        }
     });
 }
 
@@ -156,24 +130,12 @@ struct Part {
 // Multiplies tiles and weights (n_categories, n_features), calls act(part) for every part.
 template <class Act>
 void multiply_tiles(const Tiles& x, Matrix weights, const double* added, const Act& act) {
-    static constexpr double nothing[group_size] = {};
     alignas(64) double scores[group_size * tile_rows];
     for (size_t c = 0; c < weights.n_rows; c += group_size)
         for (size_t row = 0; row < x.n_rows; row += tile_rows) {
             const size_t n = std::min(group_size, weights.n_rows - c);
-            const Matrix group{weights.row(c), n, weights.n_columns};
             std::memset(scores, 0, (n + 3) / 4 * 4 * tile_rows * sizeof(double));
-            size_t f = 0;
-            for (auto rest = x.find_steps(row); !rest.empty();) {
-                const uint32_t slot = rest[0].slot;
-                size_t some = 1;
-                while (some < rest.size() && rest[some].slot == slot) ++some;
-                run_tile(x.tile(row), group, std::exchange(f, slot), slot, nullptr, scores);
-                run_steps(rest.first(some), x.terms, c, n, scores);
-                rest = rest.subspan(some);
-            }
-            run_tile(x.tile(row), group, f, x.n_features, added == nullptr ? nothing : added + c,
-                     scores);
+            run_tile(x.tile(row), {weights.row(c), n, weights.n_columns}, added + c, scores);
             act(Part{row, std::min(tile_rows, x.n_rows - row), c, n, scores});
         }
 }
@@ -185,38 +147,39 @@ inline double rounding_unit(size_t n_features) {
     return n_u / (1.0 - n_u);
 }
 
-// The sum of the sizes of a score's terms, in eight chains on every processor.
-inline double add_sizes(const double* x, const double* w, size_t n) {
+// Terms of a score that may not be zero: values, weights, and which they are of all; null for the
+// first ones.
+struct Terms {
+    std::span<const double> x;
+    const double* w;
+    const size_t* places = nullptr;
+};
+
+// The sum of their sizes, in eight chains on every processor.
+inline double add_sizes(const Terms& terms) {
     double sums[8] = {};
-    run([&](auto lanes) MATSCORE_ALWAYS {
-        Lanes<lanes> parts[8 / lanes] = {}, a, b;
-        size_t f = 0;
-        for (; f + 8 <= n; f += 8)
-            for (size_t v = 0; v < 8 / lanes; ++v) {
-                load(a, x + f + v * lanes);
-                load(b, w + f + v * lanes);
-                add_product(parts[v], a < 0.0 ? -a : a, b < 0.0 ? -b : b);
-            }
-        for (size_t v = 0; v < 8 / lanes; ++v) store(sums + v * lanes, parts[v]);
-        for (; f < n; ++f) sums[f % 8] = std::fma(std::fabs(x[f]), std::fabs(w[f]), sums[f % 8]);
+    run([&](auto) MATSCORE_ALWAYS {
+        const double *const x = terms.x.data(), *const w = terms.w;
+        for (size_t i = 0, n = terms.x.size(); i < n; ++i) {
+            double& sum = sums[(terms.places == nullptr ? i : terms.places[i]) % 8];
+            sum = __builtin_fma(std::fabs(x[i]), std::fabs(w[i]), sum);
+        }
     });
     for (size_t i = 0; i < 4; ++i) sums[i] += sums[i + 4];
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-// Bounds the error of a score: gamma times the sum of the sizes of its terms, and what products
-// that underflow may lose (Higham, section 2.1). NaN where a feature is NaN. Of n_features, x has
-// those that may not be zero.
-inline double bound_error(std::span<const double> x, const double* w, size_t n_features,
-                          double added) {
+// Bounds the error of a score of n_features terms: gamma times the sum of their sizes, and what
+// products that underflow may lose (Higham, section 2.1). NaN where a feature is NaN.
+inline double bound_error(const Terms& terms, size_t n_features, double added) {
     double unit = rounding_unit(n_features);
-    double sum = add_sizes(x.data(), w, x.size()) + std::fabs(added);
+    double sum = add_sizes(terms) + std::fabs(added);
     if (std::isinf(sum)) {  // finite terms, whose sum is not
         int exponent = 0;
         std::frexp(static_cast<double>(n_features + 1), &exponent);
-        std::vector<double> shrunk(x.begin(), x.end());
+        std::vector<double> shrunk(terms.x.begin(), terms.x.end());
         for (double& value : shrunk) value = std::ldexp(value, -exponent);
-        sum = add_sizes(shrunk.data(), w, x.size()) + std::ldexp(std::fabs(added), -exponent);
+        sum = add_sizes({shrunk, terms.w, terms.places}) + std::ldexp(std::fabs(added), -exponent);
         unit = std::ldexp(unit, exponent);
     }
     return sum * unit + static_cast<double>(n_features) * underflow;

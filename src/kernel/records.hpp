@@ -1,7 +1,7 @@
 // Records of delimited text (RFC 4180, strictly) into columns of numbers and texts.
 //
-// A first walk tells how many records there are and whether quotes are sound (cutting.hpp); in a
-// second one a record is a run of cells, each of which ends at a bit of a block.
+// A first walk tells how many records there are (cutting.hpp); in a second one a record is a run of
+// cells, each of which ends at a bit of a block. Whether quotes are sound is looked at before.
 #pragma once
 
 #include <limits>
@@ -11,7 +11,7 @@
 
 namespace matscore {
 
-// What is wrong with a record, or (from kNul on) with the whole chunk.
+// What is wrong with a record.
 enum Fault : int64_t {
     kNoFault,
     kWidth,           // too few or too many cells; a blank line has one
@@ -22,11 +22,6 @@ enum Fault : int64_t {
     kMissing,         // a missing cell where none may be
     kLevel,           // a text that is no level of its column
     kHeaderAgain,     // its cells are the header's
-    kNul,
-    kNotUtf8,
-    kQuoteInside,     // a quote in a cell that does not start with one
-    kTextAfterQuote,  // a closing quote with text after it
-    kQuoteOpen,       // a quote that is never closed
 };
 
 // What is done with a missing cell, or a text that is no level. Zero: none of the levels.
@@ -55,58 +50,40 @@ struct BadRecord {
     int64_t fault, n_cells;
 };
 
-// What makes the rest of a chunk unreadable.
-struct Stop {
-    Fault fault = kNoFault;
-    int64_t at = 0, column = 0;  // the byte; the column of a quote, from 0
-};
-
 struct TextColumn {
     Buffer<uint64_t> offsets;  // one more than there are rows
     Buffer<char> bytes;
-    Flags absent;  // cells with nothing at all, not even quotes; empty where there are none
+    Buffer<uint8_t> absent;  // cells with nothing at all, not even quotes
 };
 
 struct Table {
     size_t n_rows = 0, n_records = 0;
     Buffer<double> values;  // (n_features + n_levels, n_rows): the numbers, then the codes
     std::vector<TextColumn> texts;
-    Buffer<int64_t> rows;  // the good records' places; empty where all are good
-    Flags has_missing;     // empty where no row has
+    Buffer<uint8_t> has_missing;  // rows of which a missing cell is kept
     Buffer<BadRecord> bad;
-    Stop stop;
 };
 
 class Parser {
   public:
     Parser(const Layout& layout, const char* data, size_t size)
         : layout_(layout), words_(layout.words, layout.mark), data_(data), end_(data + size),
-          blocks_(data, end_, layout.delimiter) {}
+          scan_(scan_text(data_, end_, layout.delimiter)), blocks_(data_, end_, layout.delimiter) {}
 
     Table parse() {
-        scan_ = scan_text(data_, end_, layout_.delimiter);
-        table_.texts.resize(layout_.texts.size());
-        for (TextColumn& text : table_.texts) text.offsets.assign(1, 0);
-        table_.stop = find_stop();
-        if (table_.stop.fault == kNoFault) {
-            prepare();
-            for (const char* p = data_; p != end_;) p = read_record(p);
-        }
+        prepare();
+        for (const char* p = data_; p != end_;) p = read_record(p);
         finish();
         return std::move(table_);
     }
 
   private:
-    // What is read of a column as text: the text itself, the codes of its levels, or both.
-    struct Words {
+    // What is read of a column: numbers, the text, the codes of its levels.
+    struct Column {
+        double *numbers = nullptr, *codes = nullptr;
         TextColumn* text = nullptr;
         const Levels* levels = nullptr;
-        double* codes = nullptr;
-    };
-    struct Column {
-        double* numbers = nullptr;  // where its numbers go, or null
-        Words* words = nullptr;     // or null
-        const Pair* booleans = nullptr;  // or null
+        const Pair* booleans = nullptr;
         bool is_kept = false;
     };
 
@@ -117,21 +94,6 @@ class Parser {
         return p;
     }
 
-    Stop find_stop() const {
-        const char* const nul = find_byte(data_, end_, '\0');
-        if (nul != end_) return {kNul, nul - data_};
-        const char* const bad = find_bad_utf8(data_, end_);
-        if (bad != end_) return {kNotUtf8, bad - data_};
-        if (scan_.misplaced == nullptr && !scan_.is_open) return {};
-        const char* at = scan_.misplaced;
-        Fault fault = scan_.is_closing ? kTextAfterQuote : kQuoteInside;
-        if (at == nullptr) at = data_ + string_view(data_, end_).rfind('"'), fault = kQuoteOpen;
-        Stop stop{fault, at - data_};
-        const char* p = scan_.after_newline;
-        while ((p = find_outside(p, at, layout_.delimiter)) != at) ++p, ++stop.column;
-        return stop;
-    }
-
     size_t n_values() const { return layout_.features.size() + layout_.levels.size(); }
 
     void prepare() {
@@ -139,22 +101,22 @@ class Parser {
         // A record has at least as many bytes as cells (the last may lack its line end).
         capacity_ = std::min(capacity_, static_cast<size_t>(end_ - data_) / layout_.width + 1);
         table_.values.resize(n_values() * capacity_);
+        table_.has_missing.resize(capacity_);
+        table_.texts.resize(layout_.texts.size());
         columns_.resize(layout_.width);
-        column_words_.resize(layout_.width);
-        const auto find_words = [&](size_t column) -> Words& {
-            return *(columns_[column].words = &column_words_[column]);
-        };
         double* to = table_.values.data();
         for (const size_t i : layout_.features) columns_[i].numbers = to, to += capacity_;
         for (const size_t i : layout_.kept) columns_[i].is_kept = true;
         for (const auto& [i, pair] : layout_.booleans) columns_[i].booleans = &pair;
         for (const auto& [i, levels] : layout_.levels) {
-            find_words(i).levels = levels;
-            find_words(i).codes = to, to += capacity_;
+            columns_[i].levels = levels;
+            columns_[i].codes = to, to += capacity_;
         }
         for (size_t i = 0; i < layout_.texts.size(); ++i) {
-            find_words(layout_.texts[i]).text = &table_.texts[i];
-            table_.texts[i].offsets.resize(capacity_ + 1);
+            TextColumn& text = *(columns_[layout_.texts[i]].text = &table_.texts[i]);
+            text.absent.resize(capacity_);
+            text.offsets.resize(capacity_ + 1);
+            text.offsets[0] = 0;
         }
         for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
             has_lone_return_ |= ++p != end_ && *p != '\n';
@@ -210,11 +172,9 @@ class Parser {
             bad.fault = kHeaderAgain;
         }
         if (bad.fault == kNoFault) {
-            if (!table_.bad.empty()) table_.rows.push_back(record);
-            set_flag(table_.has_missing, table_.n_rows++, capacity_, has_missing_);
+            table_.has_missing[table_.n_rows++] = has_missing_;
             for (TextColumn& text : table_.texts) text.offsets[table_.n_rows] = text.bytes.size();
         } else {
-            for (int64_t i = 0; table_.bad.empty() && i < record; ++i) table_.rows.push_back(i);
             table_.bad.push_back(bad);
         }
         ++table_.n_records;
@@ -243,25 +203,21 @@ class Parser {
 
     [[gnu::always_inline]] Fault read_cell(const Column& column, const char* p, const char* end) {
         Fault fault = kNoFault;
-        if (column.words != nullptr) fault = read_words(*column.words, {p, end});
+        const size_t row = table_.n_rows;
+        if (column.text != nullptr) {
+            TextColumn& text = *column.text;
+            text.bytes.resize(text.offsets[row]);
+            copy_text({p, end}, text.bytes);
+            text.absent[row] = p == end;
+        }
+        if (column.levels != nullptr)
+            fault = take_level(*column.levels, unquote({p, end}), column.codes[row]);
         if (column.numbers == nullptr) return fault;
-        double& value = column.numbers[table_.n_rows];
+        double& value = column.numbers[row];
         const bool is_number = read_number(p, end_, layout_.mark, value) == end;
         if (is_number && column.booleans == nullptr && !words_.has(value)) return fault;
         const Fault other = read_odd_number({p, end}, column, value);
         return other != kNoFault ? other : fault;
-    }
-
-    Fault read_words(const Words& words, string_view cell) {
-        const size_t row = table_.n_rows;
-        if (words.text != nullptr) {
-            TextColumn& text = *words.text;
-            text.bytes.resize(text.offsets[row]);
-            copy_text(cell, text.bytes);
-            set_flag(text.absent, row, capacity_, cell.empty());
-        }
-        if (words.levels == nullptr) return kNoFault;
-        return take_level(*words.levels, unquote(cell), words.codes[row]);
     }
 
     // Read a cell that is no plain number: quoted, with blanks around it, missing, a word for 1 or 0.
@@ -322,15 +278,15 @@ class Parser {
         for (TextColumn& text : table_.texts) {
             text.bytes.resize(text.offsets[n]);
             text.offsets.resize(n + 1);
-            if (!text.absent.empty()) text.absent.resize(n);
+            text.absent.resize(n);
         }
-        if (!table_.has_missing.empty()) table_.has_missing.resize(n);
+        table_.has_missing.resize(n);
     }
 
     const Layout& layout_;
     const MissingWords words_;
     const char *const data_, *const end_;
-    Scan scan_;
+    const Scan scan_;
     Blocks blocks_;
     uint64_t ends_ = 0;  // of cells, in the block
     Table table_;
@@ -340,7 +296,6 @@ class Parser {
     bool header_is_plain_ = false;
     bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
-    std::vector<Words> column_words_;
     Buffer<char> scratch_;
 };
 

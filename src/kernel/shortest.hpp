@@ -141,16 +141,4 @@ inline char* write_number(double number, char* out) {
     return write_decimal(find_shortest(magnitude), out);
 }
 
-// Round to a number of decimals, as numpy.round does: scaled, to the nearest whole number, ties to
-// even, and back. From 2^52 on there is nothing to round.
-inline double round_decimals(double number, int decimals) {
-    if (!(std::fabs(number) < 0x1p52)) return number;
-    const double scale = kTens[decimals];
-    const double scaled = number * scale;
-    const double magnitude = std::fabs(scaled);
-    if (!(magnitude < 0x1p52)) return scaled / scale;
-    // From 2^52 on doubles are whole, so that the sum rounds.
-    return std::copysign((magnitude + 0x1p52) - 0x1p52, scaled) / scale;
-}
-
 }  // namespace matscore

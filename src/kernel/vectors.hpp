@@ -8,8 +8,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <functional>
-#include <map>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -58,30 +56,25 @@ MATSCORE_INLINE void add_product(V& sum, const V& x, const V& w) {
     fill(sum, [&](size_t i) MATSCORE_ALWAYS { return __builtin_fma(x[i], w[i], sum[i]); });
 }
 
-// Puts a number into every lane.
-template <class V>
-MATSCORE_INLINE void spread(V& to, const double& from) {
-    fill(to, [&](size_t) MATSCORE_ALWAYS { return from; });
-}
+// Instruction sets, of 8, 4 and 2 lanes.
+inline constexpr const char* instruction_sets[] = {"x86-64-v4", "x86-64-v3", "base"};
 
-// The processor's instruction sets by their lanes, the best first.
-inline const std::map<size_t, std::string, std::greater<>> instruction_sets = [] {
-    std::map<size_t, std::string, std::greater<>> sets{{2, "base"}};
+// The processor's first one, which has all after it.
+inline const size_t best_set = []() -> size_t {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets[4] = "x86-64-v3";
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        sets[8] = "x86-64-v4";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl") ? 0 : 1;
 #endif
-    return sets;
+    return 2;
 }();
 
-// Of what the process computes with; tests choose it.
-inline size_t chosen_lanes = instruction_sets.begin()->first;
+// What the process computes with; tests choose it.
+inline size_t chosen_set = best_set;
 
 inline void choose(const std::string& name) {
-    for (const auto& [lanes, known] : instruction_sets)
-        if (known == name) return static_cast<void>(chosen_lanes = lanes);
+    for (size_t i = best_set; i < std::size(instruction_sets); ++i)
+        if (name == instruction_sets[i]) return static_cast<void>(chosen_set = i);
     throw std::invalid_argument("this processor has no " + name);
 }
 
@@ -105,8 +98,8 @@ void run_v4(const Body& body) {
 template <class Body>
 void run(const Body& body) {
 #if defined(__x86_64__)
-    if (chosen_lanes == 8) return run_v4(body);
-    if (chosen_lanes == 4) return run_v3(body);
+    if (chosen_set == 0) return run_v4(body);
+    if (chosen_set == 1) return run_v3(body);
 #endif
     run_base(body);
 }

@@ -29,8 +29,6 @@ struct OutputStyle {
     bool is_json = false;  // objects, or else delimited text
     char delimiter = ',';
     std::string row_end = "\n";  // at most four bytes
-    int precision = -1;          // decimals, at most 22; negative for as many as it takes
-    bool excel_safe = false;     // an apostrophe before what a spreadsheet takes for a formula
 };
 
 class Writer {
@@ -53,7 +51,7 @@ class Writer {
         for (size_t row = 0; row < n_rows_; ++row) {
             for (const OutputColumn& column : columns_) {
                 const string_view text = find_text(column, row);
-                // A byte becomes at most six; quotes, an apostrophe or the row's end come besides.
+                // A byte becomes at most six; quotes or the row's end come besides.
                 const size_t n_most = column.key.size() + 6 * text.size() + kLongestNumber + 8;
                 const auto n_written = static_cast<size_t>(out - start);
                 if (size - n_written < n_most) {
@@ -88,12 +86,11 @@ class Writer {
         if (text.data() != nullptr) return write_text(text, out);
         if (column.texts.offsets != nullptr)
             return !style_.is_json ? out : copy(column.is_nullable ? "null" : "\"\"", out);
-        double number = column.numbers != nullptr ? column.numbers[row] : 0.0;
+        const double number = column.numbers != nullptr ? column.numbers[row] : 0.0;
         const bool is_absent = column.absent != nullptr && column.absent[row];
         if (style_.is_json && (is_absent || !std::isfinite(number))) return copy("null", out);
         if (is_absent) return out;
         if (column.wholes != nullptr) return write_whole(column.wholes[row], out);
-        if (style_.precision >= 0) number = round_decimals(number, style_.precision);
         return write_number(number, out);
     }
 
@@ -103,8 +100,6 @@ class Writer {
         for (const char c : text) has_special |= is_special_[static_cast<unsigned char>(c)];
         const bool is_quoted = style_.is_json || has_special || text.empty();
         if (is_quoted) *out++ = '"';
-        const bool is_formula = !text.empty() && "=+-@\t\r"sv.find(text[0]) != text.npos;
-        if (style_.excel_safe && is_formula) *out++ = '\'';
         if (!has_special) out = std::copy(text.begin(), text.end(), out);
         for (size_t i = 0; has_special && i < text.size(); ++i) {
             const bool is_special = is_special_[static_cast<unsigned char>(text[i])];

@@ -1,24 +1,23 @@
-# What src/kernel/bind_*.cpp binds. The rest of the program imports matscore.kernel.
+# What src/kernel/bind.cpp binds. The rest of the program imports matscore.kernel.
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-# bind_text.cpp
-
 def read_number(text: bytes, decimal: str) -> float | None: ...
 def write_number(number: float) -> bytes: ...
-def find_cut(data: bytes, delimiter: str, is_last: bool) -> int: ...
-def count_lines(data: bytes) -> tuple[int, int]: ...
+
+# Line ends, those inside quotes, after the last one outside (before a misplaced quote), the first
+# misplaced quote or -1, whether it would close, whether the text ends inside quotes.
+def scan(data: bytes, delimiter: str) -> tuple[int, int, int, int, bool, bool]: ...
 def write_rows(
     is_json: bool,
     delimiter: str,
     row_end: str,
-    precision: int,
-    excel_safe: bool,
     keys: Sequence[str],
     columns: Sequence[tuple[object, ...]],
+    n_rows: int,
 ) -> bytearray: ...
 def parse(
     data: bytes,
@@ -36,12 +35,10 @@ def parse(
     booleans: Sequence[tuple[int, tuple[str, str]]],
 ) -> tuple[
     NDArray[np.float64],
-    list[tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.bool_] | None]],
+    list[tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.bool_]]],
     int,
-    NDArray[np.int64] | None,
-    NDArray[np.bool_] | None,
+    NDArray[np.bool_],
     NDArray[np.int64],
-    tuple[int, int, int],
 ]: ...
 
 class Levels:
@@ -57,21 +54,19 @@ class Levels:
         /,
     ) -> NDArray[np.float64]: ...
 
-class TextCounts:
+class GrowingLevels:
     def __init__(self) -> None: ...
-    def __len__(self) -> int: ...
-    def add(
+    def find(
         self,
         offsets: NDArray[np.uint64],
         bytes: NDArray[np.uint8],
         missing_values: Sequence[str],
         decimal: str,
-        counts: NDArray[np.int64] | None,
         /,
-    ) -> int: ...
-    def counted(self) -> tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.int64]]: ...
+    ) -> NDArray[np.float64]: ...
+    def texts(self) -> list[str]: ...
 
-# bind_arithmetic.cpp. Features (n_features, n_rows), weights (n_features, n_categories), an
+# Features (n_features, n_rows), weights (n_features, n_categories), an
 # intercept (n_categories,), scores (n_categories, n_rows).
 
 _Floats = NDArray[np.float64]
@@ -79,6 +74,7 @@ _Places = NDArray[np.int64]
 _Marks = NDArray[np.bool_]
 
 def exp(values: _Floats) -> _Floats: ...
+def norms(rows: _Floats) -> _Floats: ...
 def rounding_unit(n_features: int) -> float: ...
 def instruction_sets() -> list[str]: ...
 def use(instruction_set: str) -> None: ...
@@ -94,23 +90,26 @@ class Model:
         self, features: _Floats, keep: bool = True
     ) -> tuple[_Floats, _Places, _Floats, _Marks, _Marks]: ...
     def error_bound(self, features: _Floats) -> _Floats: ...
-    def tied_cells(self, features: _Floats, scores: _Floats) -> _Marks: ...
     def rank(self, features: _Floats, scores: _Floats, k: int) -> tuple[_Places, _Marks]: ...
 
-class Items:
-    def __init__(self, n_features: int, *, cosine: bool = False, spill: int = -1) -> None: ...
-    def __len__(self) -> int: ...
-    def n_blocks(self) -> int: ...
-    def unpack(self, block: int) -> _Floats: ...
-    def add(self, rows: _Floats) -> None: ...
-    def recommend(
+class Search:
+    def __init__(
         self,
         users: _Floats,
+        norms: _Floats | None,
         k: int,
-        *,
-        min_score: float = ...,
-        starts: _Places | None = None,
-        excluded: _Places | None = None,
-        most_pairs: int = 2097152,
-    ) -> tuple[_Places, _Places, _Floats, _Marks, _Places]: ...
-    def score(self, users: _Floats) -> _Floats: ...
+        least: float,
+        most_pairs: int,
+        n_items: int,
+        largest: float,
+        excluded: _Places,
+    ) -> None: ...
+    def add(
+        self,
+        rows: _Floats,
+        norms: _Floats | None,
+        first: int,
+        order: _Places | None,
+        starts: _Places | None,
+    ) -> bool: ...
+    def take(self) -> tuple[_Places, _Places, _Floats, _Marks, _Places]: ...

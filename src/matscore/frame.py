@@ -37,7 +37,7 @@ class Frame:
     @property
     def height(self) -> int:
         """Number of rows."""
-        return next((count_cells(column) for column in self.columns.values()), 0)
+        return len(next(iter(self.columns.values()), ()))
 
     def head(self, n_rows: int) -> Frame:
         """Return the first rows."""
@@ -61,17 +61,6 @@ def join_frames(frames: Sequence[Frame], kinds: Mapping[str, Kind]) -> Frame:
     if not frames:
         return Frame({name: _EMPTY[kind] for name, kind in kinds.items()})
     return Frame({name: join([frame[name] for frame in frames]) for name in frames[0].columns})
-
-
-def count_cells(column: Column) -> int:
-    """Count a column's cells."""
-    match column:
-        case Choices(codes):
-            return len(codes)
-        case Masked(values):
-            return len(values)
-        case _:
-            return len(column)
 
 
 def take(column: Any, rows: NDArray[np.int64]) -> Any:
@@ -116,7 +105,7 @@ def find_absent(column: Column) -> NDArray[np.bool_]:
         case Texts(absent=absent) | Masked(absent=absent) if absent is not None:
             return absent
         case _:
-            return np.zeros(count_cells(column), np.bool_)
+            return np.zeros(len(column), np.bool_)
 
 
 def list_cells(column: Column) -> list[Any]:

@@ -6,9 +6,6 @@ Faults come back as data; the sentences are made by the callers.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -28,6 +25,9 @@ Marks: TypeAlias = NDArray[np.bool_]
 # A column, and its words for 1 and for 0.
 Booleans: TypeAlias = tuple[int, tuple[str, str]]
 Policy: TypeAlias = Literal["error", "skip", "zero", "keep"]
+
+exp = _kernel.exp
+"""Powers of e of a matrix, within an ulp, with the same bits on every processor."""
 
 _ROW_ENDS = {"csv": "\n", "tsv": "\n", "jsonl": "}\n", "json": "},\n"}
 _POLICIES = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
@@ -123,6 +123,9 @@ class Choices:
     codes: NDArray[np.int32]  # (n,): which of the texts; negative for nothing
     texts: Texts
 
+    def __len__(self) -> int:
+        return len(self.codes)
+
 
 @dataclass(frozen=True, eq=False)
 class Masked:
@@ -130,6 +133,9 @@ class Masked:
 
     values: NDArray[np.float64] | NDArray[np.int64]  # (n,)
     absent: NDArray[np.bool_]  # (n,)
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 Column = NDArray[np.float64] | NDArray[np.int64] | Masked | Texts | Choices
@@ -189,46 +195,12 @@ class Levels:
 
     def find(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> Floats:
         """Return the code of each text, `UNKNOWN` or `MISSING` where there is none."""
-        words = _strip_words(missing_values)
+        words = strip_words(missing_values)
         return self._table.find(texts.offsets, texts.data, words, decimal)
 
 
-class LevelCounts:
-    """How often each text of a column occurs, in the order in which they were first seen."""
-
-    def __init__(self) -> None:
-        self._counts = _kernel.TextCounts()
-        self.n_missing = 0
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def __getstate__(self) -> tuple[Any, ...]:
-        return *self._counts.counted(), self.n_missing
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        LevelCounts.__init__(self)
-        offsets, data, counts, self.n_missing = state
-        self._counts.add(offsets, data, [], ".", counts)
-
-    def add(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> None:
-        """Count some texts; those that are missing are counted apart."""
-        words = _strip_words(missing_values)
-        self.n_missing += self._counts.add(texts.offsets, texts.data, words, decimal, None)
-
-    def merge(self, other: LevelCounts) -> None:
-        """Count what another one has counted."""
-        offsets, data, counts = other._counts.counted()
-        self._counts.add(offsets, data, [], ".", counts)
-        self.n_missing += other.n_missing
-
-    def items(self) -> list[tuple[str, int]]:
-        """Return each text and how often it occurs."""
-        offsets, data, counts = self._counts.counted()
-        return list(zip(Texts(offsets, data), counts.tolist(), strict=True))
-
-
-def _strip_words(missing_values: Sequence[str]) -> list[str]:
+def strip_words(missing_values: Sequence[str]) -> list[str]:
+    """Return words for a missing cell without the blanks around them, but for the empty one."""
     return sorted({word.strip(" \t") for word in missing_values} - {""})
 
 
@@ -269,26 +241,60 @@ def parse(
     layout = delimiter, decimal, width, list(features), list(texts), list(kept)
     tables = [(column, known._table) for column, known in levels]
     policies = _POLICIES[missing], _POLICIES[unknown]
-    words, header = _strip_words(missing_values), list(names or ())
-    read = _kernel.parse(data, *layout, tables, policies, words, header, has_labels, booleans)
-    values, cells, n_records, rows, has_missing, found, end = read
+    words, header = strip_words(missing_values), list(names or ())
+    stop = _find_stop(data, delimiter)
+    text = b"" if stop else data
+    read = _kernel.parse(text, *layout, tables, policies, words, header, has_labels, booleans)
+    values, cells, n_records, has_missing, found = read
     bad = list(map(BadRecord._make, found.tolist()))
-    stop = Stop(Fault(end[0]), *end[1:]) if end[0] else None
-    columns = tuple(Texts(*parts) for parts in cells)
-    return Table(values, columns, n_records, rows, has_missing, bad, stop)
+    rows = np.delete(np.arange(n_records), found[:, 0]) if bad else None
+    columns = tuple(Texts(offsets, data, _some(absent)) for offsets, data, absent in cells)
+    return Table(values, columns, n_records, rows, _some(has_missing), bad, stop)
+
+
+def _some(marks: Marks) -> Marks | None:
+    return marks if marks.any() else None
+
+
+def _find_stop(data: bytes, delimiter: str) -> Stop | None:
+    """Find what makes a chunk unreadable, if anything does."""
+    if (at := data.find(b"\0")) >= 0:
+        return Stop(Fault.NUL, at, 0)
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            return Stop(Fault.NOT_UTF8, error.start, 0)
+    if b'"' not in data:
+        return None
+    _, _, start, misplaced, is_closing, is_open = _kernel.scan(data, delimiter)
+    if misplaced < 0 and not is_open:
+        return None
+    fault, at = Fault.QUOTE_OPEN, data.rfind(b'"')
+    if misplaced >= 0:
+        fault, at = (Fault.TEXT_AFTER_QUOTE if is_closing else Fault.QUOTE_INSIDE), misplaced
+    outside = data[start:at].split(b'"')[::2]
+    return Stop(fault, at, sum(part.count(delimiter.encode()) for part in outside))
 
 
 def find_cut(data: bytes, delimiter: str, *, at_end: bool = False) -> int:
-    """Find how many bytes of a buffer that starts at a record can be cut off, as cutting.hpp says.
+    """Find how many bytes of a buffer that starts at a record can be cut off: 0 where none can.
 
-    0 when it holds no whole record. With `at_end` the last record needs no line end.
+    After its last whole record that is not blank; before the line of the first misplaced quote; or
+    after that line alone, where it is the first. With `at_end` the last record needs no line end.
     """
-    return _kernel.find_cut(data, delimiter, at_end)
+    _, _, after_newline, misplaced, _, is_open = _kernel.scan(data, delimiter)
+    if misplaced >= 0:
+        return after_newline or data.find(b"\n", misplaced) + 1 or (len(data) if at_end else 0)
+    cut = len(data) if at_end and not is_open else after_newline
+    # Blank lines before a cut are left for the next piece: they may be the file's last.
+    end = len(data[:cut].rstrip(b"\r\n"))
+    return end and (data.find(b"\n", end, cut) + 1 or cut)
 
 
 def count_records(data: bytes) -> tuple[int, int]:
     """Count the line ends of a run of whole records, and the records."""
-    n_lines, n_quoted = _kernel.count_lines(data)
+    n_lines, n_quoted = _kernel.scan(data, ",")[:2]
     # The line of a misplaced quote counts as one record.
     return n_lines, max(n_lines - n_quoted + (not data.endswith(b"\n")), 1)
 
@@ -304,45 +310,36 @@ def write_number(number: float) -> str:
 
 
 def write_rows(
-    form: Literal["csv", "tsv", "json", "jsonl"],
-    columns: Mapping[str, Column],
-    *,
-    precision: int | None = None,
-    excel_safe: bool = False,
+    form: Literal["csv", "tsv", "json", "jsonl"], columns: Mapping[str, Column]
 ) -> bytearray:
     """Write rows in UTF-8, without what stands once at the start and the end of an output.
 
-    Columns are float64 or int64 of shape (n_rows,), or objects of this module. Floats are rounded
-    to at most 22 decimals. With "json" a comma stands between rows and not after them.
+    Columns are float64 or int64 of shape (n_rows,), or objects of this module. With "json" a comma
+    stands between rows and not after them.
     """
-    if precision is not None and precision > 22:
-        raise ValueError("too many decimals")
     delimiter, is_json = "\t" if form == "tsv" else ",", form in ("json", "jsonl")
-    keys = [delimiter if i else "" for i in range(len(columns))]  # what stands before a cell
-    if is_json:
-        names = [json.dumps(name, ensure_ascii=False) for name in columns]
-        keys = [f"{',' if i else '{'}{name}:" for i, name in enumerate(names)]
-    decimals = -1 if precision is None else precision
-    parts = [_take_apart(column) for column in columns.values()]
-    end = _ROW_ENDS[form]
-    written = _kernel.write_rows(is_json, delimiter, end, decimals, excel_safe, keys, parts)
+    # What stands before each cell.
+    names = [f"{json.dumps(name, ensure_ascii=False)}:" if is_json else "" for name in columns]
+    keys = [f"{delimiter if i else '{' * is_json}{name}" for i, name in enumerate(names)]
+    parts, n_rows = list(map(_take_apart, columns.values())), len(next(iter(columns.values()), ()))
+    written = _kernel.write_rows(is_json, delimiter, _ROW_ENDS[form], keys, parts, n_rows)
     if form == "json":
         del written[-2:]  # a comma stands between rows and not after them
     return written
 
 
-def _take_apart(column: Column) -> tuple[object, ...]:
+def _take_apart(column: Column) -> tuple[Any, ...]:
+    """Return numbers, whole numbers, offsets, bytes, codes, what is absent, whether it is null."""
     match column:
         case Masked(values, absent):
-            return np.ascontiguousarray(values), absent
+            return *_take_apart(values)[:5], absent, False
         case Texts(offsets, data, absent):
-            return offsets, data, absent, None, False
+            return None, None, offsets, data, None, absent, False
         case Choices(codes, Texts(offsets, data, absent)):
-            return offsets, data, absent, codes, True
-        case _ if column.dtype == np.float64:
-            return np.ascontiguousarray(column), None
-        case _:
-            return column, None
+            return None, None, offsets, data, codes, absent, True
+    held = np.ascontiguousarray(column)
+    is_float = held.dtype == np.float64
+    return held if is_float else None, None if is_float else held, *(None,) * 4, False
 
 
 class Decision(NamedTuple):
@@ -376,6 +373,12 @@ class Gathers(NamedTuple):
     groups: tuple[Gather, ...]
     n_stored: int
 
+    def repeats_term(self) -> bool:
+        """Tell whether a term is in two places; only codes of one group may share one."""
+        places = [self.dense[:, 1], *(np.unique(group.terms) for group in self.groups)]
+        terms = np.concatenate(places)
+        return len(np.unique(terms[terms >= 0])) < int((terms >= 0).sum())
+
 
 class PackedWeights:
     """A linear model as it is multiplied; threads may share it.
@@ -390,6 +393,8 @@ class PackedWeights:
         self, weights: Floats, intercept: Floats | None = None, gathers: Gathers | None = None
     ) -> None:
         self._given = weights, intercept, gathers
+        if gathers is not None and (gathers.n_stored < 0 or gathers.repeats_term()):
+            raise ValueError("a term is there twice")
         self._model = _kernel.Model(weights, intercept, gathers)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -429,25 +434,17 @@ class PackedWeights:
 
     def mark_ties(self, features: Floats, scores: Floats) -> Marks:
         """Mark the best category of each row and what ties with it; none of missing scores."""
-        return self._model.tied_cells(features, scores)
+        bounds, there = self.error_bound(features), scores > -np.inf  # which NaN is not
+        best = np.where(there, scores, -np.inf).argmax(axis=0), np.arange(features.shape[1])
+        with np.errstate(invalid="ignore", over="ignore"):
+            marks: Marks = scores[best] - scores <= bounds[best] + bounds
+        marks[best] = True
+        return marks & there
 
     def rank(self, features: Floats, scores: Floats, k: int) -> Ranking:
-        """Rank the categories of scored rows, ``min(k, n_categories)`` of them, as model.hpp says.
+        """Rank ``min(k, n_categories)`` categories of scored rows, as model.hpp says.
 
         The first rank is the best category, and the first k do not depend on how many are asked
         for. Scores are from `multiply`, or minus infinity for what is to have no rank.
         """
         return Ranking(*self._model.rank(features, scores, k))
-
-
-def exp(values: Floats) -> Floats:
-    """Return powers of e of a matrix, within an ulp, with the same bits on every processor."""
-    return _kernel.exp(values)
-
-
-def open_unnamed(owner: object) -> int:
-    """Open a temporary file that goes with its owner, and with a kill; return its descriptor."""
-    with tempfile.TemporaryFile(buffering=0) as file:
-        fd = os.dup(file.fileno())
-    weakref.finalize(owner, os.close, fd)
-    return fd

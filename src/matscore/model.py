@@ -13,10 +13,7 @@ category, its margin, ties and ranks are the kernel's.
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,9 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.errors import InputError, OutputError, PlanError, os_errors_about
+from matscore.errors import InputError, PlanError
 from matscore.frame import Labels, join
-from matscore.kernel import Decision, Floats, PackedWeights, Ranking, Texts, exp, open_unnamed
+from matscore.kernel import Decision, Floats, PackedWeights, Ranking, Texts, exp
 from matscore.names import quote_name
 from matscore.options import PlanOptions, ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
@@ -42,6 +39,7 @@ from matscore.read.table import (
 )
 
 if TYPE_CHECKING:
+    from matscore.items import SpilledRows
     from matscore.links import Link
     from matscore.plan.terms import Terms
     from matscore.read.pick import Pick
@@ -52,7 +50,7 @@ MOST_BYTES = 2 * 2**30
 
 _WEIGHTS_COPIES = 4
 _BYTES_A_NUMBER = 8
-_ITEMS_A_BLOCK = 1024  # of the kernel's
+_ITEMS_A_BLOCK = 1024  # of `Items`
 
 
 @dataclass(frozen=True)
@@ -79,13 +77,17 @@ class Model:
             raise ValueError("a weight is not finite")
 
     @property
-    def is_doubled(self) -> bool:
-        """Whether the softmax is of two categories that are each other's negative."""
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know: two categories are each other's negative."""
         weights, intercept = self.weights, self.intercept
         if len(self.categories) != 2 or self.link is not None or not weights.any():
-            return False
+            return ()
         alike = intercept is None or intercept[0] == -intercept[1]
-        return bool(alike and (weights[:, 0] == -weights[:, 1]).all())
+        if not alike or (weights[:, 0] != -weights[:, 1]).any():
+            return ()
+        names = " and ".join(map(quote_name, self.categories))
+        what = f"{names} are each other's negative, so their probabilities are of twice the score"
+        return (f"{what}; leave one column, or fill the other with zeros",)
 
     @cached_property
     def packed(self) -> PackedWeights:
@@ -225,7 +227,8 @@ def load_weights(
     path: str, read: ReadOptions, pick: Pick | None = None, *, checksum: bool = False
 ) -> Weights:
     """Read a weights file whole, or the columns of it that are picked."""
-    with contextlib.closing(open_table(path, read.of_weights, checksum=checksum)) as table:
+    read = read.of_weights
+    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
         with _picking(table, read, pick):
             matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, table.source.facts())
@@ -262,9 +265,12 @@ def load_items(
     most_bytes: int = MOST_BYTES,
 ) -> Weights:
     """Read a file of items whole: into memory, or past a limit into a temporary file."""
+    from matscore.items import SpilledRows
+
     hint = "every feature of an item must be a number"
+    read = read.of_weights
     with (
-        contextlib.closing(open_table(path, read.of_weights, checksum=checksum)) as table,
+        contextlib.closing(open_table(path, read, checksum=checksum)) as table,
         _picking(table, read, pick),
     ):
         width, texts = len(table.taken) - 1, list[Labels]()
@@ -423,48 +429,3 @@ def softmax(scores: Floats) -> Floats:
         total += row
     probabilities: Floats = powers / total
     return probabilities
-
-
-class SpilledRows:
-    """Rows of numbers in a temporary file, which goes with the object; threads may share it.
-
-    It is read and not mapped: pages of a mapped file count as this process's memory.
-    """
-
-    def __init__(self, width: int, whose: str = "the items") -> None:
-        self.width = width
-        self.whose = whose
-        self.n_rows = 0
-        self._fd = open_unnamed(self)
-
-    def __getitem__(self, key: slice, /) -> Floats:
-        """Return the rows of a slice, in order."""
-        start, stop, _ = key.indices(self.n_rows)
-        found = np.empty((max(stop - start, 0), self.width))
-        room, offset = found.reshape(-1).view(np.uint8), start * self._row_bytes
-        while len(room):
-            n_read = os.preadv(self._fd, [room.data], offset)
-            if not n_read:
-                raise RuntimeError("a temporary file is shorter than what was written to it")
-            room, offset = room[n_read:], offset + n_read
-        return found
-
-    def append(self, rows: Floats) -> None:
-        """Write rows behind those there are."""
-        data = np.ascontiguousarray(rows).reshape(-1).view(np.uint8)
-        offset = self.n_rows * self._row_bytes
-        with named_lack(self.whose):
-            while len(data):
-                n_written = os.pwrite(self._fd, data.data, offset)
-                data, offset = data[n_written:], offset + n_written
-        self.n_rows += len(rows)
-
-    @property
-    def _row_bytes(self) -> int:
-        return self.width * np.dtype(np.float64).itemsize
-
-
-def named_lack(whose: str = "the items") -> AbstractContextManager[None]:
-    """Turn what the operating system says into an `OutputError` about temporary files."""
-    what = f"{{}}, and {whose} need room"
-    return os_errors_about(tempfile.gettempdir(), OutputError, what=what)

@@ -1,4 +1,4 @@
-"""Names and cells: what a cell is, how a sentence shows a name, which one was meant.
+"""Names and cells: what a cell is, and how a sentence shows a name.
 
 A cell is a number, which the kernel defines, something meant as one, or a word. `Words` are what a
 command calls its two sides.
@@ -6,14 +6,13 @@ command calls its two sides.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import combinations, islice
+from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 from matscore import _kernel
@@ -38,10 +37,6 @@ INTERCEPTS = ("(Intercept)", "intercept", "bias", "const", "constant")
 """Names that an intercept goes by, in any case."""
 _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
 _MAX_QUOTED = 60
-_MAX_CANDIDATES = 1000
-_MAX_COMPARED = 100
-_MAX_RECOGNISED = 20_000
-_MOST_DIGITS = 15  # of more two texts may be one float64
 # Digits of a column's number: of millions of them int takes its time, or refuses them.
 _LONGEST_NUMBER = 9
 
@@ -177,131 +172,6 @@ def show(text: str, encoding: str = "utf-8") -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def fold_name(name: str) -> str:
-    """Reduce a name to what is left without case, blanks, Unicode form and invisible characters."""
-    if name.isprintable():  # so the space is its only blank, and nothing is invisible
-        name = name.casefold().replace(" ", "")
-        return name if name.isascii() else _compose(_compose(name).casefold())
-    for _, reduce in _DIFFERENCES:
-        name = reduce(name)
-    # Folding case can undo the Unicode form.
-    return _compose(name.casefold())
-
-
-@lru_cache(maxsize=2**17)  # a refusal asks for each name several times
-def reduce_name(name: str) -> str:
-    """Reduce a name to what is left, folded, without what tools make of names.
-
-    Names that are equal so may well mean one thing, and never match by themselves.
-    """
-    name = name.strip()
-    for _, reduce in _SPELLINGS:
-        name = reduce(name)
-    return fold_name(name)
-
-
-def make_r_name(name: str) -> str:
-    """Return what R's ``make.names`` makes of a name.
-
-    Examples
-    --------
-    >>> [make_r_name(name) for name in ("sepal width (cm)", "1st", "_x", "a.b")]
-    ['sepal.width..cm.', 'X1st', 'X_x', 'a.b']
-    """
-    name = re.sub(r"[^\w.]", ".", name)
-    return name if re.match(r"[^\W\d_]|\.(?!\d)", name) else f"X{name}"
-
-
-def write_numbers(name: str) -> str:
-    """Write a name that is a number, or has whole ones with a point in it, in one way.
-
-    Examples
-    --------
-    >>> [write_numbers(name) for name in ("1.0", "2.50", "class_1.0", "v1.2.0")]
-    ['1', '2.5', 'class_1', 'v1.2.0']
-    """
-    if len(name) <= _MOST_DIGITS and POINT.is_number(name):
-        return repr(POINT.read(name)).removesuffix(".0")
-    return re.sub(r"(?<![\d.])(\d+)\.0+(?![\d.\w])", r"\1", name)
-
-
-def explain_difference(name: str, other: str) -> str:
-    """Say in what two names differ, when it is hard to see or a tool's; empty if they just differ.
-
-    Examples
-    --------
-    >>> explain_difference("Age ", "age"), explain_difference("num__age", "age")
-    ('differs only by case and blanks', 'differs only by the prefix of a step')
-    """
-    hidden = fold_name(name) == fold_name(other)
-    if name == other or not (hidden or reduce_name(name) == reduce_name(other)):
-        return ""
-    kinds = _DIFFERENCES if hidden else (*_SPELLINGS, *_DIFFERENCES)
-    for count in range(1, len(_DIFFERENCES) + 1):
-        for chosen in combinations(kinds, count):
-            one, two = name, other
-            for kind, reduce in chosen:
-                both = one, two
-                one, two = reduce(one), reduce(two)
-                # What no tool has made is not explained by what it would make of both.
-                if kind in _ONE_WAY and one != both[0] and two != both[1]:
-                    break
-            else:
-                if one == two:
-                    return "differs only by " + " and ".join(kind for kind, _ in chosen)
-    return "differs only by case and Unicode form" if hidden else ""
-
-
-@dataclass(frozen=True)
-class MissingName:
-    """A name that is not there, and what may have been meant by it."""
-
-    name: str
-    close: tuple[str, ...] = ()  # close matches among the names that are there, best first
-    reason: str = ""  # in what the best one differs, where that is hard to see
-
-
-def find_close(wanted: Sequence[str], candidates: Collection[str]) -> tuple[MissingName, ...]:
-    """Find at most three close matches of each name that is not there."""
-    # Comparing is slow, and no sentence shows more of them.
-    looked_for = wanted[:MAX_SHOWN]
-    folded = {fold_name(name) for name in looked_for}
-    twins: dict[str, list[str]] = {}
-    for candidate in candidates:
-        if (key := fold_name(candidate)) in folded:
-            twins.setdefault(key, []).append(candidate)
-    # What differs invisibly is meant, and nothing else; then what a tool makes of names.
-    unseen = [name for name in looked_for if fold_name(name) not in twins]
-    spelt = _recognise(unseen, candidates) if unseen else {}
-    matches = []
-    for name in looked_for:
-        known = twins.get(fold_name(name)) or spelt.get(name) or _compare(name, candidates)
-        close = tuple(known)[:3]
-        reason = explain_difference(name, close[0]) if close else ""
-        matches.append(MissingName(name, close, reason))
-    return (*matches, *map(MissingName, wanted[MAX_SHOWN:]))
-
-
-def suggest(missing: Sequence[MissingName]) -> str:
-    """Ask whether close matches were meant; empty when there are none."""
-    known = [one for one in missing if one.close]
-    if len(missing) == 1:
-        meant = [" or ".join(map(quote_name, one.close)) for one in known]
-    else:
-        meant = [f"{quote_name(one.close[0])} for {quote_name(one.name)}" for one in known]
-    reasons = [f" ({one.reason})" if one.reason else "" for one in known]
-    if len(set(reasons)) == 1:  # said once, at the end
-        reasons[:-1] = [""] * (len(reasons) - 1)
-    shown = [name + reason for name, reason in zip(meant, reasons, strict=True)]
-    return f"did you mean {', '.join(shown)}" if shown else ""
-
-
-def suggest_name(name: str, names: Collection[str], option: str = "") -> str:
-    """Ask which name was meant; where none is close, say which ones the option may have."""
-    one_of = f"{option} has the name of one of: {quote_names(names)}" if option else ""
-    return suggest(find_close([name], names)) or one_of
-
-
 def write_choice(flag: str, names: Sequence[str]) -> str:
     r"""Write an option with a list of names, as a shell and the option itself read it.
 
@@ -327,29 +197,19 @@ def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list
     return [int(name) - 1] if is_number and 1 <= int(name) <= n_columns else []
 
 
-def _recognise(names: Sequence[str], candidates: Collection[str]) -> dict[str, list[str]]:
-    """Return for each name the candidates that differ from it by what a tool makes of names."""
-    reduced: dict[str, list[str]] = {}
-    for candidate in islice(candidates, _MAX_RECOGNISED):
-        reduced.setdefault(reduce_name(candidate), []).append(candidate)
-    return {
-        name: [c for c in reduced.get(reduce_name(name), ())[:3] if explain_difference(name, c)]
-        for name in names
-    }
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
-def _compare(name: str, candidates: Collection[str]) -> list[str]:
-    if len(name) > _MAX_COMPARED:
-        return []
-    # difflib compares each pair in time that grows with both lengths: only near ones are looked at.
-    slack = max(2, len(name) // 3)
-    near = []
-    for candidate in candidates:
-        if abs(len(candidate) - len(name)) <= slack:
-            near.append(candidate)
-            if len(near) == _MAX_CANDIDATES:
-                break
-    return difflib.get_close_matches(name, near)
+def fold_name(name: str) -> str:
+    """Reduce a name to what is left without case, blanks, Unicode form and invisible characters."""
+    if name.isprintable():  # so the space is its only blank, and nothing is invisible
+        name = name.casefold().replace(" ", "")
+        return name if name.isascii() else _compose(_compose(name).casefold())
+    for _, reduce in DIFFERENCES:
+        name = reduce(name)
+    # Folding case can undo the Unicode form.
+    return _compose(name.casefold())
 
 
 def _drop_blanks(name: str) -> str:
@@ -364,50 +224,13 @@ def _compose(name: str) -> str:
     return unicodedata.normalize("NFKC", name)
 
 
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def _drop_backticks(name: str) -> str:
-    inner = name[1:-1]
-    return inner.replace("``", "`") if name == f"`{inner}`" else name
-
-
-def _drop_step(name: str) -> str:
-    # No step of scikit-learn has two underscores in its name; one step may be inside another.
-    return re.sub(r"^(?:[A-Za-z][A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*__)+(?=.)", "", name)
-
-
-def _drop_allele(name: str) -> str:
-    # PLINK's: rs123_A, rs123_A(/G) and, through R, rs123_A..G.; and rs123_HET.
-    return re.sub(r"(?<=\d)_(?:HET|[ACGTDI]+(?:\(/[ACGTDI]+\)|\.\.[ACGTDI]+\.)?)$", "", name)
-
-
-def _drop_version(name: str) -> str:
-    return re.sub(r"^([A-Z]{2,8}_?\d{5,})\.\d{1,3}$", r"\1", name)
-
-
-def _drop_zeros(name: str) -> str:
-    return re.sub(r"(?<![\d.,])0+(?=\d)", "", name)
-
-
-_DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (
+DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("case", str.casefold),
     ("blanks", _drop_blanks),
     ("invisible characters", _drop_invisible),
     ("Unicode form", _compose),
 )
-# What tools make of names. Of a folded one some would not know it, so they come first.
-_SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("backticks", _drop_backticks),
-    ("the prefix of a step", _drop_step),
-    ("the allele that is counted", _drop_allele),
-    ("the version", _drop_version),
-    ("leading zeros", _drop_zeros),
-    ("how a number is written", write_numbers),
-    ("what R's make.names changes", make_r_name),
-)
-_ONE_WAY = frozenset({"what R's make.names changes"})
+"""What is hard to see between two names, and what takes it away."""
 
 
 @dataclass(frozen=True)

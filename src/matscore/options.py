@@ -121,6 +121,12 @@ class ReadOptions(Options):
         None, READING,
         "With --missing mean, features of each category that a row must have; 1 without it.",
         "--min-present", min=1, metavar="N")  # fmt: skip
+    weights_delimiter: str | None = option(
+        None, READING, "As --delimiter, for the weights alone.",
+        "--weights-delimiter", parse=parse_delimiter, metavar="CHAR")  # fmt: skip
+    weights_decimal: Literal[".", ","] | None = option(
+        None, READING, "As --decimal, for the weights alone.", "--weights-decimal"
+    )
 
     @property
     def skipping(self) -> str:
@@ -149,9 +155,13 @@ class ReadOptions(Options):
         return bool(self.comment or self.skip_lines or self.delimiter == "blanks")
 
     @property
-    def has_own_headers(self) -> bool:
-        """Whether something is said of one side's header."""
-        return self.features_headers is not None or self.weights_headers is not None
+    def is_switched(self) -> bool:
+        """Whether something is to be said of how files are read."""
+        own = self.features_headers, self.weights_headers, self.weights_delimiter
+        has_own = any(one is not None for one in (*own, self.weights_decimal))
+        words = self.missing_values != MISSING_VALUES
+        is_mean = self.missing == "mean"
+        return self.rewrites or self.booleans or has_own or words or is_mean
 
     @property
     def of_features(self) -> "ReadOptions":
@@ -161,7 +171,11 @@ class ReadOptions(Options):
     @property
     def of_weights(self) -> "ReadOptions":
         """The same for weights, or items: their first lines are no titles."""
-        return self._of(self.weights_headers).of_others
+        return replace(
+            self._of(self.weights_headers).of_others,
+            delimiter=self.weights_delimiter or self.delimiter,
+            decimal=self.weights_decimal or self.decimal,
+        )
 
     @property
     def of_others(self) -> "ReadOptions":
@@ -169,19 +183,18 @@ class ReadOptions(Options):
         return self if self.skip_lines == 0 else replace(self, skip_lines=0)
 
     def _of(self, headers: bool | None) -> "ReadOptions":
-        return self if headers is None else replace(
-            self, headers=headers, features_headers=None, weights_headers=None
-        )  # fmt: skip
+        own = replace(self, features_headers=None, weights_headers=None)
+        return own if headers is None else replace(own, headers=headers)
 
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        for side in ("features", "weights"):
-            if self.headers is not None and getattr(self, f"{side}_headers") is not None:
-                what = f"--headers and --{side}-headers contradict each other"
-                raise UsageError(what, "say it of each file, or of all")
         if self.min_present is not None and self.missing != "mean":
             raise UsageError("--min-present has no effect", "it goes with --missing mean")
+        if self.headers is not None and self._of(None) != self:
+            # Commands call the two sides by other names.
+            what = "--headers is said of all files, and another option of the header of one"
+            raise UsageError(what, "say it of each file, or of all")
 
 
 @dataclass(frozen=True)

@@ -34,14 +34,14 @@ def refuse_weights(
     return "", ""
 
 
-def doubt_signs(weights: Floats, categories: Sequence[str]) -> str:
-    """Say what a person should know of categories whose weights have both signs; empty of none."""
+def doubt_signs(weights: Floats, categories: Sequence[str]) -> tuple[str, ...]:
+    """Say what a person should know of categories whose weights have both signs."""
     both = (weights > 0).any(axis=0) & (weights < 0).any(axis=0)
     if not both.any():
-        return ""
+        return ()
     names = quote_names([categories[i] for i in np.flatnonzero(both).tolist()])
     what = f"weights of both signs ({names}) are made up for rightly only where 0 is the middle"
-    return f"{what} of the values; turn others round in the file"
+    return (f"{what} of the values; turn others round in the file",)
 
 
 def count_features(weights: Floats, features: Floats) -> tuple[Floats, Floats]:

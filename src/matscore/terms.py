@@ -31,6 +31,8 @@ _TOKEN = re.compile(r"`(?:[^`]|``)*`|<=|>=|[<>=^():]|[^<>=^():`]+|`")
 _SPECIAL = re.compile(r"[:=^()<>`]")
 _LEVEL = re.compile(r"([^:=^()<>`]+)=([^:=^()<>`]+)")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
+_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+POINT_HINT = "numbers in terms have decimal points, whatever --decimal says, as in 2.5<=x"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,8 @@ def _parse_interval(name: str, tokens: list[_Token]) -> Interval:
         raise TermError(what, "put the one that is a column in backticks")
     if borders not in ([0, 2], [0], [1]) or (len(tokens) == 5 and borders != [0, 2]):
         what = f"{quote_name(name)} does not compare a column with numbers"
-        raise TermError(what, "write 30<=x<35, x<30 or x>=35")
+        commas = any(_COMMA.fullmatch(token.text) for token in tokens)
+        raise TermError(what, POINT_HINT if commas else "write 30<=x<35, x<30 or x>=35")
     column = tokens[0 if borders == [1] else 2].text
     low, high, low_closed, high_closed = -math.inf, math.inf, False, False
     for i in borders:

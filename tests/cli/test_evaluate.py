@@ -633,7 +633,15 @@ def test_doubled_columns_are_told(churn: Path) -> None:
     words = '"no" and "yes" are each other\'s negative'
     argv = ("f.csv", "twice.csv")
     assert words in evaluate(*argv, "--truth", "churn", cwd=churn).check().err
-    assert words in run("classify", *argv, "--probabilities", cwd=churn).check().err
+    done = run("classify", *argv, "--probabilities", "--report", "r.json", cwd=churn).check()
+    assert words in done.err
+    assert words in json.loads((churn / "r.json").read_text())["plans"][0]["facts"][-1]
+    assert words in run("check", *argv, "-f", "json", cwd=churn).check().json["facts"][-1]
+    assert f"warning    {words}" in run("check", *argv, cwd=churn).check().out.decode()
+    frames = [pd.read_csv(churn / name, index_col=0) for name in argv]
+    (warning,) = matscore.check(frames[0].drop(columns="churn"), frames[1]).warnings
+    assert words in warning
+    assert not matscore.check_files(churn / "f.csv", churn / "two.csv").warnings
     run("classify", *argv, cwd=churn).check(quiet=True)
     run("classify", *argv, "--probabilities", "-q", cwd=churn).check(quiet=True)
     evaluate("f.csv", "two.csv", "--truth", "churn", cwd=churn).check(quiet=True)

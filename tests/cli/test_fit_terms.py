@@ -233,6 +233,36 @@ def test_frames_and_parquet_learn_the_same(tmp_path: Path) -> None:
     assert read_weights(done) == expected
 
 
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (["1,5", "2,5", "3,5"], '"1,5"; --decimal , reads such numbers'),
+        (["5%", "6%", ""], 'the first has "5%"'),
+        (["$4", "$5", "$6"], 'the first has "$4"'),
+        (["1_000", "1_001", "1_002"], 'the first has "1_000"'),
+    ],
+)
+def test_numbers_in_another_dress_are_no_levels(
+    cells: list[str], says: str, tmp_path: Path
+) -> None:
+    rows = [["id", "x", "y"], *([f"r{i}", cell, i] for i, cell in enumerate(cells))]
+    done = fit(write_csv(tmp_path / "f.csv", rows)).check(3)
+    assert says in done.err
+
+
+@pytest.mark.parametrize("term", ["2,5<=x", '"2,5<=x"', '"x<2,5"', '"1<x<=,5"'])
+def test_borders_have_decimal_points(term: str, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("x;y\n1,5;2\n2,5;3\n3,5;7\n")
+    (tmp_path / "w.csv").write_text("name;y\n2,5<=x;2\ny;1\n")
+    options = ("--decimal", ",", "--no-id-col")
+    done = run("fit", "f.csv", *options, "--target", "y", "--terms", term, cwd=tmp_path).check(3)
+    assert "numbers in terms have decimal points" in done.err
+    done = run("classify", "f.csv", "w.csv", *options, cwd=tmp_path).check(3)
+    assert "numbers in terms have decimal points" in done.err
+    learned = run("fit", "f.csv", *options, "--target", "y", "--terms", "2.5<=x", cwd=tmp_path)
+    assert learned.check().rows[2][0] == "x>=2.5"
+
+
 def test_truths_are_levels_of_a_frame() -> None:
     frame = pd.DataFrame({"a": [True, False, True, False], "y": [3.0, 1.0, 3.0, 1.0]})
     weights = matscore.fit(frame, "y").weights

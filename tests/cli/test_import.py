@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import importlib.resources
 import json
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 import matscore
@@ -14,6 +17,18 @@ GLM = TABLES / "r_glm_tidy.tsv"
 EXPECT = ("--expect", str(TABLES / "r_predictions.csv"), "--expect-column", "r_glm")
 TOY = "term,estimate\n(Intercept),-1\nage,0.5\nregionNorth,2\n"
 FEATURES = "id,age,region\na,1,North\nb,2,East\nc,3,North\n"
+
+
+SCHEMA = json.loads(
+    importlib.resources.files("matscore").joinpath("import.schema.json").read_text()
+)
+
+
+def validate(path: Path) -> Any:
+    """Return a report that is as the schema says."""
+    report = json.loads(path.read_bytes())
+    jsonschema.Draft202012Validator(SCHEMA).validate(report)
+    return report
 
 
 @pytest.fixture
@@ -68,7 +83,8 @@ def test_what_is_told_and_the_command_that_works(folder: Path) -> None:
 def test_the_report_is_json_on_standard_output_and_in_files(folder: Path) -> None:
     done = take_over(folder, "-o", "w.csv", "-f", "json", "--report", "r.json").check(quiet=True)
     facts = done.json
-    assert facts == json.loads((folder / "r.json").read_text())
+    assert facts == validate(folder / "r.json")
+    assert (facts["exit"], facts["error"]) == (0, None)
     assert facts["producer"] == "a table"
     assert facts["columns"] == [
         {"name": "age", "read_as": "number", "missing": "refused"},
@@ -137,8 +153,65 @@ def test_what_differs_writes_nothing(folder: Path, expect: str, reason: str) -> 
     assert reason in done.err
     assert len(done.err.splitlines()) == 1
     assert (folder / "w.csv").read_text() == "old"
-    assert not (folder / "r.json").exists()
     assert not done.out
+    report = validate(folder / "r.json")
+    assert (report["exit"], report["model"], report["rows"]) == (4, "lm.csv", None)
+    assert report["error"] in done.err
+
+
+def test_the_schema_is_one_and_says_everything() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert set(SCHEMA["required"]) == set(SCHEMA["properties"])
+    for part in (SCHEMA, *SCHEMA["$defs"].values()):
+        assert part["additionalProperties"] is False
+        assert all(field["description"] for field in part["properties"].values())
+
+
+@pytest.mark.parametrize(("model", "exit_code"), [("none.csv", 5), ("words.csv", 4), ("lm.csv", 2)])
+def test_a_report_tells_why_an_import_has_failed(folder: Path, model: str, exit_code: int) -> None:
+    (folder / "words.csv").write_text("words\n")
+    argv = ("--lambda", "1") if exit_code == 2 else ()
+    done = run("import", model, *argv, "--report", "r.json", cwd=folder).check(exit_code)
+    report = validate(folder / "r.json")
+    assert report["exit"] == exit_code
+    assert report["error"] in " ".join(done.err.split())
+
+
+def test_options_that_have_no_effect_are_refused() -> None:
+    done = run("import", str(GLM), "--lambda", "1").check(2)
+    assert "--lambda has no effect; it names one model of a path" in done.err
+    folder = TABLES.parent / "r"
+    for name, more in (
+        ("lm_text", {"lambda_": "1"}),
+        ("lm_text", {"coef": ["x"]}),
+        ("glmnet_family", {"coef": ["x"]}),
+    ):
+        with pytest.raises(matscore.UsageError, match="has no effect"):
+            matscore.import_model(folder / f"{name}.rds", **more)
+
+
+@pytest.mark.parametrize("heading", ["probability({})", "probability_{}.0", "p({})"])
+def test_headings_of_probabilities(folder: Path, heading: str) -> None:
+    """JPMML's, and those of categories that are floats in Python."""
+    name = heading.format("1")
+    expect = f"x,{name}\n0,0.8175744761936437\n0,0.5\n0,0.9241418199787566"
+    argv = ("--categories", "0,1", "-f", "json")
+    done = take_over(folder, *argv, expect=expect)
+    if heading == "p({})":
+        assert "which column is the prediction?" in done.check(3).err
+        return
+    proof = done.check(quiet=True).json["proof"]
+    assert proof["columns"] == [f"{name} is the probability of 1"]
+
+
+def test_labels_that_are_floats_are_compared_as_numbers(folder: Path) -> None:
+    argv = ("--categories", "0,1", "-f", "json")
+    proof = take_over(folder, *argv, expect="prediction\n1.0\n0.0\n1.0\n").check().json["proof"]
+    assert proof["labels_differ"] == 0
+    take_over(folder, *argv, expect="prediction\n1.0\n0.0\n0.0\n").check(4)
+    # Of categories that are not all numbers none is one by its value.
+    done = take_over(folder, "--categories", "none,1", expect="prediction\n1.0\nnone\n1.0\n")
+    assert '"prediction" holds "1.0"' in done.check(4).err
 
 
 def test_several_columns_of_predictions_are_named(folder: Path) -> None:
@@ -260,5 +333,10 @@ def test_the_penalty_of_a_path_is_named() -> None:
 def test_the_threshold_of_a_tool_is_folded_in_where_it_is_asked_for() -> None:
     model = TABLES.parent / "data" / "h2o" / "binomial.zip"
     plain, shifted = run("import", model).check(), run("import", model, "--at-threshold").check()
-    differ = [a[0] for a, b in zip(plain.rows, shifted.rows, strict=True) if a != b]
-    assert differ == ["(Intercept)"]
+    (_, *names), *rows = plain.rows
+    (_, *turned), *others = shifted.rows
+    # At exactly the threshold H2O takes the second class, which therefore stands first then.
+    assert turned == names[::-1]
+    before = {name: float(second) - float(first) for name, first, second in rows}
+    after = {name: float(first) - float(second) for name, first, second in others}
+    assert [name for name in before if before[name] != after[name]] == ["(Intercept)"]

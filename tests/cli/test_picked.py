@@ -422,6 +422,8 @@ def test_columns_of_items_are_carried_over(shelf: Path) -> None:
     edit(shelf, "i.csv", "plain.csv", columns=["title", "year", "pages"])
     plain = read_csv(run("recommend", "u.csv", "plain.csv", cwd=shelf).check(0).out)
     assert [[*row[:3], row[5]] for row in found] == plain
+    told = recommend(shelf, *argv, "-v").check(0).err
+    assert 'columns of i.csv in the output: "year", "title"' in told
     assert found[0] == ["user", "rank", "film", "year", "title", "score"]
     beside = {"o": ["1999", "Orbit"], "s": ["", "Sunday"]}
     assert [row[3:5] for row in found[1:]] == [beside[row[2]] for row in found[1:]]
@@ -469,10 +471,86 @@ def test_columns_of_items_that_cannot_be_kept(
     assert words in recommend(shelf, *argv).check(code).err
 
 
+OTHER_USERS = "user,drive,drama\nA,0.9,0.1\nB,0.1,0.7\n"
+LIFTS = (
+    ["--rename", "n.csv", "--absent", "pages,year"],
+    ["--rename", "n.csv", "--absent", "zero", "--max-absent", "2"],
+)
+
+
+@pytest.mark.parametrize("lifts", LIFTS)
+@pytest.mark.parametrize("more", [[], ["--matrix"], ["--keep-cols", "drive", "-k", "1"]])
+def test_users_lack_what_items_have(shelf: Path, lifts: list[str], more: list[str]) -> None:
+    (shelf / "i.csv").write_text(ITEMS.replace(",,", ",2001,"))
+    (shelf / "n.csv").write_text("users,items\ndrive,action\n")
+    (shelf / "u.csv").write_text(USERS)
+    argv = ["--drop-item-cols", "title"]
+    refused = recommend(shelf, *argv).check(MISFIT)
+    assert "--absent year,pages" in refused.err and "--rename FILE" in refused.err
+    edit(shelf, "i.csv", "plain.csv", columns=["title", "year", "pages"])
+    by_hand = [("action" if word == "drive" else word) for word in more]
+    expected = run("recommend", "u.csv", "plain.csv", *by_hand, cwd=shelf).check(0)
+    (shelf / "u.csv").write_text(OTHER_USERS)
+    found = recommend(shelf, *argv, *lifts, *more, "--report", "r.json").check(0)
+    assert found.out.replace(b"drive", b"action") == expected.out
+    plan = validate(shelf / "r.json")["plans"][0]
+    assert sorted(plan["absent"]) == ["pages", "year"]
+    assert plan["renamed"] == [["drive", "action"]]
+    # Transposed items are columns.
+    pd.read_csv(shelf / "i.csv", dtype=str).set_index("film").drop(columns="title").T.to_csv(
+        shelf / "i.csv", index_label="film"
+    )
+    turned = recommend(shelf, "--transpose-items", *lifts, *more).check(0)
+    assert [row[1:] for row in turned.rows[1:]] == [row[1:] for row in found.rows[1:]]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words", "code"),
+    [
+        (["--absent", "year,pages", "--metric", "cosine"], "has two meanings", USAGE),
+        (["--absent", "year,pages", "--max-absent", "1"], "more than --max-absent 1", MISFIT),
+        (["--absent", "year,pages,nope"], '--absent names "nope"', MISFIT),
+        (["--max-absent", "1"], "goes with --absent", USAGE),
+    ],
+)
+def test_what_users_lack_is_refused(shelf: Path, argv: list[str], words: str, code: int) -> None:
+    (shelf / "i.csv").write_text(ITEMS.replace(",,", ",2001,"))
+    assert words in recommend(shelf, "--drop-item-cols", "title", *argv).check(code).err
+
+
 def test_two_columns_of_one_name_are_refused(shelf: Path) -> None:
     (shelf / "i.csv").write_text(ITEMS.replace("title", "score"))
     argv = ["--keep-item-cols", "score", "--drop-item-cols", "year,pages"]
     assert 'named "score"' in recommend(shelf, *argv).check(MISFIT).err
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--keep-cols", "region"], 'no column "region"; say --keep-cols area'),
+        (["--id-col", "region"], 'no column "region"; say --id-col area'),
+        (["--keep-cols", "are"], 'did you mean "area"'),
+        (["--keep-cols", "age^2"], 'one of: "id", "years", "area", "wage"'),
+        (["--rename", "terms.csv"], 'renames "area=N", which f.csv has not; did you mean "area"'),
+        (["--rename", "unused.csv"], 'renames to "region=W", which v.csv has not'),
+    ],
+)
+def test_terms_keep_to_the_names_of_each_file(tmp_path: Path, argv: list[str], words: str) -> None:
+    (tmp_path / "f.csv").write_text("id,years,area,wage\nx,30,N,100\ny,40,S,50\n")
+    (tmp_path / "v.csv").write_text(
+        "feature,p,q\nage,1,2\nage^2,.5,.1\nregion=N,1,0\nregion=S,0,2\nlog(income),1,1\n"
+    )
+    pairs = "years,age\narea,region\nwage,income\n"
+    (tmp_path / "n.csv").write_text(pairs)
+    (tmp_path / "terms.csv").write_text("years,age\narea=N,region=N\nwage,income\n")
+    (tmp_path / "unused.csv").write_text(pairs.replace("region", "region=W"))
+    rename = ["--rename", "n.csv"]
+    assert words in classify(tmp_path, "f.csv", "v.csv", *rename, *argv).check(MISFIT).err
+    # A column may be called as a whole term is, and a term that is absent takes no column.
+    (tmp_path / "n.csv").write_text("years,age\nwage,log(income)\n")
+    argv = ["--absent", "region", "--keep-cols", "area,wage", "--precision", "1"]
+    rows = read_csv(classify(tmp_path, "f.csv", "v.csv", *rename, *argv).check(0).out)
+    assert rows[1] == ["x", "N", "100", "580.0", "250.0", "p"]
 
 
 # DataFrames.
@@ -525,6 +603,14 @@ def test_items_of_frames(shelf: Path) -> None:
     plain = matscore.recommend(users, items[["action", "drama"]])
     pd.testing.assert_frame_equal(found.drop(columns=["year", "title"]), plain)
     assert found["title"].tolist() == [items["title"][item] for item in found["item"]]
+    both = items[["action", "drama", "pages"]]
+    other = users.rename(columns={"action": "drive"})
+    lifted = matscore.recommend(other, both, rename={"drive": "action"}, absent="pages")
+    pd.testing.assert_frame_equal(lifted, plain)
+    with pytest.raises(PlanError, match="more than --max-absent 0"):
+        matscore.recommend(users, both, absent="zero", max_absent=0)
+    with pytest.raises(UsageError, match="two meanings"):
+        matscore.recommend(users, both, absent="zero", metric="cosine")
     with pytest.raises(MisfitError, match="feature"):
         matscore.recommend(users, items, keep_item_cols=["action"])
     with pytest.raises(MisfitError, match="named"):

@@ -116,6 +116,16 @@ def test_first_lines(folder: Path) -> None:
     assert "no line is left" in refuse(folder, "--skip-lines", "9")
 
 
+def test_first_lines_of_files_beside_are_read(folder: Path) -> None:
+    write(folder, "Users\nuser,years,act\nx,3,1\n", "u.csv")
+    write(folder, "item,age,act\np,1,1\nq,0,1\n", "i.csv")
+    write(folder, "years,age\n", "n.csv")
+    write(folder, "x,p\nx,z\n", "e.csv")
+    options = ("--skip-lines", "1", "--rename", "n.csv", "--exclude", "e.csv")
+    done = run("recommend", "u.csv", "i.csv", *options, cwd=folder).check()
+    assert done.rows[1:] == [["x", "1", "q", "1.0"]]
+
+
 def test_blanks(folder: Path) -> None:
     write(folder, "name w\nage\t 1\n act  10\n", "w.csv")
     write(folder, '  id   age\tact  \r\n"x  y"   3 1\r\n\tz 4  0\r\n\r\n')
@@ -200,6 +210,43 @@ def test_booleans_of_parquet_and_folders(folder: Path) -> None:
     assert sorted(rows[1:]) == SCORES[1:]
 
 
+def test_booleans_of_typed_texts(folder: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import feather, parquet
+
+    ages, words = range(1200), ["True", "False", None] * 400
+    table = pa.table({"id": [f"r{i}" for i in ages], "age": ages, "act": words})
+    coded = table.set_column(2, "act", table["act"].dictionary_encode())
+    parquet.write_table(table, folder / "f.parquet", row_group_size=7)
+    parquet.write_table(coded, folder / "g.parquet")
+    feather.write_feather(table, folder / "f.arrow", chunksize=5)
+    with pa.ipc.new_stream(folder / "f.arrows", table.schema) as stream:
+        stream.write_table(table, max_chunksize=3)
+    rows = "".join(f"r{i},{i},{word or ''}\n" for i, word in zip(ages, words, strict=True))
+    write(folder, "id,age,act\n" + rows)
+    options = ("--booleans", "--missing", "zero")
+    expected = run("classify", "f.csv", "w.csv", *options, cwd=folder).check().out
+    for name in ("f.parquet", "g.parquet", "f.arrow", "f.arrows"):
+        error = run("classify", name, "w.csv", cwd=folder).check(4).err
+        assert "not a number; --booleans reads it as 1 and 0" in error
+        assert run("classify", name, "w.csv", *options, cwd=folder).check().out == expected
+        data = (folder / name).read_bytes()
+        piped = run("classify", "-", "w.csv", *options, cwd=folder, stdin=data).check()
+        assert piped.out == expected
+        checked = run("check", name, "w.csv", "--booleans", cwd=folder).check().out.decode()
+        assert 'column "act" is read as 1 and 0: "True" and "False"' in checked
+        fitted = run("fit", name, "--target", "age", *options, cwd=folder).check().rows
+        assert [row[0] for row in fitted[1:]] == ["act", "(Intercept)"]
+    odd = table.set_column(2, "act", pa.array([*words[:1100], *["true"] * 100]))
+    parquet.write_table(odd, folder / "f.parquet")
+    error = run("classify", "f.parquet", "w.csv", *options, cwd=folder).check(4).err
+    assert error.startswith('f.parquet:1101:3: "act": "true" is neither "True" nor "False"')
+    # Of a column that is empty for so long nothing is known.
+    late = table.set_column(2, "act", pa.array([None] * 1000 + ["True"] * 200))
+    parquet.write_table(late, folder / "f.parquet")
+    run("classify", "f.parquet", "w.csv", *options, cwd=folder).check(4)
+
+
 def test_booleans_are_learned_from(folder: Path) -> None:
     rows = "".join(f"{i},{('no', 'yes')[i % 2]},{2 * i + 5 * (i % 2)}\n" for i in range(9))
     write(folder, "age,act,t\n" + rows)
@@ -224,7 +271,108 @@ def test_headers_of_one_side(folder: Path) -> None:
     assert [row[1] for row in score(folder, "--no-weights-headers")[1:]] == ["13.0", "4.0"]
     for side in ("features", "weights"):
         done = run("classify", "f.csv", "w.csv", "--headers", f"--no-{side}-headers", cwd=folder)
-        assert f"--headers and --{side}-headers contradict each other" in done.check(2).err
+        assert "--headers is said of all files, and another option" in done.check(2).err
+
+
+def test_marks_of_one_side(folder: Path) -> None:
+    """A weights file that another tool, or fit, has written beside a file of decimal commas."""
+    write(folder, "id;age;act;y\nx;3,5;1;13,5\ny;4,0;0;4\nz;1,0;2,5;26\n")
+    fitted = ("--target", "y", "--decimal", ",", "--no-intercept")
+    run("fit", "f.csv", *fitted, "-o", "w.csv", cwd=folder).check()
+    assert b"feature (identity),y\nage," in (folder / "w.csv").read_bytes()
+    assert "--weights-decimal ." in refuse(folder, "--decimal", ",")
+    rows = score(folder, "--decimal", ",", "--weights-decimal", ".", "--report", "r.json")
+    assert [float(row[1]) for row in rows[1:]] == pytest.approx([13.5, 4, 26])
+    facts = json.loads((folder / "r.json").read_text())["plans"][0]["facts"]
+    assert "w.csv has decimal points, as an option says" in facts
+    write(folder, WEIGHTS.replace(",", ";"), "w.csv")
+    assert score(folder, "--decimal", ",", "-d", ";")[1:] == [
+        [*"x", "13.5"],
+        ["y", "4.0"],
+        ["z", "26.0"],
+    ]
+    write(folder, WEIGHTS.replace(",", "   "), "w.csv")
+    both = ("-d", ";", "--decimal", ",", "--weights-delimiter", "blanks")
+    assert score(folder, *both)[1:] == [[*"x", "13.5"], ["y", "4.0"], ["z", "26.0"]]
+    checked = run("check", "f.csv", "w.csv", *both, cwd=folder).check().out.decode()
+    assert 'cells of w.csv end with "blanks", as an option says' in checked
+    write(folder, "item,age,act\np,1,10.5\n", "i.csv")
+    options = ("--decimal", ",", "--items-decimal", ".", "--items-delimiter", ",")
+    write(folder, "id;age;act\nx;3,5;1\n")
+    done = run("recommend", "f.csv", "i.csv", *options, cwd=folder).check()
+    assert done.rows[1] == ["x", "1", "p", "14.0"]
+    write(folder, "id,y\nx,1.5\ny,2.5\nz,0.5\n", "t.csv")
+    write(folder, "id;age\nx;1,5\ny;2,5\nz;,5\n")
+    learned = run(
+        "fit", "f.csv", "t.csv", "--decimal", ",", "--targets-decimal", ".", "--targets-delimiter",
+        ",", "--no-intercept", cwd=folder,
+    )  # fmt: skip
+    assert float(learned.check().rows[1][1]) == pytest.approx(1)
+
+
+def test_headers_of_examples_and_targets(folder: Path) -> None:
+    (folder / "e.csv").write_text("id,x,z\nr1,1,2\nr2,2,1\nr3,3,5\nr4,1,1\n")
+    (folder / "t.csv").write_text("id,y\nr1,5\nr2,4\nr3,9\nr4,2\n")
+    plain = run("fit", "e.csv", "t.csv", cwd=folder).check().rows
+    for side, name, flags in (
+        ("features", "e.csv", ["--no-features-headers", "--targets-headers"]),
+        ("targets", "t.csv", ["--features-headers", "--no-targets-headers"]),
+    ):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.partition("\n")[2])
+        done = run("fit", "e.csv", "t.csv", *flags, "-v", cwd=folder).check()
+        assert [row[1] for row in done.rows[1:]] == [row[1] for row in plain[1:]]
+        assert f"{name} has no header, as an option says" in done.err
+        (folder / name).write_text(text)
+        error = run("fit", "e.csv", "t.csv", "--headers", f"--{side}-headers", cwd=folder).check(2)
+        assert "--headers is said of all files" in error.err
+    done = run("fit", "e.csv", "--target", "z", "--targets-headers", cwd=folder).check(2)
+    assert "there is no TARGETS file" in done.err
+
+
+def test_examples_as_people_have_them(folder: Path) -> None:
+    rows = [(i, i % 3, i % 2, 2 * i - i % 3 + 5 * (i % 2)) for i in range(9)]
+    plain_rows = "".join(f"r{a},{a},{b},{c},{y}\n" for a, b, c, y in rows)
+    (folder / "e.csv").write_text(f"id,a,b,c,y\n{plain_rows}")
+    plain = run("fit", "e.csv", "--target", "y", cwd=folder).check().out
+    words = [f"r{a} {a} {b}  {'NY'[c]} {y}\n# note\n" for a, b, c, y in rows]
+    (folder / "e.csv").write_text("Table 1\n# by\n id a  b c y\n" + "".join(words))
+    options = ("-d", "blanks", "--comment", "#", "--skip-lines", "1", "--booleans")
+    done = run(
+        "fit", "e.csv", "--target", "y", *options, "--report", "r.json", "-v", cwd=folder
+    ).check()
+    assert done.out == plain
+    report = json.loads((folder / "r.json").read_text())
+    assert (report["inputs"][0]["comment_lines"], report["inputs"][0]["skipped_lines"]) == (10, 1)
+    for fact in (
+        'lines that start with "#" are left out',
+        "the first lines of e.csv are left out: 1",
+        'column "c" is read as 1 and 0: "Y" and "N"',
+    ):
+        assert fact in done.err
+
+
+def test_a_sample_as_people_have_it(folder: Path) -> None:
+    (folder / "c.csv").write_text("term,estimate,std.error\nage,1,0.1\nact,10,0.2\n")
+    (folder / "p.csv").write_text("prediction\n13\n4\n")
+    (folder / "f.csv").write_text("Table 1\n# by\nid;age;act\nx;3,0;T\n# note\ny;4,0;F\n")
+    options = ("--skip-lines", "1", "--comment", "#", "-d", ";", "--decimal", ",", "--booleans")
+    proof = ("--sample", "f.csv", "--expect", "p.csv", "--link", "identity")
+    run("import", "c.csv", *proof, "-o", "w.csv", cwd=folder).check(4)
+    done = run("import", "c.csv", *proof, *options, "-o", "w.csv", "-v", cwd=folder).check()
+    assert "proved" in done.err
+    assert (
+        score(folder, *options, "--weights-delimiter", ",", "--weights-decimal", ".")[1:]
+        == SCORES[1:]
+    )
+    (folder / "p.csv").write_text("prediction\n13\n5\n")
+    run("import", "c.csv", *proof, *options, "-o", "w.csv", cwd=folder).check(4)
+    (folder / "f.csv").write_text("age,act\n3,1\n4,0\n")
+    (folder / "p.csv").write_text("13\n4\n")
+    flags = ("--sample-headers", "-o", "w.csv")
+    assert "proved" in run("import", "c.csv", *proof, *flags, "-v", cwd=folder).check().err
+    error = run("import", "c.csv", *proof, "--no-sample-headers", "-o", "w.csv", cwd=folder)
+    assert "has no header" in error.check(4).err
 
 
 def test_a_doubtful_header_names_the_switch(folder: Path) -> None:
@@ -258,6 +406,8 @@ def test_missing_values_are_numbers(folder: Path, cell: str) -> None:
     write(folder, f"id,age,act\nx,3,{cell}\ny,4,0\n")
     options = ("--missing-values=-999", "--missing", "zero")
     assert score(folder, *options) == [["id", "w"], ["x", "3.0"], ["y", "4.0"]]
+    checked = run("check", "f.csv", "w.csv", options[0], "-f", "json", cwd=folder).check().json
+    assert checked["facts"] == ['words for a missing cell, besides an empty one: "-999"']
     assert "a missing value" in refuse(folder, "--missing-values=-999.0")
     assert score(folder, "--missing-values=-99", "--missing", "zero")[1] == ["x", "-9987.0"]
 
@@ -294,6 +444,21 @@ def test_missing_values_of_decimal_commas_and_parquet(folder: Path) -> None:
 def test_hints(folder: Path, text: str, what: str) -> None:
     write(folder, text)
     assert what in refuse(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "what"),
+    [
+        ('id,v\nx,"[0.1, 0.2]"\n', [], '"v" has a vector in each cell: write each'),
+        ("id   age  act\nx    3    1\n", [], "-d blanks where there are runs of them"),
+        ("id   age  act\nx    3    1\n", ["-d", "blanks"], "or say --weights-delimiter"),
+    ],
+)
+def test_hints_where_names_are_missing(
+    folder: Path, text: str, options: list[str], what: str
+) -> None:
+    write(folder, text)
+    assert what in refuse(folder, *options, code=3)
 
 
 def test_check_and_the_other_commands(folder: Path) -> None:

@@ -200,6 +200,16 @@ class TestLabels:
         rows = self.recommend(tmp_path, "key", [31, 907], "--id-col", "key").check().rows
         assert rows[1] == ["501", "1", "907", "1.5"]
 
+    def test_labels_that_features_are_called_by_chance(self, tmp_path: Path) -> None:
+        items = write_csv(tmp_path / "i.csv", [["key", "1", "2"], [1, 0.5, 3], [2, 4, 0.25]])
+        users = write_csv(tmp_path / "u.csv", [["key", "1", "2"], [501, 1.5, 2]])
+        done = recommend(users, items, "--headers").check(3)
+        assert 'holds labels or a feature: "key"; say --id-col key' in done.err
+        assert len(recommend(users, items, "--headers", "--id-col", "key").check().rows) == 3
+        # A feature then, and no labels that are left out in silence.
+        done = recommend(users, items, "--headers", "--no-id-col", "-k", "1").check()
+        assert done.rows[1:] == [["1", "1", "2", str(2 * 501 + 4 * 1.5 + 0.25 * 2)]]
+
     def test_a_feature_may_stand_first(self, tmp_path: Path) -> None:
         rows = self.recommend(tmp_path, "age", [0.5, 0.5]).check().rows
         assert rows[1] == ["1", "1", "2", "252.0"]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import matscore
 from matscore import InputError, PlanError, UsageError, check, classify, recommend
 from matscore.options import MissingPolicy
 
@@ -465,3 +466,53 @@ class TestRecommend:
 
     def test_nobody(self) -> None:
         assert recommend(self.USERS.iloc[:0], self.ITEMS).shape == (0, 4)
+
+
+TRUTHS: dict[str, Any] = {
+    "words": ["True", "False", None],
+    "yes": ["yes", "no", None],
+    "truths": [True, False, None],
+    "nullable": pd.array([True, False, None], dtype="boolean"),
+    "categories": pd.Categorical(["T", "F", None]),
+}
+
+
+@pytest.mark.parametrize("kind", TRUTHS)
+def test_booleans(kind: str) -> None:
+    weights = pd.DataFrame({"p": [1.0, 0.5], "q": [10.0, 7]}, index=["age", "act"])
+    frame = pd.DataFrame({"age": [3, 4, 1], "act": TRUTHS[kind]}, index=[*"xyz"])
+    plain = frame.assign(act=[1.0, 0, np.nan])
+    with pytest.raises(InputError, match="booleans=True reads it as 1 and 0"):
+        classify(frame, weights)
+    with pytest.raises(InputError, match="a missing value") as caught:
+        classify(frame, weights, booleans=True)
+    assert (caught.value.line, caught.value.column, caught.value.name) == (3, 2, "act")
+    options: Any = {"missing": "skip"}
+    for work in (classify, matscore.explain):
+        found = work(frame, weights, booleans=True, **options)
+        pd.testing.assert_frame_equal(found, work(plain, weights, **options), check_exact=True)
+    truth = pd.Series([*"qpq"], index=frame.index)
+    measured = matscore.evaluate(frame, weights, truth, booleans=True, **options)
+    assert measured.accuracy == matscore.evaluate(plain, weights, truth, **options).accuracy
+    (said,) = check(frame, weights, booleans=True).said
+    assert said.startswith('column "act" is read as 1 and 0')
+    items = frame[["age", "act"]].dropna()
+    pd.testing.assert_frame_equal(
+        recommend(frame, items, booleans=True, **options),
+        recommend(plain, plain.dropna(), **options),
+    )
+    learned = matscore.fit(frame.assign(y=[1.0, 2, 3]), "y", booleans=True, **options).weights
+    assert list(learned.index) == ["age", "act"]
+
+
+def test_booleans_have_one_spelling_and_leave_terms_alone() -> None:
+    weights = pd.DataFrame({"p": [1.0, 2.0, 5.0]}, index=["age", "act", "act=yes"])
+    frame = pd.DataFrame({"age": [3, 4], "act": ["yes", "no"]})
+    with pytest.raises(InputError, match='"True" is neither "yes" nor "no"'):
+        classify(frame.assign(act=["yes", "True"]), weights.head(2), booleans=True)
+    texts = weights.drop(index="act")
+    expected = classify(frame, texts, unknown="zero")
+    found = classify(frame, texts, unknown="zero", booleans=True)
+    pd.testing.assert_frame_equal(found, expected)
+    both = classify(frame, weights, unknown="zero", booleans=True)
+    assert both["p"].tolist() == [10.0, 4.0]

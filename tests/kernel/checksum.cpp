@@ -89,9 +89,7 @@ void add_gathers(Output& out, Random& random, unsigned kind) {
     auto x = random.numbers(kind, 4 * n_rows);
     const auto w = random.numbers(kind, n_terms * n_categories);
     for (size_t i = 2 * n_rows; i < x.size(); ++i) x[i] = static_cast<double>(random.next() % 5) - 1.0;
-    std::vector<Gather> groups(2);
-    groups[0] = {2, {}, {{0}, {1}, {3}, {6}}};
-    groups[1] = {3, 0, {{4}, {Gather::none}, {5}, {9}}};
+    std::vector<Gather> groups{{2, {}, {0, 1, 3, 6}}, {3, 0, {4, Gather::none, 5, 9}}};
     const Gathers gathers(4, n_terms, {{2, 0}, {7, 1}}, std::move(groups));
     add_scores(out, {{w.data(), n_terms, n_categories}, nullptr, gathers}, x, n_rows);
 }
@@ -100,11 +98,14 @@ void add_items(Output& out, Random& random, unsigned kind, bool cosine) {
     using namespace matscore;
     const size_t n_features = 9, n_items = 1100, n_users = 21;
     const auto rows = random.numbers(kind, n_items * n_features), users = random.numbers(kind, n_users * n_features);
-    Items items(n_features, cosine);
-    items.add({rows.data(), n_items, n_features});
-    Recommended found;
-    const Wish wish{10, -std::numeric_limits<double>::infinity(), size_t{1} << 20, {}};
-    recommend(items, {users.data(), n_features, n_users}, 0, n_users, wish, found);
+    std::vector<double> norms;
+    for (size_t i = 0; i < n_items; ++i) norms.push_back(find_norm(&rows[i * n_features], n_features));
+    std::vector<double> user_norms(n_users, 1.5);
+    const double largest = find_largest(rows.data(), rows.size());
+    Search search({users.data(), n_features, n_users}, cosine ? user_norms.data() : nullptr,
+                  {10, -infinity, size_t{1} << 20, n_items, largest, {}});
+    search.add({{rows.data(), n_items, n_features}, cosine ? norms.data() : nullptr, 0, nullptr, nullptr});
+    const Recommended found = search.take();
     out.add(found.counts);
     out.add(found.items);
     out.add_numbers(found.scores);

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore import _kernel as kernel
+from matscore.kernel import PackedWeights
 from tests.kernel.linear import error_bound, multiply, score
 
 FILMS = np.array([[5.0, 1.0, 4.0], [2.0, 5.0, 4.0]])
@@ -97,7 +98,7 @@ class TestTies:
         assert best.tolist() == [0, 2, 0] and tied.tolist() == [False, False, True]
         np.testing.assert_allclose(margin, [2.9, 3.2, 0.0], rtol=1e-15)
         assert margin[2] == 0.0
-        marks = kernel.Model(GENRES).tied_cells(FILMS, scores)
+        marks = PackedWeights(GENRES).mark_ties(FILMS, scores)
         assert marks.T.tolist() == [[1, 0, 0], [0, 0, 1], [1, 0, 1]]
 
     def test_rounding_does_not_choose(self) -> None:
@@ -147,7 +148,7 @@ class TestTies:
             assert not tied[0] and best[0] == first
         winner = int(best[0])
         assert exact[first] - exact[winner] <= 2 * (bounds[first] + bounds[winner])
-        marks = np.flatnonzero(kernel.Model(W, b).tied_cells(X, scores))
+        marks = np.flatnonzero(PackedWeights(W, b).mark_ties(X, scores))
         assert (len(marks) > 1) == tied[0] and marks[0] == winner
         assert (margin[0] == 0.0) or not tied[0]
 
@@ -176,7 +177,7 @@ class TestRowsWithoutPrediction:
         scores, best, margin, tied, overflow = score(X, GENRES)
         assert best.tolist() == [0, -1, 0] and tied.tolist() == [False, False, True]
         assert np.isnan(margin).tolist() == [False, True, False] and not overflow.any()
-        assert not kernel.Model(GENRES).tied_cells(X, scores)[:, 1].any()
+        assert not PackedWeights(GENRES).mark_ties(X, scores)[:, 1].any()
 
     @pytest.mark.parametrize("n_rows", [5, 50])
     def test_overflow(self, n_rows: int) -> None:

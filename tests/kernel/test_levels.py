@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matscore.kernel import Fault, LevelCounts, Levels, Policy, Texts, parse
+from matscore.counts import LevelCounts
+from matscore.kernel import Fault, Levels, Policy, Texts, parse
 from tests.read.oracle import read_number, read_text
 
 WORDS = ("NA", " -1 ", "x y")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from matscore import _kernel as kernel
+from matscore.items import Exclusions, Items
 from tests.kernel.exact import Floats
 from tests.kernel.linear import error_bound, multiply
 from tests.kernel.test_best import follow_the_rule
@@ -23,9 +24,9 @@ METRICS = ("dot", "cosine")
 Kept = list[list[tuple[int, float, bool]]]
 
 
-def hold(V: Floats, metric: str = "dot") -> kernel.Items:
+def hold(V: Floats, metric: str = "dot") -> Items:
     """Hold items, given in rows, which come in two parts."""
-    items = kernel.Items(V.shape[1], cosine=metric == "cosine")
+    items = Items(V.shape[1], cosine=metric == "cosine")
     items.add(V[: len(V) // 3].copy())
     items.add(V[len(V) // 3 :].copy())
     assert len(items) == len(V)
@@ -33,22 +34,16 @@ def hold(V: Floats, metric: str = "dot") -> kernel.Items:
 
 
 def recommend(
-    items: kernel.Items, U: Floats, k: int = 10, *, min_score: float | None = None,
+    items: Items, U: Floats, k: int = 10, *, min_score: float | None = None,
     excluded: Sequence[Sequence[int]] | None = None, most_pairs: int = 2**22,
 ) -> tuple[Kept, list[int]]:  # fmt: skip
     """Recommend to users, given in rows."""
-    starts = flat = None
+    exclusions = None
     if excluded is not None:
-        starts = np.cumsum([0, *map(len, excluded)])
         flat = np.array([item for items in excluded for item in items], dtype=np.int64)
-    least = -np.inf if min_score is None else min_score
+        exclusions = Exclusions(np.cumsum([0, *map(len, excluded)]), flat)
     counts, item, scores, tied, overflow = items.recommend(
-        U.T.copy(),
-        k,
-        min_score=least,
-        starts=starts,
-        excluded=flat,
-        most_pairs=most_pairs,
+        U.T.copy(), k, min_score=min_score, exclusions=exclusions, most_pairs=most_pairs
     )
     ends = np.cumsum(counts)
     found = list(zip(item.tolist(), scores.tolist(), tied.tolist(), strict=True))
@@ -261,7 +256,7 @@ class TestWhoGetsNothing:
 
     def test_nobody_and_nothing(self) -> None:
         assert recommend(hold(np.ones((3, 2))), np.empty((0, 2))) == ([], [])
-        assert recommend(kernel.Items(2), np.ones((2, 2))) == ([[], []], [])
+        assert recommend(Items(2), np.ones((2, 2))) == ([[], []], [])
 
     def test_what_does_not_fit(self) -> None:
         items = hold(np.ones((3, 2)))
@@ -269,9 +264,15 @@ class TestWhoGetsNothing:
             items.recommend(np.ones((3, 1)), 1)
         with pytest.raises(ValueError, match="no item"):
             items.recommend(np.ones((2, 1)), 0)
-        starts = np.array([0, 5])
-        with pytest.raises(ValueError, match="starts"):
-            items.recommend(np.ones((2, 1)), 1, starts=starts, excluded=np.array([1]))
+        for starts in ([0, 5], [0, 1, 1], [0, 2, 1]):
+            out = Exclusions(np.array(starts), np.array([1]))
+            with pytest.raises(ValueError, match="starts"):
+                items.recommend(np.ones((2, len(starts) // 2)), 1, exclusions=out)
+        search = kernel.Search(np.ones((2, 1)), None, 1, 0.0, 1, 3, 1.0, np.zeros(0, np.int64))
+        order = np.arange(3)
+        for copies in ([0, 2], [0, 2, 4], [-1, 2, 3], [2, 1, 3]):
+            with pytest.raises(ValueError):
+                search.add(np.ones((2, 2)), None, 0, order, np.array(copies))
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -109,7 +109,8 @@ def check_close(ours: Array, theirs: Array) -> float:
 
 def check_labels(model: ImportedModel, rows: Sequence[Row], labels: Sequence[Any]) -> None:
     """Check the labels, of a tool with a threshold after its shift."""
-    scores = score_rows(model.at_threshold(), rows)
+    model = model.at_threshold()
+    scores = score_rows(model, rows)
     for row, label in zip(scores, labels, strict=True):
         assert (label is None) == bool(np.isnan(row).any())
         if label is not None:

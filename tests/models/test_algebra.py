@@ -23,9 +23,9 @@ from matscore.models.algebra import (
     round_once,
 )
 from matscore.models.borders import find_border
-from matscore.models.folding import fold
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text, write_level
+from matscore.models.types import fold
 from matscore.terms import Interval, Level, Missing, Other, Power
 from tests.models.exact import BadRowError, Row, evaluate
 
@@ -113,10 +113,10 @@ def test_the_order_of_factors_does_not_count() -> None:
 
 def test_reciprocals_and_high_powers_are_refused() -> None:
     inverse = Feature({(Power("x", -1),): Fraction(1)})
-    with pytest.raises(Refusal, match='"x" is multiplied by its own reciprocal'):
+    with pytest.raises(Refusal, match=r"\"x\" has the power 0 in a product"):
         column("x") * inverse
     high = Feature({(Power("x", 40),): Fraction(1)})
-    with pytest.raises(Refusal, match="the power 80, beyond 64"):
+    with pytest.raises(Refusal, match="the power 80 in a product"):
         high * high
 
 
@@ -153,13 +153,6 @@ def test_infrequent_levels_share_a_group() -> None:
     common, rare = text("t").one_hot([["a"], ["b", "c"]], other=1)
     assert [evaluate(rare, {"t": t}) for t in ("a", "b", "c", "new", None)] == [0, 1, 1, 1, 1]
     assert [evaluate(common, {"t": t}) for t in ("a", "b", "c", "new", None)] == [1, 0, 0, 0, 0]
-
-
-def test_renamed_texts() -> None:
-    groups = [["a"], ["b"]]
-    one, two = text("t").rename("?", "b").rename("b", "a").one_hot(groups, other="zero")
-    assert [evaluate(one, {"t": t}) for t in ("a", "b", "?")] == [1, 1, 1]
-    assert [evaluate(two, {"t": t}) for t in ("a", "b", "?")] == [0, 0, 0]
 
 
 def test_parts_that_know_other_levels() -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, inflate
 from matscore.models.options import ImportOptions
+from matscore.models.pickles import read_pickle
+from matscore.models.records import Name, Record
 from matscore.models.refusal import Refusal
-from matscore.models.settle import settle_model
+from matscore.models.sample import settle_model
+from matscore.models.saved import read_saved
 from matscore.models.sources import iter_sources, read_model
 from matscore.models.weights import make_table
 
@@ -69,6 +77,59 @@ def test_damaged_files_end_in_a_refusal(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_many_damaged_files_end_in_a_refusal(path: Path) -> None:
     spoil(path, 300, seed=1)
+
+
+ODD: list[Any] = [
+    None, True, -1, 2**70, 0.5, math.nan, "", "a", b"ab", [], ["a", None], [[1], [1, 2]], (),
+    (1, "a", [0]), {}, {"a": 1}, np.array(3), np.array([]), np.array([1.5, 2]), np.zeros((2, 2)),
+    np.array(["a"], dtype=object), np.zeros((2, 2, 2)), Name("numpy", "float64"), Record(None),
+    Record(Name("sklearn.preprocessing", "StandardScaler")), slice(0, 1), slice("a", None),
+]  # fmt: skip
+SAVED = [*FOLDER.glob("sklearn/1.9.1/*.joblib*"), *FOLDER.glob("statsmodels/*.gz")]
+
+
+def find_places(root: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what can be exchanged within records: a dict and its key, a list and its index."""
+    todo, seen = [root], set()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, Record):
+            yield one, "state"
+            todo += [one.state, *one.args]
+        elif isinstance(one, dict):
+            yield from ((one, key) for key in one)
+            todo += one.values()
+        elif isinstance(one, list | tuple):
+            yield from ((one, i) for i in range(len(one)) if isinstance(one, list))
+            todo += one
+
+
+def exchange(data: bytes, draw: random.Random) -> None:
+    root = read_pickle(inflate(data))
+    holder, key = draw.choice(list(find_places(root)))
+    if isinstance(holder, Record):
+        holder.state = draw.choice(ODD)
+    else:
+        holder[key] = draw.choice(ODD)
+    with contextlib.suppress(Refusal):
+        make_table(read_saved(root))
+
+
+def test_values_of_another_kind_end_in_a_refusal() -> None:
+    draw = random.Random(0)
+    for _ in range(200):
+        exchange(draw.choice(SAVED).read_bytes(), draw)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_many_values_of_another_kind_end_in_a_refusal(seed: int) -> None:
+    draw = random.Random(seed)
+    for _ in range(3000):
+        exchange(draw.choice(SAVED).read_bytes(), draw)
 
 
 def test_any_bytes_at_all_end_in_a_refusal() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -41,11 +44,28 @@ def test_the_labels_of_a_binomial_model_are_by_its_threshold(name: str) -> None:
     model = load(FOLDER / f"{name}.zip")
     assert model.threshold is not None
     shifted, labels = model.at_threshold(), ANSWERS[name]["first"]
+    # At the threshold itself H2O takes the second class, which therefore stands first.
+    assert shifted.categories == model.categories[::-1]
     assert [shifted.categories[score(shifted, row)[1] > 0] for row in ROWS] == labels
     if name == "texts":  # the others have no row between the threshold and a half
         assert [model.categories[score(model, row)[1] > 0] for row in ROWS] != labels
-    shift = float(model.intercept[0]) - float(shifted.intercept[0])
+    shift = float(model.intercept[0]) + float(shifted.intercept[0])
     assert 1 / (1 + math.exp(-shift)) == pytest.approx(model.threshold.value, rel=1e-12)
+
+
+def test_a_threshold_of_a_half_puts_first_what_wins_there(tmp_path: Path) -> None:
+    path = tmp_path / "half.zip"
+    with ZipFile(FOLDER / "binomial.zip") as whole, ZipFile(path, "w") as made:
+        for name in whole.namelist():
+            data = whole.read(name)
+            if name == "model.ini":
+                data = re.sub(rb"(default_threshold = )\S+", rb"\g<1>0.5", data)
+            made.writestr(name, data)
+    half, model = load(path), load(FOLDER / "binomial.zip")
+    assert half.threshold is None
+    assert half.categories == model.categories[::-1]
+    for row in ROWS:
+        assert score(half, row)[1] == -score(model, row)[1]
 
 
 def test_levels_are_read_as_they_were_escaped() -> None:

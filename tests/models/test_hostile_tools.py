@@ -22,7 +22,7 @@ from tests.models.hostile import iter_hostile
 
 HOSTILE = dict(iter_hostile())
 WHOLE = [
-    "onnx/one_hot.onnx", "onnx/double.onnx", "onnx/ordinal.onnx", "onnx/sgd_log3.onnx",
+    "onnx/one_hot.onnx", "onnx/double.onnx", "onnx/ordinal.onnx", "onnx/one_vs_rest.onnx",
     "texts/liblinear3_0.txt", "texts/libsvm_svr.txt", "texts/vw_oaa.txt", "texts/xgb_softprob.json",
     "texts/xgb_softprob.ubj", "h2o/multinomial.zip",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import pytest
 from matscore import PlanOptions, ReadOptions, classify_file
 from matscore.commands.import_model import import_file
 from matscore.models.options import ImportOptions
-from tests.models.test_pmml import answer
+from tests.models.test_pmml import answer, read_content
 from tests.models.test_r_models import PENALTIES, softmax
 
 HERE = Path(__file__).parent
@@ -37,6 +37,9 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def test_raw_rows_get_the_tools_own_answers(kind: str, name: str, tmp_path: Path) -> None:
     weights, out = tmp_path / "weights.csv", tmp_path / "out.csv"
     (model,) = (path for path in (HERE / kind).glob(f"{name}.*") if path.suffix != ".csv")
+    if kind == "pmml":
+        model = tmp_path / model.name
+        model.write_bytes(read_content(name))
     take = ImportOptions(lambda_=PENALTIES.get(name) if kind == "r" else None)
     if name == "glmnet_joined":
         take = replace(take, sample=str(HERE / kind / "raw.csv"))

@@ -12,7 +12,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from statsmodels.regression.linear_model import OLS
 
 import matscore
 from tests.helpers import SAMPLES
@@ -64,9 +65,29 @@ def test_what_is_no_linear_model_is_refused_by_name(raw: pd.DataFrame) -> None:
         matscore.classify(raw, forest)
     with pytest.raises(matscore.InputError, match="is no model that is known"):
         matscore.classify(raw, object())
+    results = OLS(raw["late"].to_numpy(), np.ones(len(raw))).fit()
+    with pytest.raises(matscore.InputError, match="are read from a file; save them"):
+        matscore.import_model(results)
 
 
 def test_a_path_may_stand_in_the_place_of_weights(raw: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("term,estimate\nlate,2\n(Intercept),1\n")
     assert matscore.classify(raw, path)["estimate"].tolist() == (2.0 * raw["late"] + 1).tolist()
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_column_beside_is_not_taken_for_a_term(raw: pd.DataFrame, seen: bool) -> None:
+    """A pipeline drops it, or has never seen it; a row of that name would mean the column."""
+    frame = raw[["amount", "late"]].assign(**{"log(amount)": 7.0})
+    log = ColumnTransformer([("log", FunctionTransformer(np.log), ["amount"])])
+    known = frame if seen else frame[["amount", "late"]]
+    fitted = make_pipeline(log, LogisticRegression()).fit(known, raw["outcome"])
+    with pytest.raises(matscore.InputError, match=r'computes "log\(amount\)", and there is a col'):
+        matscore.classify(frame, fitted)
+    if seen:
+        with pytest.raises(matscore.InputError, match="a column of that name beside"):
+            matscore.import_model(fitted)
+        return
+    found = matscore.classify(known, fitted)
+    assert (found["prediction"] == fitted.predict(known)).all()

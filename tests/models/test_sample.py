@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from matscore.models.algebra import Feature, column
-from matscore.models.joined import JoinedNames, resolve_names
+from matscore.models.joined import JoinedNames
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
-from matscore.models.sample import Sample, name_columns, read_sample, spell_booleans
+from matscore.models.sample import Sample, name_columns, read_sample, resolve_names, spell_booleans
 from matscore.models.texts import text
 from matscore.models.types import ImportedModel
 from matscore.models.weights import make_table

@@ -15,7 +15,6 @@ from sklearn import (
 from sklearn import preprocessing as pre
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import VotingRegressor
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -237,10 +236,6 @@ def test_wrapped_regressors() -> None:
         GridSearchCV(ridge, {"alpha": [1, 10]}),
         RandomizedSearchCV(ridge, {"alpha": [1, 10]}, n_iter=1),
         linear_model.RANSACRegressor(random_state=0),
-        VotingRegressor([("a", ridge), ("b", linear_model.Lasso())]),
-        VotingRegressor(
-            [("a", ridge), ("n", "drop"), ("b", linear_model.Lasso())], weights=[3, 9, 1]
-        ),
         TransformedTargetRegressor(ridge, transformer=pre.StandardScaler()),
         TransformedTargetRegressor(ridge, transformer=pre.MinMaxScaler((1, 3))),
         TransformedTargetRegressor(ridge, transformer=pre.RobustScaler()),
@@ -295,6 +290,21 @@ def test_thresholds(inner: Any, positive: str | None) -> None:
     tuned = TunedThresholdClassifierCV(inner, random_state=0, cv=3)
     assert check(fit(tuned, NUMBERS, TWO), NUMBERS).threshold is not None
     assert check(fit(FixedThresholdClassifier(inner), NUMBERS, TWO), NUMBERS).threshold is None
+
+
+@pytest.mark.parametrize("positive", [None, "no", "yes"])
+@pytest.mark.parametrize("inner", [linear_model.LogisticRegression(), svm.LinearSVC()])
+def test_labels_at_exactly_the_threshold(inner: Any, positive: str | None) -> None:
+    """What is positive wins there, in the first place or in the second."""
+    threshold = 0.5 if hasattr(inner, "solver") else 0.0
+    inner = FixedThresholdClassifier(inner, threshold=threshold, pos_label=positive)
+    model = fit(inner, NUMBERS, TWO)
+    model.estimator_.intercept_[:] = 0.0
+    rows = NUMBERS[:3].mul([0, 1, -1], axis=0)
+    shifted = load(model).at_threshold()
+    best = np.argmax(score_rows(shifted, as_rows(rows)), axis=1)
+    assert [shifted.categories[i] for i in best] == model.predict(rows).tolist()
+    assert model.predict(rows)[0] == (positive or "yes")
 
 
 def test_features_of_dicts() -> None:

@@ -11,7 +11,8 @@ from sklearn import preprocessing as pre
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier
@@ -59,6 +60,7 @@ REFUSED: list[tuple[Any, str]] = [
         'step "binarizer"',
     ),
     (SimpleImputer(missing_values=-1), "missing_values"),
+    (LinearDiscriminantAnalysis(), "is not imported as a transformer"),
 ]
 
 
@@ -75,6 +77,7 @@ REFUSED_MODELS: list[tuple[Any, str]] = [
     (CalibratedClassifierCV(svm.LinearSVC(), cv=2), "CalibratedClassifierCV"),
     (OneVsOneClassifier(svm.LinearSVC()), "votes"),
     (naive_bayes.GaussianNB(), "squares"),
+    (VotingClassifier([("a", LinearDiscriminantAnalysis())]), "puts models together"),
     (LogisticRegression(), "test_sklearn_refused.LogisticRegression is no model that is known"),
     (
         GridSearchCV(linear_model.LogisticRegression(), {"C": [1, 2]}, refit=False),

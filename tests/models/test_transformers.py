@@ -9,7 +9,6 @@ import pytest
 from sklearn import decomposition, feature_selection, linear_model, random_projection
 from sklearn import preprocessing as pre
 from sklearn.compose import ColumnTransformer
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 
@@ -35,13 +34,6 @@ TRANSFORMERS: dict[str, list[tuple[Any, Any]]] = {
         on_numbers(SimpleImputer(add_indicator=True)),
         on_numbers(SimpleImputer(strategy="constant", fill_value=-7, add_indicator=True)),
         (make_pipeline(SimpleImputer(strategy="constant"), pre.OneHotEncoder()), ["region"]),
-        (
-            make_pipeline(
-                SimpleImputer(missing_values="no", strategy="constant", fill_value="yes"),
-                pre.OneHotEncoder(handle_unknown="ignore"),
-            ),
-            ["flag"],
-        ),
     ],
     "MissingIndicator": [
         (MissingIndicator(), ["age", "score", "income"]),
@@ -123,10 +115,6 @@ TRANSFORMERS: dict[str, list[tuple[Any, Any]]] = {
     ],
     "SparseRandomProjection": [
         on_numbers(SimpleImputer(), random_projection.SparseRandomProjection(3, density=0.5))
-    ],
-    "LinearDiscriminantAnalysis": [
-        on_numbers(SimpleImputer(), LinearDiscriminantAnalysis()),
-        on_numbers(SimpleImputer(), LinearDiscriminantAnalysis(solver="eigen")),
     ],
     **{
         type(one).__name__: [on_numbers(SimpleImputer(), pre.PolynomialFeatures(2), one)]

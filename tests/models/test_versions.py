@@ -77,6 +77,8 @@ def test_a_skops_file_cut_anywhere() -> None:
     assert _read(data)
     for n in [*range(300), *range(300, len(data), 97), *range(len(data) - 300, len(data))]:
         assert not _read(data[:n])
+    with pytest.raises(Refusal, match="its ZIP directory is damaged"):
+        read_model(ModelFile("model.skops", data[: len(data) // 2]))
 
 
 @pytest.mark.parametrize("name", [*CUT, "logistic.skops", "ordinal.joblib", "rest.pkl"])

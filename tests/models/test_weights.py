@@ -8,7 +8,7 @@ import pytest
 from matscore.models.algebra import Feature, column, constant
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
-from matscore.models.settle import settle_model
+from matscore.models.sample import settle_model
 from matscore.models.texts import text
 from matscore.models.types import ImportedModel, Threshold, find_shift
 from matscore.models.weights import make_magnitudes, make_table

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from matscore.errors import OutputError
+from matscore.items import SpilledRows
 from matscore.kernel import Floats
-from matscore.model import SpilledRows
 from matscore.numerics.ranking import Rankings, Run, rank_rows
 
 Marks = NDArray[np.bool_]

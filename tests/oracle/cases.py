@@ -355,8 +355,11 @@ class _Maker:
             values["id_col"] = header[0] if self._chance(0.85) else rng.choice([*header, "zz"])
         elif self._chance(0.05) and (self.command == "fit" or NEW_OPTIONS):
             values["no_id_col"] = True
-        if self.command in {"classify"} and features.header and self._chance(0.08):
-            values["keep_cols"] = (features.header[-1],)
+        if self.command == "classify" and self._chance(0.08):
+            # Columns without names are numbered from 1.
+            width = len(features.rows[0]) if features.rows else 1
+            names = features.header or [str(n + 1) for n in range(width)]
+            values["keep_cols"] = (names[-1] if self._chance(0.7) else rng.choice(names),)
         if self.command == "classify" and self._chance(0.06):
             values["top_k"] = rng.choice([1, 2])
         if self.command != "check":

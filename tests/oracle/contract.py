@@ -3,7 +3,8 @@
 Where the contract leaves freedom, every outcome that it allows is listed. The freedoms:
 
 First records
-1.  Several delimiters in a first line: refused, or read by one of them.
+1.  Several delimiters in a first line, or a comma alone that is the decimal mark: refused, or read
+    by one of them.
 2.  Numbers in a header are plain integers where they have digits only; with a sign, a leading zero
     or blanks around them they may be or may not be.
 3.  One word at most, all names of the other side, a width that fits as data too, text in a column
@@ -11,7 +12,7 @@ First records
     then used, where nothing can be read when the record is data.
 4.  Only numbers, among them all names of the other side: data or in doubt.
 5.  Numbers that count up under a heading that is not usual, between several other cells, or more
-    than the other side names: a header or in doubt.
+    than the other side names, of which one is used at least: a header or in doubt.
 6.  Weights that cannot be read as data, with text or columns that count up: a header or in doubt.
 7.  A usual heading that the other file's first column has too, before numbers; a column of the
     weights that the options name for the features; a word that is missing unless
@@ -21,13 +22,15 @@ First records
 First columns
 9.  Numbers that are names of the other side: labels, or in doubt where they are fewer than two, not
     all of these, in weights without a header, or in transposed features. Exactly half of mixed
-    cells: labels or in doubt. Names more than once: numbers or in doubt.
+    cells, or --intercept among numbers in doubt: labels or in doubt. Names more than once: numbers
+    or in doubt.
 10. Ids, perhaps (no names, first columns of distinct whole numbers, as many columns): in doubt or
-    as read where other columns are whole numbers too, a file has one row, or the weights are not
-    turned.
+    as read where other columns are whole numbers too, a file has one row, the weights are not
+    turned, or the features have other first cells behind the first record.
 11. One name of both first columns, not usual: numbers beside meant cells are a feature (refused) or
-    in doubt, words beside others labels or in doubt, `-1` and `5.` whole numbers or not.
-12. `--no-id-col` over labels that are sure: labels of the weights, or numbers.
+    in doubt, words beside others labels or in doubt, `-1` and `5.` whole numbers or not. That of
+    an intercept: labels or in doubt, and where --intercept names it numbers.
+12. `--no-id-col` over labels that are sure: labels of the weights, or numbers; or in doubt.
 13. By position, words in a features file as wide as the weights are long: refused at its cells or
     by shape. One column more than features, and an intercept or as many columns as the turned
     weights have features: labels or in doubt. One column of words in weights: refused either way.
@@ -49,8 +52,8 @@ Refusals and numbers
 19. Scores may tie that differ by no more than the rounding error of both; one as large as float64's
     largest may overflow on the way.
 20. `fit`: numbers are compared where the answer is unique, within 1e-6; targets that mix words and
-    numbers, numbers beyond 1e±100, and truths that are a word for missing are not compared. Nor is
-    `evaluate` by position with the truth among the features.
+    numbers, columns of words, numbers beyond 1e±100, and truths that are a word for missing are not
+    compared. Nor is `evaluate` by position with the truth among the features.
 """
 
 from __future__ import annotations
@@ -86,7 +89,8 @@ def list_outcomes(case: Case) -> list[Outcome] | None:
     for name, data in case.files.items():
         text = data.decode(errors="replace")
         choices[name] = find_delimiters(text, case.options)
-        if len(choices[name]) > 1:
+        commas = case.options.decimal == "," and not case.options.delimiter
+        if len(choices[name]) > 1 or (commas and choices[name] == [";"] and "," in text):
             allowed.append(refuse(3, 4, why="delimiter"))
     for delimiters in product(*choices.values()):
         by_name = dict(zip(choices, delimiters, strict=True))
@@ -95,6 +99,7 @@ def list_outcomes(case: Case) -> list[Outcome] | None:
             try:
                 tables[name] = read_table(name, data, effective_options(case), by_name[name])
                 places += [(name, r.line, None) for r in tables[name].records if r.fault]
+                allowed += _list_short(tables[name])
             except RefusedError as error:
                 places.append((error.name, error.line or 1, None))
         if len(tables) < len(case.files):
@@ -107,6 +112,15 @@ def list_outcomes(case: Case) -> list[Outcome] | None:
     return allowed
 
 
+def _list_short(table: Table) -> list[Outcome]:
+    """List the refusal of a header that has one name less than every record has cells."""
+    header, *records = table.records
+    widths = {len(record.cells) for record in records if record.text}
+    if widths != {len(header.cells) + 1}:
+        return []
+    return [refuse(4, places=[(table.name, header.line, None)], why="a header of R's")]
+
+
 def effective_options(case: Case) -> Options:
     """Say what the options of `recommend` are in the words of `classify`."""
     options = case.options
@@ -115,6 +129,7 @@ def effective_options(case: Case) -> Options:
     return replace(
         options,
         transpose=not options.transpose,
+        items=True,
         intercept=None,
         no_intercept=True,
     )
@@ -258,7 +273,9 @@ def _exclude(end: Outcome, pairs: Table) -> list[Outcome]:
         verdicts = {"data"}
     elif verdicts == {"data"} and first[0] not in [row.label for row in end.rows]:
         verdicts |= {"doubtful"}
-    return resolve(verdicts, {"header": lambda: take(1), "data": lambda: take(0)}, "pairs")
+    ends = resolve(verdicts, {"header": lambda: take(1), "data": lambda: take(0)}, "pairs")
+    again = any(record.cells == first for record in pairs.records[1:])
+    return ends + [refuse(4, why="the header again")] * again
 
 
 def recommend(result: Result, row: Row, number: int, top_k: int) -> list[int]:

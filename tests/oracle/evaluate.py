@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from tests.oracle.contract import list_first_places
-from tests.oracle.decide import Other, judge_column, judge_record
+from tests.oracle.decide import Other, first_cells, judge_column, judge_record
 from tests.oracle.lineup import is_readable, line_up
 from tests.oracle.outcome import Outcome, Place, Refusal, Result, Row, refuse, resolve
 from tests.oracle.reading import HEADINGS, Record, Table, is_missing, read_number
@@ -56,7 +56,9 @@ def _read_file(end: Result, truth: Table) -> list[Outcome]:
         header = tuple(truth.records[0].cells) if headed else None
         verdicts = judge_column(truth, header, None, carried=False)
         usual = header is not None and header[0].lower() in HEADINGS
-        usual = usual and not truth.options.no_id_col
+        cells = first_cells(truth.records[headed:])
+        numbers = all(truth.kind(cell) == "number" for cell in cells)
+        usual = usual and not (truth.options.no_id_col and numbers)
         if usual or (verdicts == {"doubtful"} and headed) or len(truth.records) == headed:
             verdicts = verdicts | {"labels"}
         return resolve(

@@ -172,6 +172,9 @@ def _solve(
     if categories and len(chosen) > 1:
         return [refuse(2, 3, 4, why="several columns of categories")]
     whole = [record for record in features.records if not record.fault]
+    # What levels weigh is for the oracle of terms.
+    if features.header and any(_is_text(features, n) for n in columns):
+        return [Result((), (), more={"free": True}), refuse(2, 3, 4)]
     rows = [
         _read_row(features, source, n, columns, chosen, categories=categories)
         for n in range(len(features.records))
@@ -210,6 +213,13 @@ def _solve(
     if few or not solved:
         text.append(refuse(3, 4, why="too few rows"))
     return [result, *text]
+
+
+def _is_text(side: Side, column: int) -> bool:
+    """Say whether a column has words alone, so that its levels are features."""
+    cells = [record.cells[column] for record in side.records if not record.fault]
+    kinds = {side.table.kind(c) for c in cells if not is_missing(c, side.table.options)}
+    return "word" in kinds and "number" not in kinds
 
 
 def _read_row(

@@ -23,7 +23,7 @@ from tests.oracle.reading import Options, Table, read_number
 from tests.oracle.score import score_rows
 from tests.oracle.sides import Side, judge_ids, judge_shared, may_be_ids, number_alike
 
-_TERM = re.compile(r"(\w+)=\w+")  # the only form that the names of the cases have
+_TERM = re.compile(r"(\w+)=\w+|(Unnamed): 0")  # the forms that the names of the cases have
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
         bare = replace(options, id_col=None, keep_cols=(), truth=None)
         verdicts = judge_record(weights, other_w)
         verdicts = verdicts | judge_record(replace(weights, options=bare), other_w)
-        if _may_head(weights) and not is_readable(read(f, False, table)):
+        used = f and "doubtful" in verdicts and _uses_text(weights, read(f, True, table))
+        if (used or _may_head(weights)) and not is_readable(read(f, False, table)):
             verdicts = verdicts | {"header"}
         return resolve(
             verdicts,
@@ -76,6 +77,8 @@ def line_up(features: Table, weights: Table) -> list[Outcome]:
             verdicts = {"header"} if judge_alone(weights) == "header" else {"header", "doubtful"}
         elif not is_readable(read_w(False)):
             verdicts = verdicts | {"header"}
+    elif "doubtful" in verdicts and _counts_features(features, [*read(True, True)]):
+        verdicts = verdicts | (set() if is_readable(read_w(False)) else {"header"})
     lines = [record.cells for record in weights.records]
     again: list[Outcome] = [refuse(4, why="the header again")] if lines.count(lines[0]) > 1 else []
     if options.transpose_features and any(record.fault for record in features.records):
@@ -100,6 +103,13 @@ def _uses_text(table: Table, ends: Sequence[Outcome]) -> bool:
     return any(
         isinstance(end, Result) and end.more["named"] and texts & set(end.features) for end in ends
     )
+
+
+def _counts_features(table: Table, ends: Sequence[Outcome]) -> bool:
+    """Say whether a first record in doubt counts up, and is found on the other side by that."""
+    cells = table.records[0].cells[1:]
+    named = any(isinstance(end, Result) and end.more["named"] for end in ends)
+    return named and len(cells) > 3 and counts_up(cells, table.options)
 
 
 def _may_head(table: Table) -> bool:
@@ -192,6 +202,9 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
             names_there = set(names or ())
         carried = bool(plain) and set(plain) <= names_there
     verdicts = judge_column(weights.table, weights.header, names, carried=carried)
+    # The name that is given of an intercept is that of a row, if one is called so.
+    if "doubtful" in verdicts and options.intercept in first_cells(weights.records):
+        verdicts = verdicts | {"labels"}
     f_verdicts: Verdicts | None = None
     heads = [side.header[0] if side.header else None for side in (features, weights)]
     turned = options.transpose or options.auto_transpose
@@ -210,7 +223,9 @@ def _read_weights(features: Side, weights: Side) -> list[Outcome]:
             verdicts = verdicts | {"doubtful"}
         f_verdicts = verdicts
     elif options.id_col is not None and options.transpose and heads[0] is None and heads[1] is None:
-        verdicts = {"labels"} if options.id_col == "1" else verdicts | {"labels"}
+        alike = options.items or features.table.width == weights.table.width
+        asked = alike and options.id_col == "1"
+        verdicts = {"labels"} if asked else verdicts | {"labels"}
     elif may_be_ids(features, weights):
         verdicts = judge_ids(features, weights, verdicts)
     elif options.transpose_features and not options.transpose and number_alike(features, weights):
@@ -275,9 +290,8 @@ def _turn(features: Side, weights: Side, shared: bool | None) -> list[Outcome]:
     if options.auto_transpose:
         misfit = [end for end in allowed if isinstance(end, Refusal) and 3 in end.codes]
         named = set(weights.labels or ()) & set(features.header or ())
-        text = any(
-            isinstance(end, Refusal) and end.why == "a first column of words" for end in allowed
-        )
+        sure = {"a first column of words", "a term by position"}
+        text = any(isinstance(end, Refusal) and end.why in sure for end in allowed)
         if (text or len(misfit) == len(allowed)) and (weights.header is not None or not named):
             turned = _match(features, _turn_model(weights), shared, turned=True)
             kept = allowed if text else [end for end in allowed if end not in misfit]
@@ -365,11 +379,13 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
     wanted = [model.names[n] for n in plain] if model.names is not None else []
     by_name = columns is not None and model.names is not None
     if by_name:
-        order, doubts = _match_names(columns or (), wanted, label), list[Outcome]()
+        order = _match_names(columns or (), wanted, label, items=options.items)
+        doubts = list[Outcome]()
     else:
         order = [n for n in range(n_columns) if n != label]
         order = order if len(order) == len(plain) else refuse(3, why="no fit")
-        if columns is None and any(_TERM.fullmatch(name) for name in wanted):
+        terms = any(_TERM.fullmatch(name) for name in wanted) and not options.items
+        if columns is None and terms and isinstance(order, list):
             order = refuse(3, why="a term by position")
         doubts = _doubt_position(features, wanted, columns, label, model)
         if intercept and n_columns == len(model.numbers):
@@ -382,12 +398,12 @@ def _match(features: Side, model: Model, shared: bool | None, *, turned: bool) -
 
 
 def _match_names(
-    columns: Sequence[str], wanted: Sequence[str], label: int | None
+    columns: Sequence[str], wanted: Sequence[str], label: int | None, *, items: bool
 ) -> list[int] | Refusal:
     """Find the column of each feature by its name."""
     where = [[n for n, c in enumerate(columns) if c == name and n != label] for name in wanted]
     if not all(where):
-        terms = [_TERM.fullmatch(name) for name in wanted if name not in columns]
+        terms = [not items and _TERM.fullmatch(name) for name in wanted if name not in columns]
         # What terms count is for their own oracle; the levels of these cases are in no cell.
         codes = (3, 4) if all(term and term[1] in columns for term in terms) else (3,)
         return refuse(*codes, why="no fit")

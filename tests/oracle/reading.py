@@ -49,6 +49,7 @@ class Options:
     truth: str | None = None
     truth_file: str | None = None
     target: str | None = None
+    items: bool = False  # whether the second file holds items, as that of `recommend` does
 
     @property
     def named(self) -> set[str]:

@@ -56,7 +56,7 @@ def score_rows(
         weights=weights,
         intercept=constant or None,
         intercept_name=model.names[intercept[0]] if intercept and model.names else None,
-        kept=options.keep_cols,
+        kept=_list_kept(features, label),
         reject=options.reject,
         more={
             "item": model.heading,
@@ -81,6 +81,14 @@ def score_rows(
     return allowed
 
 
+def _list_kept(features: Side, label: int | None) -> tuple[str, ...]:
+    """List the columns to keep; labels are in the output anyway, of turned features too."""
+    if features.table.options.transpose_features or label is None:
+        return features.table.options.keep_cols
+    name = str(label + 1) if features.header is None else features.header[label]
+    return tuple(kept for kept in features.table.options.keep_cols if kept != name)
+
+
 def _find_heading(features: Side, label: int | None) -> str | None:
     if features.table.options.transpose_features:
         return None
@@ -103,7 +111,7 @@ def _read_row(features: Side, record: Record, order: Sequence[int], label: int |
         row,
         unsure=again,
         label=cells[label] if label is not None else None,
-        kept=tuple(cells[header.index(name)] for name in table.options.keep_cols),
+        kept=tuple(cells[header.index(name)] for name in _list_kept(features, label)),
         values=tuple(values),
         bad=frozenset(order[n] + 1 for n in bad) | alone,
     )

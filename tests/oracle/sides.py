@@ -11,6 +11,7 @@ from tests.oracle.decide import (
     is_distinct_whole,
     is_intercept,
     is_whole,
+    speaks_for_intercept,
 )
 from tests.oracle.reading import HEADINGS, Options, Record, Table
 
@@ -57,7 +58,7 @@ def judge_shared(weights: Side, options: Options) -> Verdicts:
     elif options.no_id_col and "word" not in kinds:
         verdicts = {"labels", "numbers"} if usual else {"numbers"}
     elif options.id_col == weights.header[0] or usual:
-        verdicts = {"labels"}
+        verdicts = {"labels", "doubtful"} if options.no_id_col else {"labels"}
     elif kinds != {"number"}:
         verdicts = {"doubtful", "labels" if "word" in kinds else "numbers"}
     elif len(cells) > 3 and counts_up(cells, options):
@@ -67,7 +68,10 @@ def judge_shared(weights: Side, options: Options) -> Verdicts:
         verdicts = {"doubtful"} if plain else {"doubtful", "numbers"}
     else:
         verdicts = {"numbers"}
-    return verdicts
+    if speaks_for_intercept(weights.header[0], options):
+        verdicts = verdicts | {"doubtful"}
+    # What is said to be the intercept is a column of numbers.
+    return verdicts | ({"numbers"} if options.intercept == weights.header[0] else set())
 
 
 def may_be_ids(features: Side, weights: Side) -> bool:
@@ -77,10 +81,11 @@ def may_be_ids(features: Side, weights: Side) -> bool:
         return False
     if options.no_id_col or options.id_col is not None:
         return False
-    tables = (features, weights)
     if features.table.width != weights.table.width or features.table.width < 2:
         return False
-    return all(is_distinct_whole(first_cells(side.records), options) for side in tables)
+    # The features may be a stream, of which the first record alone is looked at.
+    first = features.records[0].cells[:1], first_cells(weights.records)
+    return all(is_distinct_whole(cells, options) for cells in first)
 
 
 def judge_ids(features: Side, weights: Side, verdicts: Verdicts) -> Verdicts:
@@ -92,7 +97,8 @@ def judge_ids(features: Side, weights: Side, verdicts: Verdicts) -> Verdicts:
         for n in range(1, features.table.width)
     ]
     plain = not any(is_whole(column, options) for column in columns)
-    if options.transpose and plain:
+    whole = is_distinct_whole(first_cells(features.records), options)
+    if options.transpose and plain and whole:
         few = any(len(side.records) < 2 for side in (features, weights))
         return {"doubtful"} | (verdicts if few else set())
     return verdicts | {"doubtful"}

@@ -40,7 +40,7 @@ CATEGORIES = (
     "low,medium,high", "lower,upper", "a,b", "b,n", "yes,no", "0,1,2", "estimate,weight",
     "North,OR", "p,q", "t,z", "s1,s2", "s0,s1", "beta,gamma", "count,other",
     "sign,signal", "probable,proven",
-    "standard,deluxe", "errors,hits", "value,price",
+    "standard,deluxe", "errors,hits", "value,price", "none,5%", "5%,a,b", "0,5%,10%",
 )  # fmt: skip
 
 

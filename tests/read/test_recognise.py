@@ -313,3 +313,16 @@ def test_a_column_called_as_a_format_begins() -> None:
     with pytest.raises(InputError, match="this is a PDF document; give the table as CSV"):
         refuse_foreign("a.csv", b"%PDF-1.7")
     assert find_delimiter("a.csv", ["id;height, cm;width", "x;1;2"]) == ";"
+
+
+@pytest.mark.parametrize("records", [["a,b", "1,5"], ["film,a", "x,1", "y,2"], ["1,5,x", "1,5,2"]])
+def test_a_comma_between_cells_or_in_numbers(records: list[str]) -> None:
+    with pytest.raises(InputError, match="between cells or is the decimal mark"):
+        find_delimiter("a.csv", records, ",")
+
+
+@pytest.mark.parametrize(
+    "records", [["1,5", "2,5"], ["price", "1,5"], ["a,b", "1,5", "7"], ['"a,b"', "1,5"], ["a,b"]]
+)
+def test_a_column_of_decimal_commas(records: list[str]) -> None:
+    assert find_delimiter("a.csv", records, ",") == ";"

@@ -175,6 +175,19 @@ def test_a_spreadsheet_runs_nothing() -> None:
     assert frame.values("a") == [-0.75] * 6
 
 
+@pytest.mark.parametrize("start", list("=+-@\t\r"))
+def test_a_spreadsheet_runs_nothing_that_is_chosen(start: str) -> None:
+    texts = Texts.from_strings([f"{start}1", "", None, f"'{start}"])
+    chosen = Choices(np.zeros(4, np.int32), texts)
+    frame = Frame({"=k": texts, "c": chosen, "x": np.full(4, -1.0)})
+    csv_spec, json_spec = (replace(SPEC, format=form, excel_safe=True) for form in ("csv", "jsonl"))
+    for row in map(json.loads, json_spec.form.rows(json_spec, frame).splitlines()):
+        assert (row["c"], row["x"]) == (f"'{start}1", -1.0)
+    written = csv_spec.form.rows(csv_spec, frame).decode()
+    rows = csv.reader(io.StringIO(written, newline=""))
+    assert [row[0] for row in rows] == [f"'{start}1", "", "", f"'{start}"]
+
+
 def test_missing_scores_stay_in_their_row() -> None:
     rows = list(
         csv.DictReader(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,9 +78,9 @@ def classify(given: Given, features: list[str], weights: str) -> None:
             write=given(OutputOptions, format=form), on_plan=look_first, **settings,
         )  # fmt: skip
         summary = session.write(run, form, render)
+        if given(ScoreOptions).probabilities:
+            session.warn_of_weights(summary)
     session.end(summary, form, render)
-    if given(ScoreOptions).probabilities:
-        session.warn_of_doubled(summary)
 
 
 def recommend(given: Given, users: str, items: str) -> None:
@@ -254,7 +253,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
         # The measures are written all the same, and the report tells why the run has failed.
         session.end(summary, form, render_metrics)
         session.warn(*(f"warning: {line}" for line in summary.tally.warnings))
-        session.warn_of_doubled(summary)
+        session.warn_of_weights(summary)
         accuracy, least = summary.tally.metrics.accuracy, truth.min_accuracy
         if least is not None and not accuracy >= least:  # of no rows it is NaN
             what = f"the accuracy {accuracy:.6g} is under {least:.6g} (--min-accuracy)"
@@ -267,12 +266,11 @@ def import_(given: Given, model: str) -> None:
     MODEL is a file of scikit-learn, statsmodels or R, PMML, ONNX or a table of coefficients. What
     stood before it is folded into terms; --expect proves the weights before they are written.
     """
-    import json
-
-    from matscore.commands.import_model import import_file
+    from matscore.cli.report import write_at_end, write_import
+    from matscore.commands.import_model import Imported, import_file
     from matscore.models.options import ImportOptions
     from matscore.show.imported import list_lines
-    from matscore.write.whole import open_output, refuse_same_outputs
+    from matscore.write.whole import refuse_same_outputs
 
     session, take, files = Session(given), given(ImportOptions), given(FileOptions)
     reports, as_json = [str(path) for path in files.report], given(OutputOptions).format == "json"
@@ -282,16 +280,14 @@ def import_(given: Given, model: str) -> None:
     # The report takes standard output, so that the weights need a file.
     out = None if as_json else session.streams.out
     inputs = [model, *(one for one in (take.sample, take.expect) if one is not None)]
-    with contextlib.ExitStack() as stack:
-        reported = [stack.enter_context(open_output(name, inputs=inputs)) for name in reports]
+    imported: Imported | None = None
+    with write_at_end(reports, inputs, lambda _, error: write_import(model, imported, error)):
         imported = import_file(
             model, out if files.output is None else files.output,
             take=take, read=given(ReadOptions), align=given(PlanOptions),
         )  # fmt: skip
-        text = json.dumps(imported.describe(), indent=2, ensure_ascii=False) + "\n"
-        for report in reported:
-            report.write(text.encode("utf-8", "backslashreplace"))
     if as_json:
+        text = write_import(model, imported, None)
         session.streams.out.write(text.encode("utf-8", "backslashreplace"))
     session.streams.out.finish()
     session.say(list_lines(imported, files.output, take.sample))
@@ -326,7 +322,8 @@ _MODEL = Argument(
 
 _SIDES = "headers features-headers weights-headers"
 _LINES = "comment skip-lines"
-_READ = f"delimiter encoding {_SIDES} {_LINES} decimal missing missing-values booleans"
+_MARKS = "weights-delimiter weights-decimal"
+_READ = f"delimiter encoding {_SIDES} {_LINES} decimal {_MARKS} missing missing-values booleans"
 _INTERCEPT = "auto-transpose intercept no-intercept"
 _LIFTED = "weights-cols drop-weights-cols rename absent max-absent"
 _ASIDE = "on-error rejects max-rejects report color"
@@ -350,8 +347,8 @@ COMMANDS = {
     "recommend": Command(
         recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
         f"{_READ} empty-files id-col no-id-col unique-labels keep-cols strict "
-        "transpose-features transpose keep-item-cols drop-item-cols top-k metric min-score exclude "
-        "matrix format output precision max-rows excel-safe "
+        "transpose-features transpose rename absent max-absent keep-item-cols drop-item-cols "
+        "top-k metric min-score exclude matrix format output precision max-rows excel-safe "
         f"{_ASIDE} resume {_RUN} {_SAY}",
         {
             "missing": {"kind": Literal["error", "skip", "zero", "keep"],
@@ -361,6 +358,10 @@ COMMANDS = {
                                  "help": "As --headers, for the users alone."},
             "weights-headers": {"names": ("--items-headers/--no-items-headers",),
                                 "help": "As --headers, for the items alone."},
+            "weights-delimiter": {"names": ("--items-delimiter",),
+                                  "help": "As --delimiter, for the items alone."},
+            "weights-decimal": {"names": ("--items-decimal",),
+                                "help": "As --decimal, for the items alone."},
             "skip-lines": {"help": "Leave out the first N lines of each file of users."},
             "empty-files": {"help": "A file of users without a byte: stop; or pass over it."},
             "id-col": {"help": "Users column that holds their labels."},
@@ -371,13 +372,17 @@ COMMANDS = {
                                    "help": "Transpose the users; they are read into memory."},
             "transpose": {"names": ("--transpose-items",),
                           "help": "Transpose the items, which then are columns."},
+            "rename": {"help": "File of two columns: the name of a column in the users file, its "
+                               "name in the items file."},
+            "absent": {"help": "Features of the items that count 0 where the users file lacks "
+                               "them; `zero` for all."},
             "max-rows": {"help": "Users that a table shows."},
         },
     ),
     "check": Command(
         check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
-        f"delimiter encoding {_SIDES} {_LINES} decimal missing missing-values booleans "
-        "min-present id-col no-id-col unique-labels keep-cols strict "
+        f"delimiter encoding {_SIDES} {_LINES} decimal {_MARKS} missing missing-values "
+        "booleans min-present id-col no-id-col unique-labels keep-cols strict "
         f"transpose transpose-features {_INTERCEPT} {_LIFTED} picture format color",
         {"format": {"kind": Literal["text", "json"], "default": "text", "help": "Format.",
                     "set_by": "MATSCORE_CHECK_FORMAT"}},
@@ -392,11 +397,16 @@ COMMANDS = {
     "fit": Command(
         fit, (_FEATURES, _TARGETS),
         (ReadOptions, f"{_OWN}:ColumnOptions", f"{_OWN}:FitOptions", *_FILES, RunOptions),
-        f"delimiter encoding headers {_LINES} decimal missing missing-values booleans "
-        "target drop-cols id-col no-id-col method alpha standardize intercept categories "
+        f"{_READ} target drop-cols id-col no-id-col method alpha standardize intercept categories "
         "terms max-levels rare "
         f"format output max-rows {_ASIDE} {_RUN} {_SAY}",
         {
+            "weights-headers": {"names": ("--targets-headers/--no-targets-headers",),
+                                "help": "As --headers, for the file of targets alone."},
+            "weights-delimiter": {"names": ("--targets-delimiter",),
+                                  "help": "As --delimiter, for the file of targets alone."},
+            "weights-decimal": {"names": ("--targets-decimal",),
+                                "help": "As --decimal, for the file of targets alone."},
             "missing": {"kind": Literal["error", "skip", "zero"],
                         "help": "A missing cell: stop; reject its row; read it as 0, unless it is "
                                 "a target."},
@@ -426,9 +436,12 @@ COMMANDS = {
         ("matscore.models.options:ImportOptions", ReadOptions, PlanOptions, OutputOptions,
          FileOptions, ScreenOptions),
         "sample expect expect-column categories coef lambda link at-threshold "
-        "delimiter encoding decimal missing missing-values id-col no-id-col "
-        f"format output report color {_SAY}",
+        f"delimiter encoding headers features-headers {_LINES} decimal missing missing-values "
+        f"booleans id-col no-id-col format output report color {_SAY}",
         {
+            "features-headers": {"names": ("--sample-headers/--no-sample-headers",),
+                                 "help": "As --headers, for the sample alone."},
+            "skip-lines": {"help": "Leave out the first N lines of the sample."},
             "format": {"kind": Literal["text", "json"], "default": "text",
                        "help": "What is told of the model; `json` goes to standard output.",
                        "set_by": "MATSCORE_IMPORT_FORMAT"},

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matscore.cli.session import Record
     from matscore.commands.classify import ScoreTally
     from matscore.commands.fit import FitSummary
+    from matscore.commands.import_model import Imported
 
 SCHEMA_VERSION = 1
 
@@ -37,18 +38,32 @@ def write_reports(record: Record, paths: Sequence[str]) -> Iterator[None]:
         from matscore.numerics.statistics import Reasons
 
         record.gather, record.reasons = ("page",), Reasons()
+
+    def write(name: str, failure: BaseException | None) -> str:
+        facts = make_report(record, time.monotonic() - begun, failure)
+        return _write_page(record, facts) if _is_page(name) else _write_json(facts)
+
+    with write_at_end(paths, _find_inputs(record.inputs), write):
+        yield
+
+
+@contextmanager
+def write_at_end(
+    paths: Sequence[str],
+    inputs: Sequence[str],
+    write: Callable[[str, BaseException | None], str],
+) -> Iterator[None]:
+    """Write what is told of a run at its end, also of one that fails."""
     failure: BaseException | None = None
     try:
         with ExitStack() as stack:
-            found = _find_inputs(record.inputs)
-            outs = [stack.enter_context(open_output(name, inputs=found)) for name in paths]
+            outs = [stack.enter_context(open_output(name, inputs=inputs)) for name in paths]
             try:
                 yield
             except BaseException as error:
                 failure = error
-            facts = make_report(record, time.monotonic() - begun, failure)
             for name, out in zip(paths, outs, strict=True):
-                text = _write_page(record, facts) if _is_page(name) else _write_json(facts)
+                text = write(name, failure)
                 out.write(text.encode("utf-8", "backslashreplace"))  # of a path that is not UTF-8
     except OutputError:
         # Why the run has failed says more than why its report is not there.
@@ -56,6 +71,17 @@ def write_reports(record: Record, paths: Sequence[str]) -> Iterator[None]:
             raise
     if failure is not None:
         raise failure
+
+
+def write_import(model: str, imported: Imported | None, failure: BaseException | None) -> str:
+    """Return the report of an import; of one that failed with nothing but why."""
+    from matscore.cli.errors import exit_code_of, message_of
+    from matscore.commands.import_model import describe_failure
+
+    if failure is None:
+        assert imported is not None
+        return _write_json(imported.describe())
+    return _write_json(describe_failure(model, int(exit_code_of(failure)), message_of(failure)))
 
 
 def make_report(record: Record, seconds: float, failure: BaseException | None) -> dict[str, Any]:

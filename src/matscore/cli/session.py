@@ -15,7 +15,7 @@ from matscore.cli.build import Given
 from matscore.cli.streams import Streams, open_streams, render_text
 from matscore.errors import ClusterWarning
 from matscore.fields import Options, group, option
-from matscore.names import quote_name, show
+from matscore.names import show
 from matscore.options import (
     LINING_UP,
     OUTPUT,
@@ -263,8 +263,8 @@ class Session:
         if model is not None and model.least_present is not None:
             from matscore.prorate import doubt_signs
 
-            if doubt := doubt_signs(model.weights, model.categories):
-                self.warn(f"warning: {doubt}")
+            doubts = doubt_signs(model.weights, model.categories)
+            self.warn(*(f"warning: {line}" for line in doubts))
 
     def say_left_out(self, inputs: "Iterable[SourceFacts]") -> None:
         """Say how many lines of the inputs were left out."""
@@ -282,15 +282,11 @@ class Session:
 
             self.warn(f"{plural(n_rejected, 'row')} rejected, see {self.record.outputs[1]}")
 
-    def warn_of_doubled(self, summary: "Summary[Any]") -> None:
-        """Warn that two columns give probabilities of twice the score."""
-        model: Any = summary.works[0].model  # type: ignore[attr-defined]
-        if model.is_doubled:
-            names = " and ".join(map(quote_name, model.categories))
-            self.warn(
-                f"warning: {names} are each other's negative, so the probabilities are those of "
-                "twice the score; leave one column, or fill the other with zeros"
-            )
+    def warn_of_weights(self, summary: "Summary[Any]") -> None:
+        """Warn of what the numbers of the weights make of probabilities, in the report too."""
+        warnings = summary.works[0].model.warnings  # type: ignore[attr-defined]
+        self.record.plans = tuple(replace(one, warnings=warnings) for one in self.record.plans)
+        self.warn(*(f"warning: {line}" for line in warnings))
 
     def warn(self, *lines: str) -> None:
         """Say what a person should know, wherever the messages go."""

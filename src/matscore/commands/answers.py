@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +20,10 @@ _MOST_CATEGORIES = 20  # of which an unnamed column of numbers may be the score 
 _MOST_DIGITS = 17
 _MOST_DECIMALS = 400
 
+_INTEGER = re.compile(r"-?[0-9]+")
+
 Kind = Literal["label", "score", "probability", "response"]
+_NUMBERS: tuple[Kind, ...] = ("score", "probability", "response")
 
 
 class Quantity(NamedTuple):
@@ -96,36 +100,44 @@ class Look:
 _MOST_LABELS = 10_000
 
 
-def name_columns(category: str) -> Mapping[str, tuple[Kind, ...]]:
-    """Return the columns of a category by name, and what each may be."""
-    return {
-        category: ("score", "probability", "response"),
-        f"probability_{category}": ("probability",),
-        f"response_{category}": ("response",),
-    }
+def name_columns(categories: Sequence[str]) -> Mapping[str, tuple[Quantity, ...]]:
+    """Return what columns of answers are called, and what each may be."""
+    found: dict[str, tuple[Quantity, ...]] = {"prediction": (Quantity("label"),)}
+    for i, category in enumerate(categories):
+        score, probability, response = (Quantity(kind, i) for kind in _NUMBERS)
+        for name in _spell(category, categories):
+            found[name] = (score, probability, response)
+            found[f"probability_{name}"] = found[f"probability({name})"] = (probability,)
+            found[f"response_{name}"] = (response,)
+    return found
+
+
+def _spell(category: str, categories: Sequence[str]) -> tuple[str, ...]:
+    """Return how tools spell a category; of whole numbers many have floats."""
+    if all(_INTEGER.fullmatch(one) for one in categories):
+        return category, f"{category}.0"
+    return (category,)
 
 
 def _find_quantities(name: str, categories: Sequence[str]) -> tuple[Quantity, ...]:
-    for i, category in enumerate(categories):
-        if (kinds := name_columns(category).get(name)) is not None:
-            return tuple(Quantity(kind, i) for kind in kinds)
+    known = name_columns(categories).get(name, ())
+    if known and known[0].kind != "label":
+        return known
     # The second of two is what tools tell, so it is looked at first.
     last_first = range(len(categories))[::-1][:_MOST_CATEGORIES]
-    every: tuple[Kind, ...] = ("score", "probability", "response")
-    return tuple(Quantity(kind, i) for kind in every for i in last_first)
+    return tuple(Quantity(kind, i) for kind in _NUMBERS for i in last_first)
 
 
 def find_category(text: str, categories: Sequence[str]) -> int:
-    """Return the category that a label is, numbers by their value; -1 where it is none."""
-    for i, category in enumerate(categories):
-        if text == category:
-            return i
-    folded = text.strip().casefold()
+    """Return the category that a label is, -1 where it is none; where all are numbers by value."""
+    if text in categories:
+        return categories.index(text)
+    folded = [category.casefold() for category in categories]
+    if (word := text.strip().casefold()) in folded:
+        return folded.index(word)
+    numbers = [POINT.read(category) for category in categories]
     value = POINT.read(text)
-    for i, category in enumerate(categories):
-        if category.casefold() == folded or POINT.read(category) == value:
-            return i
-    return -1
+    return numbers.index(value) if value in numbers and not any(map(np.isnan, numbers)) else -1
 
 
 @dataclass(frozen=True)

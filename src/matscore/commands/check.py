@@ -85,6 +85,7 @@ def check(
     unique_labels: bool = False,
     missing: MissingPolicy = "error",
     min_present: int | None = None,
+    booleans: bool = False,
 ) -> Plan:
     """Say how two tables line up; no score is computed.
 
@@ -92,7 +93,7 @@ def check(
     ----------
     features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, unique_labels
+    weights_cols, drop_weights_cols, rename, absent, max_absent, unique_labels, booleans
         As in `classify`.
     missing, min_present
         As in `classify`; of these "mean" alone matters, which not all weights can do.
@@ -101,6 +102,11 @@ def check(
     -------
     Plan
         Whose `problem` is None when they fit.
+
+    Raises
+    ------
+    InputError
+        A weight is missing or not a number.
 
     Examples
     --------
@@ -112,6 +118,7 @@ def check(
     """
     # pandas takes longer to import than a small file to score.
     from matscore.commands.frames import make_align, plan_frames, read_model, take_weights
+    from matscore.commands.typed import find_booleans
 
     align = make_align(
         transpose=transpose,
@@ -127,9 +134,15 @@ def check(
         max_absent=max_absent,
         unique_labels=unique_labels,
     )
-    weights = take_weights(weights, align)
-    read = ReadOptions(missing=missing, min_present=min_present)
+    weights = take_weights(weights, features, align)
+    read = ReadOptions(missing=missing, min_present=min_present, booleans=booleans)
     plan = plan_frames(features, weights, align, read)
+    if booleans and plan.ok:
+        from matscore.read.said import describe_booleans
+
+        pairs = find_booleans(features, [i - 1 for i in plan.feature_columns])
+        said = describe_booleans(pairs, list(map(str, features)))
+        plan = replace(plan, said=(*plan.said, *said))
     return _check_work(plan, partial(read_model, plan, weights), labelled=False)
 
 
@@ -140,11 +153,12 @@ def _check_work(plan: Plan, take_model: Callable[[], Model], *, labelled: bool =
     try:
         # The names of the output are known from the plan alone, and nothing is written.
         ClassifyCommand().make_output(plan if labelled else replace(plan, label_name=""), "csv")
+        model = take_model()
+        warnings = model.warnings
         if plan.least_present is not None:
             from matscore.prorate import doubt_signs
 
-            doubt = doubt_signs(take_model().weights, plan.categories)
-            plan = replace(plan, said=(*plan.said, *([doubt] if doubt else ())))
+            warnings = (*warnings, *doubt_signs(model.weights, plan.categories))
     except PlanError as error:
         return replace(plan, problem=error.plan.problem, hint=error.plan.hint)
-    return plan
+    return replace(plan, warnings=warnings)

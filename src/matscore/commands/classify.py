@@ -11,16 +11,14 @@ from numpy.typing import NDArray
 
 from matscore.commands.output import (
     RankColumns,
-    RankedPreview,
-    RankedRows,
     ScoreColumns,
+    find_faults,
     make_frame,
-    make_long_frame,
     open_sink,
 )
 from matscore.errors import MisfitError
 from matscore.frame import Frame
-from matscore.kernel import Floats, Ranking, Texts
+from matscore.kernel import Texts
 from matscore.model import Model, Scored, score_rows
 from matscore.options import (
     Format,
@@ -58,10 +56,6 @@ if TYPE_CHECKING:
     from matscore.numerics.statistics import ScoreStatistics
     from matscore.options import Gather
 
-# What is wrong with a row whose scores no float64 can hold, and what to do.
-OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
-RESPONSE_OVERFLOW = ("the response, e^score, overflows", "leave --response out, or check the row")
-
 
 @dataclass(frozen=True)
 class ClassifyCommand(Command):
@@ -86,6 +80,8 @@ class ClassifyCommand(Command):
         columns, gather = self._score_columns(plan), self.how.run.gather
         if self.write.top_k is None:
             return Classify(model, self.score, columns, gather)
+        from matscore.commands.top import ClassifyTop
+
         ranks, names = self._rank_columns(plan), Texts.from_strings(plan.categories)
         k = self.write.top_k
         return ClassifyTop(model, self.score, columns, gather, k=k, ranks=ranks, names=names)
@@ -208,6 +204,7 @@ def classify(
     max_absent: int | None = None,
     response: bool = False,
     unique_labels: bool = False,
+    booleans: bool = False,
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
 
@@ -252,6 +249,9 @@ def classify(
         Refuse more absent features; where more than half are absent it must be given.
     unique_labels : bool
         Refuse a label of the index that is there before, among the rows that are not left out.
+    booleans : bool
+        Read truths, and columns of words such as ``"True"`` and ``"False"``, as 1 and 0; a column
+        has one spelling.
 
     Returns
     -------
@@ -309,7 +309,7 @@ def classify(
     # Here there is no command line that has checked it before.
     score.check()
     command = ClassifyCommand(score=score, write=write)
-    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present)
+    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
     return run_frames(command, features, weights, align, read)
 
 
@@ -389,29 +389,6 @@ class Classify(Work):
         return ScoredRows(self, rows, scored, find_faults(self.model, scored))
 
 
-def find_faults(model: Model, scored: Scored) -> list[Fault]:
-    """Return the rows that have too little to be scored by, and those whose scores overflow."""
-    overflow, faults = scored.decision.overflow, list[Fault]()
-    if model.least_present is not None:
-        faults = find_lacking(model, scored.features)
-        overflow[[fault.row for fault in faults]] = False
-    faults += [Fault(row, *OVERFLOW) for row in np.flatnonzero(overflow).tolist()]
-    if scored.response is not None:
-        infinite = np.isinf(scored.response).any(axis=0) & ~overflow
-        faults += [Fault(row, *RESPONSE_OVERFLOW) for row in np.flatnonzero(infinite).tolist()]
-    return faults
-
-
-def find_lacking(model: Model, features: Floats) -> list[Fault]:
-    """Return the rows of which too little is there, where scores are made up for the rest."""
-    if model.least_present is None:
-        return []
-    from matscore.prorate import list_lacking
-
-    found = list_lacking(model.weights, features, model.categories, model.least_present)
-    return [Fault(*lacking) for lacking in found]
-
-
 @dataclass(frozen=True)
 class ScoredRows(Outcome):
     """The outcome of ``classify``."""
@@ -449,57 +426,3 @@ class ScoredRows(Outcome):
         # A copy, or a view of a few rows would keep the whole chunk in memory.
         features = self.scored.features[:, :n_rows].copy()
         return Preview(self.frame().head(n_rows), marks, self.work, features)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassifyTop(Classify):
-    """The work of ``classify --top-k``."""
-
-    k: int
-    ranks: RankColumns
-    names: Texts  # the categories
-
-    def values_a_row(self) -> tuple[int, int]:
-        """Count the values of a row: held at a time besides its features, and written."""
-        n_held, _ = super().values_a_row()
-        # With a threshold, ranks are made from a copy of the scores.
-        return 2 * n_held, self.k * len(self.ranks.pairs)
-
-    def apply(self, rows: Rows) -> TopRows:
-        """Score rows and rank the categories of each."""
-        scored = score_rows(self.model, rows.features, rows.n_rows, self.options)
-        ranking = scored.rank(self.model, self.k, self.options.threshold)
-        return TopRows(self, rows, scored, find_faults(self.model, scored), ranking)
-
-
-@dataclass(frozen=True)
-class TopRows(ScoredRows):
-    """The outcome of ``classify --top-k``."""
-
-    work: ClassifyTop
-    ranking: Ranking
-
-    def frame(self) -> Frame:
-        """Return the long table."""
-        there = self.ranking.places >= 0
-        row, _ = np.nonzero(there)
-        chosen, scored = self.ranking.places[there], self.scored
-        numbers: list[Floats] = [scored.scores[chosen, row]] * self.work.ranks.scores
-        if scored.probabilities is not None:
-            numbers.append(scored.probabilities[chosen, row])
-        if scored.response is not None:
-            numbers.append(scored.response[chosen, row])
-        missing = self.rows.has_missing if self.work.model.least_present is None else None
-        undefined = np.zeros(self.rows.n_rows, dtype=bool) if missing is None else missing
-        ranked = RankedRows(there.sum(axis=1), chosen, tuple(numbers), undefined)
-        return make_long_frame(self.work.ranks, self.rows, self.work.names, ranked)
-
-    def preview(self, n_rows: int) -> Preview:
-        """Return the lines of the first rows."""
-        there = self.ranking.places >= 0
-        # A row without ranks has one line, in which no tie is marked.
-        lines = np.maximum(there.sum(axis=1), 1)
-        tied = np.zeros(int(lines.sum()), dtype=bool)
-        tied[np.repeat(there.any(axis=1), lines)] = self.ranking.tied[there]
-        whole = RankedPreview(self.frame(), n_rows=self.rows.n_rows, tied=tied)
-        return whole.head(n_rows)

@@ -231,6 +231,7 @@ def evaluate(
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
     unique_labels: bool = False,
+    booleans: bool = False,
 ) -> Evaluation:
     """Measure the predictions of a model against the truth.
 
@@ -238,7 +239,8 @@ def evaluate(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels
+    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels,
+    booleans
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -274,17 +276,15 @@ def evaluate(
     0.5
     """
     from matscore.commands.frames import (
-        Typed,
         make_align,
         pick_column,
         plan_frames,
         read_model,
-        run_typed,
-        take_texts,
         take_weights,
     )
+    from matscore.commands.typed import Typed, run_typed, take_texts
 
-    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present)
+    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
     score = ScoreOptions(probabilities, threshold)
     check_comparison(score, positive, best, every=one_vs_rest)
     column, features = pick_column(features, truth, "truth")
@@ -301,11 +301,12 @@ def evaluate(
         max_absent=max_absent,
         unique_labels=unique_labels,
     )
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     plan = require_fit(plan_frames(features, weights, align, read))
     command = EvaluateCommand(Settings(read), None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))
-    typed = Typed.of_plan(features, plan, unknown, texts=[take_texts(column)])
+    texts = [take_texts(column)]
+    typed = Typed.of_plan(features, plan, unknown, texts=texts, booleans=booleans)
     tally: EvaluateTally = run_typed(work, typed, read.of_cell, unique=unique_labels)
     command.refuse_none_positive(tally, plan)
     return Evaluation(tally.metrics)

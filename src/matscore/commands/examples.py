@@ -12,8 +12,8 @@ from functools import partial
 
 from matscore.command_options import ColumnOptions, FitOptions, Method
 from matscore.commands.learn import Learn, Targets, settle_targets
+from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError, UsageError
-from matscore.kernel import LevelCounts
 from matscore.names import quote_names
 from matscore.options import ReadOptions, RejectOptions
 from matscore.plan import Side
@@ -128,12 +128,13 @@ def open_examples(
     if len(inputs) == 1:
         found = sort_columns(sample, columns)
         return Examples(table, found, settle_targets(sample, found.target_columns, fit), None)
-    other = open_input(inputs[1], how.read.of_others)
+    read = how.read.of_weights
+    other = open_input(inputs[1], read)
     found = sort_columns(sample, _share_labels(sample, other, columns))
     asked: list[Targets] = []
     paired = pair_table(
         other,
-        how.read,
+        read,
         partial(_choose_targets, fit, asked),
         label_name=found.label_name,
         stops=how.rejects.on_error == "fail",

@@ -11,13 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.command_options import ExplainOptions
-from matscore.commands.classify import OVERFLOW, find_lacking
-from matscore.commands.output import ExplainColumns, ExplainedRow, ExplainPreview, open_sink
+from matscore.commands.output import (
+    OVERFLOW,
+    ExplainColumns,
+    ExplainedRow,
+    ExplainPreview,
+    find_lacking,
+    open_sink,
+)
 from matscore.errors import InputError, MisfitError
 from matscore.frame import Frame, find_text, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model, Scored, score_rows
-from matscore.names import quote_name, suggest_name
+from matscore.names import quote_name
 from matscore.numerics.explain import (
     INTERCEPT,
     OTHERS,
@@ -43,6 +49,7 @@ from matscore.read.rows import Rows
 from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work, make_output_spec
+from matscore.spelling import suggest_name
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile
 
@@ -193,6 +200,7 @@ def explain(
     absent: str | Sequence[str] = (),
     max_absent: int | None = None,
     unique_labels: bool = False,
+    booleans: bool = False,
 ) -> pd.DataFrame:
     """Take the scores of rows apart into what each feature contributed.
 
@@ -200,7 +208,8 @@ def explain(
     ----------
     features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels
+    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels,
+    booleans
         As in `classify`.
     category : str, optional
         The category to explain; without it the predicted one of each row.
@@ -252,7 +261,7 @@ def explain(
     options = ExplainOptions(category, versus, top_features)
     options.check()
     command = ExplainCommand(explain=options, dashes="")
-    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present)
+    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
     return run_frames(command, features, weights, align, read)
 
 

@@ -162,7 +162,7 @@ def fit_file(
             what = "logistic regression is done on this machine"
             raise UsageError(what, "leave out --engine dask, or choose another --method")
         if on_facts is not None:
-            on_facts((*list_facts(data), *_list_switches(data, read)))
+            on_facts((*list_facts(data), *_list_switches(data, read, inputs[-1])))
         data = data.find_design(fit, method, how)
         fit = fit if data.design is None else data.design.settle(fit)
         job = data.make_job(method, how)
@@ -194,11 +194,11 @@ def fit_file(
         return FitSummary(data.columns, facts, n_rows, n_rejected, learned, warnings)
 
 
-def _list_switches(data: Examples, read: ReadOptions) -> Iterator[str]:
-    if read.rewrites or read.booleans:
+def _list_switches(data: Examples, read: ReadOptions, targets: str) -> Iterator[str]:
+    if read.is_switched:
         from matscore.read.said import list_switches
 
-        yield from list_switches(data.table, read, data.columns.feature_columns)
+        yield from list_switches(data.table, read, data.columns.feature_columns, targets)
 
 
 def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: ReadOptions) -> None:
@@ -208,6 +208,9 @@ def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: Rea
     if read.missing in ("keep", "mean"):
         what = f"nothing can be learned from a missing value with --missing {read.missing}"
         raise UsageError(what, "say --missing skip or zero")
+    own = read.weights_headers, read.weights_delimiter, read.weights_decimal
+    if targets is None and any(one is not None for one in own):
+        raise UsageError("what is said of the targets has no effect", "there is no TARGETS file")
 
 
 def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
@@ -254,6 +257,7 @@ def fit(
     max_levels: int = 100,
     rare: int | None = None,
     missing: Literal["error", "skip", "zero"] = "error",
+    booleans: bool = False,
 ) -> FitResult:
     """Learn weights from rows whose targets are known.
 
@@ -283,6 +287,8 @@ def fit(
         Levels of fewer rows share a weight, that of ``(other)``.
     missing : {"error", "skip", "zero"}
         What a missing feature means; a missing target is refused, or left out with ``"skip"``.
+    booleans : bool
+        Read truths and words for them as 1 and 0, as in `classify`; else they are levels.
 
     Returns
     -------
@@ -306,17 +312,8 @@ def fit(
     """
     import pandas as pd
 
-    from matscore.commands.frames import (
-        Typed,
-        are_categories,
-        check_rows,
-        design_frame,
-        pick_targets,
-        run_typed,
-        sort_names,
-        take_numbers,
-        take_texts,
-    )
+    from matscore.commands.frames import are_categories, design_frame, pick_targets, sort_names
+    from matscore.commands.typed import Typed, check_rows, run_typed, take_numbers, take_texts
 
     options = FitOptions(
         method, alpha, intercept, standardize, categories, tuple(terms), max_levels, rare
@@ -327,7 +324,7 @@ def fit(
     table, features = pick_targets(features, targets)
     is_categories = are_categories(table, options)
     chosen, penalty = settle_method(options, categories=is_categories)
-    design = design_frame(features, options, chosen)
+    design = design_frame(features, options, chosen, booleans=booleans)
     if design is None:
         names, order = sort_names(features)
         # Learned in canonical order, so that no order of columns changes a bit.
@@ -336,7 +333,8 @@ def fit(
     else:
         names, told, options = design.learned, design.order, design.settle(options)
         typed = Typed.of_design(features, design)
-    typed = replace(typed, missing_hint='missing="zero" or "skip" takes the row')
+    hint = 'missing="zero" or "skip" takes the row'
+    typed = replace(typed, missing_hint=hint, booleans=booleans)
     if missing == "error":
         check_rows(typed)  # what the features lack is told before what the targets lack
     # A target is never 0 for want of a number: it would be learned as if it were true.

@@ -1,41 +1,43 @@
-"""DataFrames as an input kind: planned, cut into chunks of typed columns, run as any file is.
-
-Labels are no text here: rows carry their numbers, and what comes out finds its index by them.
-"""
+"""DataFrames as an input kind: their columns named, planned and run as those of any file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from matscore.command_options import FitOptions
+from matscore.commands.typed import (
+    TYPED,
+    Typed,
+    collect_frame,
+    is_numeric,
+    take_levels,
+    take_matrix,
+    take_texts,
+    to_pandas,
+)
+from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError
-from matscore.frame import Frame, join_frames, list_cells, read_numbers
-from matscore.kernel import Choices, Column, Floats, LevelCounts, Texts
+from matscore.frame import read_numbers
+from matscore.kernel import Texts
 from matscore.model import Model, make_model
-from matscore.names import Grammar, find_columns, quote_name, quote_names, suggest_name
-from matscore.options import PlanOptions, ReadOptions, RejectOptions, UnknownPolicy
+from matscore.names import find_columns, quote_name, quote_names
+from matscore.options import PlanOptions, ReadOptions
 from matscore.plan import Plan, Side, make_plan, require_fit
 from matscore.plan.terms import TextColumn
-from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
-from matscore.run.parts import count_jobs, map_ordered
-from matscore.run.run import Totals
-from matscore.run.work import Command, Fault, Job, Outcome, Tally, Work, run_chunk
+from matscore.run.work import Command
+from matscore.spelling import suggest_name
 
 if TYPE_CHECKING:
     from matscore.command_options import Method
     from matscore.plan.design import Design
-    from matscore.plan.terms import Terms
 
 _PEEKED_ROWS = 1000
-_CELLS_A_CHUNK = 2**19  # 4 MiB of float64: enough for a thread, little beside the frame
-_MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
 
 def make_align(
@@ -97,16 +99,14 @@ def plan_frames(
 def _features_side(frame: pd.DataFrame, columns: tuple[str, ...] | None) -> Side:
     index_name = "" if frame.index.name is None else str(frame.index.name)
     header = None if columns is None else (index_name, *columns)
-    # What is missing is so by its type: the text "NA" is a text.
-    grammar = Grammar(missing_values=())
     width, peek = frame.shape[1] + 1, partial(_peek, frame)
-    return Side("features", width, header, len(frame), None, grammar, labelled=True, peek=peek)
+    return Side("features", width, header, len(frame), None, TYPED, labelled=True, peek=peek)
 
 
 def _peek(frame: pd.DataFrame) -> list[list[str]]:
     """Return the first texts of each column, of which the index is one; no numbers."""
     first = frame.head(_PEEKED_ROWS)
-    texts = (c.dropna() if not _is_numeric(c) else c.head(0) for _, c in first.items())
+    texts = (c.dropna() if not is_numeric(c) else c.head(0) for _, c in first.items())
     return [[], *(list(map(str, column)) for column in texts)]
 
 
@@ -178,7 +178,7 @@ def pick_column(
     if len(places) != 1:
         names = [str(name) for name in features.columns]
         how_many = "several columns are named" if places else "no column"
-        hint = "" if places else suggest_name(str(column), names)
+        hint = "" if places else suggest_name(str(column), names, what)
         raise MisfitError("features", f"{how_many} {quote_name(str(column))}", hint)
     others = [i for i in range(features.shape[1]) if i != places[0]]
     return features.iloc[:, places[0]], features.iloc[:, others]
@@ -197,7 +197,7 @@ def pick_targets(
 
 def are_categories(table: pd.DataFrame, options: FitOptions) -> bool:
     """Say whether targets are categories, which a column that is no numbers is."""
-    is_number = [_is_numeric(column) for _, column in table.items()]
+    is_number = [is_numeric(column) for _, column in table.items()]
     found = not all(is_number) if options.categories is None else options.categories
     found = found or options.method == "logistic"
     if found and table.shape[1] != 1:
@@ -224,9 +224,21 @@ def sort_names(features: pd.DataFrame) -> tuple[tuple[str, ...], list[int]]:
     return tuple(names[i] for i in order), order
 
 
-def design_frame(features: pd.DataFrame, options: FitOptions, method: Method) -> Design | None:
+def _is_boolean(column: pd.Series[Any]) -> bool:
+    from matscore.read.booleans import are_booleans
+
+    return are_booleans(list(take_texts(column.head(_PEEKED_ROWS))), TYPED)
+
+
+def design_frame(
+    features: pd.DataFrame, options: FitOptions, method: Method, *, booleans: bool = False
+) -> Design | None:
     """Return how features are computed; None where all are columns of numbers."""
-    texts = [str(name) for name, column in features.items() if not _is_numeric(column)]
+    texts = [
+        str(name)
+        for name, column in features.items()
+        if not (is_numeric(column) or (booleans and _is_boolean(column)))
+    ]
     if not texts and not options.terms:
         return None
     from matscore.commands.examples import CountLevels, has_reference
@@ -247,58 +259,14 @@ def design_frame(features: pd.DataFrame, options: FitOptions, method: Method) ->
     )
 
 
-def take_texts(column: pd.Series[Any]) -> Texts:
-    """Return a column as text, empty where a value is missing."""
-    cells = zip(column.isna(), column, strict=True)
-    return Texts.from_strings("" if is_absent else str(cell) for is_absent, cell in cells)
-
-
-def take_levels(column: pd.Series[Any], levels: TextColumn) -> Texts | Floats:
-    """Return a column as text, empty where a value is missing; or the numbers that it holds."""
-    if _is_numeric(column):
-        return np.ascontiguousarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    false, true, _ = levels.spell_truths()
-
-    def write(cell: object) -> str:
-        return (true if cell else false) if isinstance(cell, (bool, np.bool_)) else str(cell)
-
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        texts = Texts.from_strings([*map(write, column.cat.categories), ""])
-        codes = column.cat.codes.to_numpy()
-        return texts.take(np.where(codes < 0, len(texts) - 1, codes))
-    cells = zip(column.isna(), column, strict=True)
-    return Texts.from_strings("" if is_absent else write(cell) for is_absent, cell in cells)
-
-
-def _is_numeric(column: pd.Series[Any]) -> bool:
-    """Say whether a column holds numbers; a bool is one to pandas, here more likely a mistake."""
-    types = pd.api.types
-    return types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
-
-
-def take_numbers(frame: pd.DataFrame, i: int, path: str = "features") -> Floats:
-    """Return a column as float64, NaN where a value is missing; refuse what is no finite number."""
-    series, name = frame.iloc[:, i], str(frame.columns[i])
-    if not _is_numeric(series) or pd.api.types.is_complex_dtype(series):
-        what = f"is of type {series.dtype}, not a number"
-        raise InputError(path, what, "convert it first", column=i + 1, name=name)
-    # Nullable types of pandas have an NA that float64 does not know.
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
-        at = int(infinite[0])
-        what = f"{values[at]} is not a finite number"
-        raise InputError(path, what, line=at + 1, column=i + 1, name=name)
-    # A column of a frame is a view with strides, which the kernel does not take.
-    return np.ascontiguousarray(values)
-
-
-def take_weights(weights: object, align: PlanOptions = PlanOptions()) -> pd.DataFrame:
+def take_weights(
+    weights: object, features: pd.DataFrame, align: PlanOptions = PlanOptions()
+) -> pd.DataFrame:
     """Return the columns that are asked for of weights; a fitted model is made a table first."""
     if not isinstance(weights, pd.DataFrame):
-        from matscore.commands.import_model import import_model
+        from matscore.commands.import_model import import_object
 
-        weights = import_model(weights).weights
+        weights = import_object(weights, columns=map(str, features.columns)).weights
     align.check()
     only, dropped = align.weights_cols, align.drop_weights_cols
     left = drop_columns(weights, dropped, "weights", "drop_weights_cols")
@@ -330,129 +298,6 @@ def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
     return make_model(plan, take_matrix(weights, plan.weights.path, "weight"))
 
 
-def take_matrix(frame: pd.DataFrame, path: str, what: str) -> Floats:
-    """Return a table's numbers, of its shape; refuse a missing one."""
-    columns = [take_numbers(frame, i, path) for i in range(frame.shape[1])]
-    for i, column in enumerate(columns):
-        if len(gone := np.flatnonzero(np.isnan(column))):
-            hint, name = f"every {what} must be a number", str(frame.columns[i])
-            line = int(gone[0]) + 1
-            raise InputError(path, "a missing value", hint, line=line, column=i + 1, name=name)
-    return np.column_stack(columns)
-
-
-@dataclass(frozen=True)
-class Typed:
-    """The columns of a DataFrame that a work reads, and those set beside them."""
-
-    features: pd.DataFrame
-    columns: Sequence[int]  # of the features, in canonical order, or as their terms read them
-    path: str = "features"
-    numbers: Sequence[Floats] = ()  # further features, (n_rows,) each
-    texts: Sequence[Texts] = ()  # columns that are text
-    missing_hint: str = _MISSING_HINT
-    chunk_rows: int | None = None
-    terms: Terms | None = None  # how features are computed, where some are no columns
-    levels: Sequence[int] = ()  # columns that are read as text for that
-    unknown: UnknownPolicy = "error"
-
-    @classmethod
-    def of_design(cls, features: pd.DataFrame, design: Design) -> Typed:
-        """Return what a design reads."""
-        names = list(map(str, features.columns))
-        columns = [names.index(name) for name in design.terms.numbers]
-        levels = [names.index(column.name) for column in design.terms.texts]
-        return cls(features, columns, terms=design.terms, levels=levels)
-
-    @classmethod
-    def of_plan(
-        cls, features: pd.DataFrame, plan: Plan, unknown: UnknownPolicy, **more: Any
-    ) -> Typed:
-        """Return what a plan reads, of which the index is column 0."""
-        levels = [i - 1 for i in plan.text_columns]
-        columns = [i - 1 for i in plan.feature_columns]
-        return cls(features, columns, terms=plan.terms, levels=levels, unknown=unknown, **more)
-
-    def iter_chunks(self) -> Iterator[FrameChunk]:
-        """Yield the rows as typed columns; at least one chunk, or no rows would have no columns."""
-        n_rows, width = self.features.shape
-        cells: dict[int, Any] = {i: take_numbers(self.features, i, self.path) for i in self.columns}
-        cells |= enumerate((*self.numbers, *self.texts), start=width)
-        texts = () if self.terms is None else self.terms.texts
-        for i, column in zip(self.levels, texts, strict=True):
-            # Of a column that is a number, too, levels compare as numbers.
-            cells.setdefault(i, take_levels(self.features.iloc[:, i], column))
-        size = self.chunk_rows or max(_CELLS_A_CHUNK // (len(cells) + 1), 1)
-        for start in range(0, max(n_rows, 1), size):
-            stop = min(start + size, n_rows)
-            places = np.arange(start, stop)
-            columns = {
-                i: c.take(places) if isinstance(c, Texts) else c[start:stop]
-                for i, c in cells.items()
-            }
-            yield FrameChunk(self.path, columns, start + 1, start, stop - start)
-
-    def make_layout(self, missing: UnknownPolicy) -> Layout:
-        """Return how the rows read."""
-        width, n_added = self.features.shape[1], len(self.numbers) + len(self.texts)
-        first_text = width + len(self.numbers)
-        kept = () if self.terms is None else self.terms.kept
-        return Layout(
-            (*map(str, self.features.columns), *("",) * n_added),
-            width + n_added,
-            None,
-            tuple(range(first_text, width + n_added)),
-            (*self.columns, *range(width, first_text)),
-            missing=missing,
-            missing_values=(),
-            missing_hint=self.missing_hint,
-            kept_missing=tuple(self.columns[i] for i in kept),
-            level_columns=tuple(self.levels),
-            terms=self.terms,
-            unknown=self.unknown,
-        )
-
-
-def check_rows(typed: Typed) -> None:
-    """Refuse a row with a missing value."""
-    for chunk in typed.iter_chunks():
-        parse_sound(typed.make_layout("error"), chunk)
-
-
-def run_typed(work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool = False) -> Any:
-    """Do a work on the rows of a DataFrame, as on those of a file, and return its tally."""
-    job, chunks = Job(typed.make_layout(missing), work, None), list(typed.iter_chunks())
-    totals: Totals[Any] = Totals(work.zero(), RejectOptions())
-    # Threads for one chunk cost more than they bring.
-    n_jobs = count_jobs() if len(chunks) > 1 else 1
-    gone = []  # rows that were left out
-    for result in totals.count(
-        map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None
-    ):
-        gone += [reject.line - 1 for reject in result.rejects]
-    if unique:
-        _check_unique(typed, np.setdiff1d(np.arange(len(typed.features)), gone))
-    return totals.tally
-
-
-def _check_unique(typed: Typed, rows: NDArray[np.int64]) -> None:
-    """Refuse a label of the index that another of some rows has before."""
-    codes = pd.factorize(typed.features.index[rows])[0]
-    firsts = np.unique(codes, return_index=True)[1]
-    if len(again := np.setdiff1d(np.arange(len(rows)), firsts)):
-        at = int(again[0])
-        label, before = typed.features.index[rows[at]], rows[codes.tolist().index(codes[at])]
-        what = f"{label!r} is a label that was there before, in row {before + 1}"
-        raise InputError(typed.path, what, "give it another", line=int(rows[at]) + 1)
-
-
-def collect_frame(
-    work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool = False
-) -> Frame:
-    """Do a work on the rows of a DataFrame, and return what it writes: row numbers come first."""
-    return join_frames(run_typed(_Collecting(work), typed, missing, unique=unique).frames, {})
-
-
 def run_frames(
     command: Command,
     features: pd.DataFrame,
@@ -465,58 +310,17 @@ def run_frames(
     Returns kept columns as they are, then what the command writes, with the features' index.
     """
     read.check()
-    weights = take_weights(weights, align)
+    weights = take_weights(weights, features, align)
     # Labels stay in the index, and their name is to clash with no column.
     plan = replace(require_fit(plan_frames(features, weights, align, read)), label_name="")
     command.make_output(plan, "csv")  # refuses columns of one name, kept ones included
     work = command.make_work(replace(plan, kept_names=()), read_model(plan, weights))
-    typed = Typed.of_plan(features, plan, read.unknown)
+    typed = Typed.of_plan(features, plan, read.unknown, booleans=read.booleans)
     found = collect_frame(work, typed, read.of_cell, unique=align.unique_labels)
     label, *names = found.columns
     rows: Any = read_numbers(found[label]).astype(np.int64) - 1
     if np.array_equal(rows, np.arange(len(features))):
         rows = slice(None)  # an index keeps its kind in a slice
     made = {features.columns[i - 1]: features.iloc[rows, i - 1] for i in plan.kept_columns}
-    made |= {name: _to_pandas(found[name]) for name in names}
+    made |= {name: to_pandas(found[name]) for name in names}
     return pd.DataFrame(made, index=features.index[rows])
-
-
-def _to_pandas(column: Column) -> Any:
-    if isinstance(column, Choices):
-        return pd.Series(column.texts.to_strings()).array.take(column.codes, allow_fill=True)
-    return list_cells(column) if isinstance(column, Texts) else read_numbers(column)
-
-
-@dataclass(frozen=True)
-class _Frames(Tally):
-    """The tally of a work whose rows are collected, not counted."""
-
-    frames: tuple[Frame, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Collecting(Work):
-    """Another work, of which the rows are wanted."""
-
-    work: Work
-
-    def zero(self) -> _Frames:
-        """Return no rows."""
-        return _Frames()
-
-    def apply(self, rows: Rows) -> _Collected:
-        """Do the other work."""
-        outcome = self.work.apply(rows)
-        return _Collected(outcome.faults, outcome)
-
-
-@dataclass(frozen=True)
-class _Collected(Outcome):
-    """The outcome of a work whose rows are collected."""
-
-    faults: Sequence[Fault]
-    outcome: Outcome
-
-    def tally(self) -> _Frames:
-        """Return the rows."""
-        return _Frames((self.outcome.frame(),))

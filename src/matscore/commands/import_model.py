@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,7 @@ from matscore.errors import InputError, UsageError, os_errors_about
 from matscore.models.bounds import ModelFile, check_size
 from matscore.models.options import ImportOptions, LinkWord
 from matscore.models.refusal import Refusal
-from matscore.models.sample import Sample, read_sample
-from matscore.models.settle import settle_model
+from matscore.models.sample import Sample, read_sample, settle_model
 from matscore.models.sources import read_model, read_object
 from matscore.models.types import ImportedModel
 from matscore.models.weights import WeightsTable, make_table
@@ -60,15 +60,12 @@ class ColumnReading:
     def describe(self) -> dict[str, Any]:
         """Return it as plain values."""
         words = {True: "weight", False: "refused"}
+        about = {"name": self.name, "read_as": "number", "missing": words[self.missing]}
         if not self.levels:
-            return {"name": self.name, "read_as": "number", "missing": words[self.missing]}
-        return {
-            "name": self.name,
-            "read_as": "text",
-            "levels": list(self.levels),
-            "other": words[self.other],
-            "missing": words[self.missing],
-        }
+            return about
+        return about | {
+            "read_as": "text", "levels": list(self.levels), "other": words[self.other],
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +119,7 @@ class Imported:
         return pd.DataFrame(self.table.values, index=index, columns=list(self.model.categories))
 
     def describe(self) -> dict[str, Any]:
-        """Return the report as plain values."""
+        """Return the report as plain values; `import.schema.json` in the package describes it."""
         model, threshold = self.model, self.model.threshold
         return {
             "schema_version": 1,
@@ -144,6 +141,8 @@ class Imported:
             "facts": list(model.facts),
             "warnings": list(self.warnings),
             "proof": self.proof and self.proof.describe(),
+            "exit": 0,
+            "error": None,
         }
 
     @property
@@ -165,6 +164,15 @@ class Imported:
         if model.uncertainty is not None and np.any(model.uncertainty):
             found.append("its coefficients have few digits, and so have the scores; ask for more")
         return tuple(found)
+
+
+def describe_failure(path: str, code: int, error: str) -> dict[str, Any]:
+    """Return the report of an import that has failed: why, and nothing of the model."""
+    schema = resources.files("matscore").joinpath("import.schema.json").read_bytes()
+    told = {"schema_version": 1, "program": "matscore", "version": matscore.__version__}
+    return dict.fromkeys(json.loads(schema)["required"]) | told | {
+        "model": path, "exit": code, "error": error,
+    }  # fmt: skip
 
 
 def import_file(
@@ -232,7 +240,7 @@ def import_file(
     except Refusal as error:
         raise InputError(path, error.what, error.hint) from error
     digest = None if file.folder is not None else hashlib.sha256(file.data).hexdigest()
-    imported = _import(path, partial(read_model, file, take), take, read, align)
+    imported = _import(path, lambda: read_model(file, take), take, read, align)
     imported = replace(imported, sha256=digest)
     with contextlib.ExitStack() as stack:
         if (out := enter_output(stack, output, inputs)) is not None:
@@ -286,11 +294,18 @@ def import_model(
         None if sample is None else str(sample), None if expect is None else str(expect),
         expect_column, tuple(coef), lambda_, at_threshold, tuple(categories), link,
     )  # fmt: skip
-    if isinstance(model, PathLike):
-        return import_file(model, take=take)
+    return import_object(model, take)
+
+
+def import_object(
+    fitted: object, take: ImportOptions = ImportOptions(), columns: Iterable[str] = ()
+) -> Imported:
+    """Take over a model that is in memory, for a frame of these columns, or in a file."""
+    if isinstance(fitted, PathLike):
+        return import_file(fitted, take=take)
     take.check()
-    name = type(model).__name__
-    return _import(name, lambda: read_object(model, take), take, ReadOptions(), PlanOptions())
+    name = type(fitted).__name__
+    return _import(name, lambda: read_object(fitted), take, ReadOptions(), PlanOptions(), columns)
 
 
 def open_model(path: str) -> ModelFile:
@@ -315,12 +330,21 @@ def _import(
     take: ImportOptions,
     read: ReadOptions,
     align: PlanOptions,
+    columns: Iterable[str] = (),
 ) -> Imported:
     """Read a model, settle it, and prove it."""
     try:
         sample = None if take.sample is None else read_sample(take.sample, read, align.id_col)
-        model = settle_model(read_model(), take, sample)
-        table = make_table(model, () if sample is None else sample.names)
+        model = read_model()
+        for option, value, use in (
+            ("--coef", take.coef, "it names a column of a table"),
+            ("--lambda", take.lambda_, "it names one model of a path"),
+        ):
+            if value and option not in model.takes:
+                raise UsageError(f"{option} has no effect", use)
+        model = settle_model(model, take, sample)
+        # A column that a model has seen and does not use may be called as a term is written.
+        table = make_table(model, {*model.seen, *columns, *(sample.names if sample else ())})
         imported = Imported(model, table, path, sample=sample)
     # Readers do not know the file's name.
     except Refusal as error:

@@ -1,4 +1,4 @@
-"""What the commands write: its columns, where it goes, and its first rows as the screen has them.
+"""What the commands write: its columns, where it goes, its first rows, and rows that have none.
 
 Scores are wide (a column a category) or long (a line a rank); explanations have a line a feature.
 """
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 import matscore
 from matscore.frame import Frame, Kind, Labels, list_cells, take
 from matscore.kernel import Choices, Column, Floats, Masked, Texts
-from matscore.model import Scored
+from matscore.model import Model, Scored
 from matscore.options import PathLike
 from matscore.read.rows import Rows
 from matscore.run.run import OneOutput, Renderer, Sink
-from matscore.run.work import Preview
+from matscore.run.work import Fault, Preview
 from matscore.write.whole import BinaryFile
 
 
@@ -277,3 +277,31 @@ def _load_renderer() -> Renderer:
     from matscore.pages.page import render_table
 
     return partial(render_table, version=matscore.__version__)
+
+
+# What is wrong with a row whose scores no float64 can hold, and what to do.
+OVERFLOW = ("the scores overflow", "the features or the weights are too large for float64")
+RESPONSE_OVERFLOW = ("the response, e^score, overflows", "leave --response out, or check the row")
+
+
+def find_faults(model: Model, scored: Scored) -> list[Fault]:
+    """Return the rows that have too little to be scored by, and those whose scores overflow."""
+    overflow, faults = scored.decision.overflow, list[Fault]()
+    if model.least_present is not None:
+        faults = find_lacking(model, scored.features)
+        overflow[[fault.row for fault in faults]] = False
+    faults += [Fault(row, *OVERFLOW) for row in np.flatnonzero(overflow).tolist()]
+    if scored.response is not None:
+        infinite = np.isinf(scored.response).any(axis=0) & ~overflow
+        faults += [Fault(row, *RESPONSE_OVERFLOW) for row in np.flatnonzero(infinite).tolist()]
+    return faults
+
+
+def find_lacking(model: Model, features: Floats) -> list[Fault]:
+    """Return the rows of which too little is there, where scores are made up for the rest."""
+    if model.least_present is None:
+        return []
+    from matscore.prorate import list_lacking
+
+    found = list_lacking(model.weights, features, model.categories, model.least_present)
+    return [Fault(*lacking) for lacking in found]

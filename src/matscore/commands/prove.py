@@ -20,8 +20,7 @@ from matscore.commands.answers import (
     compare_numbers,
     name_columns,
 )
-from matscore.commands.classify import find_faults
-from matscore.commands.output import open_sink
+from matscore.commands.output import find_faults, open_sink
 from matscore.errors import InputError, MisfitError, PlanError
 from matscore.kernel import Floats
 from matscore.model import Model, Weights, load_weights, score_rows
@@ -208,7 +207,7 @@ def _ask(
         return (), ()
 
     with contextlib.ExitStack() as stack:
-        answers = _name_answers(model.categories) if column is None else [column]
+        answers = name_columns(model.categories) if column is None else [column]
         table = _pair(stack, path, plan, how, look, answers).table
         ((side, label),) = found
         chosen = _choose_columns(side, label, column, model.categories)
@@ -222,18 +221,13 @@ def _ask(
     return tuple(one.ask(i, side.name_of(i), model.categories, path) for i, one in pairs)
 
 
-def _name_answers(categories: Sequence[str]) -> set[str]:
-    """Return what columns of answers are called."""
-    return {"prediction", *(name for c in categories for name in name_columns(c))}
-
-
 def _choose_columns(
     side: Side, label: int | None, column: str | None, categories: Sequence[str]
 ) -> tuple[int, ...]:
     if column is not None:
         return (find_name(side, column, "--expect-column"),)
     columns = [i for i in range(side.width) if i != label]
-    named = _name_answers(categories)
+    named = name_columns(categories)
     known = tuple(i for i in columns if side.names is not None and side.name_of(i) in named)
     if known or len(columns) == 1:
         return known or (columns[0],)

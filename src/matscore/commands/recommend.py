@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -21,7 +21,7 @@ from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.frame import read_numbers
 from matscore.items import Items
 from matscore.kernel import Choices, Texts
-from matscore.model import MOST_BYTES, Weights, load_items, named_lack
+from matscore.model import MOST_BYTES, Weights, load_items
 from matscore.names import quote_names
 from matscore.options import (
     Format,
@@ -100,9 +100,8 @@ class RecommendCommand(Command):
         spill = weights.spilled is not None
         cosine, texts = self.metric == "cosine", weights.texts
         items = Items(len(plan.weights_index), cosine=cosine, spill=spill, texts=texts)
-        with named_lack():
-            for rows in weights.take_items(plan):
-                items.add(rows)
+        for rows in weights.take_items(plan):
+            items.add(rows)
         return items
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec:
@@ -215,7 +214,7 @@ def recommend_file(
     (3, 6)
     """
     check_options(read, align, write, rejects, run)
-    _check_columns(recommend, align)
+    _check_columns(recommend, align, metric)
     # Items are rows as users are, so the second matrix is turned unless they are columns.
     how = Settings(read, align.for_items(), rejects, run, on_plan, on_progress)
     pairs = None if exclude is None else str(exclude)
@@ -229,8 +228,12 @@ def recommend_file(
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
 
 
-def _check_columns(recommend: RecommendOptions, align: PlanOptions) -> None:
-    """Refuse columns that are picked of the wrong side or axis."""
+def _check_columns(recommend: RecommendOptions, align: PlanOptions, metric: Metric) -> None:
+    """Refuse columns that are picked of the wrong side or axis, or in two ways."""
+    if metric == "cosine" and (align.absent or align.absent_zero):
+        what = "with --absent the length of an item, which the cosine divides by, has two meanings"
+        hint = "give users a column of zeros, or leave the items' out with --drop-item-cols"
+        raise UsageError(what, hint)
     if align.weights_cols or align.drop_weights_cols:
         raise UsageError("items are no weights", "leave columns out with --drop-item-cols")
     if recommend.keep_item_cols and align.transpose:
@@ -252,6 +255,10 @@ def recommend(
     keep_item_cols: Sequence[str] = (),
     drop_item_cols: Sequence[str] = (),
     unique_labels: bool = False,
+    rename: Mapping[str, str] | None = None,
+    absent: str | Sequence[str] = (),
+    max_absent: int | None = None,
+    booleans: bool = False,
 ) -> pd.DataFrame:
     """Find the best items for each user.
 
@@ -283,6 +290,10 @@ def recommend(
         Columns of the items that are left out.
     unique_labels : bool
         Refuse a user whose label is there before.
+    rename, absent, max_absent
+        As in `classify`, of users against items; the cosine has no absent features.
+    booleans : bool
+        As in `classify`, of both.
 
     Returns
     -------
@@ -307,20 +318,18 @@ def recommend(
     0  Amina     1    Orbit Nine   0.73
     1  Bruno     1  Sunday Lunch   0.58
     """
-    from matscore.commands.frames import (
-        Typed,
-        collect_frame,
-        drop_columns,
-        plan_frames,
-        take_matrix,
-    )
+    from matscore.commands.frames import drop_columns, make_align, plan_frames
+    from matscore.commands.typed import Typed, collect_frame, take_matrix
 
     kept, dropped = tuple(map(str, keep_item_cols)), tuple(map(str, drop_item_cols))
     options = RecommendOptions(k, min_score, kept, dropped)
-    read = ReadOptions(missing=missing)
+    read = ReadOptions(missing=missing, booleans=booleans)
     command = RecommendCommand(Settings(read), metric, options)
     command.check_options()
-    _check_columns(options, PlanOptions(transpose=transpose))
+    asked = make_align(
+        strict=strict, transpose=transpose, rename=rename, absent=absent, max_absent=max_absent
+    )
+    _check_columns(options, asked, metric)
     for name in kept:
         if name in _OWN_COLUMNS:
             what = f'two columns of the output would be named "{name}"'
@@ -332,17 +341,17 @@ def recommend(
     if both := [name for name in kept if name in set(map(str, users.columns))]:
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
-    align = PlanOptions(strict=strict, transpose=transpose, unique_labels=unique_labels).for_items()
+    align = replace(asked, unique_labels=unique_labels).for_items()
     plan = require_fit(plan_frames(users, items, align, read, paths=("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
-    values = take_matrix(items, plan.weights.path, "feature of an item")
+    values = take_matrix(items, plan.weights.path, "feature of an item", booleans=booleans)
     held = Items(len(plan.weights_index), cosine=metric == "cosine")
     held.add(np.take(values if plan.transpose else values.T, list(plan.weights_index), axis=1))
     labels = items.index if plan.transpose else items.columns
     seen = None if exclude is None else _find_excluded(exclude, users.index, labels)
     columns = [i - 1 for i in plan.feature_columns]
-    typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK)
+    typed = Typed(users, columns, "users", chunk_rows=_USERS_A_CHUNK, booleans=booleans)
     found = collect_frame(command.rank(plan, held, seen), typed, read.of_cell, unique=unique_labels)
     return _make_table(found, users, labels, beside)
 

@@ -9,19 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.commands.classify import find_faults
+from matscore.commands.output import find_faults
 from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts, read_number
 from matscore.model import Model, Scored, score_rows
-from matscore.names import (
-    explain_difference,
-    find_close,
-    fold_name,
-    quote_name,
-    suggest,
-    suggest_name,
-)
+from matscore.names import fold_name, quote_name
 from matscore.numerics.against import (
     MOST_NEGATIVES,
     Against,
@@ -36,6 +29,7 @@ from matscore.plan import Plan
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
 from matscore.run.work import Fault, Outcome, Tally, Work
+from matscore.spelling import explain_difference, find_close, suggest, suggest_name
 
 
 def choose_against(

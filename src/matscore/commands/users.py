@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,22 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.command_options import RecommendOptions
-from matscore.commands.classify import OVERFLOW
 from matscore.commands.output import (
+    OVERFLOW,
     RankColumns,
     RankedPreview,
     RankedRows,
     ScoreColumns,
     make_long_frame,
 )
-from matscore.frame import Frame, Labels
+from matscore.errors import InputError
+from matscore.frame import Frame, Labels, join
 from matscore.items import Exclusions, Items, Recommended
 from matscore.kernel import Column, Floats, Texts
 from matscore.model import stack_features
 from matscore.options import ReadOptions
-from matscore.read.rows import Rows
+from matscore.read.rows import Rows, parse_sound
 from matscore.read.source import SourceFacts
-from matscore.read.table import read_pairs
+from matscore.read.table import open_table
 from matscore.run.work import Fault, Outcome, Preview, Tally, Work
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ OVERFLOWING_ITEMS = (OVERFLOW[0], "the features of users or items are too large 
 _FEW_ITEMS = 12
 
 _HELD_AT_LEAST, _NUMBERS_HELD = 64, 3  # of a user's shortlist: score, bound and place
+
+_PAIRS_CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def read_seen(
 ) -> Seen:
     """Read the pairs that are not to be recommended, and keep those whose items are known."""
     known = {label: place for place, label in enumerate(items)}
-    who, what, facts = read_pairs(path, read, known.keys(), checksum=checksum)
+    who, what, facts = _read_pairs(path, read, known.keys(), checksum=checksum)
     places: dict[str, int] = {}
     user = np.array([places.setdefault(label, len(places)) for label in who], dtype=np.int64)
     item = np.array([known.get(label, -1) for label in what], dtype=np.int64)
@@ -81,6 +85,26 @@ def read_seen(
     order = np.argsort(user, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(places)))])
     return Seen(facts, places, starts, item[order], len(who), n_unknown)
+
+
+def _read_pairs(
+    path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
+) -> tuple[Texts, Texts, SourceFacts]:
+    """Read the first two columns of a file as text; `items` tells a header from data."""
+    read = read.of_others
+    table = open_table(path, read, checksum=checksum, values=items)
+    with contextlib.closing(table):
+        if table.width < 2:
+            what, hint = "pairs need two columns", "give it a column of users and one of items"
+            raise InputError(path, what, hint, line=1)
+        layout = table.lay_out(read, label=0, kept=(1,), missing=read.of_cell)
+        chunks = table.iter_chunks(layout, chunk_bytes=_PAIRS_CHUNK_BYTES)
+        parts = [parse_sound(layout, chunk) for chunk in chunks]
+        facts = table.source.facts()
+    none = Texts.from_strings([])
+    columns = zip((none, none), *((part.labels, part.texts[0]) for part in parts), strict=True)
+    who, what = map(join, columns)
+    return who, what, facts
 
 
 @dataclass(frozen=True)

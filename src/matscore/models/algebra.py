@@ -23,16 +23,16 @@ the weights file neither has a row, so that such a cell is a bad row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, groupby
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from matscore.models.factors import CONSTANT, multiply_terms, order_term
 from matscore.models.refusal import Refusal
 from matscore.terms import (
+    MAX_EXPONENT,
     Factor,
     Function,
     Interval,
@@ -41,12 +41,16 @@ from matscore.terms import (
     Other,
     Power,
     Term,
+    write_factor,
     write_term,
 )
 
 Number: TypeAlias = int | float | Fraction
 _Product: TypeAlias = tuple[Fraction, Fraction]
 _ONE = Fraction(1)
+CONSTANT: Term = ()
+"""The term that is 1 in every row."""
+_KINDS = (Power, Function, Interval, Level, Other, Missing)
 Kind: TypeAlias = Literal["text", "number", "boolean"]
 
 
@@ -101,7 +105,8 @@ class Feature:
 
     def __str__(self) -> str:
         parts = []
-        for term, c in sorted(self.terms.items(), key=lambda item: order_term(item[0])):
+        for term in sorted(self.terms, key=lambda t: (not t, [*map(order_factor, t)])):
+            c = self.terms[term]
             size = "" if abs(c) == 1 and term else f"{abs(c)} "
             parts += ["-" if c < 0 else "+", f"{size}{write_term(term)}".strip()]
         return " ".join(parts).removeprefix("+ ") or "0"
@@ -170,6 +175,16 @@ class Feature:
             terms[(Missing(known),)] = exact(_compute(name, at_missing))
         return replace(self, terms=terms, steps=())
 
+    def equals(self, number: Number) -> Feature:
+        """Return 1 where it is a number, else 0."""
+        name, at = _find_column(self), exact(number)
+        if name is None or Fraction(value := round_once(at)) != at:
+            return self.above(at, closed=True) - self.above(at)
+        terms: dict[Term, Fraction] = {(Interval(name, value, value, True, True),): _ONE}
+        if Missing(name) not in self.undefined | self.refused:
+            terms[(Missing(name),)] = exact(self.terms.get((Missing(name),), 0) == at)
+        return Feature(terms, self.undefined, self.refused)
+
     def above(self, border: Number, *, closed: bool = False) -> Feature:
         """Return 1 where it is over a border, or `closed` at it, else 0."""
         return self.bucket([border], left_closed=closed)[1]
@@ -189,13 +204,27 @@ def column(name: str) -> Feature:
     return Feature({(Power(name),): Fraction(1)}, frozenset({Missing(name)}))
 
 
+def list_levels(terms: Iterable[Term]) -> dict[str, Levels]:
+    """Return the levels that terms name, by column."""
+    found: dict[str, dict[str, None]] = {}
+    for factor in (factor for term in terms for factor in term):
+        if isinstance(factor, Level):
+            found.setdefault(factor.column, {})[factor.text] = None
+    return {column: Levels(tuple(texts)) for column, texts in found.items()}
+
+
 def as_features(
-    terms: Sequence[Term], levels: Mapping[str, Levels], *, refuses_others: bool = True
+    terms: Sequence[Term],
+    levels: Mapping[str, Levels] | None = None,
+    *,
+    refuses_others: bool = True,
 ) -> list[Feature]:
     """Return each term as a feature, where a table has no more than terms.
 
-    A missing cell, or an unknown text, is refused unless one of the terms says what it counts.
+    The levels of a column are those that are there. A missing cell, or an unknown text, is refused
+    unless one of the terms says what it counts.
     """
+    levels = list_levels(terms) if levels is None else levels
     there = {factor for term in terms for factor in term}
     features = []
     for term in terms:
@@ -360,3 +389,62 @@ def _refuse_overlaps(intervals: Sequence[Interval]) -> None:
     for one, other in combinations(intervals, 2):
         if multiply_terms((one,), (other,)) is not None:
             raise Refusal("it applies a function to overlapping intervals")
+
+
+# ------------------------------------------------------------------------------ products of terms
+
+
+def order_factor(factor: Factor) -> tuple[str, int, str]:
+    """Return what puts factors into their one order: by column, then by kind."""
+    return factor.column, _KINDS.index(type(factor)), write_factor(factor)
+
+
+def multiply_terms(one: Term, other: Term) -> Term | None:
+    """Multiply two terms; None where the product is 0 in every row."""
+    if not one or not other:
+        return one or other
+    found: list[Factor] = []
+    for _, group in groupby(sorted((*one, *other), key=order_factor), lambda f: f.column):
+        factors = list(group)
+        resolved = factors if len(factors) == 1 else _resolve(factors)
+        if resolved is None:
+            return None
+        found += resolved
+    return tuple(found)
+
+
+def _resolve(factors: list[Factor]) -> list[Factor] | None:
+    """Multiply factors of one column; None where they exclude each other."""
+    indicators = {f for f in factors if isinstance(f, Level | Other | Missing)}
+    if len(indicators) > 1:
+        return None
+    rest = [f for f in factors if isinstance(f, Power | Function | Interval)]
+    if rest and any(isinstance(f, Missing) for f in indicators):
+        return None
+    exponents = [f.exponent for f in rest if isinstance(f, Power)]
+    power = sum(exponents)
+    # x times 1/x is 1 but where x is 0, which no term says.
+    if exponents and not 0 < abs(power) <= MAX_EXPONENT:
+        raise Refusal(f'"{rest[0].column}" has the power {power} in a product')
+    found: list[Factor] = [Power(rest[0].column, power)] if exponents else []
+    found += [f for f in rest if isinstance(f, Function)]
+    intervals = [f for f in rest if isinstance(f, Interval)]
+    if intervals:
+        low, is_open = max((f.low, not f.low_closed) for f in intervals)
+        high, closed = min((f.high, f.high_closed) for f in intervals)
+        common = make_interval(
+            rest[0].column, low, high, low_closed=not is_open, high_closed=closed
+        )
+        if common is None:
+            return None
+        found.append(common)
+    return [*found, *indicators]
+
+
+def make_interval(
+    column: str, low: float, high: float, *, low_closed: bool, high_closed: bool
+) -> Interval | None:
+    """Return an interval; None where no number lies in it."""
+    if low < high or (low == high and low_closed and high_closed):
+        return Interval(column, low, high, low_closed, high_closed)
+    return None

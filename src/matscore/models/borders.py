@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 
-from matscore.models.algebra import Feature, Number, exact
-from matscore.models.factors import CONSTANT, make_interval
+from matscore.models.algebra import CONSTANT, Feature, Number, exact, make_interval
 from matscore.models.refusal import Refusal
-from matscore.terms import Interval, Missing, Power, Term
+from matscore.terms import Missing, Power, Term
 
 _ORDER_BITS = 64
+_Point = tuple[float, bool]  # a number of a column, and whether it belongs to what is above it
 
 
 def bucket(feature: Feature, borders: Sequence[Number], *, left_closed: bool) -> list[Feature]:
@@ -23,86 +23,68 @@ def bucket(feature: Feature, borders: Sequence[Number], *, left_closed: bool) ->
     cuts = [exact(border) for border in borders]
     if any(a >= b for a, b in pairwise(cuts)):
         raise Refusal("its borders do not grow")
+
+    def is_at(place: int, value: Fraction) -> int:
+        return int(sum(c <= value if left_closed else c < value for c in cuts) == place)
+
     if not any(isinstance(factor, Power) for term in feature.terms for factor in term):
-        places = range(len(cuts) + 1)
-        return [feature.map_values(partial(_is_at, cuts, left_closed, i)) for i in places]
+        return [feature.map_values(partial(is_at, i)) for i in range(len(cuts) + 1)]
     line = _as_line(feature)
-    sides = [_find_side(line, cut, closed=left_closed) for cut in cuts]
-    lowest, highest = _Side(-math.inf, True), _Side(math.inf, True)
-    if line.slope < 0:  # what is over the first border is under its number
-        lowest, highest = highest, lowest
-    found = []
-    home = None if line.at_missing is None else _count(line.at_missing, cuts, left_closed)
-    for i, (over, next_over) in enumerate(pairwise([lowest, *sides, highest])):
-        found.append(_indicate(line, over, next_over, holds_missing=home == i))
-    return [replace(one, undefined=feature.undefined, refused=feature.refused) for one in found]
+    inside = [_find_point(line, cut, closed=left_closed) for cut in cuts]
+    # What is over the first border of a line that falls is under its number.
+    order = 1 if line.slope > 0 else -1
+    points = [(-math.inf, False), *inside[::order], (math.inf, False)]
+    pieces = [_indicate(line.column, *pair) for pair in pairwise(points)][::order]
+    if (value := line.at_missing) is not None:
+        for i, terms in enumerate(pieces):
+            terms[(Missing(line.column),)] = Fraction(is_at(i, value) - terms.get(CONSTANT, 0))
+    return [Feature(terms, feature.undefined, feature.refused) for terms in pieces]
 
 
+@dataclass(frozen=True)
 class _Line:
     """A feature that grows or falls with the number of one column."""
 
-    def __init__(self, column: str, slope: Fraction, shift: Fraction) -> None:
-        self.column, self.slope, self.shift = column, slope, shift
-        self.at_missing: Fraction | None = None  # what it is where the column is missing
-        self.compute: Callable[[float], Number] = lambda x: self.slope * Fraction(x) + self.shift
-        self.is_plain = slope == 1 and shift == 0
-
-
-class _Side:
-    """Numbers of a column at which a feature is over a border: from here on, or up to here."""
-
-    def __init__(self, at: float, closed: bool) -> None:
-        self.at, self.closed = at, closed
+    column: str
+    slope: Fraction
+    at_missing: Fraction | None  # what it is where the column is missing
+    compute: Callable[[float], Number]
+    is_plain: bool
 
 
 def _as_line(feature: Feature) -> _Line:
     powers = [t for t in feature.terms if t != CONSTANT and not isinstance(t[0], Missing)]
     column = powers[0][0].column if powers else ""
-    if len(powers) != 1 or powers[0] != (Power(column),) or not feature.terms[powers[0]]:
+    power, missing = (Power(column),), (Missing(column),)
+    slope, shift = feature.terms.get(power, Fraction(0)), feature.constant
+    if not slope or feature.terms.keys() - {power, CONSTANT, missing}:
         raise Refusal("it cuts into intervals what is no longer a column's number")
-    missing = (Missing(column),)
-    if feature.terms.keys() - {powers[0], CONSTANT, missing}:
-        raise Refusal("it cuts into intervals what is no longer a column's number")
-    line = _Line(column, feature.terms[powers[0]], feature.constant)
+    filled = None
     if Missing(column) not in feature.undefined | feature.refused:
-        line.at_missing = line.shift + feature.terms.get(missing, 0)
-    if feature.steps:
-        line.compute, line.is_plain = _chain(feature.steps), False
-        line.at_missing = None if feature.gap is None else exact(feature.gap)
-    return line
+        filled = shift + feature.terms.get(missing, 0)
+    if not feature.steps:
+        is_plain = slope == 1 and shift == 0
+        return _Line(column, slope, filled, lambda x: slope * Fraction(x) + shift, is_plain)
 
-
-def _chain(steps: Sequence[Callable[[float], float]]) -> Callable[[float], Number]:
     def compute(x: float) -> float:
-        for step in steps:
+        for step in feature.steps:
             x = step(x)
         return x
 
-    return compute
+    filled = None if feature.gap is None else exact(feature.gap)
+    return _Line(column, slope, filled, compute, is_plain=False)
 
 
-def _count(value: Fraction, cuts: Sequence[Fraction], left_closed: bool) -> int:
-    """Return in which of the intervals a value lies."""
-    return sum(cut <= value if left_closed else cut < value for cut in cuts)
-
-
-def _is_at(cuts: Sequence[Fraction], left_closed: bool, place: int, value: Fraction) -> int:
-    return int(_count(value, cuts, left_closed) == place)
-
-
-def _find_side(line: _Line, cut: Fraction, *, closed: bool) -> _Side:
-    """Return where a feature gets over a border."""
+def _find_point(line: _Line, cut: Fraction, *, closed: bool) -> _Point:
+    """Return where a feature gets over a border, or falls under it."""
     if line.is_plain and Fraction(at := _nearest(cut)) == cut:
-        return _Side(at, closed)
+        return at, closed
 
     def is_over(x: float) -> bool:
         value = line.compute(x)
-        return value >= cut if closed else value > cut
+        return (value >= cut if closed else value > cut) is (line.slope > 0)
 
-    if line.slope > 0:
-        return _Side(find_border(is_over), True)
-    first_under = find_border(lambda x: not is_over(x))
-    return _Side(first_under, False)
+    return find_border(is_over), True
 
 
 def _nearest(number: Fraction) -> float:
@@ -112,24 +94,14 @@ def _nearest(number: Fraction) -> float:
         return math.copysign(math.inf, number)
 
 
-def _indicate(line: _Line, over: _Side, not_over: _Side, *, holds_missing: bool) -> Feature:
-    """Return 1 where a feature is over one border and not over the next."""
-    if line.slope > 0:
-        low, high, low_closed, high_closed = over.at, not_over.at, over.closed, not not_over.closed
-    else:
-        low, high, low_closed, high_closed = not_over.at, over.at, not not_over.closed, over.closed
-    missing = (Missing(line.column),)
-    if low == -math.inf and high == math.inf:  # every number: what is not missing
-        at_missing = int(holds_missing or line.at_missing is None)
-        return Feature({CONSTANT: Fraction(1), missing: Fraction(at_missing - 1)})
-    interval: Interval | None = make_interval(
-        line.column, low, high,
-        low_closed=low_closed and low != -math.inf, high_closed=high_closed and high != math.inf,
-    )  # fmt: skip
-    terms: dict[Term, Fraction] = {} if interval is None else {(interval,): Fraction(1)}
-    if line.at_missing is not None:
-        terms[missing] = Fraction(int(holds_missing))
-    return Feature(terms)
+def _indicate(column: str, low: _Point, high: _Point) -> dict[Term, Fraction]:
+    """Return 1 between two points."""
+    (start, starts), (end, ends) = low, high
+    if start == -math.inf and end == math.inf:  # every number
+        return {CONSTANT: Fraction(1)}
+    starts, ends = starts and start > -math.inf, not ends and end < math.inf
+    interval = make_interval(column, start, end, low_closed=starts, high_closed=ends)
+    return {} if interval is None else {(interval,): Fraction(1)}
 
 
 def find_border(is_over: Callable[[float], bool]) -> float:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from matscore.models.algebra import Feature, Number, column, constant
 from matscore.models.frames import Coded, Frame
+from matscore.models.operations import compute
 from matscore.models.records import Array
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text
@@ -24,7 +26,7 @@ CONSTANTS = ("Intercept", "const", "1")
 _MOST_CHARACTERS = 10_000
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _CODED = re.compile(r"(?P<code>.+?)\[(?P<scheme>[TSHDR]\.)?(?P<level>.*)\]", re.DOTALL)
-_AS_TERMS = {name: name for name in FUNCTIONS} | {"absolute": "abs"}
+_FUNCTIONS = {name: name for name in (*FUNCTIONS, "square", "expm1")} | {"absolute": "abs"}
 
 
 @dataclass
@@ -153,6 +155,12 @@ def read_expression(code: str) -> Feature:
         raise Refusal("an expression of it is too deep") from error
 
 
+_OPERATORS: Mapping[type, str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "^",
+    ast.UAdd: "+", ast.USub: "-", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+}  # fmt: skip
+
+
 def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
     name = _column_name(tree)
     if name is not None:
@@ -160,63 +168,22 @@ def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
     match tree:
         case ast.Constant(value=int() | float() as number):
             return constant(number)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_compute(operand)
-        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _compute(operand)
-        case ast.BinOp(left=left, op=op, right=right):
-            return _combine(_compute(left), op, right)
-        case ast.Compare(
-            left=left, ops=[op], comparators=[ast.Constant(value=int() | float() as at)]
-        ):
-            over = _compute(left).above(at, closed=isinstance(op, ast.GtE | ast.Lt))
-            if isinstance(op, ast.Gt | ast.GtE):
-                return over.impute(0)  # no comparison holds for NaN
-            if isinstance(op, ast.Lt | ast.LtE):
-                return (1 - over).impute(0)
+        case ast.UnaryOp(op=op, operand=one) if type(op) in _OPERATORS:
+            return compute(_OPERATORS[type(op)], _compute(one))
+        case ast.BinOp(left=one, op=op, right=other) if type(op) in _OPERATORS:
+            return compute(_OPERATORS[type(op)], _compute(one), _compute(other))
+        case ast.Compare(left=one, ops=[op], comparators=[other]) if type(op) in _OPERATORS:
+            # No comparison holds for NaN.
+            return compute(_OPERATORS[type(op)], _compute(one), _compute(other)).impute(0)
         case ast.Call(func=ast.Name(id="I"), args=[inner], keywords=[]):
             return _compute(inner)
-        case ast.Call(func=function, args=[inner], keywords=[]):
-            return _apply(function, _compute(inner))
+        case ast.Call(
+            func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id="np" | "numpy"), attr=name),
+            args=[inner],
+            keywords=[],
+        ) if name in _FUNCTIONS:
+            return compute(_FUNCTIONS[name], _compute(inner))
     raise Refusal(f"{ast.unparse(tree)[:60]} in its formula is not imported")
-
-
-def _apply(function: ast.expr, value: Feature) -> Feature:
-    match function:
-        case ast.Attribute(value=ast.Name(id="np" | "numpy"), attr=name):
-            pass
-        case ast.Name(id=name):
-            pass
-        case _:
-            name = ""
-    if name in _AS_TERMS:
-        return value.apply(_AS_TERMS[name])
-    if name == "square":
-        return value * value
-    raise Refusal(f"{ast.unparse(function)[:60]}(…) in its formula is not imported")
-
-
-def _combine(left: Feature, op: ast.operator, right: ast.expr) -> Feature:
-    if isinstance(op, ast.Pow):
-        if not (isinstance(right, ast.Constant) and type(right.value) is int):
-            raise Refusal("a power in its formula is no whole number")
-        if not 1 <= right.value <= 64:
-            raise Refusal(f"the power {right.value} in its formula is not imported")
-        found = left
-        for _ in range(right.value - 1):
-            found = found * left
-        return found
-    other = _compute(right)
-    match op:
-        case ast.Add():
-            return left + other
-        case ast.Sub():
-            return left - other
-        case ast.Mult():
-            return left * other
-        case ast.Div() if isinstance(right, ast.Constant):
-            return left / right.value  # type: ignore[operator]
-    raise Refusal("an operator in its formula is not imported")
 
 
 # ------------------------------------------------------------------------------------- the numbers

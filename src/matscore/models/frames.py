@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Kind
+from matscore.models.checks import check_fit
 from matscore.models.records import Array, Record, array, manager_parts, plain
 from matscore.models.refusal import Refusal
 from matscore.models.texts import write_level
-
-_DAMAGED = "a frame of pandas is not as it should be"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +31,12 @@ class Frame:
     """A frame without some of its rows."""
 
     def __init__(self, record: Record, dropped: Sequence[int] = ()) -> None:
-        manager = record.attributes.get("_mgr", record.attributes.get("_data"))
-        if not isinstance(manager, Record):
-            raise Refusal(_DAMAGED)
-        self._blocks, axes = manager_parts(manager)
-        if len(axes) != 2:
-            raise Refusal(_DAMAGED)
-        self.names = [plain(name) for name in array(axes[0]).tolist()]
-        self.n_rows = len(array(axes[1]))
+        self._blocks, axes = manager_parts(record)
+        check_fit(len(axes) == 2)
+        names = map(plain, array(axes[0]).ravel().tolist())
+        self.names = [name if isinstance(name, str | int | float) else str(name) for name in names]
+        self.n_rows = array(axes[1]).size
+        check_fit(all(0 <= row < self.n_rows for row in dropped))
         self._dropped = np.array(sorted(set(dropped)), dtype=np.int64)
         self._coded: dict[str, Coded] = {}
 
@@ -48,9 +45,15 @@ class Frame:
         """Return where the values of each column are: a block, and a row of it."""
         found: dict[int, tuple[Any, int]] = {}
         for values, places in self._blocks:
-            columns = range(*places.indices(len(self.names))) if isinstance(places, slice) else None
-            for i, place in enumerate(columns or array(places).tolist()):
-                found[int(plain(place))] = values, i
+            columns = range(len(self.names))
+            if isinstance(places, slice):
+                ends = (places.start, places.stop, places.step)
+                check_fit(all(end is None or type(end) is int for end in ends) and ends[2] != 0)
+                numbers: list[Any] = list(columns[places])
+            else:
+                numbers = [plain(place) for place in array(places).ravel().tolist()]
+            check_fit(all(type(number) is int for number in numbers))
+            found.update((number, (values, i)) for i, number in enumerate(numbers))
         return found
 
     @property
@@ -63,15 +66,12 @@ class Frame:
 
     def values(self, name: str) -> Array:
         """Return a column as it is: numbers, booleans, or objects."""
-        place = self._places.get(self.names.index(name))
-        if place is None:
-            raise Refusal(_DAMAGED)
-        block = array(place[0])
-        found = block[place[1]] if block.ndim == 2 else block
-        if found.shape != (self.n_rows,):
-            raise Refusal(_DAMAGED)
-        if self._dropped.size and not 0 <= self._dropped[0] <= self._dropped[-1] < self.n_rows:
-            raise Refusal("rows that were left out are none of the frame")
+        check_fit((index := self.names.index(name)) in self._places)
+        values, row = self._places[index]
+        block = array(values)
+        check_fit(block.ndim < 2 or row < len(block))
+        found = block[row] if block.ndim == 2 else block
+        check_fit(found.shape == (self.n_rows,))
         return np.delete(found, self._dropped)
 
     def numbers(self, name: str) -> Array | None:

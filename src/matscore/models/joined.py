@@ -17,23 +17,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from itertools import product
 
-import numpy as np
-
-from matscore.models.algebra import Levels, as_features
-from matscore.models.factors import multiply_terms
+from matscore.models.algebra import multiply_terms
 from matscore.models.refusal import Refusal
-from matscore.models.sample import Sample
-from matscore.models.types import ImportedModel
-from matscore.names import POINT, find_close, quote_name, quote_names, suggest
+from matscore.names import POINT, quote_name, quote_names
 from matscore.plan.joined import read_factors
+from matscore.spelling import find_close, suggest
 from matscore.terms import (
     Factor,
     Level,
-    Other,
     Power,
     Term,
     TermError,
@@ -147,66 +141,3 @@ def _spell(text: str) -> tuple[str, ...]:
         whole = str(int(value)) if value.is_integer() and abs(value) < 1e15 else text
         return tuple(dict.fromkeys((text, whole, repr(value))))
     return (text,)
-
-
-def resolve_names(model: ImportedModel, sample: Sample) -> ImportedModel:
-    """Return a model of columns whose joined names are taken apart.
-
-    The one value of a column that no name is made of is the reference level; of several it is not
-    known which.
-    """
-    names = JoinedNames({name: sample.texts.get(name, ()) for name in sample.names})
-    terms, kept, dropped = [], [], []
-    for i, name in enumerate(model.joined):
-        try:
-            terms.append(names.read(name))
-            kept.append(i)
-        except Refusal:
-            # What a tool could not estimate may be of a column that is in no file.
-            if np.asarray(model.coefficients)[:, i].any():
-                raise
-            dropped.append(name)
-    if len(set(terms)) < len(terms):
-        twice = [write_term(t) for t in dict.fromkeys(terms) if terms.count(t) > 1]
-        raise Refusal(f"several of its names are {', '.join(twice[:5])}")
-    levels = _find_levels(terms, sample)
-    facts = [f"the names are read by the columns and values of {sample.path}"]
-    facts += [f"left out, as their coefficient is 0: {quote_names(dropped)}"] if dropped else []
-    facts += _tell_references(terms, levels)
-    return replace(
-        model,
-        features=as_features(terms, levels),
-        coefficients=np.asarray(model.coefficients)[:, kept],
-        uncertainty=None
-        if model.uncertainty is None
-        else np.asarray(model.uncertainty)[:, [*kept, -1]],
-        joined=(),
-        facts=(*model.facts, *facts),
-    )
-
-
-def _find_levels(terms: Sequence[Term], sample: Sample) -> Mapping[str, Levels]:
-    """Return the levels of each text column: those with a coefficient, and a reference."""
-    named: dict[str, dict[str, None]] = {}
-    for term in terms:
-        for factor in term:
-            if isinstance(factor, Level):
-                named.setdefault(factor.column, {})[factor.text] = None
-    levels = {}
-    for column, texts in named.items():
-        rest = [text for text in sample.texts[column] if text not in texts]
-        if any(Other(column) in term for term in terms):
-            rest = []  # which are no levels
-        if len(rest) > 1:
-            what = f"{quote_names(rest)} of {quote_name(column)} have no coefficient"
-            raise Refusal(what, "one may be the reference: leave the others out of the sample")
-        levels[column] = Levels((*rest, *texts))
-    return levels
-
-
-def _tell_references(terms: Sequence[Term], levels: Mapping[str, Levels]) -> Iterator[str]:
-    named = {factor for term in terms for factor in term}
-    for column, known in levels.items():
-        for text in known.texts:
-            if Level(column, text) not in named:
-                yield f"the reference level of {quote_name(column)} is {quote_name(text)}"

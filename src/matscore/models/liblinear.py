@@ -8,18 +8,16 @@ score of 0 the second.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from matscore.links import Link
 from matscore.models.algebra import add_up, column, exact
 from matscore.models.bounds import ModelFile
+from matscore.models.checks import check_fit, damaged, read_count, read_numbers, read_text
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal, refused_as
+from matscore.models.refusal import Refusal
 from matscore.models.types import FLOAT64, ImportedModel, Source
 
 _LOGISTIC = ("L2R_LR", "L1R_LR", "L2R_LR_DUAL")
@@ -28,155 +26,132 @@ _CLASSIFIERS = (
     *_LOGISTIC, "L2R_L2LOSS_SVC", "L2R_L2LOSS_SVC_DUAL", "L2R_L1LOSS_SVC_DUAL", "L1R_L2LOSS_SVC",
     "MCSVM_CS",
 )  # fmt: skip
+_SVM_CLASSIFIERS, _SVM_REGRESSIONS = ("c_svc", "nu_svc"), ("epsilon_svr", "nu_svr")
 _MOST_COLUMNS = 10_000_000
 _DIGITS = 5e-8  # of the eight of a vector's numbers, relative
-_DAMAGED, _AGAIN = "damaged: it ends too early, or a number is none", "copy the file again"
 
 
-def _read_text(data: bytes, last: str) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the keys with their words, and the lines after the key `last`."""
-    with refused_as("damaged: it is no text", _AGAIN):
-        lines = data.decode("ascii").split("\n")
-    if lines.pop().strip():  # a number that is cut off is another number
-        raise Refusal("damaged: its last line has no end", _AGAIN)
-    keys: dict[str, list[str]] = {}
-    for i, line in enumerate(lines):
-        words = line.split()
-        if words[:1] == [last]:
-            return keys, [line for line in lines[i + 1 :] if line.strip()]
-        if not words or words[0] in keys:
-            break
-        keys[words[0]] = words[1:]
-    raise Refusal(_DAMAGED, _AGAIN)
+class _Keys:
+    """The keys of a file with their words, each taken once, and the lines after the last."""
 
+    def __init__(self, data: bytes, last: str) -> None:
+        lines = read_text(data).split("\n")
+        check_fit(not lines.pop().strip())  # a number that is cut off is another number
+        self._words: dict[str, list[str]] = {}
+        for i, line in enumerate(lines):
+            key, *words = line.split() or [""]
+            if key == last:
+                self.rows = [row.split() for row in lines[i + 1 :] if row.strip()]
+                return
+            check_fit(key and key not in self._words)
+            self._words[key] = words
+        raise damaged()
 
-def _take(keys: dict[str, list[str]], key: str, default: str | None = None) -> str:
-    words = keys.pop(key, [] if default is None else [default])
-    if len(words) != 1:
-        raise Refusal(f'it has no "{key}"' if not words else f'it has several values of "{key}"')
-    return words[0]
+    def all(self, key: str) -> list[str]:
+        """Return the words of a key, none where it is not there."""
+        return self._words.pop(key, [])
 
+    def one(self, key: str) -> str:
+        """Return the only word of a key."""
+        words = self.all(key)
+        check_fit(len(words) == 1)
+        return words[0]
 
-def _read_count(word: str) -> int:
-    if not (word.isdigit() and len(word) < 10):
-        raise Refusal(_DAMAGED, _AGAIN)
-    return int(word)
-
-
-def _read_numbers(words: Sequence[str]) -> NDArray[np.float64]:
-    """Return finite numbers; `float` would take underscores too."""
-    try:
-        numbers = np.array(list(map(float, words)), dtype=np.float64)
-    except ValueError as error:
-        raise Refusal(_DAMAGED, _AGAIN) from error
-    if not np.isfinite(numbers).all() or any("_" in word for word in words):
-        raise Refusal("it has a weight that is no finite number")
-    return numbers
-
-
-def _check_left(keys: Mapping[str, object]) -> None:
-    if keys:
-        raise Refusal(f'it has "{min(keys)}", which is not known')
+    def check_left(self) -> None:
+        """Refuse keys that nobody has taken."""
+        if self._words:
+            raise Refusal(f'it has "{min(self._words)}", which is not known')
 
 
 def _read_liblinear(file: ModelFile, _: ImportOptions) -> ImportedModel:
-    keys, lines = _read_text(file.data, "w")
-    solver, n_classes = _take(keys, "solver_type"), _read_count(_take(keys, "nr_class"))
-    n_columns, bias = (
-        _read_count(_take(keys, "nr_feature")),
-        _read_numbers([_take(keys, "bias")])[0],
-    )
-    labels, rho = keys.pop("label", []), _read_numbers([_take(keys, "rho", "0")])[0]
-    _check_left(keys)
+    keys = _Keys(file.data, "w")
+    solver, n_classes = keys.one("solver_type"), read_count(keys.one("nr_class"))
+    n_columns, (bias,) = read_count(keys.one("nr_feature")), read_numbers([keys.one("bias")])
+    labels, (rho,) = keys.all("label"), read_numbers(keys.all("rho") or [0])[:1]
+    keys.check_left()
     if solver not in (*_CLASSIFIERS, *_REGRESSION, "ONECLASS_SVM"):
         raise Refusal(f"its solver {solver} is not known")
     is_classifier = solver in _CLASSIFIERS
-    if len(labels) != (n_classes if is_classifier else 0) or n_classes < 2:
-        raise Refusal(f"it has {len(labels)} labels for {n_classes} classes")
+    check_fit(len(labels) == (n_classes if is_classifier else 0) and n_classes >= 2)
     n_vectors = n_classes if n_classes > 2 or solver == "MCSVM_CS" else 1
-    words = [line.split() for line in lines]
-    if len(words) != n_columns + (bias >= 0) or any(len(line) != n_vectors for line in words):
-        what = f"damaged: it has not {n_columns} lines of {n_vectors} weights"
-        raise Refusal(what, _AGAIN)
-    weights = _read_numbers([word for line in words for word in line]).reshape(-1, n_vectors).T
+    check_fit(len(keys.rows) == n_columns + (bias >= 0))
+    check_fit(n_columns and all(len(row) == n_vectors for row in keys.rows))
+    weights = read_numbers([word for row in keys.rows for word in row]).reshape(-1, n_vectors).T
     ends = [exact(bias) * exact(row[-1]) if bias >= 0 else Fraction(0) for row in weights]
     matrix = weights[:, :n_columns]
-    facts = ["the file has no names: columns are known by their number"]
     if is_classifier and n_classes > 2:
-        link: Link | None = "one-vs-rest" if solver in _LOGISTIC else "identity"
-        return _make("LIBLINEAR", solver, labels, matrix, ends, link, facts)
+        link: Link = "one-vs-rest" if solver in _LOGISTIC else "identity"
+        return _make("LIBLINEAR", solver, labels, matrix, ends, link)
     # Two labels are told apart by the first vector alone, also where MCSVM_CS has two.
-    ends = [ends[0] - exact(rho)]
-    if solver in _REGRESSION:
-        return _make("LIBLINEAR", solver, ["y"], matrix[:1], ends, "identity", facts)
-    two = [labels[1], labels[0]] if is_classifier else ["-1", "1"]
-    facts.append(f'a score of exactly 0 is "{two[0]}", which stands first')
-    link = None if solver in _LOGISTIC else "identity"
-    return _make("LIBLINEAR", solver, two, matrix[:1], ends, link, facts)
+    return _make_one(
+        "LIBLINEAR", solver, None if solver in _REGRESSION else labels, matrix[:1],
+        ends[0] - exact(rho), None if solver in _LOGISTIC else "identity",
+    )  # fmt: skip
 
 
 def _read_libsvm(file: ModelFile, _: ImportOptions) -> ImportedModel:
-    keys, lines = _read_text(file.data, "SV")
-    kind, kernel = _take(keys, "svm_type"), _take(keys, "kernel_type")
+    keys = _Keys(file.data, "SV")
+    kind, kernel = keys.one("svm_type"), keys.one("kernel_type")
     if kernel != "linear":
         raise Refusal(f"its kernel is {kernel}, which is not linear", "train it with -t 0")
-    n_classes, n_vectors = (
-        _read_count(_take(keys, "nr_class")),
-        _read_count(_take(keys, "total_sv")),
-    )
-    labels, rho = keys.pop("label", []), _read_numbers(keys.pop("rho", []))
-    fitted = [keys.pop(key, []) for key in ("probA", "probB", "prob_density_marks")]
-    keys.pop("nr_sv", None)
-    _check_left(keys)
-    is_classifier = kind in ("c_svc", "nu_svc")
+    n_classes, n_vectors = read_count(keys.one("nr_class")), read_count(keys.one("total_sv"))
+    labels, rho = keys.all("label"), read_numbers(keys.all("rho"))
+    fitted = [keys.all(key) for key in ("probA", "probB", "prob_density_marks")]
+    keys.all("nr_sv")
+    keys.check_left()
+    is_classifier = kind in _SVM_CLASSIFIERS
     if is_classifier and n_classes > 2:
         what = f"it votes between {n_classes} classes, two and two, which is not one linear model"
         raise Refusal(what, "train it with LIBLINEAR")
-    if not is_classifier and kind not in ("epsilon_svr", "nu_svr", "one_class"):
+    if kind not in (*_SVM_CLASSIFIERS, *_SVM_REGRESSIONS, "one_class"):
         raise Refusal(f"its type {kind} is not known")
-    if len(rho) != 1 or len(labels) != (2 if is_classifier else 0) or len(lines) != n_vectors:
-        raise Refusal("damaged: its labels, rho and vectors do not fit", _AGAIN)
-    weights, ends = _add_vectors(lines), [-exact(rho[0])]
-    facts = ["the file has no names: columns are known by their number"]
-    if any(fitted) and is_classifier:
-        facts.append("its fitted probabilities (svm-predict -b 1) are not taken over")
-    if kind.endswith("svr"):
-        return _make("LIBSVM", kind, ["y"], [weights], ends, "identity", facts, _DIGITS)
-    two = [labels[1], labels[0]] if is_classifier else ["-1", "1"]
-    facts.append(f'a score of exactly 0 is "{two[0]}", which stands first')
-    return _make("LIBSVM", kind, two, [weights], ends, "identity", facts, _DIGITS)
+    check_fit(len(labels) == (2 if is_classifier else 0))
+    check_fit(len(rho) == 1 and len(keys.rows) == n_vectors)
+    return _make_one(
+        "LIBSVM", kind, None if kind in _SVM_REGRESSIONS else labels, [_add_vectors(keys.rows)],
+        -exact(rho[0]), "identity",
+        facts=["its fitted probabilities (svm-predict -b 1) are not taken over"]
+        if any(fitted) and is_classifier else [], rounding=_DIGITS,
+    )  # fmt: skip
 
 
-def _add_vectors(lines: Sequence[str]) -> list[Fraction]:
+def _add_vectors(rows: Sequence[Sequence[str]]) -> list[Fraction]:
     """Return the sum of the vectors, each times its coefficient, in exact fractions."""
     parts: dict[int, list[Fraction]] = {}
-    for line in lines:
-        first, *pairs = line.split()
+    for first, *pairs in rows:
         words = [pair.split(":") for pair in pairs]
-        if any(len(word) != 2 for word in words):
-            raise Refusal(_DAMAGED, _AGAIN)
-        c = exact(_read_numbers([first])[0])
-        numbers = _read_numbers([number for _, number in words])
+        check_fit(all(len(word) == 2 for word in words))
+        c, *numbers = read_numbers([first, *(number for _, number in words)])
         for (index, _), number in zip(words, numbers, strict=True):
-            parts.setdefault(_read_count(index), []).append(c * exact(number))
+            parts.setdefault(read_count(index), []).append(exact(c) * exact(number))
     n_columns = max(parts, default=0)
-    if not 0 < n_columns <= _MOST_COLUMNS or 0 in parts:
-        raise Refusal(
-            f"damaged: it has columns from {min(parts, default=0)} to {n_columns}", _AGAIN
-        )
+    check_fit(0 < n_columns <= _MOST_COLUMNS and 0 not in parts)
     return [add_up(parts.get(i, [])) for i in range(1, n_columns + 1)]
+
+
+def _make_one(
+    tool: str, kind: str, labels: Sequence[str] | None, coefficients: Any, intercept: Fraction,
+    link: Link | None, facts: Sequence[str] = (), rounding: float = FLOAT64,
+) -> ImportedModel:  # fmt: skip
+    """Return a model of one vector: of two labels, of one class (none), or a regression (None)."""
+    if labels is None:
+        return _make(tool, kind, ["y"], coefficients, [intercept], link, facts, rounding)
+    two = labels[::-1] if labels else ["-1", "1"]
+    facts = [*facts, f'a score of exactly 0 is "{two[0]}", which stands first']
+    return _make(tool, kind, two, coefficients, [intercept], link, facts, rounding)
 
 
 def _make(
     tool: str, kind: str, categories: Sequence[str], coefficients: Any,
-    intercept: Sequence[Fraction], link: Link | None, facts: Sequence[str],
+    intercept: Sequence[Fraction], link: Link | None, facts: Sequence[str] = (),
     rounding: float = FLOAT64,
 ) -> ImportedModel:  # fmt: skip
     names = tuple(f"x{i}" for i in range(1, len(coefficients[0]) + 1))
     return ImportedModel(
         producer=tool, kind=kind, categories=tuple(categories),
         features=[column(name) for name in names], coefficients=coefficients,
-        intercept=intercept, link=link, facts=tuple(facts), positional=names, rounding=rounding,
+        intercept=intercept, link=link, positional=names, rounding=rounding,
+        facts=("the file has no names: columns are known by their number", *facts),
     )  # fmt: skip
 
 

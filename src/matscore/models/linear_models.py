@@ -1,53 +1,43 @@
 """Linear estimators of scikit-learn: their classes, coefficients and links.
 
-Each function takes a fitted estimator and the columns that come in, and returns a `Linear`.
+Each function takes a fitted estimator and the columns that come in, and returns its linear model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from matscore.links import Link
-from matscore.models.algebra import Feature, Number, combine
-from matscore.models.folding import Columns
+from matscore.models.algebra import Feature, combine
+from matscore.models.encoders import indicate
 from matscore.models.records import Array, array, plain
 from matscore.models.refusal import Refusal
-from matscore.models.steps import Raw, Step, Value, as_number, as_numbers, as_numbers_of
-from matscore.models.types import FLOAT32, FLOAT64, Threshold
+from matscore.models.steps import Raw, Step, Value, as_features, as_numbers
+from matscore.models.transformers import HINT
+from matscore.models.types import FLOAT32, FLOAT64, Columns, ImportedModel
 
-_MOST_NUMBERS = 1_000_000
-FLAT = 1  # of a vector that stands for two classes, or of a single target
+Estimator = Callable[[Step, Sequence[Value]], ImportedModel]
 
 
-@dataclass(frozen=True, eq=False)
-class Linear:
-    """Linear predictors of columns: one vector a class, or one for the second of two classes."""
+def list_scores(model: ImportedModel) -> list[Feature]:
+    """Return the linear predictors of a model as features."""
+    pairs = zip(model.coefficients, model.intercept, strict=True)
+    return [combine(model.features, list(row), plus) for row, plus in pairs]
 
-    kind: str
-    classes: tuple[str, ...]  # none of a regression
-    features: Sequence[Feature]
-    coefficients: Any  # (n_vectors, n_features)
-    intercept: Sequence[Number]
-    link: Link | None = None
-    threshold: Threshold | None = None
-    rounding: float = FLOAT64
 
-    @property
-    def scores(self) -> list[Feature]:
-        """The predictors as features."""
-        pairs = zip(self.coefficients, self.intercept, strict=True)
-        return [combine(self.features, list(row), plus) for row, plus in pairs]
+def with_scores(model: ImportedModel, scores: Sequence[Feature], **changes: Any) -> ImportedModel:
+    """Return a model with other linear predictors."""
+    n = len(scores)
+    return replace(model, features=scores, coefficients=np.eye(n), intercept=[0] * n, **changes)
 
-    def with_scores(self, scores: Sequence[Feature], **changes: Any) -> Linear:
-        """Return it with other predictors."""
-        n = len(scores)
-        return replace(self, features=scores, coefficients=np.eye(n), intercept=[0] * n, **changes)
+
+def name_targets(n: int) -> tuple[str, ...]:
+    """Return the categories of a regression."""
+    return ("y",) if n == 1 else tuple(f"y{i}" for i in range(n))
 
 
 def write_class(value: Any) -> str:
@@ -59,180 +49,160 @@ def write_class(value: Any) -> str:
     return str(int(value) if is_whole else value)
 
 
-def classes_of(step: Step) -> tuple[str, ...]:
+def read_classes(step: Step) -> tuple[str, ...]:
     """Return the classes of a classifier in its order."""
-    holder = step
-    if not step.has("classes_"):
-        holder = step.child(step.need("_label_binarizer"))
+    holder = step if step.has("classes_") else step.child("_label_binarizer")
     found = holder.need("classes_")
-    if isinstance(found, list) or (found := array(found)).dtype.kind == "V" or found.ndim != 1:
+    if isinstance(found, list) or (found := array(found)).ndim != 1:
         raise Refusal("it has several targets, each with classes of its own")
     return tuple(write_class(value) for value in found.tolist())
 
 
-def _linear(
+def _make(
     step: Step, values: Sequence[Value], classes: tuple[str, ...], link: Link | None,
     *, coef: Array | None = None, intercept: Any = None,
-) -> Linear:  # fmt: skip
-    """Return the linear predictors of coefficients of shape (n_vectors, n) or (n,)."""
-    raw = step.need("coef_") if coef is None else coef
-    rounding = FLOAT64
-    if array(raw).dtype == np.float32:
-        rounding = FLOAT32
+) -> ImportedModel:  # fmt: skip
+    """Return the model of coefficients of shape (n_vectors, n) or (n,); without classes of y."""
+    raw = array(step.need("coef_") if coef is None else coef)
+    if is_float32 := raw.dtype == np.float32:
         step.walk.say("its coefficients are float32")
     matrix = np.atleast_2d(as_numbers(raw, "coef_"))
-    added = step.get("intercept_", 0.0) if intercept is None else intercept
+    added = step.get("intercept_") if intercept is None else intercept
     plus = as_numbers(0.0 if added is None else added, "intercept_").reshape(-1)
     if plus.size == 1:
         plus = np.repeat(plus, len(matrix))
-    if matrix.ndim != 2 or matrix.shape[1] != len(values) or len(plus) != len(matrix):
+    if matrix.ndim != 2 or matrix.shape[1] != len(values):
         shape = " × ".join(map(str, matrix.shape))
         raise Refusal(f"its coefficients are {shape}, where {len(values)} columns come in")
-    if classes and len(matrix) != len(classes) and (len(matrix), len(classes)) != (FLAT, 2):
-        raise Refusal(f"it has {len(matrix)} vectors for {len(classes)} classes")
-    features: Sequence[Feature]
-    if all(isinstance(value, Raw) and value.is_plain for value in values):
-        features = Columns([value.name for value in values if isinstance(value, Raw)])
-    else:
-        features = [feature.refuse_missing() for feature in as_numbers_of(values)]
-    return Linear(step.kind, classes, features, matrix, plus.tolist(), link, rounding=rounding)
+    names = [v.name for v in values if isinstance(v, Raw) and v.filled is None]
+    features: Sequence[Feature] = Columns(names)
+    if len(names) < len(values):
+        features = [feature.refuse_missing() for feature in as_features(values)]
+    return ImportedModel(
+        producer="scikit-learn",
+        kind=step.kind,
+        categories=classes or name_targets(len(matrix)),
+        features=features,
+        coefficients=matrix,
+        intercept=plus.tolist(),
+        link=link,
+        rounding=FLOAT32 if is_float32 else FLOAT64,
+    )
 
 
-def _regression(step: Step, values: Sequence[Value]) -> Linear:
-    return _linear(step, values, (), "identity")
+def _regression(step: Step, values: Sequence[Value]) -> ImportedModel:
+    return _make(step, values, (), "identity")
 
 
-def _log_regression(step: Step, values: Sequence[Value]) -> Linear:
-    link = step.get("link", "auto")
-    power = step.get("power", {"PoissonRegressor": 1, "GammaRegressor": 2}.get(step.kind, 0.0))
-    if step.kind != "TweedieRegressor":
-        link = "log"
+def _log_regression(step: Step, values: Sequence[Value]) -> ImportedModel:
+    link = step.word("link", "auto") if step.kind == "TweedieRegressor" else "log"
     if link == "auto":
-        link = "identity" if power <= 0 else "log"
+        link = "identity" if step.number("power", 0) <= 0 else "log"
     if link not in ("identity", "log"):
         raise Refusal(f"with link={link!r} it is not imported")
-    return _linear(step, values, (), "identity" if link == "identity" else "exp")
+    return _make(step, values, (), "identity" if link == "identity" else "exp")
 
 
-def _partial_least_squares(step: Step, values: Sequence[Value]) -> Linear:
+def _partial_least_squares(step: Step, values: Sequence[Value]) -> ImportedModel:
     if step.version < (1, 3):  # coef_ was turned and scaled otherwise: scikit-learn#26016
         raise Refusal("of a version before 1.3 it is not imported", "fit it again")
-    n = len(values)
-    mean = step.numbers("_x_mean", n).tolist()
-    centred: list[Value] = [f - m for f, m in zip(as_numbers_of(values), mean, strict=True)]
-    return _linear(step, centred, (), "identity")
+    mean = step.numbers("_x_mean", len(values)).tolist()
+    centred = [f - m for f, m in zip(as_features(values), mean, strict=True)]
+    return _make(step, centred, (), "identity")
 
 
-def _decisions(step: Step, values: Sequence[Value]) -> Linear:
+def _decisions(step: Step, values: Sequence[Value]) -> ImportedModel:
     """Return a classifier without probabilities."""
-    return _linear(step, values, classes_of(step), "identity")
+    return _make(step, values, read_classes(step), "identity")
 
 
-def _logistic(step: Step, values: Sequence[Value]) -> Linear:
-    classes = classes_of(step)
-    way, solver = step.get("multi_class", "auto"), step.get("solver", "lbfgs")
-    each = way in ("ovr", "warn") or (
-        way in ("auto", "deprecated")
-        and (solver == "liblinear" or (solver == "newton-cholesky" and step.version < (1, 6)))
-    )
-    if not isinstance(way, str) or way not in ("ovr", "warn", "auto", "deprecated", "multinomial"):
+def _each(classes: Sequence[str]) -> Link | None:
+    """Return the link of a logistic function a class; of two it is that of their difference."""
+    return "one-vs-rest" if len(classes) > 2 else None
+
+
+def _logistic(step: Step, values: Sequence[Value]) -> ImportedModel:
+    classes = read_classes(step)
+    way, solver = step.word("multi_class", "auto"), step.word("solver", "lbfgs")
+    if way not in ("ovr", "warn", "auto", "deprecated", "multinomial"):
         raise Refusal(f"with multi_class={way!r} it is not imported")
-    found = _linear(step, values, classes, "one-vs-rest" if each and len(classes) > 2 else None)
-    if way == "multinomial" and len(classes) == 2 and len(found.coefficients) == FLAT:
+    alone = solver == "liblinear" or (solver == "newton-cholesky" and step.version < (1, 6))
+    each = way in ("ovr", "warn") or (alone and way != "multinomial")
+    found = _make(step, values, classes, _each(classes) if each else None)
+    if way == "multinomial" and found.is_binary_vector:
         # Before 1.8 the probabilities of two classes were then the softmax of (-s, s).
-        both = [[-w for w in found.coefficients[0]], list(found.coefficients[0])]
-        plus = found.intercept[0]
-        return replace(found, coefficients=np.array(both), intercept=[-plus, plus])
+        (row,), (plus,) = found.coefficients, found.intercept
+        return replace(found, coefficients=np.array([-row, row]), intercept=[-plus, plus])
     return found
 
 
-def _gradient_descent(step: Step, values: Sequence[Value]) -> Linear:
-    classes = classes_of(step)
-    if step.get("loss", "hinge") in ("log", "log_loss"):
-        return _linear(step, values, classes, "one-vs-rest" if len(classes) > 2 else None)
-    if step.get("loss") == "modified_huber":
+def _gradient_descent(step: Step, values: Sequence[Value]) -> ImportedModel:
+    classes, loss = read_classes(step), step.word("loss", "hinge")
+    if loss in ("log", "log_loss"):
+        return _make(step, values, classes, _each(classes))
+    if loss == "modified_huber":
         step.walk.say("probabilities of the loss modified_huber are no function of weights files")
-    return _linear(step, values, classes, "identity")
+    return _make(step, values, classes, "identity")
 
 
-def _discriminant(step: Step, values: Sequence[Value]) -> Linear:
-    classes = classes_of(step)
-    old = len(classes) > 2 and step.version < (0, 22)
-    return _linear(step, values, classes, "one-vs-rest" if old else None)
+def _discriminant(step: Step, values: Sequence[Value]) -> ImportedModel:
+    classes = read_classes(step)
+    return _make(step, values, classes, _each(classes) if step.version < (0, 22) else None)
 
 
-def _support_vectors(step: Step, values: Sequence[Value]) -> Linear:
-    if step.get("kernel", "rbf") != "linear":
-        raise Refusal(f"its kernel {step.get('kernel', 'rbf')!r} is not linear")
-    is_classifier = step.kind in ("SVC", "NuSVC")
-    classes = classes_of(step) if is_classifier else ()
+def _support_vectors(step: Step, values: Sequence[Value]) -> ImportedModel:
+    if (kernel := step.word("kernel", "rbf")) != "linear":
+        raise Refusal(f"its kernel {kernel!r} is not linear")
+    classes = read_classes(step) if step.kind.endswith("SVC") else ()
     if len(classes) > 2:
         raise Refusal("its classes win by votes of each pair, which no weights give")
     dual = np.atleast_2d(as_numbers(step.need("dual_coef_"), "dual_coef_"))
     vectors = as_numbers(step.need("support_vectors_"), "support_vectors_")
-    if dual.ndim != 2 or vectors.ndim != 2 or dual.shape != (1, len(vectors)):
+    if vectors.ndim != 2 or dual.shape != (1, len(vectors)):
         raise Refusal("its support vectors do not fit")
-    for name in ("_probA", "probA_"):
-        if step.has(name) and step.array(name).size:
-            step.walk.say("its probabilities are of Platt's scaling, and not imported")
-    return _linear(step, values, classes, "identity", coef=dual @ vectors)
+    if any(step.has(name) and array(step.get(name)).size for name in ("_probA", "probA_")):
+        step.walk.say("its probabilities are of Platt's scaling, and not imported")
+    return _make(step, values, classes, "identity", coef=dual @ vectors)
 
 
 # -------------------------------------------------------------------------------------- naive Bayes
 
 
-def _prior(step: Step, classes: tuple[str, ...]) -> Array:
-    return step.numbers("class_log_prior_", len(classes))
-
-
-def _multinomial_bayes(step: Step, values: Sequence[Value]) -> Linear:
-    classes = classes_of(step)
-    matrix = step.numbers("feature_log_prob_")
+def _multinomial_bayes(step: Step, values: Sequence[Value]) -> ImportedModel:
+    classes = read_classes(step)
     # ComplementNB has a prior only where there is a single class.
     no_prior = step.kind == "ComplementNB" and len(classes) > 1
-    prior = np.zeros(len(classes)) if no_prior else _prior(step, classes)
-    return _linear(step, values, classes, None, coef=matrix, intercept=prior)
+    prior = np.zeros(len(classes)) if no_prior else step.numbers("class_log_prior_", len(classes))
+    matrix = step.numbers("feature_log_prob_")
+    return _make(step, values, classes, None, coef=matrix, intercept=prior)
 
 
-def _bernoulli_bayes(step: Step, values: Sequence[Value]) -> Linear:
-    classes = classes_of(step)
-    numbers = as_numbers_of(values)
+def _bernoulli_bayes(step: Step, values: Sequence[Value]) -> ImportedModel:
+    classes, numbers = read_classes(step), as_features(values)
     if step.has("binarize"):
-        border = float(step.numbers("binarize"))
+        border = step.number("binarize")
         numbers = [value.refuse_missing().above(border) for value in numbers]
-    chances = step.numbers("feature_log_prob_")
-    against = np.log(1 - np.exp(chances))
-    if not np.isfinite(against).all():
-        raise Refusal("a probability of it is 0 or 1")
-    plus = _prior(step, classes) + against.sum(axis=1)
-    return _linear(step, numbers, classes, None, coef=chances - against, intercept=plus)
+    chances = np.atleast_2d(step.numbers("feature_log_prob_"))
+    with np.errstate(all="ignore"):
+        against = np.log(1 - np.exp(chances))
+    plus = step.numbers("class_log_prior_", len(classes)) + against.sum(axis=1)
+    return _make(step, numbers, classes, None, coef=chances - against, intercept=plus)
 
 
-def _categorical_bayes(step: Step, values: Sequence[Value]) -> Linear:
-    classes = classes_of(step)
-    tables = [as_numbers(table, "feature_log_prob_") for table in step.items("feature_log_prob_")]
-    if len(tables) != len(values) or any(len(table) != len(classes) for table in tables):
-        raise Refusal("its feature_log_prob_ does not fit its columns")
+def _categorical_bayes(step: Step, values: Sequence[Value]) -> ImportedModel:
+    classes = read_classes(step)
+    chances = step.items("feature_log_prob_", len(values))
+    tables = [as_numbers(table, "feature_log_prob_") for table in chances]
+    if any(table.ndim != 2 or len(table) != len(classes) for table in tables):
+        raise Refusal("its feature_log_prob_ does not fit its classes")
     features: list[Value] = []
     for value, table in zip(values, tables, strict=True):
-        codes = range(table.shape[1])
-        if isinstance(value, Raw):
-            groups = [[str(code)] for code in codes]
-            features += value.as_text("number").one_hot(groups, other="error")
-        else:
-            number = as_number(value)
-            if len(codes) * len(number.terms) > _MOST_NUMBERS:
-                raise Refusal(f"it has {len(codes):,} categories of a computed column")
-            features += [number.map_values(partial(_equals, code)) for code in codes]
+        groups = [[str(code)] for code in range(table.shape[1])]
+        features += indicate(value, "number", groups, "error")
+    prior = step.numbers("class_log_prior_", len(classes))
     matrix = np.concatenate(tables, axis=1)
-    return _linear(step, features, classes, None, coef=matrix, intercept=_prior(step, classes))
+    return _make(step, features, classes, None, coef=matrix, intercept=prior)
 
-
-def _equals(code: int, value: Fraction) -> int:
-    return int(value == code)
-
-
-Estimator = Callable[[Step, Sequence[Value]], Linear]
 
 _BY_FUNCTION: Mapping[Estimator, str] = {
     _regression: "LinearRegression Ridge RidgeCV Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC "
@@ -255,29 +225,29 @@ _BY_FUNCTION: Mapping[Estimator, str] = {
 ESTIMATORS: Mapping[str, Estimator] = {
     name: function for function, names in _BY_FUNCTION.items() for name in names.split()
 }
-HANDLED = (
+_HANDLED = (
     "multi_class", "kernel", "link", "binarize", "decision_function_shape", "break_ties",
     "fit_intercept", "deflation_mode",
 )  # fmt: skip
-REASONS: Mapping[str, str] = {
+_REASONS: Mapping[str, str] = {
     "GaussianNB": "GaussianNB needs squares that cancel: too much would be lost",
     "QuadraticDiscriminantAnalysis": "its squares cancel: too much would be lost",
     "CalibratedClassifierCV": "CalibratedClassifierCV takes the mean of calibrated models",
-    "VotingClassifier": "VotingClassifier takes votes, or the mean of probabilities",
-    "StackingClassifier": "StackingClassifier puts a model on the answers of models",
-    "StackingRegressor": "StackingRegressor puts a model on the answers of models",
-    "RegressorChain": "RegressorChain puts models on the answers of models",
-    "ClassifierChain": "ClassifierChain puts models on the answers of models",
+    **dict.fromkeys(
+        ("VotingClassifier", "VotingRegressor", "StackingClassifier", "StackingRegressor",
+         "RegressorChain", "ClassifierChain"),
+        "it puts models together, or one on the answers of others",
+    ),
     "OneVsOneClassifier": "its classes win by votes of each pair",
     "MultiOutputClassifier": "it has several targets, each with classes of its own",
-}
+}  # fmt: skip
 
 
-def estimate(step: Step, values: Sequence[Value]) -> Linear:
-    """Return the linear predictors of an estimator."""
+def estimate(step: Step, values: Sequence[Value]) -> ImportedModel:
+    """Return the linear model of an estimator."""
     function = ESTIMATORS.get(step.kind)
     if function is None or not step.record.is_of("sklearn"):
-        reason = REASONS.get(step.kind, f"{step.record.of} is not linear, or not known")
-        raise Refusal(reason, "page import.md lists what is imported")
-    step.check_known(HANDLED)
+        reason = _REASONS.get(step.kind, f"{step.record.of} is not linear, or not known")
+        raise Refusal(reason, HINT)
+    step.check_known(_HANDLED)
     return function(step, values)

@@ -1,198 +1,372 @@
-"""The linear models of ONNX, what comes after them, and the table of all operators."""
+"""The operators of ONNX that stand before a model, or join what a link is made of.
+
+https://onnx.ai/onnx/operators/. Each takes the attributes that it knows; what is left over makes
+the caller refuse the step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
+from functools import reduce
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 
-from matscore.models import onnx_arithmetic as arithmetic
-from matscore.models import onnx_columns as preprocessing
-from matscore.models.algebra import add_up, combine, exact
-from matscore.models.onnx_graph import Array, Node
+from matscore.models import operations
+from matscore.models.algebra import Feature, constant, exact
+from matscore.models.checks import check_fit
+from matscore.models.encoders import indicate, recode
+from matscore.models.onnx_file import STRING, Array, Node
 from matscore.models.onnx_values import (
+    Answer,
     Columns,
-    Label,
-    Link,
     Operator,
-    Partial,
-    Scores,
-    Value,
+    as_row,
     check_axes,
-    check_axis,
     multiply,
     take_array,
     take_columns,
-    take_features,
+    take_whole,
 )
 from matscore.models.refusal import Refusal
+from matscore.models.steps import as_features
+from matscore.models.texts import write_level
+
+_FLOATING = frozenset({1, 10, 11, 16})  # numbers of TensorProto.DataType
+_MOST_NUMBERS = 10_000_000  # of a constant that is computed from others
+
+# -------------------------------------------------------------------------------------- arithmetic
 
 
-def _classify(node: Node, values: list[Any]) -> tuple[Value, Value]:
-    columns = take_columns(values[0])
-    labels = _take_labels(node)
-    node.take("multi_class")  # which changes nothing that is computed
-    added = list(node.take("intercepts", ()))
-    numbers = np.asarray(node.take("coefficients", ()))
-    # Of two classes one row of coefficients may be given: the second's.
-    n_rows = 1 if len(labels) == 2 and len(numbers) == columns.width else len(labels)
-    link = _take_link(node)
-    scores = multiply(columns, _as_matrix(numbers, n_rows, columns.width), added or [0.0] * n_rows)
-    if len(added or [0] * n_rows) != n_rows:
-        raise Refusal(f"it has {len(added)} intercepts for {len(labels)} classes")
-    if n_rows < len(labels):
-        if link == "softmax":
-            raise Refusal("it has a softmax of one score")
-        features = take_features(scores.cells)
-        scores = Columns((-features[0], features[0]))
-    answer = scores if link == "none" else Scores(scores, link, labels)
-    return Label(scores, labels), answer
+def _product(one: Any, other: Any) -> Any:
+    if isinstance(one, Feature) and isinstance(other, Feature):
+        return operations.multiply(one, other)
+    return one * other
 
 
-def _take_labels(node: Node) -> tuple[str, ...]:
-    given = [node.take(f"classlabels_{kind}") for kind in ("strings", "ints", "int64s")]
-    return tuple(str(label) for labels in given if labels for label in labels)
+_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
+    "Add": operator.add, "Sub": operator.sub, "Mul": _product, "Div": operator.truediv,
+}  # fmt: skip
+_OF_CONSTANTS: Mapping[str, Callable[..., Any]] = {
+    **_ARITHMETIC, "Neg": np.negative, "Exp": np.exp, "Log": np.log, "Sqrt": np.sqrt, "Abs": np.abs,
+}  # fmt: skip
 
 
-def _as_matrix(numbers: Array, n_rows: int, width: int) -> Array:
-    if len(numbers) != n_rows * width or n_rows < 1:
-        what = f"it has {len(numbers):,} coefficients, where {n_rows} × {width:,} are needed"
-        raise Refusal(what, "other programs take some of them in silence; convert the model again")
-    return numbers.reshape(n_rows, width)
+def compute_constant(kind: str, values: Sequence[Any]) -> Array | None:
+    """Return what an operator makes of constants alone; None where one of them is none."""
+    if kind not in _OF_CONSTANTS or not all(isinstance(value, np.ndarray) for value in values):
+        return None
+    try:
+        if np.broadcast(*values).size > _MOST_NUMBERS:
+            raise Refusal(f"it makes more than {_MOST_NUMBERS:,} numbers")
+        with np.errstate(all="ignore"):
+            arrays = (take_array(value).astype(np.float64) for value in values)
+            return np.asarray(_OF_CONSTANTS[kind](*arrays))
+    except (ValueError, TypeError) as error:
+        raise Refusal("its constants do not fit each other") from error
 
 
-def _take_link(node: Node) -> Link:
-    links: Mapping[str, Link] = {"NONE": "none", "LOGISTIC": "logistic", "SOFTMAX": "softmax"}
-    name = node.take("post_transform", "NONE")
-    if name not in links:
-        raise Refusal(f"it has the post_transform {name}")
-    return links[name]
+def _compute(node: Node, values: list[Any]) -> Any:
+    """Add, Sub, Mul, Div: of columns and constants, or of what a link is made of."""
+    kind, (one, other) = node.operator, values[:2]
+    match kind, one, other:
+        case "Sub", np.ndarray(), Answer(kind="logistic", chosen=None) if (one == 1).all():
+            return Answer(other.columns.each(operator.neg), "logistic")
+        case "Div", Answer(), Answer(kind="sum") if other.of is one:
+            return replace(one, kind="softmax" if one.kind == "exp" else "one-vs-rest")
+    left, right = (v if isinstance(v, np.ndarray) else take_columns(v) for v in (one, other))
+    if kind == "Add" and isinstance(left, np.ndarray):
+        left, right = right, left
+    if kind == "Div" and isinstance(right, Columns):
+        raise Refusal("it divides by a column")
+    width = max(v.size if isinstance(v, np.ndarray) else v.width for v in (left, right))
+    is_product = isinstance(left, Columns) and left.matrix is not None and left.width == width
+    if is_product and kind == "Add" and isinstance(right, np.ndarray):
+        assert isinstance(left, Columns)
+        sums = zip(left.added, as_row(right, width), strict=True)
+        return replace(left, added=tuple(exact(a) + exact(b) for a, b in sums))
+    pairs = zip(as_row(left, width), as_row(right, width), strict=True)
+    return Columns(tuple(_ARITHMETIC[kind](a, b) for a, b in pairs))
 
 
-def _regress(node: Node, values: list[Any]) -> Value:
-    columns = take_columns(values[0])
-    n_rows = node.take("targets", 1)
-    matrix = _as_matrix(np.asarray(node.take("coefficients", ())), n_rows, columns.width)
-    added = list(node.take("intercepts", ())) or [0.0] * n_rows
-    link = _take_link(node)
-    if len(added) != n_rows:
-        raise Refusal(f"it has {len(added)} intercepts for {n_rows} targets")
-    scores = multiply(columns, matrix, added)
-    return scores if link == "none" else Scores(scores, link)
+def _power(_: Node, columns: Columns, values: list[Any]) -> Columns:
+    exponents = take_array(values[1])
+    if exponents.size != 1:
+        raise Refusal("it has several exponents")
+    exponent = constant(exponents.item())
+    return columns.each(lambda base: operations.raise_to(base, exponent))
 
 
-def _regress_by_vectors(node: Node, values: list[Any]) -> Columns:
-    """SVMRegressor with the linear kernel: the sum of its vectors, each times its coefficient."""
-    columns = take_columns(values[0])
-    _, one_class = node.take("kernel_params"), node.take("one_class", 0)
-    if (kernel := node.take("kernel_type", "LINEAR")) != "LINEAR" or one_class:
-        raise Refusal(
-            f"it has the kernel {kernel}" if not one_class else "it knows one class alone"
-        )
-    if _take_link(node) != "none":
-        raise Refusal("it has a post_transform")
-    numbers, n_vectors = np.asarray(node.take("coefficients", ())), node.take("n_supports", 0)
-    vectors, added = np.asarray(node.take("support_vectors", ())), list(node.take("rho", ()))
-    if not n_vectors or len(numbers) != n_vectors or len(added) != 1:
-        raise Refusal("its vectors, coefficients and rho do not fit")
-    matrix = _as_matrix(vectors, n_vectors, columns.width)
-    features = take_features(columns.cells)
-    shares = [exact(number) for number in numbers]
-    weights = [add_up([c * exact(v) for c, v in zip(shares, of, strict=True)]) for of in matrix.T]
-    return Columns((combine(features, weights, added[0]),))
+def _gemm(node: Node, columns: Columns, values: list[Any]) -> Columns:
+    alpha, beta = node.take("alpha", 1.0), node.take("beta", 1.0)
+    if node.take("transA", 0):
+        raise Refusal("it turns the rows into columns")
+    matrix = take_array(values[1])
+    made = multiply(columns, alpha * (matrix if node.take("transB", 0) else matrix.T))
+    if values[2] is None:
+        return made
+    return replace(made, added=tuple(as_row(beta * take_array(values[2]), made.width)))
 
 
-def _apply_link(link: Link) -> Operator:
-    def operate(node: Node, values: list[Any]) -> Any:
-        if link in ("softmax", "log-softmax"):
-            check_axis(node.take("axis", 1))
-        value = values[0]
-        if isinstance(value, np.ndarray) and link == "exp":
-            with np.errstate(all="ignore"):
-                return np.exp(take_array(value).astype(np.float64))
-        if isinstance(value, Scores) and value.link == "log-softmax" and link == "exp":
-            return replace(value, link="softmax")
-        columns = take_columns(value)
-        take_features(columns.cells[:1])
-        return Scores(columns, link)
-
-    return operate
-
-
-def _apply_function(name: str) -> Operator:
-    def operate(_: Node, values: list[Any]) -> Any:
-        value = values[0]
-        if name == "abs" and isinstance(value, Scores) and value.link in ("logistic", "softmax"):
-            return value
-        if isinstance(value, np.ndarray):
-            with np.errstate(all="ignore"):
-                return getattr(np, name)(take_array(value).astype(np.float64))
-        features = take_features(take_columns(value).cells)
-        return Columns(tuple(feature.apply(name) for feature in features))
-
-    return operate
-
-
-def _log_of_sum(node: Node, values: list[Any]) -> Partial:
-    check_axes(node, values)
-    return Partial("log of sum", take_columns(values[0]))
-
-
-def _find_highest(node: Node, values: list[Any]) -> Label:
-    check_axis(node.take("axis", 0))
+def _reduce(node: Node, values: list[Any]) -> Any:
+    """ReduceSum, ReduceProd."""
+    value, axes = values[0], take_whole(node, "axes", values, 1)
     node.take("keepdims")
-    if node.take("select_last_index", 0):
-        raise Refusal("of equal scores it takes the last")
-    value, by_probability = values[0], False
-    if isinstance(value, Scores) and value.link != "exp" and value.chosen is None:
-        by_probability = value.link in ("logistic", "one-vs-rest")
-        value = value.columns
-    columns = take_columns(value)
-    if columns.width < 2:
-        raise Refusal("it takes the highest of one score")
-    return Label(columns, by_probability=by_probability)
+    check_axes(*(axes or [0]))  # without one it is along all of them
+    is_sum = node.operator == "ReduceSum"
+    if is_sum and isinstance(value, Answer) and value.kind in ("logistic", "exp"):
+        return replace(value, kind="sum", of=value)
+    add = operator.add if is_sum else _product
+    return Columns((reduce(add, as_features(take_columns(value).cells)),))
 
 
-def _normalize(node: Node, values: list[Any]) -> Scores:
-    norm = node.take("norm", "MAX")
-    value = values[0]
-    if norm == "L1" and isinstance(value, Scores) and value.chosen is None:
-        if value.link == "logistic":
-            return replace(value, link="one-vs-rest")
-        if value.link in ("softmax", "one-vs-rest"):
-            return value
-    raise Refusal("it divides each row by its length, which is not linear")
+def _take_size(_: Node, values: list[Any]) -> Any:
+    """Abs, which leaves probabilities what they are."""
+    if isinstance(values[0], Answer) and values[0].kind in ("logistic", "softmax"):
+        return values[0]
+    return take_columns(values[0]).each(methodcaller("apply", "abs"))
 
 
-def _map_labels(node: Node, values: list[Any]) -> Any:
-    labels = _take_labels(node)
-    value = values[0]
+# -------------------------------------------------------------------- columns, and what they become
+
+
+def _choose(value: Any, indices: Sequence[int]) -> Any:
+    if not isinstance(value, Answer):
+        known: Sequence[int] = range(take_columns(value).width)
+    else:
+        known = value.chosen or range(value.columns.width)
+    if not all(-len(known) <= i < len(known) for i in indices):
+        raise Refusal(f"it takes a column that is not there: there are {len(known)}")
+    if isinstance(value, Answer):
+        return replace(value, chosen=tuple(known[i] for i in indices))
+    return Columns(tuple(value.cells[i] for i in indices), is_whole=value.is_whole)
+
+
+def _extract(node: Node, values: list[Any]) -> Any:
+    """ArrayFeatureExtractor and Gather: columns by their number, or the labels of a class."""
+    axis = node.take("axis", 0 if node.operator == "Gather" else -1)
+    value, picked = values[:2]
+    if isinstance(value, np.ndarray) and isinstance(picked, Answer) and picked.is_label:
+        return _rename(picked, dict(enumerate(value.ravel().tolist())))
+    check_axes(axis)
+    return _choose(value, take_whole(node, "", values, 1))
+
+
+def _rename(label: Answer, names: Mapping[Any, Any]) -> Answer:
+    old = label.labels or tuple(map(str, range(label.columns.width)))
+    found = {str(key): str(name) for key, name in names.items()}
+    check_fit(all(name in found for name in old))
+    return replace(label, labels=tuple(found[name] for name in old))
+
+
+def _slice(node: Node, values: list[Any]) -> Any:
+    names = ("starts", "ends", "axes", "steps")
+    starts, ends, axes, steps = (take_whole(node, n, values, i) for i, n in enumerate(names, 1))
+    if len(starts) != 1 or len(ends) != 1 or len(axes) != 1 or steps not in ([], [1]):
+        raise Refusal("it takes other than a run of columns")
+    check_axes(*axes)
+    value = values[0] if isinstance(values[0], Answer) else take_columns(values[0])
+    known = value.chosen if isinstance(value, Answer) else None
+    width = value.columns.width if isinstance(value, Answer) else value.width
+    return _choose(value, range(len(known or range(width)))[starts[0] : ends[0]])
+
+
+def _split(node: Node, columns: Columns, values: list[Any]) -> tuple[Any, ...]:
+    check_axes(node.take("axis", 0))
+    sizes = take_whole(node, "split", values, 1)
+    if sum(sizes) != columns.width or any(size < 0 for size in sizes):
+        raise Refusal(f"its parts do not make up the {columns.width} columns")
+    ends = np.cumsum(sizes).tolist()
+    return tuple(_choose(columns, range(end - n, end)) for n, end in zip(sizes, ends, strict=True))
+
+
+def _concat(node: Node, values: list[Any]) -> Any:
+    node.take("inputdimensions")  # of FeatureVectorizer: the widths, which the columns say
+    if node.operator == "Concat":
+        check_axes(node.take("axis"))
+    values = [value for value in values if value is not None]
+    if all(isinstance(v, Answer) and v.kind == "logistic" for v in values):
+        cells = [v.columns.cells[i] for v in values for i in v.chosen or range(v.columns.width)]
+        return Answer(Columns(tuple(cells)), "logistic")
+    columns = [take_columns(value) for value in values]
+    is_whole = all(c.is_whole for c in columns)
+    return Columns(tuple(cell for c in columns for cell in c.cells), is_whole=is_whole)
+
+
+def _reshape(node: Node, values: list[Any]) -> Any:
+    """Reshape, Flatten, Squeeze, Unsqueeze: allowed where rows stay rows."""
+    axis, value = node.take("axis", 1), values[0]
+    node.take("axes")
+    node.take("allowzero")
+    if node.operator == "Flatten" and axis != 1:
+        raise Refusal(f"it works along the axis {axis}, not along the columns")
+    if node.operator != "Reshape":
+        return value
+    shape = take_whole(node, "shape", values, 1)
+    if isinstance(value, np.ndarray):
+        try:
+            return value.reshape(shape)
+        except ValueError as error:
+            raise Refusal(f"{value.size} numbers do not have the shape {shape}") from error
     if isinstance(value, Columns):
-        value = Scores(value, "none")
-    if not isinstance(value, Scores) or len(labels) != value.columns.width:
-        raise Refusal("it names other classes than there are scores")
-    if value.labels not in (None, labels):
-        raise Refusal("it names the classes otherwise than the classifier")
-    return replace(value, labels=labels)
+        allowed = [[-1, value.width], [0, value.width], [0, -1], [-1, 0]]
+        if shape not in (allowed if value.width > 1 else [*allowed, [-1]]):
+            raise Refusal(f"it makes the shape {shape} of {value.width} columns")
+    return value
 
 
-OPERATORS: Mapping[str, Operator] = MappingProxyType({
-    **arithmetic.OPERATORS,
-    **preprocessing.OPERATORS,
-    "Sigmoid": _apply_link("logistic"), "Softmax": _apply_link("softmax"),
-    "LogSoftmax": _apply_link("log-softmax"), "Exp": _apply_link("exp"),
-    "Log": _apply_function("log"), "Sqrt": _apply_function("sqrt"), "Abs": _apply_function("abs"),
-    "ReduceLogSumExp": _log_of_sum, "ArgMax": _find_highest,
-    "ai.onnx.ml.LinearClassifier": _classify, "ai.onnx.ml.LinearRegressor": _regress,
-    "ai.onnx.ml.SVMRegressor": _regress_by_vectors, "ai.onnx.ml.Normalizer": _normalize,
-    "ai.onnx.ml.ZipMap": _map_labels,
-})  # fmt: skip
+def _cast(node: Node, values: list[Any]) -> Any:
+    """Cast between numbers; to whole ones only what is whole, since others would be cut off."""
+    to, value = node.take("to", 0), values[0]
+    node.take("saturate")
+    match value:
+        case np.ndarray() if to in _FLOATING:
+            return take_array(value).astype(np.float64)
+        case Columns(is_text=True) if to == STRING:
+            return value
+        case Columns() if to not in _FLOATING and not value.is_whole:
+            raise Refusal("it cuts numbers off to whole ones")
+        case Columns():
+            return replace(value, is_whole=to not in _FLOATING)
+    return value
 
-TWO_INPUTS = frozenset({
-    "Add", "Sub", "Mul", "Div", "Pow", "MatMul", "Gemm", "Gather", "Greater", "GreaterOrEqual",
-    "Less", "LessOrEqual", "Reshape", "ai.onnx.ml.ArrayFeatureExtractor",
-})  # fmt: skip
-"""Operators that need two inputs or more; the others need one."""
+
+def _take_numbers(node: Node, attribute: str, size: int) -> list[float]:
+    """Take a list of numbers, one for all or one for each of the columns."""
+    numbers = list(node.take(attribute, ()))
+    if len(numbers) not in (1, size):
+        raise Refusal(f"its {attribute} has {len(numbers)} numbers for {size} columns")
+    return numbers * size if len(numbers) == 1 else numbers
+
+
+def _scale(node: Node, columns: Columns, _: list[Any]) -> Columns:
+    offset, scale = (_take_numbers(node, name, columns.width) for name in ("offset", "scale"))
+    return columns.each(lambda cell, shift, by: (cell - shift) * by, offset, scale)
+
+
+def _impute(node: Node, columns: Columns, _: list[Any]) -> Columns:
+    kind = "float" if "imputed_value_floats" in node.attributes else "int64"
+    replaced = node.take(f"replaced_value_{kind}", 0.0 if kind == "float" else 0)
+    if not math.isnan(replaced):
+        raise Refusal(f"it puts numbers in place of {replaced:g}, which is a number like others")
+    numbers = _take_numbers(node, f"imputed_value_{kind}s", columns.width)
+    return columns.each(lambda cell, number: cell.impute(number), numbers)
+
+
+def _one_hot(node: Node, columns: Columns, _: list[Any]) -> Columns:
+    categories = node.take("cats_strings", []) or node.take("cats_int64s", [])
+    _check_keys(columns, categories)
+    if columns.width != 1:
+        raise Refusal(f"it encodes {columns.width} columns at once")
+    policy = "zero" if node.take("zeros", 1) else "error"
+    groups = [[_read_key(key)] for key in categories]
+    return Columns(tuple(indicate(columns.cells[0], columns.kind, groups, policy)))
+
+
+def _check_keys(columns: Columns, keys: Sequence[Any]) -> None:
+    """Refuse keys that are no texts for columns that are not of whole numbers."""
+    if not all(isinstance(key, str) for key in keys) and not columns.is_whole:
+        raise Refusal("it encodes numbers that are not whole")
+
+
+def _read_key(key: Any) -> str | None:
+    """Return a category as the text of a cell; what stands for a missing one is a missing cell."""
+    return None if key in ("", "nan") else write_level(key)
+
+
+def _encode_labels(node: Node, values: list[Any]) -> Any:
+    """LabelEncoder: a number for each text or whole number, or new labels."""
+    keys, found = _take_list(node, "keys"), _take_list(node, "values")
+    given = [node.take(f"default_{kind}") for kind in ("float", "int64", "string", "tensor")]
+    check_fit(keys and len(keys) == len(found))
+    if isinstance(values[0], Answer) and values[0].is_label:
+        return _rename(values[0], dict(zip(keys, found, strict=True)))
+    if any(isinstance(value, str) for value in found):
+        raise Refusal("it makes texts of texts")
+    is_whole = all(isinstance(number, int) for number in found)
+    numbers = [n for n in map(np.ravel, given) if n.size and n.dtype.kind in "if"]
+    other = numbers[0].item(0) if numbers else -1 if is_whole else 0.0
+    known = {_read_key(key): number for key, number in zip(keys, found, strict=True)}
+    columns = take_columns(values[0])
+    _check_keys(columns, keys)
+    made = (recode(cell, columns.kind, known, other) for cell in columns.cells)
+    return Columns(tuple(made), is_whole=is_whole)
+
+
+def _take_list(node: Node, name: str) -> list[Any]:
+    for kind in ("strings", "int64s", "floats", "tensor"):
+        if (given := node.take(f"{name}_{kind}")) is not None:
+            values: list[Any] = np.ravel(np.asarray(given, dtype=object)).tolist()
+            return values
+    return []
+
+
+def _compare(node: Node, columns: Columns, values: list[Any]) -> Columns:
+    borders = as_row(take_array(values[1]), columns.width)
+    closed = node.operator in ("GreaterOrEqual", "Less")
+    above = columns.each(lambda cell, at: cell.above(at, closed=closed), borders, is_whole=True)
+    return _negate_truth(above) if node.operator.startswith("Less") else above
+
+
+def _negate_truth(columns: Columns) -> Columns:
+    return columns.each(lambda cell: 1 - cell, is_whole=True)
+
+
+def _fill_shape(node: Node, values: list[Any]) -> Any:
+    """ConstantOfShape, behind Shape: a column of a constant, as of a polynomial."""
+    value, shape = node.take("value"), values[0]
+    numbers = [0.0] if value is None else take_array(value).ravel().tolist()
+    if not (isinstance(shape, Answer) and shape.kind == "shape" and len(numbers) == 1):
+        raise Refusal("it takes a shape from the rows")
+    return Columns((constant(numbers[0]),) * shape.columns.width)
+
+
+def _constant(node: Node, _: list[Any]) -> Any:
+    for kind in ("", "_float", "_floats", "_int", "_ints", "_string", "_strings"):
+        if (value := node.take(f"value{kind}")) is not None:
+            return np.asarray(value, dtype=object if "string" in kind else None)
+    raise Refusal("it is a constant without a value")
+
+
+def _pass_on(node: Node, values: list[Any]) -> Any:
+    for attribute in ("ratio", "seed", "is_test"):
+        node.take(attribute)
+    return values[0]
+
+
+_ML = "ai.onnx.ml."
+# What is done to columns that are no answers yet.
+_ON_COLUMNS: Mapping[str, Callable[[Node, Columns, list[Any]], Any]] = {
+    "Neg": lambda _, columns, __: columns.each(operator.neg),
+    "Not": lambda _, columns, __: _negate_truth(columns),
+    "IsNaN": lambda _, columns, __: columns.each(methodcaller("missing"), is_whole=True),
+    "MatMul": lambda _, columns, values: multiply(columns, take_array(values[1]).T),
+    "Log": lambda _, columns, __: columns.each(methodcaller("apply", "log")),
+    "Sqrt": lambda _, columns, __: columns.each(methodcaller("apply", "sqrt")),
+    "Shape": lambda _, columns, __: Answer(columns, "shape"),
+    "Pow": _power, "Gemm": _gemm, "Split": _split,
+    **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"), _compare),
+    f"{_ML}Scaler": _scale, f"{_ML}Imputer": _impute, f"{_ML}OneHotEncoder": _one_hot,
+    f"{_ML}Binarizer": lambda node, columns, _: columns.each(
+        methodcaller("above", node.take("threshold", 0.0))
+    ),
+}  # fmt: skip
+
+
+def _on_columns(node: Node, values: list[Any]) -> Any:
+    return _ON_COLUMNS[node.operator](node, take_columns(values[0]), values)
+
+
+STEPS: Mapping[str, Operator] = {
+    **dict.fromkeys(_ON_COLUMNS, _on_columns), **dict.fromkeys(_ARITHMETIC, _compute),
+    **dict.fromkeys(("ReduceSum", "ReduceProd"), _reduce), "Abs": _take_size,
+    "Gather": _extract, "Slice": _slice, "Concat": _concat,
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), _reshape),
+    "Cast": _cast, "Constant": _constant, "ConstantOfShape": _fill_shape,
+    "Identity": _pass_on, "Dropout": _pass_on, f"{_ML}LabelEncoder": _encode_labels,
+    f"{_ML}FeatureVectorizer": _concat, f"{_ML}ArrayFeatureExtractor": _extract,
+}  # fmt: skip

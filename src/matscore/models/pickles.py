@@ -1,18 +1,21 @@
-"""Read a pickle without running any of it: plain, compressed, or as joblib writes it.
+"""Read a pickle without running any of it: plain, or as joblib writes it.
 
-An interpreter of the opcodes of protocols 0 to 5 that can only build records: a name is a `Name`,
-a call is a `Record` of what would be called, and nothing is looked up, imported or called. The
-opcodes and their meaning: Lib/pickletools.py of CPython.
+The opcodes are told apart by `pickletools`, which does nothing with them. What they do is done
+here, where nothing can be made but records: a name is a `Name`, a call is a `Record` of what would
+be called, and nothing is looked up, imported or called.
 """
 
 from __future__ import annotations
 
-import codecs
+import io
 import math
-import struct
+import pickletools
+import warnings
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
+from matscore.models.checks import check_fit, damaged
 from matscore.models.records import (
     Array,
     Name,
@@ -24,51 +27,37 @@ from matscore.models.records import (
 )
 from matscore.models.refusal import Refusal
 
+OLD_JOBLIB = "joblib before 0.10 wrote it", "load it with that version, and save it again"
 _FREE_VALUES, _FREE_OBJECTS = 1_500_000, 300_000  # of a small file: about 150 MB
 _BYTES_AN_OBJECT = 32
-_BIG_BYTES = 2**16  # from here on bytes are views, so that arrays are not held twice
 _MOST_KEY = 2**60  # larger integers can be made to share one hash, so that a dict is never done
 _MOST_PARTS = 64
+_TOO_LARGE = 2**1000  # for a float64
 _TOO_MANY = "it holds more objects than a model of its size has"
-_ARRAY_WRAPPER = "NumpyArrayWrapper"
 _MODULES_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
-_JOBLIB = tuple(
-    f"{root}.{module}"
-    for root in ("joblib", "sklearn.externals.joblib")
-    for module in ("numpy_pickle", "numpy_pickle_compat")
-)
 
 
-def read_pickle(
-    data: bytes,
-    open_beside: Callable[[str], Array] | None = None,
-    *,
-    size: int | None = None,
-) -> Any:
+def read_pickle(data: bytes, *, size: int | None = None) -> Any:
     """Return what a pickle holds, as records; a `Refusal` where that cannot be told.
 
-    `open_beside` reads an array that stands in a file of its own; `size` is what the file takes
-    where it is compressed: a small one may not become many objects.
+    `size` is what the file takes where it is compressed: a small one may not become many objects.
     """
-    reader = _Reader(data, size=len(data) if size is None else size)
-    reader.open_beside = open_beside
-    found = reader.run()
-    if reader.at != len(data):
+    size = len(data) if size is None else size
+    machine = _Machine(io.BytesIO(data), len(data), _FREE_VALUES + size)
+    machine.room = _FREE_OBJECTS + size // _BYTES_AN_OBJECT
+    with warnings.catch_warnings(action="ignore"):  # of escapes in texts that Python 2 wrote
+        found = machine.run()
+    if machine.file.tell() != len(data):
         raise Refusal("something follows the end of the pickle")
     return found
 
 
-class _Reader:
-    """One stream of opcodes: its place, its stack and its memo."""
+class _Machine:
+    """What follows one stream of opcodes: its stack and its memo."""
 
-    def __init__(self, data: bytes, at: int = 0, *, size: int, nested: bool = False) -> None:
-        self.data = data
-        self.view = memoryview(data)
-        self.at = at
-        self.nested = nested
-        self.size = size
-        self.room = _FREE_OBJECTS + size // _BYTES_AN_OBJECT
-        self.open_beside: Callable[[str], Array] | None = None
+    def __init__(self, file: io.BytesIO, end: int, most: int, *, nested: bool = False) -> None:
+        self.file, self.end, self.most, self.nested = file, end, most, nested
+        self.room = 0
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: list[Any] = []
@@ -76,22 +65,19 @@ class _Reader:
 
     def run(self) -> Any:
         """Follow the opcodes to the end."""
-        data = self.data
-        actions = [_ACTIONS.get(code) for code in range(256)]
         try:
-            for _ in range(_FREE_VALUES + self.size):
-                code = data[self.at]
-                self.at += 1
-                action = actions[code]
-                if action is None:
-                    if code == ord("."):
-                        return self.stack.pop()
-                    raise Refusal(_refusal(code))
-                action(self)
-        except (IndexError, KeyError, struct.error, UnicodeError, OverflowError) as error:
-            raise Refusal("the pickle is cut off or damaged") from error
-        except ValueError as error:
-            raise Refusal("a number in the pickle cannot be read") from error
+            for opcode, argument, _ in islice(pickletools.genops(self.file), self.most):
+                name = opcode.name
+                if name in _VALUES:
+                    self.stack.append(argument)
+                elif name == "STOP":
+                    return self.stack.pop()
+                elif name in _ACTIONS:
+                    _ACTIONS[name](self, argument)
+                else:
+                    raise Refusal(f"the pickle refers to what is outside of it ({name})")
+        except (LookupError, ValueError, OverflowError) as error:
+            raise damaged() from error
         raise Refusal(_TOO_MANY)
 
     def hold(self, value: Any) -> None:
@@ -101,50 +87,18 @@ class _Reader:
             raise Refusal(_TOO_MANY)
         self.stack.append(value)
 
-    # What the opcodes carry.
-
-    def take(self, n_bytes: int) -> bytes:
-        """Return the next bytes."""
-        start = self.at
-        end = start + n_bytes
-        if n_bytes < 0 or end > len(self.data):
-            raise Refusal("the pickle is cut off or damaged")
-        self.at = end
-        return self.data[start:end]
-
-    def number(self, form: str) -> Any:
-        """Return the next number, in a form of `struct`."""
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
-
-    def line(self) -> bytes:
-        """Return the rest of the line."""
-        end = self.data.index(b"\n", self.at)
-        start, self.at = self.at, end + 1
-        return self.data[start:end]
-
-    def text(self, form: str) -> None:
-        self.stack.append(self.take(self.number(form)).decode("utf-8", "surrogatepass"))
-
-    def chunk(self, form: str) -> None:
-        """Push bytes."""
-        n_bytes = self.number(form)
-        if n_bytes < _BIG_BYTES:
-            self.stack.append(self.take(n_bytes))
-            return
-        start = self.at
-        if n_bytes > len(self.data) - start:
-            raise Refusal("the pickle is cut off or damaged")
-        self.at = start + n_bytes
-        self.stack.append(self.view[start : self.at])
-
-    def since_mark(self) -> list[Any]:
-        """Take what was pushed since the last mark."""
-        start = self.marks.pop()
+    def pop(self, n: int) -> list[Any]:
+        """Take the last things from the stack."""
+        start = len(self.stack) - n
+        if start < 0:
+            raise damaged()
         found = self.stack[start:]
         del self.stack[start:]
         return found
 
-    # Memo.
+    def pop_mark(self) -> list[Any]:
+        """Take what was pushed since the last mark."""
+        return self.pop(len(self.stack) - self.marks.pop())
 
     def put(self, index: int) -> None:
         memo = self.memo
@@ -159,106 +113,81 @@ class _Reader:
         inside = 0 <= index < len(self.memo)
         self.stack.append(self.memo[index] if inside else self.sparse[index])
 
-    # Containers.
-
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
-        if isinstance(target, list):
+        if not isinstance(target, Record):  # what a list of its own class holds, nobody asks for
+            check_fit(isinstance(target, list))
             target.extend(items)
-        elif isinstance(target, Record):
-            target.items = target.items or []
-            target.items.extend(items)
-        else:
-            raise Refusal("the pickle appends to what is no list")
 
     def set_items(self, items: list[Any]) -> None:
-        target = self.stack[-1]
-        keys, values = items[::2], items[1::2]
-        if len(keys) != len(values):
-            raise Refusal("the pickle is cut off or damaged")
-        if isinstance(target, dict):
-            target.update(zip(map(_key, keys), values, strict=True))
-        elif isinstance(target, Record):
-            target.pairs = target.pairs or []
-            target.pairs.extend(zip(keys, values, strict=True))
-        else:
-            raise Refusal("the pickle sets items of what is no dict")
+        target, pairs = self.stack[-1], zip(items[::2], items[1::2], strict=True)
+        if not isinstance(target, Record):
+            check_fit(isinstance(target, dict))
+            target.update((_key(key), value) for key, value in pairs)
 
-    # Objects.
-
-    def name(self, module: object, name: object) -> None:
-        if not (isinstance(module, str) and isinstance(name, str)):
-            raise Refusal("the pickle names a class by what is no text")
-        self.hold(Name(module, name))
-
-    def make(self, of: object, args: object) -> None:
-        """Push the record of an object or a call."""
-        if not isinstance(args, tuple):
-            raise Refusal("the pickle calls without arguments")
-        self.hold(_call(of, args))
-
-    def build(self) -> None:
+    def build(self, state: Any) -> None:
         """Give a record its state."""
-        state = self.stack.pop()
         target = self.stack[-1]
         if isinstance(target, dict):  # a dict of its own class, with attributes
             return
-        if not isinstance(target, Record):
-            raise Refusal("the pickle builds what is no object")
-        if target.state is not None:
-            raise Refusal("the pickle builds an object twice")
+        if not isinstance(target, Record) or target.state is not None:
+            raise damaged()
         target.state = state
-        if isinstance(target.of, Name) and target.of.module in _JOBLIB:
-            if target.name == _ARRAY_WRAPPER:
+        if target.is_of("joblib") or target.is_of("sklearn.externals.joblib"):
+            if target.name == "NumpyArrayWrapper":
                 self.stack[-1] = self.joblib_array(target)
-            elif target.name == "NDArrayWrapper" and self.open_beside is not None:
-                self.stack[-1] = self.open_beside(str(target.attributes.get("filename")))
+            elif target.name == "NDArrayWrapper":
+                raise Refusal(*OLD_JOBLIB)
 
     def joblib_array(self, wrapper: Record) -> Array | Record:
         """Read the array that joblib writes behind its wrapper: bytes between two opcodes."""
         parts = wrapper.attributes
         kind = dtype_of(parts.get("dtype"))
         if kind.hasobject:
-            if self.nested:
-                raise Refusal("arrays of joblib stand in each other")
-            inner = _Reader(self.data, self.at, size=self.size, nested=True)
+            check_fit(not self.nested)
+            inner = _Machine(self.file, self.end, self.most, nested=True)
             inner.room = self.room
-            found = inner.run()
+            found: Record = inner.run()
             self.room = inner.room
-            self.at = inner.at
-            return found  # type: ignore[no-any-return]
+            return found
         if parts.get("numpy_array_alignment_bytes") is not None:
-            self.take(self.number("<B"))
-        shape = shape_of(parts.get("shape"), (len(self.data) - self.at) // max(kind.itemsize, 1))
-        start = self.at
-        self.at += math.prod(shape) * kind.itemsize
-        return from_bytes(self.view[start : self.at], kind, shape, str(parts.get("order")))
+            self.file.seek(self.file.read(1)[0], io.SEEK_CUR)
+        left = max(self.end - self.file.tell(), 0)
+        shape = shape_of(parts.get("shape"), left // max(kind.itemsize, 1))
+        data = self.file.read(math.prod(shape) * kind.itemsize)
+        return from_bytes(data, kind, shape, str(parts.get("order")))
 
 
 def _key(value: Any) -> Any:
     """Return a key that a dict can hold without harm, however the file was made."""
-    if isinstance(value, int) and not -_MOST_KEY < value < _MOST_KEY:
-        raise Refusal("a key of a dict is too large")
-    if isinstance(value, tuple):
-        if len(value) > _MOST_PARTS or any(isinstance(part, tuple) for part in value):
-            raise Refusal("a key of a dict is too deep")
-        return tuple(map(_key, value))
-    if value is None or isinstance(value, str | bytes | int | float | Name | Record):
+    if isinstance(value, tuple) and len(value) <= _MOST_PARTS:
+        if not any(isinstance(part, tuple) for part in value):
+            return tuple(map(_key, value))
+    elif isinstance(value, int):
+        if -_MOST_KEY < value < _MOST_KEY:
+            return value
+    elif value is None or isinstance(value, str | bytes | float | Name | Record):
         return value
-    raise Refusal("a key of a dict is no plain value")
+    raise Refusal("a key of a dict is no plain value, or too large")
 
 
-def _call(of: object, args: tuple[Any, ...]) -> Any:  # noqa: PLR0911
+def _name(module: object, name: object) -> Name:
+    check_fit(isinstance(module, str) and isinstance(name, str))
+    return Name(str(module), str(name))
+
+
+def _call(of: object, args: Any) -> Any:  # noqa: PLR0911
     """Return the record of a call, or the plain container that the call would make."""
+    check_fit(isinstance(args, tuple))
     if not isinstance(of, Name):
-        return Record(of if isinstance(of, Record) else None, args)
+        return _make(of, args)
     match (_MODULES_OF_PYTHON_2.get(of.module, of.module), of.name), args:
         case ("copyreg", "_reconstructor"), (Name() as kind, _, state):
             return Record(kind, () if state is None else (state,))
         case ("copyreg", "__newobj__"), (kind, *rest):
-            return _made(kind, tuple(rest))
+            return _make(kind, tuple(rest))
         case ("copyreg", "__newobj_ex__"), (kind, tuple() as rest, *_):
-            return _made(kind, rest)
+            return _make(kind, rest)
         case ("_codecs", "encode"), (str() as text, *_):  # bytes, in protocols without them
             return text.encode("latin-1")
         case ("collections", "OrderedDict" | "defaultdict"), ([*pairs],):
@@ -278,194 +207,87 @@ def _call(of: object, args: tuple[Any, ...]) -> Any:  # noqa: PLR0911
     return Record(of, args)
 
 
-def _made(of: object, args: tuple[Any, ...]) -> Record:
+def _make(of: object, args: Any) -> Record:
+    """Return the record of an object that is made without a call."""
+    check_fit(isinstance(args, tuple))
     return Record(of if isinstance(of, Name | Record) else None, args)
 
 
-def _refusal(code: int) -> str:
-    if code in b"PQ":
-        return "the pickle refers to things outside of it (persistent ids)"
-    if code in b"\x82\x83\x84":
-        return "the pickle uses the registry of extensions"
-    if code == 0x97:
-        return "the pickle keeps arrays outside of it (buffers out of band)"
-    return "the pickle is damaged, or no pickle"
+def _new(of: object, args: Any, *_: object) -> Any:
+    is_container = isinstance(of, Name) and of.module in ("collections", "builtins")
+    return _call(of, ()) if is_container else _make(of, args)
 
 
-def _unquote(line: bytes) -> str:
-    if len(line) < 2 or line[:1] not in b"'\"" or line[:1] != line[-1:]:
-        raise Refusal("the pickle is cut off or damaged")
-    return codecs.escape_decode(line[1:-1])[0].decode("latin-1")
+def _push_whole(machine: _Machine, number: int) -> None:
+    check_fit(abs(number) < _TOO_LARGE)
+    machine.stack.append(number)
 
 
-def _whole(line: bytes) -> int | bool:
-    if line in (b"00", b"01"):
-        return line == b"01"
-    return int(line.rstrip(b"L"))
-
-
-def _signed(data: bytes) -> int:
-    return int.from_bytes(data, "little", signed=True)
-
-
-_Action = Callable[[_Reader], Any]
-
-
-def _push(make: Callable[[_Reader], Any]) -> _Action:
-    return lambda reader: reader.stack.append(make(reader))
-
-
-def _hold(make: Callable[[_Reader], Any]) -> _Action:
-    return lambda reader: reader.hold(make(reader))
-
-
-# The usual opcodes do without the helpers of `_Reader`: a text column has millions of them.
-
-
-def _short_text(reader: _Reader) -> None:
-    data, start = reader.data, reader.at + 1
-    end = start + data[start - 1]
-    if end > len(data):
-        raise IndexError
-    reader.at = end
-    reader.stack.append(data[start:end].decode("utf-8", "surrogatepass"))
-
-
-def _byte(reader: _Reader) -> int:
-    found = reader.data[reader.at]
-    reader.at += 1
-    return found
-
-
-def _tuple(n_parts: int) -> _Action:
-    def pack(reader: _Reader) -> None:
-        stack = reader.stack
-        if len(stack) < n_parts:
-            raise IndexError
-        parts = tuple(stack[-n_parts:])
-        del stack[-n_parts:]
-        reader.hold(parts)
-
-    return pack
-
-
-def _instance(reader: _Reader) -> None:
-    of = Name(reader.line().decode(), reader.line().decode())
-    reader.make(of, tuple(reader.since_mark()))
-
-
-def _object(reader: _Reader) -> None:
-    of, *args = reader.since_mark()
-    reader.make(of, tuple(args))
-
-
-def _new(reader: _Reader) -> None:
-    args, of = reader.stack.pop(), reader.stack.pop()
-    if not isinstance(args, tuple):
-        raise Refusal("the pickle calls without arguments")
-    plain_container = isinstance(of, Name) and of.module in ("collections", "builtins")
-    reader.hold(_call(of, ()) if plain_container else _made(of, args))
-
-
-def _stack_global(reader: _Reader) -> None:
-    name, module = reader.stack.pop(), reader.stack.pop()
-    reader.name(module, name)
-
-
-def _reduce(reader: _Reader) -> None:
-    args, of = reader.stack.pop(), reader.stack.pop()
-    reader.make(of, args)
-
-
-def _new_with_keywords(reader: _Reader) -> None:
-    _, args, of = reader.stack.pop(), reader.stack.pop(), reader.stack.pop()
-    reader.hold(_made(of, args if isinstance(args, tuple) else ()))
-
-
-def _pop(reader: _Reader) -> None:
-    if reader.marks and reader.marks[-1] == len(reader.stack):
-        reader.marks.pop()
+def _drop(machine: _Machine, _: Any) -> None:
+    if machine.marks and machine.marks[-1] == len(machine.stack):
+        machine.marks.pop()
     else:
-        reader.stack.pop()
+        machine.pop(1)
 
 
-def _dict(reader: _Reader) -> None:
-    items = reader.since_mark()
-    reader.hold({})
-    reader.set_items(items)
+def _make_dict(machine: _Machine, _: Any) -> None:
+    items = machine.pop_mark()
+    machine.hold({})
+    machine.set_items(items)
 
 
-def _set_item(reader: _Reader) -> None:
-    value, key = reader.stack.pop(), reader.stack.pop()
-    reader.set_items([key, value])
+_Action = Callable[[_Machine, Any], Any]
 
 
-_ACTIONS: dict[int, _Action] = {
-    # numbers and texts
-    ord("I"): _push(lambda r: _whole(r.line())),
-    ord("L"): _push(lambda r: _whole(r.line())),
-    ord("F"): _push(lambda r: float(r.line())),
-    ord("J"): _push(lambda r: r.number("<i")),
-    ord("K"): _push(_byte),
-    ord("M"): _push(lambda r: r.number("<H")),
-    ord("G"): _push(lambda r: r.number(">d")),
-    0x8A: _push(lambda r: _signed(r.take(r.number("<B")))),
-    0x8B: _push(lambda r: _signed(r.take(r.number("<i")))),
-    ord("N"): _push(lambda _: None),
-    0x88: _push(lambda _: True),
-    0x89: _push(lambda _: False),
-    ord("V"): _push(lambda r: r.line().decode("raw-unicode-escape")),
-    ord("X"): lambda r: r.text("<I"),
-    0x8C: _short_text,
-    0x8D: lambda r: r.text("<Q"),
-    # Python 2 wrote bytes and text alike.
-    ord("S"): _push(lambda r: _unquote(r.line())),
-    ord("T"): _push(lambda r: r.take(r.number("<i")).decode("latin-1")),
-    ord("U"): _push(lambda r: r.take(r.number("<B")).decode("latin-1")),
-    ord("B"): lambda r: r.chunk("<I"),
-    ord("C"): lambda r: r.chunk("<B"),
-    0x8E: lambda r: r.chunk("<Q"),
-    0x96: lambda r: r.chunk("<Q"),
-    # containers
-    ord("("): lambda r: r.marks.append(len(r.stack)),
-    ord(")"): _push(lambda _: ()),
-    ord("t"): _hold(lambda r: tuple(r.since_mark())),
-    0x85: _tuple(1),
-    0x86: _tuple(2),
-    0x87: _tuple(3),
-    ord("]"): _hold(lambda _: []),
-    ord("l"): _hold(lambda r: r.since_mark()),
-    ord("a"): lambda r: r.append([r.stack.pop()]),
-    ord("e"): lambda r: r.append(r.since_mark()),
-    ord("}"): _hold(lambda _: {}),
-    ord("d"): _dict,
-    ord("s"): _set_item,
-    ord("u"): lambda r: r.set_items(r.since_mark()),
-    0x8F: _hold(lambda _: []),  # a set, as a list: nothing of the file is hashed
-    0x90: lambda r: r.append(r.since_mark()),
-    0x91: _hold(lambda r: tuple(r.since_mark())),
+def _pack(make: Callable[[list[Any]], Any]) -> _Action:
+    """Return what makes one thing of what was pushed since the last mark."""
+    return lambda machine, _: machine.hold(make(machine.pop_mark()))
+
+
+def _take(n: int, make: Callable[..., Any]) -> _Action:
+    """Return what makes one thing of the last n."""
+    return lambda machine, _: machine.hold(make(*machine.pop(n)))
+
+
+def _always(value: Any) -> _Action:
+    return lambda machine, _: machine.stack.append(value)
+
+
+# Opcodes that carry what they push.
+_PUSHED = """
+    BININT BININT1 BININT2 FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING UNICODE BINUNICODE
+    SHORT_BINUNICODE BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8
+"""
+_VALUES = frozenset(_PUSHED.split())
+_ACTIONS: dict[str, _Action] = {
+    "NONE": _always(None), "NEWTRUE": _always(True), "NEWFALSE": _always(False),
+    "EMPTY_TUPLE": _always(()),
+    **dict.fromkeys(("INT", "LONG", "LONG1", "LONG4"), _push_whole),
+    # containers; a set is a list: nothing of the file is hashed
+    "MARK": lambda machine, _: machine.marks.append(len(machine.stack)),
+    "EMPTY_LIST": _take(0, list), "EMPTY_SET": _take(0, list), "EMPTY_DICT": _take(0, dict),
+    "LIST": _pack(list), "TUPLE": _pack(tuple), "FROZENSET": _pack(tuple), "DICT": _make_dict,
+    **{f"TUPLE{n}": _take(n, lambda *parts: parts) for n in (1, 2, 3)},
+    "APPEND": lambda machine, _: machine.append(machine.pop(1)),
+    "APPENDS": lambda machine, _: machine.append(machine.pop_mark()),
+    "ADDITEMS": lambda machine, _: machine.append(machine.pop_mark()),
+    "SETITEM": lambda machine, _: machine.set_items(machine.pop(2)),
+    "SETITEMS": lambda machine, _: machine.set_items(machine.pop_mark()),
     # objects
-    ord("c"): lambda r: r.name(r.line().decode(), r.line().decode()),
-    0x93: _stack_global,
-    ord("i"): _instance,
-    ord("o"): _object,
-    ord("R"): _reduce,
-    0x81: _new,
-    0x92: _new_with_keywords,
-    ord("b"): lambda r: r.build(),
+    "GLOBAL": lambda machine, names: machine.hold(_name(*names.split(" ", 1))),
+    "STACK_GLOBAL": _take(2, _name),
+    "INST": lambda machine, names: machine.hold(
+        _call(_name(*names.split(" ", 1)), tuple(machine.pop_mark()))
+    ),
+    "OBJ": _pack(lambda parts: _call(parts[0], tuple(parts[1:]))),
+    "REDUCE": _take(2, _call), "NEWOBJ": _take(2, _new), "NEWOBJ_EX": _take(3, _new),
+    "BUILD": lambda machine, _: machine.build(*machine.pop(1)),
     # the stack and the memo
-    ord("0"): _pop,
-    ord("1"): lambda r: r.since_mark(),
-    ord("2"): _push(lambda r: r.stack[-1]),
-    ord("p"): lambda r: r.put(int(r.line())),
-    ord("q"): lambda r: r.put(_byte(r)),
-    ord("r"): lambda r: r.put(r.number("<I")),
-    0x94: lambda r: r.memo.append(r.stack[-1]),
-    ord("g"): lambda r: r.get(int(r.line())),
-    ord("h"): lambda r: r.get(_byte(r)),
-    ord("j"): lambda r: r.get(r.number("<I")),
-    # the frame
-    0x80: lambda r: r.take(1),
-    0x95: lambda r: r.take(8),
-    0x98: lambda _: None,  # a buffer that may not be written to
-}
+    "POP": _drop, "POP_MARK": lambda machine, _: machine.pop_mark(),
+    "DUP": lambda machine, _: machine.stack.append(machine.stack[-1]),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Machine.put),
+    "MEMOIZE": lambda machine, _: machine.memo.append(machine.stack[-1]),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _Machine.get),
+    # what says nothing of the values
+    **dict.fromkeys(("PROTO", "FRAME", "READONLY_BUFFER"), lambda *_: None),
+}  # fmt: skip

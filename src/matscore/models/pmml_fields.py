@@ -1,291 +1,208 @@
 """Fields of PMML: what the data dictionary and the mining schema make of a column of the file.
 
-Facts: PMML 4.4, "Data Dictionary" and "Mining Schema"; where the standard leaves a choice, as the
-JPMML evaluator has it.
+A field is a number, or one of some values (`Choice`). Facts: PMML 4.4, "Data Dictionary" and
+"Mining Schema"; where the standard leaves a choice, as the JPMML evaluator has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, TypeAlias
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise, product
+from typing import Any, TypeAlias
 
-from matscore.models.algebra import Feature, column, combine, constant, exact
-from matscore.models.factors import CONSTANT
+from matscore.models.algebra import (
+    Feature,
+    Levels,
+    align,
+    column,
+    combine,
+    constant,
+    join_features,
+)
 from matscore.models.operations import multiply
-from matscore.models.pmml_xml import NOTHING, Element, read_number
+from matscore.models.pmml_xml import Element, read_array, read_number
 from matscore.models.refusal import Refusal
-from matscore.models.texts import TextFeature, text
-from matscore.terms import Factor, Interval, Missing, Other, Power
+from matscore.models.sample import read_sample
+from matscore.models.texts import text
+from matscore.options import ReadOptions
+from matscore.terms import Factor, Interval, Level, Missing, Other, Term
 
-AtMissing: TypeAlias = Literal["zero", "nan"]
-"""What a test for a value is where that is missing: 0, or a missing result."""
-
-
-class Field(Protocol):
-    """A field: a number, or a text that is tested for values."""
-
-    def number(self) -> Feature:
-        """Return it as a number; NaN where it is missing."""
-
-    def equals(self, value: str, at_missing: AtMissing) -> Feature:
-        """Return 1 where it has a value, else 0."""
-
-    def missing(self) -> Feature:
-        """Return 1 where it is missing, else 0."""
+MAX_WORK = 1_000_000  # comparisons of factors with cells
+NOTHING = Element("", {})
 
 
 @dataclass(frozen=True, eq=False)
-class NumberField:
-    """A field that is a number."""
+class Choice:
+    """A field that has one of some values: an indicator of each, all 0 where it is missing."""
 
-    feature: Feature
-
-    def number(self) -> Feature:
-        """Return it."""
-        return self.feature
-
-    def equals(self, value: str, at_missing: AtMissing) -> Feature:
-        """Return 1 at a number."""
-        at, feature = read_number(value), self.feature
-        if name := _find_column(feature):
-            found = Feature({(Interval(name, at, at, True, True),): exact(1)}, feature.undefined)
-        else:
-            found = feature.above(at, closed=True) - feature.above(at)
-        return replace(found, undefined=frozenset()) if at_missing == "zero" else found
-
-    def missing(self) -> Feature:
-        """Return 1 where it is NaN."""
-        return self.feature.missing()
-
-
-def _find_column(feature: Feature) -> str:
-    """Return the column that a feature is as it stands."""
-    ((term, c), *rest) = feature.terms.items() or [(CONSTANT, exact(0))]
-    plain = not rest and c == 1 and len(term) == 1 and term[0] == Power(term[0].column)
-    return term[0].column if plain else ""
-
-
-@dataclass(frozen=True, eq=False)
-class ChoiceField:
-    """A field whose values are made of other fields: an indicator of each."""
-
-    values: Mapping[str, Feature]  # 0 where it is missing
+    values: Mapping[str, Feature]
     gap: Feature  # 1 where it is missing
+    is_open: bool = False  # it may have other values, which count nothing
 
-    def number(self) -> Feature:
-        """Return the number that the values spell."""
-        numbers = [read_number(value) for value in self.values]
-        return _undefine(combine(list(self.values.values()), numbers), self.gap)
-
-    def equals(self, value: str, at_missing: AtMissing) -> Feature:
+    def find(self, value: str) -> Feature:
         """Return the indicator of a value."""
-        found = self.values.get(value, constant(0))
-        return found if at_missing == "zero" else _undefine(found, self.gap)
+        if self.is_open and value not in self.values:
+            raise Refusal(f'it tests for "{value}" what is made of a column that lists no values')
+        return self.values.get(value, constant(0))
 
-    def missing(self) -> Feature:
-        """Return 1 where no value is chosen."""
-        return self.gap
+
+Field: TypeAlias = Feature | Choice
+
+
+def as_number(field: Field) -> Feature:
+    """Return a field as a number, the one that its values spell; NaN where it is missing."""
+    if isinstance(field, Feature):
+        return field
+    try:
+        numbers = [read_number(value) for value in field.values]
+    except Refusal as error:
+        raise Refusal("a field is a text where a number belongs") from error
+    if field.is_open:
+        raise Refusal("a field is a text where a number belongs, and lists no values")
+    return _undefine(combine(list(field.values.values()), numbers), field.gap)
+
+
+def equals(field: Field, value: str) -> Feature:
+    """Return 1 where a field has a value, else 0; NaN where it is missing."""
+    if isinstance(field, Feature):
+        return field.equals(read_number(value))
+    return _undefine(field.find(value), field.gap)
+
+
+def holds(field: Field, value: str) -> Feature:
+    """Return 1 where a field has a value, else 0, where it is missing too."""
+    if isinstance(field, Choice):
+        return field.find(value)
+    return never_missing(equals(field, value))
+
+
+def missing(field: Field) -> Feature:
+    """Return 1 where a field is missing, else 0."""
+    return field.missing() if isinstance(field, Feature) else field.gap
+
+
+def never_missing(test: Feature) -> Feature:
+    """Return a test that is 0 where it would be NaN."""
+    return replace(test, undefined=frozenset())
 
 
 def _undefine(feature: Feature, gap: Feature) -> Feature:
-    """Return a feature that is NaN where a gap is 1, which only cells that are missing may be."""
-    cells: set[Factor] = set()
-    for term, c in gap.terms.items():
-        if c and (c != 1 or len(term) != 1 or not isinstance(term[0], Missing | Other)):
-            raise Refusal("a derived field has no value for some of the numbers or texts")
-        cells |= {term[0]} if c else set()
+    """Return a feature that is NaN where a gap is 1."""
+    cells = find_gaps([term for term, c in gap.terms.items() if c])
     return replace(feature, undefined=feature.undefined | cells)
 
 
-@dataclass(frozen=True, eq=False)
-class TextField:
-    """A column of texts, and what the mining schema makes of those that are missing or unknown."""
-
-    text: TextFeature
-    values: tuple[str, ...]
-    unknown: Literal["error", "zero", "missing"] = "zero"
-    stands_for: str | None = None  # the value that an unknown one is
-    replacement: str | None = None  # the value that a missing one is
-    as_missing: tuple[str, ...] = ()  # texts that are a missing one
-    refuses_missing: bool = False
-    made: dict[str, list[Feature]] = field(default_factory=dict)
-
-    def number(self) -> Feature:
-        """Refuse: the standard has no number of a text."""
-        raise Refusal(f'"{self.text.column}" is a text where a number belongs')
-
-    def equals(self, value: str, at_missing: AtMissing) -> Feature:
-        """Return 1 where the text is a value."""
-        indicators = self._indicate(at_missing)
-        if value in self.values:
-            return indicators[self.values.index(value)]
-        return indicators[0] * 0 if indicators else constant(0)  # no cell has it
-
-    def missing(self) -> Feature:
-        """Return 1 where the cell is missing, or counts as that."""
-        if self.replacement is not None or self.refuses_missing:
-            return self._indicate("zero")[0] * 0
-        return self._indicate("zero")[-1]
-
-    def _indicate(self, at_missing: AtMissing) -> list[Feature]:
-        """Return an indicator for each value, and for a missing one where it is none of them."""
-        if at_missing not in self.made:
-            self.made[at_missing] = self._one_hot(at_missing)
-        return self.made[at_missing]
-
-    def _one_hot(self, at_missing: AtMissing) -> list[Feature]:
-        name = self.text.column
-        groups: list[list[str | None]] = [[value] for value in self.values]
-        home = len(groups)
-        if self.replacement is not None:
-            home = self.values.index(self.replacement)
-        elif not self.refuses_missing:
-            groups.append([])
-        if not self.refuses_missing:
-            groups[home] += [None, *self.as_missing]
-        elif self.as_missing and self.unknown != "error":
-            raise Refusal(f'"{name}" refuses texts that stand for a missing one')
-        other: Any = home if self.unknown == "missing" else self.unknown
-        if other == len(groups):  # as a missing one, which is refused
-            other = "error"
-        if self.stands_for is not None:
-            other = self.values.index(self.stands_for)
-        found = self.text.one_hot(groups, other=other, missing="error")
-        if at_missing == "zero" or home < len(self.values) or self.refuses_missing:
-            return found
-        if self.as_missing:
-            raise Refusal(f'"{name}" has texts for a missing one, where it has no result')
-        return [_undefine(one, found[home]) for one in found[:home]]
+def find_gaps(cases: Iterable[Term]) -> frozenset[Factor]:
+    """Return the missing and other cells of cases that have no value; where none is, refuse."""
+    cells: set[Factor] = set()
+    for case in cases:
+        gaps = [cell for cell in case if isinstance(cell, Missing | Other)]
+        if not gaps:
+            told = ", ".join(f'"{cell.column}"' for cell in case)
+            what = f"for some numbers or texts of {told} it has no value"
+            raise Refusal(what, "let its outer intervals go on without end, or give it a default")
+        cells.update(gaps)
+    return frozenset(cells)
 
 
-class Fields:
-    """The fields of a model by name; derived ones are made when they are asked for."""
+class Columns:
+    """The fields of a model that are columns of the file, by name."""
 
-    def __init__(self, root: Element, model: Element) -> None:
+    def __init__(self, root: Element, model: Element, sample: str | None) -> None:
         dictionary = root.only("DataDictionary").find("DataField")
         self.data = {one.need("name"): one for one in dictionary}
         schema = model.only("MiningSchema").find("MiningField")
         self.schema = {one.need("name"): one for one in schema}
+        self.contrasts = {
+            factor.need("name"): [
+                one.need("value") for one in factor.only("Categories").find("Category")
+            ]
+            for factor in model.only("FactorList").find("Predictor")
+            if factor.find("Matrix")
+        }
         self.used = _find_values(model, root.only("TransformationDictionary"))
-        self.made: dict[str, Field] = {}
-        self.facts: list[str] = []
+        self.sample = sample  # a file with the texts of columns, where the model lists none
 
     @property
     def target(self) -> str:
         """The name of the field that is predicted; empty where the schema has none."""
-        names = [
-            name
-            for name, one in self.schema.items()
-            if one.get("usageType") in {"target", "predicted"}
-        ]
+        usages = {name: one.get("usageType") for name, one in self.schema.items()}
+        names = [name for name, usage in usages.items() if usage in {"target", "predicted"}]
         return names[0] if len(names) == 1 else ""
 
-    def find(self, name: str) -> Field | None:
-        """Return a field that is a column of the file; None where there is none."""
-        if name not in self.made:
-            if name not in self.schema or name not in self.data:
-                return None
-            with_schema = self.schema[name], self.data[name]
-            usage = with_schema[0].get("usageType", "active")
-            if usage not in {"active", "supplementary"}:
-                raise Refusal(f'"{name}" is used, whose usageType is {usage}')
-            is_number = self.optype_of(name) == "continuous"
-            self.made[name] = (self._make_number if is_number else self._make_text)(*with_schema)
-        return self.made[name]
+    def make(self, name: str, *, is_changed: bool) -> Field:
+        """Return the field of a column; of one whose texts are changed all must be known."""
+        if name not in self.schema or name not in self.data:
+            raise Refusal(f'field "{name}" is neither in its MiningSchema nor derived')
+        schema, data = self.schema[name], self.data[name]
+        usage = schema.get("usageType", "active")
+        if usage not in {"active", "supplementary"}:
+            raise Refusal(f'"{name}" is used, whose usageType is {usage}')
+        if self.optype_of(name) == "continuous":
+            return _make_number(name, schema, data)
+        return self._make_text(name, schema, data, is_changed=is_changed)
 
     def optype_of(self, name: str) -> str:
         """Return what a field is: continuous, categorical or ordinal."""
         schema, data = (of.get(name, NOTHING) for of in (self.schema, self.data))
         return schema.get("optype") or data.get("optype", "continuous")
 
-    def values_of(self, name: str) -> tuple[str, ...]:
-        """Return the valid values of a field, in the order of the data dictionary."""
-        return self._list(name, "valid")
-
-    def _list(self, name: str, kind: str) -> tuple[str, ...]:
+    def values_of(self, name: str, kind: str = "valid") -> tuple[str, ...]:
+        """Return the values of a field, in the order of the data dictionary."""
         listed = self.data.get(name, NOTHING).find("Value")
         return tuple(v.need("value") for v in listed if v.get("property", "valid") == kind)
 
-    def _make_text(self, schema: Element, data: Element) -> TextField:
-        name = data.need("name")
-        missing_texts, invalid_texts = (self._list(name, p) for p in ("missing", "invalid"))
-        values = self.values_of(name)
-        missing, invalid = _read_treatments(schema)
-        unknown: Any = {"returnInvalid": "error", "asMissing": "missing"}.get(invalid, "zero")
-        if not values:
-            values, unknown = tuple(self.used.get(name, ())), "zero"
-        extra = [schema.get(key) for key in ("missingValueReplacement", "invalidValueReplacement")
-                 if key in schema.attributes]  # fmt: skip
-        values = tuple(dict.fromkeys((*values, *extra)))
-        values = tuple(v for v in values if v not in {*missing_texts, *invalid_texts})
-        if invalid_texts and unknown != "error" and not self.values_of(name):
+    def _make_text(self, name: str, schema: Element, data: Element, *, is_changed: bool) -> Choice:
+        listed, gaps, invalid = (self.values_of(name, p) for p in ("valid", "missing", "invalid"))
+        if invalid and not listed:
             raise Refusal(f'"{name}" has invalid values and no valid ones')
-        if not values and data.get("dataType") == "boolean":
-            values = ("false", "true")
-        kind: Any = {"string": "text", "boolean": "boolean"}.get(data.get("dataType"), "number")
-        return TextField(
-            text(name, kind), values, unknown,
-            schema.get("invalidValueReplacement") if invalid == "asValue" else None,
-            schema.attributes.get("missingValueReplacement"), missing_texts,
-            refuses_missing=missing == "returnInvalid",
-        )  # fmt: skip
-
-    def _make_number(self, schema: Element, data: Element) -> NumberField:
-        name = data.need("name")
-        missing, invalid = _read_treatments(schema)
+        treatment = _read_treatment(schema)
+        # Where none are listed all are valid: those that the model knows, and others.
+        known = self.contrasts.get(name) or listed
+        values = known or self._list_texts(name, data, is_changed=is_changed)
+        if treatment == "asIs":  # an invalid one counts where the model tests for it
+            values = (*values, *self.used.get(name, ()))
         replacement = schema.attributes.get("missingValueReplacement")
-        feature = plain = column(name)
-        outliers = schema.get("outliers", "asIs")
-        if outliers != "asIs":
-            low, high = schema.number("lowValue"), schema.number("highValue")
-            if not low < high:
-                raise Refusal(f'"{name}" has its lowValue not below its highValue')
-            under, inside, over = plain.bucket([low, high])
-            if outliers == "asExtremeValues":
-                feature = under * low + multiply(inside, plain) + over * high
-            else:
-                gap = self._replace(name, "outliers as missing", replacement)
-                feature = multiply(inside, plain) + (under + over) * gap
-        feature = self._treat_invalid(feature, plain, invalid, schema, data)
-        for value in data.find("Value"):
-            if value.get("property") == "missing":
-                gap = self._replace(name, "numbers for a missing one", replacement)
-                at = NumberField(plain).equals(value.need("value"), "nan")
-                feature = multiply(feature, 1 - at) + at * gap
-        if missing == "returnInvalid":
-            return NumberField(feature.refuse_missing())
-        if replacement is not None:
-            feature = feature.impute(read_number(replacement))
-        return NumberField(feature)
+        other_value = schema.get("invalidValueReplacement") if treatment == "asValue" else None
+        extra = [one for one in (replacement, other_value) if one is not None]
+        values = tuple(dict.fromkeys((*(v for v in values if v not in {*gaps, *invalid}), *extra)))
+        groups: list[list[str | None]] = [[value] for value in values]
+        home = len(values) if replacement is None else values.index(replacement)
+        if home == len(values):
+            groups.append([])  # of missing ones
+        other: Any = "error" if is_changed else "zero"
+        if listed:
+            policies = {"returnInvalid": "error", "asMissing": home, "asIs": other}
+            other = policies[treatment] if other_value is None else values.index(other_value)
+        if name in self.contrasts or data.get("dataType") == "boolean":
+            other = "error"  # there is no other level
+        if schema.get("missingValueTreatment") != "returnInvalid":
+            groups[home] += [None, *gaps]
+        elif other != "error" and gaps:
+            raise Refusal(f'"{name}" refuses texts that stand for a missing one')
+        elif other == home == len(values):
+            other = "error"
+        kinds: Any = {"string": "text", "boolean": "boolean"}
+        texts = text(name, kinds.get(data.get("dataType"), "number"))
+        found = texts.one_hot(groups, other=other, missing="error")
+        gap = found.pop() if home == len(values) else constant(0)
+        return Choice(dict(zip(values, found, strict=True)), gap, is_open=other == "zero")
 
-    def _treat_invalid(
-        self, feature: Feature, plain: Feature, invalid: str, schema: Element, data: Element
-    ) -> Feature:
-        name = data.need("name")
-        intervals, values = data.find("Interval"), self._list(name, "valid")
-        values += self._list(name, "invalid")
-        if not (intervals or values) or invalid == "asIs":
-            return feature
-        if invalid == "returnInvalid":
-            self.facts.append(f'where "{name}" is no valid number the tool gives no result')
-            return feature
-        if values:
-            raise Refusal(f'"{name}" is a number with a list of valid ones')
-        key = "invalidValueReplacement" if invalid == "asValue" else "missingValueReplacement"
-        gap = self._replace(name, "numbers outside as missing", schema.attributes.get(key))
-        valid = combine([in_interval(plain, one) for one in intervals], [1] * len(intervals))
-        return multiply(feature, valid) + (1 - valid) * gap
-
-    def _replace(self, name: str, what: str, replacement: str | None) -> float:
-        if replacement is None:
-            raise Refusal(f'"{name}" takes {what}, and has no replacement for that')
-        return read_number(replacement)
+    def _list_texts(self, name: str, data: Element, *, is_changed: bool) -> Sequence[str]:
+        if is_changed and self.sample is None:
+            what = f'it computes with the texts of "{name}", and the file does not list them'
+            raise Refusal(what, "give --sample a file that has them")
+        if is_changed and self.sample is not None:
+            return read_sample(self.sample, ReadOptions(), None).texts.get(name, ())
+        booleans = ("false", "true") if data.get("dataType") == "boolean" else ()
+        return (*booleans, *self.used.get(name, ()))
 
 
-def _read_treatments(schema: Element) -> tuple[str, str]:
-    """Return what missing and invalid cells are."""
-    missing = schema.get("missingValueTreatment", "asIs")
+def _read_treatment(schema: Element) -> str:
+    """Return what invalid cells are."""
     invalid = schema.get("invalidValueTreatment", "returnInvalid")
     if invalid not in {"returnInvalid", "asIs", "asMissing", "asValue"}:
         raise Refusal(f"invalidValueTreatment {invalid} is not known")
@@ -293,47 +210,74 @@ def _read_treatments(schema: Element) -> tuple[str, str]:
         invalid = "asValue"  # as 4.3 has it
     if invalid == "asValue":
         schema.need("invalidValueReplacement")
-    return missing, invalid
+    return invalid
+
+
+def _make_number(name: str, schema: Element, data: Element) -> Feature:
+    feature = plain = column(name)
+    outliers = schema.get("outliers", "asIs")
+    if outliers != "asIs":
+        low, high = schema.number("lowValue"), schema.number("highValue")
+        under, inside, over = plain.bucket([low, high])
+        if outliers == "asMissingValues":
+            low = high = _find_gap(name, schema)
+        feature = under * low + multiply(inside, plain) + over * high
+    intervals, treatment = data.find("Interval"), _read_treatment(schema)
+    kinds = {value.get("property", "valid") for value in data.find("Value")}
+    if treatment != "asIs" and (intervals or kinds - {"missing"}):
+        if kinds - {"missing"}:
+            raise Refusal(f'"{name}" is a number with a list of valid ones')
+        if treatment == "returnInvalid":
+            # No row of weights makes a number a bad one.
+            what = f'"{name}" has no result outside of its Interval, and would have a score'
+            hint = (
+                'where such numbers may be scored give its MiningField invalidValueTreatment="asIs"'
+            )
+            raise Refusal(what, hint)
+        key = "invalidValueReplacement" if treatment == "asValue" else "missingValueReplacement"
+        valid = combine([in_interval(plain, one) for one in intervals], [1] * len(intervals))
+        feature = multiply(feature, valid) + (1 - valid) * _find_gap(name, schema, key)
+    for value in data.find("Value"):
+        if value.get("property") == "missing":
+            at = plain.equals(value.number("value"))
+            feature = multiply(feature, 1 - at) + at * _find_gap(name, schema)
+    if schema.get("missingValueTreatment") == "returnInvalid":
+        return feature.refuse_missing()
+    if "missingValueReplacement" in schema.attributes:
+        feature = feature.impute(schema.number("missingValueReplacement"))
+    return feature
+
+
+def _find_gap(name: str, schema: Element, key: str = "missingValueReplacement") -> float:
+    if key not in schema.attributes:
+        raise Refusal(f'"{name}" takes numbers as missing, and has no replacement for that')
+    return schema.number(key)
 
 
 def _find_values(*parts: Element) -> Mapping[str, Sequence[str]]:
     """Return the values that a model tests each field for, where the dictionary lists none."""
     found: dict[str, dict[str, None]] = {}
-    for part in parts:
-        for element in part.walk():
-            name = element.get("field") or element.get("predictorName") or element.get("name")
-            if "value" in element.attributes and element.tag != "OutputField":
-                found.setdefault(name, {})[element.get("value")] = None
-            if element.tag == "SimpleSetPredicate":
-                found.setdefault(name, {}).update(dict.fromkeys(read_array(element.only("Array"))))
-            if element.tag == "MapValues":
-                for pair in element.find("FieldColumnPair"):
-                    known = found.setdefault(pair.need("field"), {})
-                    for row in element.only("InlineTable").find("row"):
-                        known.update({one.text: None for one in row.find(pair.need("column"))})
-            if element.tag == "Apply":
-                fields = [one.need("field") for one in element.find("FieldRef")]
-                for name in fields:
-                    known = found.setdefault(name, {})
-                    known.update({one.text: None for one in element.find("Constant")})
+    for element in (one for part in parts for one in part.walk()):
+        name = element.get("field") or element.get("predictorName") or element.get("name")
+        if "value" in element.attributes and element.tag != "OutputField":
+            found.setdefault(name, {})[element.get("value")] = None
+        match element.tag:
+            case "SimpleSetPredicate":
+                values = {name: read_array(element.only("Array"))}
+            case "MapValues":
+                rows = element.only("InlineTable").find("row")
+                pairs = [
+                    (p.need("field"), p.need("column")) for p in element.find("FieldColumnPair")
+                ]
+                values = {n: [c.text for row in rows for c in row.find(key)] for n, key in pairs}
+            case "Apply":
+                texts = [one.text for one in element.find("Constant")]
+                values = {one.need("field"): texts for one in element.find("FieldRef")}
+            case _:
+                continue
+        for name, texts in values.items():
+            found.setdefault(name, {}).update(dict.fromkeys(texts))
     return {name: list(values) for name, values in found.items()}
-
-
-def read_array(array: Element) -> list[str]:
-    """Return the values of an array: words, or texts between quotes."""
-    found, rest = [], array.text.strip()
-    while rest:
-        if rest.startswith('"'):
-            end = 1
-            while end < len(rest) and (rest[end] != '"' or rest[end - 1] == "\\"):
-                end += 1
-            found.append(rest[1:end].replace('\\"', '"'))
-            rest = rest[end + 1 :].lstrip()
-        else:
-            word, _, rest = rest.partition(" ")
-            found.append(word)
-            rest = rest.lstrip()
-    return found
 
 
 _CLOSURES = {
@@ -360,3 +304,104 @@ def in_interval(feature: Feature, interval: Element) -> Feature:
     if not found:
         raise Refusal("an interval without margins")
     return multiply(*found) if len(found) == 2 else found[0]
+
+
+# ------------------------------------------------------------------------------------------- cases
+
+
+def find_first(tests: Sequence[Feature]) -> tuple[list[Feature], list[Term]]:
+    """Return where each of some tests is the first that is true, and the cells where none is.
+
+    A cell is a factor of each column: a level, other, missing, or an interval of numbers.
+    """
+    tests = align(tests)
+    whole = join_features({}, tests)
+    pieces: list[dict[Term, Fraction]] = [{} for _ in tests]
+    left: list[Term] = []
+    last: tuple[Term, int | None] = (), None
+    for case, first in _iter_cases(tests, whole):
+        piece = case
+        if first is None:
+            left.append(case)
+        else:
+            if first == last[1] and (joined := _join(last[0], case)):
+                del pieces[first][last[0]]
+                piece = joined
+            pieces[first][piece] = Fraction(1)
+        last = piece, first
+    found = [Feature(terms, refused=whole.refused, levels=whole.levels) for terms in pieces]
+    return found, left
+
+
+def _iter_cases(tests: Sequence[Feature], whole: Feature) -> Iterator[tuple[Term, int | None]]:
+    """Yield all cells that are not refused, and which test is the first that is true there."""
+    constants = {i: test.constant for i, test in enumerate(tests) if test.constant}
+    mentions: dict[Factor, list[tuple[int, frozenset[Factor], Fraction]]] = {}
+    for i, test in enumerate(tests):
+        for term, c in test.terms.items():
+            if term:
+                mentions.setdefault(term[0], []).append((i, frozenset(term), c))
+    factors = {factor for test in tests for term in test.terms for factor in term}
+    columns = [
+        _list_cells(name, whole.levels.get(name), {one for one in factors if one.column == name})
+        for name in sorted({factor.column for factor in factors})
+    ]
+    n_cases = math.prod(map(len, columns))
+    work = n_cases * (len(constants) + 1)
+    for cells in columns:
+        n_held = sum(len(mentions.get(factor, ())) for _, true in cells for factor in true)
+        work += n_held * n_cases // len(cells)
+    if work > MAX_WORK:
+        raise Refusal(f"it tells apart {n_cases:,} cases, which are too many")
+    for case in product(*columns):
+        term = tuple(cell for cell, _ in case)
+        if whole.refused.isdisjoint(term):
+            true = frozenset[Factor]().union(*(held for _, held in case))
+            values = dict(constants)
+            for i, needed, c in (one for factor in true for one in mentions.get(factor, ())):
+                if needed <= true:
+                    values[i] = values.get(i, Fraction(0)) + c
+            yield term, min((i for i, value in values.items() if value), default=None)
+
+
+def _list_cells(
+    name: str, levels: Levels | None, own: set[Factor]
+) -> list[tuple[Factor, frozenset[Factor]]]:
+    """Return the cells that factors of a column tell apart, each with those that hold there."""
+    if not all(isinstance(one, Interval | Level | Other | Missing) for one in own):
+        raise Refusal(f'"{name}" is tested as more than a number or a text')
+    cells: list[Factor] = [Missing(name)]
+    if levels is not None:
+        cells += [Other(name), *(Level(name, text) for text in levels.texts)]
+        return [(cell, frozenset({cell})) for cell in cells]
+    intervals = [one for one in own if isinstance(one, Interval)]
+    ends = {(-math.inf, True), (math.inf, False)}
+    cuts = sorted(ends.union(*({_start(one), _end(one)} for one in intervals)))
+    places = {cut: i for i, cut in enumerate(cuts)}
+    spans = [(places[_start(one)], places[_end(one)]) for one in intervals]
+    if sum(end - start for start, end in spans) > MAX_WORK:
+        raise Refusal(f'"{name}" is cut into too many intervals')
+    true: list[set[Factor]] = [set() for _ in cuts[1:]]
+    for one, (start, end) in zip(intervals, spans, strict=True):
+        for i in range(start, end):
+            true[i].add(one)
+    pieces = (Interval(name, low[0], high[0], not low[1], high[1]) for low, high in pairwise(cuts))
+    pairs = zip((*cells, *pieces), [set(cells), *true], strict=True)
+    return [(cell, frozenset(held)) for cell, held in pairs]
+
+
+# Where an interval starts and ends: behind a number, or before it.
+def _start(interval: Interval) -> tuple[float, bool]:
+    return interval.low, not interval.low_closed
+
+
+def _end(interval: Interval) -> tuple[float, bool]:
+    return interval.high, interval.high_closed
+
+
+def _join(one: Term, other: Term) -> Term:
+    """Return two intervals, of which the second starts where the first ends, as one."""
+    match one, other:
+        case (Interval() as low,), (Interval() as high,):
+            return (replace(high, low=low.low, low_closed=low.low_closed),)
+    return ()

@@ -63,15 +63,18 @@ class Element:
             waiting += element.children
 
 
-NOTHING = Element("", {})
-
-
 def read_number(text: str) -> float:
     """Read a finite number as XML has them."""
     value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
     if not math.isfinite(value):
         raise Refusal(f'"{text[:40]}" is no number')
     return value
+
+
+def read_array(array: Element) -> list[str]:
+    """Return the values of an array: words, or texts between quotes."""
+    found = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', array.text, re.DOTALL)
+    return [word or quoted.replace('\\"', '"') for quoted, word in found]
 
 
 def parse_xml(data: bytes) -> Element:
@@ -82,26 +85,24 @@ def parse_xml(data: bytes) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.add
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.EntityDeclHandler = _refuse_doctype
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = _refuse_doctype
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, LookupError, UnicodeError) as error:  # the last two: an encoding
         raise Refusal(f"XML that cannot be read: {error}", "copy the file again") from error
-    assert builder.root is not None  # a document without one is an ExpatError
-    return builder.root
+    (root,) = builder.top.children  # a document without one is an ExpatError
+    return root
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise Refusal(
-        "XML with a DOCTYPE, which may expand without end", "remove the line <!DOCTYPE …>"
-    )
+    what = "XML with a DOCTYPE, which may expand without end"
+    raise Refusal(what, "remove the line <!DOCTYPE …>")
 
 
 class _Builder:
     def __init__(self) -> None:
-        self.root: Element | None = None
-        self.open: list[Element] = []
+        self.top = Element("", {})
+        self.open = [self.top]
         self.skipping = self.n_elements = self.n_characters = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -109,14 +110,11 @@ class _Builder:
         self.n_elements += 1
         if self.n_elements > MAX_ELEMENTS:
             raise Refusal(f"XML of more than {MAX_ELEMENTS:,} elements")
-        if self.skipping or (tag in _SKIPPED and self.open):
+        if self.skipping or (tag in _SKIPPED and len(self.open) > 1):
             self.skipping += 1
             return
         element = Element(tag, attributes)
-        if self.open:
-            self.open[-1].children.append(element)
-        else:
-            self.root = element
+        self.open[-1].children.append(element)
         self.open.append(element)
         check_depth(len(self.open))
 
@@ -130,5 +128,5 @@ class _Builder:
         self.n_characters += len(text)
         if self.n_characters > MAX_TEXT:
             raise Refusal("XML with too much text")
-        if self.open and not self.skipping and not text.isspace():
+        if not self.skipping and not text.isspace():
             self.open[-1].text += text

@@ -8,27 +8,32 @@ needs them. The names that this gives are compared with those of the coefficient
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
 from itertools import product
 from math import prod
 
 from matscore.models import r_language
-from matscore.models.algebra import Feature, Number, combine, constant
+from matscore.models.algebra import Feature, Number, combine
 from matscore.models.operations import multiply
-from matscore.models.r_contrasts import read_contrasts
 from matscore.models.r_language import Columns
 from matscore.models.r_values import (
     attribute,
     entries,
     first_text,
     integers,
+    matrix,
     matrix_names,
     spell,
     texts,
 )
-from matscore.models.rds import Call, RValue
+from matscore.models.rds import Call, Other, RValue, Vector
 from matscore.models.refusal import Refusal, in_step
+
+_MOST_FOR_POLY = 95  # contr.poly refuses more
 
 
 @dataclass(frozen=True)
@@ -46,59 +51,13 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Design:
-    """The columns of `model.matrix` in order, and what has no coefficient of its own."""
-
-    columns: Columns
-    offset: Feature  # added to the linear predictor
-    steps: tuple[str, ...]  # what R computed of the columns of the file
-
-
-def read_design(
-    model: RValue, names: Sequence[str], *offsets: RValue, with_intercept: bool
-) -> Design:
-    """Return the design of a fitted model, whose coefficients have these names.
-
-    `offsets` are expressions beside the formula, as in ``glm(…, offset = log(n))``.
-    """
-    fields = entries(model)
-    terms = fields.get("terms")
-    if not isinstance(terms, Call):
-        raise Refusal("it has no terms, so that nobody knows what its coefficients stand for")
-    expressions = _read_variables(terms)
-    variable_names, factors = _read_factors(terms, len(expressions))
-    used = sorted({i for codes in factors for i, code in enumerate(codes) if code})
-    makers = _Makers(fields, terms)
-    made = {i: makers.make(i, variable_names[i], expressions[i]) for i in used}
-    has_intercept = integers(attribute(terms, "intercept")) != [0]
-    intercept = has_intercept and with_intercept
-    if not has_intercept:
-        _code_first_factor(factors, made)
-    parts = [[made[i].choose(code) for i, code in enumerate(codes) if code] for codes in factors]
-    n_columns = intercept + sum(prod(map(len, part)) for part in parts)
-    if n_columns != len(names):
-        what = f"its formula makes {n_columns:,} columns, where it has {len(names):,} coefficients"
-        raise Refusal(what)
-    columns: Columns = [("(Intercept)", constant(1))] if intercept else []
-    for part in parts:
-        columns += _multiply(part)
-    for (ours, _), theirs in zip(columns, names, strict=True):
-        if ours != theirs:
-            raise Refusal(f'its coefficient "{theirs}" is where its formula has "{ours}"')
-    added = [expressions[i - 1] for i in _read_indexes(terms, "offset", len(expressions))]
-    offset = [r_language.number(one) for one in (*added, *offsets)]
-    steps = [spell(expressions[i]) for i in used if isinstance(expressions[i], Call)]
-    return Design(columns, combine(offset, [1] * len(offset)), tuple(steps))
-
-
-@dataclass(frozen=True)
 class Fitted:
     """Features with the coefficients of a model, as `ImportedModel` takes them."""
 
     features: list[Feature]
     coefficients: list[list[Number]]  # (n_vectors, n_features)
     intercept: list[Number]  # (n_vectors,)
-    steps: tuple[str, ...]
+    steps: tuple[str, ...] = ()  # what R computed of the columns of the file
 
 
 def fit_design(
@@ -110,32 +69,58 @@ def fit_design(
 ) -> Fitted:
     """Return the design of a model with its vectors of coefficients, in which None is R's NA.
 
-    Without `with_intercept` the model has no coefficient of its formula's intercept.
+    `offsets` are expressions beside the formula, as in ``glm(…, offset = log(n))``. Without
+    `with_intercept` the model has no coefficient of its formula's intercept.
     """
-    design = read_design(model, names, *offsets, with_intercept=with_intercept)
-    features = [feature for _, feature in design.columns]
+    terms = _find_terms(model)
+    expressions = _read_variables(terms)
+    variable_names, factors = _read_factors(terms, len(expressions))
+    used = sorted({i for codes in factors for i, code in enumerate(codes) if code})
+    made = _make_variables(model, {i: (variable_names[i], expressions[i]) for i in used})
+    has_intercept = integers(attribute(terms, "intercept")) != [0]
+    if not has_intercept:
+        _code_first_factor(factors, made)
+    parts = [[made[i].choose(code) for i, code in enumerate(codes) if code] for codes in factors]
+    starts = has_intercept and with_intercept
+    n_columns = starts + sum(prod(map(len, part)) for part in parts)
+    if n_columns != len(names):
+        what = f"its formula makes {n_columns:,} columns, where it has {len(names):,} coefficients"
+        raise Refusal(what)
+    columns: Columns = [column for part in parts for column in _multiply(part)]
+    for ours, theirs in zip(
+        [*["(Intercept)"] * starts, *(n for n, _ in columns)], names, strict=True
+    ):
+        if ours != theirs:
+            raise Refusal(f'its coefficient "{theirs}" is where its formula has "{ours}"')
     coefficients: list[list[Number]] = [[c or 0.0 for c in vector] for vector in vectors]
-    intercept: list[Number] = [0.0] * len(vectors)
-    if design.columns[:1] and design.columns[0][0] == "(Intercept)":
-        features = features[1:]
-        intercept = [vector.pop(0) for vector in coefficients]
-    if design.offset.terms and not with_intercept:
-        raise Refusal("it has an offset, which its predict() leaves out")
-    if design.offset.terms:
-        features.append(design.offset)
+    intercept: list[Number] = [vector.pop(0) if starts else 0.0 for vector in coefficients]
+    features = [feature for _, feature in columns]
+    added = [expressions[i - 1] for i in _read_indexes(terms, "offset", len(expressions))]
+    for offset in map(r_language.number, (*added, *offsets)):
+        if not with_intercept:
+            raise Refusal("it has an offset, which its predict() leaves out")
+        features.append(offset)
         coefficients = [[*vector, 1.0] for vector in coefficients]
-    return Fitted(features, coefficients, intercept, design.steps)
+    steps = [spell(expressions[i]) for i in used if isinstance(expressions[i], Call)]
+    return Fitted(features, coefficients, intercept, tuple(steps))
 
 
 def read_response(model: RValue) -> RValue:
     """Return the expression on the left side of the formula."""
-    terms = entries(model).get("terms")
+    terms = _find_terms(model)
     variables = attribute(terms, "variables")
-    if isinstance(terms, Call) and isinstance(variables, Call):
+    if isinstance(variables, Call):
         for index in _read_indexes(terms, "response", len(variables.arguments)):
             if index:
                 return variables.arguments[index - 1][1]
     raise Refusal("its formula has no response")
+
+
+def _find_terms(model: RValue) -> Call:
+    terms = entries(model).get("terms")
+    if not isinstance(terms, Call):
+        raise Refusal("it has no terms, so that nobody knows what its coefficients stand for")
+    return terms
 
 
 def _read_variables(terms: Call) -> list[RValue]:
@@ -183,47 +168,106 @@ def _multiply(parts: Sequence[Columns]) -> Columns:
     found: Columns = []
     for choice in product(*reversed(parts)):
         names, features = zip(*reversed(choice), strict=True)
-        whole = features[0]
-        for feature in features[1:]:
-            whole = multiply(whole, feature)
-        found.append((":".join(names), whole))
+        found.append((":".join(names), reduce(multiply, features)))
     return found
 
 
-class _Makers:
-    """Make variables of expressions, by the class that R noted for each."""
+# --------------------------------------------------------------------------------------- variables
 
-    def __init__(self, fields: Mapping[str, RValue], terms: Call) -> None:
-        noted = entries(attribute(terms, "dataClasses"))
-        self.classes = [(key, first_text(value)) for key, value in noted.items()]
-        levels = entries(fields.get("xlevels"))
-        self.levels = {key: texts(value) for key, value in levels.items()}
-        self.contrasts = entries(fields.get("contrasts"))
 
-    def make(self, index: int, name: str, expression: RValue) -> Variable:
-        """Return the variable of a name in the terms, which has backticks where R needs them."""
-        plain, kind = self.classes[index] if index < len(self.classes) else (name, "")
+def _make_variables(model: RValue, wanted: Mapping[int, tuple[str, RValue]]) -> dict[int, Variable]:
+    """Make variables of expressions, by the class that R noted for each.
+
+    Names in the terms have backticks where R needs them, those of the classes have none.
+    """
+    fields = entries(model)
+    noted = list(entries(attribute(fields.get("terms"), "dataClasses")).items())
+    levels, contrasts = entries(fields.get("xlevels")), entries(fields.get("contrasts"))
+    made = {}
+    for i, (name, expression) in wanted.items():
+        plain, kind = (noted[i][0], first_text(noted[i][1])) if i < len(noted) else (name, "")
         with in_step(plain):
-            if plain in self.levels or kind == "logical":
-                levels = self.levels.get(plain, ["FALSE", "TRUE"])
-                found = r_language.indicators(expression, levels)
-                full = list(zip(levels, found, strict=True))
-                return Variable(name, self._contrast(plain, full, ordered=kind == "ordered"), full)
-            if kind == "numeric":
-                return Variable(name, [("", r_language.number(expression))], [])
-            if kind.startswith("nmatrix."):
+            if plain in levels or kind == "logical":
+                known = texts(levels[plain]) if plain in levels else ["FALSE", "TRUE"]
+                full = list(zip(known, r_language.indicators(expression, known), strict=True))
+                coding = _read_contrasts(contrasts.get(plain), known, ordered=kind == "ordered")
+                made[i] = Variable(name, _contrast(full, coding), full)
+            elif kind == "numeric":
+                made[i] = Variable(name, [("", r_language.number(expression))], [])
+            elif kind.startswith("nmatrix."):
                 columns = r_language.matrix(expression)
                 if kind != f"nmatrix.{len(columns)}":
                     raise Refusal(f"{spell(expression)} has not as many columns as R noted")
-                return Variable(name, [("", columns[0][1])] if len(columns) == 1 else columns, [])
-            raise Refusal(
-                f"a variable of {f'class {kind}' if kind else 'a class that R did not note'}"
-            )
+                alone = len(columns) == 1
+                made[i] = Variable(name, [("", columns[0][1])] if alone else columns, [])
+            else:
+                noted_class = f"class {kind}" if kind else "a class that R did not note"
+                raise Refusal(f"a variable of {noted_class}")
+    return made
 
-    def _contrast(self, name: str, full: Columns, *, ordered: bool) -> Columns:
-        levels, found = [level for level, _ in full], [feature for _, feature in full]
-        coding = read_contrasts(self.contrasts.get(name), levels, ordered=ordered)
-        return [
-            (suffix, combine([found[i] for i in weights], list(weights.values())))
-            for suffix, weights in coding
-        ]
+
+# Of a column of the design: what it adds to the variable's name, and the weights of levels in it.
+_Contrast = tuple[str, Mapping[int, float | Fraction]]
+
+
+def _contrast(full: Columns, coding: Sequence[_Contrast]) -> Columns:
+    found = [feature for _, feature in full]
+    return [
+        (suffix, combine([found[i] for i in weights], list(weights.values())))
+        for suffix, weights in coding
+    ]
+
+
+def _read_contrasts(value: RValue, levels: list[str], *, ordered: bool) -> list[_Contrast]:
+    """Return the columns that a factor becomes: R's coding by name, or a matrix of one's own."""
+    n = len(levels)
+    if isinstance(value, Vector) and value.kind == "character":
+        name = first_text(value).removeprefix("stats::")
+    elif value is None:  # R's defaults; names of coefficients are compared, so that no guess passes
+        name = "contr.poly" if ordered else "contr.treatment"
+    elif isinstance(value, Call | Other):
+        raise Refusal("its contrasts are a function")
+    else:
+        weights, (_, names) = matrix(value), matrix_names(value)
+        if len(weights) != n:
+            raise Refusal(f"its contrasts are for {len(weights):,} levels, where it has {n:,}")
+        suffixes = names or [str(j + 1) for j in range(weights.shape[1])]
+        pairs = zip(suffixes, weights.T.tolist(), strict=True)
+        return [(suffix, dict(enumerate(column))) for suffix, column in pairs]
+    match name:
+        case "contr.treatment":
+            return [(levels[i], {i: 1}) for i in range(1, n)]
+        case "contr.SAS":
+            return [(levels[i], {i: 1}) for i in range(n - 1)]
+        case "contr.sum":
+            return [(str(i + 1), {i: 1, n - 1: -1}) for i in range(n - 1)]
+        case "contr.helmert":
+            return [(str(i), {**dict.fromkeys(range(i), -1), i: i}) for i in range(1, n)]
+        case "contr.poly":
+            return _make_poly(n)
+    raise Refusal(f'its contrasts are "{name}"', "known are treatment, sum, helmert, poly and SAS")
+
+
+def _make_poly(n: int) -> list[_Contrast]:
+    """Return orthonormal polynomials on 1, …, n, by Gram and Schmidt in exact fractions."""
+    if n > _MOST_FOR_POLY:
+        raise Refusal(f"contr.poly of {n:,} levels")
+    points = [Fraction(2 * i - n + 1, 2) for i in range(n)]  # centred
+    columns = [[Fraction(1)] * n]
+    for _ in range(1, n):
+        column = [x * y for x, y in zip(points, columns[-1], strict=True)]
+        for other in columns[-2:]:  # to all before it is orthogonal
+            share = _dot(column, other) / _dot(other, other)
+            column = [x - share * y for x, y in zip(column, other, strict=True)]
+        columns.append(column)
+    names = {1: ".L", 2: ".Q", 3: ".C"}
+    found: list[_Contrast] = []
+    for i, column in enumerate(columns[1:], start=1):
+        scale = math.sqrt(_dot(column, column))
+        weights = {j: float(x) / scale for j, x in enumerate(column)}
+        found.append((names.get(i, f"^{i}"), weights))
+    return found
+
+
+def _dot(one: Sequence[Fraction], other: Sequence[Fraction]) -> Fraction:
+    return sum((a * b for a, b in zip(one, other, strict=True)), Fraction(0))

@@ -7,35 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from matscore.models.rds import Call, Other, RValue, Symbol, Vector
-from matscore.models.rds_bytes import NA_INTEGER, NA_REAL
+from matscore.models.rds import NA_INTEGER, Call, Other, RValue, Symbol, Vector
 from matscore.models.refusal import Refusal
 
-_NA_BITS = 0xFFFF_FFFF  # of R's NA among the NaNs only the low word counts
-_OPERATORS = (
-    "+",
-    "-",
-    "*",
-    "/",
-    "^",
-    ":",
-    "%in%",
-    "==",
-    "!=",
-    "<",
-    "<=",
-    ">",
-    ">=",
-    "&",
-    "|",
-    "~",
-    "$",
-)
+_NA = 1954  # the low word of R's NA among the NaNs (arithmetic.c)
+_OPERATORS = {*"+-*/^:<>&|~$", "<=", ">=", "==", "!=", "%in%"}
+_NUMERIC = {"double", "integer", "logical"}
 
 
 def attribute(value: RValue, name: str) -> RValue:
     """Return an attribute, None where there is none."""
-    return value.attributes.get(name) if isinstance(value, Vector | Call | Other) else None
+    return None if value is None or isinstance(value, Symbol) else value.attributes.get(name)
 
 
 def classes(value: RValue) -> list[str]:
@@ -44,13 +26,11 @@ def classes(value: RValue) -> list[str]:
 
 
 def entries(value: RValue) -> dict[str, RValue]:
-    """Return the entries of a list, a pair list or a named vector by name."""
-    if isinstance(value, Call) and value.function is None:
+    """Return the entries of a list, a pair list, a call or a named vector by name."""
+    if isinstance(value, Call):
         return dict(value.arguments)
-    if not isinstance(value, Vector):
-        return {}
     names = texts(attribute(value, "names"))
-    if len(names) != len(value.values):
+    if not isinstance(value, Vector) or len(names) != len(value.values):
         return {}
     if value.kind == "list":
         return dict(zip(names, value.values, strict=True))
@@ -61,11 +41,9 @@ def texts(value: RValue) -> list[str]:
     """Return a character vector; an NA among them, or bytes that are no text, are refused."""
     if value is None:
         return []
-    if not isinstance(value, Vector) or value.kind != "character":
+    if not isinstance(value, Vector) or value.kind != "character" or None in value.values:
         raise Refusal("it has something else where a text belongs")
     for text in value.values:
-        if text is None:
-            raise Refusal("it has NA for a name")
         if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
             raise Refusal(f"a text that is not in the encoding of the file: {text!a}")
     return list(value.values)
@@ -73,15 +51,13 @@ def texts(value: RValue) -> list[str]:
 
 def numbers(value: RValue) -> list[float | None]:
     """Return the numbers of a vector, None where NA; others that are not finite stay."""
-    if isinstance(value, Other):
-        raise Refusal(f"it has a {value.what} where numbers belong")
-    if not isinstance(value, Vector) or value.kind not in {"double", "integer", "logical"}:
-        raise Refusal("it has something else where numbers belong")
+    if not isinstance(value, Vector) or value.kind not in _NUMERIC:
+        what = value.what if isinstance(value, Other) else "something else"
+        raise Refusal(f"it has {what} where numbers belong")
     if value.kind != "double":
         return [None if n == NA_INTEGER else float(n) for n in value.values]
     native = value.values.astype(np.float64)
-    low = native.view(np.uint64) & _NA_BITS
-    is_na = np.isnan(native) & (low == NA_REAL.view(np.uint64)[0] & _NA_BITS)
+    is_na = np.isnan(native) & (native.view(np.uint64) & 0xFFFF_FFFF == _NA)
     return [None if na else float(n) for n, na in zip(native, is_na, strict=True)]
 
 
@@ -95,10 +71,10 @@ def finite_or_na(value: RValue) -> list[float | None]:
 
 def finite(value: RValue) -> list[float]:
     """Return the numbers of a vector, each of which must be one."""
-    found = finite_or_na(value)
-    if None in found:
+    found = [number for number in finite_or_na(value) if number is not None]
+    if len(found) < len(numbers(value)):
         raise Refusal("it has NA for a number")
-    return [number for number in found if number is not None]
+    return found
 
 
 def integers(value: RValue) -> list[int]:
@@ -122,9 +98,9 @@ def first_text(value: RValue) -> str:
     return found[0]
 
 
-def matrix_names(value: RValue) -> tuple[list[str], list[str]]:
+def matrix_names(value: RValue, name: str = "dimnames") -> tuple[list[str], list[str]]:
     """Return the names of the rows and columns of a matrix; empty where it has none."""
-    names = attribute(value, "dimnames")
+    names = attribute(value, name)
     if not isinstance(names, Vector) or len(names.values) < 2:
         return [], []
     return texts(names.values[0]), texts(names.values[1])
@@ -139,21 +115,26 @@ def matrix(value: RValue) -> Any:
     return found.reshape(shape[1], shape[0]).T
 
 
-def spell(value: RValue, depth: int = 0) -> str:
-    """Return R's spelling of a piece of language, for messages; long ones are cut."""
-    text = _spell(value, depth)
-    return text if len(text) <= 60 or depth else text[:57] + "..."
+def spell(value: RValue) -> str:
+    """Return R's spelling of a piece of language, for names and messages; long ones are cut."""
+    text = _spell(value, 0)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _spell(value: RValue, depth: int) -> str:
     if isinstance(value, Symbol):
         return value.name
-    if isinstance(value, Call) and depth <= 8:
-        return _spell_call(value, depth)
-    if isinstance(value, Vector) and value.kind in {"double", "integer", "logical", "character"}:
+    if isinstance(value, Vector) and value.kind in {*_NUMERIC, "character"}:
         shown = [_spell_one(value.kind, one) for one in value.values[:9]]
         return shown[0] if len(value.values) == 1 else f"c({', '.join(shown)})"
-    return "NULL" if value is None else "..."
+    if not isinstance(value, Call) or depth > 8:
+        return "NULL" if value is None else "..."
+    function = "list" if value.function is None else _spell(value.function, depth + 1)
+    parts = [(f"{k} = " if k else "") + _spell(v, depth + 1) for k, v in value.arguments[:20]]
+    if function in _OPERATORS | {"::"} and len(parts) in {1, 2}:
+        joint = function if function in {"^", ":", "$", "::"} else f" {function} "
+        return joint.join(parts) if len(parts) == 2 else function + parts[0]
+    return f"({parts[0]})" if function == "(" and parts else f"{function}({', '.join(parts)})"
 
 
 def _spell_one(kind: str, value: Any) -> str:
@@ -162,18 +143,3 @@ def _spell_one(kind: str, value: Any) -> str:
     if kind == "logical":
         return {0: "FALSE", 1: "TRUE"}.get(value, "NA")
     return f"{value:.15g}".replace("inf", "Inf")
-
-
-def _spell_call(value: Call, depth: int) -> str:
-    function = spell(value.function, depth + 1) if value.function is not None else "list"
-    arguments = [(f"{k} = " if k else "") + spell(v, depth + 1) for k, v in value.arguments[:20]]
-    if function == "::" and len(arguments) == 2:
-        return "::".join(arguments)
-    if function == "(":
-        return f"({', '.join(arguments)})"
-    if function in _OPERATORS and len(arguments) == 1:
-        return function + arguments[0]
-    if function in _OPERATORS and len(arguments) == 2:
-        blank = "" if function in {"^", ":", "$"} else " "
-        return f"{blank}{function}{blank}".join(arguments)
-    return f"{function}({', '.join(arguments)})"

@@ -8,21 +8,24 @@ training data that R keeps in a model costs no memory.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from matscore.models.rds_bytes import BROKEN, NA_INTEGER, Binary, Words, open_r
+from matscore.models.bounds import check_depth, iter_inflated
 from matscore.models.refusal import Refusal
 
+MAX_EXPANDED = 2 << 30  # bytes; a model with its training data is far smaller
 MAX_DEPTH = 20_000  # a sum of n terms is n calls deep
 MAX_NODES = 500_000  # lists, calls and attributes; numbers are not counted
 MAX_STRINGS = 4_000_000
 SMALL = 1 << 16  # bytes of a vector that is always kept
 BLOCK = 1 << 18  # bytes that are read over at a time
 KEPT = 48 << 20  # bytes of all others together
+NA_INTEGER = -(2**31)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,23 +72,22 @@ _POINTER, _WEAK, _RAW, _S4 = 22, 23, 24, 25
 _ALTREP, _ATTRIBUTED_PAIRS, _ATTRIBUTED_CALL = 238, 239, 240
 _BYTECODE_REFERENCE, _BYTECODE_DEFINITION = 243, 244
 _PERSISTENT, _PACKAGE, _NAMESPACE, _REFERENCE = 247, 248, 249, 255
-_NOTHING = {
-    0: None,
-    241: Other("environment"),
-    242: Other("environment"),
-    250: Other("environment"),
+_NOTHING: dict[int, RValue] = {
+    **dict.fromkeys((0, 254)),
+    **dict.fromkeys((241, 242, 250, 252, 253), Other("environment")),
     251: Symbol(""),  # an argument that is left out, as in x[, 1]
-    252: Other("unbound value"),
-    253: Other("environment"),
-    254: None,
 }
 _NUMBERS = {
-    _LOGICAL: ("logical", "integer", 4),
-    _INTEGER: ("integer", "integer", 4),
-    _DOUBLE: ("double", "double", 8),
-    _COMPLEX: ("complex", "complex", 16),
-    _RAW: ("raw", "raw", 1),
+    _LOGICAL: ("logical", "i4"),
+    _INTEGER: ("integer", "i4"),
+    _DOUBLE: ("double", "f8"),
+    _COMPLEX: ("complex", "c16"),
+    _RAW: ("raw", "u1"),
 }
+_AS_TEXT = ""
+_ORDERS = {b"X\n": ">", b"B\n": "<", b"A\n": _AS_TEXT}
+_WORKSPACES = {b"X2\n", b"X3\n", b"A2\n", b"A3\n", b"B2\n", b"B3\n"}
+_BROKEN = (EOFError, ValueError, struct.error, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -99,37 +101,88 @@ class RFile:
 def read_r(data: bytes) -> RFile:
     """Return the value in an `.rds` file, or the variables of a workspace as a pair list."""
     try:
-        return _Reader(open_r(data)).read()
-    except BROKEN as error:
-        what = str(error) if isinstance(error, _Damage) else "it is damaged or ends too early"
-        raise Refusal(f"an R file that cannot be read: {what}", "save it again in R") from error
+        return _Reader(data).read()
+    except _BROKEN as error:
+        what = "an R file that cannot be read: it is damaged or ends too early"
+        raise Refusal(what, "save it again in R") from error
 
 
-class _Damage(ValueError):
-    """A fault of the file that we name ourselves."""
+def looks_like_r(data: bytes) -> bool:
+    """Return whether a file starts as R's `saveRDS` or `save` would have it."""
+    try:
+        reader = _Reader(data)
+        if reader.order == _AS_TEXT:
+            return reader.stream.read(2) in {b"2\n", b"3\n"}
+        return reader.integer() in {2, 3}
+    except (Refusal, *_BROKEN):
+        return False
+
+
+class _Stream:
+    """A file's bytes, decompressed as they are asked for; EOFError where they end too early."""
+
+    def __init__(self, data: bytes) -> None:
+        # Large vectors are read over: what sorted training data comes to takes no memory.
+        self._blocks = iter_inflated(data, MAX_EXPANDED, ratio=1100)
+        self._held = b""
+        self._at = 0
+
+    def read(self, size: int) -> bytes:
+        """Return exactly `size` bytes."""
+        pieces = [self._held[self._at : self._at + size]]
+        self._at += size
+        left = self._at - len(self._held)
+        if left <= 0:
+            return pieces[0]
+        while left > 0:
+            block = next(self._blocks, None)
+            if block is None:
+                raise EOFError
+            self._held = block
+            self._at = min(left, len(self._held))
+            pieces.append(self._held[: self._at])
+            left -= self._at
+        return b"".join(pieces)
+
+    def finish(self) -> None:
+        """Refuse what follows; that reads a compressed file to its end, which is a checksum."""
+        if self._held[self._at :].strip() or any(block.strip() for block in self._blocks):
+            raise ValueError
 
 
 class _Reader:
     """Reads one value; its steps are generators, driven by a stack of our own."""
 
-    def __init__(self, source: Binary | Words) -> None:
-        self.source = source
+    def __init__(self, data: bytes) -> None:
+        self.stream = _Stream(data)
+        start = self.stream.read(2)
+        if start == b"RD" and self.stream.read(3) in _WORKSPACES:
+            start = self.stream.read(2)
+        if start not in _ORDERS:
+            raise ValueError
+        self.order = _ORDERS[start]
+        self.packed = struct.Struct(f"{self.order}i")
         self.references: list[RValue] = []
-        self.nodes = self.strings = self.kept = self.kept_text = 0
+        self.strings = self.kept = self.kept_text = 0
+        self.nodes = 0.0
         self.encoding = "utf-8"
         self.interned: dict[tuple[bytes, str], str] = {}
 
     def read(self) -> RFile:
-        integer = self.source.integer
-        version, writer, _ = integer(), integer(), integer()
+        if self.order == _AS_TEXT:
+            raise Refusal("an R file in its text form", "save it without ascii = TRUE")
+        version, writer, _ = self.integer(), self.integer(), self.integer()
         if version == 3:
-            name = self.source.text(_within(integer(), 64)).decode("ascii").lower()
+            name = self.stream.read(_within(self.integer(), 64)).decode("ascii").lower()
             self.encoding = "latin-1" if name in {"latin1", "iso-8859-1"} else "utf-8"
         elif version != 2:
-            raise _Damage(f"its format is of version {version}, which R does not write")
+            raise ValueError
         value = self._drive(self._item())
-        self.source.finish()
+        self.stream.finish()
         return RFile(value, f"{writer >> 16}.{writer >> 8 & 255}.{writer & 255}")
+
+    def integer(self) -> int:
+        return int(self.packed.unpack(self.stream.read(4))[0])
 
     def _drive(self, step: Step) -> RValue:
         stack, value = [step], None
@@ -140,31 +193,28 @@ class _Reader:
             except StopIteration as stop:
                 stack.pop()
                 value = stop.value
-            if len(stack) > MAX_DEPTH:
-                raise _Damage(f"it is nested more than {MAX_DEPTH} levels deep")
+            check_depth(len(stack), MAX_DEPTH)
         return value
 
-    def _count(self) -> None:
-        self.nodes += 1
+    def _count(self, weight: float = 1) -> None:
+        self.nodes += weight
         if self.nodes > MAX_NODES:
-            raise _Damage(f"it holds more than {MAX_NODES:,} lists and calls")
+            raise Refusal(f"an R file that holds more than {MAX_NODES:,} lists and calls")
 
     def _length(self) -> int:
-        length = self.source.integer()
+        length = self.integer()
         if length == -1:
-            high, low = self.source.integer(), self.source.integer()
+            high, low = self.integer(), self.integer()
             length = (high << 32) + (low & 0xFFFF_FFFF)
-        if length < 0:
-            raise _Damage("a length below zero")
-        return length
+        return _within(length, 1 << 50)
 
     # One item: flags, then what they say.
     def _item(self, flags: int | None = None) -> Step:
-        flags = self.source.integer() if flags is None else flags
+        flags = self.integer() if flags is None else flags
         kind, attributed, tagged = flags & 0xFF, bool(flags & 0x200), bool(flags & 0x400)
+        self._count(0.1 if kind in _NOTHING else 1)  # nothing takes no memory
         if kind in _NOTHING:
             return _NOTHING[kind]
-        self._count()
         if kind == _REFERENCE:
             return self._reference(flags)
         if kind in {_PAIRS, _CALL, _CLOSURE, _PROMISE, _DOTS}:
@@ -188,9 +238,9 @@ class _Reader:
         return value
 
     def _reference(self, flags: int) -> RValue:
-        index = (flags >> 8) or self.source.integer()
+        index = (flags >> 8) or self.integer()
         if not 1 <= index <= len(self.references):
-            raise _Damage("a reference to what is not there")
+            raise ValueError
         return self.references[index - 1]
 
     def _referable(self, kind: int) -> Step:
@@ -198,19 +248,19 @@ class _Reader:
         if kind == _SYMBOL:
             name = yield self._item()
             if not isinstance(name, str):
-                raise _Damage("a symbol without a name")
+                raise ValueError
             value: RValue = Symbol(name)
             self.references.append(value)
             return value
         value = Other("external pointer" if kind in {_POINTER, _WEAK} else "environment")
         if kind in {_PACKAGE, _NAMESPACE, _PERSISTENT}:
-            self.source.integer()
+            self.integer()
             for _ in range(self._length()):
                 yield self._item()
             self.references.append(value)
             return value
         if kind == _ENVIRONMENT:
-            self.source.integer()  # locked or not
+            self.integer()  # locked or not
         self.references.append(value)
         for _ in range({_ENVIRONMENT: 4, _POINTER: 2, _WEAK: 0}[kind]):
             yield self._item()
@@ -224,7 +274,7 @@ class _Reader:
             tag = (yield self._item()) if tagged else None
             value = yield self._item()
             items.append((tag.name if isinstance(tag, Symbol) else "", value))
-            flags = self.source.integer()
+            flags = self.integer()
             if flags & 0xFF != _PAIRS or kind in {_CLOSURE, _PROMISE}:
                 break
             self._count()
@@ -246,50 +296,39 @@ class _Reader:
         if kind == _STRINGS:
             return Vector("character", [self._string() for _ in range(self._length())])
         if kind in {_SPECIAL, _BUILTIN}:
-            self.source.text(_within(self.source.integer(), 1024))
+            self.stream.read(_within(self.integer(), 1024))
             return Other("function")
         if kind == _S4:
             return Other("S4")
-        raise _Damage(f"a value of type {kind}, which R does not write")
+        raise ValueError
 
-    def _numbers(self, name: str, kind: str, size: int) -> RValue:
-        length = self._length()
-        if length * size > SMALL:
-            self.kept += length * size
-            if self.kept > KEPT:
-                self.kept -= length * size
-                return self._omit(kind, length, size)
-        if kind == "raw":
-            return Vector(name, self.source.raw(length))
-        return Vector(name, self.source.numbers(kind, length))
-
-    def _omit(self, kind: str, length: int, size: int) -> Other:
-        while length > 0:
-            piece = min(length, BLOCK // size)
-            if kind == "raw":
-                self.source.raw(piece)
-            else:
-                self.source.numbers(kind, piece)
-            length -= piece
+    def _numbers(self, name: str, code: str) -> RValue:
+        dtype = np.dtype(self.order + code)
+        left = self._length() * dtype.itemsize
+        if left <= SMALL or self.kept + left <= KEPT:
+            self.kept += left if left > SMALL else 0
+            return Vector(name, np.frombuffer(self.stream.read(left), dtype))
+        while left > 0:
+            left -= len(self.stream.read(min(left, BLOCK)))
         return Other("vector too large to keep")
 
     def _string(self) -> str | None:
-        flags = self.source.integer()
+        flags = self.integer()
         if flags & 0xFF != _TEXT or flags & 0x200:
-            raise _Damage("a text vector that holds no texts")
+            raise ValueError
         return self._text(flags)
 
     def _text(self, flags: int) -> str | None:
         self.strings += 1
         if self.strings > MAX_STRINGS:
-            raise _Damage(f"it holds more than {MAX_STRINGS:,} texts")
-        length = self.source.integer()
+            raise Refusal(f"an R file that holds more than {MAX_STRINGS:,} texts")
+        length = self.integer()
         if length == -1:
             return None
         # Levels 4 and 8, bits 2 and 3 above the flags, say Latin-1 and UTF-8.
         encoding = "latin-1" if flags >> 14 & 1 else self.encoding
         encoding = "utf-8" if flags >> 15 & 1 else encoding
-        held = self.source.text(_within(length, KEPT))
+        held = self.stream.read(_within(length, KEPT))
         if (text := self.interned.get((held, encoding))) is None:
             self.kept_text = _within(self.kept_text + length, KEPT)
             text = held.decode(encoding, "surrogateescape")  # refused where it is used
@@ -299,7 +338,7 @@ class _Reader:
     def _bytecode(self) -> Step:
         yield self._item()
         for _ in range(self._length()):
-            yield self._constant(self.source.integer())
+            yield self._constant(self.integer())
         return Other("function")
 
     def _constant(self, kind: int) -> Step:
@@ -310,19 +349,19 @@ class _Reader:
         while True:
             self._count()
             if kind == _BYTECODE_REFERENCE:
-                self.source.integer()
+                self.integer()
                 return None
             if kind == _BYTECODE_DEFINITION:
-                self.source.integer()
-                kind = self.source.integer()
+                self.integer()
+                kind = self.integer()
             if kind not in {_CALL, _PAIRS, _ATTRIBUTED_CALL, _ATTRIBUTED_PAIRS}:
                 yield self._item()
                 return None
             if kind in {_ATTRIBUTED_CALL, _ATTRIBUTED_PAIRS}:
                 yield self._item()
             yield self._item()  # its name
-            yield self._constant(self.source.integer())
-            kind = self.source.integer()
+            yield self._constant(self.integer())
+            kind = self.integer()
 
     def _compact(self) -> Step:
         """Read R's short forms (ALTREP): runs of numbers, wrapped vectors, numbers as texts."""
@@ -365,5 +404,5 @@ def _named(pairs: Any) -> dict[str, RValue]:
 
 def _within(size: int, most: int) -> int:
     if not 0 <= size <= most:
-        raise _Damage("a text that is too long")
+        raise ValueError
     return size

@@ -18,12 +18,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.models.checks import check_fit, damaged, read_text
 from matscore.models.refusal import Refusal
 
 Array: TypeAlias = NDArray[Any]
 
 _MOST_DENSE = 2**23  # numbers of a sparse matrix that is spread out
-_PLAIN_TYPE = re.compile(r"[<>|=]?(?:[biufcSU][0-9]{1,9}|[?bhilqBHILQfd])")
+_PLAIN_TYPE = re.compile(
+    r"[<>|=]?(?:[biufcSU][0-9]{1,9}|[?bhilqBHILQfd])|(?:u?int|float)[0-9]{1,2}|bool"
+)
 _NPY_HEADER = re.compile(
     rb"\{'descr': '([^']{1,20})', 'fortran_order': (True|False), 'shape': \(([0-9L, ]*)\), \} *\n?"
 )
@@ -52,8 +55,6 @@ class Record:
     of: Name | Record | None  # the class or function; None is nothing that can be made
     args: tuple[Any, ...] = ()
     state: Any = None
-    items: list[Any] | None = None  # what a list of its own class holds
-    pairs: list[tuple[Any, Any]] | None = None  # what a dict of its own class holds
 
     @property
     def name(self) -> str:
@@ -79,12 +80,12 @@ def describe(obj: object) -> object:
     """Return an object of this process as the record that its pickle would give."""
     if obj is None or isinstance(obj, str | bytes | int | float | list | tuple | dict | Record):
         return obj
-    if isinstance(obj, np.ndarray | np.generic | slice | set | frozenset):
+    if isinstance(obj, Name | np.ndarray | np.generic | slice | set | frozenset):
         return obj
-    if isinstance(obj, type) or (callable(obj) and hasattr(obj, "__qualname__")):
-        return Name(obj.__module__ or "", obj.__qualname__)
     if isinstance(obj, np.ufunc):
         return Name("numpy", obj.__name__)
+    if isinstance(obj, type) or (callable(obj) and hasattr(obj, "__qualname__")):
+        return Name(obj.__module__ or "", obj.__qualname__)
     kind = type(obj)
     return Record(
         Name(kind.__module__, kind.__qualname__), state=dict(getattr(obj, "__dict__", {}))
@@ -107,8 +108,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911
         if kind.hasobject:
             return value.args[1]
         data = as_bytes(value.args[1])
-        if len(data) != kind.itemsize:
-            raise Refusal("a number has not the bytes of its type")
+        check_fit(len(data) == kind.itemsize)
         return np.frombuffer(data, kind)[0].item()
     if _is_array(value):
         found = array(value)
@@ -120,65 +120,58 @@ def as_bytes(value: object) -> bytes | memoryview:
     """Return bytes, those that Python 2 wrote as text too."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value) if isinstance(value, bytearray) else value
-    if isinstance(value, str):
-        return value.encode("latin-1")
-    raise Refusal("bytes are missing where an array needs them")
+    check_fit(isinstance(value, str) and max(value, default="") < "\u0100")
+    return str(value).encode("latin-1")
 
 
 def dtype_of(value: object) -> np.dtype[Any]:
     """Return a plain type of elements; of structures there are none."""
-    if isinstance(value, np.dtype):
-        return value
-    if isinstance(value, Name):  # `numpy.float64`, where a file of another library names the class
-        value = Record(_DTYPE, ({"str_": "U1", "bool": "?"}.get(value.name, value.name),))
-    if not (isinstance(value, Record) and value.of == _DTYPE and value.args):
-        raise Refusal("the type of an array's elements is not known")
-    code, order = value.args[0], "="
-    if isinstance(value.state, tuple) and len(value.state) >= 5:
-        order = value.state[1]
-        if value.state[2] is not None or value.state[4] is not None:
-            raise Refusal("arrays of structures are not read")
-    code = code.decode("latin-1") if isinstance(code, bytes) else code
-    if code in ("O8", "O", "object", "O4", "|O8", "|O4", "|O"):
+    order: object = "="
+    match value:
+        case np.dtype():
+            return value
+        case Name(name=code):  # `numpy.float64`, where a file of another library names the class
+            code = {"str_": "U1"}.get(code, code)
+        case Record(of=Name("numpy", "dtype"), args=(code, *_), state=state):
+            if isinstance(state, tuple) and len(state) >= 5:
+                order = state[1]
+                check_fit(state[2] is None and state[4] is None)  # no structures
+        case _:
+            raise damaged()
+    code = code.decode("latin-1") if isinstance(code, bytes) else str(code)
+    if code.strip("|") in ("O", "O4", "O8", "object"):
         return np.dtype(object)
-    code = _NAMED_TYPES.get(code, code) if isinstance(code, str) else ""
     if not _PLAIN_TYPE.fullmatch(code) or order not in ("<", ">", "|", "="):
-        raise Refusal(f"arrays of the type {str(code)[:20]!r} are not read")
+        raise Refusal(f"arrays of the type {code[:20]!r} are not read")
     try:
         found = np.dtype(code)
     except TypeError as error:
         raise Refusal(f"there is no type {code!r}") from error
-    return found.newbyteorder(order) if order in "<>" else found  # type: ignore[arg-type]
+    return found.newbyteorder(order) if order in ("<", ">") else found
 
 
 def shape_of(value: object, most: int) -> tuple[int, ...]:
     """Return a shape whose elements are no more than `most`."""
     sizes: list[Any] = [plain(size) for size in value] if isinstance(value, tuple | list) else [-1]
-    if len(sizes) > 32 or not all(type(size) is int and size >= 0 for size in sizes):
-        raise Refusal("an array has no shape")
-    if math.prod(sizes) > most:
-        raise Refusal("an array ends before its last element")
+    check_fit(len(sizes) <= 32 and all(type(size) is int and size >= 0 for size in sizes))
+    check_fit(math.prod(sizes) <= most)
     return tuple(sizes)
 
 
 def from_bytes(data: bytes | memoryview, kind: np.dtype[Any], shape: object, order: str) -> Array:
     """Return the array that bytes hold, without a copy."""
-    if kind.hasobject or not kind.itemsize:
-        raise Refusal("an array of objects cannot be bytes")
+    check_fit(kind.itemsize and not kind.hasobject)
     sizes = shape_of(shape, len(data) // kind.itemsize)
     count = math.prod(sizes)
-    if count * kind.itemsize != len(data):
-        raise Refusal("an array has not as many bytes as its shape needs")
+    check_fit(count * kind.itemsize == len(data))
     return np.frombuffer(data, kind, count).reshape(sizes, order="F" if order == "F" else "C")
 
 
 def from_items(items: list[Any], shape: object) -> Array:
     """Return an array of objects, which stand row in row whatever its order in memory was."""
     sizes = shape_of(shape, len(items))
-    if math.prod(sizes) != len(items):
-        raise Refusal("an array has not as many elements as its shape needs")
-    found = np.fromiter(items, dtype=object, count=len(items))
-    return found.reshape(sizes)
+    check_fit(math.prod(sizes) == len(items))
+    return np.fromiter(items, dtype=object, count=len(items)).reshape(sizes)
 
 
 # ---------------------------------------------------------------------------------------- arrays
@@ -190,36 +183,26 @@ def array(value: Any) -> Array:
         return value
     if isinstance(value, list | tuple):
         return np.fromiter((plain(item) for item in value), dtype=object, count=len(value))
-    if isinstance(value, Record):
-        if isinstance(value.of, Name):
-            decode = _ARRAYS.get(value.of.name)
-            if decode is not None and value.of.module.split(".")[0] in _PACKAGES:
-                return decode(value)
-        raise Refusal(f"{value.of} is not read as an array")
-    if type(value).__module__.startswith("scipy.sparse"):  # of a model in memory
-        dense: Array = value.toarray()
-        return dense
-    raise Refusal("an array is missing")
+    if isinstance(value, Record) and value.name in _ARRAYS and any(map(value.is_of, _PACKAGES)):
+        return _ARRAYS[value.name](value)
+    raise Refusal(f"{getattr(value, 'of', 'nothing')} is not read as an array")
 
 
-def read_npy(data: bytes, read_objects: Callable[[bytes], Any] | None = None) -> Array:
-    """Read an array from a file of NumPy; objects stand there as a pickle.
+def read_npy(data: bytes) -> Array:
+    """Read an array of numbers or texts from a file of NumPy.
 
     The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
     """
     wide = data[6:7] > b"\1"
     start = 12 if wide else 10
-    if not data.startswith(b"\x93NUMPY") or len(data) < start:
-        raise Refusal("an array is no .npy file")
+    check_fit(data.startswith(b"\x93NUMPY") and len(data) >= start)
     (length,) = struct.unpack_from("<I" if wide else "<H", data, 8)
     header = _NPY_HEADER.fullmatch(data[start : start + length])
     if header is None:
-        raise Refusal("an array has a .npy header that is not read")
+        raise damaged()
     code, fortran, sizes = header.groups()
     shape = tuple(int(size.strip(b" L")) for size in sizes.split(b",") if size.strip())
-    kind = dtype_of(Record(_DTYPE, (code.decode("latin-1"),)))
-    if kind.hasobject and read_objects is not None:
-        return array(read_objects(data[start + length :]))
+    kind = dtype_of(Record(Name("numpy", "dtype"), (code,)))
     rest = memoryview(data)[start + length :]
     return from_bytes(rest, kind, shape, "F" if fortran == b"True" else "C")
 
@@ -229,24 +212,17 @@ def _is_array(value: Record) -> bool:
 
 
 def _reconstructed(value: Record) -> Array:
-    state = value.state
-    if not value.args or value.args[0] not in _PLAIN_ARRAYS:
-        raise Refusal(f"arrays of the class {value.args[0] if value.args else '?'}")
-    if not (isinstance(state, tuple) and len(state) >= 4):
-        raise Refusal("an array has no state")
-    shape, kind, fortran, data = state[-4:]
-    kind = dtype_of(kind)
-    if isinstance(data, list):
-        found = from_items(data, shape)
-        if not kind.hasobject:
-            raise Refusal("an array of numbers is a list of objects")
-        return found
-    return from_bytes(as_bytes(data), kind, shape, "F" if fortran else "C")
+    match value.args, value.state:
+        case (Name(name="ndarray" | "memmap" | "matrix"), *_), (*_, shape, kind, fortran, data):
+            kind = dtype_of(kind)
+            if kind.hasobject and isinstance(data, list):
+                return from_items(data, shape)
+            return from_bytes(as_bytes(data), kind, shape, "F" if fortran else "C")
+    raise damaged()
 
 
 def _buffered(value: Record) -> Array:
-    if len(value.args) < 4:
-        raise Refusal("an array has no shape")
+    check_fit(len(value.args) >= 4)
     data, kind, shape, order = value.args[:4]
     if isinstance(data, Record):  # a view of another array
         data = np.ascontiguousarray(array(data)).tobytes()
@@ -255,14 +231,15 @@ def _buffered(value: Record) -> Array:
 
 def _indexed(value: Record) -> Array:
     """Return the values of a pandas Index."""
-    parts = value.args[1] if len(value.args) > 1 and isinstance(value.args[1], dict) else {}
-    if "data" in parts:
-        return array(parts["data"])
-    if {"start", "stop", "step"} <= parts.keys():
-        start, stop, step = (plain(parts[key]) for key in ("start", "stop", "step"))
-        found = range(start, stop, step)
-        return np.arange(start, stop, step) if len(found) < _MOST_DENSE else array(None)
-    raise Refusal("an index of pandas has no values")
+    match value.args:
+        case _, {"data": data}, *_:
+            return array(data)
+        case _, {"start": start, "stop": stop, "step": step}, *_:
+            numbers = [plain(start), plain(stop), plain(step)]
+            check_fit(all(type(number) is int and abs(number) < 2**40 for number in numbers))
+            check_fit(numbers[2] and len(range(*numbers)) < _MOST_DENSE)
+            return np.array(range(*numbers), dtype=np.int64)
+    raise damaged()
 
 
 def _arrow_texts(value: Record) -> Array:
@@ -270,103 +247,83 @@ def _arrow_texts(value: Record) -> Array:
 
     The layout of variable-size strings: https://arrow.apache.org/docs/format/Columnar.html
     """
-    parts = value.attributes.get("_pa_array", value)
-    if isinstance(parts, Record) and parts.name == "chunked_array":
-        chunks = parts.args[0] if parts.args and isinstance(parts.args[0], list) else []
-        found = [_arrow_texts(chunk) for chunk in chunks if isinstance(chunk, Record)]
-        return np.concatenate(found) if found else np.empty(0, object)
-    if not (isinstance(parts, Record) and parts.name == "_restore_array" and parts.args):
-        raise Refusal("texts of Arrow are not as they should be")
-    fields = parts.args[0]
-    if not (isinstance(fields, tuple) and len(fields) >= 5 and isinstance(fields[4], list)):
-        raise Refusal("texts of Arrow are not as they should be")
-    kind, length, _, start = fields[:4]
-    offsets = _ARROW_OFFSETS.get(kind.args[0] if isinstance(kind, Record) and kind.args else "")
-    buffers = [_arrow_buffer(buffer) for buffer in fields[4]]
-    if offsets is None or len(buffers) != 3 or buffers[1] is None:
-        raise Refusal("only texts of Arrow are read")
-    valid, ends, data = buffers[0], buffers[1], buffers[2] or b""
-    if type(length) is not int or type(start) is not int or min(length, start) < 0:
-        raise Refusal("texts of Arrow have no length")
-    bounds = np.frombuffer(ends[: len(ends) // 8 * 8], offsets)
-    if len(bounds) < start + length + 1 and length:
-        raise Refusal("texts of Arrow end too soon")
-    return np.fromiter(
-        _iter_texts(valid, bounds[start : start + length + 1].tolist(), data, start), object
-    )
+    match value.attributes.get("_pa_array", value):
+        case Record(of=Name(name="chunked_array"), args=([*chunks], *_)):
+            found = [_arrow_texts(chunk) for chunk in chunks if isinstance(chunk, Record)]
+            return np.concatenate(found) if found else np.empty(0, object)
+        case Record(
+            of=Name(name="_restore_array"),
+            args=(
+                (Record(args=(str() as kind, *_)), int() as length, _, int() as start, buffers, *_),
+                *_,
+            ),
+        ) if min(length, start) >= 0 and kind in _ARROW_OFFSETS and isinstance(buffers, list):
+            valid, ends, data, *_ = [*map(_arrow_buffer, buffers), b"", b"", b""]
+            width = np.dtype(_ARROW_OFFSETS[kind]).itemsize
+            bounds = np.frombuffer(ends[: len(ends) // width * width], _ARROW_OFFSETS[kind])
+            bounds = bounds[start : start + length + 1] if length else bounds[:0]
+            is_whole = not valid or len(valid) * 8 >= start + length
+            if is_whole and len(bounds) == (length + 1 if length else 0):
+                texts = _iter_texts(valid, bounds.tolist(), data, start)
+                return np.fromiter(texts, object)
+    raise damaged()
 
 
-def _iter_texts(
-    valid: bytes | memoryview | None, bounds: list[int], data: bytes | memoryview, start: int
-) -> Iterator[str | None]:
-    if valid is not None and len(valid) * 8 < start + len(bounds) - 1:
-        raise Refusal("texts of Arrow end too soon")
+def _iter_texts(valid: bytes, bounds: list[int], data: bytes, start: int) -> Iterator[str | None]:
     for number, (low, high) in enumerate(itertools.pairwise(bounds), start):
-        if valid is not None and not valid[number // 8] >> (number % 8) & 1:
+        if valid and not valid[number // 8] >> (number % 8) & 1:
             yield None
-        elif not 0 <= low <= high <= len(data):
-            raise Refusal("texts of Arrow point past their end")
         else:
-            yield bytes(data[low:high]).decode()
+            check_fit(0 <= low <= high <= len(data))
+            yield read_text(data[low:high])
 
 
-def _arrow_buffer(value: object) -> bytes | memoryview | None:
+def _arrow_buffer(value: object) -> bytes:
     if value is None:
-        return None
-    if isinstance(value, Record) and value.name == "py_buffer" and value.args:
-        return as_bytes(value.args[0])
-    raise Refusal("a buffer of Arrow is missing")
+        return b""
+    check_fit(isinstance(value, Record) and value.name == "py_buffer" and value.args)
+    return bytes(as_bytes(value.args[0]))  # type: ignore[attr-defined]
 
 
 def _extended(value: Record) -> Array:
-    """Return the values of an array of pandas that holds one of NumPy."""
-    found = value.attributes.get("_ndarray")
-    kind = value.attributes.get("_dtype")
-    if isinstance(value.state, tuple) and value.state and kind is None:
-        kind = value.state[0]
-    if isinstance(kind, Record) and kind.name == "CategoricalDtype":
-        return _categorical(value, kind)
-    if found is None and isinstance(value.state, tuple):  # as pandas' own Cython classes have it
-        found = next((part for part in value.state if isinstance(part, np.ndarray | Record)), None)
-    return array(found)
-
-
-def _categorical(value: Record, kind: Record) -> Array:
-    """Return the categories of a pandas Categorical row by row, None where one is missing."""
+    """Return the values of an array of pandas that holds one of NumPy, or codes of levels."""
+    # In a dict, or in a tuple, as pandas' own Cython classes have it.
     parts = value.state if isinstance(value.state, tuple) else ()
-    codes = value.attributes.get("_ndarray", value.attributes.get("_codes"))
-    if codes is None:
-        codes = next((p for p in parts[1:] if isinstance(p, np.ndarray | Record)), None)
-    numbers = array(codes)
-    found = [*array(kind.attributes.get("categories")).tolist(), None]
-    if numbers.dtype.kind != "i" or (
-        numbers.size and not -1 <= int(numbers.min()) <= int(numbers.max()) < len(found) - 1
-    ):
-        raise Refusal("categories of pandas point past their end")
-    return np.fromiter((found[code] for code in numbers.ravel().tolist()), object, numbers.size)
+    records = [part for part in parts if isinstance(part, np.ndarray | Record)]
+    kind = value.attributes.get("_dtype")
+    held = value.attributes.get("_ndarray", value.attributes.get("_codes"))
+    for part in records:
+        if isinstance(part, Record) and part.name.lower().endswith("dtype"):
+            kind = part if kind is None else kind
+        else:
+            held = part if held is None else held
+    numbers = array(held)
+    if not (isinstance(kind, Record) and kind.name == "CategoricalDtype"):
+        return numbers
+    # The categories row by row, None where one is missing: the last stands for -1.
+    levels = [*array(kind.attributes.get("categories")).tolist(), None]
+    codes = numbers.ravel().tolist()
+    check_fit(all(type(code) is int and -1 <= code < len(levels) - 1 for code in codes))
+    return np.fromiter((levels[code] for code in codes), object, len(codes))
 
 
 def _series(value: Record) -> Array:
     """Return the values of a pandas Series: those of its only block."""
-    manager = value.attributes.get("_mgr", value.attributes.get("_data"))
-    blocks = manager_parts(manager)[0] if isinstance(manager, Record) else []
-    if len(blocks) != 1:
-        raise Refusal("a series of pandas is not as it should be")
+    blocks, _ = manager_parts(value)
+    check_fit(len(blocks) == 1)
     return array(blocks[0][0]).reshape(-1)
 
 
-def manager_parts(manager: Record) -> tuple[list[tuple[Any, Any]], Sequence[Any]]:
+def manager_parts(value: Record) -> tuple[list[tuple[Any, ...]], Sequence[Any]]:
     """Return the blocks of values with their columns, and the axes, of any version of pandas."""
-    if len(manager.args) >= 2 and isinstance(manager.args[0], tuple):
-        blocks, axes = manager.args[:2]
-        if all(isinstance(block, Record) and len(block.args) >= 2 for block in blocks):
-            return [block.args[:2] for block in blocks], axes
-    state = manager.state
-    if isinstance(state, tuple) and isinstance(state[-1], dict) and "0.14.1" in state[-1]:
-        parts = state[-1]["0.14.1"]
-        blocks = parts.get("blocks", ())
-        return [(block["values"], block["mgr_locs"]) for block in blocks], parts.get("axes", ())
-    raise Refusal("a frame of pandas is not as it should be")
+    match value.attributes.get("_mgr", value.attributes.get("_data")):
+        case Record(args=(tuple() as blocks, axes, *_)):
+            if all(isinstance(block, Record) and len(block.args) >= 2 for block in blocks):
+                return [block.args[:2] for block in blocks], axes
+        case Record(state=(*_, {"0.14.1": {"blocks": list() as blocks, "axes": axes}})):
+            if all(isinstance(one, dict) and {"values", "mgr_locs"} <= {*one} for one in blocks):
+                return [(one["values"], one["mgr_locs"]) for one in blocks], axes
+    raise damaged()
 
 
 def _sparse(value: Record) -> Array:
@@ -376,50 +333,31 @@ def _sparse(value: Record) -> Array:
     data, indices, ends = (array(parts.get(key)) for key in ("data", "indices", "indptr"))
     by_row = value.name.startswith("csr")
     n_runs, width = (rows, columns) if by_row else (columns, rows)
-    if len(ends) != n_runs + 1 or indices.dtype.kind not in "iu" or len(indices) != len(data):
-        raise Refusal("a sparse matrix is not as it should be")
-    if len(data) and (int(indices.min()) < 0 or int(indices.max()) >= width):
-        raise Refusal("a sparse matrix points past its end")
+    check_fit(all(one.ndim == 1 for one in (data, indices, ends)) and data.dtype.kind in "fiub")
+    check_fit(indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
+    check_fit(len(ends) == n_runs + 1 and len(indices) == len(data))
+    check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
     counts: Array = np.diff(ends.astype(np.int64))
-    if int(ends[0]) != 0 or int(ends[-1]) != len(data) or (counts < 0).any():
-        raise Refusal("a sparse matrix is not as it should be")
+    check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
     found = np.zeros((n_runs, width))
     np.add.at(found, (np.repeat(np.arange(n_runs), counts), indices), data)
     return found if by_row else found.T
 
 
-_DTYPE = Name("numpy", "dtype")
-_PLAIN_ARRAYS = (
-    Name("numpy", "ndarray"),
-    Name("numpy", "memmap"),
-    Name("numpy", "matrix"),
-    Name("numpy.matrixlib.defmatrix", "matrix"),
-)
 _SCALARS = tuple(Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core"))
-_NAMED_TYPES = {
-    **{f"float{n}": f"f{n // 8}" for n in (16, 32, 64)},
-    **{f"int{n}": f"i{n // 8}" for n in (8, 16, 32, 64)},
-    **{f"uint{n}": f"u{n // 8}" for n in (8, 16, 32, 64)},
-    "bool": "?",
-    "b1": "?",
-}
-_PACKAGES = {"numpy", "pandas", "pyarrow", "scipy"}
+_PACKAGES = ("numpy", "pandas", "pyarrow", "scipy")
 _ARRAYS: Mapping[str, Callable[[Record], Array]] = {
-    "_reconstruct": _reconstructed,
-    "_frombuffer": _buffered,
-    "_new_Index": _indexed,
-    "ArrowStringArray": _arrow_texts,
-    "ArrowStringArrayNumpySemantics": _arrow_texts,
-    "ArrowExtensionArray": _arrow_texts,
-    "_restore_array": _arrow_texts,
-    "StringArray": _extended,
-    "NumpyExtensionArray": _extended,
-    "PandasArray": _extended,
-    "Categorical": _extended,
-    "__pyx_unpickle_NDArrayBacked": _extended,
+    "_reconstruct": _reconstructed, "_frombuffer": _buffered, "_new_Index": _indexed,
+    **dict.fromkeys(
+        ("ArrowStringArray", "ArrowStringArrayNumpySemantics", "ArrowExtensionArray",
+         "_restore_array"),
+        _arrow_texts,
+    ),
+    **dict.fromkeys(
+        ("StringArray", "NumpyExtensionArray", "PandasArray", "Categorical",
+         "__pyx_unpickle_NDArrayBacked"),
+        _extended,
+    ),
     "Series": _series,
-    "csr_matrix": _sparse,
-    "csr_array": _sparse,
-    "csc_matrix": _sparse,
-    "csc_array": _sparse,
-}
+    **dict.fromkeys(("csr_matrix", "csr_array", "csc_matrix", "csc_array"), _sparse),
+}  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,20 +26,6 @@ class Refusal(MatscoreError):
 
     def __str__(self) -> str:
         return join_sentence(self.what, self.hint)
-
-
-# What the standard library raises on bytes that are not what they should be. zipfile, bz2 and lzma
-# have their own, which `bounds` turns into refusals. No LookupError or TypeError: they are bugs.
-_DAMAGE = (EOFError, UnicodeError, struct.error, zlib.error)
-
-
-@contextmanager
-def refused_as(what: str, hint: str = "") -> Iterator[None]:
-    """Turn what the standard library says of damaged bytes into a refusal; ours pass."""
-    try:
-        yield
-    except _DAMAGE as error:
-        raise Refusal(what, hint) from error
 
 
 @contextmanager

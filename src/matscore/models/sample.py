@@ -1,24 +1,29 @@
-"""The sample of a raw file: it names columns known by position, and spells booleans.
+"""What the command line and the sample of a raw file bring into a model that was read.
 
-A sample is read whole, as texts: what a column may hold decides what its levels are.
+A sample is read whole, as texts: what a column may hold decides what its levels are. It names
+columns known by position, spells booleans, and takes joined names apart.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from matscore.kernel import LevelCounts
-from matscore.models.algebra import Feature, Levels
-from matscore.models.factors import order_factor
+import numpy as np
+
+from matscore.counts import LevelCounts
+from matscore.links import Link
+from matscore.models.algebra import Feature, Levels, as_features, list_levels, order_factor
+from matscore.models.options import ImportOptions, LinkWord
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
-from matscore.names import quote_name, quote_names, suggest_name
+from matscore.names import quote_name, quote_names
 from matscore.options import ReadOptions
 from matscore.read.rows import parse_sound
 from matscore.read.table import Table, open_table
-from matscore.terms import Factor, Level, Term
+from matscore.spelling import suggest_name
+from matscore.terms import Factor, Level, Other, Term, write_term
 
 MOST_LEVELS = 100_000
 """Different texts of a column of which they are kept; no column of levels has more."""
@@ -34,11 +39,6 @@ class Sample:
     texts: Mapping[str, tuple[str, ...]]  # of columns with few enough; missing cells are none
     id_col: str | None = None  # what is known to hold labels
     n_rows: int = 0
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The columns that are not known to hold labels."""
-        return tuple(name for name in self.names if name != self.id_col)
 
 
 def read_sample(path: str, read: ReadOptions, id_col: str | None = None) -> Sample:
@@ -73,46 +73,85 @@ def _count_texts(table: Table, read: ReadOptions) -> tuple[int, list[LevelCounts
     return n_rows, counts
 
 
+def settle_model(
+    model: ImportedModel, options: ImportOptions, sample: Sample | None = None
+) -> ImportedModel:
+    """Return the model as it is written: named, resolved, linked and shifted as was asked for."""
+    if options.categories:
+        model = _name_categories(model, options.categories)
+    if options.link is not None:
+        model = _link(model, options.link)
+    if sample is not None:
+        model = name_columns(model, sample)
+        if model.joined:
+            model = resolve_names(model, sample)
+        model = spell_booleans(model, sample)
+    return model.at_threshold() if options.at_threshold else model
+
+
+def _name_categories(model: ImportedModel, names: tuple[str, ...]) -> ImportedModel:
+    known = model.categories
+    # One vector makes two categories: the first of them is 0 everywhere.
+    if len(names) != len(known) and (len(names), len(model.coefficients)) != (2, 1):
+        what = f"--categories has {len(names)} names, and the model the categories"
+        raise Refusal(f"{what} {quote_names(known)}", "name each, in that order")
+    if names == known:
+        return model
+    fact = f"the categories {quote_names(known)} are named {quote_names(names)}"
+    if len(known) == 1:
+        fact = f"{quote_name(known[0])} is the score of {quote_name(names[-1])}"
+        fact += f"; that of {quote_name(names[0])} is 0" if len(names) == 2 else ""
+    return replace(model, categories=names, facts=(*model.facts, fact))
+
+
+def _link(model: ImportedModel, word: LinkWord) -> ImportedModel:
+    link: Link | None = None if word == "none" else word
+    if link == "logistic" and model.is_binary_vector:
+        link = None  # the softmax of 0 and a score is its logistic function
+    if model.knows_link and link != model.link:
+        known = model.link or "none"
+        raise Refusal(f"its link is {known}, and --link says {word}", "leave --link out")
+    return replace(model, link=link)
+
+
+# ---------------------------------------------------------------------------- names and spellings
+
+
 def name_columns(model: ImportedModel, sample: Sample) -> ImportedModel:
     """Return a model whose columns, known by position, have the sample's names."""
-    if not model.positional:
+    wanted = model.positional
+    if not wanted:
         return model
-    names = _find_positions(model.positional, sample)
-    renamed = dict(zip(model.positional, names, strict=True))
-    features = [rename_columns(feature, renamed) for feature in model.features]
+    names = tuple(name for name in sample.names if name != sample.id_col)
+    # As for features that are matched by position: a column more is a first one of labels.
+    if sample.id_col is None and len(names) == len(wanted) + 1:
+        names = names[1:]
+    if len(names) != len(wanted):
+        what = f"{sample.path} has {len(names)} columns, where the model has {len(wanted)}"
+        hint = "give it those columns alone, in that order; one of labels may stand before them"
+        raise Refusal(f"{what} by position", hint)
+    renamed = dict(zip(wanted, names, strict=True))
+
+    def rename(factor: Factor) -> Factor:
+        return replace(factor, column=renamed.get(factor.column, factor.column))
+
+    features = [
+        _change(one, rename, {renamed.get(name, name): own for name, own in one.levels.items()})
+        for one in model.features
+    ]
     fact = f"its {len(names)} columns are named after those of {sample.path}, by position"
     return replace(model, features=features, positional=(), facts=(*model.facts, fact))
 
 
-def _find_positions(wanted: Sequence[str], sample: Sample) -> tuple[str, ...]:
-    names = sample.features
-    # As for features that are matched by position: a column more is a first one of labels.
-    if sample.id_col is None and len(names) == len(wanted) + 1:
-        return names[1:]
-    if len(names) == len(wanted):
-        return names
-    what = f"{sample.path} has {len(names)} columns, where the model has {len(wanted)} by position"
-    hint = "give it those columns alone, in that order; one of labels may stand before them"
-    raise Refusal(what, hint)
-
-
-def rename_columns(feature: Feature, names: Mapping[str, str]) -> Feature:
-    """Return a feature of other columns; what has no other name keeps its own."""
-    levels = {names.get(name, name): known for name, known in feature.levels.items()}
-    return _change_factors(
-        feature, lambda f: replace(f, column=names.get(f.column, f.column)), levels
-    )
-
-
-def _change_factors(
+def _change(
     feature: Feature, change: Callable[[Factor], Factor], levels: Mapping[str, Levels]
 ) -> Feature:
-    def change_term(term: Term) -> Term:
-        return tuple(sorted(map(change, term), key=order_factor))
-
     return replace(
         feature,
-        terms={change_term(term): c for term, c in feature.terms.items()},
+        terms={
+            tuple(sorted(map(change, term), key=order_factor)): c
+            for term, c in feature.terms.items()
+        },
         undefined=frozenset(map(change, feature.undefined)),
         refused=frozenset(map(change, feature.refused)),
         levels=levels,
@@ -121,30 +160,25 @@ def _change_factors(
 
 def spell_booleans(model: ImportedModel, sample: Sample) -> ImportedModel:
     """Return a model whose boolean levels are spelt as in the sample."""
-    known: dict[str, Levels] = {}
-    for feature in model.features:
-        known.update(feature.levels)
-    spelt = {
-        Level(name, text): Level(name, _find_spelling(name, text, sample))
-        for name, levels in known.items()
-        if levels.kind == "boolean" and name in sample.texts
-        for text in levels.texts
-    }
-    changed: dict[Factor, Level] = {old: new for old, new in spelt.items() if old != new}
-    if not changed:
+    spelt: dict[Level, Level] = {}
+    for name, levels in (pair for one in model.features for pair in one.levels.items()):
+        if levels.kind == "boolean" and name in sample.texts:
+            for text in levels.texts:
+                spelt[Level(name, text)] = Level(name, _find_spelling(name, text, sample))
+    if all(old == new for old, new in spelt.items()):
         return model
 
-    def spell(levels: Levels, name: str) -> Levels:
-        texts = (changed.get(Level(name, t), Level(name, t)).text for t in levels.texts)
-        return Levels(tuple(texts), levels.kind)
+    def respell(name: str, levels: Levels) -> Levels:
+        found = (spelt.get(known := Level(name, text), known).text for text in levels.texts)
+        return Levels(tuple(found), levels.kind)
 
     features = [
-        _change_factors(
-            feature,
-            lambda f: changed.get(f, f),
-            {name: spell(levels, name) for name, levels in feature.levels.items()},
+        _change(
+            one,
+            lambda f: spelt.get(f, f) if isinstance(f, Level) else f,
+            {name: respell(name, known) for name, known in one.levels.items()},
         )
-        for feature in model.features
+        for one in model.features
     ]
     told = sorted({f"{old.text} is {new.text}" for old, new in spelt.items()})
     fact = f"booleans are spelt as in {sample.path}: {', '.join(told)}"
@@ -165,6 +199,71 @@ def _find_spelling(name: str, level: str, sample: Sample) -> str:
         raise Refusal(f"{what} {quote_names(texts)} there", "let it spell them in one way")
     if own or not other:
         return own[0] if own else level
-    word = ("true" if truth else "false")[: None if len(other[0]) > 1 else 1]
     style = other[0]
+    word = ("true" if truth else "false")[: None if len(style) > 1 else 1]
     return word.upper() if style.isupper() else word.title() if style.istitle() else word
+
+
+# ---------------------------------------------------------------------------------- joined names
+
+
+def resolve_names(model: ImportedModel, sample: Sample) -> ImportedModel:
+    """Return a model of columns whose joined names are taken apart.
+
+    The one value of a column that no name is made of is the reference level; of several it is not
+    known which.
+    """
+    from matscore.models.joined import JoinedNames
+
+    names = JoinedNames({name: sample.texts.get(name, ()) for name in sample.names})
+    coefficients = np.asarray(model.coefficients)
+    terms: dict[Term, int] = {}  # where the coefficients of each stand
+    dropped = []
+    for i, name in enumerate(model.joined):
+        try:
+            term = names.read(name)
+        except Refusal:
+            # What a tool could not estimate may be of a column that is in no file.
+            if coefficients[:, i].any():
+                raise
+            dropped.append(name)
+            continue
+        if term in terms:
+            raise Refusal(f"several of its names are {write_term(term)}")
+        terms[term] = i
+    levels = _find_levels(terms, sample)
+    facts = [f"the names are read by the columns and values of {sample.path}"]
+    facts += [f"left out, as their coefficient is 0: {quote_names(dropped)}"] if dropped else []
+    facts += _tell_references(terms, levels)
+    kept, off = list(terms.values()), model.uncertainty
+    return replace(
+        model,
+        features=as_features(list(terms), levels),
+        coefficients=coefficients[:, kept],
+        uncertainty=None if off is None else np.asarray(off)[:, [*kept, -1]],
+        joined=(),
+        facts=(*model.facts, *facts),
+    )
+
+
+def _find_levels(terms: Iterable[Term], sample: Sample) -> dict[str, Levels]:
+    """Return the levels of each text column: those with a coefficient, and a reference."""
+    levels = list_levels(terms)
+    others = {factor.column for term in terms for factor in term if isinstance(factor, Other)}
+    for column, known in levels.items():
+        rest = [text for text in sample.texts[column] if text not in set(known.texts)]
+        if column in others:
+            rest = []  # which are no levels
+        if len(rest) > 1:
+            what = f"{quote_names(rest)} of {quote_name(column)} have no coefficient"
+            raise Refusal(what, "one may be the reference: leave the others out of the sample")
+        levels[column] = Levels((*rest, *known.texts))
+    return levels
+
+
+def _tell_references(terms: Iterable[Term], levels: Mapping[str, Levels]) -> Iterator[str]:
+    named = {factor for term in terms for factor in term}
+    for column, known in levels.items():
+        for text in known.texts:
+            if Level(column, text) not in named:
+                yield f"the reference level of {quote_name(column)} is {quote_name(text)}"

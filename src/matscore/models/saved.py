@@ -1,24 +1,29 @@
-"""What Python programs save models as: pickles (joblib's too), skops files, MLflow folders."""
+"""What Python programs save models as: pickles (joblib's too), skops files, MLflow folders.
+
+A skops file is read without skops: a ZIP of ``schema.json``, a tree, and arrays as ``.npy``. The
+tree comes out as the records that a pickle of the same model gives. The nodes:
+https://github.com/skops-dev/skops, skops/io/_general.py and _numpy.py.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from matscore.models.bounds import ModelFile, inflate, peek, read_limited
+import numpy as np
+
+from matscore.models.bounds import ModelFile, Zip, check_depth, inflate, open_zip, peek
 from matscore.models.options import ImportOptions
-from matscore.models.pickles import read_pickle
-from matscore.models.records import Array, Record, describe, read_npy
+from matscore.models.pickles import OLD_JOBLIB, read_pickle
+from matscore.models.records import Array, Name, Record, describe, from_items, read_npy
 from matscore.models.refusal import Refusal, in_step
 from matscore.models.sklearn import is_estimator, read_estimator
-from matscore.models.skops import SCHEMA, read_skops
 from matscore.models.statsmodels import is_results, read_results
 from matscore.models.types import ImportedModel, Source
 
-_OLD_JOBLIB = b"ZF0x"  # before 0.10: the length in hexadecimal digits, then zlib
+_OLD_JOBLIB = b"ZF0x"
 _LZ4 = b"\x04\x22\x4d\x18"
 _TEXT_PICKLE = re.compile(
     rb"(?:c|\(i)[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n[pq(N)]|\((?:dp|lp|tp)[0-9]+\n|[\]}]q[\x00\x01]"
@@ -27,14 +32,37 @@ _FLAVOUR = re.compile(r"^  (sklearn|statsmodels|xgboost|onnx):\n((?:    .*\n)+)"
 _PATH = re.compile(r"^    (?:pickled_model|data): *['\"]?([^'\"\n]+?)['\"]? *$", re.MULTILINE)
 _VERSION = re.compile(r"^    statsmodels_version: *['\"]?([\w.+]+)['\"]? *$", re.MULTILINE)
 _SAVE_MODEL = "save it with its own save_model, as JSON, and import that"
+_EXPORT = "export a single linear layer as ONNX"
 _OTHERS = {
     "xgboost": ("it is a model of XGBoost", _SAVE_MODEL),
     "lightgbm": ("it is a model of LightGBM: trees, not linear", ""),
     "catboost": ("it is a model of CatBoost: trees, not linear", ""),
-    "torch": ("it is a model of PyTorch", "export a single linear layer as a table"),
-    "keras": ("it is a model of Keras", "export a single dense layer as a table"),
-    "tensorflow": ("it is a model of TensorFlow", "export a single dense layer as a table"),
+    "torch": ("it is a model of PyTorch", _EXPORT),
+    "keras": ("it is a model of Keras", _EXPORT),
+    "tensorflow": ("it is a model of TensorFlow", _EXPORT),
 }
+
+
+def read_saved(found: Any) -> ImportedModel:
+    """Return the model that records, or an object in memory, describe."""
+    is_live, found = not isinstance(found, Record), describe(found)
+    if not isinstance(found, Record):
+        kind = type(found).__name__
+        inside = f" of {', '.join(map(str, list(found)[:5]))}" if isinstance(found, dict) else ""
+        raise Refusal(f"it holds a {kind}{inside}, no fitted model", "save the fitted model alone")
+    if is_estimator(found):
+        return read_estimator(found)
+    if is_results(found) and is_live:
+        raise Refusal(
+            "results of statsmodels are read from a file", 'save them: fit.save("fit.pkl")'
+        )
+    if is_results(found):
+        return read_results(found)
+    package = found.of.module.partition(".")[0] if isinstance(found.of, Name) else ""
+    raise Refusal(*_OTHERS.get(package, (f"{found.of} is no model that is known", "")))
+
+
+# ----------------------------------------------------------------------------- pickles and folders
 
 
 def _is_pickle(file: ModelFile) -> bool:
@@ -45,66 +73,11 @@ def _is_pickle(file: ModelFile) -> bool:
 
 
 def _read_pickle(file: ModelFile, _: ImportOptions) -> ImportedModel:
-    data = file.data
-    if data.startswith(_LZ4):
+    if file.head.startswith(_LZ4):
         raise Refusal("it is compressed with lz4", "save it with another compression, such as zlib")
-    data = _inflate_old(data) if data.startswith(_OLD_JOBLIB) else inflate(data)
-    return read_saved(read_pickle(data, _open_beside(file), size=len(file.data)))
-
-
-def _inflate_old(data: bytes) -> bytes:
-    """Return what joblib before 0.10 compressed: the length stands before it."""
-    start = len(b"ZF") + len(hex(2**64))
-    body = data[start:].removeprefix(b" ")
-    if body[:1] != b"\x78":
-        raise Refusal("its zlib is damaged")
-    try:
-        length = int(data[2:start], 16)
-    except ValueError as error:
-        raise Refusal("it does not say how long it is") from error
-    found = inflate(body)
-    if len(found) != length:
-        raise Refusal("it is not as long as it says")
-    return found
-
-
-def _open_beside(file: ModelFile) -> Callable[[str], Array]:
-    """Return what reads the arrays that joblib before 0.10 wrote into files of their own."""
-
-    def read(name: str) -> Array:
-        if Path(name).name != name:
-            raise Refusal(f'it names the file "{name}", which is not beside it')
-        path = Path(file.name).with_name(name)
-        if not path.is_file():
-            raise Refusal(f'the file "{name}" is missing beside it')
-        return read_npy(read_limited(path), read_pickle)
-
-    return read
-
-
-def read_saved(found: Any) -> ImportedModel:
-    """Return the model that records describe."""
-    found = describe(found)
-    if not isinstance(found, Record):
-        kind = type(found).__name__
-        inside = f" of {', '.join(map(str, list(found)[:5]))}" if isinstance(found, dict) else ""
-        raise Refusal(f"it holds a {kind}{inside}, no fitted model", "save the fitted model alone")
-    if is_estimator(found):
-        return read_estimator(found)
-    if is_results(found):
-        return read_results(found)
-    package = str(getattr(found.of, "module", "")).partition(".")[0]
-    what, hint = _OTHERS.get(package, (f"{found.of} is no model that is known", ""))
-    raise Refusal(what, hint)
-
-
-def _is_skops(file: ModelFile) -> bool:
-    # The directory of names stands at the end of a ZIP.
-    return file.head.startswith(b"PK\x03\x04") and SCHEMA.encode() in file.data[-(2**20) :]
-
-
-def _read_skops(file: ModelFile, _: ImportOptions) -> ImportedModel:
-    return read_saved(read_skops(file.data))
+    if file.head.startswith(_OLD_JOBLIB):
+        raise Refusal(*OLD_JOBLIB)
+    return read_saved(read_pickle(inflate(file.data), size=len(file.data)))
 
 
 def _is_mlflow(file: ModelFile) -> bool:
@@ -125,6 +98,126 @@ def _read_mlflow(file: ModelFile, options: ImportOptions) -> ImportedModel:
         found = read_model(file.open_member(*path[1].split("/")), options)
     version = _VERSION.search(flavour[2])
     return replace(found, producer=f"statsmodels {version[1]}") if version else found
+
+
+# ------------------------------------------------------------------------------------------- skops
+
+_SCHEMA = "schema.json"
+_MOST_BYTES = 2**25
+_MOST_NODES, _MOST_VALUES, _MOST_DIGITS = 300_000, 2_000_000, 300
+_DAMAGED = "its schema.json is not what skops writes"
+
+
+def _is_skops(file: ModelFile) -> bool:
+    if not file.head.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        return _SCHEMA in open_zip(file.data).names
+    except Refusal:
+        return True  # a ZIP that nobody can open, which `open_zip` says again when it is read
+
+
+def _read_skops(file: ModelFile, _: ImportOptions) -> ImportedModel:
+    members = open_zip(file.data)
+    schema = members.read(_SCHEMA, _MOST_BYTES)
+    if schema.count(b"{") + schema.count(b"[") > _MOST_NODES or schema.count(b",") > _MOST_VALUES:
+        raise Refusal("its schema.json holds more than a model has")
+    return read_saved(_Tree(members).value(_read_json(schema)))
+
+
+def _read_json(content: str | bytes) -> Any:
+    try:
+        return json.loads(content, parse_int=_read_whole)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(_DAMAGED) from error
+
+
+def _read_whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(digits)
+    return int(digits)
+
+
+class _Tree:
+    """The nodes of a schema, and the files that they name."""
+
+    def __init__(self, members: Zip) -> None:
+        self.members = members
+        self.made: dict[str, Any] = {}  # by id, for nodes that repeat another
+        self.files: dict[str, Array | Record] = {}
+        self.depth = 0
+
+    def value(self, node: Any) -> Any:
+        """Return what a node stands for."""
+        if not isinstance(node, dict):
+            raise Refusal(_DAMAGED)
+        self.depth += 1
+        check_depth(self.depth)
+        key = str(node.get("__id__"))
+        if node.get("__loader__") != "CachedNode":
+            self.made[key] = self._make(node, node.get("content"))
+        self.depth -= 1
+        return self.made.get(key)
+
+    def _make(self, node: dict[str, Any], content: Any) -> Any:  # noqa: PLR0911
+        of = Name(str(node.get("__module__")), str(node.get("__class__")))
+        match node.get("__loader__"), content:
+            case "JsonNode", str():
+                return _read_json(content)
+            case (("ListNode" | "SetNode"), list()):
+                return [self.value(part) for part in content]
+            case "TupleNode", list():
+                return tuple(self.value(part) for part in content)
+            case (("DictNode" | "DefaultDictNode" | "OrderedDictNode"), dict()):
+                main = content.get("main")  # of a defaultdict
+                content = main.get("content", {}) if isinstance(main, dict) else content
+                return {key: self.value(part) for key, part in content.items()}
+            case (("TypeNode" | "FunctionNode"), _):
+                return of
+            case "SliceNode", dict():
+                return slice(*(content.get(key) for key in ("start", "stop", "step")))
+            case "DTypeNode", dict():
+                found = self.value(content)
+                return found.dtype if isinstance(found, np.ndarray) else of
+            case "NdArrayNode", list():
+                return _pack([self.value(part) for part in content], self.value(node.get("shape")))
+            case (("NdArrayNode" | "SparseMatrixNode"), None):
+                return self._file(str(node.get("file")), of)
+            case str(), dict():
+                # An object's state is a node; other loaders hold a dict of nodes, or none.
+                is_node = isinstance(content.get("__loader__"), str)
+                nodes = {k: v for k, v in content.items() if isinstance(v, dict)}
+                state = (
+                    self.value(content)
+                    if is_node
+                    else {k: self.value(v) for k, v in nodes.items() if "__loader__" in v}
+                )
+                return Record(of, state if isinstance(state, tuple) else (), state)
+            case str(), _:
+                return Record(of)
+        raise Refusal(_DAMAGED)
+
+    def _file(self, name: str, of: Name) -> Array | Record:
+        if name not in self.files:
+            data = self.members.read(name)
+            self.files[name] = _read_sparse(data, of) if name.endswith(".npz") else read_npy(data)
+        return self.files[name]
+
+
+def _pack(items: list[Any], shape: Any) -> Array:
+    """Return an array of objects, which are written row in row."""
+    for _ in range(len(shape) - 1 if isinstance(shape, tuple | list) else 0):
+        items = [part for item in items for part in (item if isinstance(item, list) else [item])]
+    return from_items(items, shape)
+
+
+def _read_sparse(data: bytes, of: Name) -> Record:
+    """Read a sparse matrix from a file of SciPy."""
+    members = open_zip(data)
+    names = ("data", "indices", "indptr", "shape")
+    parts: dict[str, Any] = {name: read_npy(members.read(f"{name}.npy")) for name in names}
+    parts["_shape"] = parts.pop("shape").tolist()
+    return Record(of, state=parts)
 
 
 SOURCES = (

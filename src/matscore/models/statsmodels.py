@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,18 @@ from matscore.links import Link
 from matscore.models.algebra import Feature, column, constant
 from matscore.models.formulas import CONSTANTS, Design, read_expression, split_name
 from matscore.models.frames import Frame
-from matscore.models.records import Array, Record, array, plain
+from matscore.models.records import Array, Record, plain
 from matscore.models.refusal import Refusal, in_step
-from matscore.models.steps import as_numbers
+from matscore.models.steps import Step, Walk, as_numbers
+from matscore.models.transformers import HINT
 from matscore.models.types import ImportedModel
 
-_COUNTS = ("Poisson", "GeneralizedPoisson", "NegativeBinomial", "NegativeBinomialP")
-_PLAIN = ("OLS", "WLS", "GLS", "GLSAR", "RLM", "QuantReg")
-_OF_FAMILY = ("GLM", "GEE")
+_WITH_DISPERSION = ("GeneralizedPoisson", "NegativeBinomial", "NegativeBinomialP")
+_LINKS_OF: Mapping[str, Link | None] = {
+    **dict.fromkeys(("OLS", "WLS", "GLS", "GLSAR", "RLM", "QuantReg"), "identity"),
+    **dict.fromkeys(("Poisson", *_WITH_DISPERSION), "exp"),
+    "Logit": None, "MNLogit": None, "Probit": "probit",
+}  # fmt: skip
 _LINKS: Mapping[str, Link | None] = {
     "identity": "identity", "log": "exp", "logit": None, "probit": "probit", "cloglog": "cloglog",
 }  # fmt: skip
@@ -33,19 +37,29 @@ def is_results(record: Record) -> bool:
 
 def read_results(record: Record) -> ImportedModel:
     """Return the linear model that fitted results are."""
-    results = _inside(record, "_results") if record.name.endswith("Wrapper") else record
+    results = Step(record, Walk())
+    if record.name.endswith("Wrapper"):
+        results = _inside(results, "_results")
     model = _inside(results, "model")
-    kind = model.name
+    data, kind = _inside(model, "data"), model.kind
     with in_step("model", kind):
-        categories, link = _answers(model)
-        params = as_numbers(results.attributes.get("params"), "params")
-        facts: list[str] = []
-        features, is_known = _features(model, facts)
-        matrix = _vectors(kind, params, len(features))
-        if _any(model, "offset") or _any(model, "exposure"):
-            facts.append("its offset or exposure is no part of the weights")
+        categories, link = _find_answers(model, data)
+        features, is_known = _make_features(model, data)
+        params = as_numbers(results.need("params"), "params")
+        if params.ndim not in (1, 2):
+            raise Refusal("its params are no table")
+        matrix = np.atleast_2d(params.T)
+        # Behind the coefficients stands the dispersion, which moves no prediction.
+        if kind in _WITH_DISPERSION and matrix.shape[1] == len(features) + 1:
+            matrix = matrix[:, :-1]
+        if matrix.shape[1] != len(features):
+            raise Refusal(f"it has {matrix.shape[1]} parameters for {len(features)} columns")
+        for name in ("offset", "exposure"):
+            if model.has(name) and np.any(as_numbers(model.get(name), name)):
+                model.walk.say("its offset or exposure is no part of the weights")
     if kind == "MNLogit":
         matrix = np.vstack([np.zeros(len(features)), matrix])
+    formula = model.get("formula")
     return ImportedModel(
         producer="statsmodels",
         kind=kind,
@@ -54,82 +68,55 @@ def read_results(record: Record) -> ImportedModel:
         coefficients=matrix,
         intercept=[0] * len(matrix),
         link=link,
-        steps=_formula(model),
-        facts=tuple(facts),
+        steps=(f"formula {formula}",) if isinstance(formula, str) else (),
+        facts=tuple(model.walk.facts),
         positional=() if is_known else tuple(f"x{i}" for i in range(len(features))),
     )
 
 
-def _inside(record: Record, name: str) -> Record:
-    found = record.attributes.get(name)
-    if not isinstance(found, Record):
+def _inside(step: Step, name: str) -> Step:
+    if not isinstance(step.get(name), Record):
         raise Refusal(f"it holds no fitted results: {name} is missing")
-    return found
-
-
-def _any(model: Record, name: str) -> bool:
-    value = plain(model.attributes.get(name))
-    return value is not None and bool(np.any(as_numbers(value, name)))
-
-
-def _formula(model: Record) -> tuple[str, ...]:
-    formula = model.attributes.get("formula")
-    return (f"formula {formula}",) if isinstance(formula, str) else ()
-
-
-def _vectors(kind: str, params: Array, n_features: int) -> Array:
-    """Return coefficients of shape (n_vectors, n_features); others than of features go."""
-    matrix = params.T if params.ndim == 2 else params[None, :]
-    n_others = matrix.shape[1] - n_features
-    # Behind the coefficients stands the dispersion, which moves no prediction.
-    if n_others == 1 and kind in _COUNTS[1:]:
-        matrix = matrix[:, :n_features]
-    elif n_others:
-        raise Refusal(f"it has {matrix.shape[1]} parameters for {n_features} columns")
-    return matrix
+    return step.child(name)
 
 
 # ------------------------------------------------------------------------------------------ answers
 
 
-def _answers(model: Record) -> tuple[tuple[str, ...], Link | None]:
+def _find_answers(model: Step, data: Step) -> tuple[tuple[str, ...], Link | None]:
     """Return the categories of a model and its link."""
-    kind = model.name
-    if kind in _PLAIN:
-        return (_target(model),), "identity"
-    if kind in _COUNTS:
-        return (_target(model),), "exp"
-    if kind in ("Logit", "Probit"):
-        return ("0", "1"), "probit" if kind == "Probit" else None
-    if kind == "MNLogit":
-        names = model.attributes.get("_ynames_map")
-        if not isinstance(names, dict):
+    if model.kind == "MNLogit":
+        names = model.get("_ynames_map")
+        pairs = names.items() if isinstance(names, dict) else ()
+        by_code = {plain(code): _level_of(str(plain(name))) for code, name in pairs}
+        if not by_code or not all(isinstance(code, int | float) for code in by_code):
             raise Refusal("the names of its categories are missing")
-        codes = sorted(plain(code) for code in names)
-        by_code = {plain(code): str(plain(name)) for code, name in names.items()}
-        return tuple(_level_of(by_code[code]) for code in codes), None
-    if kind in _OF_FAMILY:
-        return _answers_of_family(model)
-    raise Refusal("it is not linear, or not known", "page import.md lists what is imported")
+        return tuple(by_code[code] for code in sorted(by_code)), None
+    names = _find_targets(data)
+    target = (names[0] if names else "y",)
+    if model.kind in ("GLM", "GEE"):
+        family = _inside(model, "family")
+        link = _find_link(family)
+        if family.kind == "Binomial":
+            # Of two columns, the first counts what the probability is of.
+            two = len(names) == 2
+            return ((_level_of(names[1]), _level_of(names[0])) if two else ("0", "1")), link
+        if link not in ("identity", "exp"):
+            raise Refusal(f"its link, of the family {family.kind}, is not imported")
+        return target, link
+    if model.kind not in _LINKS_OF:
+        raise Refusal("it is not linear, or not known", HINT)
+    return ("0", "1") if model.kind in ("Logit", "Probit") else target, _LINKS_OF[model.kind]
 
 
-def _answers_of_family(model: Record) -> tuple[tuple[str, ...], Link | None]:
-    family = _inside(model, "family")
-    link = family.attributes.get("_link", family.attributes.get("link"))
-    name = link.name.lower() if isinstance(link, Record) else "?"
-    if name == "power" and isinstance(link, Record):
-        power = plain(link.attributes.get("power"))
-        name = {1.0: "identity", 0.0: "log"}.get(power, name)
+def _find_link(family: Step) -> Link | None:
+    link = _inside(family, "_link" if family.has("_link") else "link")
+    name = link.kind.lower()
+    if name == "power":
+        name = {1.0: "identity", 0.0: "log"}.get(link.number("power"), name)
     if name not in _LINKS:
         raise Refusal(f"its link {name} is none that a weights file can have")
-    if family.name != "Binomial":
-        if _LINKS[name] in (None, "probit", "cloglog"):
-            raise Refusal(f"the link {name} of the family {family.name} is not imported")
-        return (_target(model),), _LINKS[name]
-    names = _target_names(model)
-    # Of two columns, the first counts what the probability is of.
-    classes = (_level_of(names[1]), _level_of(names[0])) if len(names) == 2 else ("0", "1")
-    return classes, _LINKS[name]
+    return _LINKS[name]
 
 
 def _level_of(name: str) -> str:
@@ -138,16 +125,9 @@ def _level_of(name: str) -> str:
     return name if match is None else match[1]
 
 
-def _target(model: Record) -> str:
-    names = _target_names(model)
-    return names[0] if names else "y"
-
-
-def _target_names(model: Record) -> list[str]:
+def _find_targets(data: Step) -> list[str]:
     """Return the names of what is predicted."""
-    data = _inside(model, "data").attributes
-    cache = data.get("_cache")
-    found = cache.get("ynames") if isinstance(cache, dict) else None
+    found = _cached(data, "ynames")
     if isinstance(found, str):
         return [found]
     if isinstance(found, list | tuple):
@@ -155,57 +135,13 @@ def _target_names(model: Record) -> list[str]:
     endog = _unwrap(data.get("orig_endog"))
     if isinstance(endog, Record) and endog.name == "DataFrame":
         return [str(name) for name in Frame(endog).names]
-    if isinstance(endog, Record) and isinstance(endog.attributes.get("_name"), str):
-        return [endog.attributes["_name"]]
-    return []
+    name = endog.attributes.get("_name") if isinstance(endog, Record) else None
+    return [name] if isinstance(name, str) else []
 
 
-# ----------------------------------------------------------------------------------------- features
-
-
-def _features(model: Record, facts: list[str]) -> tuple[list[Feature], bool]:
-    """Return the columns of the design as features, and whether their names are known."""
-    data = _inside(model, "data").attributes
-    names = _names(data)
-    has_formula = isinstance(data.get("formula", model.attributes.get("formula")), str)
-    matrix = data.get("exog", model.attributes.get("exog"))
-    exog = None if matrix is None else as_numbers(matrix, "exog")
-    if exog is not None and exog.ndim != 2:
-        raise Refusal("its exog is no matrix")
-    if names is None:
-        if has_formula:
-            raise Refusal("the names of its columns went with remove_data", _SAVE)
-        return _by_position(data, exog), False
-    if exog is not None and exog.shape[1] != len(names):
-        raise Refusal(f"it has {len(names)} names for {exog.shape[1]} columns")
-    if not has_formula:
-        index = plain(data.get("const_idx"))
-        return [
-            _constant_of(exog, i) if i == index or name in CONSTANTS[:2] else column(name)
-            for i, name in enumerate(names)
-        ], True
-    frame = data.get("frame")
-    if isinstance(frame, Record) and exog is not None:
-        dropped = data.get("missing_row_idx")
-        rows = [plain(row) for row in array(dropped).tolist()] if dropped is not None else []
-        if not all(type(row) is int for row in rows):
-            raise Refusal("its missing_row_idx are no numbers")
-        design = Design(Frame(frame, rows), exog, names)
-        return [design.read(name) for name in names], True
-    facts.append("its data went with remove_data: names were read as the formula has them")
-    return [_read_alone(name) for name in names], True
-
-
-def _names(data: Mapping[str, Any]) -> list[str] | None:
-    exog = _unwrap(data.get("orig_exog"))
-    if isinstance(exog, Record) and exog.name == "DataFrame":
-        return [str(name) for name in Frame(exog).names]
+def _cached(data: Step, name: str) -> Any:
     cache = data.get("_cache")
-    found = cache.get("xnames") if isinstance(cache, dict) else None
-    if not isinstance(found, list | tuple):
-        return None
-    names = [str(plain(name)) for name in found]
-    return names[:-1] if names[-1:] == ["alpha"] else names  # the dispersion of counts
+    return cache.get(name) if isinstance(cache, dict) else None
 
 
 def _unwrap(matrix: Any) -> Any:
@@ -214,13 +150,48 @@ def _unwrap(matrix: Any) -> Any:
     return matrix.args[0] if is_wrapped else matrix
 
 
-def _by_position(data: Mapping[str, Any], exog: Array | None) -> list[Feature]:
-    """Return columns of a plain array, by names that say their place."""
-    index = plain(data.get("const_idx"))
-    if exog is None:
+# ----------------------------------------------------------------------------------------- features
+
+
+def _make_features(model: Step, data: Step) -> tuple[list[Feature], bool]:
+    """Return the columns of the design as features, and whether their names are known."""
+    names = _find_names(data)
+    has_formula = isinstance(data.get("formula", model.get("formula")), str)
+    matrix = data.get("exog", model.get("exog"))
+    exog = None if matrix is None else as_numbers(matrix, "exog")
+    n_columns = -1 if exog is None or exog.ndim != 2 else exog.shape[1]
+    if names is None and (has_formula or n_columns < 0):
         raise Refusal("the names of its columns went with remove_data", _SAVE)
-    places = range(exog.shape[1])
-    return [_constant_of(exog, i) if i == index else column(f"x{i}") for i in places]
+    if exog is not None and n_columns != (n_columns if names is None else len(names)):
+        raise Refusal(f"its names are not as many as its {n_columns} columns")
+    if names is None or not has_formula:
+        index = str(data.get("const_idx"))
+        known = names or [f"x{i}" for i in range(n_columns)]
+        features = [
+            _constant_of(exog, i) if str(i) == index or name in CONSTANTS[:2] else column(name)
+            for i, name in enumerate(known)
+        ]
+        return features, names is not None
+    frame = data.get("frame")
+    if isinstance(frame, Record) and exog is not None:
+        dropped = data.items("missing_row_idx") if data.has("missing_row_idx") else []
+        if not all(type(row) is int for row in dropped):
+            raise Refusal("its missing_row_idx are no numbers")
+        design = Design(Frame(frame, dropped), exog, names)
+        return [design.read(name) for name in names], True
+    model.walk.say("its data went with remove_data: names were read as the formula has them")
+    return [_read_alone(name) for name in names], True
+
+
+def _find_names(data: Step) -> list[str] | None:
+    exog = _unwrap(data.get("orig_exog"))
+    if isinstance(exog, Record) and exog.name == "DataFrame":
+        return [str(name) for name in Frame(exog).names]
+    found = _cached(data, "xnames")
+    if not isinstance(found, list | tuple):
+        return None
+    names = [str(plain(name)) for name in found]
+    return names[:-1] if names[-1:] == ["alpha"] else names  # the dispersion of counts
 
 
 def _constant_of(exog: Array | None, i: int) -> Feature:
@@ -235,8 +206,7 @@ def _constant_of(exog: Array | None, i: int) -> Feature:
 
 def _read_alone(name: str) -> Feature:
     found = constant(1)
-    parts: Sequence[str] = split_name(name)
-    for part in parts:
+    for part in split_name(name):
         if part.endswith("]") or ")." in part:
             raise Refusal(f'the levels of its column "{name}" went with remove_data', _SAVE)
         found = found * read_expression(part)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -22,27 +23,24 @@ _NO_NUMBERS = "texts reach a step that needs numbers"
 # What steers training, speed or memory, and never what a fitted step answers.
 _HARMLESS_WORDS = """
     accept_sparse algorithm alpha alpha_1 alpha_2 alpha_init alpha_per_target alphas average
-    batch_size beta bootstrap C cache_size callback categorical_features check_inverse
-    class_prior class_weight coef0 compute_full_tree compute_score constraint_set copy copy_X
-    copy_X_train covariance_estimator criterion Cs cv degree dense_output direction dual
-    early_stopping eps epsilon error_score estimator estimators eta0 feature_name_combiner
+    batch_size C cache_size categorical_features check_inverse class_prior class_weight coef0
+    compute_score copy copy_X covariance_estimator criterion Cs cv degree dense_output direction
+    dual early_stopping eps epsilon error_score estimator eta0 feature_name_combiner
     feature_names_out fill_value fit_path fit_prior force_alpha force_int_remainder_cols fun
     fun_args gamma gcv_mode importance_getter input_features intercept_scaling is_data_valid
     is_model_valid iterated_power jitter k l1_ratio l1_ratios lambda_1 lambda_2 lambda_init
-    learning_rate loss max_categories max_features max_fun max_iter max_n_alphas
-    max_no_improvement max_skips max_subpopulation max_trials memory method min_categories
-    min_features_to_select min_frequency min_samples mode n_alphas n_components
-    n_features_to_select n_iter n_iter_no_change n_jobs n_nonzero_coefs n_oversamples
-    n_quantiles n_refinements n_subsamples n_values noise_variance norm norm_order normalize nu
-    objective oob_score param param_distributions param_grid penalty percentile positive power
-    power_iteration_normalizer power_t pre_dispatch precompute prefit priors probability
-    quantile quantile_method random_state refit regressor residual_threshold return_train_score
-    scale score_func scoring selection separator shrinkage shrinking shuffle smooth smooth_idf
-    solver solver_options sort sparse sparse_output sparse_threshold step stop_n_inliers
-    stop_probability stop_score store_covariance store_cv_results store_cv_values strategy
-    subsample svd_solver target_type threshold threshold_lambda tol transform_input
-    use_legacy_attributes validation_fraction var_smoothing verbose verbose_feature_names_out
-    w_init warm_start whiten_solver
+    learning_rate loss max_categories max_features max_iter max_n_alphas max_skips max_subpopulation
+    max_trials memory min_categories min_features_to_select min_frequency min_samples mode n_alphas
+    n_components n_features_to_select n_iter n_iter_no_change n_jobs n_nonzero_coefs n_oversamples
+    n_subsamples n_values noise_variance norm norm_order normalize nu param param_distributions
+    param_grid penalty percentile positive power power_iteration_normalizer power_t pre_dispatch
+    precompute prefit priors probability quantile quantile_method random_state refit regressor
+    residual_threshold return_train_score scale score_func scoring selection separator shrinkage
+    shrinking shuffle smooth solver solver_options sort sparse sparse_output sparse_threshold step
+    stop_n_inliers stop_probability stop_score store_covariance store_cv_results store_cv_values
+    strategy subsample svd_solver target_type threshold threshold_lambda tol transform_input
+    use_legacy_attributes validation_fraction verbose verbose_feature_names_out w_init warm_start
+    whiten_solver
 """
 _HARMLESS = frozenset(_HARMLESS_WORDS.split())
 
@@ -62,10 +60,18 @@ class Walk:
         if fact not in self.facts:
             self.facts.append(fact)
 
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """Go a level further down in a model, which may not be too deep."""
+        self.depth += 1
+        check_depth(self.depth, 40)
+        yield
+        self.depth -= 1
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A transformer or an estimator: its class and its attributes."""
+    """A transformer, an estimator or another object of a model: its class and its attributes."""
 
     record: Record
     walk: Walk
@@ -91,8 +97,8 @@ class Step:
         return self.attributes.get(name) is not None
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return an attribute as a plain value where it is one."""
-        return plain(self.attributes[name]) if name in self.attributes else default
+        """Return an attribute, as a plain value or a record where it is one."""
+        return plain(describe(self.attributes[name])) if name in self.attributes else default
 
     def need(self, name: str) -> Any:
         """Return an attribute that it must have."""
@@ -100,9 +106,14 @@ class Step:
             raise Refusal(f"it has no {name}: it is not fitted, or of a version that is not known")
         return self.get(name)
 
-    def array(self, name: str) -> Array:
-        """Return an array that it must have."""
-        return array(self.need(name))
+    def items(self, name: str, n: int | None = None) -> list[Any]:
+        """Return a list that it must have, of n elements where that is said."""
+        found = self.need(name)
+        if not isinstance(found, list | tuple):
+            found = array(found)
+        if n is not None and len(found) != n:
+            raise Refusal(f"its {name} has {len(found)} elements, where {n} are needed")
+        return [plain(describe(item)) for item in found]
 
     def numbers(self, name: str, n: int | None = None) -> Array:
         """Return an array of float64, of n elements where that is said."""
@@ -111,18 +122,30 @@ class Step:
             raise Refusal(f"its {name} is of the shape {found.shape}, where {n} columns come in")
         return found
 
-    def items(self, name: str) -> list[Any]:
-        """Return a list that it must have."""
-        found = self.need(name)
-        if isinstance(found, Record | np.ndarray):
-            return list(array(found))
-        if not isinstance(found, list | tuple):
-            raise Refusal(f"its {name} is no list")
-        return list(found)
+    def number(self, name: str, default: float | None = None) -> float:
+        """Return a finite number that it must have, unless there is a default."""
+        found = self.get(name, default)
+        if not isinstance(found, int | float) or not math.isfinite(found):
+            raise Refusal(f"its {name} is no number")
+        return float(found)
+
+    def word(self, name: str, default: str = "") -> str:
+        """Return a parameter that is a word, or nothing."""
+        found = self.get(name, default)
+        if not (found is None or isinstance(found, str)):
+            raise Refusal(f"with a {name} that is no word it is not imported")
+        return found or ""
+
+    def is_on(self, name: str, default: bool = False) -> bool:
+        """Return a switch."""
+        found = self.get(name, default)
+        if not (found is None or isinstance(found, bool | int)):
+            raise Refusal(f"its {name} is neither true nor false")
+        return bool(found)
 
     def child(self, value: Any) -> Step:
-        """Return a step within it."""
-        value = describe(value)
+        """Return a step within it: an attribute by its name, or a part of one."""
+        value = describe(self.need(value) if isinstance(value, str) else value)
         if not isinstance(value, Record):
             raise Refusal("a step of it is no estimator")
         self.walk.n_steps += 1
@@ -137,9 +160,7 @@ class Step:
                 continue
             value = self.get(name)
             if value is not None and value is not False:
-                raise Refusal(
-                    f'its attribute "{name}" is not known', "what it does is not imported"
-                )
+                raise Refusal(f'its attribute "{name}" is not known', "it may change what it does")
 
     def refuse(self, name: str, *allowed: Any) -> None:
         """Refuse an attribute that has another value than those allowed."""
@@ -149,23 +170,9 @@ class Step:
             raise Refusal(f"with {name}={shown!r} it is not imported")
 
 
-class deeper:
-    """A level further down in a model, which may not be too deep."""
-
-    def __init__(self, walk: Walk) -> None:
-        self.walk = walk
-
-    def __enter__(self) -> None:
-        self.walk.depth += 1
-        check_depth(self.walk.depth, 40)
-
-    def __exit__(self, *_: object) -> None:
-        self.walk.depth -= 1
-
-
 def as_numbers(value: Any, name: str) -> Array:
     """Return an array of finite float64."""
-    found = array(value) if not isinstance(value, int | float) else np.array(value)
+    found = np.array(value) if isinstance(value, int | float) else array(value)
     if found.dtype.kind == "O":
         items = [plain(item) for item in found.ravel().tolist()]
         if not all(isinstance(item, int | float) for item in items):
@@ -173,7 +180,7 @@ def as_numbers(value: Any, name: str) -> Array:
         found = np.array(items, dtype=float).reshape(found.shape)
     if found.dtype.kind not in "fiub":
         raise Refusal(f"its {name} holds no numbers")
-    numbers = found.astype(np.float64)
+    numbers = found.astype(np.float64, copy=False)
     if not np.isfinite(numbers).all():
         raise Refusal(f"its {name} holds numbers that are not finite")
     return numbers
@@ -188,11 +195,10 @@ class Raw:
 
     name: str
     filled: Any = None  # what an imputer puts in place of a missing cell
-    renamed: tuple[tuple[str, str], ...] = ()  # what it puts in place of a text such as "?"
 
     def as_number(self) -> Feature:
         """Return its number."""
-        if self.renamed or isinstance(self.filled, str):
+        if isinstance(self.filled, str):
             raise Refusal(f'{_NO_NUMBERS}: those of "{self.name}"')
         found = column(self.name)
         return found if self.filled is None else found.impute(self.filled)
@@ -200,46 +206,25 @@ class Raw:
     def as_text(self, kind: Kind) -> TextFeature:
         """Return its text."""
         found = text(self.name, kind)
-        for old, new in self.renamed:
-            found = found.rename(old, new)
         filled = None if self.filled is None else write_level(self.filled)
         return found if filled is None else found.impute(filled)
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether nothing was done to it."""
-        return self.filled is None and not self.renamed
-
     def impute(self, value: Any) -> Raw:
         """Return it with a value in place of missing cells."""
-        return self if self.filled is not None else replace(self, filled=value)
+        return self if self.filled is not None else Raw(self.name, value)
+
+    def missing(self) -> Feature:
+        """Return 1 where it is missing, else 0."""
+        return column(self.name).missing() if self.filled is None else constant(0)
 
 
-Value: TypeAlias = Raw | TextFeature | Feature
+Value: TypeAlias = Raw | Feature
 """A column on its way through the steps."""
 
 
-def as_numbers_of(values: Sequence[Value]) -> list[Feature]:
+def as_features(values: Sequence[Value]) -> list[Feature]:
     """Return columns as numbers."""
-    return [as_number(value) for value in values]
-
-
-def as_number(value: Value) -> Feature:
-    """Return a column as a number."""
-    if isinstance(value, Raw):
-        return value.as_number()
-    if isinstance(value, TextFeature):
-        raise Refusal(f'{_NO_NUMBERS}: those of "{value.column}"')
-    return value
-
-
-def as_missing(value: Value) -> Feature:
-    """Return 1 where a column is missing, else 0."""
-    if isinstance(value, Feature):
-        return value.missing()
-    name = value.name if isinstance(value, Raw) else value.column
-    filled = value.filled if isinstance(value, Raw) else value.imputed
-    return column(name).missing() if filled is None else constant(0)
+    return [value.as_number() if isinstance(value, Raw) else value for value in values]
 
 
 def is_missing(value: Any) -> bool:

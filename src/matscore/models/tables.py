@@ -15,14 +15,15 @@ from typing import cast
 
 import numpy as np
 
-from matscore.models.algebra import Feature, Levels, as_features
+from matscore.models.algebra import as_features
 from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 from matscore.models.table_texts import ZEROS, Table, read_table
 from matscore.models.types import ImportedModel, Source
-from matscore.names import is_intercept, quote_name, quote_names, suggest_name
+from matscore.names import is_intercept, quote_name, quote_names
 from matscore.plan.headings import CLASSES, COEFFICIENTS, is_beside
+from matscore.spelling import suggest_name
 from matscore.terms import (
     Factor,
     Level,
@@ -139,8 +140,8 @@ def _make_model(table: Table, roles: _Roles, options: ImportOptions) -> Imported
         own = entries.setdefault((row.name, row.level), {})
         for heading, cell in row.cells.items():
             category = row.of_class if classes else heading
-            if category is None or category in own:
-                what = "has no class" if category is None else "is there twice"
+            if (classes and not category) or category in own:
+                what = "is there twice" if category in own else "has no class"
                 raise Refusal(f"{quote_name(row.name)} {what}", "take it out")
             own[category] = cell
     categories = _add_reference(table, roles, classes, options) if classes else columns
@@ -151,7 +152,7 @@ def _make_model(table: Table, roles: _Roles, options: ImportOptions) -> Imported
 class _Row:
     name: str
     level: Factor | None  # of a level that stands in a column of its own
-    of_class: str | None
+    of_class: str
     cells: Mapping[str, str]  # coefficients by the columns' names
 
 
@@ -165,7 +166,7 @@ def _read_row(table: Table, roles: _Roles, row: Sequence[str]) -> _Row:
     if (own := cells.pop("category_weights.weight", "")) or "weight" in cells:
         level = level or (Missing(name) if own else None)
         cells = {"weight": own or cells.get("weight", "")}
-    of_class = None if roles.of_class is None else row[roles.of_class].strip()
+    of_class = "" if roles.of_class is None else row[roles.of_class].strip()
     return _Row(name, level, of_class, cells)
 
 
@@ -208,21 +209,16 @@ def _fill(
     start = (values[:, added], doubts[:, added]) if added else (nothing, nothing)
     names = [name for name, _ in entries]
     structured = any(level for _, level in entries)
-    zeros = [n for n, own in zip(names, zip(*cells, strict=True), strict=True) if _is_zero(own)]
+    zeros = [n for i, n in enumerate(names) if any(ZEROS.fullmatch(row[i]) for row in cells)]
     facts = [f"of no coefficient, which count 0: {quote_names(zeros)}"] if zeros else []
     return ImportedModel(
-        table.producer,
-        "coefficients",
-        categories,
-        _make_features([terms[i] for i in places], structured=structured),
-        values[:, places],
-        start[0][:, 0].tolist(),
-        link=table.link,
-        knows_link=table.knows_link,
-        facts=tuple(facts),
-        uncertainty=np.column_stack([doubts[:, places], start[1]]),
-        joined=() if structured else tuple(names[i] for i in places),
-    )
+        table.producer, "coefficients", categories,
+        # Where a tool has a column of levels, an unknown one counts nothing.
+        as_features([terms[i] for i in places], refuses_others=not structured),
+        values[:, places], start[0][:, 0].tolist(), link=table.link, knows_link=table.knows_link,
+        facts=tuple(facts), uncertainty=np.column_stack([doubts[:, places], start[1]]),
+        joined=() if structured else tuple(names[i] for i in places), takes=("--coef",),
+    )  # fmt: skip
 
 
 def _read_term(name: str) -> Term:
@@ -233,21 +229,6 @@ def _read_term(name: str) -> Term:
         return sort_factors(parse_term(name)) if may_be_term(name) else (Power(name),)
     except TermError:
         return (Power(name),)
-
-
-def _make_features(terms: Sequence[Term], *, structured: bool) -> list[Feature]:
-    """Return the features of terms; each column's levels are those that are there."""
-    known: dict[str, dict[str, None]] = {}
-    for factor in (factor for term in terms for factor in term):
-        if isinstance(factor, Level):
-            known.setdefault(factor.column, {})[factor.text] = None
-    levels = {name: Levels(tuple(texts)) for name, texts in known.items()}
-    # Where a tool has a column of levels, an unknown one counts nothing.
-    return as_features(terms, levels, refuses_others=not structured)
-
-
-def _is_zero(cells: Sequence[str]) -> bool:
-    return any(ZEROS.fullmatch(cell) for cell in cells)
 
 
 def _read_number(table: Table, cell: str) -> float:

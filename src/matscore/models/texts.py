@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -36,20 +35,12 @@ class TextFeature:
     """A column of texts, before an encoder has made numbers of it."""
 
     column: str
-    kind: Kind = (
-        "text"  # what the texts were to the tool, such as booleans, which CSV spells freely
-    )
+    kind: Kind = "text"  # what they were to the tool, such as booleans, which CSV spells freely
     imputed: str | None = None  # the text in place of a missing cell
-    renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def impute(self, text: str) -> TextFeature:
         """Return it with a text in place of missing cells."""
         return self if self.imputed is not None else replace(self, imputed=text)
-
-    def rename(self, old: str, new: str) -> TextFeature:
-        """Return it with a text in place of another, as an imputer of "?" does."""
-        changed = {raw: new if text == old else text for raw, text in self.renamed.items()}
-        return replace(self, renamed={old: new, **changed})
 
     def one_hot(
         self,
@@ -92,22 +83,18 @@ class TextFeature:
 
     def _find_cells(self, known: Sequence[str | None]) -> _Cells:
         """Find the cells that become each known text, and which of the rest become none."""
-        raws: dict[str | None, list[Factor]] = {one: [] for one in known}
+        raws: dict[str | None, list[Factor]] = {
+            one: [] if one is None else [Level(self.column, one)] for one in known
+        }
         if len(raws) < len(known):
             raise Refusal(f'it has a level of "{self.column}" twice')
-        for one in known:
-            if one is not None and one not in self.renamed:
-                raws[one].append(Level(self.column, one))
-        for raw, text in self.renamed.items():
-            if text in raws:
-                raws[text].append(Level(self.column, raw))
         unknown: list[Factor] = [Other(self.column)]
         if self.imputed in raws:
             raws[self.imputed].append(Missing(self.column))
         else:
             unknown.append(Missing(self.column))
-        texts = [f.text for each in raws.values() for f in each if isinstance(f, Level)]
-        return _Cells(raws, unknown, Levels(tuple(texts), self.kind))
+        texts = tuple(one for one in known if one is not None)
+        return _Cells(raws, unknown, Levels(texts, self.kind))
 
     def _make(
         self, numbers: Mapping[Factor, Number], cells: _Cells, policies: Mapping[Factor, Any]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import mul
 
@@ -20,8 +19,9 @@ from numpy.typing import NDArray
 from matscore.links import Link
 from matscore.models.algebra import Feature, column
 from matscore.models.bounds import ModelFile
+from matscore.models.checks import check_fit, damaged, read_text
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal, refused_as
+from matscore.models.refusal import Refusal
 from matscore.models.texts import text
 from matscore.models.types import FLOAT32, ImportedModel, Source
 
@@ -30,6 +30,8 @@ _WEIGHT = re.compile(rf"(?:(.*):)?([0-9]+):({_NUMBER})((?: {_NUMBER})*)")
 _CLASS = re.compile(r"(.*)\[([0-9]{1,6})\]")
 _BINARY = re.compile(rb"[\x05-\x0c]\x00\x00\x00[0-9]+\.[0-9]+\.[0-9]+\x00")
 _END = re.compile(r":[01]")
+_STATE = re.compile(rf"[a-z0-9_:. ]+ {_NUMBER}")
+_WITH_NAMES = "have vw write it with --invert_hash FILE over its training data"
 # Options that change how names or examples are made, not what is computed from them.
 _HARMLESS = frozenset({
     "--quadratic", "-q", "--cubic", "--interactions", "--noconstant", "--hash", "--hash_seed",
@@ -45,33 +47,29 @@ def _recognise(file: ModelFile) -> bool:
     )
 
 
-@dataclass(frozen=True)
-class _Model:
-    version: str
-    limits: tuple[str, str]  # of its predictions: the least and the highest label
-    options: Mapping[str, str]
-    weights: Sequence[tuple[str, float]]  # by the features' names
-
-
 def _read(file: ModelFile, options: ImportOptions) -> ImportedModel:
     if _BINARY.match(file.head):
-        what = "it is a model of Vowpal Wabbit without names"
-        raise Refusal(what, "have vw write it with --invert_hash FILE over its training data")
-    with refused_as("damaged: it is no text in UTF-8", "have vw write it again"):
-        model = _parse(file.data.decode("utf-8"))
-    n_classes = _count_classes(model.options)
-    link, two = _find_link(model.options, options, n_classes)
-    by_name, intercept = _sort_weights(model, n_classes)
+        raise Refusal("it is a model of Vowpal Wabbit without names", _WITH_NAMES)
+    lines = read_text(file.data).split("\n")
+    end = next((i for i, line in enumerate(lines[:40]) if _END.fullmatch(line)), None)
+    if end is None or lines[-1]:  # a last line that is not whole is another number
+        raise damaged()
+    head = dict(line.partition(":")[::2] for line in lines[1:end])
+    trained = _parse_options(head.get("options", ""))
+    n_classes = _count_classes(trained)
+    by_name = _read_weights(lines[end + 1 :], n_classes)
+    link, two = _find_link(trained, options, n_classes)
+    intercept = by_name.pop("Constant", [0.0] * n_classes)
     features, namespaces = _make_features(tuple(by_name))
     facts = ["an unknown level counts 0; of missing numbers --missing zero makes what vw does"]
     if namespaces:
         facts.append(f"namespaces left out: {', '.join(sorted(namespaces))}")
     if link == "identity" and not two:
-        low, high = model.limits
+        low, high = head.get("Min label", "?"), head.get("Max label", "?")
         facts.append(f"vw cuts its predictions off at {low} and {high}; the scores are not cut")
     numbered = ("y",) if n_classes == 1 else tuple(map(str, range(1, n_classes + 1)))
     return ImportedModel(
-        producer=f"Vowpal Wabbit {model.version}",
+        producer=f"Vowpal Wabbit {lines[0].removeprefix('Version ')}",
         kind="--oaa" if n_classes > 1 else "a linear model",
         categories=two or numbered,
         features=features,
@@ -80,34 +78,8 @@ def _read(file: ModelFile, options: ImportOptions) -> ImportedModel:
         link=link,
         facts=tuple(facts),
         rounding=FLOAT32,
-        knows_link=n_classes == 1 and not {"--link", "--binary"}.isdisjoint(model.options),
+        knows_link=n_classes == 1 and not {"--link", "--binary"}.isdisjoint(trained),
         uncertainty=_find_doubts([*by_name.values(), intercept]),
-    )
-
-
-def _parse(content: str) -> _Model:
-    lines = content.split("\n")
-    end = next((i for i, line in enumerate(lines[:40]) if _END.fullmatch(line)), None)
-    if end is None:
-        raise Refusal("damaged: its head has no end", "have vw write it again")
-    head = dict(line.partition(":")[::2] for line in lines[1:end])
-    weights = []
-    # The state of training may stand before the weights: words and a number without a colon.
-    for line in lines[end + 1 :]:
-        found = _WEIGHT.fullmatch(line)
-        if found is None:
-            if line and not re.fullmatch(rf"[a-z0-9_:. ]+ {_NUMBER}", line):
-                raise Refusal(f'damaged: it has the line "{line[:60]}"', "have vw write it again")
-            continue
-        if not found[1]:
-            what = f'its weights have no names, as in "{found[2]}:{found[3]}"'
-            raise Refusal(what, "have vw write it with --invert_hash FILE over its training data")
-        weights.append((found[1], float(found[3])))
-    if not weights or lines[-1]:
-        raise Refusal("damaged: it has no weights, or its last line is cut off")
-    limits = (head.get("Min label", "?"), head.get("Max label", "?"))
-    return _Model(
-        lines[0].removeprefix("Version "), limits, _parse_options(head.get("options", "")), weights
     )
 
 
@@ -153,21 +125,29 @@ def _find_link(
     return None if given.link == "none" else given.link, ()
 
 
-def _sort_weights(model: _Model, n_classes: int) -> tuple[dict[str, list[float]], list[float]]:
-    """Return the weights of each feature, one a class, and those of the constant."""
+def _read_weights(lines: Sequence[str], n_classes: int) -> dict[str, list[float]]:
+    """Return the weights of each feature by its name, one a class, those of the constant too."""
     found: dict[str, list[float]] = {}
     seen: set[tuple[str, int]] = set()
-    if n_classes * len(model.weights) > 50_000_000:
+    if n_classes * len(lines) > 50_000_000:
         raise Refusal(f"it has {n_classes:,} classes, too many")
-    for line, weight in model.weights:
-        name, k = line, 0
-        if n_classes > 1 and (numbered := _CLASS.fullmatch(line)) and int(numbered[2]) < n_classes:
+    for line in lines:
+        match = _WEIGHT.fullmatch(line)
+        if match is None:
+            # The state of training may stand before the weights: a number without a colon.
+            check_fit(not line or _STATE.fullmatch(line))
+            continue
+        if not (name := match[1]):
+            raise Refusal(f'its weights have no names, as in "{line[:60]}"', _WITH_NAMES)
+        k = 0
+        if n_classes > 1 and (numbered := _CLASS.fullmatch(name)) and int(numbered[2]) < n_classes:
             name, k = numbered[1], int(numbered[2])
         if (name, k) in seen:
-            raise Refusal(f'it has "{line}" twice')
+            raise Refusal(f'it has "{match[1]}" twice')
         seen.add((name, k))
-        found.setdefault(name, [0.0] * n_classes)[k] = weight
-    return found, found.pop("Constant", [0.0] * n_classes)
+        found.setdefault(name, [0.0] * n_classes)[k] = float(match[3])
+    check_fit(found)
+    return found
 
 
 def _find_doubts(weights: Sequence[Sequence[float]]) -> NDArray[np.float64]:
@@ -180,34 +160,30 @@ def _find_doubts(weights: Sequence[Sequence[float]]) -> NDArray[np.float64]:
 def _make_features(names: Sequence[str]) -> tuple[list[Feature], set[str]]:
     """Return a feature for each name, and the namespaces that the names have."""
     namespaces: dict[str, str] = {}  # by what stands in them
-    products: list[list[str | tuple[str, str]]] = []
+    products: list[list[tuple[str, str | None]]] = []
     levels: dict[str, list[str]] = {}
     for name in names:
         products.append([])
         for factor in name.split("*"):
-            namespace, caret, rest = factor.partition("^")
-            rest = rest if caret else factor
-            if namespaces.setdefault(rest, namespace if caret else "") != (
-                namespace if caret else ""
-            ):
+            namespace, rest = factor.split("^", 1) if "^" in factor else ("", factor)
+            if namespaces.setdefault(rest, namespace) != namespace:
                 raise Refusal(f'it has "{rest}" in two namespaces, which are one column here')
             # A text as a value: `region:North` is the feature region^North.
             of, sign, level = rest.partition("^" if "^" in rest else "=")
-            products[-1].append((of, level) if sign else rest)
+            products[-1].append((of, level if sign else None))
             if sign:
                 levels.setdefault(of, []).append(level)
-    made = {of: _encode(of, tuple(dict.fromkeys(known))) for of, known in levels.items()}
-    features = []
-    for product in products:
-        factors = [column(f) if isinstance(f, str) else made[f[0]][f[1]] for f in product]
-        features.append(reduce(mul, factors))
+    made: dict[tuple[str, str | None], Feature] = {}
+    for of, known in levels.items():
+        texts = tuple(dict.fromkeys(known))
+        # A converter that writes `region=` for a missing cell has made a level of it.
+        encoded = text(of).one_hot([[level or None] for level in texts], other="zero")
+        made.update(zip([(of, level) for level in texts], encoded, strict=True))
+    features = [
+        reduce(mul, (column(of) if level is None else made[of, level] for of, level in product))
+        for product in products
+    ]
     return features, {namespace for namespace in namespaces.values() if namespace}
-
-
-def _encode(name: str, levels: Sequence[str]) -> dict[str, Feature]:
-    # A converter that writes `region=` for a missing cell has made a level of it.
-    groups = [[level or None] for level in levels]
-    return dict(zip(levels, text(name).one_hot(groups, other="zero"), strict=True))
 
 
 SOURCE = Source("Vowpal Wabbit", _recognise, _read)

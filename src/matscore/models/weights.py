@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.models.factors import CONSTANT
+from matscore.models.algebra import CONSTANT
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
 from matscore.names import is_intercept, quote_names
@@ -24,6 +24,7 @@ from matscore.terms import (
     Power,
     Term,
     TermError,
+    may_be_term,
     parse_term,
     write_term,
 )
@@ -52,25 +53,26 @@ def make_table(model: ImportedModel, others: Collection[str] = ()) -> WeightsTab
     values += 0.0  # -0 is written as 0
     if model.is_binary_vector:
         values = np.column_stack([np.zeros(len(values)), values])
-    own = {factor.column for term in terms for factor in term}
+    own, beside = {factor.column for term in terms for factor in term}, {*others}
     names = [_name(term) for term in terms]
     # A column of exactly that name would come first; a file without the term's own columns is one
     # that is encoded already.
     taken = [
         name
         for name, term in zip(names, terms, strict=True)
-        if term != (Power(name),)
-        and (name in own or {name, *(f.column for f in term)} <= {*others})
+        if term != (Power(name),) and (name in own or {name, *(f.column for f in term)} <= beside)
     ]
     if taken:
         what = f"it computes {quote_names(taken)}, and there is a column of that name beside"
         raise Refusal(what, "take that column out, or rename it, for the model too if it knows it")
-    return WeightsTable((*names, name_intercept({*others, *own})), values, tuple(terms))
+    return WeightsTable((*names, name_intercept(own | beside)), values, tuple(terms))
 
 
 def _name(term: Term) -> str:
     """Write a term; a column as it is called, unless that says something else."""
     if term == (Power(column := term[0].column),) and not is_intercept(column):
+        if not may_be_term(column):
+            return column
         try:
             parse_term(column)
         except TermError:  # "length (cm)" can only be a column

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.items import SpilledRows
 from matscore.kernel import Floats
-from matscore.model import SpilledRows
 
 MOST_IN_MEMORY = 2**18  # distinct numbers, of 24 bytes each
 _MERGED_AT_ONCE = 16

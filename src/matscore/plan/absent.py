@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from matscore.names import MAX_SHOWN, fold_name, quote_name, quote_names, suggest_name, write_choice
+from matscore.names import MAX_SHOWN, fold_name, quote_name, quote_names, write_choice
 from matscore.plan.joined import explain_joined
 from matscore.plan.terms import Unread
-from matscore.plan.types import Axis, Misfit, Plan
+from matscore.plan.types import Axis, Misfit, Plan, Turnable
+from matscore.spelling import suggest_name
 
 
 def set_absent(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str]) -> Plan:
@@ -38,8 +39,10 @@ def suggest_absent(missing: Sequence[str], n_features: int) -> str:
     way = write_choice("--absent", missing) if few else "--absent zero"
     if 2 * len(missing) > n_features:
         way += f" --max-absent {len(missing)}"
-    count = f", or say {way} to count 0" * (len(missing) < n_features)
-    return f"name it otherwise with --rename FILE{count}"
+    rename = "name it otherwise with --rename FILE"
+    if len(missing) == n_features:
+        return f", or {rename}"
+    return f", {rename}, or say {way} to count 0"
 
 
 def _list_gone(table: Axis, name: str) -> tuple[str, ...]:
@@ -64,7 +67,9 @@ def _check_count(plan: Plan, table: Axis, axis: Axis, n_features: int) -> None:
     limit = "more than half" if most is None else f"more than --max-absent {most}"
     hint = f"say --max-absent {n_absent} if they are to count 0"
     what = f"{what}, {limit}: {quote_names(plan.absent)}"
-    raise Misfit(replace(plan, absent=()), what, hint, turnable="by name")
+    # Users and items are of one kind, so that fewer users' features fit the other way round, too.
+    turnable: Turnable = None if plan.options.items else "by name"
+    raise Misfit(replace(plan, absent=()), what, hint, turnable=turnable)
 
 
 def _check_meant(plan: Plan, table: Axis, axis: Axis, gone: dict[str, tuple[str, ...]]) -> None:

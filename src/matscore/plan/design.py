@@ -13,9 +13,11 @@ import numpy as np
 from matscore.command_options import FitOptions
 from matscore.errors import MisfitError
 from matscore.kernel import Floats, PackedWeights
-from matscore.names import POINT, quote_name, quote_names, suggest_name
+from matscore.names import POINT, quote_name, quote_names
 from matscore.plan.terms import Terms, TermsError, Unread, make_terms, read_name
+from matscore.spelling import suggest_name
 from matscore.terms import (
+    POINT_HINT,
     Factor,
     Level,
     Missing,
@@ -157,7 +159,9 @@ def _expand(
         raise MisfitError(path, f"--terms: {error.what}", error.hint) from None
     for factor in term:
         if factor.column not in columns:
-            hint = suggest_name(factor.column, columns, "a term")
+            # A comma has cut a border into two terms.
+            is_cut = factor.column.isdigit()
+            hint = POINT_HINT if is_cut else suggest_name(factor.column, columns, "a term")
             what = f"--terms {text}: no column {quote_name(factor.column)}"
             raise MisfitError(path, what, hint)
         is_test = isinstance(factor, (Level, Other, Missing)) or factor == Power(factor.column)

@@ -58,6 +58,9 @@ def find_statistics(names: Sequence[str]) -> Statistics | None:
     beside = [name for name in names if name not in known and is_beside(name)]
     # Without a sure one, all must be known; "b" alone is a name as any other.
     telling = {words[name] for name in known} - {"b"} or "beta" in words.values()
+    # An interval has two ends: one share is a name as any other.
+    if len(sure) == 1 and not telling and "%" in sure[0]:
+        return None
     if not (sure or (beside and telling and len(known) + len(beside) == len(names))):
         return None
     if len(names) == len(beside):

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from matscore.names import MAX_SHOWN, make_r_name, quote_name
+from matscore.names import MAX_SHOWN, quote_name
+from matscore.spelling import make_r_name
 from matscore.terms import FUNCTIONS, Factor, Function, Level, Power, Term, write_term
 
 if TYPE_CHECKING:

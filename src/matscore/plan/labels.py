@@ -8,7 +8,7 @@ the only places where this is decided. `find_long_form` tells a header of no wei
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,7 +16,6 @@ from matscore.names import (
     MAX_SHOWN,
     CellKind,
     Grammar,
-    find_close,
     fold_name,
     is_intercept,
     quote_name,
@@ -138,8 +137,10 @@ def judge_first_column(side: Side, other: OtherSide | None) -> FirstColumn:
     return "doubtful" if usual or counted or 2 * hits >= len(cells) else "numbers"
 
 
-def holds_labels(plan: Plan, side: Side, known: set[str], hint: str, *, sure: bool = True) -> bool:
-    """Say whether a first column holds labels; refuse when it cannot be told."""
+def holds_labels(
+    plan: Plan, side: Side, known: set[str], make_hint: Callable[[], str], *, sure: bool = True
+) -> bool:
+    """Say whether a first column holds labels; refuse, with a hint, when it cannot be told."""
     if side.labelled is not None:
         return side.labelled
     if _asks_for_labels(plan, side):
@@ -154,6 +155,7 @@ def holds_labels(plan: Plan, side: Side, known: set[str], hint: str, *, sure: bo
         verdict = "doubtful"
     if verdict == "doubtful" and not (plan.options.no_id_col and len(numbers) == len(cells)):
         words = [cell for cell in cells if side.grammar.kind_of(cell) == "word"]
+        hint = make_hint()
         shown = quote_names([*numbers[:1], *words[:1]] if words else numbers)
         raise Misfit(
             plan,
@@ -254,6 +256,8 @@ def set_link(plan: Plan) -> Plan:
     if link is not None:
         hint = f'write "feature ({link})" if it is, and no parentheses if it is not'
         return replace(plan, problem=f"cannot tell whether {where} names a link", hint=hint)
+    from matscore.spelling import find_close
+
     close = (SYNONYMS.get(word), *find_close([word], LINKS)[0].close)
     meant = next((f"did you mean {quote_name(one)}; " for one in close if one), "")
     if word == "softmax":
@@ -346,6 +350,8 @@ def _heads_features(side: Side, known: Set[str]) -> bool:
         return False
     if is_label_heading(heading):
         return True
+    from matscore.spelling import find_close
+
     # What else may the column be? A feature that is spelt in another way here.
     free = known - set(others)
     if find_close([heading], free)[0].close:

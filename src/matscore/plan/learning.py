@@ -8,16 +8,10 @@ from dataclasses import dataclass
 
 from matscore.command_options import ColumnOptions
 from matscore.errors import MisfitError
-from matscore.names import (
-    INTERCEPTS,
-    find_columns,
-    is_intercept,
-    quote_name,
-    quote_names,
-    suggest_name,
-)
+from matscore.names import INTERCEPTS, Grammar, find_columns, is_intercept, quote_name, quote_names
 from matscore.plan.labels import FirstColumn, judge_first_column, judge_first_record
 from matscore.plan.types import Side
+from matscore.spelling import suggest_name
 
 
 @dataclass(frozen=True)
@@ -146,15 +140,22 @@ def name_intercept(feature_names: Collection[str]) -> str:
 def _check_numbers(sample: Side, columns: Sequence[int], *, has_target: bool) -> None:
     # Without names the rows of weights for levels would be found by nothing.
     kinds = ("mixed",) if sample.names is not None else ("text", "mixed")
-    bad = [sample.name_of(i) for i in columns if sample.kinds[i] in kinds]
-    if not bad:
+    places = [i for i in columns if sample.kinds[i] in kinds]
+    if not places:
         return
+    bad = [sample.name_of(i) for i in places]
     kind = "a column is" if len(bad) == 1 else f"{len(bad)} columns are"
+    cells = () if sample.peek is None else sample.peek()[places[0]]
+    odd = next((c for c in cells if sample.grammar.kind_of(c) != "number"), "")
+    other = "," if sample.grammar.decimal == "." else "."
     listed = ",".join(map(_quote_cell, bad[:5]))
     hint = f"--drop-cols {listed} leaves {'it' if len(bad) == 1 else 'them'} out"
     if not has_target:
         hint = f"--target {_quote_cell(bad[-1])} learns it; {hint}"
-    raise MisfitError(sample.path, f"{kind} not numbers: {quote_names(bad)}", hint)
+    if Grammar(other).is_number(odd):
+        hint = f"--decimal {other} reads such numbers; {hint}"
+    there = f"; the first has {quote_name(odd)}" if odd else ""
+    raise MisfitError(sample.path, f"{kind} not numbers: {quote_names(bad)}{there}", hint)
 
 
 def _check_names(sample: Side, columns: Sequence[int]) -> None:

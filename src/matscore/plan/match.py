@@ -6,17 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from matscore.names import (
-    MAX_SHOWN,
-    find_close,
-    fold_name,
-    is_intercept,
-    quote_name,
-    quote_names,
-    reduce_name,
-    write_choice,
-    write_numbers,
-)
+from matscore.names import MAX_SHOWN, fold_name, is_intercept, quote_name, quote_names, write_choice
 from matscore.plan.labels import check_long_form, holds_labels, label_features, set_label
 from matscore.plan.types import (
     Axis,
@@ -128,12 +118,16 @@ def _is_first_named(plan: Plan) -> bool:
     """Say whether the first column of features that are to be transposed holds names."""
     side, asked = plan.features, plan.options.id_col
     if asked is None:
-        rows, header = plan.weights.first or (), plan.weights.names or ()
+        weights = plan.weights
+        # A single column holds no names.
+        rows, header = (weights.first or ()) if weights.width > 1 else (), weights.names or ()
         is_word = [plan.weights.grammar.kind_of(cell) == "word" for cell in rows]
         # Numbers that agree with nothing but numbers are no names for that.
         sure = any(is_word) or not {*rows}.issuperset(side.first or ()) or not rows
         known = {*rows, *header}
-        return holds_labels(plan, side, known, "say --id-col when it holds names", sure=sure)
+        return holds_labels(
+            plan, side, known, lambda: "say --id-col when it holds names", sure=sure
+        )
     allowed = "1" if side.names is None else side.names[0]
     if asked != allowed:
         problem = f"--id-col {asked} is not the first column of {side.path}"
@@ -146,7 +140,11 @@ def _read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
     """Return the weights' rows and columns, a label column not counted."""
     side = plan.weights
     known = {*table.places, *filter(table.computes, side.first or ())}
-    labelled = holds_labels(plan, side, known, _hint_at_names(plan, table))
+    # Rows that are asked for as categories agree with names of features by chance.
+    heading, *_ = side.names or ("",)
+    if plan.options.transpose and heading and carries_features(plan, side.names or (), table):
+        known = set()
+    labelled = holds_labels(plan, side, known, lambda: _hint_at_names(plan, table))
     plan = replace(plan, weights_label_column=labelled)
     header = None if side.names is None else side.names[labelled:]
     offset = 2 if labelled and not side.labelled else 1
@@ -157,7 +155,8 @@ def _read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
         raise Misfit(plan, f"{side.path} has no rows", f"give it one row {words.a_row}")
     if columns.size == 0:
         problem = f"{side.path} has names but no {words.contents}"
-        raise Misfit(plan, problem, f"give it one column {words.a_column}")
+        cut = f", or say --{words.weights}-delimiter if its cells end with another character"
+        raise Misfit(plan, problem, f"give it one column {words.a_column}{cut}")
     return plan, rows, columns
 
 
@@ -169,6 +168,8 @@ def _hint_at_names(plan: Plan, table: Axis) -> str:
     is_word = any(side.grammar.kind_of(cell) == "word" for cell in side.first or ())
     otherwise = "correct what should be a number" if is_word else "leave the column out"
     hint = f"name every row after a column of {table.path}, or {otherwise}"
+    from matscore.spelling import write_numbers
+
     for cell in (side.first or ())[:MAX_SHOWN]:
         # A tool that read names as numbers writes 1.0 for 1.
         for meant in {write_numbers(cell), f"{cell}.0"} - {cell}:
@@ -276,6 +277,8 @@ def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
         facts.append(plan.terms.describe())
     if plan.absent:
         facts.append(f"absent, and counted 0: {quote_names(plan.absent)}")
+    if plan.weights.beside:
+        facts.append(f"columns of {weights} in the output: {quote_names(plan.weights.beside)}")
     if plan.weights.left_out:
         facts.append(f"columns of {weights} left out: {quote_names(plan.weights.left_out)}")
     if plan.left_out:
@@ -311,8 +314,8 @@ def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | 
 
 def _are_mostly_near(axis: Axis, table: Axis) -> bool:
     names = [name for name in axis.names or () if not is_intercept(name)]
-    near = max(_count_hits(axis, table), _count_near(names, table))
-    return near > 0 and 2 * near >= len(names)
+    n_hits, n_near = _count_hits(axis, table), _count_near(names, table)
+    return (n_hits > 0 and 2 * n_hits >= len(names)) or 2 * n_near > len(names)
 
 
 def _count_hits(axis: Axis, table: Axis) -> int:
@@ -324,6 +327,8 @@ def _count_near(names: Sequence[str], table: Axis) -> int:
 
     So many are compared as cost no time.
     """
+    from matscore.spelling import reduce_name
+
     known = list(islice(table.places, _MOST_FOLDED))
     near = {fold_name(name) for name in known} | {reduce_name(name) for name in known}
     return sum(not near.isdisjoint((fold_name(n), reduce_name(n))) for n in names[:_MOST_FOLDED])
@@ -332,6 +337,8 @@ def _count_near(names: Sequence[str], table: Axis) -> int:
 def _count_close(names: Sequence[str], table: Axis) -> int:
     """Count the first names that columns are close to; none unless these are most of them."""
     wanted = [name for name in names if not is_intercept(name)][:MAX_SHOWN]
+    from matscore.spelling import find_close
+
     close = sum(bool(one.close) for one in find_close(wanted, table.places))
     return close if 2 * close > len(wanted) else 0
 
@@ -400,13 +407,11 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
     from matscore.plan.terms import Unread
 
     unread = [one for one in map(table.read, missing) if isinstance(one, Unread)]
-    hints = [_hint_at_header(plan, table), *(one.hint(table.places) for one in unread)]
-    lacks = f"add to {table.path} what the {plan.options.words.weights} need"
-    if not plan.options.items:
-        from matscore.plan.absent import suggest_absent
+    hints = [_hint_at_header(plan, table, missing), *(one.hint(table.places) for one in unread)]
+    from matscore.plan.absent import suggest_absent
 
-        lacks += f", {suggest_absent(missing, len(wanted))}"
-    hints.append(lacks)
+    ways = suggest_absent(missing, len(wanted))
+    hints.append(f"add to {table.path} what the {plan.options.words.weights} need{ways}")
     hint = next(filter(None, hints))
     if len(unread) == len(missing) and (columns := unread[0].columns):
         needs = f"which the term {quote_name(unread[0].name)} of {axis.path} needs"
@@ -422,9 +427,11 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
     )
 
 
-def _hint_at_header(plan: Plan, table: Axis) -> str:
+def _hint_at_header(plan: Plan, table: Axis, missing: Sequence[str]) -> str:
     """Return what may be wrong with a header that names none of the features."""
     names = table.names or ()
+    if len(names) == 1 and not {*missing}.isdisjoint(names[0].split()):
+        return "cells between blanks need -d ' ', and -d blanks where there are runs of them"
     if len(names) == 1:
         skip = " or give --skip-lines 1" if table.path == plan.features.path else ""
         return f"if the first line of {table.path} is a title, remove it{skip}; see -d too"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from matscore.names import MAX_SHOWN, quote_name, quote_names, suggest_name
+from matscore.names import MAX_SHOWN, quote_name, quote_names, write_choice
 from matscore.options import PlanOptions
 from matscore.plan.types import Misfit, Plan, Side, may_have_terms
+from matscore.spelling import suggest_name
 from matscore.terms import TermError, parse_term
 
 Maker = Callable[[Side, Side, PlanOptions], Plan]
@@ -39,15 +40,18 @@ def plan_renamed(make: Maker, features: Side, weights: Side, options: PlanOption
         options=replace(options, renames=tuple(renames.items())),
         kept_names=tuple(old.get(name, name) for name in plan.kept_names),
     )
-    if not plan.ok:
-        return plan
-    columns = plan.feature_names
+    # Of names that are missing it may be the reason.
+    columns = tuple(_iter_names(weights)) if plan.missing else plan.feature_names
     if plan.terms is not None:
         columns = (*plan.terms.numbers, *(column.name for column in plan.terms.texts))
+    if not (plan.ok or plan.missing):
+        return plan
     if unused := [new for new in renames.values() if new not in columns]:
         what = f"{_name(options)} renames to {quote_names(unused)}, which {weights.path} has not"
         hint = suggest_name(unused[0], columns) or "take it out"
         return replace(plan, problem=what, hint=hint)
+    if not plan.ok:
+        return plan
     pairs = [f"{quote_name(name)} is {quote_name(new)}" for name, new in renames.items()]
     more = f" and {len(pairs) - MAX_SHOWN} more" if len(pairs) > MAX_SHOWN else ""
     fact = f"renamed: {', '.join(pairs[:MAX_SHOWN])}{more}"
@@ -88,7 +92,21 @@ def _settle(plan: Plan) -> dict[str, str]:
             raise Misfit(plan, f"{where} {which} {quote_names(twice)} twice", "leave one line")
     renames = dict(pairs)
     _check_columns(plan, renames, names)
+    _check_options(plan, renames, names)
     return renames
+
+
+def _check_options(plan: Plan, renames: Mapping[str, str], names: Collection[str]) -> None:
+    """Refuse an option that calls a column by its new name, which the file has not."""
+    options = plan.options
+    asked = [("--keep-cols", name) for name in options.keep_cols]
+    asked += [("--id-col", options.id_col or ""), ("--truth", options.truth or "")]
+    for flag, name in asked:
+        if name and name not in names:
+            known = [old for old, new in renames.items() if new == name]
+            hint = f"say {write_choice(flag, known)}" if known else suggest_name(name, names, flag)
+            what = f"{plan.features.path} has no column {quote_name(name)}"
+            raise Misfit(plan, what, hint)
 
 
 def _check_columns(plan: Plan, renames: Mapping[str, str], names: Collection[str]) -> None:

@@ -7,10 +7,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from matscore.names import MAX_SHOWN, find_close, may_be_intercept, quote_name, quote_names, suggest
+from matscore.names import MAX_SHOWN, may_be_intercept, quote_name, quote_names
 from matscore.plan.doubts import attempt, check_first_records, read_sides
 from matscore.plan.labels import drop_link
 from matscore.plan.types import Misfit, Plan, Turnable, other_turn
+from matscore.spelling import find_close, suggest
+
+_VECTOR = re.compile(r"\s*\[\s*[-+.\deE]+(?:[,;\s]+[-+.\deE]+)+\s*\]\s*")
 
 
 def explain_misfit(misfit: Misfit) -> Plan:
@@ -107,6 +110,16 @@ def _explain_unnamed(plan: Plan, names: Sequence[str]) -> Iterator[str]:
         yield f"{what}: name that of {path} so" if blank else f"{what}, which {path} has not"
 
 
+def _explain_vectors(plan: Plan) -> str:
+    """Say what to do with a column that has a vector in each cell; empty where there is none."""
+    side = plan.features
+    for i, cells in enumerate(() if side.peek is None else side.peek()):
+        if cells and all(_VECTOR.fullmatch(cell) for cell in cells):
+            way = "write each of its numbers into a column of its own"
+            return f"{quote_name(side.name_of(i))} has a vector in each cell: {way}"
+    return ""
+
+
 def _explain_missing(misfit: Misfit) -> Plan:
     """Find close matches of missing features, and what other tools mean by their names."""
     plan = misfit.plan
@@ -117,8 +130,8 @@ def _explain_missing(misfit: Misfit) -> Plan:
 
     joined, known = explain_joined(plan, misfit.missing)
     meant = suggest([one for one in missing if one.name not in known])
-    meant += "; --rename FILE takes two names for one" * bool(meant and not plan.options.items)
-    hints = (*_explain_unnamed(plan, misfit.missing), joined, meant)
+    meant += "; --rename FILE takes two names for one" * bool(meant)
+    hints = (*_explain_unnamed(plan, misfit.missing), _explain_vectors(plan), joined, meant)
     hint = "; ".join(filter(None, hints)) or plan.hint
     if plan.transpose != plan.options.transpose and not plan.options.auto_transpose:
         hint += f", and {plan.options.words.advise(plan.transpose)}"

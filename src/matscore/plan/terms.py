@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Gather, Gathers, Levels, Texts
-from matscore.names import MAX_SHOWN, POINT, Grammar, find_close, quote_name, quote_names, suggest
+from matscore.names import MAX_SHOWN, POINT, Grammar, quote_name, quote_names
+from matscore.spelling import find_close, suggest
 from matscore.terms import (
     Factor,
     Function,

@@ -12,21 +12,13 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from matscore.names import (
-    POINT,
-    Grammar,
-    MissingName,
-    find_columns,
-    is_intercept,
-    quote_name,
-    quote_names,
-    suggest_name,
-)
+from matscore.names import POINT, Grammar, find_columns, is_intercept, quote_name, quote_names
 from matscore.options import PlanOptions
 
 if TYPE_CHECKING:
     from matscore.links import Link
     from matscore.plan.terms import Terms, Unread
+    from matscore.spelling import MissingName
     from matscore.terms import Term
 
 # All cells of a column are numbers; at least half; some; none; or all are missing.
@@ -152,6 +144,8 @@ class Plan:
         What options made of the files' lines and cells, in sentences.
     least_present : int or None
         Features of each category that a row must have, where scores are made up for the others.
+    warnings : tuple of str
+        What the numbers of the weights give away, in sentences, where they were looked at.
     problem : str or None
         What does not fit; None when all does.
     hint : str
@@ -195,6 +189,7 @@ class Plan:
     absent: tuple[str, ...] = ()
     said: tuple[str, ...] = ()
     least_present: int | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -388,6 +383,8 @@ def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
     if table.names[:1] == (name,):  # the labels
         return 0
     problem = f"{table.path} has no column {quote_name(name)}"
+    from matscore.spelling import suggest_name
+
     raise Misfit(plan, problem, suggest_name(name, table.places, option))
 
 
@@ -439,6 +436,8 @@ def _unknown_intercept(plan: Plan, axis: Axis, asked: str) -> Misfit:
         problem = f"{axis.path} does not name its features, so it has no intercept {shown}"
         return Misfit(plan, problem, "leave --intercept out")
     problem = f"{axis.path} has no {axis.kind} {shown}"
+    from matscore.spelling import suggest_name
+
     return Misfit(plan, problem, suggest_name(asked, axis.names, "--intercept"))
 
 

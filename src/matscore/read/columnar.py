@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
@@ -48,6 +48,20 @@ class ColumnarFile:
     _batches: Batches = field(repr=False)
     _file: BinaryIO | None = field(repr=False)
     _resources: ExitStack = field(repr=False)
+    # What is left of a pipe, its first batches having been looked at.
+    _ahead: list[Iterator[Any]] = field(default_factory=list, repr=False)
+
+    def peek(self, columns: Sequence[str], n_rows: int) -> list[Any]:
+        """Return record batches of columns with as many rows or all; they will be read again."""
+        is_pipe = self.n_rows is None
+        checked = self._iter_checked(self.names if is_pipe else columns, n_rows)
+        first, n_found = list[Any](), 0
+        while n_found < n_rows and (batch := next(checked, None)) is not None:
+            first.append(batch)
+            n_found += batch.num_rows
+        if is_pipe:
+            self._ahead.append(chain(first, checked))
+        return [batch.select(list(columns)) for batch in first]
 
     def iter_tables(self, columns: Sequence[str], n_rows_per_chunk: int) -> Iterator[Any]:
         """Yield the rows, of one column or more, as tables of one number of rows but the last.
@@ -70,12 +84,13 @@ class ColumnarFile:
     def _iter_checked(self, columns: Sequence[str], n_rows: int) -> Iterator[Any]:
         stamp = _stamp_of(self._file)
         with _tell_damage(self.path):
-            for batch in self._batches(columns, n_rows):
+            batches = self._ahead.pop() if self._ahead else None
+            for batch in self._batches(columns, n_rows) if batches is None else batches:
                 if _stamp_of(self._file) != stamp:
                     raise FileError(self.path, *CHANGED)
                 # Offsets of a damaged file may point anywhere in memory, and PyArrow follows them.
                 batch.validate(full=True)
-                yield batch
+                yield batch if batches is None else batch.select(list(columns))
 
 
 def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) -> ColumnarFile:

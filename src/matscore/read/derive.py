@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from matscore.errors import InputError
 from matscore.functions import FUNCTIONS, power
 from matscore.kernel import Floats, Levels, Texts, write_number
-from matscore.names import find_close, quote_names, suggest
+from matscore.names import quote_names
 from matscore.plan.terms import Terms, TextColumn
 from matscore.read.faults import show_text
 from matscore.read.rows import MISSING, UNKNOWN, FrameChunk, Layout, Reject, Rows
 from matscore.read.split import Chunk
+from matscore.spelling import find_close, suggest
 from matscore.terms import (
     Factor,
     Function,

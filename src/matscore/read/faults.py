@@ -231,7 +231,7 @@ def _hint_separators(core: str, decimal: str) -> str:
     switch = (
         "give --decimal , for decimal commas"
         if decimal == "."
-        else f"--decimal {decimal} reads no decimal points: leave it out for this file"
+        else f"--decimal {decimal} reads no decimal points: leave it out, or say --weights-decimal"
     )
     grouped = _GROUPED.fullmatch(core)
     if grouped is None or (grouped[1] or grouped[2]) == (grouped[3] or "")[:1]:

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from matscore.errors import FileError, InputError, UsageError, os_errors_about
+from matscore.names import Grammar
 
 _ADDRESS = re.compile(r"(s3|gs|az|https?)://[^/]", re.IGNORECASE)
 _WILD = re.compile(r"[*?[]")
@@ -344,6 +345,10 @@ def find_delimiter(path: str, records: Sequence[str], decimal: str = ".") -> str
     bare = [_QUOTED.sub("", record) for record in records]
     header = bare[0] if bare else ""
     present = [mark for mark in DELIMITERS if mark in header and mark != decimal]
+    if decimal == "," and not present and _is_cut_by_commas(bare):
+        what = "cannot tell whether a comma stands between cells or is the decimal mark"
+        hint = "say -d ',' or -d ';', and of weights with points --weights-decimal ."
+        raise InputError(path, what, hint, line=1)
     if len(present) <= 1:
         return present[0] if present else ";" if decimal == "," else ","
     steady = [mark for mark in present if len({record.count(mark) for record in bare}) == 1]
@@ -356,6 +361,14 @@ def find_delimiter(path: str, records: Sequence[str], decimal: str = ".") -> str
         f"name it: {_list_words((f'-d {_show_mark(mark)}' for mark in likely), 'or')}",
         line=1,
     )
+
+
+def _is_cut_by_commas(records: Sequence[str]) -> bool:
+    """Say whether a header that is no number and every record have as many commas."""
+    header = records[0] if records else ""
+    commas = {record.count(",") for record in records}
+    is_steady = len(records) > 1 and commas == {header.count(",")} != {0}
+    return is_steady and not Grammar(",").is_number(header)
 
 
 def _without_mark(head: bytes) -> bytes:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from matscore.errors import InputError, MisfitError
-from matscore.names import find_columns, quote_name, suggest_name, write_choice
+from matscore.names import find_columns, quote_name, write_choice
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.plan.labels import find_long_form, is_integer
 from matscore.read.table import Table
+from matscore.spelling import suggest_name
 
 _INDEX_HEADINGS = ("", "unnamed: 0", "index", "level_0")  # that pandas writes
 

@@ -18,7 +18,7 @@ def read_renames(align: PlanOptions, read: ReadOptions) -> PlanOptions:
     if align.rename is None:
         return align
     # Both names are text, whatever they look like, and the plan tells a header from a pair.
-    read = replace(read, headers=False)
+    read = replace(read.of_others, headers=False)
     pairs: list[tuple[str, str]] = []
     with contextlib.closing(open_table(str(align.rename), read)) as table:
         if table.width != 2:

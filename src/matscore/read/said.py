@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from matscore.errors import InputError
-from matscore.names import quote_name, quote_names
+from matscore.kernel import Booleans
+from matscore.names import MISSING_VALUES, quote_name, quote_names
 from matscore.options import ReadOptions
 from matscore.read.inputs import Input, is_address
 from matscore.read.source import SourceFacts, open_raw
@@ -28,16 +29,33 @@ def list_switches(
         yield f"the first lines of {table.path} are left out: {read.skip_lines}"
     if read.delimiter == "blanks":
         yield "runs of spaces and tabs are taken for one delimiter"
+    if read.missing_values != MISSING_VALUES:
+        words = quote_names(read.missing_values) if read.missing_values else "none"
+        yield f"words for a missing cell, besides an empty one: {words}"
     for path, has_header in (table.path, read.features_headers), (weights, read.weights_headers):
         if has_header is not None:
             yield f"{path} has {'a' if has_header else 'no'} header, as an option says"
     if unique:
         yield "a label that was there before is refused"
     if read.least_present is not None:
-        least = "a feature" if read.least_present == 1 else f"{read.least_present} features"
-        yield f"missing cells are made up for where {least} of each category are there"
+        least = read.least_present
+        there = (
+            "a feature of each category is"
+            if least == 1
+            else f"{least} features of each category are"
+        )
+        yield f"missing cells are made up for where {there} there"
+    if (mark := read.weights_delimiter) is not None:
+        yield f"cells of {weights} end with {quote_name(mark)}, as an option says"
+    if (decimal := read.weights_decimal) is not None:
+        yield f"{weights} has decimal {'points' if decimal == '.' else 'commas'}, as an option says"
     names = None if table.names is None else (*table.names, *(name for name, _ in table.keys))
-    for i, pair in table.booleans_of(features):
+    yield from describe_booleans(table.booleans_of(features), names)
+
+
+def describe_booleans(booleans: Sequence[Booleans], names: Sequence[str] | None) -> Iterator[str]:
+    """Yield a sentence for each column of words for true and false."""
+    for i, pair in booleans:
         name = str(i + 1) if names is None else quote_name(names[i])
         yield f'column {name} is read as 1 and 0: "{pair[0]}" and "{pair[1]}"'
 

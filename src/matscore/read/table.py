@@ -17,17 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from matscore.errors import FileError, InputError
+from matscore.errors import InputError
 from matscore.frame import join
 from matscore.kernel import Booleans, Fault, Floats, Texts, parse
 from matscore.names import Grammar
 from matscore.options import ReadOptions, UnknownPolicy
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
-from matscore.plan.types import ColumnKind
-from matscore.read.inputs import COMMENT, find_delimiter, full_path
+from matscore.read.inputs import find_delimiter, full_path
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
-from matscore.read.source import CHANGED, Opening, Source, SourceFacts, Stamp, open_source
+from matscore.read.source import Opening, Source, open_source
 from matscore.read.split import (
     MAX_RECORD_BYTES,
     Chunk,
@@ -38,12 +37,15 @@ from matscore.read.split import (
 
 if TYPE_CHECKING:
     from matscore.read.pick import Picked
+    from matscore.read.place import Place
     from matscore.read.rewrite import Rewrite
 
 _SNIFFED_RECORDS = 10
-_SAMPLED_RECORDS = 1000
-_PAIRS_CHUNK_BYTES = 4 * 2**20
-_MOST_CODES, _TIMES_EACH = 20, 3
+_NO_HEADER = (
+    Fault.QUOTE_INSIDE, Fault.TEXT_AFTER_QUOTE, Fault.QUOTE_OPEN, Fault.NUL, Fault.RETURN,
+)  # fmt: skip
+SAMPLED_RECORDS = 1000
+"""First records that tell what a column holds, as many at most."""
 
 
 @dataclass
@@ -117,12 +119,14 @@ class Table:
 
     def sample(self, read: ReadOptions) -> Side:
         """Look at the first records, which stay unread."""
+        from matscore.read.kinds import are_codes, kind_of
+
         columns = self._peek_columns()
         return replace(
             self.side(read, tuple(columns[0]) if columns else ()),
             n_rows=self.n_rows,
-            kinds=tuple(_kind_of(cells, read) for cells in columns),
-            coded=tuple(_are_codes(cells) for cells in columns),
+            kinds=tuple(kind_of(cells, read) for cells in columns),
+            coded=tuple(are_codes(cells) for cells in columns),
         )
 
     def lay_out(
@@ -169,6 +173,8 @@ class Table:
         stamp = self.source.stamp
         if stamp is None:
             return None
+        from matscore.read.place import Place
+
         # A worker may have been started in another folder.
         stamp = replace(stamp, path=full_path(stamp.path))
         return Place(stamp, self.source.opening, self.delimiter, self.start, self.line, self.width)
@@ -185,7 +191,7 @@ class Table:
         if not self.source.is_whole:
             data = data[: data.rfind(b"\n") + 1]  # the last record may be cut off
             data = data if first_record_end(data) else b""
-        return self._peek(data, _SAMPLED_RECORDS) or []
+        return self._peek(data, SAMPLED_RECORDS) or []
 
     def _peek_columns(self) -> list[list[str]]:
         """Return the cells of the first sound records, column by column."""
@@ -203,37 +209,6 @@ class Table:
             return list(islice(csv.reader(text, delimiter=self.delimiter), most))
         except csv.Error:
             return None
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a table's records are, for another process to read them; fields as in `Table`."""
-
-    stamp: Stamp  # with a name that holds in every folder
-    opening: Opening
-    delimiter: str
-    start: int
-    line: int
-    width: int
-
-    def open(self) -> Table:
-        """Open the table; a `FileError` where it has changed."""
-        source = self.opening.open(self.stamp.path)
-        with contextlib.ExitStack() as stack:
-            stack.callback(source.close)
-            if source.stamp != self.stamp:
-                raise FileError(self.stamp.path, *CHANGED)
-            while len(source.head) < self.start and source.extend_head():
-                pass
-            if source.kind == "csv":
-                where = (self.delimiter, self.start, self.line)
-                table = Table(source, None, self.width, None, False, *where)
-            else:
-                from matscore.read.typed import open_typed
-
-                table = open_typed(source)
-            stack.pop_all()
-        return table
 
 
 def open_table(
@@ -293,33 +268,8 @@ def _open_text(source: Source, options: ReadOptions, values: Set[str]) -> Table:
     start, line = (end, 1 + record.count(b"\n")) if headers else (0, 1)
     names = cells if headers else None
     if headers:
-        _refuse_other_width(source, cells, end, delimiter)
+        _check_width(source, cells, end, delimiter)
     return Table(source, names, len(cells), None, guessed, delimiter, start, line, cells)
-
-
-def _refuse_other_width(source: Source, header: Sequence[str], end: int, delimiter: str) -> None:
-    """Refuse a header whose width is another than that of every record, in two known ways."""
-    n_second = first_record_end(source.head[end:]) or len(source.head) - end
-    second = source.head[end : end + n_second].rstrip(b"\r\n").decode("utf-8", "replace")
-    n_cells = len(split_cells(second, delimiter))
-    if not second or n_cells == len(header):
-        return
-    line = source.line_of(0)
-    if (mark := COMMENT.match(source.head)) is not None:
-        start = mark[0].decode()
-        hint = f"--comment '{start}' leaves out lines that start so"
-        raise InputError(source.path, f'the first line starts with "{start}"', hint, line=line)
-    if n_cells != len(header) + 1:
-        return
-    records = Table(source, None, n_cells, delimiter=delimiter, start=end).peek_records()
-    # Of one record, and of a delimiter at the end of every line, more is known where it is refused.
-    if len(records) < 2 or any(len(one) != n_cells for one in records) or not any(
-        one[-1] for one in records
-    ):  # fmt: skip
-        return
-    what = f"the header has {len(header)} names, but every record {n_cells} cells, as in R's tables"
-    hint = "write it with col.names=NA, or put a name for the first column before the others"
-    raise InputError(source.path, what, hint, line=line)
 
 
 def _find_header_end(source: Source) -> int:
@@ -350,28 +300,14 @@ def _sniff_delimiter(source: Source, decimal: str) -> str:
 
 
 def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
-    path, line = source.path, source.line_of(0)
-    body = record.removesuffix(b"\n").removesuffix(b"\r")
     fault = _find_header_fault(record, delimiter)
-    if fault in (Fault.QUOTE_INSIDE, Fault.TEXT_AFTER_QUOTE, Fault.QUOTE_OPEN):
-        hint = "double a quote that is part of a name, and close every quote"
-        if found := COMMENT.match(record):
-            hint = f"--comment '{found[0].decode()}' leaves out lines that start so"
-        if b'" "' in record or b'"\t"' in record:
-            hint = "cells between blanks need -d ' ', and -d blanks where there are runs of them"
-        raise InputError(path, "a misplaced quote in the header", hint, line=line)
-    if fault in (Fault.NUL, Fault.RETURN):
-        what = "a NUL byte" if fault == Fault.NUL else "a carriage return"
-        raise InputError(path, f"{what} in the header", "the file is damaged", line=line)
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        at = source.n_mark + error.start
-        where = f" at offset {at}" if source.gaps is None else ""
-        what = f"the header is not UTF-8: byte 0x{body[error.start]:02x}{where}"
-        hint = "name its encoding with --encoding, latin-1 say"
-        raise InputError(path, what, hint, line=line) from error
-    return split_cells(text, delimiter)
+    with contextlib.suppress(UnicodeDecodeError):
+        text = record.removesuffix(b"\n").removesuffix(b"\r").decode()
+        if fault not in _NO_HEADER:
+            return split_cells(text, delimiter)
+    from matscore.read.headers import explain_header
+
+    raise explain_header(source, record, fault)
 
 
 def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
@@ -382,26 +318,17 @@ def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
     return table.stop.fault if table.stop else table.bad[0].fault if table.bad else None
 
 
-def _kind_of(cells: Sequence[str], read: ReadOptions) -> ColumnKind:
-    grammar = read.grammar
-    if read.booleans:
-        from matscore.read.booleans import are_booleans
+def _check_width(source: Source, header: Sequence[str], end: int, delimiter: str) -> None:
+    """Refuse a header whose width is another than that of every record, in two known ways."""
+    n_second = first_record_end(source.head[end:]) or len(source.head) - end
+    second = source.head[end : end + n_second].rstrip(b"\r\n").decode("utf-8", "replace")
+    n_cells = len(split_cells(second, delimiter))
+    if second and n_cells != len(header):
+        from matscore.read.headers import find_other_width
 
-        if are_booleans(cells, grammar):
-            return "number"
-    there = [cell for cell in cells if not grammar.is_missing(cell)]
-    n_numbers = sum(map(grammar.is_number, there))
-    if not there:
-        return "empty"
-    if n_numbers == len(there):
-        return "number"
-    return "mostly number" if 2 * n_numbers >= len(there) else "mixed" if n_numbers else "text"
-
-
-def _are_codes(cells: Sequence[str]) -> bool:
-    values = {cell.strip() for cell in cells}
-    few = len(values) <= _MOST_CODES and _TIMES_EACH * len(values) <= len(cells)
-    return bool(values) and few and all(value.isascii() and value.isdigit() for value in values)
+        records = Table(source, None, n_cells, delimiter=delimiter, start=end).peek_records()
+        if (error := find_other_width(source, header, records, n_cells)) is not None:
+            raise error
 
 
 # Made when it is asked for: of most matrices the first column holds names, and nobody asks.
@@ -505,22 +432,3 @@ def _explain_first(layout: Layout, *cell: Any, is_missing: bool) -> InputError:
     from matscore.read.faults import explain_first_cell
 
     return explain_first_cell(layout, *cell, is_missing=is_missing)
-
-
-def read_pairs(
-    path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
-) -> tuple[Texts, Texts, SourceFacts]:
-    """Read the first two columns of a file as text; `items` tells a header from data."""
-    table = open_table(path, read, checksum=checksum, values=items)
-    with contextlib.closing(table):
-        if table.width < 2:
-            what, hint = "pairs need two columns", "give it a column of users and one of items"
-            raise InputError(path, what, hint, line=1)
-        layout = table.lay_out(read, label=0, kept=(1,), missing=read.of_cell)
-        chunks = table.iter_chunks(layout, chunk_bytes=_PAIRS_CHUNK_BYTES)
-        parts = [parse_sound(layout, chunk) for chunk in chunks]
-        facts = table.source.facts()
-    none = Texts.from_strings([])
-    columns = zip((none, none), *((part.labels, part.texts[0]) for part in parts), strict=True)
-    who, what = map(join, columns)
-    return who, what, facts

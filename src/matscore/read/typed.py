@@ -13,14 +13,15 @@ import numpy.typing as npt
 from matscore.errors import InputError, MissingExtraError
 from matscore.frame import join
 from matscore.kernel import Booleans, Masked, Texts, write_rows
-from matscore.names import Grammar
+from matscore.names import POINT, Grammar
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.plan.types import ColumnKind
+from matscore.read.booleans import are_booleans, find_pair
 from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
 from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import Source
-from matscore.read.table import Table
+from matscore.read.table import SAMPLED_RECORDS, Table
 
 if TYPE_CHECKING:
     from matscore.plan.terms import TextColumn
@@ -52,6 +53,7 @@ class TypedTable(Table):
     """An open Parquet or Arrow file."""
 
     columnar: ColumnarFile = field(kw_only=True)
+    peeked: list[list[str]] | None = None  # the first texts, once they were looked at
 
     def iter_chunks(
         self, layout: Layout, *, chunk_bytes: int, row: int = 0
@@ -72,16 +74,18 @@ class TypedTable(Table):
         kinds: list[ColumnKind] = [
             "number" if is_numeric(dtype) else "text" for dtype in self.columnar.types
         ]
-        for i, _ in self.booleans:
-            kinds[i] = "number"
+        if self.booleans:
+            texts, cells = self._find_texts(), self._peek_columns()
+            for i, _ in self.booleans:
+                if i not in texts or are_booleans(cells[i], read.grammar):
+                    kinds[i] = "number"
         side = replace(self.side(read, ()), n_rows=self.n_rows)
         return replace(side, kinds=tuple(kinds), coded=(False,) * self.width)
 
     def find_booleans(self, grammar: Grammar) -> tuple[Booleans, ...]:
-        """Find the columns that are true or false by their type."""
-        del grammar
-        types = enumerate(self.columnar.types)
-        return tuple((i, ("true", "false")) for i, dtype in types if pa.types.is_boolean(dtype))
+        """Find the columns that are true or false by their type, or by their first words."""
+        typed = [i for i, one in enumerate(self.columnar.types) if pa.types.is_boolean(one)]
+        return tuple((i, ("true", "false")) for i in typed) + super().find_booleans(grammar)
 
     def close(self) -> None:
         """Close the file."""
@@ -103,6 +107,21 @@ class TypedTable(Table):
 
     def _peek_labels(self) -> None:
         return None
+
+    def _peek_columns(self) -> list[list[str]]:
+        """Return the first texts of each column; none of other types."""
+        if self.peeked is None:
+            self.wake()
+            texts = {i: self.columnar.names[i] for i in self._find_texts()}
+            batches = self.columnar.peek(list(texts.values()), SAMPLED_RECORDS) if texts else []
+            self.peeked = [[] for _ in range(self.width)]
+            for i, name in texts.items() if batches else ():
+                column = pa.Table.from_batches(batches)[name].slice(0, SAMPLED_RECORDS)
+                self.peeked[i] = list(label_text(column))
+        return self.peeked
+
+    def _find_texts(self) -> list[int]:
+        return [i for i, one in enumerate(self.columnar.types) if is_text(one)]
 
 
 def open_typed(source: Source) -> TypedTable:
@@ -146,6 +165,12 @@ def is_numeric(dtype: Any) -> bool:
     """Say whether a type is a number's."""
     types = pa.types
     return bool(types.is_integer(dtype) or types.is_floating(dtype) or types.is_decimal(dtype))
+
+
+def is_text(dtype: Any) -> bool:
+    """Say whether a type is a text's, in a dictionary or not."""
+    dtype = dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+    return str(dtype) in ("string", "large_string", "string_view")
 
 
 def label_text(
@@ -206,11 +231,9 @@ def feature_column(
     dtype = column.type
     if not (is_numeric(dtype) or pa.types.is_null(dtype)):
         what = f"is of type {_name_of(dtype)}, not a number"
-        hint = (
-            "--booleans reads it as 1 and 0"
-            if pa.types.is_boolean(dtype)
-            else "store it as numbers"
-        )
+        hint = "store it as numbers"
+        if pa.types.is_boolean(dtype) or (is_text(dtype) and find_pair(label_text(column), POINT)):
+            hint = "--booleans reads it as 1 and 0"
         raise InputError(path, what, hint, column=column_number, name=name)
     if pa.types.is_decimal(dtype):  # Arrow's own cast does not round to the nearest
         cells = [np.nan if value is None else float(value) for value in column.to_pylist()]

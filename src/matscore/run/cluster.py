@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from matscore.errors import MatscoreError
 from matscore.options import RunOptions
 from matscore.read.inputs import full_path, is_address
+from matscore.read.place import Place
 from matscore.read.rows import FrameChunk
 from matscore.read.source import SourceFacts, Stamp, read_range
 from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
-from matscore.read.table import Place
 from matscore.run import remote
 from matscore.run.connection import Connection, open_connection
 from matscore.run.parts import Engine, Part, Results, chunk_bytes_of, iter_part

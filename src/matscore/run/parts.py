@@ -86,8 +86,8 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = wide.side
     plan = make_plan(side, weights.side, align)
-    unique, switched = align.unique_labels, read.rewrites or read.booleans or read.has_own_headers
-    if switched or unique or read.missing == "mean":
+    unique = align.unique_labels
+    if unique or read.is_switched:
         from matscore.read.said import list_switches
 
         columns = () if align.transpose_features else plan.feature_columns

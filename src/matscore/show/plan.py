@@ -76,7 +76,7 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
         "features_shape": plan.features_shape,
         "weights_shape": plan.weights_shape,
         "scores_shape": plan.scores_shape if plan.ok else None,
-        "facts": (*plan.facts, *plan.said),
+        "facts": (*plan.facts, *plan.said, *plan.warnings),
         "add_options": plan.add_options,
         "drop_options": plan.drop_options,
         "swap": plan.swap,
@@ -217,6 +217,7 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
     if plan.link is not None:
         yield "link", plan.link
     yield from (("read" if not i else "", fact) for i, fact in enumerate(plan.said))
+    yield from (("warning", line) for line in plan.warnings)
     if plan.ok:
         yield from _iter_turns(plan, features, weights, signs)
 

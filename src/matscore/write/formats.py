@@ -74,7 +74,9 @@ class OutputSpec:
         return [name for name, n in counts.items() if n > 1]
 
     def finish(self, frame: Frame) -> Frame:
-        """Round numbers and guard text, for a format that does not do so itself."""
+        """Round numbers and guard text."""
+        if self.precision is None and not self.excel_safe:
+            return frame
         return Frame({name: self._finish(column) for name, column in frame.columns.items()})
 
     def _finish(self, column: Column) -> Any:
@@ -130,16 +132,16 @@ class _Delimited(OutputFormat):
     is_read = True
 
     def start(self, spec: OutputSpec) -> bytes:
-        header = {name: Texts.from_strings([name]) for name in spec.kinds}
-        return bytes(write_rows(self.name, header, excel_safe=spec.excel_safe))
+        header = Frame({name: Texts.from_strings([name]) for name in spec.kinds})
+        return bytes(write_rows(self.name, spec.finish(header).columns))
 
     def rows(self, spec: OutputSpec, frame: Frame) -> bytearray:
-        columns = dict(frame.columns)
+        columns = dict(spec.finish(frame).columns)
         for name, column in columns.items():
             if len(columns) == 1 and isinstance(column, Texts):
                 # Quotes, since a cell where nothing stands would make a blank line.
                 columns[name] = Texts(column.offsets, column.data)
-        return write_rows(self.name, columns, precision=spec.precision, excel_safe=spec.excel_safe)
+        return write_rows(self.name, columns)
 
 
 @dataclass(frozen=True)
@@ -148,9 +150,7 @@ class _JsonLines(OutputFormat):
     repeats_names = True
 
     def rows(self, spec: OutputSpec, frame: Frame) -> bytearray:
-        return write_rows(
-            self.name, frame.columns, precision=spec.precision, excel_safe=spec.excel_safe
-        )
+        return write_rows(self.name, spec.finish(frame).columns)
 
 
 @dataclass(frozen=True)
