@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from matscore.kernel import Floats
-from matscore.model import SpilledRows
+from matscore.items import SpilledRows
 
 MOST_BYTES = 96 * 2**20
 """Rows that take more go to a temporary file, where no budget of memory is given."""
