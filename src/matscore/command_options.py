@@ -103,11 +103,10 @@ class FitOptions(Options):
 
     method: Method | None = option(
         None, LEARNING,
-        "Without it least squares for numbers, logistic regression for categories; this one needs "
-        "`matscore[fit]` and reads all rows into memory.",
+        "Without it least squares for numbers, logistic regression for categories.",
         "--method")  # fmt: skip
     alpha: float | None = option(
-        None, LEARNING, "Penalty of ridge and logistic regression (1/C).",
+        None, LEARNING, "Penalty of ridge and logistic regression (1/C); 0 for none.",
         "--alpha", min=0.0, metavar="A", show_default="1")  # fmt: skip
     intercept: bool | None = option(
         None, LEARNING,

@@ -12,6 +12,7 @@ from tests.benchmarks.agree import DisagreementError, require_agreement
 from tests.benchmarks.cases import CASES, installed_peers
 from tests.benchmarks.chart import render_chart
 from tests.benchmarks.data import Files, Shape, make_files
+from tests.benchmarks.fit_digits import main as fit_digits
 from tests.benchmarks.fit_tall import main as fit_tall
 from tests.benchmarks.measure import RunFailedError, measure
 from tests.benchmarks.recommend import OURS, PEERS, compare
@@ -176,3 +177,6 @@ def test_fit_agrees_with_scikit_learn(tmp_path: Path, capsys: pytest.CaptureFixt
     fit_tall(["--small", "--runs", "1", "--out", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 2 * 2 and lines[2].startswith("| in columns | matscore | ")
+    fit_digits(["--times", "1", "--runs", "1"])
+    ours, theirs = capsys.readouterr().out.splitlines()[2:]
+    assert ours.endswith("| 0.0% |") and theirs.startswith("| pandas + scikit-learn | ")

@@ -214,6 +214,8 @@ def test_the_same_bytes_however_it_is_cut(options: tuple[str, ...], tmp_path: Pa
     path = write_csv(tmp_path / "f.csv", make_rows(500))
     terms = ("--terms", "age:region", "--rare", "3")
     assert fit(path, *terms, *options).check().out == fit(path, *terms).check().out
+    argv = (path, "--target", "plan", "--method", "logistic", "--terms", "age:region")
+    assert run("fit", *argv, *options).check().out == run("fit", *argv).check().out
 
 
 def test_frames_and_parquet_learn_the_same(tmp_path: Path) -> None:

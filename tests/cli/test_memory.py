@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import subprocess
 import sys
 import threading
@@ -159,6 +160,28 @@ def test_rankings_of_many_scores(tmp_path: Path) -> None:
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_2_gb_from_a_pipe(jobs: str) -> None:
     score_much(2 * 10**9, "--jobs", jobs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "most"), [((), 270), (("--memory", "100M"), 180)])
+def test_logistic_regression_keeps_rows_in_a_file(
+    options: tuple[str, ...], most: int, tmp_path: Path
+) -> None:
+    """400,000 rows of 60 features, 192 MB as numbers, from a pipe."""
+    draw = random.Random(1)
+    rows = (
+        [*(round(draw.gauss(0, 1), 3) for _ in range(60)), draw.choice("ab")] for _ in range(20_000)
+    )
+    block = "".join(",".join(map(str, row)) + "\n" for row in rows).encode()
+    header = ",".join(f"f{i}" for i in range(60)).encode() + b",y\n"
+    argv = ("-", "--target", "y", "--no-id-col", "-o", str(tmp_path / "w.csv"), *options)
+    process = start("fit", *argv, stdin=subprocess.PIPE)
+    peak = feed(process, iter([header, *[block] * 20]))
+    while process.poll() is None:
+        peak = max(peak, peak_of(process))
+        time.sleep(0.1)
+    finish(process).check(quiet=True)
+    assert 0 < peak < most * 2**20
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,12 @@ from sklearn.datasets import (
     load_iris,
     load_linnerud,
 )
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
+from sklearn.linear_model import LinearRegression, Ridge, RidgeClassifier
 from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from matscore.errors import MissingExtraError
 from matscore.kernel import Floats
-from matscore.numerics import learn
-from matscore.numerics.learn import fit_logistic
 from matscore.numerics.least_squares import (
     Fit,
     Segment,
@@ -365,57 +361,3 @@ class TestStream:
 def test_names_are_sorted_as_numbers_where_they_are() -> None:
     assert sort_names({"10", "9", "-1"}) == ("-1", "9", "10")
     assert sort_names({"10", "9", "x"}) == ("10", "9", "x")
-
-
-class TestLogistic:
-    @pytest.mark.parametrize("name", ["iris", "cancer"])
-    @pytest.mark.parametrize("standardize", [False, True])
-    def test_the_optimum_of_scikit_learn(self, name: str, standardize: bool) -> None:
-        X, y = DATA[name]
-        if not standardize:
-            X = StandardScaler().fit_transform(X)
-        found = fit_logistic(X, y, y.max() + 1, alpha=0.5, standardize=standardize)
-        solver = "newton-cg" if name == "iris" else "newton-cholesky"
-        model = LogisticRegression(C=2, tol=1e-10, max_iter=10_000, solver=solver)
-        if standardize:
-            model = make_pipeline(StandardScaler(), model)
-        expected = model.fit(X, y).predict_proba(X)
-        scores = X @ found.weights + found.intercept
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        np.testing.assert_allclose(powers / powers.sum(axis=1, keepdims=True), expected, atol=1e-5)
-        assert found.converged
-
-    @pytest.mark.parametrize("name", ["iris", "cancer", "digits"])
-    def test_the_order_of_the_rows_leaves_all_digits_that_are_shown(self, name: str) -> None:
-        """So does the processor: either only changes how sums are rounded."""
-        X, y = DATA[name]
-        if name == "cancer":
-            X = StandardScaler().fit_transform(X)
-        X, y = X[:300], y[:300]
-        order = np.random.default_rng(7).permutation(len(X))
-        one, other = (fit_logistic(X[some], y[some], y.max() + 1) for some in (slice(None), order))
-        np.testing.assert_allclose(one.weights, other.weights, rtol=1e-7, atol=1e-8)
-        assert one.intercept is not None and other.intercept is not None
-        np.testing.assert_allclose(one.intercept, other.intercept, rtol=1e-7, atol=1e-7)
-
-    def test_many_weights_are_found_without_their_matrix(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        X, y = DATA["iris"]
-        expected = fit_logistic(X, y, 3)
-        monkeypatch.setattr(learn, "_NEWTON_WEIGHTS", 0)
-        found = fit_logistic(X, y, 3)
-        np.testing.assert_allclose(found.weights, expected.weights, atol=1e-3)
-        assert found.converged
-
-    def test_without_intercept(self) -> None:
-        X, y = DATA["iris"]
-        found = fit_logistic(X, y, 3, intercept=False)
-        expected = LogisticRegression(fit_intercept=False, tol=1e-8, max_iter=10_000).fit(X, y)
-        assert found.intercept is None
-        np.testing.assert_allclose(found.weights.T, expected.coef_, atol=1e-5)
-
-    def test_a_missing_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
-        with pytest.raises(MissingExtraError, match=r"pip install 'matscore\[fit\]'"):
-            fit_logistic(np.eye(2), np.array([0, 1]), 2)

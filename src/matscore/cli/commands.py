@@ -175,7 +175,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
     """Learn a weights file from examples: the way back from scores to weights.
 
     The targets are numbers to reproduce or a column of categories: a column of FEATURES, or a file
-    with the same rows. Least squares and ridge read the rows once, however many there are.
+    with the same rows. The rows are read once, however many there are.
     """
     from matscore.command_options import ColumnOptions, FitOptions
     from matscore.commands.fit import FitSummary, fit_file

@@ -344,7 +344,9 @@ def _show_progress(
                 return
             if not bar.live.is_started:
                 stack.enter_context(bar)
-            speed = f"{done.n_rows / elapsed:,.0f} rows/s"
+            speed = (
+                f"pass {done.n_passes}" if done.n_passes else f"{done.n_rows / elapsed:,.0f} rows/s"
+            )
             bar.update(task, completed=done.n_bytes, total=done.n_total, speed=speed)
 
         yield update

@@ -53,6 +53,8 @@ class Examples:
             read.missing == "skip",
             design,
         )
+        if how.run.memory_bytes is not None:
+            work = replace(work, kept_bytes=how.run.memory_bytes // 4)
         kept = inside if target.is_categories else ()
         if design is None:
             layout = self.lay_out(read, columns.feature_columns, kept)

@@ -19,7 +19,7 @@ from matscore.plan.learning import (
     name_intercept,
 )
 from matscore.read.source import SourceFacts
-from matscore.run.parts import Part, fit_budget
+from matscore.run.parts import Part, count_jobs, fit_budget
 from matscore.run.run import OneOutput, Progress, Stream, Totals
 from matscore.run.work import Settings
 from matscore.write.formats import FORMATS, format_of, write_weights
@@ -92,9 +92,9 @@ def fit_file(
 ) -> FitSummary:
     """Learn weights from rows whose targets are known.
 
-    Least squares and ridge read the rows once, in memory that does not grow with their number, and
-    give the same bits for any chunk size, number of jobs and engine; logistic regression holds all
-    rows.
+    The rows are read once, in memory that does not grow with their number; logistic regression,
+    which looks at them again and again, keeps what is too much for it in a temporary file. The
+    weights have the same bits for any chunk size, number of jobs and engine.
 
     Parameters
     ----------
@@ -129,9 +129,8 @@ def fit_file(
     MisfitError
         Columns do not serve what they are for.
     InputError
-        A bad row, or too many of them; a row of the targets has another label.
-    MissingExtraError
-        Logistic regression needs scikit-learn.
+        A bad row, or too many of them; a row of the targets has another label; without a penalty
+        the features separate the categories, or are combinations of each other.
     FileError, OutputError, UsageError
         A file cannot be read or written; arguments contradict each other.
 
@@ -167,7 +166,9 @@ def fit_file(
         data = data.find_design(fit, method, how)
         fit = fit if data.design is None else data.design.settle(fit)
         job = data.make_job(method, how)
-        settled = fit_budget(how.run, [data.table], [job])
+        assert isinstance(job.work, Learn)
+        held = 0 if job.work.reduces else job.work.kept_bytes
+        settled = fit_budget(how.run, [data.table], [job], held_bytes=held)
         totals = Totals(job.work.zero(), rejects)
         how, part = replace(how, run=settled), Part(data.table)
         stream = Stream(inputs, [part], [job], None, how, totals, data.paired)
@@ -178,8 +179,9 @@ def fit_file(
         if data.design is not None:
             names, order = data.design.learned, data.design.order
         learned = learn(
-            totals.tally, names, order, method, alpha, fit, inputs[0], categories=is_categories
-        )
+            totals.tally, job.work, names, order, method, alpha, fit, settled.n_jobs or 1,
+            stream.report_pass,
+        )  # fmt: skip
         if data.design is not None:
             learned = replace(learned, n_redundant=data.design.n_redundant)
         if sink.out is not None:
@@ -298,9 +300,8 @@ def fit(
     MisfitError, UsageError
         Columns do not serve what they are for; arguments contradict each other.
     InputError
-        A value is missing or not a number; the targets have another index.
-    MissingExtraError
-        Logistic regression needs scikit-learn.
+        A value is missing or not a number; the targets have another index; without a penalty the
+        features separate the categories, or are combinations of each other.
 
     Examples
     --------
@@ -356,9 +357,7 @@ def fit(
         design=design,
     )
     tally = run_typed(work, typed, missing)
-    learned = learn(
-        tally, names, told, chosen, penalty, options, "features", categories=is_categories
-    )
+    learned = learn(tally, work, names, told, chosen, penalty, options, count_jobs())
     rows, weights = learned.stack(name_intercept(learned.features))
     if design is not None:
         rows, weights = design.add_references(rows, weights)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from matscore.command_options import FitOptions, Method
-from matscore.errors import InputError, MisfitError
-from matscore.frame import Frame, find_places, join, read_numbers
+from matscore.errors import MisfitError
+from matscore.frame import Frame, find_places, read_numbers
 from matscore.kernel import Floats, Texts
 from matscore.names import quote_names
+from matscore.numerics.kept import MOST_BYTES, KeptRows
 from matscore.numerics.learn import (
     MOST_CATEGORIES,
     Learned,
@@ -21,10 +24,12 @@ from matscore.numerics.learn import (
     learn_logistic,
 )
 from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, sort_names
+from matscore.numerics.logistic import Examples
 from matscore.plan import Side
 from matscore.plan.learning import name_columns
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
+from matscore.run.parts import map_ordered
 from matscore.run.work import Fault, Outcome, Tally, Work
 
 if TYPE_CHECKING:
@@ -75,10 +80,29 @@ def settle_targets(sample: Side, columns: tuple[int, ...], fit: FitOptions) -> T
 
 
 @dataclass(frozen=True)
-class RowsTally(Tally):
+class Coded(Tally):
     """Rows as they are, for logistic regression; for least squares a `Segment` is the tally."""
 
-    pieces: tuple[tuple[Floats, Texts], ...] = ()  # (n_rows, n_features), and categories
+    rows: Floats  # (n_rows, n_stored + 1): the last is the place of the category in `names`
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AllRows(Tally):
+    """All of them, and the number of each category, in the order in which they were met."""
+
+    path: str
+    kept: KeptRows
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Coded, /) -> AllRows:  # type: ignore[override]
+        numbers = [self.numbers.setdefault(name, len(self.numbers)) for name in other.names]
+        if len(numbers) > MOST_CATEGORIES or len(self.numbers) > MOST_CATEGORIES:
+            check_categories(tuple(self.numbers), self.path)
+        if len(other.rows):
+            other.rows[:, -1] = np.array(numbers)[other.rows[:, -1].astype(np.int64)]
+        self.kept.append(other.rows)  # in place: there may be many, and nobody else has them
+        return self
 
 
 @dataclass(frozen=True)
@@ -96,6 +120,7 @@ class Learn(Work):
     skips: bool = False  # whether a row without a target is set aside by request
     design: Design | None = None  # how features are computed, where some are no columns
     beside: PairedRows | None = None  # the records of the table of targets
+    kept_bytes: int = MOST_BYTES  # of rows that are kept in memory, where they are
 
     @property
     def _n_stored(self) -> int:
@@ -104,7 +129,9 @@ class Learn(Work):
 
     def zero(self) -> Any:
         """Return what is known of no rows."""
-        return no_rows(self.n_features) if self.reduces else RowsTally()
+        if self.reduces:
+            return no_rows(self.n_features)
+        return AllRows(self.path, KeptRows(self._n_stored + 1, self.kept_bytes))
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
@@ -113,7 +140,8 @@ class Learn(Work):
     def apply(self, rows: Rows) -> LearnedRows:
         """Set features and targets beside each other."""
         features = rows.features[: self._n_stored]
-        if self.design is not None:
+        # Rows that are kept are not more than what they are computed from.
+        if self.design is not None and self.reduces:
             features = self.design.expand(features)
         X = np.ascontiguousarray(features.T)  # rows are reduced in blocks
         frame = None if self.beside is None else self.beside.of(rows)
@@ -161,7 +189,10 @@ class LearnedRows(Outcome):
         """Reduce the rows, or keep them."""
         rows, Y = self.rows, self.Y
         if not self.work.reduces:
-            return RowsTally(((self.X, Y),) if isinstance(Y, Texts) else ())
+            if not isinstance(Y, Texts):
+                raise TypeError("the targets are no categories")
+            names = sort_names(set(Y))
+            return Coded(np.column_stack([self.X, find_places(Y, names)]), names)
         stop = rows.start + rows.n_records
         # Categories are coded chunk by chunk, since all of them are known at the end only.
         targets, names = (Y, self.work.targets) if not isinstance(Y, Texts) else self._code(Y)
@@ -171,36 +202,39 @@ class LearnedRows(Outcome):
     def _code(self, categories: Texts) -> tuple[Any, tuple[str, ...]]:
         """Return the members of each category, (n_rows, n_categories), and their names."""
         # Sorted, since the order in which chunks meet categories must not matter.
-        names = sort_names(list(set(categories)))
+        names = sort_names(set(categories))
         if len(names) > MOST_CATEGORIES:
-            what = f"more than {MOST_CATEGORIES:,} categories"
-            hint = "labels or numbers may have been taken for categories"
-            raise InputError(self.work.path, what, hint)
+            check_categories(names, self.work.path)
         return find_places(categories, names)[:, None] == np.arange(len(names)), names
 
 
 def learn(
-    tally: Segment | RowsTally,
+    tally: Segment | AllRows,
+    work: Learn,
     names: Sequence[str],
     order: Sequence[int],
     method: Method,
     alpha: float,
     options: FitOptions,
-    path: str,
-    *,
-    categories: bool,
+    n_jobs: int,
+    on_pass: Callable[[int], None] = lambda _: None,
 ) -> Learned:
     """Learn weights from all rows; see `matscore.numerics.learn.learn_linear`."""
     if isinstance(tally, Segment):
-        triangle = finish(tally)
+        triangle, categories = finish(tally), not work.targets
         return learn_linear(
-            triangle, names, order, method, alpha, options, path, categories=categories
+            triangle, names, order, method, alpha, options, work.path, categories=categories
         )
-    # Chunks come in the order of rows, so that the search takes the same steps each time.
-    pieces = [(X, texts) for X, texts in tally.pieces if len(X)]
-    texts = join([Texts.from_strings([]), *(one for _, one in pieces)])
-    found = sort_names(list(set(texts)))
-    check_categories(found, path)
-    X = np.vstack([one for one, _ in pieces])
-    truth = find_places(texts, found)
-    return learn_logistic(X, truth, found, names, order, alpha, options, path)
+    found = sort_names(tally.numbers)
+    places = np.zeros(len(found), dtype=np.int64)
+    places[[tally.numbers[name] for name in found]] = np.arange(len(found))
+    passes = count(1)
+    examples = Examples(
+        tally.kept,
+        places,
+        work.n_features,
+        None if work.design is None else work.design.expand,
+        partial(map_ordered, n_jobs=n_jobs),
+        lambda: on_pass(next(passes)),
+    )
+    return learn_logistic(examples, found, names, order, alpha, options, work.path)

@@ -1,25 +1,26 @@
 """What is to be learned and what was: options of ``fit``, and weights with their worth.
 
-Least squares and ridge are `least_squares`; multinomial logistic regression is scikit-learn's.
+Least squares and ridge are `least_squares`; multinomial logistic regression is `logistic`.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matscore.command_options import FitOptions, Method
-from matscore.errors import InputError, MissingExtraError, UsageError
+from matscore.errors import InputError, UsageError
 from matscore.kernel import Floats
 from matscore.model import Model, score_rows
-from matscore.names import quote_names
-from matscore.numerics.least_squares import Triangle, solve
-from matscore.numerics.metrics import Metrics, count_rows
+from matscore.names import quote_name, quote_names
+from matscore.numerics.least_squares import Triangle, merge, reduce_rows, solve
+from matscore.numerics.logistic import Examples, SearchError, fit_logistic
+from matscore.numerics.metrics import Counts, Metrics, count_rows
 from matscore.options import ScoreOptions
 
 if TYPE_CHECKING:
@@ -35,11 +36,6 @@ def settle_method(options: FitOptions, *, categories: bool) -> tuple[Method, flo
         if options.alpha is not None:
             raise UsageError("least squares has no penalty", "--method ridge has --alpha")
         return method, 0.0
-    if method == "logistic":
-        require_logistic()
-        # Categories that a plane separates would be given infinite weights.
-        if options.alpha == 0:
-            raise UsageError("logistic regression needs a penalty above 0", "try --alpha 1e-6")
     return method, 1.0 if options.alpha is None else options.alpha
 
 
@@ -71,8 +67,9 @@ class Learned:
         Share of each target's variance that is explained; NaN where there is none.
     accuracy, log_loss : float or None
         Of logistic regression, on the rows that it learned from.
-    converged : bool
-        Whether the search ended by itself.
+    n_steps, gradient : int or None, float or None
+        Of logistic regression: Newton's steps, and the gradient at the end, in standard errors of
+        the weights.
     n_redundant : int
         Features that are combinations of others by design: levels that all have weights.
     """
@@ -91,7 +88,8 @@ class Learned:
     r2: Floats | None = None
     accuracy: float | None = None
     log_loss: float | None = None
-    converged: bool = True
+    n_steps: int | None = None
+    gradient: float | None = None
     n_redundant: int = 0
 
     @property
@@ -120,8 +118,6 @@ class Learned:
                 f"rank {self.rank} of {n_features}, as features are combinations of each other"
                 f" ({names}): {which}"
             )
-        if not self.converged:
-            warnings.append("the search did not end: the weights may be off; try --standardize")
         return tuple(warnings)
 
     @property
@@ -159,7 +155,8 @@ class Learned:
             "r2": r2,
             "accuracy": self.accuracy,
             "log_loss": self.log_loss,
-            "converged": self.converged,
+            "steps": self.n_steps,
+            "gradient": self.gradient,
         }
 
 
@@ -202,8 +199,7 @@ def learn_linear(
 
 
 def learn_logistic(
-    X: Floats,
-    truth: NDArray[np.int64],
+    examples: Examples,
     categories: tuple[str, ...],
     features: Sequence[str],
     order: Sequence[int],
@@ -213,24 +209,35 @@ def learn_logistic(
 ) -> Learned:
     """Learn weights by logistic regression, with accuracy and log-loss on the same rows.
 
-    `X` is (n_rows, n_features) and finite, `truth` (n_rows,) has every category; the rest is as in
+    The places of `examples` are among `categories`, each of which has rows; the rest is as in
     `learn_linear`.
     """
     check_categories(categories, path)
-    fit = fit_logistic(
-        X,
-        truth,
-        len(categories),
-        alpha=alpha,
-        intercept=options.intercept is not False,
-        standardize=options.standardize,
-    )
+    intercept = options.intercept is not False
+    if alpha == 0:
+        _check_rank(examples, features, order, path, intercept=intercept)
+    try:
+        fit = fit_logistic(
+            examples, alpha=alpha, intercept=intercept, standardize=options.standardize
+        )
+    except SearchError as error:
+        what = "the search for weights did not end"
+        if error.direction is not None:
+            what = _say_separation(error.direction, categories, features)
+        hint = "--alpha 1 has a penalty" if alpha == 0 else "try a larger --alpha"
+        raise InputError(path, what, hint) from error
+    if fit is None:
+        raise _too_large(path)
     _check_finite(fit.weights, fit.intercept, path)
     # Scored as `classify` will score, not as the search saw the rows.
     model = Model(fit.weights, fit.intercept, categories)
-    scored = score_rows(model, X.T, len(X), ScoreOptions())
-    metrics = Metrics(count_rows(model, scored.scores, scored.decision.best, truth))
-    constant = np.flatnonzero(np.equal(X, X[0]).all(axis=0)).tolist()
+
+    def count(stripe: int) -> Counts:
+        x, truth = examples.read(stripe)
+        scored = score_rows(model, np.ascontiguousarray(x.T), len(x), ScoreOptions())
+        return count_rows(model, scored.scores, scored.decision.best, truth)
+
+    metrics = Metrics(reduce(add, examples.map(count)))
     return Learned(
         "logistic",
         alpha,
@@ -238,11 +245,39 @@ def learn_logistic(
         categories,
         np.ascontiguousarray(fit.weights[list(order)]),
         fit.intercept,
-        len(X),
-        constant=_names(constant, features, order),
+        examples.kept.n_rows,
+        constant=_names(np.flatnonzero(fit.is_constant).tolist(), features, order),
         accuracy=metrics.accuracy,
         log_loss=metrics.log_loss,
-        converged=fit.converged,
+        n_steps=fit.n_steps,
+        gradient=fit.gradient,
+    )
+
+
+def _check_rank(
+    examples: Examples, features: Sequence[str], order: Sequence[int], path: str, *, intercept: bool
+) -> None:
+    """Refuse features that leave a choice between weights, which a penalty would make."""
+
+    def take(stripe: int) -> Triangle:
+        x, _ = examples.read(stripe)
+        return reduce_rows(x, np.zeros((len(x), 0)), ())
+
+    found = solve(reduce(merge, examples.map(take)), intercept=intercept)
+    if found.rank < examples.n_features - len(found.constant):
+        names = quote_names(_names(found.collinear, features, order))
+        what = f"features are combinations of each other ({names}): many weights fit as well"
+        raise InputError(path, what, "--alpha 1 has a penalty, --drop-cols leaves one out")
+
+
+def _say_separation(direction: Floats, categories: Sequence[str], features: Sequence[str]) -> str:
+    """Say that no weights are the best ones, and what tells the categories apart."""
+    sizes = np.abs(direction[:, : len(features)])
+    group, feature = np.unravel_index(int(sizes.argmax()), sizes.shape)
+    category = categories[int(group) + (len(categories) - len(direction))]
+    most = f"{quote_name(category)} by {quote_name(features[int(feature)])}"
+    return (
+        f"the features separate the categories, most of all {most}: larger weights fit ever better"
     )
 
 
@@ -262,94 +297,13 @@ def _check_finite(weights: Floats, intercept: Floats | None, path: str) -> None:
     if not np.isfinite(weights).all() or (
         intercept is not None and not np.isfinite(intercept).all()
     ):
-        raise InputError(path, "the numbers are too large to learn from", "use other units")
+        raise _too_large(path)
+
+
+def _too_large(path: str) -> InputError:
+    return InputError(path, "the numbers are too large to learn from", "use other units")
 
 
 def _names(chosen: Sequence[int], features: Sequence[str], order: Sequence[int]) -> tuple[str, ...]:
     there = set(chosen)
     return tuple(features[i] for i in order if i in there)
-
-
-# Far under scikit-learn's 1e-4: weights converged so far hardly depend on the way there.
-_TOLERANCE = 1e-8
-_MOST_STEPS = 10_000
-# L-BFGS ends where the loss changes no more, which leaves the fourth digit of a weight to the
-# processor; Newton's method leaves the twelfth. It holds a matrix of this size squared.
-_NEWTON_WEIGHTS = 2000
-
-
-@dataclass(frozen=True)
-class LogisticFit:
-    """Weights of a logistic regression."""
-
-    # (n_features, n_categories), one column a category, of two as well: the second's are
-    # scikit-learn's weights halved, and the first's are their negatives.
-    weights: Floats
-    intercept: Floats | None  # (n_categories,); None where none was fitted
-    converged: bool  # the search came to an end by itself
-
-
-def fit_logistic(
-    features: Floats,
-    truth: NDArray[np.int64],
-    n_categories: int,
-    *,
-    alpha: float = 1.0,
-    intercept: bool = True,
-    standardize: bool = False,
-) -> LogisticFit:
-    """Find the weights whose softmax gives the categories best.
-
-    They minimise the sum of ``-log(probability of the truth)`` plus ``alpha / 2 |w|²``; the
-    intercept has no penalty (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning,
-    2nd ed., section 4.4). `features` is (n_rows, n_features) and finite, `truth`, (n_rows,), has
-    every category. With `standardize` the penalty is on features of mean 0 and standard deviation
-    1; the weights are for the features as they are all the same.
-    """
-    require_logistic()
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    mean, unit = _find_units(features, standardize=standardize, centre=intercept)
-    n_weights = (features.shape[1] + 1) * n_categories
-    search = LogisticRegression(
-        C=1 / alpha,
-        tol=_TOLERANCE,
-        max_iter=_MOST_STEPS,
-        fit_intercept=intercept,
-        solver="newton-cholesky" if n_weights <= _NEWTON_WEIGHTS else "lbfgs",
-    )
-    # Always: Python tells a warning once a place, and there may be many fits.
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        search.fit((features - mean) / unit, truth)
-    coefficients, constants = search.coef_.T, search.intercept_
-    if n_categories == 2:
-        # scikit-learn keeps one column, whose sigmoid is the second's probability.
-        coefficients = np.hstack([-coefficients / 2, coefficients / 2])
-        constants = np.hstack([-constants / 2, constants / 2])
-    weights = np.ascontiguousarray(coefficients / unit[:, None])
-    # scikit-learn tells it by a warning alone.
-    converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
-    return LogisticFit(weights, constants - mean @ weights if intercept else None, converged)
-
-
-def require_logistic() -> None:
-    """Refuse where scikit-learn is not installed."""
-    try:
-        import sklearn.linear_model  # noqa: F401
-    except ImportError as error:
-        what = "logistic regression (ridge does without)"
-        raise MissingExtraError("fit", what) from error
-
-
-def _find_units(features: Floats, *, standardize: bool, centre: bool) -> tuple[Floats, Floats]:
-    """Return what is taken from each feature, and what it is divided by."""
-    n_features = features.shape[1]
-    mean, unit = np.zeros(n_features), np.ones(n_features)
-    if standardize:
-        spread = features.std(axis=0)
-        # A feature that does not vary cannot be scaled; its weight is 0 either way.
-        unit = np.where(spread > 0, spread, 1.0)
-        mean = features.mean(axis=0) if centre else mean
-    return mean, unit

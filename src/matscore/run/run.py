@@ -66,11 +66,14 @@ class Progress:
         Bytes there are; None where an input is a pipe.
     n_rows : int
         Rows scored.
+    n_passes : int
+        Looks at all rows, where there are many: how often logistic regression has begun one.
     """
 
     n_bytes: int
     n_total: int | None
     n_rows: int
+    n_passes: int = 0
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,12 @@ class Stream:
     ) -> Iterator[ChunkResult]:
         """Pass results on: counted, told of, their rejects written."""
         return deliver_rejects(self.totals.count(results, partial(self._report, engine)), aside)
+
+    def report_pass(self, n_passes: int) -> None:
+        """Tell how often all rows, which are read, have been looked at."""
+        if self.how.on_progress is not None:
+            sizes = [part.table.source.size or 0 for part in self.parts]
+            self.how.on_progress(Progress(sum(sizes), sum(sizes), self.totals.n_rows, n_passes))
 
     def _report(self, engine: Engine, n_rows: int) -> None:
         """Tell how far the reading is, by the engine's count."""
