@@ -381,7 +381,7 @@ def _thresholded(step: Step, values: Sequence[Value]) -> ImportedModel:
     of_score = way == "decision_function" or (way == "auto" and found.link == "identity")
     positive = step.get("pos_label")
     if tuned and positive is None and step.has("_curve_scorer"):
-        keywords = step.child("_curve_scorer").get("_kwargs") or {}
+        keywords = step.child("_curve_scorer").get("_kwargs")
         positive = keywords.get("pos_label") if isinstance(keywords, dict) else None
     # What is positive wins at exactly the threshold.
     is_second = positive is None or write_class(positive) != found.categories[0]

@@ -144,7 +144,8 @@ _FUNCTIONS: Mapping[str, Callable[[Feature], Feature]] = {
 
 
 def _apply(step: Step, values: Sequence[Value]) -> Sequence[Value]:
-    if step.get("kw_args"):
+    arguments = step.get("kw_args", {})
+    if arguments is not None and (not isinstance(arguments, dict) or arguments):
         raise Refusal("its function has arguments (kw_args)")
     function = step.get("func")
     name = name_function(function)
@@ -211,7 +212,7 @@ def _project(step: Step, values: Sequence[Value]) -> list[Value]:
     numbers, n = [value.refuse_missing() for value in as_features(values)], len(values)
     means = step.numbers("mean_", n).tolist() if step.has("mean_") else [0.0] * n
     spread = np.ones(len(matrix))
-    if step.kind != "FastICA" and step.get("whiten", False):
+    if step.kind != "FastICA" and step.is_on("whiten"):
         spread = np.sqrt(step.numbers("explained_variance_", len(matrix)))
         spread = np.maximum(spread, np.finfo(np.float64).eps)
     found: list[Value] = []
