@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from matscore.kernel import Floats
 from matscore.items import SpilledRows
+from matscore.kernel import Floats
 
 MOST_BYTES = 96 * 2**20
 """Rows that take more go to a temporary file, where no budget of memory is given."""
