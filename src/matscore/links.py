@@ -12,15 +12,15 @@ one leaves of 1.
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.functions import FUNCTIONS
 from matscore.kernel import Floats, exp
+from matscore.options import Link
 
-Link = Literal["one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"]
 LINKS: tuple[Link, ...] = get_args(Link)
 
 # What others call them.

@@ -40,7 +40,7 @@ from matscore.read.table import (
 
 if TYPE_CHECKING:
     from matscore.items import SpilledRows
-    from matscore.links import Link
+    from matscore.options import Link
     from matscore.plan.terms import Terms
     from matscore.read.pick import Pick
 

@@ -39,6 +39,7 @@ MissingPolicy: TypeAlias = Literal["error", "skip", "zero", "keep", "mean"]
 Gather: TypeAlias = Literal["page", "plot"]
 Metric: TypeAlias = Literal["dot", "cosine"]
 Best: TypeAlias = Literal["f1", "youden"]
+Link: TypeAlias = Literal["one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"]
 
 # The headings of the help.
 READING = "Reading"

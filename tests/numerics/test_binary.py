@@ -17,12 +17,12 @@ from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
 from matscore.kernel import Floats
-from matscore.links import Link
 from matscore.model import Model, softmax
 from matscore.numerics.against import Against, BinaryCounts, count_binary, no_binary_counts
 from matscore.numerics.binary import BinaryMetrics, Point, count_single, measure_binary
 from matscore.numerics.metrics import Metrics, count_rows
 from matscore.numerics.ranking import Rankings, Run
+from matscore.options import Link
 
 Ints = NDArray[np.int64]
 YES = Model(np.ones((1, 1)), None, ("yes",))

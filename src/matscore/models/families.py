@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from matscore.links import Link
 from matscore.models.refusal import Refusal
 from matscore.models.types import Threshold
+from matscore.options import Link
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from matscore.links import Link
 from matscore.models.algebra import Feature, column
 from matscore.models.bounds import ModelFile, Zip, has_member, open_zip
 from matscore.models.checks import check_fit, read_count, read_numbers, read_text
@@ -20,6 +19,7 @@ from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text
 from matscore.models.types import ImportedModel, Source, Threshold
+from matscore.options import Link
 
 _BINOMIAL = ("binomial", "quasibinomial", "fractionalbinomial")
 _LINKS: Mapping[str, Link | None] = {

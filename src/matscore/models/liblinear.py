@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from matscore.links import Link
 from matscore.models.algebra import add_up, column, exact
 from matscore.models.bounds import ModelFile
 from matscore.models.checks import check_fit, damaged, read_count, read_numbers, read_text
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 from matscore.models.types import FLOAT64, ImportedModel, Source
+from matscore.options import Link
 
 _LOGISTIC = ("L2R_LR", "L1R_LR", "L2R_LR_DUAL")
 _REGRESSION = ("L2R_L2LOSS_SVR", "L2R_L2LOSS_SVR_DUAL", "L2R_L1LOSS_SVR_DUAL")

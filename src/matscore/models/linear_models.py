@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from matscore.links import Link
 from matscore.models.algebra import Feature, combine
 from matscore.models.encoders import indicate
 from matscore.models.records import Array, array, plain
@@ -19,6 +18,7 @@ from matscore.models.refusal import Refusal
 from matscore.models.steps import Raw, Step, Value, as_features, as_numbers
 from matscore.models.transformers import HINT
 from matscore.models.types import FLOAT32, FLOAT64, Columns, ImportedModel
+from matscore.options import Link
 
 Estimator = Callable[[Step, Sequence[Value]], ImportedModel]
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from matscore.links import Link
 from matscore.models.algebra import Feature, combine, exact
 from matscore.models.bounds import ModelFile
 from matscore.models.onnx_file import STRING, Graph, Input, Node, read_graph
@@ -33,6 +32,7 @@ from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal, in_step
 from matscore.models.steps import Raw, as_features
 from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source
+from matscore.options import Link
 
 _HEADS = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42})  # tags of a model's second field
 _FLOATING = (1, 10, 11)

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from matscore.errors import UsageError
 from matscore.fields import Options, group, option
-from matscore.links import Link
+from matscore.options import Link
 
 LinkWord: TypeAlias = Literal["none", Link]
 

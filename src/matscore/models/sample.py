@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from matscore.counts import LevelCounts
-from matscore.links import Link
 from matscore.models.algebra import Feature, Levels, as_features, list_levels, order_factor
 from matscore.models.options import ImportOptions, LinkWord
 from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
 from matscore.names import quote_name, quote_names
-from matscore.options import ReadOptions
+from matscore.options import Link, ReadOptions
 from matscore.read.rows import parse_sound
 from matscore.read.table import Table, open_table
 from matscore.spelling import suggest_name

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from matscore.links import Link
 from matscore.models.algebra import Feature, column, constant
 from matscore.models.formulas import CONSTANTS, Design, read_expression, split_name
 from matscore.models.frames import Frame
@@ -17,6 +16,7 @@ from matscore.models.refusal import Refusal, in_step
 from matscore.models.steps import Step, Walk, as_numbers
 from matscore.models.transformers import HINT
 from matscore.models.types import ImportedModel
+from matscore.options import Link
 
 _WITH_DISPERSION = ("GeneralizedPoisson", "NegativeBinomial", "NegativeBinomialP")
 _LINKS_OF: Mapping[str, Link | None] = {

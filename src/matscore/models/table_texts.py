@@ -25,10 +25,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matscore.links import Link
 from matscore.models.bounds import check_depth
 from matscore.models.refusal import Refusal
 from matscore.names import quote_name
+from matscore.options import Link
 from matscore.plan.headings import COEFFICIENTS
 
 # A coefficient that a tool could not estimate, or left out as a reference, counts 0.

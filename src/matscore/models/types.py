@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.links import Link
 from matscore.models.algebra import (
     CONSTANT,
     Feature,
@@ -29,6 +28,7 @@ from matscore.models.algebra import (
 from matscore.models.bounds import ModelFile
 from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
+from matscore.options import Link
 from matscore.terms import Factor, Missing, Power, Term
 
 FLOAT64 = 2.0**-53

@@ -16,7 +16,6 @@ from operator import mul
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.links import Link
 from matscore.models.algebra import Feature, column
 from matscore.models.bounds import ModelFile
 from matscore.models.checks import check_fit, damaged, read_text
@@ -24,6 +23,7 @@ from matscore.models.options import ImportOptions
 from matscore.models.refusal import Refusal
 from matscore.models.texts import text
 from matscore.models.types import FLOAT32, ImportedModel, Source
+from matscore.options import Link
 
 _NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)?"
 _WEIGHT = re.compile(rf"(?:(.*):)?([0-9]+):({_NUMBER})((?: {_NUMBER})*)")

@@ -20,7 +20,7 @@ from matscore.numerics.ranking import Rankings, rank_rows
 from matscore.options import Best
 
 if TYPE_CHECKING:
-    from matscore.links import Link
+    from matscore.options import Link
 
 MOST_NEGATIVES = 5
 _SMALLEST = 5e-324

@@ -24,7 +24,7 @@ from matscore.numerics.metrics import Counts, Metrics, count_rows
 from matscore.options import ScoreOptions
 
 if TYPE_CHECKING:
-    from matscore.links import Link
+    from matscore.options import Link
 
 MOST_CATEGORIES = 1000
 

@@ -16,7 +16,7 @@ from matscore.names import POINT, Grammar, find_columns, is_intercept, quote_nam
 from matscore.options import PlanOptions
 
 if TYPE_CHECKING:
-    from matscore.links import Link
+    from matscore.options import Link
     from matscore.plan.terms import Terms, Unread
     from matscore.spelling import MissingName
     from matscore.terms import Term
