@@ -25,8 +25,9 @@ from sklearn.multiclass import OneVsRestClassifier
 
 import matscore
 from matscore.kernel import Floats
-from matscore.links import LINKS, SYNONYMS, Link, find_losses, find_probabilities, find_response
+from matscore.links import LINKS, SYNONYMS, find_losses, find_probabilities, find_response
 from matscore.model import Model
+from matscore.options import Link
 from matscore.plan import Side, make_plan
 from matscore.plan.labels import is_label_heading
 from tests.cli.test_report import validate
