@@ -10,8 +10,8 @@ from matscore.read.inputs import COMMENT
 from matscore.read.source import Source
 
 
-def explain_header(source: Source, record: bytes, fault: Fault | None) -> InputError:
-    """Say why a record is refused as a header; without a fault it is no UTF-8."""
+def find_header_error(source: Source, record: bytes, fault: Fault | None) -> InputError | None:
+    """Say why a record is refused as a header; None where it is none for that."""
     path, line = source.path, source.line_of(0)
     if fault in (Fault.QUOTE_INSIDE, Fault.TEXT_AFTER_QUOTE, Fault.QUOTE_OPEN):
         hint = "double a quote that is part of a name, and close every quote"
@@ -30,7 +30,7 @@ def explain_header(source: Source, record: bytes, fault: Fault | None) -> InputE
         where = f" at offset {at}" if source.gaps is None else ""
         what = f"the header is not UTF-8: byte 0x{record[error.start]:02x}{where}"
         return InputError(path, what, "name its encoding with --encoding, latin-1 say", line=line)
-    raise AssertionError("a header that is refused has a fault")
+    return None
 
 
 def find_other_width(

@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from matscore.read.rewrite import Rewrite
 
 _SNIFFED_RECORDS = 10
-_NO_HEADER = (
-    Fault.QUOTE_INSIDE, Fault.TEXT_AFTER_QUOTE, Fault.QUOTE_OPEN, Fault.NUL, Fault.RETURN,
-)  # fmt: skip
 SAMPLED_RECORDS = 1000
 """First records that tell what a column holds, as many at most."""
 
@@ -301,13 +298,12 @@ def _sniff_delimiter(source: Source, decimal: str) -> str:
 
 def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
     fault = _find_header_fault(record, delimiter)
-    with contextlib.suppress(UnicodeDecodeError):
-        text = record.removesuffix(b"\n").removesuffix(b"\r").decode()
-        if fault not in _NO_HEADER:
-            return split_cells(text, delimiter)
-    from matscore.read.headers import explain_header
+    if fault is not None:
+        from matscore.read.headers import find_header_error
 
-    raise explain_header(source, record, fault)
+        if (error := find_header_error(source, record, fault)) is not None:
+            raise error
+    return split_cells(record.removesuffix(b"\n").removesuffix(b"\r").decode(), delimiter)
 
 
 def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
