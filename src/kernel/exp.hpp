@@ -1,15 +1,11 @@
 // The exponential function by definition, so that probabilities have the same bits everywhere.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <bit>
-
 #include "vectors.hpp"
 
 namespace matscore {
 
-inline constexpr std::array<double, 14> inverse_factorials = [] {
+inline constexpr auto kInverseFactorials = [] {
     std::array<double, 14> inverses{1.0};
     double factorial = 1.0;
     for (size_t i = 1; i < inverses.size(); ++i)
@@ -17,44 +13,35 @@ inline constexpr std::array<double, 14> inverse_factorials = [] {
     return inverses;
 }();
 
-// exp(x) in each lane, within an ulp: x = k ln 2 + r, where ln 2 is in two parts of which k times
-// the first is exact (Cody and Waite, Software Manual for the Elementary Functions, 1980, chapter
-// 6); the Taylor polynomial of r, at most half of ln 2; and a scale by 2^k in two steps, of which
-// only the last can round.
-template <size_t L>
-MATSCORE_INLINE void exp_lanes(Lanes<L>& x) {
-    using Whole __attribute__((vector_size(L * sizeof(int64_t)))) = int64_t;
+// exp(x), within an ulp: x = k ln 2 + r, where ln 2 is in two parts of which k times the first is
+// exact (Cody and Waite, Software Manual for the Elementary Functions, 1980, chapter 6); the Taylor
+// polynomial of r, at most half of ln 2; and a scale by 2^k in two steps, of which only the last
+// can round.
+MATSCORE_INLINE double find_exp(double x) {
     constexpr double shift = 0x1.8p52;  // a sum with it is rounded to whole
-    const Lanes<L> zero{}, low = -746.0 - zero, high = 710.0 - zero;
-    x = x < low ? low : x;  // 0 and infinity from there on
-    x = x > high ? high : x;
-    Lanes<L> shifted = shift - zero;
-    add_product(shifted, x, 0x1.71547652b82fep0 - zero);
-    const Lanes<L> k = shifted - shift;
-    add_product(x, k, -0x1.62e42feep-1 - zero);
-    add_product(x, k, -0x1.a39ef35793c76p-33 - zero);
-    Lanes<L> sum = zero;
-    for (size_t i = inverse_factorials.size(); i-- > 0;) {
-        Lanes<L> next = inverse_factorials[i] - zero;
-        add_product(next, sum, x);
-        sum = next;
-    }
-    const Whole power = (Whole)shifted - std::bit_cast<int64_t>(shift), half = power >> 1;
-    x = sum * (Lanes<L>)((half + 1023) << 52) * (Lanes<L>)((power - half + 1023) << 52);
+    x = x < -746.0 ? -746.0 : x;        // 0 and infinity from there on
+    x = x > 710.0 ? 710.0 : x;
+    const double shifted = __builtin_fma(x, 0x1.71547652b82fep0, shift), k = shifted - shift;
+    x = __builtin_fma(k, -0x1.62e42feep-1, x);
+    x = __builtin_fma(k, -0x1.a39ef35793c76p-33, x);
+    double sum = 0.0;
+    unroll<14>([&](auto i) MATSCORE_ALWAYS {
+        sum = __builtin_fma(sum, x, kInverseFactorials[13 - i]);
+    });
+    const uint64_t biased = std::bit_cast<uint64_t>(shifted) - std::bit_cast<uint64_t>(shift) + 2046;
+    const uint64_t half = biased >> 1;
+    return sum * std::bit_cast<double>(half << 52) * std::bit_cast<double>((biased - half) << 52);
 }
 
-// Powers (n,) of numbers: to = exp(from).
-inline void exp_numbers(const double* from, size_t n, double* to) {
-    run([&](auto lanes) MATSCORE_ALWAYS {
-        Lanes<lanes> x;
-        for (size_t i = 0; i < n; i += lanes) {
-            const size_t some = std::min<size_t>(lanes, n - i) * sizeof(double);
-            x = Lanes<lanes>{};
-            std::memcpy(&x, from + i, some);
-            exp_lanes<lanes>(x);
-            std::memcpy(to + i, &x, some);
-        }
+// Powers of numbers. The compiler makes vectors of the loop.
+inline Buffer<double> find_powers(std::span<const double> numbers) {
+    Buffer<double> powers(numbers.size());
+    run([&](auto) MATSCORE_ALWAYS {
+        const double* const from = numbers.data();
+        double* const to = powers.data();
+        for (size_t i = 0, n = powers.size(); i < n; ++i) to[i] = find_exp(from[i]);
     });
+    return powers;
 }
 
 }  // namespace matscore

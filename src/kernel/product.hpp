@@ -9,11 +9,6 @@
 // and a block of rows in the second.
 #pragma once
 
-#include <algorithm>
-#include <limits>
-#include <span>
-#include <vector>
-
 #include "vectors.hpp"
 
 namespace matscore {
@@ -30,18 +25,35 @@ struct Matrix {
     const double* row(size_t i) const { return data + i * n_columns; }
 };
 
-inline double find_largest(const double* values, size_t n) {
+// A feature of a row, or a term, that may not be zero.
+struct Term {
+    size_t place;  // of all
+    double value;
+};
+
+inline double find_largest(std::span<const double> values) {
     double largest = 0.0;
-    for (size_t i = 0; i < n; ++i)
-        largest = std::max(largest, std::fabs(values[i]));  // passes over NaN
+    for (const double value : values) largest = std::max(largest, std::fabs(value));  // not NaN
+    return largest;
+}
+inline double find_largest(std::span<const Term> terms) {
+    double largest = 0.0;
+    for (const Term& term : terms) largest = std::max(largest, std::fabs(term.value));
     return largest;
 }
 
-// The root of a chain of squares.
-inline double find_norm(const double* values, size_t n) {
-    double sum = 0.0;
-    for (size_t i = 0; i < n; ++i) sum = std::fma(values[i], values[i], sum);
-    return std::sqrt(sum);
+// Each row's root of a chain of squares.
+inline Buffer<double> find_norms(Matrix rows) {
+    Buffer<double> norms(rows.n_rows);
+    for (size_t i = 0; i < rows.n_rows; ++i) {
+        double sum = 0.0;
+        for (size_t f = 0; f < rows.n_columns; ++f) {
+            const double value = rows.row(i)[f];
+            sum = std::fma(value, value, sum);
+        }
+        norms[i] = std::sqrt(sum);
+    }
+    return norms;
 }
 
 // Rows of features as they are multiplied: in tiles of shape (n_features, 24), the last one filled
@@ -147,22 +159,14 @@ inline double rounding_unit(size_t n_features) {
     return n_u / (1.0 - n_u);
 }
 
-// Terms of a score that may not be zero: values, weights, and which they are of all; null for the
-// first ones.
-struct Terms {
-    std::span<const double> x;
-    const double* w;
-    const size_t* places = nullptr;
-};
-
-// The sum of their sizes, in eight chains on every processor.
-inline double add_sizes(const Terms& terms) {
+// The sum of the sizes of a row's products, with weights that are so far apart, in eight chains on
+// every processor.
+inline double add_sizes(std::span<const Term> x, const double* w, size_t step) {
     double sums[8] = {};
     run([&](auto) MATSCORE_ALWAYS {
-        const double *const x = terms.x.data(), *const w = terms.w;
-        for (size_t i = 0, n = terms.x.size(); i < n; ++i) {
-            double& sum = sums[(terms.places == nullptr ? i : terms.places[i]) % 8];
-            sum = __builtin_fma(std::fabs(x[i]), std::fabs(w[i]), sum);
+        for (const Term& term : x) {
+            double& sum = sums[term.place % 8];
+            sum = __builtin_fma(std::fabs(term.value), std::fabs(w[term.place * step]), sum);
         }
     });
     for (size_t i = 0; i < 4; ++i) sums[i] += sums[i + 4];
@@ -171,15 +175,16 @@ inline double add_sizes(const Terms& terms) {
 
 // Bounds the error of a score of n_features terms: gamma times the sum of their sizes, and what
 // products that underflow may lose (Higham, section 2.1). NaN where a feature is NaN.
-inline double bound_error(const Terms& terms, size_t n_features, double added) {
+inline double bound_error(std::span<const Term> x, const double* w, size_t step, size_t n_features,
+                          double added) {
     double unit = rounding_unit(n_features);
-    double sum = add_sizes(terms) + std::fabs(added);
+    double sum = add_sizes(x, w, step) + std::fabs(added);
     if (std::isinf(sum)) {  // finite terms, whose sum is not
         int exponent = 0;
         std::frexp(static_cast<double>(n_features + 1), &exponent);
-        std::vector<double> shrunk(terms.x.begin(), terms.x.end());
-        for (double& value : shrunk) value = std::ldexp(value, -exponent);
-        sum = add_sizes({shrunk, terms.w, terms.places}) + std::ldexp(std::fabs(added), -exponent);
+        std::vector<Term> shrunk(x.begin(), x.end());
+        for (Term& term : shrunk) term.value = std::ldexp(term.value, -exponent);
+        sum = add_sizes(shrunk, w, step) + std::ldexp(std::fabs(added), -exponent);
         unit = std::ldexp(unit, exponent);
     }
     return sum * unit + static_cast<double>(n_features) * underflow;

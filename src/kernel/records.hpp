@@ -25,7 +25,7 @@ enum Fault : int64_t {
 };
 
 // What is done with a missing cell, or a text that is no level. Zero: none of the levels.
-enum class Policy { kRefuse, kZero, kKeep };
+enum Policy : int { kRefuse, kZero, kKeep };
 
 // What a column has for 1 and for 0.
 using Pair = std::pair<std::string, std::string>;
@@ -33,13 +33,13 @@ using Pair = std::pair<std::string, std::string>;
 struct Layout {
     char delimiter = ',', mark = '.';
     size_t width = 0;
-    Policy missing = Policy::kRefuse, unknown = Policy::kRefuse;
+    int missing = kRefuse, unknown = kRefuse;  // policies
     std::vector<size_t> features, texts;  // columns read as numbers, in the output's order; as text
     std::vector<size_t> kept;             // features whose missing cells are NaN and no more
     std::vector<std::pair<size_t, const Levels*>> levels;  // columns read as levels
     std::vector<std::string> words;       // for a missing cell, without blanks around them
     std::vector<std::string> names;       // the header's cells; none without one
-    bool has_labels = false;              // a header of numbers can be told from data
+    bool has_labels = false;              // so that a header of numbers can be told from data
     std::vector<std::pair<size_t, Pair>> booleans;  // features whose cells are these words instead
 };
 
@@ -56,9 +56,10 @@ struct TextColumn {
     Buffer<uint8_t> absent;  // cells with nothing at all, not even quotes
 };
 
+// There is room for more rows, whose memory is unwritten.
 struct Table {
     size_t n_rows = 0, n_records = 0;
-    Buffer<double> values;  // (n_features + n_levels, n_rows): the numbers, then the codes
+    Buffer<double> values;  // (n_features + n_levels, room): the numbers, then the codes
     std::vector<TextColumn> texts;
     Buffer<uint8_t> has_missing;  // rows of which a missing cell is kept
     Buffer<BadRecord> bad;
@@ -73,7 +74,6 @@ class Parser {
     Table parse() {
         prepare();
         for (const char* p = data_; p != end_;) p = read_record(p);
-        finish();
         return std::move(table_);
     }
 
@@ -120,15 +120,6 @@ class Parser {
         }
         for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
             has_lone_return_ |= ++p != end_ && *p != '\n';
-        double number = 0;
-        // Where its cells could be data (numbers of pixels, say) a header is no bad row by itself.
-        header_is_plain_ = layout_.has_labels && !layout_.names.empty();
-        for (const size_t column : layout_.features)
-            header_is_plain_ = header_is_plain_ &&
-                               read_whole(strip(layout_.names[column]), layout_.mark, number);
-        for (const auto& [column, levels] : layout_.levels)
-            header_is_plain_ = header_is_plain_ &&
-                               take_level(*levels, layout_.names[column], number) == kNoFault;
     }
 
     // Where the next cell ends: at a delimiter, a line end or the end.
@@ -168,7 +159,7 @@ class Parser {
         if (const Fault fault = judge_whole(start, end, n_cells); fault != kNoFault) {
             bad.fault = fault;
             bad.column = -1;
-        } else if ((bad.fault != kNoFault || header_is_plain_) && repeats_header(start, end)) {
+        } else if ((bad.fault != kNoFault || layout_.has_labels) && repeats_header(start, end)) {
             bad.fault = kHeaderAgain;
         }
         if (bad.fault == kNoFault) {
@@ -193,12 +184,16 @@ class Parser {
 
     // Whether a record, as wide as it should be, has the header's cells.
     bool repeats_header(const char* p, const char* end) {
+        const string_view record(p, end);
+        if (layout_.names.empty() ||
+            !(record.starts_with('"') || record.starts_with(layout_.names[0])))
+            return false;  // most are told by their start
         for (const std::string& name : layout_.names) {
             const char* const cell_end = find_outside(p, end, layout_.delimiter);
             if (unquote({p, cell_end}) != name) return false;
             p = cell_end + 1;
         }
-        return !layout_.names.empty();
+        return true;
     }
 
     [[gnu::always_inline]] Fault read_cell(const Column& column, const char* p, const char* end) {
@@ -237,15 +232,15 @@ class Parser {
         code = levels.find(text, words_, layout_.mark);
         if (code >= 0.0) return kNoFault;
         const bool is_missing = code == Levels::kMissing;
-        const Policy policy = is_missing ? layout_.missing : layout_.unknown;
+        const int policy = is_missing ? layout_.missing : layout_.unknown;
         return do_without(policy, -1.0, code) ? kNoFault : is_missing ? kMissing : kLevel;
     }
 
     // Put what stands for no value; false where that is refused.
-    bool do_without(Policy policy, double zero, double& value) {
-        has_missing_ |= policy == Policy::kKeep;
-        value = policy == Policy::kKeep ? std::numeric_limits<double>::quiet_NaN() : zero;
-        return policy != Policy::kRefuse;
+    bool do_without(int policy, double zero, double& value) {
+        has_missing_ |= policy == kKeep;
+        value = policy == kKeep ? std::numeric_limits<double>::quiet_NaN() : zero;
+        return policy != kRefuse;
     }
 
     // Add a cell's text, without its quotes and a doubled one as one.
@@ -268,21 +263,6 @@ class Parser {
         return {scratch_.data(), scratch_.size()};
     }
 
-    // Close the gaps that bad records have left between columns.
-    void finish() {
-        const size_t n = table_.n_rows;
-        double* const values = table_.values.data();
-        for (size_t i = 1; n < capacity_ && i < n_values(); ++i)
-            std::memmove(values + i * n, values + i * capacity_, n * sizeof(double));
-        table_.values.resize(n_values() * n);
-        for (TextColumn& text : table_.texts) {
-            text.bytes.resize(text.offsets[n]);
-            text.offsets.resize(n + 1);
-            text.absent.resize(n);
-        }
-        table_.has_missing.resize(n);
-    }
-
     const Layout& layout_;
     const MissingWords words_;
     const char *const data_, *const end_;
@@ -293,7 +273,6 @@ class Parser {
     size_t capacity_ = 0;
     int64_t line_ = 0;
     bool has_lone_return_ = false;  // perhaps one inside quotes
-    bool header_is_plain_ = false;
     bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
     Buffer<char> scratch_;

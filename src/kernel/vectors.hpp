@@ -6,15 +6,12 @@
 #pragma once
 
 #include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <stdexcept>
-#include <string>
+#include <limits>
 #include <utility>
 
-namespace matscore {
+#include "bytes.hpp"
 
-using std::size_t;
+namespace matscore {
 
 // Must be inlined: a function, or lambda, keeps the instruction set of where it ends up.
 #define MATSCORE_INLINE __attribute__((always_inline)) inline
