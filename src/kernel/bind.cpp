@@ -8,7 +8,6 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include "exp.hpp"
 #include "records.hpp"
 #include "top.hpp"
 #include "writing.hpp"
@@ -51,10 +50,11 @@ struct type_caster<matscore::Buffer<T>> {
     using Item = std::conditional_t<std::is_same_v<T, char>, uint8_t,
                                     std::conditional_t<std::is_same_v<T, uint8_t>, bool, Number>>;
     static handle from_cpp(matscore::Buffer<T>&& from, rv_policy policy, cleanup_list* cleanup) {
-        auto* const kept = new matscore::Buffer<T>(std::move(from));
-        const capsule owner(kept, [](void* p) noexcept { delete static_cast<matscore::Buffer<T>*>(p); });
-        const ndarray<numpy, Item> array(kept->data(), {kept->size() * (sizeof(T) / sizeof(Item))}, owner);
-        return make_caster<ndarray<numpy, Item>>::from_cpp(array, policy, cleanup);
+        const size_t n = from.size() * (sizeof(T) / sizeof(Item));
+        auto* const kept = new Value(std::move(from));
+        const capsule owner(kept, [](void* p) noexcept { delete static_cast<Value*>(p); });
+        return make_caster<ndarray<numpy, Item>>::from_cpp({kept->data(), {n}, owner}, policy,
+                                                           cleanup);
     }
 };
 
@@ -90,7 +90,8 @@ auto bind_parse(const nb::bytes& data, char delimiter, char mark, size_t width, 
     Table table = Parser(layout, data.c_str(), data.size()).parse();
     vector<tuple<Buffer<uint64_t>, Buffer<char>, Buffer<uint8_t>>> columns;
     for (TextColumn& text : table.texts)
-        columns.emplace_back(std::move(text.offsets), std::move(text.bytes), std::move(text.absent));
+        columns.emplace_back(std::move(text.offsets), std::move(text.bytes),
+                             std::move(text.absent));
     return tuple(table.n_rows, table.n_records, std::move(table.values), std::move(columns),
                  std::move(table.has_missing), std::move(table.bad));
 }
@@ -126,20 +127,6 @@ nb::bytearray bind_write_rows(bool is_json, char delimiter, string row_end, vect
     return written;
 }
 
-using Group = tuple<int64_t, int64_t, span<const int64_t>>;
-
-void make_model(Model* self, Matrix weights, span<const double> intercept, size_t n_stored,
-                const vector<Group>& groups) {
-    optional<Gathers> gathers;
-    if (!groups.empty()) {
-        vector<Gather> taken;
-        for (const auto& [codes, values, terms] : groups)
-            taken.push_back({codes, values, {terms.begin(), terms.end()}});
-        gathers.emplace(n_stored, weights.n_rows, std::move(taken));
-    }
-    new (self) Model(weights, intercept, std::move(gathers));
-}
-
 }  // namespace
 }  // namespace matscore
 
@@ -173,7 +160,7 @@ NB_MODULE(_kernel, m) {
         return vector<string>(instruction_sets + best_set, std::end(instruction_sets));
     });
     nb::class_<Model>(m, "Model")
-        .def("__init__", make_model, nb::arg(), nb::arg().none(), nb::arg(), nb::arg())
+        .def(nb::init<Matrix, span<const double>, size_t, const vector<Gather>&>())
         .def("score", [](const Model& model, Matrix features, bool keep) {
             Scored to = model.score(features, keep);
             return tuple(std::move(to.scores), std::move(to.best), std::move(to.margin),

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #ifdef __SSE2__
@@ -20,7 +21,7 @@
 
 namespace matscore {
 
-using std::ptrdiff_t, std::size_t, std::string_view;
+using std::ptrdiff_t, std::size_t, std::span, std::string_view;
 using namespace std::string_view_literals;
 using Wide = unsigned __int128;
 
@@ -72,12 +73,6 @@ inline size_t count_byte(const char* p, const char* end, char byte) {
     return n;
 }
 
-inline const char* find_byte(const char* p, const char* end, char byte) {
-    if (p == end) return end;
-    const void* found = std::memchr(p, byte, static_cast<size_t>(end - p));
-    return found != nullptr ? static_cast<const char*>(found) : end;
-}
-
 // Leaves new memory unwritten: most of it is written next.
 template <typename T>
 struct Unwritten : std::allocator<T> {
@@ -93,11 +88,11 @@ inline void expect(bool holds, const char* what) {
 
 // Texts in memory, one after the other.
 struct Texts {
-    std::span<const uint64_t> offsets{};  // where each starts and the last one ends
+    span<const uint64_t> offsets{};  // where each starts and the last one ends
     const char* bytes = "";
 
     Texts() = default;
-    Texts(std::span<const uint64_t> ends, std::span<const uint8_t> from) : offsets(ends) {
+    Texts(span<const uint64_t> ends, span<const uint8_t> from) : offsets(ends) {
         expect(!ends.empty() && std::is_sorted(ends.begin(), ends.end()) &&
                    ends.back() <= from.size(),
                "offsets of texts are out of order or out of range");

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "gathers.hpp"
+#include "product.hpp"
 
 namespace matscore {
 
@@ -115,13 +115,15 @@ struct Bests {
 // term after term.
 class Model {
   public:
-    // Weights of shape (n_features, n_categories); an intercept, if any, of as many as categories.
-    Model(Matrix weights, std::span<const double> intercept, std::optional<Gathers> gathers = {})
+    // Weights of shape (n_features, n_categories); an intercept of as many as categories; with
+    // gathers, how many rows are stored.
+    Model(Matrix weights, span<const double> intercept, size_t n_stored,
+          const std::vector<Gather>& gathers)
         : n_features_(weights.n_rows), packed_(weights.data, weights.row(n_features_)),
-          added_(weights.n_columns, 0.0), gathers_(std::move(gathers)),
-          heaviest_(find_largest(packed_)), heaviest_added_(find_largest(intercept)) {
-        expect(intercept.empty() || intercept.size() == n_categories(),
-               "the intercept is not one number a category");
+          added_(weights.n_columns, 0.0), heaviest_(find_largest(packed_)),
+          heaviest_added_(find_largest(intercept)) {
+        if (!gathers.empty()) gathers_.emplace(n_stored, n_features_, gathers);
+        expect(intercept.size() == n_categories(), "the intercept is not one number a category");
         packed_.resize(packed_.size() + 16);
         for (size_t f = 0; !gathers_ && f < n_features_; ++f)
             for (size_t c = 0; c < n_categories(); ++c)
@@ -161,7 +163,8 @@ class Model {
             }
             const double most_reach = reach(largest);
             for (size_t i = 0; i < n_here; ++i)
-                decide(features, start + i, bests[i / tile_rows], most_reach, block + i, stride, to);
+                decide(features, start + i, bests[i / tile_rows], most_reach, block + i, stride,
+                       to);
         }
         return to;
     }
@@ -193,7 +196,7 @@ class Model {
         Buffer<double> bounds(n_categories() * features.n_columns);
         std::vector<Term> room;
         for (size_t row = 0; row < features.n_columns; ++row) {
-            const std::span<const Term> x = take_terms(features, row, room);
+            const span<const Term> x = take_terms(features, row, room);
             for (size_t c = 0; c < n_categories(); ++c)
                 bounds[c * features.n_columns + row] = bound(x, c);
         }
@@ -220,7 +223,7 @@ class Model {
         for (size_t row = 0; row < n; row += tile_rows) {
             const size_t height = std::min(tile_rows, n - row);
             for (size_t i = 0; i < height; ++i) {
-                const std::span<const Term> x = gathers_->take(features, start + row + i, room);
+                const span<const Term> x = gathers_->take(features, start + row + i, room);
                 largest = std::max(largest, find_largest(x));
                 multiply_row(x, weights(), added_.data(), scores.data() + i);
             }
@@ -231,13 +234,13 @@ class Model {
         return largest;
     }
 
-    std::span<const Term> take_terms(Matrix features, size_t row, std::vector<Term>& room) const {
+    span<const Term> take_terms(Matrix features, size_t row, std::vector<Term>& room) const {
         if (gathers_) return gathers_->take(features, row, room);
         room.resize(n_features_);
         for (size_t f = 0; f < n_features_; ++f) room[f] = {f, features.row(f)[row]};
         return room;
     }
-    double bound(std::span<const Term> x, size_t category) const {
+    double bound(span<const Term> x, size_t category) const {
         const double* const w = gathers_ ? &packed_[category] : weights().row(category);
         const size_t step = gathers_ ? n_categories() : 1;
         return bound_error(x, w, step, n_features_, added_[category]);
@@ -248,13 +251,13 @@ class Model {
         return widest_tie(n_features_, largest, heaviest_, heaviest_added_);
     }
 
-    // The candidates of a row with scores that are so far apart, the first k ranks first. Good until
+    // The candidates of a row whose scores are so far apart, the first k ranks first. Good until
     // the thread's next call.
     const std::vector<Candidate>& rank_row(Matrix features, size_t row, const double* scores,
                                            size_t stride, size_t k) const {
         thread_local std::vector<Term> room;  // kept, as memory for each row would take longer
         thread_local std::vector<Candidate> left;
-        const std::span<const Term> x = take_terms(features, row, room);
+        const span<const Term> x = take_terms(features, row, room);
         left.clear();
         for (size_t c = 0; c < n_categories(); ++c, scores += stride)
             if (*scores > -infinity) left.push_back({*scores, 0.0, static_cast<int64_t>(c)});

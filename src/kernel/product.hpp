@@ -31,12 +31,12 @@ struct Term {
     double value;
 };
 
-inline double find_largest(std::span<const double> values) {
+inline double find_largest(span<const double> values) {
     double largest = 0.0;
     for (const double value : values) largest = std::max(largest, std::fabs(value));  // not NaN
     return largest;
 }
-inline double find_largest(std::span<const Term> terms) {
+inline double find_largest(span<const Term> terms) {
     double largest = 0.0;
     for (const Term& term : terms) largest = std::max(largest, std::fabs(term.value));
     return largest;
@@ -161,7 +161,7 @@ inline double rounding_unit(size_t n_features) {
 
 // The sum of the sizes of a row's products, with weights that are so far apart, in eight chains on
 // every processor.
-inline double add_sizes(std::span<const Term> x, const double* w, size_t step) {
+inline double add_sizes(span<const Term> x, const double* w, size_t step) {
     double sums[8] = {};
     run([&](auto) MATSCORE_ALWAYS {
         for (const Term& term : x) {
@@ -175,7 +175,7 @@ inline double add_sizes(std::span<const Term> x, const double* w, size_t step) {
 
 // Bounds the error of a score of n_features terms: gamma times the sum of their sizes, and what
 // products that underflow may lose (Higham, section 2.1). NaN where a feature is NaN.
-inline double bound_error(std::span<const Term> x, const double* w, size_t step, size_t n_features,
+inline double bound_error(span<const Term> x, const double* w, size_t step, size_t n_features,
                           double added) {
     double unit = rounding_unit(n_features);
     double sum = add_sizes(x, w, step) + std::fabs(added);
@@ -195,6 +195,87 @@ inline double widest_tie(size_t n_features, double largest, double heaviest, dou
     const double n = static_cast<double>(n_features);
     const double unit = 2.5 * rounding_unit(n_features);
     return (largest * unit) * (heaviest * n) + added * unit + 4.0 * n * underflow;
+}
+
+// Terms of which at most one is active in a row: the stored rows of codes and of values, -1 where
+// all codes are 0, all values 1; the term of each code, or -1. A negative code is none.
+using Gather = std::tuple<int64_t, int64_t, span<const int64_t>>;
+
+class Gathers {
+  public:
+    // No term is in two groups; in the order of their terms, those of most rows are so, too.
+    Gathers(size_t n_stored, size_t n_terms, const std::vector<Gather>& groups)
+        : n_stored_(n_stored) {
+        const auto check = [](int64_t number, size_t end) {
+            expect(number >= -1 && number < static_cast<int64_t>(end),
+                   "a term or row is out of range");
+        };
+        for (const auto& [codes, values, terms] : groups) {
+            check(codes, n_stored), check(values, n_stored);
+            for (const int64_t term : terms) check(term, n_terms);
+            if (n_terms > 0) groups_.push_back({codes, values, terms_.size(), terms.size()});
+            terms_.insert(terms_.end(), terms.begin(), terms.end());
+        }
+    }
+    size_t n_stored() const { return n_stored_; }
+
+    // The terms of a row that may not be zero, in order; a missing one where anything is.
+    span<const Term> take(Matrix features, size_t row, std::vector<Term>& room) const {
+        room.resize(groups_.size());
+        size_t n = 0;
+        int64_t last = -1;
+        bool is_missing = false, is_sorted = true;
+        for (const auto& [codes, values, first, n_codes] : groups_) {
+            const double code = codes < 0 ? 0.0 : features.row(static_cast<size_t>(codes))[row];
+            const double value = values < 0 ? 1.0 : features.row(static_cast<size_t>(values))[row];
+            is_missing |= std::isnan(code + value);
+            if (!(code >= 0.0)) continue;
+            expect(code < static_cast<double>(n_codes), "a code is out of range");
+            const int64_t term = terms_[first + static_cast<size_t>(code)];
+            if (term < 0) continue;
+            is_sorted &= term > last;
+            room[n++] = {static_cast<size_t>(last = term), value};
+        }
+        if (is_missing) room[0] = {0, std::numeric_limits<double>::quiet_NaN()}, n = 1;
+        const span<Term> x(room.data(), n);
+        if (!is_sorted) std::ranges::sort(x, {}, &Term::place);
+        return x;
+    }
+
+  private:
+    struct Group {
+        int64_t codes, values;
+        size_t first, n_codes;  // of terms
+    };
+    size_t n_stored_;
+    std::vector<Group> groups_;
+    std::vector<int64_t> terms_;
+};
+
+// The scores of a row, each so far after the one before it. Weights are (n_terms, n_categories),
+// and 16 numbers more.
+inline void multiply_row(span<const Term> x, Matrix weights, const double* added,
+                         double* scores) {
+    run([&](auto) MATSCORE_ALWAYS {
+        for (size_t c = 0; c < weights.n_columns; c += 16) {
+            const size_t n = std::min<size_t>(16, weights.n_columns - c);
+            const auto run_vectors = [&](auto n_vectors) MATSCORE_ALWAYS {
+                Lanes<4> sums[n_vectors] = {}, value, weight;
+                for (const Term& term : x) {
+                    const double* const w = weights.row(term.place) + c;
+                    value = term.value - Lanes<4>{};
+                    unroll<n_vectors>([&](auto v) MATSCORE_ALWAYS {
+                        load(weight, w + 4 * v);
+                        add_product(sums[v], value, weight);
+                    });
+                }
+                for (size_t i = 0; i < n; ++i)
+                    scores[(c + i) * tile_rows] = sums[i / 4][i % 4] + added[c + i];
+            };
+            if (n > 4) run_vectors(std::integral_constant<size_t, 4>{});
+            else run_vectors(std::integral_constant<size_t, 1>{});
+        }
+    });
 }
 
 }  // namespace matscore

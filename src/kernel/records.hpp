@@ -1,15 +1,104 @@
 // Records of delimited text (RFC 4180, strictly) into columns of numbers and texts.
 //
-// A first walk tells how many records there are (cutting.hpp); in a second one a record is a run of
-// cells, each of which ends at a bit of a block. Whether quotes are sound is looked at before.
+// A first walk tells where records end, how many there are and whether quotes are sound; in a
+// second one a record is a run of cells, each of which ends at a bit of a block.
 #pragma once
 
 #include <limits>
 
-#include "cutting.hpp"
 #include "levels.hpp"
 
 namespace matscore {
+
+// A text, 64 bytes at a time: a bit for each byte, the first one lowest.
+class Blocks {
+  public:
+    Blocks(const char* data, const char* end, char delimiter)
+        : next_(data), end_(end), delimiter_(delimiter) {}
+
+    // Step to the next block; false where there is none.
+    bool step() {
+        if (next_ == end_) return false;
+        const char* bytes = start = next_;
+        if (end_ - start < 64) {
+            std::memset(padded_, 0, 64);
+            bytes = std::copy(start, end_, padded_) - (end_ - start);
+        }
+        next_ = end_ - start < 64 ? end_ : start + 64;
+        newlines = find_in_block(bytes, '\n');
+        quotes = find_in_block(bytes, '"');
+        // Each bit becomes the sum of the quotes up to it.
+        uint64_t sums = quotes;
+        for (int i = 1; quotes != 0 && i < 64; i *= 2) sums ^= sums << i;
+        inside = sums ^ open_;
+        open_ = uint64_t{0} - (inside >> 63);
+        ends = (newlines | find_in_block(bytes, delimiter_)) & ~inside;
+        return true;
+    }
+
+    bool is_open() const { return open_ != 0; }  // at the end of the block
+
+    const char* start = nullptr;
+    uint64_t newlines = 0, quotes = 0;
+    uint64_t inside = 0;  // from an opening quote on, without the closing one
+    uint64_t ends = 0;    // of cells
+
+  private:
+    const char *next_, *end_;
+    char delimiter_;
+    uint64_t open_ = 0;  // all bits where the block ends inside quotes
+    char padded_[64];
+};
+
+// What a walk through a text finds. A quote opens or closes wherever it stands, but up to the first
+// misplaced one all are where they may be.
+struct Scan {
+    size_t n_lines = 0;                   // line ends
+    size_t n_quoted = 0;                  // of them, inside quotes
+    const char* after_newline = nullptr;  // after the last one outside, before a misplaced quote
+    const char* misplaced = nullptr;      // the first quote that is
+    bool is_closing = false;              // whether that would close
+    bool is_open = false;                 // whether the text ends inside quotes
+};
+
+// Whether a closing quote may stand before p.
+inline bool may_follow_quote(const char* p, const char* end, char delimiter) {
+    const char* const next = p != end && *p == '\r' ? p + 1 : p;
+    return next == end || *next == '\n' || (next == p && (*p == delimiter || *p == '"'));
+}
+
+inline Scan scan_text(const char* data, const char* end, char delimiter) {
+    const string_view text(data, static_cast<size_t>(end - data));
+    Scan scan{count_byte(data, end, '\n'), 0, data};
+    if (text.find('"') == text.npos) {
+        scan.after_newline += text.rfind('\n') + 1;
+        return scan;
+    }
+    Blocks block(data, end, delimiter);
+    uint64_t may_open = 1;  // whether a quote may open at the start of the block
+    while (block.step()) {
+        scan.n_quoted += static_cast<size_t>(std::popcount(block.newlines & block.inside));
+        if (scan.misplaced != nullptr) continue;
+        const uint64_t closing = block.quotes & ~block.inside;
+        uint64_t bad = block.quotes & block.inside & ~((block.ends | closing) << 1 | may_open);
+        // What stands after the others closes them as well.
+        auto rest = closing & ~((block.ends | block.quotes) >> 1);
+        for (; rest != 0; rest &= rest - 1) {
+            const char* const after = block.start + std::countr_zero(rest) + 1;
+            if (!may_follow_quote(after, end, delimiter)) bad |= rest & (~rest + 1);
+        }
+        may_open = (block.ends | closing) >> 63;
+        bad &= ~bad + 1;  // the first one
+        if (bad != 0) {
+            scan.misplaced = block.start + std::countr_zero(bad);
+            scan.is_closing = (closing & bad) != 0;
+        }
+        const uint64_t outer = block.ends & block.newlines & (bad - 1);
+        if (outer != 0) scan.after_newline = block.start + 64 - std::countl_zero(outer);
+    }
+    scan.is_open = block.is_open();
+    return scan;
+}
 
 // What is wrong with a record.
 enum Fault : int64_t {
@@ -118,8 +207,9 @@ class Parser {
             text.offsets.resize(capacity_ + 1);
             text.offsets[0] = 0;
         }
-        for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
-            has_lone_return_ |= ++p != end_ && *p != '\n';
+        const string_view text(data_, end_);
+        for (size_t i = text.find('\r'); i < text.size(); i = text.find('\r', i + 1))
+            has_lone_return_ |= i + 1 < text.size() && text[i + 1] != '\n';
     }
 
     // Where the next cell ends: at a delimiter, a line end or the end.
@@ -202,7 +292,8 @@ class Parser {
         if (column.text != nullptr) {
             TextColumn& text = *column.text;
             text.bytes.resize(text.offsets[row]);
-            copy_text({p, end}, text.bytes);
+            const string_view cell = unquote({p, end});
+            text.bytes.insert(text.bytes.end(), cell.begin(), cell.end());
             text.absent[row] = p == end;
         }
         if (column.levels != nullptr)
@@ -215,7 +306,7 @@ class Parser {
         return other != kNoFault ? other : fault;
     }
 
-    // Read a cell that is no plain number: quoted, with blanks around it, missing, a word for 1 or 0.
+    // Read a cell that is no plain number: quoted, with blanks around, missing, a word for 1 or 0.
     [[gnu::noinline]] Fault read_odd_number(string_view cell, const Column& column, double& value) {
         const string_view core = strip(unquote(cell));
         if (words_.has(core)) {
@@ -243,24 +334,17 @@ class Parser {
         return policy != kRefuse;
     }
 
-    // Add a cell's text, without its quotes and a doubled one as one.
-    static void copy_text(string_view cell, Buffer<char>& to) {
-        if (cell.empty() || cell.front() != '"') {
-            to.insert(to.end(), cell.begin(), cell.end());
-            return;
-        }
-        for (size_t i = 1; i + 1 < cell.size(); ++i) {
-            to.push_back(cell[i]);
-            if (cell[i] == '"') ++i;
-        }
-    }
-
-    // A cell's text; in `scratch_` where it is quoted.
+    // A cell's text, without its quotes and a doubled one as one; good until the next call.
     string_view unquote(string_view cell) {
-        if (cell.empty() || cell.front() != '"') return cell;
+        if (!cell.starts_with('"')) return cell;
+        const string_view inner = cell.substr(1, cell.size() - 2);
+        if (inner.find('"') == inner.npos) return inner;
         scratch_.clear();
-        copy_text(cell, scratch_);
-        return {scratch_.data(), scratch_.size()};
+        for (size_t i = 0; i < inner.size(); ++i) {
+            scratch_ += inner[i];
+            if (inner[i] == '"') ++i;
+        }
+        return scratch_;
     }
 
     const Layout& layout_;
@@ -275,7 +359,7 @@ class Parser {
     bool has_lone_return_ = false;  // perhaps one inside quotes
     bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
-    Buffer<char> scratch_;
+    std::string scratch_;
 };
 
 }  // namespace matscore

@@ -12,8 +12,8 @@ class Search {
     // Users of shape (n_features, n_users); their norms for the cosine, else none. Of n_items in
     // all, whose largest feature has a size, the first k whose scores reach the least one, without
     // those excluded: user * n_items + item, sorted.
-    Search(Matrix users, std::optional<std::span<const double>> norms, size_t k, double least,
-           size_t most_pairs, int64_t n_items, double largest_feature, std::span<const int64_t> excluded)
+    Search(Matrix users, std::optional<span<const double>> norms, size_t k, double least,
+           size_t most_pairs, int64_t n_items, double heaviest, span<const int64_t> excluded)
         : n_features_(users.n_rows), k_(k), least_(least), most_pairs_(most_pairs),
           n_items_(n_items), excluded_(excluded.begin(), excluded.end()), tiles_{n_features_},
           is_cosine_(norms.has_value()), lists_(users.n_columns) {
@@ -29,10 +29,10 @@ class Search {
             List& list = lists_[u];
             list.is_missing = has_missing(users, u);
             list.reach = is_cosine_ ? 2.5 * unit_ + 4.0 * lost_
-                                    : widest_tie(n_features_, largest, largest_feature, 0.0);
+                                    : widest_tie(n_features_, largest, heaviest, 0.0);
             n_held_ += list.room = 4 * k_ + 64;
             if (largest > 0.0) limits_[u] = least_;
-            may_overflow_ |= !is_cosine_ && !(largest * largest_feature *
+            may_overflow_ |= !is_cosine_ && !(largest * heaviest *
                                               static_cast<double>(n_features_) < 0x1p1022);
         }
     }
@@ -41,8 +41,8 @@ class Search {
     // than one without: row i is the items places[starts[i]..starts[i + 1]], in order and higher
     // than those before. False where more pairs are within reach of the k-th score than are to be
     // held for so many users.
-    bool add(Matrix rows, std::optional<std::span<const double>> norms,
-             std::span<const int64_t> places, std::span<const int64_t> starts) {
+    bool add(Matrix rows, std::optional<span<const double>> norms,
+             span<const int64_t> places, span<const int64_t> starts) {
         expect(rows.n_columns == n_features_ && norms.has_value() == is_cosine_ &&
                    (!norms || norms->size() == rows.n_rows),
                "users and items differ in their features or norms");
@@ -60,8 +60,8 @@ class Search {
                     const size_t i = first + c;
                     const double* const scores = &part.at(c, 0);
                     if (!look_at(scores, part)) continue;
-                    const auto copies = places.subspan(static_cast<size_t>(starts[i]),
-                                                       static_cast<size_t>(starts[i + 1] - starts[i]));
+                    const int64_t* const from = places.data();
+                    const span<const int64_t> copies(from + starts[i], from + starts[i + 1]);
                     for (size_t u = 0; u < part.n_rows; ++u)
                         if (scores[u] >= limits_[part.row + u])
                             take_pair(part.row + u, scores[u], rows.row(i), copies,
@@ -142,7 +142,7 @@ class Search {
     }
 
     [[gnu::noinline]] void take_pair(size_t user, double score, const double* item,
-                                     std::span<const int64_t> copies, double norm) {
+                                     span<const int64_t> copies, double norm) {
         const double* const from = &tiles_.at(0, user);
         for (size_t f = 0; f < n_features_; ++f) terms_[f].value = from[f * tile_rows];
         double bound = lost_;

@@ -3,18 +3,18 @@
 
 #include <optional>
 
-#include "shortest.hpp"
+#include "numbers.hpp"
 
 namespace matscore {
 
 // A column of an output: numbers, whole numbers or texts, one of the three.
 struct OutputColumn {
     std::string key;  // what stands before its cells
-    std::span<const double> numbers{};
-    std::span<const int64_t> wholes{};
+    span<const double> numbers{};
+    span<const int64_t> wholes{};
     std::optional<Texts> texts{};
-    std::span<const int32_t> codes{};  // if any, which text a row has, negative for none
-    std::span<const bool> absent{};    // if any, texts that are nothing, or rows without a number
+    span<const int32_t> codes{};  // if any, which text a row has, negative for none
+    span<const bool> absent{};    // if any, texts that are nothing, or rows without a number
     bool is_nullable = false;          // whether nothing is null in JSON, not ""
 };
 
@@ -32,9 +32,10 @@ class Writer {
             is_special_[static_cast<unsigned char>(c)] = true;
         if (style.is_json) std::fill_n(is_special_, 0x20, true);
         for (const auto& [key, numbers, wholes, texts, codes, absent, is_nullable] : columns_) {
-            const size_t n = texts ? texts->size() : n_rows;
-            const size_t n_cells = texts && codes.empty() ? n : numbers.size() + wholes.size() + codes.size();
-            expect(n_cells == n_rows, "a column is of another type or length");
+            const bool has_own = texts && codes.empty();  // a text for each row
+            const size_t n = texts ? texts->size() : n_rows, n_coded = codes.size();
+            const size_t n_cells = has_own ? n : n_coded + numbers.size() + wholes.size();
+            expect(n_rows == 0 || n_cells == n_rows, "a column is of another type or length");
             expect(absent.empty() || absent.size() == n, "the arrays differ in length");
             for (const int32_t code : codes)
                 expect(code < static_cast<int64_t>(n), "a code is out of range");

@@ -84,7 +84,7 @@ class Model:
     def __init__(
         self,
         weights: _Floats,
-        intercept: _Floats | None,
+        intercept: _Floats,
         n_stored: int,
         groups: Sequence[tuple[int, int, _Places]],
     ) -> None: ...

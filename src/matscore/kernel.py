@@ -393,8 +393,8 @@ class Gathers(NamedTuple):
     groups: tuple[Gather, ...]
     n_stored: int
 
-    def number_groups(self, n_terms: int) -> list[Gather]:
-        """Return all as groups, in the order of their terms; of row -1 all codes are 0.
+    def as_groups(self) -> list[Gather]:
+        """Return all as groups, in the order of their terms: dense ones have -1 for their codes.
 
         A stored row that nothing uses is there, too: where it is missing, all is.
         """
@@ -426,8 +426,9 @@ class PackedWeights:
         self._given = weights, intercept, gathers
         n_stored, groups = len(weights), list[Gather]()
         if gathers is not None:
-            n_stored, groups = gathers.n_stored, gathers.number_groups(len(weights))
-        self._model = _kernel.Model(weights, intercept, n_stored, groups)
+            n_stored, groups = gathers.n_stored, gathers.as_groups()
+        added = np.zeros(weights.shape[1]) if intercept is None else np.ascontiguousarray(intercept)
+        self._model = _kernel.Model(weights, added, n_stored, groups)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeights, self._given
@@ -457,9 +458,10 @@ class PackedWeights:
 
     def score(self, features: Floats, *, keep: bool = True) -> tuple[Floats, Decision]:
         """Return the scores, of shape (0, n_rows) where they are not to be kept, and decide."""
-        scores, *decided = self._model.score(features, keep)
+        scores, best, margin, tied, overflow = self._model.score(features, keep)
         n_categories = self._given[0].shape[1] if keep else 0
-        return scores.reshape(n_categories, features.shape[1]), Decision(*decided)
+        scores = scores.reshape(n_categories, features.shape[1])
+        return scores, Decision(best, margin, tied, overflow)
 
     def error_bound(self, features: Floats) -> Floats:
         """Bound the rounding error of each score, (n_categories, n_rows), as product.hpp says."""
@@ -483,4 +485,5 @@ class PackedWeights:
         """
         k = min(k, self._given[0].shape[1])
         places, tied = self._model.rank(features, scores, k)
-        return Ranking(places.reshape(-1, k), tied.reshape(-1, k))
+        shape = features.shape[1], k
+        return Ranking(places.reshape(shape), tied.reshape(shape))

@@ -6,9 +6,7 @@
 #include <cstdio>
 #include <numeric>
 
-#include "exp.hpp"
 #include "numbers.hpp"
-#include "shortest.hpp"
 #include "top.hpp"
 
 namespace {
@@ -78,7 +76,7 @@ void add_features(Output& out, Random& random, unsigned kind, const size_t (&sha
     const auto [n_rows, n_features, n_categories] = shape;
     const auto x = random.numbers(kind, n_features * n_rows), w = random.numbers(kind, n_features * n_categories);
     const auto b = random.numbers(kind, n_categories);
-    add_scores(out, {{w.data(), n_features, n_categories}, b}, x, n_rows);
+    add_scores(out, {{w.data(), n_features, n_categories}, b, n_features, {}}, x, n_rows);
 }
 
 // Two dense terms; four of a group, and four of another that multiplies a stored number.
@@ -88,8 +86,12 @@ void add_gathers(Output& out, Random& random, unsigned kind) {
     auto x = random.numbers(kind, 4 * n_rows);
     const auto w = random.numbers(kind, n_terms * n_categories);
     for (size_t i = 2 * n_rows; i < x.size(); ++i) x[i] = static_cast<double>(random.next() % 5) - 1.0;
-    const Gathers gathers(4, n_terms, {{-1, 0, {2}}, {-1, 1, {7}}, {2, -1, {0, 1, 3, 6}}, {3, 0, {4, -1, 5, 9}}});
-    add_scores(out, {{w.data(), n_terms, n_categories}, {}, gathers}, x, n_rows);
+    const std::int64_t terms[] = {2, 7, 0, 1, 3, 6, 4, -1, 5, 9};
+    const std::span<const std::int64_t> all(terms);
+    const std::vector<Gather> gathers{
+        {-1, 0, all.first(1)}, {-1, 1, all.subspan(1, 1)}, {2, -1, all.subspan(2, 4)}, {3, 0, all.last(4)}};
+    const std::vector<double> b(n_categories);
+    add_scores(out, {{w.data(), n_terms, n_categories}, b, 4, gathers}, x, n_rows);
 }
 
 void add_items(Output& out, Random& random, unsigned kind, bool cosine) {

@@ -9,10 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "../../src/kernel/cutting.hpp"
 #include "../../src/kernel/numbers.hpp"
 #include "../../src/kernel/records.hpp"
-#include "../../src/kernel/shortest.hpp"
 #include "../../src/kernel/writing.hpp"
 
 using namespace matscore;
