@@ -78,7 +78,8 @@ class TextTable {
 // number stands for all that are equal to it.
 class MissingWords {
   public:
-    MissingWords(std::vector<std::string> words, char mark) : mark_(mark), words_(std::move(words)) {
+    MissingWords(std::vector<std::string> words, char mark)
+        : mark_(mark), words_(std::move(words)) {
         double number = 0;
         for (const std::string& word : words_) {
             starts_[static_cast<unsigned char>(word[0])] = true;
