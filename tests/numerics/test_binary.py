@@ -21,7 +21,7 @@ from matscore.model import Model, softmax
 from matscore.numerics.against import Against, BinaryCounts, count_binary, no_binary_counts
 from matscore.numerics.binary import BinaryMetrics, Point, count_single, measure_binary
 from matscore.numerics.metrics import Metrics, count_rows
-from matscore.numerics.ranking import Rankings, Run
+from matscore.numerics.kept import Rankings, Run
 from matscore.options import Link
 
 Ints = NDArray[np.int64]

@@ -16,7 +16,7 @@ from matscore.functions import FUNCTIONS
 from matscore.kernel import Floats
 from matscore.model import Model
 from matscore.numerics.metrics import EDGES, N_TENTHS, exact_total
-from matscore.numerics.ranking import Rankings, rank_rows
+from matscore.numerics.kept import Rankings, rank_rows
 from matscore.options import Best
 
 if TYPE_CHECKING:
