@@ -106,7 +106,9 @@ class Rankings:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A file is of its process alone: another one gets what is in it.
-        read = (Run(r.starts - r.starts[0], r.rows[r.starts[0] : r.starts[-1]]) for r in self.spilled)
+        read = (
+            Run(r.starts - r.starts[0], r.rows[r.starts[0] : r.starts[-1]]) for r in self.spilled
+        )
         return Rankings, (self.n_rankings, (*self.runs, *read), (), self.most)
 
     def iter_rows(self, ranking: int) -> Iterator[Floats]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from matscore.names import quote_name
-from matscore.numerics.against import MOST_NEGATIVES
+from matscore.numerics.binary import MOST_NEGATIVES
 from matscore.show.table import Column, Table
 from matscore.show.text import (
     DIM,
