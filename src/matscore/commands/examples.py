@@ -273,7 +273,7 @@ def find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) ->
     totals = Totals(work.zero(), RejectOptions())
     with (
         contextlib.closing(open_table(table.path, how.read.of_features)) as again,
-        open_engine(how.run) as engine,
+        open_engine(how.run, [job]) as engine,
         contextlib.closing(engine.run_parts([Part(again)], [job])) as results,
     ):
         for _ in totals.count(results, lambda _: None):

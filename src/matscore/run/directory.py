@@ -133,7 +133,7 @@ def _run_tasks(
     paths = [folder.place.path_of(task.output) for task in tasks]
     run = todo.how.run if tasks else replace(todo.how.run, engine="local")  # no cluster for nothing
     made = {}
-    with open_engine(run) as engine:
+    with open_engine(run, todo.jobs) as engine:
         written = None
         if not stream.how.align.unique_labels:  # or all labels are to come by here, in order
             written = engine.write_parts(todo.parts, todo.jobs, paths, folder.place.claim)
