@@ -276,7 +276,7 @@ def find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) ->
         open_engine(how.run, [job]) as engine,
         contextlib.closing(engine.run_parts([Part(again)], [job])) as results,
     ):
-        for _ in totals.count(results, lambda _: None):
+        for _ in totals.count(results):
             for name, counts in zip(names, totals.tally.counts, strict=True):
                 most = fit.max_levels if fit.rare is None else _MOST_COUNTED
                 work.check_number(name, len(counts), most, counts)

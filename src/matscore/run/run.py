@@ -132,7 +132,7 @@ class Totals(Generic[Counts]):
         self._first: InputError | None = None
 
     def count(
-        self, results: Iterable[ChunkResult], report: Callable[[int], None]
+        self, results: Iterable[ChunkResult], report: Callable[[int], None] = lambda _: None
     ) -> Iterator[ChunkResult]:
         """Pass results on, counting; refuse more rejects than the limits allow."""
         for each in results:
