@@ -319,51 +319,24 @@ class _Scan:
 
 @dataclass(frozen=True)
 class BinaryMetrics:
-    """How well one category is told from the rest.
+    """How well one category is told from the rest; NaN where there are no rows of one kind."""
 
-    Attributes
-    ----------
-    positive : str
-        The category.
-    by_probability : bool
-        Whether thresholds are probabilities; else they are scores.
-    n_unscored : int
-        Rows with a missing value that was kept; nothing but `Metrics` counts them.
-    roc_auc, average_precision : float
-        Areas under the curves of true by false positive rates, and of precision by recall; NaN
-        where there are no rows of one kind.
-    log_loss, brier_score : float
-        Means of ``-log(probability of what is true)`` and of the squared distance between
-        probability and truth.
-    decision : Point
-        What is taken for positive, and how rightly.
-    best : dict of str to Point
-        The thresholds of the highest F1 and of the highest Youden's J on these rows; the highest of
-        equal ones. Empty where there are no rows of one kind.
-    thresholds : dict of int to Point
-        By percents: the highest threshold from which on at least so many of the rows are taken for
-        positive.
-    calibration : list of (int, float, float)
-        By tenths of the probability: rows, their mean probability, the share that is positive.
-    curve : list of (float, float)
-        False and true positive rates from (1, 1) to (0, 0), those of a picture.
-    negatives : tuple of str
-        Of a single category the other truths, sorted; the first six of them.
-    """
-
-    positive: str
-    by_probability: bool
-    n_unscored: int
-    roc_auc: float
-    average_precision: float
-    log_loss: float
-    brier_score: float
-    decision: Point
+    positive: str  # the category
+    by_probability: bool  # whether thresholds are probabilities; else they are scores
+    n_unscored: int  # rows with a missing value that was kept; nothing but `Metrics` counts them
+    roc_auc: float  # area under the curve of true by false positive rates
+    average_precision: float  # and under that of precision by recall
+    log_loss: float  # mean of -log(probability of what is true)
+    brier_score: float  # mean of the squared distance between probability and truth
+    decision: Point  # what is taken for positive, and how rightly
+    # The thresholds of the highest F1 and of the highest Youden's J on these rows, the highest of
+    # equal ones; empty where there are no rows of one kind.
     best: dict[Best, Point]
+    # By percents: the highest from which on at least so many of the rows are taken for positive.
     thresholds: dict[int, Point]
-    calibration: list[tuple[int, float, float]]
-    curve: list[tuple[float, float]]
-    negatives: tuple[str, ...]
+    calibration: list[tuple[int, float, float]]  # by tenths of the probability, see `read_tenths`
+    curve: list[tuple[float, float]]  # false and true positive rates, from (1, 1) to (0, 0)
+    negatives: tuple[str, ...]  # of a single category the other truths, sorted; the first six
 
     def facts(self) -> dict[str, Any]:
         """Return every measure as plain values; None where it is undefined."""
