@@ -30,8 +30,8 @@ def test_points_line_up(values: list[float], decimals: int | None, texts: list[s
 
 def test_shades_by_one_measure() -> None:
     cells = heat_cells(np.array([[-2.0, 1.0], [np.nan, 0.0]]))
-    assert [[cell.level for cell in row] for row in cells] == [[-10, 5], [None, 0]]
-    assert heat_cells(np.zeros((2, 0))) == [[], []]
+    assert [[cell.level for cell in column] for column in cells] == [[-10, None], [5, 0]]
+    assert heat_cells(np.zeros((2, 0))) == []
     assert [level_name(level) for level in (-10, 0, 7)] == ["l10", "m0", "h7"]
 
 

@@ -134,9 +134,9 @@ def _write_json(facts: dict[str, Any]) -> str:
 
 def _write_page(record: Record, facts: dict[str, Any]) -> str:
     from matscore.numerics.statistics import Reasons
-    from matscore.pages.report import Run, render_report
+    from matscore.pages.report import render_report
 
-    return render_report(Run(facts, record.summary, record.reasons or Reasons()))
+    return render_report(facts, record.summary, record.reasons or Reasons())
 
 
 def _describe_inputs(record: Record) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -46,6 +46,25 @@ _OVERALL = (
     "rows", "rows_without_prediction", "accuracy", "balanced_accuracy", "macro_precision",
     "macro_recall", "macro_f1", "log_loss",
 )  # fmt: skip
+
+
+class Tenth(NamedTuple):
+    """Rows of similar probability: from where on, how many, its mean, and how often it is right."""
+
+    start: float
+    n_rows: int
+    mean: float
+    share: float
+
+    @property
+    def range(self) -> str:
+        """The tenth in words."""
+        return f"{self.start:.1f} to {self.start + 0.1:.1f}"
+
+
+def list_tenths(calibration: Sequence[tuple[int, float, float]]) -> list[Tenth]:
+    """Return the tenths of a calibration that have rows."""
+    return [Tenth(i / 10, *tenth) for i, tenth in enumerate(calibration) if tenth[0]]
 
 
 def encode_metrics(metrics: Metrics, form: TextFormat) -> str:
