@@ -180,7 +180,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
     """
     from matscore.command_options import ColumnOptions, FitOptions
     from matscore.commands.fit import FitSummary, fit_file
-    from matscore.show.quality import list_quality, render_fit
+    from matscore.show.weights import list_quality, render_fit
 
     session, write = Session(given), given(OutputOptions)
     streams, output = session.streams, session.files.output
@@ -270,7 +270,7 @@ def import_(given: Given, model: str) -> None:
     from matscore.cli.report import write_at_end, write_import
     from matscore.commands.import_model import Imported, import_file
     from matscore.models.options import ImportOptions
-    from matscore.show.imported import list_lines
+    from matscore.show.weights import list_import
     from matscore.write.whole import refuse_same_outputs
 
     session, take, files = Session(given), given(ImportOptions), given(FileOptions)
@@ -291,7 +291,7 @@ def import_(given: Given, model: str) -> None:
         text = write_import(model, imported, None)
         session.streams.out.write(text.encode("utf-8", "backslashreplace"))
     session.streams.out.finish()
-    session.say(list_lines(imported, files.output, take.sample))
+    session.say(list_import(imported, files.output, take.sample))
     session.warn(*(f"warning: {line}" for line in imported.warnings))
 
 

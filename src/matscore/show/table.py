@@ -6,7 +6,7 @@ terminal too narrow for it. Labels and headings give way first, then whole colum
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,6 +33,7 @@ from matscore.show.text import (
     print_dim,
     print_lines,
     show_product,
+    show_share,
 )
 
 if TYPE_CHECKING:
@@ -74,6 +75,16 @@ class Column:
     def of_counts(cls, heading: str, counts: Sequence[int]) -> Column:
         """Return a column of whole numbers."""
         return cls(heading, [f"{n:,}" for n in counts], is_numeric=True)
+
+    @classmethod
+    def of_shares(cls, heading: str, shares: Iterable[float], signs: Signs) -> Column:
+        """Return a column of shares in four decimals."""
+        return cls(heading, [show_share(share, signs) for share in shares], is_numeric=True)
+
+    @classmethod
+    def of_shades(cls, heading: str, shaded: Sequence[tuple[str, str]]) -> Column:
+        """Return a column of numbers that are shaded, each with its style."""
+        return cls(heading, *zip(*shaded, strict=True), is_numeric=True)
 
     @property
     def body(self) -> int:
@@ -123,9 +134,11 @@ class Table:
         widths = [column.width if at is None else column.least(at) for column in self.columns]
         return sum(widths) + GAP * (len(widths) - 1)
 
-    def render(self, width: int) -> Iterator[Text]:
-        """Yield lines of at most a width: headings, a rule, and the rows."""
+    def render(self, width: int, title: str = "") -> Iterator[Text]:
+        """Yield lines of at most a width: a title, headings, a rule, and the rows."""
         widths = self._fit_widths(width)
+        if title:
+            yield Text(title, style=DIM)
         yield self.write_line(widths, None)
         yield Text(self.signs.rule * (sum(widths) + GAP * (len(widths) - 1)), style=DIM)
         for row in range(len(self.columns[0].cells)):
