@@ -33,7 +33,7 @@ from matscore.numerics.statistics import Reasons
 from matscore.pages.report import render_report
 from matscore.show.picture import render_picture
 from matscore.show.plan import render_plan
-from matscore.show.table import render_scores
+from matscore.show.scores import render_scores
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent

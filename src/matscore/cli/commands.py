@@ -62,12 +62,8 @@ def classify(given: Given, features: list[str], weights: str) -> None:
 
     def render(summary: Summary[Any], console: Console) -> None:
         from matscore.show.explain import render_work
-        from matscore.show.ranking import render_top
-        from matscore.show.table import render_scores
+        from matscore.show.scores import render_scores
 
-        if write.top_k is not None:
-            render_top(summary, console)
-            return
         render_scores(summary, console, heatmap=screen.heatmap)
         if screen.show_work:
             render_work(summary, console, write.max_rows)
@@ -98,7 +94,7 @@ def recommend(given: Given, users: str, items: str) -> None:
     inputs = [users, items, *([] if pairs.exclude is None else [pairs.exclude])]
 
     def render(summary: Summary[Any], console: Console) -> None:
-        from matscore.show.ranking import render_recommended
+        from matscore.show.scores import render_recommended
 
         render_recommended(summary, console, metric=pairs.metric)
 
@@ -112,7 +108,7 @@ def recommend(given: Given, users: str, items: str) -> None:
     session.end(summary, form, render)
     tally = summary.tally
     if (seen := tally.seen) is not None and (tally.n_unknown_users or seen.n_unknown_items):
-        from matscore.show.text import list_counts
+        from matscore.show.table import list_counts
 
         counts = (tally.n_unknown_users, "user", ""), (seen.n_unknown_items, "item", "")
         session.warn(
@@ -154,7 +150,7 @@ def explain(given: Given, features: str, weights: str) -> None:
     from matscore.commands.explain import explain_file
     from matscore.commands.lines import ExplainTally
     from matscore.show.explain import render_explanation
-    from matscore.show.text import plural
+    from matscore.show.table import plural
 
     session, asked = Session(given), given(ExplainOptions)
     form = session.choose_format(given(OutputOptions).format)

@@ -278,7 +278,7 @@ class Session:
         """Warn that rows were set aside, and say where they are."""
         if n_rejected:
             # Most runs have nothing to say: rich, which takes its time to load, waits for one.
-            from matscore.show.text import plural
+            from matscore.show.table import plural
 
             self.warn(f"{plural(n_rejected, 'row')} rejected, see {self.record.outputs[1]}")
 

@@ -18,7 +18,7 @@ from matscore.names import show
 from matscore.numerics.sketch import Sketch
 from matscore.numerics.statistics import MAX_CATEGORIES, N_FIRST, ScoreStatistics
 from matscore.pages.page import cut
-from matscore.show.text import plural, show_number
+from matscore.show.table import plural, show_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

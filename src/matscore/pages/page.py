@@ -15,7 +15,7 @@ from matscore.colors import LEVELS, color_at, hex_of, ink_on, level_of, scale_va
 from matscore.frame import Frame, find_absent, join_frames
 from matscore.kernel import Floats
 from matscore.names import show
-from matscore.show.text import plural, show_number, show_percent
+from matscore.show.table import plural, show_number, show_percent
 
 if TYPE_CHECKING:
     from matscore.run.run import Summary

@@ -28,7 +28,7 @@ from matscore.pages.page import (
 )
 from matscore.pages.scores import MOST_SHADED, MOST_WEIGHTS, show_weights
 from matscore.show.quality import Tenth, list_tenths
-from matscore.show.text import show_percent
+from matscore.show.table import show_percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -26,7 +26,7 @@ from matscore.pages.page import (
 )
 from matscore.pages.quality import show_evaluation, show_fit
 from matscore.pages.scores import show_recommendations, show_scores
-from matscore.show.text import show_bytes, show_size
+from matscore.show.table import show_bytes, show_size
 
 Facts = Mapping[str, Any]  # of the JSON report
 _TITLES = {

@@ -24,7 +24,7 @@ from matscore.pages.page import (
     heat_cells,
     say_hidden,
 )
-from matscore.show.text import show_number, show_percent
+from matscore.show.table import show_number, show_percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.text import Text
 
 from matscore.colors import Heat
-from matscore.kernel import Floats
 from matscore.names import quote_name
 from matscore.numerics.against import MOST_NEGATIVES
-from matscore.show.table import Column, Table
-from matscore.show.text import (
+from matscore.show.table import (
     DIM,
     HEAD,
+    Column,
     Signs,
+    Table,
     format_numbers,
     list_counts,
     plural,

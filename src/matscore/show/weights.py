@@ -13,11 +13,12 @@ from rich.text import Text
 
 from matscore.colors import Heat
 from matscore.names import quote_name, quote_names
-from matscore.show.table import Column, Table
-from matscore.show.text import (
+from matscore.show.table import (
     DIM,
     HEAD,
+    Column,
     Signs,
+    Table,
     format_numbers,
     plural,
     print_lines,
@@ -74,7 +75,7 @@ def render_fit(summary: FitSummary, console: Console, *, max_rows: int) -> None:
     print_lines(console, Table(shown, signs).render(console.width))
     rest = []
     if n_features > max_rows:
-        rest.append(f"{signs.ellipsis} and {plural(n_features - max_rows, 'more feature')}")
+        rest.append(signs.say_more(n_features - max_rows, "feature"))
     if len(shown) - 1 < n_targets:
         rest.append(f"{len(shown) - 1} of {n_targets:,} columns shown")
     print_lines(console, [Text(text, style=DIM) for text in (*rest, heat.legend())])
