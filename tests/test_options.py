@@ -26,7 +26,7 @@ from matscore import (
 )
 from matscore.cli.commands import COMMANDS
 from matscore.cli.main import make_app
-from matscore.cli.session import FileOptions, PairOptions, ScreenOptions, TruthOptions
+from matscore.cli.session import PairOptions, ProgramOptions, TruthOptions
 from matscore.errors import UsageError
 from matscore.fields import Option, Options, list_choices
 from matscore.options import check_options
@@ -35,7 +35,7 @@ from tests.helpers import SAMPLES, run
 GROUPS: tuple[type[Options], ...] = (
     ReadOptions, PlanOptions, ColumnOptions, ScoreOptions, OutputOptions, RejectOptions,
     RunOptions, RecommendOptions, ExplainOptions, FitOptions, ImportOptions,
-    FileOptions, PairOptions, ScreenOptions, TruthOptions,
+    PairOptions, ProgramOptions, TruthOptions,
 )  # fmt: skip
 PROGRAM: Any = typer.main.get_command(make_app())
 MOVIES = ("movies.csv", "genres.csv")

@@ -10,9 +10,8 @@ import typer
 
 from matscore.cli.build import Argument, Command, Given
 from matscore.cli.session import (
-    FileOptions,
     PairOptions,
-    ScreenOptions,
+    ProgramOptions,
     Session,
     TruthOptions,
     render_to_text,
@@ -46,8 +45,8 @@ def classify(given: Given, features: list[str], weights: str) -> None:
 
     session, write = Session(given), given(OutputOptions)
     form = session.choose_format(write.format)
-    screen = session.screen
-    for flag, is_set in (("--heatmap", screen.heatmap), ("--show-work", screen.show_work)):
+    asked = session.asked
+    for flag, is_set in (("--heatmap", asked.heatmap), ("--show-work", asked.show_work)):
         if is_set and (form != "table" or write.top_k is not None):
             hint = "add --format table" if write.top_k is None else "leave --top-k out"
             raise UsageError(f"{flag} goes with the table of scores", hint)
@@ -55,7 +54,7 @@ def classify(given: Given, features: list[str], weights: str) -> None:
     # Plans are told, and refused, before the first row is read.
     def look_first(plans: tuple[Plan, ...]) -> None:
         session.tell_plans(plans)
-        if screen.show_work:
+        if asked.show_work:
             from matscore.show.explain import refuse_large_model
 
             refuse_large_model(plans)
@@ -64,8 +63,8 @@ def classify(given: Given, features: list[str], weights: str) -> None:
         from matscore.show.explain import render_work
         from matscore.show.scores import render_scores
 
-        render_scores(summary, console, heatmap=screen.heatmap)
-        if screen.show_work:
+        render_scores(summary, console, heatmap=asked.heatmap)
+        if asked.show_work:
             render_work(summary, console, write.max_rows)
 
     with session.watch([*features, weights], ScoreTally.NAMES) as settings:
@@ -123,7 +122,7 @@ def check(given: Given, features: str, weights: str) -> None:
     """
     import json
 
-    from matscore.cli.errors import Exit
+    from matscore.cli.process import Exit
     from matscore.commands.check import check_files
     from matscore.show.picture import render_picture
     from matscore.show.plan import plan_facts, render_plan
@@ -135,7 +134,7 @@ def check(given: Given, features: str, weights: str) -> None:
         session.streams.out.write(f"{text}\n".encode())
         session.streams.out.finish()
     else:
-        render = render_picture if session.screen.picture else render_plan
+        render = render_picture if session.asked.picture else render_plan
         session.streams.print_out(partial(render, plan, argv=argv))
     raise typer.Exit(Exit.DONE if plan.ok else Exit.MISFIT)
 
@@ -179,14 +178,14 @@ def fit(given: Given, features: str, targets: str | None) -> None:
     from matscore.show.weights import list_quality, render_fit
 
     session, write = Session(given), given(OutputOptions)
-    streams, output = session.streams, session.files.output
+    streams, output = session.streams, session.asked.output
     inputs = [features, *([] if targets is None else [targets])]
     # The weights go to a file or a pipe; a person without either sees a table of them, and with a
     # file both, unless --quiet asks for the file alone.
     is_shown = write.format == "table" or (
         write.format is None
         and streams.out_is_terminal
-        and not (session.screen.quiet and output is not None)
+        and not (session.asked.quiet and output is not None)
     )
     with session.watch(inputs, FitSummary.NAMES, "features targets") as settings:
         summary = fit_file(
@@ -243,7 +242,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
             **settings,
         )  # fmt: skip
         # A table on standard output is printed by `end`, in colours where there are any.
-        if form == "table" and session.files.output is None:
+        if form == "table" and session.asked.output is None:
             session.record.summary = summary = run()
         else:
             summary = session.write_text(run, as_text)
@@ -269,9 +268,10 @@ def import_(given: Given, model: str) -> None:
     from matscore.show.weights import list_import
     from matscore.write.whole import refuse_same_outputs
 
-    session, take, files = Session(given), given(ImportOptions), given(FileOptions)
-    reports, as_json = [str(path) for path in files.report], given(OutputOptions).format == "json"
-    refuse_same_outputs([name for name in (*reports, files.output) if name is not None])
+    session, take = Session(given), given(ImportOptions)
+    output, as_json = session.asked.output, given(OutputOptions).format == "json"
+    reports = [str(path) for path in session.asked.report]
+    refuse_same_outputs([name for name in (*reports, output) if name is not None])
     if pages := [name for name in reports if name.lower().endswith((".html", ".htm"))]:
         raise UsageError(f'a model has no report as a page ("{pages[0]}")', "name a .json file")
     # The report takes standard output, so that the weights need a file.
@@ -280,14 +280,14 @@ def import_(given: Given, model: str) -> None:
     imported: Imported | None = None
     with write_at_end(reports, inputs, lambda _, error: write_import(model, imported, error)):
         imported = import_file(
-            model, out if files.output is None else files.output,
+            model, out if output is None else output,
             take=take, read=given(ReadOptions), align=given(PlanOptions),
         )  # fmt: skip
     if as_json:
         text = write_import(model, imported, None)
         session.streams.out.write(text.encode("utf-8", "backslashreplace"))
     session.streams.out.finish()
-    session.say(list_import(imported, files.output, take.sample))
+    session.say(list_import(imported, output, take.sample))
     session.warn(*(f"warning: {line}" for line in imported.warnings))
 
 
@@ -295,12 +295,9 @@ _FEATURES = Argument(
     "features", "File with one row an item and one column a feature; `-` is standard input."
 )
 _MANY_FEATURES = Argument(
-    "features",
-    "Files with one row an item and one column a feature, directories of them and quoted "
-    "patterns; `-` is standard input.",
-    list[str],
-    "FEATURES...",
-)
+    "features", "Files with one row an item and one column a feature, directories of them and "
+    "quoted patterns; `-` is standard input.", list[str], "FEATURES...",
+)  # fmt: skip
 _WEIGHTS = Argument("weights", "File with one row a feature and one column a category.")
 _USERS = Argument(
     "users", "File with one row a user and one column a feature; `-` is standard input."
@@ -312,7 +309,6 @@ _TARGETS = Argument(
     "targets", "File with the same rows: columns of numbers, or one column of categories.",
     str | None, "[TARGETS]", None,
 )  # fmt: skip
-
 _MODEL = Argument(
     "model", "File or folder that another tool has written, or a table; `-` is standard input."
 )
@@ -326,11 +322,20 @@ _LIFTED = "weights-cols drop-weights-cols rename absent max-absent"
 _ASIDE = "on-error rejects max-rejects report color"
 _RUN = "engine scheduler jobs chunk-size memory"
 _SAY = "verbose quiet"
-_FILES = (OutputOptions, RejectOptions, FileOptions, ScreenOptions)
+_FILES = (OutputOptions, RejectOptions, ProgramOptions)
 _OWN = "matscore.command_options"  # loaded for its commands alone
 _SCORING = (ReadOptions, PlanOptions, *_FILES, RunOptions)
-_TABLES = "tables on a terminal, CSV elsewhere."
-_ENDING = "Without it the ending of --output decides; else"
+
+
+def _rename_side(side: str, name: str, words: str) -> dict[str, dict[str, Any]]:
+    """Name the options that are for one of two files alone after what a command calls it."""
+    flags = {"headers": f"--{name}-headers/--no-{name}-headers"}
+    flags |= {kind: f"--{name}-{kind}" for kind in ("delimiter", "decimal")}
+    return {
+        f"{side}-{kind}": {"names": (flag,), "help": f"As --{kind}, for the {words} alone."}
+        for kind, flag in flags.items()
+    }
+
 
 COMMANDS = {
     "classify": Command(
@@ -351,14 +356,8 @@ COMMANDS = {
             "missing": {"kind": Literal["error", "skip", "zero", "keep"],
                         "help": "A user's missing cell: stop; reject its row; read it as 0; keep "
                                 "the user, with no items."},
-            "features-headers": {"names": ("--users-headers/--no-users-headers",),
-                                 "help": "As --headers, for the users alone."},
-            "weights-headers": {"names": ("--items-headers/--no-items-headers",),
-                                "help": "As --headers, for the items alone."},
-            "weights-delimiter": {"names": ("--items-delimiter",),
-                                  "help": "As --delimiter, for the items alone."},
-            "weights-decimal": {"names": ("--items-decimal",),
-                                "help": "As --decimal, for the items alone."},
+            **_rename_side("features", "users", "users"),
+            **_rename_side("weights", "items", "items"),
             "skip-lines": {"help": "Leave out the first N lines of each file of users."},
             "empty-files": {"help": "A file of users without a byte: stop; or pass over it."},
             "id-col": {"help": "Users column that holds their labels."},
@@ -377,7 +376,7 @@ COMMANDS = {
         },
     ),
     "check": Command(
-        check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
+        check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ProgramOptions),
         f"delimiter encoding {_SIDES} {_LINES} decimal {_MARKS} missing missing-values "
         "booleans min-present id-col no-id-col unique-labels keep-cols strict "
         f"transpose transpose-features {_INTERCEPT} {_LIFTED} picture format color",
@@ -398,12 +397,7 @@ COMMANDS = {
         "terms max-levels rare "
         f"format output max-rows {_ASIDE} {_RUN} {_SAY}",
         {
-            "weights-headers": {"names": ("--targets-headers/--no-targets-headers",),
-                                "help": "As --headers, for the file of targets alone."},
-            "weights-delimiter": {"names": ("--targets-delimiter",),
-                                  "help": "As --delimiter, for the file of targets alone."},
-            "weights-decimal": {"names": ("--targets-decimal",),
-                                "help": "As --decimal, for the file of targets alone."},
+            **_rename_side("weights", "targets", "file of targets"),
             "missing": {"kind": Literal["error", "skip", "zero"],
                         "help": "A missing cell: stop; reject its row; read it as 0, unless it is "
                                 "a target."},
@@ -425,19 +419,20 @@ COMMANDS = {
                                       "which thresholds then are.",
                               "set_by": "MATSCORE_EVALUATE_PROBABILITIES"},
             "format": {"kind": Literal["table", "csv", "json", "markdown"] | None,
-                       "help": f"{_ENDING} {_TABLES}", "set_by": "MATSCORE_EVALUATE_FORMAT"},
+                       "help": "Without it the ending of --output decides; else tables on a "
+                               "terminal, CSV elsewhere.",
+                       "set_by": "MATSCORE_EVALUATE_FORMAT"},
         },
     ),
     "import": Command(
         import_, (_MODEL,),
         ("matscore.models.options:ImportOptions", ReadOptions, PlanOptions, OutputOptions,
-         FileOptions, ScreenOptions),
+         ProgramOptions),
         "sample expect expect-column categories coef lambda link at-threshold "
         f"delimiter encoding headers features-headers {_LINES} decimal missing missing-values "
         f"booleans id-col no-id-col format output report color {_SAY}",
         {
-            "features-headers": {"names": ("--sample-headers/--no-sample-headers",),
-                                 "help": "As --headers, for the sample alone."},
+            **_rename_side("features", "sample", "sample"),
             "skip-lines": {"help": "Leave out the first N lines of the sample."},
             "format": {"kind": Literal["text", "json"], "default": "text",
                        "help": "What is told of the model; `json` goes to standard output.",
