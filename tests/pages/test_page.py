@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matscore.pages.page import Cell, cut, heat_cells, level_name, line_up_numbers
-from matscore.pages.report import Shapes, describe_shapes
+from matscore.pages.page import Cell, Shapes, cut, heat_cells, level_name, line_up_numbers
 
 
 def test_what_does_not_print_is_shown_and_what_is_long_is_cut() -> None:
@@ -38,7 +37,7 @@ def test_shades_by_one_measure() -> None:
 def test_a_picture_in_words() -> None:
     shapes = Shapes(3, 2, 2, 4, "f.csv", "w.csv", fits=True)
     words = "features of 3 by 2 times weights of 2 by 4 give scores of 3 by 4"
-    assert describe_shapes(shapes) == words
+    assert shapes.alt == words
     misfit = Shapes(None, 2, 3, 4, "f.csv", "w.csv", fits=False, is_recommend=True)
     words = "users of unknown by 2 and items, transposed of 3 by 4 do not line up"
-    assert describe_shapes(misfit) == words
+    assert misfit.alt == words

@@ -15,7 +15,7 @@ from matscore.colors import LEVELS, color_at, hex_of, ink_on, level_of, scale_va
 from matscore.frame import Frame, find_absent, join_frames
 from matscore.kernel import Floats
 from matscore.names import show
-from matscore.show.table import plural, show_number, show_percent
+from matscore.show.table import plural, show_number, show_percent, show_size
 
 if TYPE_CHECKING:
     from matscore.run.run import Summary
@@ -138,6 +138,61 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Shapes:
+    """Two matrices by size, and their product, to be drawn as rectangles.
+
+    The weights stand above the scores and the features to the left of them (Falk 1951, "Ein
+    übersichtliches Schema für die Matrizenmultiplikation", ZAMM 31(4-5), 152-153), so that each
+    score lies in the row of its item and in the column of its category, and the two inner sides,
+    which must be as long as each other, meet at a corner.
+    """
+
+    kind: ClassVar = "shapes"
+
+    n_rows: int | None  # of the features; None where they were not counted
+    n_features: int  # columns of the features
+    n_weights: int  # rows of the weights
+    n_categories: int  # columns of the weights
+    features: str  # where they come from
+    weights: str
+    fits: bool  # whether there is a product
+    is_recommend: bool = False  # whether these are users and items, transposed
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two matrices are called."""
+        return ("users", "items, transposed") if self.is_recommend else ("features", "weights")
+
+    @property
+    def sides(self) -> tuple[float, float, float, float]:
+        """Lengths of the rows, of the features across and down, and of the categories."""
+        # What stands in a box is never wider than it.
+        longest = show_size(self.n_rows, max(self.n_features, self.n_categories))
+        sides = _length(self.n_features), _length(self.n_categories)
+        across, wide = (max(side, 9.5 * len(longest) + 14) for side in sides)
+        # Where they fit, the two inner sides are seen to be as long as each other.
+        down = across if self.fits else _length(self.n_weights)
+        return _length(self.n_rows or 0), across, down, wide
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows, in words."""
+        rows = "unknown" if self.n_rows is None else f"{self.n_rows:,}"
+        left, top = self.names
+        features = f"{left} of {rows} by {self.n_features:,}"
+        weights = f"{top} of {self.n_weights:,} by {self.n_categories:,}"
+        if self.fits:
+            return f"{features} times {weights} give scores of {rows} by {self.n_categories:,}"
+        return f"{features} and {weights} do not line up"
+
+
+def _length(n: int) -> float:
+    """Return the length of a side: it grows with the number, slowly."""
+    # A picture to scale would show one row beside a million as nothing.
+    return round(min(64 + 26 * math.log10(max(n, 1)), 190), 1)
+
+
+@dataclass(frozen=True)
 class Notes:
     """Sentences, and a command with what is said before it."""
 
@@ -154,7 +209,7 @@ class Pair:
 
     kind: ClassVar = "pair"
 
-    parts: Sequence[Figure | Table | Notes]
+    parts: Sequence[Figure | Table | Notes | Shapes]
 
 
 @dataclass(frozen=True)
@@ -284,6 +339,7 @@ def render_page(page: Page) -> str:
         style=Markup(style),
         script=Markup(script),
         level_name=level_name,
+        show_size=show_size,
         scale=[level_name(level) for level in levels[::2]],
     )
 
