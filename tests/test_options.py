@@ -28,7 +28,8 @@ from matscore import (
 from matscore.cli.build import Given
 from matscore.cli.commands import COMMANDS
 from matscore.cli.main import make_app
-from matscore.cli.session import PairOptions, ProgramOptions, TruthOptions
+from matscore.cli.session import ProgramOptions
+from matscore.command_options import PairOptions, TruthOptions
 from matscore.errors import UsageError
 from matscore.fields import Option, Options, list_choices
 from matscore.options import check_options

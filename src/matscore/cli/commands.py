@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from matscore.cli.build import Argument, Command, Given
-from matscore.cli.session import (
-    PairOptions,
-    ProgramOptions,
-    Session,
-    TruthOptions,
-    render_to_text,
-)
+from matscore.cli.session import ProgramOptions, Session, render_to_text
 from matscore.errors import QualityError, UsageError
 from matscore.options import (
     OutputOptions,
@@ -84,7 +78,7 @@ def recommend(given: Given, users: str, items: str) -> None:
     Users and items are rows of the same features, matched by name; the score of the two is the
     product of USERS with ITEMS transposed. Writes the items with the highest scores, best first.
     """
-    from matscore.command_options import RecommendOptions
+    from matscore.command_options import PairOptions, RecommendOptions
     from matscore.commands.recommend import recommend_file
     from matscore.commands.users import RecommendTally
 
@@ -217,6 +211,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     no category of WEIGHTS makes a bad row. A single category is told from the rest: areas under
     curves, a table of thresholds.
     """
+    from matscore.command_options import TruthOptions
     from matscore.commands.evaluate import evaluate_file
     from matscore.commands.truths import EvaluateTally
     from matscore.show.quality import TEXT_FORMATS, encode_metrics, render_metrics
@@ -347,7 +342,7 @@ COMMANDS = {
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
     "recommend": Command(
-        recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
+        recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", f"{_OWN}:PairOptions", *_SCORING),
         f"{_READ} empty-files id-col no-id-col unique-labels keep-cols strict "
         "transpose-features transpose rename absent max-absent keep-item-cols drop-item-cols "
         "top-k metric min-score exclude matrix format output precision max-rows excel-safe "
@@ -406,7 +401,7 @@ COMMANDS = {
         },
     ),
     "evaluate": Command(
-        evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
+        evaluate, (_FEATURES, _WEIGHTS), (f"{_OWN}:TruthOptions", *_SCORING, ScoreOptions),
         f"truth truth-file {_READ} min-present unknown empty-files id-col no-id-col unique-labels "
         f"strict transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities "
         f"best min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
