@@ -36,6 +36,7 @@ MAX_SHOWN = 5
 INTERCEPTS = ("(Intercept)", "intercept", "bias", "const", "constant")
 """Names that an intercept goes by, in any case."""
 _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
+_OPERATORS = frozenset(":=^()<>`")  # of terms
 _MAX_QUOTED = 60
 # Digits of a column's number: of millions of them int takes its time, or refuses them.
 _LONGEST_NUMBER = 9
@@ -118,6 +119,11 @@ def _has_form(text: str) -> bool:
         return _PLAIN.fullmatch(text) is not None and not math.isnan(float(text))
     except ValueError:
         return False
+
+
+def may_be_term(name: str) -> bool:
+    """Say whether a name may be a term; of one that may not the grammar is not loaded."""
+    return not _OPERATORS.isdisjoint(name)
 
 
 def is_intercept(name: str) -> bool:

@@ -167,8 +167,9 @@ def _drop_backticks(name: str) -> str:
     return inner.replace("``", "`") if name == f"`{inner}`" else name
 
 
-def _drop_step(name: str) -> str:
-    # No step of scikit-learn has two underscores in its name; one step may be inside another.
+def drop_step(name: str) -> str:
+    """Return a name without the steps of scikit-learn's ColumnTransformer before it."""
+    # No step has two underscores in its name; one step may be inside another.
     return re.sub(r"^(?:[A-Za-z][A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*__)+(?=.)", "", name)
 
 
@@ -208,7 +209,7 @@ def _count_slips(name: str, other: str) -> int:
 # What tools make of names. Of a folded one some would not know it, so they come first.
 _SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("backticks", _drop_backticks),
-    ("the prefix of a step", _drop_step),
+    ("the prefix of a step", drop_step),
     ("the allele that is counted", _drop_allele),
     ("the version", _drop_version),
     ("leading zeros", _drop_zeros),

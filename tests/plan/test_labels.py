@@ -9,12 +9,12 @@ import pytest
 
 from matscore.names import INTERCEPTS, POINT, Grammar
 from matscore.plan import Side
+from matscore.plan.headings import find_long_form
 from matscore.plan.labels import (
     FirstColumn,
     FirstRecord,
     OtherSide,
     counts_up,
-    find_long_form,
     judge_first_column,
     judge_first_record,
     numbers_things,

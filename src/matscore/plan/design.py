@@ -14,7 +14,7 @@ from matscore.command_options import FitOptions
 from matscore.errors import MisfitError
 from matscore.kernel import Floats, PackedWeights
 from matscore.names import POINT, quote_name, quote_names
-from matscore.plan.terms import Terms, TermsError, Unread, make_terms, read_name
+from matscore.plan.terms import Terms, TextColumn, Unread, make_terms, read_name
 from matscore.spelling import suggest_name
 from matscore.terms import (
     POINT_HINT,
@@ -23,26 +23,12 @@ from matscore.terms import (
     Missing,
     Other,
     Power,
-    Term,
     TermError,
     parse_term,
     write_term,
 )
 
 _MOST_FEATURES = 10_000  # whose products take 800 MB
-
-
-@dataclass(frozen=True)
-class Levels:
-    """What was found in a column of text: its levels, sorted."""
-
-    levels: tuple[str, ...]
-    other: bool = False  # rarer ones were found, too, which share a weight
-
-    def write(self, column: str) -> list[Term]:
-        """Return the tests of this column, which has one of them in each row."""
-        tests: list[Term] = [(Level(column, level),) for level in self.levels]
-        return [*tests, (Other(column),)] if self.other else tests
 
 
 @dataclass(frozen=True)
@@ -108,7 +94,7 @@ def find_weighed(terms: Sequence[str], columns: Collection[str]) -> set[str]:
 def make_design(
     path: str,
     columns: Sequence[str],
-    texts: Mapping[str, Levels],
+    texts: Mapping[str, TextColumn],
     more: Sequence[str],
     *,
     has_reference: bool,
@@ -123,7 +109,7 @@ def make_design(
         if column not in texts:
             written.append(column)
             continue
-        tests = [write_term(test) for test in texts[column].write(column)]
+        tests = [write_term(test) for test in texts[column].write_tests()]
         written += tests
         references |= set(tests[:1]) if has_reference else set()
     for text in more:
@@ -138,8 +124,8 @@ def make_design(
     # What is missing is so by its cell; a level that was found is none.
     try:
         terms = make_terms(names, columns, type(POINT)(missing_values=()))
-    except TermsError as error:
-        raise MisfitError(path, error.problem, error.hint) from None
+    except TermError as error:
+        raise MisfitError(path, error.what, error.hint) from None
     if not set(written) - references:
         raise MisfitError(path, "there are no features: each column of text has one level")
     return Design(terms, names, tuple(written), frozenset(references))
@@ -149,7 +135,7 @@ def _expand(
     path: str,
     text: str,
     columns: Sequence[str],
-    texts: Mapping[str, Levels],
+    texts: Mapping[str, TextColumn],
     references: set[str],
 ) -> list[str]:
     """Return the features that a term stands for: a column of text is each of its levels."""
@@ -181,10 +167,12 @@ def _expand(
     return [write_term(tuple(chosen)) for chosen in product(*choices)]
 
 
-def _choose(factor: Factor, texts: Mapping[str, Levels], references: set[str]) -> Iterator[Factor]:
+def _choose(
+    factor: Factor, texts: Mapping[str, TextColumn], references: set[str]
+) -> Iterator[Factor]:
     if factor != Power(factor.column) or factor.column not in texts:
         yield factor
         return
-    for test in texts[factor.column].write(factor.column):
+    for test in texts[factor.column].write_tests():
         if write_term(test) not in references:
             yield test[0]

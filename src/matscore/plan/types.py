@@ -12,7 +12,15 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from matscore.names import POINT, Grammar, find_columns, is_intercept, quote_name, quote_names
+from matscore.names import (
+    POINT,
+    Grammar,
+    find_columns,
+    is_intercept,
+    may_be_term,
+    quote_name,
+    quote_names,
+)
 from matscore.options import PlanOptions
 
 if TYPE_CHECKING:
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
 ColumnKind = Literal["number", "mostly number", "mixed", "text", "empty"]
 # By what two files might fit when they are swapped or one of them is transposed.
 Turnable = Literal["by name", "by shape"] | None
-_OPERATORS = frozenset(":=^()<>`")  # a name without one is no term, which saves a look at it
 
 
 @dataclass(frozen=True)
@@ -284,11 +291,6 @@ def compare_counts(plan: Plan) -> str:
     return f"{plan.features_shape[1]} features against {plan.weights_shape[0]}"
 
 
-def may_have_terms(names: Iterable[str] | None) -> bool:
-    """Say whether a name has the form of a term, perhaps; without one the grammar is not loaded."""
-    return any(not _OPERATORS.isdisjoint(name) for name in names or ())
-
-
 @dataclass(frozen=True)
 class Axis:
     """The columns of the features as they are scored, or the rows or the columns of the weights."""
@@ -316,7 +318,7 @@ class Axis:
 
     def read(self, name: str) -> Term | Unread | None:
         """Read a name as a term of these entries; None where it has no form of one."""
-        if not self.has_terms or _OPERATORS.isdisjoint(name):
+        if not (self.has_terms and may_be_term(name)):
             return None
         if name not in self._read:
             from matscore.plan.terms import read_name
