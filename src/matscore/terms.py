@@ -92,8 +92,7 @@ class TermError(ValueError):
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
+        self.what, self.hint = what, hint
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,17 +66,6 @@ def judge_first_record(
 
     `named` are columns that options name, `values` what the second column of a file of pairs holds
     in records of data, and `used` says that the two sides find each other by its cells.
-
-    Examples
-    --------
-    >>> judge_first_record(["film", "action"], Grammar())
-    'header'
-    >>> judge_first_record(["1", "2.5"], Grammar())
-    'data'
-    >>> judge_first_record(["Thunder Pass", "5"], Grammar())
-    'doubtful'
-    >>> judge_first_record(["feature", "0", "1"], Grammar())
-    'header'
     """
     kinds = [grammar.kind_of(cell) for cell in cells]
     if set(kinds) <= {"number"} or (cells[1:2] and cells[1] in values):
@@ -91,17 +80,6 @@ def judge_first_column(side: Side, other: OtherSide | None) -> FirstColumn:
     """Say what a first column is, where no option says it; never from one cell alone.
 
     Of a matrix that is compared with none, `other` is None.
-
-    Examples
-    --------
-    >>> judge_first_column(Side("w.csv", 2, None, 2, ("age", "income")), OtherSide())
-    'labels'
-    >>> judge_first_column(Side("w.csv", 2, None, 2, ("0.5", "x")), OtherSide())
-    'doubtful'
-    >>> judge_first_column(Side("w.csv", 2, None, 2, ("0.5", "NA")), OtherSide())
-    'numbers'
-    >>> judge_first_column(Side("f.csv", 2, ("id", "age"), 2, ("7", "9")), None)
-    'labels'
     """
     if other is None:
         return _judge_by_itself(side)
