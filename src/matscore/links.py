@@ -16,11 +16,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.functions import FUNCTIONS, add_exactly, multiply_exactly, sum_series
+from matscore.functions import FUNCTIONS, add_exactly, in_blocks, multiply_exactly, sum_series
 from matscore.kernel import Floats, exp
 from matscore.options import Link
 
-_BLOCK = 2**12
 _log, _log1p = FUNCTIONS["log"], FUNCTIONS["log1p"]
 
 
@@ -80,17 +79,16 @@ def find_losses(link: Link, scores: Floats, truth: NDArray[np.int64], *, referen
 
 def _invert(link: Link, scores: Floats, *, rest: bool = False) -> Floats:
     """Return the inverse link, F, or 1 - F without cancellation."""
-    made = np.empty(scores.shape)
-    # In blocks that the processor's cache holds, with all that is computed on the way.
-    for row, to in zip(scores, made, strict=True):
-        for start in range(0, len(row), _BLOCK):
-            block = row[None, start : start + _BLOCK]
-            if link == "cloglog":
-                to[start : start + _BLOCK] = _cloglog(block)[rest]
-            else:
-                function = _normal if link == "probit" else _logistic
-                to[start : start + _BLOCK] = function(-block if rest else block)
-    return made
+
+    def invert(block: Floats) -> Floats:
+        block = block[None]  # a matrix, as the kernel's exp wants
+        if link == "cloglog":
+            made = _cloglog(block)[rest]
+        else:
+            made = (_normal if link == "probit" else _logistic)(-block if rest else block)
+        return made.ravel()
+
+    return in_blocks(invert, scores)
 
 
 def _log_both(link: Link, scores: Floats) -> tuple[Floats, Floats]:

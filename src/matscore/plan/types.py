@@ -43,8 +43,7 @@ class Side:
     width: int  # columns in the file, a label column included
     names: tuple[str, ...] | None  # the header's cells; None without a header
     n_rows: int | None  # records after the header; None while unknown (a stream), never for weights
-    # The first column's cells as text: always known for weights, for features only when the file
-    # is small.
+    # The first column's cells as text: known for weights, for features when the file is small.
     first: tuple[str, ...] | None
     grammar: Grammar = POINT
     guessed: bool = False  # whether there is a header was decided from content, not by an option
@@ -384,10 +383,10 @@ def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
         raise Misfit(plan, f"{option} {name}: {what}", "give the number of one, or say --headers")
     if table.names[:1] == (name,):  # the labels
         return 0
-    problem = f"{table.path} has no column {quote_name(name)}"
     from matscore.spelling import suggest_name
 
-    raise Misfit(plan, problem, suggest_name(name, table.places, option))
+    hint = suggest_name(name, table.places, option)
+    raise Misfit(plan, f"{table.path} has no column {quote_name(name)}", hint)
 
 
 def carries_features(plan: Plan, names: Sequence[str], table: Axis) -> bool:
@@ -433,14 +432,14 @@ def list_intercepts(plan: Plan, table: Axis, axis: Axis) -> list[int]:
 
 
 def _unknown_intercept(plan: Plan, axis: Axis, asked: str) -> Misfit:
+    from matscore.spelling import suggest_name
+
     shown = quote_name(asked)
     if axis.names is None:
         problem = f"{axis.path} does not name its features, so it has no intercept {shown}"
         return Misfit(plan, problem, "leave --intercept out")
-    problem = f"{axis.path} has no {axis.kind} {shown}"
-    from matscore.spelling import suggest_name
-
-    return Misfit(plan, problem, suggest_name(asked, axis.names, "--intercept"))
+    hint = suggest_name(asked, axis.names, "--intercept")
+    return Misfit(plan, f"{axis.path} has no {axis.kind} {shown}", hint)
 
 
 def _one(noun: str) -> str:
