@@ -23,7 +23,7 @@ from itertools import product
 from matscore.models.algebra import multiply_terms
 from matscore.models.refusal import Refusal
 from matscore.names import POINT, quote_name, quote_names
-from matscore.plan.joined import read_factors
+from matscore.plan.suggest import read_factors
 from matscore.spelling import find_close, suggest
 from matscore.terms import (
     Factor,

@@ -9,7 +9,8 @@ from matscore.errors import InputError, MisfitError
 from matscore.names import find_columns, quote_name, write_choice
 from matscore.options import ReadOptions
 from matscore.plan import Side
-from matscore.plan.labels import find_long_form, is_integer
+from matscore.plan.headings import find_long_form
+from matscore.plan.labels import is_integer
 from matscore.read.table import Table
 from matscore.spelling import suggest_name
 
