@@ -138,15 +138,7 @@ def iter_parquet(
 
 
 def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
-    """Cut and join record batches to tables of one number of rows but the last; none is empty.
-
-    Examples
-    --------
-    >>> import pyarrow
-    >>> batches = [pyarrow.record_batch({"x": x}) for x in ([1], [2, 3, 4, 5])]
-    >>> [table["x"].to_pylist() for table in rebatch(batches, 2)]
-    [[1, 2], [3, 4], [5]]
-    """
+    """Cut and join record batches to tables of one number of rows but the last; none is empty."""
     import pyarrow as pa
 
     pieces: list[Any] = []

@@ -361,15 +361,7 @@ def find_hint(text: str, decimal: str = ".") -> str:
 
 
 def show_text(text: str, width: int = SHOWN_WIDTH) -> str:
-    r"""Make text safe for a message: one short line, whatever is not printable escaped.
-
-    Examples
-    --------
-    >>> print(show_text("5\x1b[31m\u00a0€"))
-    5\x1b[31m\xa0€
-    >>> show_text("1234567890", width=5)
-    '1234…'
-    """
+    """Make text safe for a message: one short line, whatever is not printable escaped."""
     if len(text) <= width and text.isprintable():
         return text
     # A character is escaped to at least one, so more than `width` of them are never needed.

@@ -335,14 +335,7 @@ def scan_block(stamp: Stamp, start: int, stop: int, first: int, delimiter: str) 
 
 
 def scan_bytes(data: bytes, start: int, lead: int, tail: int, delimiter: str) -> BlockScan:
-    r"""Count the quotes and line ends of a block with some bytes before and after it.
-
-    Examples
-    --------
-    >>> scan = scan_bytes(b'a,"x\ny"\nb,z\n', 100, 0, 0, ",")
-    >>> scan.n_quotes, scan.n_lines, scan.outside.n_outer, scan.outside.cut, scan.outside.line
-    (2, 3, 2, 8, 2)
-    """
+    """Count the quotes and line ends of a block with some bytes before and after it."""
     codes = np.frombuffer(data, np.uint8)[lead : len(data) - tail]
     newlines = np.flatnonzero(codes == _NEWLINE)
     quotes = np.flatnonzero(codes == _QUOTE)

@@ -30,7 +30,7 @@ from matscore.run.work import ChunkResult, Doubles, Job, run_chunk
 if TYPE_CHECKING:
     from distributed import Future
 
-    from matscore.write.places import Claim
+    from matscore.write.folder import Claim
 
 
 _CHUNKS_A_RANGE = 4

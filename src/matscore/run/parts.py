@@ -27,7 +27,7 @@ from matscore.read.table import Table, open_table
 from matscore.run.work import ChunkResult, Job, Work, run_chunk
 
 if TYPE_CHECKING:
-    from matscore.write.places import Claim
+    from matscore.write.folder import Claim
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64

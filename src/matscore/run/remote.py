@@ -28,8 +28,8 @@ from matscore.read.source import Stamp, iter_range
 from matscore.read.split import BlockScan, Chunk, Range, scan_block
 from matscore.run.run import Totals
 from matscore.run.work import ChunkResult, Doubles, Job, Written, join_counts, run_chunk
+from matscore.write.folder import Claim
 from matscore.write.formats import deliver_results
-from matscore.write.places import Claim
 from matscore.write.whole import Digest, open_output
 
 Item = TypeVar("Item")

@@ -236,13 +236,7 @@ _BY_ENDING = {ending: form.name for form in FORMATS.values() for ending in form.
 
 
 def format_of(path: object) -> Format | None:
-    """Return the format that a file's ending names; None for an output that is no path.
-
-    Examples
-    --------
-    >>> format_of("scores.csv.gz"), format_of("scores.parquet"), format_of("scores")
-    ('csv', 'parquet', None)
-    """
+    """Return the format that a file's ending names; None for an output that is no path."""
     if not isinstance(path, PathLike):
         return None
     name = Path(path)
@@ -321,13 +315,7 @@ class _Columns:
 
 
 def round_to(values: Floats, precision: int | None) -> Floats:
-    """Round to a number of decimals, leaving alone NaN and what has none.
-
-    Examples
-    --------
-    >>> round_to(np.array([2.675, 1e300]), 1).tolist()
-    [2.7, 1e+300]
-    """
+    """Round to a number of decimals, leaving alone NaN and what has none."""
     if precision is None:
         return values
     # From 2**52 on every float64 is whole, and NumPy's way, by a power of ten, would overflow.
