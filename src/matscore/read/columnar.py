@@ -6,6 +6,7 @@ not tell; of a stream it is looked at whether its end is there.
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import tempfile
@@ -13,17 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
-from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 from matscore.errors import FileError, InputError, MissingExtraError, os_errors_about, say_os_error
-from matscore.read.source import CHANGED
+from matscore.read.source import CHANGED, READ_BYTES, Stamp, open_raw, stamp_of
 
-ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
-
-COPY_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 16
-_DESCRIPTORS = Path("/proc/self/fd")
 
 # Arrow Columnar Format, "Serialization and Interprocess Communication".
 _MAGIC = b"ARROW1"
@@ -81,19 +77,24 @@ class ColumnarFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _find_stamp(self) -> Stamp | None:
+        return None if self._file is None else stamp_of(self.path, self._file)
+
     def _iter_checked(self, columns: Sequence[str], n_rows: int) -> Iterator[Any]:
-        stamp = _stamp_of(self._file)
+        stamp = self._find_stamp()
         with _tell_damage(self.path):
             batches = self._ahead.pop() if self._ahead else None
             for batch in self._batches(columns, n_rows) if batches is None else batches:
-                if _stamp_of(self._file) != stamp:
+                if self._find_stamp() != stamp:
                     raise FileError(self.path, *CHANGED)
                 # Offsets of a damaged file may point anywhere in memory, and PyArrow follows them.
                 batch.validate(full=True)
                 yield batch if batches is None else batch.select(list(columns))
 
 
-def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) -> ColumnarFile:
+def open_columnar(
+    path: str, stream: BinaryIO | None, format: Literal["parquet", "arrow"]
+) -> ColumnarFile:
     """Open a Parquet file, or an Arrow IPC file (Feather) or stream: by its name, or from a pipe.
 
     A pipe is read forwards and never closed. An Arrow stream is read as it comes; the others have
@@ -113,7 +114,7 @@ def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) ->
                 open_format = _open_arrow if format == "arrow" else _open_parquet
                 schema, n_rows, batches = open_format(file)
         _refuse_doubles(path, schema.names)
-        own = None if file is stream else file
+        own = file if stream is None else None
         names, types = tuple(schema.names), tuple(schema.types)
         return ColumnarFile(path, names, types, n_rows, batches, own, resources.pop_all())
 
@@ -176,7 +177,7 @@ class _Reader:
     def read(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer where it ends."""
         pieces = []
-        while size > 0 and (piece := self._read_some(min(size, COPY_BYTES))):
+        while size > 0 and (piece := self._read_some(min(size, READ_BYTES))):
             pieces.append(piece)
             size -= len(piece)
         data = b"".join(pieces)
@@ -189,7 +190,7 @@ class _Reader:
 
     def iter_rest(self) -> Iterator[bytes]:
         """Yield all that is left."""
-        while piece := self._read_some(COPY_BYTES):
+        while piece := self._read_some(READ_BYTES):
             yield piece
 
     def rewind(self) -> None:
@@ -231,31 +232,19 @@ def _reason_of(error: BaseException) -> str:
 
 
 def _open_file(path: str) -> BinaryIO:
-    try:
-        with os_errors_about(path):
-            return Path(path).open("rb")
-    except ValueError as error:
-        raise FileError(path, str(error).lower()) from error
+    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, open_raw(path)[0])))
 
 
 def _copy_pipe(path: str, reader: _Reader) -> BinaryIO:
-    make = tempfile.TemporaryFile if _DESCRIPTORS.is_dir() else tempfile.NamedTemporaryFile
     what = "cannot be copied to a temporary file: {}"
     hint = "store it in a file and name that"
     with os_errors_about(path, what=what, hint=hint), ExitStack() as on_error:
-        copy = cast(BinaryIO, on_error.enter_context(make(prefix="matscore-")))
+        copy = cast(BinaryIO, on_error.enter_context(tempfile.TemporaryFile(prefix="matscore-")))
         copy.writelines(reader.iter_rest())
         copy.flush()
         copy.seek(0)
         on_error.pop_all()
         return copy
-
-
-def _stamp_of(file: BinaryIO | None) -> tuple[int, ...] | None:
-    if file is None:
-        return None
-    info = os.fstat(file.fileno())
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
 def _refuse_doubles(path: str, names: Sequence[str]) -> None:

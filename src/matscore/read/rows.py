@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 UNKNOWN, MISSING = 1, 2
 """Marks of cells whose text is no level, and that are missing."""
 
-_MISSING = "a missing value"
+MISSING_CELL = "a missing value"
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,7 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
             features[k], gaps = read_codes(layout, chunk, i, refuse)
         if own.missing in ("error", "skip"):
             for row in np.flatnonzero(gaps).tolist():
-                refuse(row, i, _MISSING, own.missing_hint, skipped=own.missing == "skip")
+                refuse(row, i, MISSING_CELL, own.missing_hint, skipped=own.missing == "skip")
         elif own.missing == "zero":
             features[k, gaps] = 0.0 if k < len(numbers) else Levels.NONE
         absent |= np.isnan(features[k])
