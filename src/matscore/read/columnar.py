@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
-from matscore.errors import FileError, InputError, MissingExtraError, os_errors_about, say_os_error
+import pyarrow as pa
+
+from matscore.errors import FileError, InputError, os_errors_about, say_os_error
 from matscore.read.source import CHANGED, READ_BYTES, Stamp, open_raw, stamp_of
 
 _BUFFER_BYTES = 1 << 16
@@ -100,7 +102,6 @@ def open_columnar(
     A pipe is read forwards and never closed. An Arrow stream is read as it comes; the others have
     their index at the end, so they are copied to a temporary file first.
     """
-    require_pyarrow()
     with ExitStack() as resources:
         file = resources.enter_context(_open_file(path)) if stream is None else stream
         with _tell_damage(path):
@@ -119,19 +120,10 @@ def open_columnar(
         return ColumnarFile(path, names, types, n_rows, batches, own, resources.pop_all())
 
 
-def require_pyarrow() -> None:
-    """Check that PyArrow is there; a `MissingExtraError` says how to get it."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("parquet", "Parquet and Arrow") from error
-
-
 def iter_parquet(
     path: str, columns: Sequence[str], start: int, stop: int, n_rows_per_chunk: int
 ) -> Iterator[Any]:
     """Yield rows `start` to `stop` of a Parquet file, as `ColumnarFile.iter_tables` does."""
-    require_pyarrow()
     with _open_file(path) as file, _tell_damage(path):
         opened = _open_parquet_file(file)
         batches = _iter_parquet(opened, columns, n_rows_per_chunk, start, stop)
@@ -140,8 +132,6 @@ def iter_parquet(
 
 def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
     """Cut and join record batches to tables of one number of rows but the last; none is empty."""
-    import pyarrow as pa
-
     pieces: list[Any] = []
     n_taken = 0
     for batch in batches:
@@ -208,8 +198,6 @@ class _Reader:
 
 @contextmanager
 def _tell_damage(path: str) -> Iterator[None]:
-    import pyarrow as pa
-
     try:
         yield
     except (
@@ -293,15 +281,13 @@ def _iter_parquet(
 
 
 def _open_stream(reader: _Reader, *, is_pipe: bool) -> tuple[Any, int | None, Batches]:
-    import pyarrow.ipc
-
-    opened = [pyarrow.ipc.open_stream(reader)]
+    opened = [pa.ipc.open_stream(reader)]
     schema, n_rows = opened[0].schema, None
 
     def iter_all() -> Iterator[Any]:
         if not opened:
             reader.rewind()
-            opened.append(pyarrow.ipc.open_stream(reader))
+            opened.append(pa.ipc.open_stream(reader))
         yield from opened.pop()
         if reader.last != _END_MARK:
             raise DamageError("it ends too early")
@@ -318,13 +304,11 @@ def _open_stream(reader: _Reader, *, is_pipe: bool) -> tuple[Any, int | None, Ba
 
 
 def _open_arrow(file: BinaryIO) -> tuple[Any, int, Batches]:
-    import pyarrow.ipc
-
     _check_blocks(file)
-    opened = pyarrow.ipc.open_file(file)
+    opened = pa.ipc.open_file(file)
     # Rows are counted by the first column, without reading the others.
-    few = pyarrow.ipc.IpcReadOptions(included_fields=[0])
-    counted = pyarrow.ipc.open_file(file, options=few)
+    few = pa.ipc.IpcReadOptions(included_fields=[0])
+    counted = pa.ipc.open_file(file, options=few)
     n_rows = sum(counted.get_batch(i).num_rows for i in range(counted.num_record_batches))
 
     def iter_batches(columns: Sequence[str], _: int) -> Iterator[Any]:

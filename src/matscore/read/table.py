@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from matscore.errors import InputError
+from matscore.errors import InputError, require_extra
 from matscore.frame import join
 from matscore.kernel import Booleans, Fault, Floats, Texts, parse
 from matscore.names import Grammar
@@ -212,18 +212,22 @@ def open_table(
     source = open_source(path, Opening(options.encoding, checksum, _find_rewrite(options)))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        if source.kind == "csv":
-            table = _open_text(source, options, values)
-        else:
-            from matscore.read.typed import open_typed
-
-            table = open_typed(source)
+        is_text = source.kind == "csv"
+        table = _open_text(source, options, values) if is_text else open_typed(source)
         names = table.names
         table.keys = tuple(key for key in keys if names is not None and key[0] not in names)
         if options.booleans:
             table.booleans = table.find_booleans(options.grammar)
         stack.pop_all()
     return table
+
+
+def open_typed(source: Source) -> Table:
+    """Open a Parquet or Arrow file or pipe as a table."""
+    require_extra("Parquet and Arrow", "pyarrow", extra="parquet")
+    from matscore.read.typed import open_typed as open_it
+
+    return open_it(source)
 
 
 def _find_rewrite(options: ReadOptions) -> Rewrite | None:

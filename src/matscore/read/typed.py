@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from matscore.errors import InputError, MissingExtraError
+from matscore.errors import InputError
 from matscore.frame import join
 from matscore.kernel import Booleans, Masked, Texts, write_rows
 from matscore.names import POINT, Grammar
@@ -27,11 +28,6 @@ from matscore.read.table import SAMPLED_RECORDS, Table
 
 if TYPE_CHECKING:
     from matscore.plan.terms import TextColumn
-
-try:
-    import pyarrow as pa
-except ImportError as error:
-    raise MissingExtraError("parquet", "Parquet and Arrow") from error
 
 _FRAME_CELLS = 2**19
 _CELL_BYTES = 8
@@ -166,7 +162,7 @@ def is_text(dtype: Any) -> bool:
 
 
 def label_text(
-    column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
+    column: Any, path: str = "", number: int | None = None, name: str | None = None
 ) -> Texts:
     """Turn a column into text, of which none is absent.
 
@@ -177,12 +173,12 @@ def label_text(
     kind, write = _find_kind(column.type)
     if write is None:
         what = f"is of type {kind}, which cannot be a label"
-        raise InputError(path, what, "store it as text", column=column_number, name=name)
+        raise InputError(path, what, "store it as text", column=number, name=name)
     try:
         texts = [write(piece) for piece in _pieces_of(column)]
     except (pa.ArrowException, ValueError, OverflowError) as error:
         what = f"holds a {kind} that cannot be written as text"
-        raise InputError(path, what, column=column_number, name=name) from error
+        raise InputError(path, what, column=number, name=name) from error
     if len(texts) == 1:
         return texts[0]
     found: Texts = join([Texts.from_strings([]), *texts])
@@ -190,7 +186,7 @@ def label_text(
 
 
 def level_texts(
-    column: Any, levels: TextColumn, **place: Any
+    column: Any, levels: TextColumn, *place: Any
 ) -> tuple[Texts, npt.NDArray[np.int64] | None]:
     """Return a column's texts, as `label_text`; of a dictionary, and where each row's is in it.
 
@@ -199,19 +195,19 @@ def level_texts(
     if pa.types.is_dictionary(column.type):
         whole = pa.chunked_array(_pieces_of(column)).unify_dictionaries().combine_chunks()
         whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-        texts, n = label_text(whole.dictionary, **place), len(whole.dictionary)
+        texts, n = label_text(whole.dictionary, *place), len(whole.dictionary)
         indices = _read_floats(whole.indices.cast(pa.float64()))
         places = np.where(np.isnan(indices), n, indices).astype(np.int64)
         return join([texts, Texts.from_strings([""])]), places
     if not pa.types.is_boolean(column.type):
-        return label_text(column, **place), None
+        return label_text(column, *place), None
     floats = [_read_floats(one.cast(pa.uint8()).cast(pa.float64())) for one in _pieces_of(column)]
     truths = np.concatenate([np.empty(0), *floats])
     return levels.spell_truths(), np.where(np.isnan(truths), 2, truths).astype(np.int64)
 
 
 def feature_column(
-    column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
+    column: Any, path: str = "", number: int | None = None, name: str | None = None
 ) -> npt.NDArray[np.float64]:
     """Turn a column into numbers, of shape (n_rows,); maybe read-only.
 
@@ -224,7 +220,7 @@ def feature_column(
         hint = "store it as numbers"
         if pa.types.is_boolean(dtype) or (is_text(dtype) and find_pair(label_text(column), POINT)):
             hint = "--booleans reads it as 1 and 0"
-        raise InputError(path, what, hint, column=column_number, name=name)
+        raise InputError(path, what, hint, column=number, name=name)
     if pa.types.is_decimal(dtype):  # Arrow's own cast does not round to the nearest
         cells = [np.nan if value is None else float(value) for value in column.to_pylist()]
         return np.array(cells, dtype=np.float64)

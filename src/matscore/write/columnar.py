@@ -2,7 +2,7 @@
 
 PyArrow writes into memory and the bytes are moved on from there: so errors of the output and of the
 frames are raised as they are, and the output need not be seekable. Whatever imports this module
-has asked `require_pyarrow` first.
+has seen that PyArrow is there.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ in `options.Format`, and a test.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections import Counter
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from matscore.errors import MissingExtraError, OutputError, UsageError, os_errors_about
+from matscore.errors import OutputError, UsageError, os_errors_about, require_extra
 from matscore.frame import Frame, Kind, list_cells
 from matscore.kernel import Choices, Column, Floats, Masked, Texts, write_rows
 from matscore.options import Format, PathLike
@@ -191,9 +190,7 @@ class _Columnar(OutputFormat):
     is_read = True
 
     def require(self) -> None:
-        from matscore.read.columnar import require_pyarrow
-
-        require_pyarrow()
+        require_extra("Parquet and Arrow", "pyarrow", extra="parquet")
 
     def rows(self, spec: OutputSpec, frame: Frame) -> bytes:
         from matscore.write.columnar import encode_batch
@@ -214,8 +211,8 @@ class _Shown(OutputFormat):
     is_shown = True
 
     def require(self) -> None:
-        if self.library is not None and importlib.util.find_spec(self.library) is None:
-            raise MissingExtraError("report", "an HTML table")
+        if self.library is not None:
+            require_extra("an HTML table", self.library)
 
 
 FORMATS: dict[Format, OutputFormat] = {
