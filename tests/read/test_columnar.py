@@ -39,10 +39,14 @@ class Pipe(io.RawIOBase):
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def read(self, size: int = -1, /) -> bytes:
-        size = 1000 if size < 0 else min(size, 1000)
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        size = min(len(buffer), 1000)
         piece, self.data = self.data[:size], self.data[size:]
-        return piece
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 def open_pipe(data: bytes, kind: Kind) -> ColumnarFile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -105,8 +106,8 @@ def open_columnar(
     with ExitStack() as resources:
         file = resources.enter_context(_open_file(path)) if stream is None else stream
         with _tell_damage(path):
-            reader = _Reader(file)
-            is_stream = format == "arrow" and reader.peek(len(_MAGIC)) != _MAGIC
+            reader = _Reader(cast(Any, file))
+            is_stream = format == "arrow" and not reader.peek().startswith(_MAGIC)
             if stream is not None and not is_stream:
                 file = resources.enter_context(_copy_pipe(path, reader))
             if is_stream:
@@ -148,52 +149,18 @@ def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
         yield pa.Table.from_batches(pieces)
 
 
-class _Reader:
-    """Reads a file or pipe exactly as far as it is asked to, as PyArrow wants a file to be."""
+class _Reader(io.BufferedReader):
+    """A file or a pipe; PyArrow does not close it."""
 
-    closed = False
+    last = b""  # what was read at last, eight bytes at most
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._peeked = b""
-        self.last = b""  # what was read at last, eight bytes at most
-
-    def peek(self, size: int) -> bytes:
-        """Return the next bytes, fewer where it ends; they will be read again."""
-        while len(self._peeked) < size and (piece := self._stream.read(size - len(self._peeked))):
-            self._peeked += piece
-        return self._peeked[:size]
-
-    def read(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer where it ends."""
-        pieces = []
-        while size > 0 and (piece := self._read_some(min(size, READ_BYTES))):
-            pieces.append(piece)
-            size -= len(piece)
-        data = b"".join(pieces)
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
         self.last = (self.last + data[-8:])[-8:]
         return data
 
-    def _read_some(self, size: int) -> bytes:
-        piece, self._peeked = self._peeked[:size], self._peeked[size:]
-        return piece or self._stream.read(size)
-
-    def iter_rest(self) -> Iterator[bytes]:
-        """Yield all that is left."""
-        while piece := self._read_some(READ_BYTES):
-            yield piece
-
-    def rewind(self) -> None:
-        """Go back to the start of a file."""
-        self._peeked = self.last = b""
-        self._stream.seek(0)
-
-    def readable(self) -> bool:
-        """Say that it can be read, which PyArrow asks."""
-        return True
-
     def close(self) -> None:
-        """Leave the file open: who opened it closes it."""
+        """Leave it open: who opened it closes it."""
 
 
 @contextmanager
@@ -228,7 +195,7 @@ def _copy_pipe(path: str, reader: _Reader) -> BinaryIO:
     hint = "store it in a file and name that"
     with os_errors_about(path, what=what, hint=hint), ExitStack() as on_error:
         copy = cast(BinaryIO, on_error.enter_context(tempfile.TemporaryFile(prefix="matscore-")))
-        copy.writelines(reader.iter_rest())
+        shutil.copyfileobj(reader, copy, READ_BYTES)
         copy.flush()
         copy.seek(0)
         on_error.pop_all()
@@ -286,7 +253,8 @@ def _open_stream(reader: _Reader, *, is_pipe: bool) -> tuple[Any, int | None, Ba
 
     def iter_all() -> Iterator[Any]:
         if not opened:
-            reader.rewind()
+            reader.seek(0)
+            reader.last = b""
             opened.append(pa.ipc.open_stream(reader))
         yield from opened.pop()
         if reader.last != _END_MARK:

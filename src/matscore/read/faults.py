@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from matscore.errors import InputError
 from matscore.kernel import BadRecord, Fault, Stop
-from matscore.names import BLANKS, Grammar
+from matscore.names import BLANKS, Grammar, show
 from matscore.read.inputs import COMMENT, DELIMITERS
 from matscore.read.rows import MISSING_CELL, FrameChunk, Layout, Reject
 from matscore.read.source import Source
 from matscore.read.split import Chunk, split_cells
 
-SHOWN_WIDTH = 40
+_SHOWN_WIDTH = 40
 _BOM = "\ufeff".encode()
 _JOINED = ("a byte-order mark", "two files may have been joined here; remove it")
 _SIMPLE = {
@@ -396,17 +396,14 @@ def find_hint(text: str, decimal: str = ".") -> str:
     return next((hint for hint in hints if hint), _GENERAL_HINT)
 
 
-def show_text(text: str, width: int = SHOWN_WIDTH) -> str:
+def show_text(text: str) -> str:
     """Make text safe for a message: one short line, whatever is not printable escaped."""
-    if len(text) <= width and text.isprintable():
+    if len(text) <= _SHOWN_WIDTH and text.isprintable():
         return text
-    # A character is escaped to at least one, so more than `width` of them are never needed.
-    pieces = [c if c.isprintable() else ascii(c)[1:-1] for c in text[: width + 1]]
-    if sum(map(len, pieces)) <= width:
+    # A character is escaped to at least one, and no escape is cut in two.
+    pieces = [show(character) for character in text[: _SHOWN_WIDTH + 1]]
+    if sum(map(len, pieces)) <= _SHOWN_WIDTH:
         return "".join(pieces)
-    shown = ""
-    for piece in pieces:
-        if len(shown) + len(piece) > width - 1:
-            break
-        shown += piece
-    return shown + "…"
+    while sum(map(len, pieces)) >= _SHOWN_WIDTH:
+        pieces.pop()
+    return "".join(pieces) + "…"

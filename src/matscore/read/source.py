@@ -124,12 +124,12 @@ class Source:
 
     def facts(self) -> SourceFacts:
         """Return what a report says of the input, once it is read."""
-        digest = self._meter.digest
-        # PyArrow reads such a file by its name, here and there: the meter saw only its head.
-        if digest is not None and self.kind != "csv" and self._has_name:
-            with Path(self.path).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256")
-        facts = replace(self.look(), sha256=None if digest is None else digest.hexdigest())
+        facts = self.look()
+        if self._meter.digest is not None:
+            # PyArrow reads such a file by its name, here and there: the meter saw only its head.
+            by_name = self.kind != "csv" and self._has_name
+            sha256 = hash_file(self.path) if by_name else self._meter.digest.hexdigest()
+            facts = replace(facts, sha256=sha256)
         if self.gaps is None:
             return facts
         return replace(facts, n_comments=self.gaps.n_comments, n_skipped=self.gaps.n_skipped)
@@ -238,6 +238,15 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
                 raise FileError(stamp.path, *CHANGED)
             n_left -= len(block)
             yield block
+
+
+def hash_file(path: str) -> str:
+    """Return the sha256 of a file or an object."""
+    digest = hashlib.sha256()
+    with open_raw(path)[0] as raw:
+        while block := raw.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[BinaryIO, Stamp | None]:

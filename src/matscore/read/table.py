@@ -136,11 +136,10 @@ class Table:
         hint: str = Layout.missing_hint,
     ) -> Layout:
         """Return the layout of the table's own columns."""
-        layout = Layout(
+        return Layout(
             self.names, self.width, label, tuple(kept), tuple(features), self.delimiter,
-            read.decimal, missing, read.missing_values, hint,
+            read.decimal, missing, read.missing_values, hint, booleans=self.booleans_of(features),
         )  # fmt: skip
-        return replace(layout, booleans=self.booleans_of(features)) if self.booleans else layout
 
     def find_booleans(self, grammar: Grammar) -> tuple[Booleans, ...]:
         """Find the columns of words for true and false, by the first records."""

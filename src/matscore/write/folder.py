@@ -32,8 +32,8 @@ from matscore.errors import FileError, OutputError, UsageError
 from matscore.items import Items
 from matscore.read.cloud import check_writable, delete_objects, list_objects, read_object
 from matscore.read.inputs import is_address
-from matscore.read.source import READ_BYTES, SourceFacts, open_raw
-from matscore.write.whole import TEMPORARY, Digest, named_errors, open_whole
+from matscore.read.source import SourceFacts, hash_file
+from matscore.write.whole import TEMPORARY, named_errors, open_whole
 
 MANIFEST = "_manifest.json"
 SCHEMA_VERSION = 1
@@ -111,7 +111,7 @@ class Folder:
         if record.input != source.path or record.input_size != source.size:
             return None
         is_same_time = record.input_mtime == source.mtime
-        if not is_same_time and hash_file(source.path).hexdigest() != record.input_sha256:
+        if not is_same_time and hash_file(source.path) != record.input_sha256:
             return None
         if not self.place.has(output, record.output_size, record.output_sha256):
             return None
@@ -268,7 +268,7 @@ class _Place(ABC):
     def has(self, name: str, size: int, sha256: str) -> bool:
         """Say whether a file had this content when the place was opened."""
         # What has another size need not be fetched to see that it is other.
-        return self._size_of(name) == size and hash_file(self.path_of(name)).hexdigest() == sha256
+        return self._size_of(name) == size and hash_file(self.path_of(name)) == sha256
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, whole or not at all."""
@@ -421,16 +421,6 @@ class _Bucket(_Place):
 
     def _list_journal(self) -> list[str]:
         return sorted(name for name in self._sizes if name.startswith(f"{_JOURNAL}/"))
-
-
-def hash_file(path: str) -> Digest:
-    """Read the size and the sha256 of a file or an object."""
-    digest = Digest()
-    raw, _ = open_raw(path)
-    with raw:
-        while block := raw.read(READ_BYTES):
-            digest.update(block)
-    return digest
 
 
 Place: TypeAlias = _Disk | _Bucket
