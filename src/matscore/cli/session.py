@@ -210,7 +210,7 @@ class Session:
         """Say how many lines of the inputs were left out."""
         rewritten = [one for one in inputs if one.n_comments is not None]
         if rewritten:
-            from matscore.read.said import count_left_out
+            from matscore.read.switches import count_left_out
 
             self.say(line for one in rewritten for line in count_left_out(one))
 
