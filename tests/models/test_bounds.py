@@ -18,14 +18,15 @@ import pytest
 
 from matscore.models.bounds import (
     ModelFile,
+    Refusal,
     check_count,
     check_depth,
     find_compression,
+    in_step,
     inflate,
     open_zip,
     read_limited,
 )
-from matscore.models.refusal import Refusal, in_step
 
 if sys.version_info >= (3, 14):
     from compression import zstd

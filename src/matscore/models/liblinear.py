@@ -13,10 +13,16 @@ from fractions import Fraction
 from typing import Any
 
 from matscore.models.algebra import add_up, column, exact
-from matscore.models.bounds import ModelFile
-from matscore.models.checks import check_fit, damaged, read_count, read_numbers, read_text
+from matscore.models.bounds import (
+    ModelFile,
+    Refusal,
+    check_fit,
+    damaged,
+    read_count,
+    read_numbers,
+    read_text,
+)
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.types import FLOAT64, ImportedModel, Source
 from matscore.options import Link
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import reduce
 
 from matscore.models.algebra import CONSTANT, Feature, constant, exact, round_once
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal
 from matscore.terms import FUNCTIONS, MAX_EXPONENT, Power
 
 MAX_PRODUCTS = 100_000  # of terms that one multiplication may make

@@ -7,16 +7,24 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from matscore.models.algebra import Feature, combine, constant
-from matscore.models.bounds import ModelFile
-from matscore.models.families import Answer, answer_classes, answer_number, name_power
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.operations import multiply, raise_to
 from matscore.models.options import ImportOptions
 from matscore.models.pmml_derived import Fields
 from matscore.models.pmml_fields import equals, holds
 from matscore.models.pmml_scorecard import read_scorecard
 from matscore.models.pmml_xml import Element, parse_xml, read_array, read_number
-from matscore.models.refusal import Refusal
-from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source, Threshold
+from matscore.models.types import (
+    FLOAT32,
+    FLOAT64,
+    Answer,
+    ImportedModel,
+    Source,
+    Threshold,
+    answer_classes,
+    answer_number,
+    name_power,
+)
 
 _COMPARES = {"greaterThan", "greaterOrEqual", "lessThan", "lessOrEqual", "threshold"}
 

@@ -12,7 +12,7 @@ from functools import reduce
 from itertools import pairwise
 
 from matscore.models.algebra import Feature, combine, constant, exact
-from matscore.models.bounds import check_depth
+from matscore.models.bounds import Refusal, check_depth, in_step
 from matscore.models.operations import compute, multiply
 from matscore.models.pmml_fields import (
     Choice,
@@ -26,7 +26,6 @@ from matscore.models.pmml_fields import (
     missing,
 )
 from matscore.models.pmml_xml import Element, read_number
-from matscore.models.refusal import Refusal, in_step
 
 MAX_CHAIN = 50  # of fields that are derived of one another
 _NUMERIC = {"integer", "float", "double"}

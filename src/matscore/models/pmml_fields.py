@@ -22,11 +22,11 @@ from matscore.models.algebra import (
     constant,
     join_features,
 )
+from matscore.models.bounds import Refusal
+from matscore.models.columns import Raw
 from matscore.models.operations import multiply
 from matscore.models.pmml_xml import Element, read_array, read_number
-from matscore.models.refusal import Refusal
 from matscore.models.sample import read_sample
-from matscore.models.texts import text
 from matscore.options import ReadOptions
 from matscore.terms import Factor, Interval, Level, Missing, Other, Term
 
@@ -186,7 +186,7 @@ class Columns:
         elif other == home == len(values):
             other = "error"
         kinds: Any = {"string": "text", "boolean": "boolean"}
-        texts = text(name, kinds.get(data.get("dataType"), "number"))
+        texts = Raw(name, kinds.get(data.get("dataType"), "number"))
         found = texts.one_hot(groups, other=other, missing="error")
         gap = found.pop() if home == len(values) else constant(0)
         return Choice(dict(zip(values, found, strict=True)), gap, is_open=other == "zero")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from matscore.models.algebra import Feature, combine, constant
+from matscore.models.bounds import Refusal, in_step
 from matscore.models.operations import both, compute, multiply
 from matscore.models.pmml_derived import Fields
 from matscore.models.pmml_fields import (
@@ -18,7 +19,6 @@ from matscore.models.pmml_fields import (
     never_missing,
 )
 from matscore.models.pmml_xml import Element, read_array
-from matscore.models.refusal import Refusal, in_step
 
 _COMPARISONS = {
     "lessThan": "<", "lessOrEqual": "<=", "greaterThan": ">", "greaterOrEqual": ">=",

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from matscore.models.bounds import check_depth
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal, check_depth
 
 MAX_ELEMENTS = 300_000
 MAX_TEXT = 1 << 22  # characters between tags

@@ -14,11 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from matscore.models.bounds import ModelFile, Zip, check_depth, inflate, open_zip, peek
+from matscore.models.bounds import (
+    ModelFile,
+    Refusal,
+    Zip,
+    check_depth,
+    in_step,
+    inflate,
+    open_zip,
+    peek,
+)
 from matscore.models.options import ImportOptions
 from matscore.models.pickles import OLD_JOBLIB, read_pickle
 from matscore.models.records import Array, Name, Record, describe, from_items, read_npy
-from matscore.models.refusal import Refusal, in_step
 from matscore.models.sklearn import is_estimator, read_estimator
 from matscore.models.statsmodels import is_results, read_results
 from matscore.models.types import ImportedModel, Source

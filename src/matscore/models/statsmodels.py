@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Feature, column, constant
-from matscore.models.formulas import CONSTANTS, Design, read_expression, split_name
-from matscore.models.frames import Frame
+from matscore.models.bounds import Refusal, in_step
+from matscore.models.formulas import CONSTANTS, Design, Frame, read_expression, split_name
 from matscore.models.records import Array, Record, plain
-from matscore.models.refusal import Refusal, in_step
 from matscore.models.steps import Step, Walk, as_numbers
 from matscore.models.transformers import HINT
 from matscore.models.types import ImportedModel

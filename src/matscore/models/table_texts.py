@@ -25,8 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matscore.models.bounds import check_depth
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal, check_depth
 from matscore.names import quote_name
 from matscore.options import Link
 from matscore.plan.headings import COEFFICIENTS
