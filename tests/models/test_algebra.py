@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from matscore.models.algebra import (
     Feature,
     Levels,
-    add_up,
     align,
     column,
     combine,
     constant,
     exact,
     round_once,
+    sum_products,
 )
 from matscore.models.bounds import Refusal
 from matscore.models.columns import Raw, find_border, write_level
@@ -265,7 +265,7 @@ def test_find_border_at_the_ends() -> None:
 
 @given(st.lists(NUMBERS, max_size=9))
 def test_add_up(numbers: list[Fraction]) -> None:
-    assert add_up(numbers) == sum(numbers, Fraction(0))
+    assert sum_products([(x, Fraction(1)) for x in numbers]) == sum(numbers, Fraction(0))
 
 
 def test_fold_keeps_plain_coefficients_to_the_bit() -> None:

@@ -273,11 +273,6 @@ def combine(features: Sequence[Feature], weights: Sequence[Number], added: Numbe
     return join_features(_add_all(parts), aligned)
 
 
-def add_up(numbers: Sequence[Fraction]) -> Fraction:
-    """Add fractions."""
-    return sum_products([(number, _ONE) for number in numbers])
-
-
 def sum_products(products: Sequence[_Product]) -> Fraction:
     """Return the sum of products: one common denominator is faster than one after the other."""
     ratios = [(a.as_integer_ratio(), b.as_integer_ratio()) for a, b in products]

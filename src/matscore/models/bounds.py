@@ -1,7 +1,7 @@
 """Hostile files: bytes are read, inflated and taken apart within limits, or refused.
 
 Nothing here knows a format of models. A reader takes a `ModelFile`, whose bytes are bounded
-already; what it inflates goes through `inflate` or `open_zip`, what it counts through `check_count`
+already; what it inflates goes through `inflate` or `Zip`, what it counts through `check_count`
 and how deep it goes through `check_depth`.
 """
 
@@ -225,17 +225,12 @@ _ZIP_ERRORS = (
 )  # fmt: skip
 
 
-def open_zip(data: bytes) -> Zip:
-    """Open a ZIP file."""
-    return Zip(data)
-
-
 def has_member(file: ModelFile, *members: str) -> bool:
     """Say whether a file is a ZIP with one of some members, at its top or in its folders."""
     if not file.head.startswith(b"PK\x03\x04"):
         return False
     try:
-        names = open_zip(file.data).names
+        names = Zip(file.data).names
     except Refusal:
         return False
     return any(f"/{name}".endswith(f"/{member}") for name in names for member in members)

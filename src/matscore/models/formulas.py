@@ -20,15 +20,14 @@ import numpy as np
 from matscore.models.algebra import Feature, Kind, Number, column, constant
 from matscore.models.bounds import Refusal, check_fit
 from matscore.models.columns import Raw, write_level
-from matscore.models.operations import compute
+from matscore.models.operations import OF_NUMPY, compute
 from matscore.models.records import Array, Record, array, manager_parts, plain
-from matscore.terms import FUNCTIONS, Factor, Function, Interval, Level, Missing, Other, Power
+from matscore.terms import Factor, Function, Interval, Level, Missing, Other, Power
 
 CONSTANTS = ("Intercept", "const", "1")
 _MOST_CHARACTERS = 10_000
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _CODED = re.compile(r"(?P<code>.+?)\[(?P<scheme>[TSHDR]\.)?(?P<level>.*)\]", re.DOTALL)
-_FUNCTIONS = {name: name for name in (*FUNCTIONS, "square", "expm1")} | {"absolute": "abs"}
 
 
 @dataclass
@@ -183,8 +182,8 @@ def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
             func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id="np" | "numpy"), attr=name),
             args=[inner],
             keywords=[],
-        ) if name in _FUNCTIONS:
-            return compute(_FUNCTIONS[name], _compute(inner))
+        ) if name in OF_NUMPY:
+            return compute(OF_NUMPY[name], _compute(inner))
     raise Refusal(f"{ast.unparse(tree)[:60]} in its formula is not imported")
 
 
@@ -193,7 +192,7 @@ def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
 
 def evaluate(feature: Feature, frame: Frame) -> Array:
     """Return a feature's numbers in the rows of a frame, in float64."""
-    total = np.zeros(frame.n_rows - frame.n_dropped)
+    total = np.zeros(frame.n_rows)
     for term, c in feature.terms.items():
         product = np.full(len(total), float(c))
         for factor in term:
@@ -246,9 +245,10 @@ class Frame:
         check_fit(len(axes) == 2)
         names = map(plain, array(axes[0]).ravel().tolist())
         self.names = [name if isinstance(name, str | int | float) else str(name) for name in names]
-        self.n_rows = array(axes[1]).size
-        check_fit(all(0 <= row < self.n_rows for row in dropped))
+        self._n_rows = array(axes[1]).size
+        check_fit(all(0 <= row < self._n_rows for row in dropped))
         self._dropped = np.array(sorted(set(dropped)), dtype=np.int64)
+        self.n_rows = self._n_rows - len(self._dropped)
         self._coded: dict[str, Coded] = {}
 
     @cached_property
@@ -267,11 +267,6 @@ class Frame:
             found.update((number, (values, i)) for i, number in enumerate(numbers))
         return found
 
-    @property
-    def n_dropped(self) -> int:
-        """How many rows are left out."""
-        return len(self._dropped)
-
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
@@ -282,7 +277,7 @@ class Frame:
         block = array(values)
         check_fit(block.ndim < 2 or row < len(block))
         found = block[row] if block.ndim == 2 else block
-        check_fit(found.shape == (self.n_rows,))
+        check_fit(found.shape == (self._n_rows,))
         return np.delete(found, self._dropped)
 
     def numbers(self, name: str) -> Array | None:

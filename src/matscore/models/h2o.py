@@ -19,7 +19,6 @@ from matscore.models.bounds import (
     Zip,
     check_fit,
     has_member,
-    open_zip,
     read_count,
     read_numbers,
     read_text,
@@ -102,7 +101,7 @@ def _read_domain(archive: Zip, name: str, is_escaped: bool) -> list[str]:
 
 
 def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
-    mojo = _parse(open_zip(file.data))
+    mojo = _parse(Zip(file.data))
     _check_kind(mojo)
     family, link = mojo.word("family"), _find_link(mojo)
     features = _make_features(mojo)

@@ -10,7 +10,6 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from operator import methodcaller
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from matscore.models.algebra import Feature, Kind, Number, combine, constant
 from matscore.models.bounds import Refusal
 from matscore.models.columns import Raw, Value, as_features, indicate, recode, write_level
+from matscore.models.operations import OF_NUMPY, compute
 from matscore.models.records import Name, Record, array, plain
 from matscore.models.selectors import CHOOSERS, select
 from matscore.models.steps import Step, as_numbers, is_missing
@@ -131,19 +131,6 @@ def name_function(function: Any) -> str:
     return function.name if isinstance(function, Name) and function.is_of("numpy") else "?"
 
 
-_FUNCTIONS: Mapping[str, Callable[[Feature], Feature]] = {
-    **{
-        name: methodcaller("apply", name)
-        for name in ("log", "log1p", "log2", "log10", "exp", "sqrt", "abs")
-    },
-    **dict.fromkeys(("absolute", "fabs"), methodcaller("apply", "abs")),
-    "square": lambda x: x * x,
-    "expm1": lambda x: x.apply("exp") - 1,
-    "negative": lambda x: -x,
-    "positive": lambda x: x,
-}
-
-
 def _apply(step: Step, values: Sequence[Value]) -> Sequence[Value]:
     arguments = step.get("kw_args", {})
     if arguments is not None and (not isinstance(arguments, dict) or arguments):
@@ -152,9 +139,9 @@ def _apply(step: Step, values: Sequence[Value]) -> Sequence[Value]:
     name = name_function(function)
     if name == "":
         return values
-    if name not in _FUNCTIONS:
+    if name not in OF_NUMPY:
         raise Refusal(f"its function {function} is not known")
-    return [_FUNCTIONS[name](value) for value in as_features(values)]
+    return [compute(OF_NUMPY[name], value) for value in as_features(values)]
 
 
 def _binarize(step: Step, values: Sequence[Value]) -> list[Value]:

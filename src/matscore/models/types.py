@@ -255,6 +255,16 @@ class Answer:
     threshold: Threshold | None = None
 
 
+LINKS: Mapping[str, Link | None] = {
+    "logit": None, "log": "exp", "identity": "identity", "probit": "probit", "cloglog": "cloglog",
+}  # fmt: skip
+"""The links that have a word, by the names of R, statsmodels and PMML; of two categories."""
+OF_STATSMODELS: Mapping[str, str] = {
+    **dict.fromkeys(("ols", "wls", "gls", "glsar", "rlm", "quantreg"), "identity"),
+    **dict.fromkeys(("poisson", "negativebinomial", "negativebinomialp"), "log"),
+    "generalizedpoisson": "log", "logit": "logit", "mnlogit": "logit", "probit": "probit",
+}  # fmt: skip
+"""The links of models of statsmodels that have but one, by the names of their classes."""
 _WORDS: Mapping[str, Link] = {
     "identity": "identity", "none": "identity", "log": "exp", "exp": "exp", "softmax": "logistic",
     "logit": "logistic", "probit": "probit", "cloglog": "cloglog",
@@ -288,10 +298,8 @@ def answer_classes(other: str, favoured: str, link: str) -> Answer:
     classes, facts = (other, favoured), (f'scores favour "{favoured}"',)
     no_word = f"link {link}: probabilities are not offered"
     match link:
-        case "logit":
-            return Answer(classes, None, facts)
-        case "probit":
-            return Answer(classes, "probit", facts)
+        case "logit" | "probit":
+            return Answer(classes, LINKS[link], facts)
         case "cloglog":
             return Answer(classes, "cloglog", facts, Threshold(0.5, "probability"))
         case "cauchit":
