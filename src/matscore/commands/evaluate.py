@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
+from matscore.commands import Keywords, show_keywords
 from matscore.commands.output import open_sink
 from matscore.commands.truths import Evaluate, EvaluateTally, choose_against
 from matscore.errors import MisfitError, UsageError
@@ -17,14 +18,12 @@ from matscore.numerics.metrics import Metrics
 from matscore.options import (
     Best,
     Format,
-    MissingPolicy,
     PathLike,
     PlanOptions,
     ReadOptions,
     RejectOptions,
     RunOptions,
     ScoreOptions,
-    UnknownPolicy,
     check_options,
 )
 from matscore.plan import Plan, Side, require_fit
@@ -207,6 +206,7 @@ def evaluate_file(
     return run_command(command, features, weights, open_sink(None))
 
 
+@show_keywords
 def evaluate(
     features: pd.DataFrame,
     weights: pd.DataFrame | Any,
@@ -217,30 +217,13 @@ def evaluate(
     probabilities: bool = False,
     best: Best | None = None,
     one_vs_rest: bool = False,
-    missing: MissingPolicy = "error",
-    min_present: int | None = None,
-    unknown: UnknownPolicy = "error",
-    transpose: bool = False,
-    auto_transpose: bool = False,
-    strict: bool = False,
-    intercept: str | None = None,
-    no_intercept: bool = False,
-    weights_cols: Sequence[str] = (),
-    drop_weights_cols: Sequence[str] = (),
-    rename: Mapping[str, str] | None = None,
-    absent: str | Sequence[str] = (),
-    max_absent: int | None = None,
-    unique_labels: bool = False,
-    booleans: bool = False,
+    **how: Unpack[Keywords],
 ) -> Evaluation:
     """Measure the predictions of a model against the truth.
 
     Parameters
     ----------
-    features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
-        As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels,
-    booleans
+    features, weights
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -251,6 +234,8 @@ def evaluate(
         a row is taken for positive.
     probabilities : bool
         Whether rows of a single category are ranked by their probability.
+    **how
+        See `Keywords`.
 
     Returns
     -------
@@ -276,38 +261,25 @@ def evaluate(
     0.5
     """
     from matscore.commands.frames import (
-        make_align,
         pick_column,
         plan_frames,
         read_model,
+        settle,
         take_weights,
     )
     from matscore.commands.typed import Typed, run_typed, take_texts
 
-    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
+    read, align = settle(how)
     score = ScoreOptions(probabilities, threshold)
     check_comparison(score, positive, best, every=one_vs_rest)
     column, features = pick_column(features, truth, "truth")
-    align = make_align(
-        transpose=transpose,
-        auto_transpose=auto_transpose,
-        strict=strict,
-        intercept=intercept,
-        no_intercept=no_intercept,
-        weights_cols=weights_cols,
-        drop_weights_cols=drop_weights_cols,
-        rename=rename,
-        absent=absent,
-        max_absent=max_absent,
-        unique_labels=unique_labels,
-    )
     weights = take_weights(weights, features, align)
     plan = require_fit(plan_frames(features, weights, align, read))
     command = EvaluateCommand(Settings(read), None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))
     texts = [take_texts(column)]
-    typed = Typed.of_plan(features, plan, unknown, texts=texts, booleans=booleans)
-    tally: EvaluateTally = run_typed(work, typed, read.of_cell, unique=unique_labels)
+    typed = Typed.of_plan(features, plan, read.unknown, texts=texts, booleans=read.booleans)
+    tally: EvaluateTally = run_typed(work, typed, read.of_cell, unique=align.unique_labels)
     command.refuse_none_positive(tally, plan)
     return Evaluation(tally.metrics)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from matscore.command_options import FitOptions
+from matscore.commands import Keywords
 from matscore.commands.typed import (
     TYPED,
     Typed,
@@ -38,28 +39,27 @@ if TYPE_CHECKING:
     from matscore.plan.design import Design
 
 _PEEKED_ROWS = 1000
+_READING = ("missing", "min_present", "unknown", "booleans")  # the others are of lining up
 
 
-def make_align(
-    *,
-    keep_cols: Sequence[str] = (),
-    weights_cols: Sequence[str] = (),
-    drop_weights_cols: Sequence[str] = (),
-    rename: Mapping[str, str] | None = None,
-    absent: str | Sequence[str] = (),
-    **same: Any,
-) -> PlanOptions:
-    """Return the options of keywords; those that are not named here are fields of the same name."""
+def settle(how: Keywords, keep_cols: Sequence[str] = ()) -> tuple[ReadOptions, PlanOptions]:
+    """Return the groups of options that keywords mean."""
+    asked: dict[str, Any] = {**how}
+    if strange := sorted(asked.keys() - Keywords.__annotations__.keys()):
+        raise TypeError(f"there is no keyword argument {strange[0]!r}")
+    read = {name: asked.pop(name) for name in _READING if name in asked}
+    renames, absent = asked.pop("rename", None) or {}, asked.pop("absent", ())
     named = () if absent == "zero" else (absent,) if isinstance(absent, str) else absent
-    return PlanOptions(
+    for name in ("weights_cols", "drop_weights_cols"):
+        asked[name] = tuple(map(str, asked.get(name, ())))
+    align = PlanOptions(
         keep_cols=tuple(map(str, keep_cols)),
-        weights_cols=tuple(map(str, weights_cols)),
-        drop_weights_cols=tuple(map(str, drop_weights_cols)),
-        renames=tuple((str(old), str(new)) for old, new in (rename or {}).items()),
+        renames=tuple((str(old), str(new)) for old, new in renames.items()),
         absent=tuple(map(str, named)),
         absent_zero=absent == "zero",
-        **same,
+        **asked,
     )
+    return ReadOptions(**read), align
 
 
 def plan_frames(
@@ -302,13 +302,14 @@ def run_frames(
     command: Command,
     features: pd.DataFrame,
     weights: object,
-    align: PlanOptions,
-    read: ReadOptions,
+    how: Keywords,
+    keep_cols: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Run a command on two tables; the second may be a fitted model.
 
     Returns kept columns as they are, then what the command writes, with the features' index.
     """
+    read, align = settle(how, keep_cols)
     read.check()
     weights = take_weights(weights, features, align)
     # Labels stay in the index, and their name is to clash with no column.

@@ -136,6 +136,17 @@ class RankedRows:
     chosen: NDArray[np.int64]  # (counts.sum(),): indices of what has them, best first
     numbers: tuple[Floats, ...]  # of that shape: the columns `RankColumns.number_names`
     undefined: NDArray[np.bool_]  # (n_rows,): rows without scores
+    tied: NDArray[np.bool_]  # (counts.sum(),): which ranks a tie settled
+
+    def preview(self, frame: Frame, n_rows: int, scores: Floats | None = None) -> RankedPreview:
+        """Return the lines of the first rows; `scores` are all scores of these, if anything."""
+        # A row without ranks has one line, in which no tie is marked.
+        lines = np.maximum(self.counts, 1)
+        tied = np.zeros(int(lines.sum()), dtype=bool)
+        tied[np.repeat(self.counts > 0, lines)] = self.tied
+        n_rows = min(n_rows, len(lines))
+        n_lines = int(lines[:n_rows].sum())
+        return RankedPreview(frame.head(n_lines), n_rows=n_rows, tied=tied[:n_lines], scores=scores)
 
 
 @dataclass(frozen=True)

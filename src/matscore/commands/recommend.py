@@ -318,17 +318,18 @@ def recommend(
     0  Amina     1    Orbit Nine   0.73
     1  Bruno     1  Sunday Lunch   0.58
     """
-    from matscore.commands.frames import drop_columns, make_align, plan_frames
+    from matscore.commands.frames import drop_columns, plan_frames, settle
     from matscore.commands.typed import Typed, collect_frame, take_matrix
 
     kept, dropped = tuple(map(str, keep_item_cols)), tuple(map(str, drop_item_cols))
     options = RecommendOptions(k, min_score, kept, dropped)
-    read = ReadOptions(missing=missing, booleans=booleans)
+    read, asked = settle({
+        "missing": missing, "booleans": booleans, "strict": strict, "transpose": transpose,
+        "rename": rename, "absent": absent, "max_absent": max_absent,
+        "unique_labels": unique_labels,
+    })  # fmt: skip
     command = RecommendCommand(Settings(read), metric, options)
     command.check_options()
-    asked = make_align(
-        strict=strict, transpose=transpose, rename=rename, absent=absent, max_absent=max_absent
-    )
     _check_columns(options, asked, metric)
     for name in kept:
         if name in _OWN_COLUMNS:
@@ -341,8 +342,7 @@ def recommend(
     if both := [name for name in kept if name in set(map(str, users.columns))]:
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
-    align = replace(asked, unique_labels=unique_labels).for_items()
-    plan = require_fit(plan_frames(users, items, align, read, paths=("users", "items")))
+    plan = require_fit(plan_frames(users, items, asked.for_items(), read, paths=("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
     values = take_matrix(items, plan.weights.path, "feature of an item", booleans=booleans)

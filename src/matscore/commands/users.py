@@ -215,17 +215,6 @@ class RecommendedRows(Outcome):
     faults: list[Fault]  # users whose scores overflow
     met: NDArray[np.bool_] | None  # as in `RecommendTally`
 
-    @cached_property
-    def undefined(self) -> NDArray[np.bool_]:
-        """Users without scores: a feature is missing, or zeros have no cosine."""
-        undefined = np.zeros(self.rows.n_rows, dtype=bool)
-        if self.rows.has_missing is not None:
-            undefined |= self.rows.has_missing
-        if self.work.items.cosine:
-            # A vector of zeros points nowhere.
-            undefined |= ~np.any(self.rows.features, axis=0)
-        return undefined
-
     def tally(self) -> RecommendTally:
         """Count the users."""
         found, missing, statistics = self.found, self.rows.has_missing, None
@@ -249,26 +238,27 @@ class RecommendedRows(Outcome):
 
     def frame(self) -> Frame:
         """Return the long table."""
-        found = self.found
-        ranked = RankedRows(found.counts, found.items, (found.scores,), self.undefined)
         work = self.work
-        return make_long_frame(work.columns, self.rows, work.labels, ranked, work.beside)
+        return make_long_frame(work.columns, self.rows, work.labels, self._ranked, work.beside)
 
     def preview(self, n_rows: int) -> Preview:
         """Return the lines of the first users; all their scores where the items are few."""
-        n_rows = min(n_rows, self.rows.n_rows)
-        lines = np.maximum(self.found.counts, 1)
-        there = np.repeat(self.found.counts > 0, lines)
-        tied = np.zeros(len(there), dtype=bool)
-        tied[there] = self.found.tied
-        shown = int(lines[:n_rows].sum())
-        scores = None
+        scores, n_rows = None, min(n_rows, self.rows.n_rows)
         if len(self.work.items) <= _FEW_ITEMS:
             users = [column[:n_rows] for column in self.rows.features]
             scores = self.work.items.score(stack_features(users, n_rows))
-        return RankedPreview(
-            self.frame().head(shown), n_rows=n_rows, tied=tied[:shown], scores=scores
-        )
+        return self._ranked.preview(self.frame(), n_rows, scores)
+
+    @cached_property
+    def _ranked(self) -> RankedRows:
+        found, rows = self.found, self.rows
+        undefined = np.zeros(rows.n_rows, dtype=bool)
+        if rows.has_missing is not None:
+            undefined |= rows.has_missing
+        if self.work.items.cosine:
+            # A vector of zeros points nowhere.
+            undefined |= ~np.any(rows.features, axis=0)
+        return RankedRows(found.counts, found.items, (found.scores,), undefined, found.tied)
 
 
 @dataclass(frozen=True)
