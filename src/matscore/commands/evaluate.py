@@ -17,7 +17,6 @@ from matscore.names import quote_names
 from matscore.numerics.metrics import Metrics
 from matscore.options import (
     Best,
-    Format,
     PathLike,
     PlanOptions,
     ReadOptions,
@@ -33,7 +32,6 @@ from matscore.run.paired import PairedTable, pair_table
 from matscore.run.run import Progress, Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Settings
-from matscore.write.formats import OutputSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,11 +52,6 @@ class EvaluateCommand(Command):
     def others(self) -> tuple[str, ...]:
         """The truth file."""
         return () if self.truth_file is None else (self.truth_file,)
-
-    def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
-        """Return None, as no rows are written."""
-        del plan, form
-        return None
 
     def make_work(self, plan: Plan, model: Model) -> Evaluate:
         """Return what compares predictions with the truth; refuse what contradicts the weights."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from matscore.command_options import ColumnOptions, FitOptions, Method
@@ -15,6 +15,7 @@ from matscore.commands.learn import Learn, Targets, settle_targets
 from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.names import quote_names
+from matscore.numerics.learn import settle_method
 from matscore.options import ReadOptions, RejectOptions
 from matscore.plan import Side
 from matscore.plan.design import Design, Levels, find_weighed, make_design
@@ -24,7 +25,7 @@ from matscore.read.table import Table, open_table
 from matscore.run.paired import PairedTable, pair_table
 from matscore.run.parts import Part, open_engine
 from matscore.run.run import Totals
-from matscore.run.work import Job, Outcome, Settings, Tally, Work
+from matscore.run.work import Counted, Job, Settings, Tally, Work
 
 _MOST_COUNTED = 10**6  # texts of a column, of which few are levels where rare ones share a weight
 
@@ -37,31 +38,67 @@ class Examples:
     columns: FeatureColumns
     target: Targets
     paired: PairedTable | None  # the targets, where they have a table of their own
+    fit: FitOptions
+    how: Settings
     design: Design | None = None  # how features are computed, where some are no columns
 
-    def make_job(self, method: Method, how: Settings) -> Job:
+    @property
+    def method(self) -> Method:
+        """How weights are learned."""
+        return settle_method(self.fit, categories=self.target.is_categories)[0]
+
+    @property
+    def features(self) -> tuple[Sequence[str], Sequence[int]]:
+        """Names of what is learned, in canonical order, and their places as they are written."""
+        if self.design is not None:
+            return self.design.learned, self.design.order
+        return self.columns.feature_names, self.columns.file_order
+
+    def find_design(self) -> Examples:
+        """Return the same with the features that are computed, if there are some."""
+        columns, names, terms = self.columns, self.table.names or (), self.fit.terms
+        if not columns.text_columns and not terms:
+            return self
+        texts = {}
+        if columns.text_columns:
+            layout = self._lay_out(columns.feature_columns, columns.text_columns)
+            # A row that is learned from, whatever is missing in it, has levels to be found.
+            weighed = find_weighed(terms, names)
+            kept = (i for i in columns.feature_columns if names[i] in weighed)
+            layout = replace(layout, kept_missing=(*layout.kept_missing, *kept))
+            texts = _find_levels(self.table, layout, self.fit, self.how)
+        design = make_design(
+            self.table.path,
+            [names[i] for i in sorted((*columns.feature_columns, *columns.text_columns))],
+            texts,
+            terms,
+            has_reference=has_reference(self.fit, self.method),
+        )
+        return replace(self, design=design, fit=design.settle(self.fit))
+
+    def make_job(self) -> Job:
         """Return what to do with the rows."""
-        read, target, columns, design = how.read, self.target, self.columns, self.design
+        read, target, design = self.how.read, self.target, self.design
         inside = target.columns if self.paired is None else ()
         work = Learn(
             self.table.path,
-            len(columns.feature_columns if design is None else design.fitted),
+            len(self.features[0]),
             () if target.is_categories else target.names,
             inside,
-            method != "logistic",
+            self.method != "logistic",
             read.missing_values,
             read.missing == "skip",
             design,
         )
-        if how.run.memory_bytes is not None:
-            work = replace(work, kept_bytes=how.run.memory_bytes // 4)
+        if (memory := self.how.run.memory_bytes) is not None:
+            work = replace(work, kept_bytes=memory // 4)
         kept = inside if target.is_categories else ()
         if design is None:
-            layout = self.lay_out(read, columns.feature_columns, kept)
+            layout = self._lay_out(self.columns.feature_columns, kept)
         else:
             names = list(self.table.names or ())
             numbers = [names.index(name) for name in design.terms.numbers]
-            layout = self.lay_out(read, numbers, kept)
+            layout = self._lay_out(numbers, kept)
             weighed = (numbers[i] for i in design.terms.kept)
             layout = replace(
                 layout,
@@ -69,10 +106,11 @@ class Examples:
                 terms=design.terms,
                 kept_missing=(*layout.kept_missing, *weighed),
             )
-        return Job(layout, work, None, how.rejects.on_error)
+        return Job(layout, work, None, self.how.rejects.on_error)
 
-    def lay_out(self, read: ReadOptions, numbers: Sequence[int], kept: tuple[int, ...]) -> Layout:
+    def _lay_out(self, numbers: Sequence[int], kept: tuple[int, ...]) -> Layout:
         """Return how columns of numbers are read, and targets that are numbers behind them."""
+        read = self.how.read
         inside = () if self.paired is not None or self.target.is_categories else self.target.columns
         layout = self.table.lay_out(
             read,
@@ -85,27 +123,17 @@ class Examples:
         # A missing target is not 0.
         return replace(layout, kept_missing=inside) if read.missing == "zero" else layout
 
-    def find_design(self, fit: FitOptions, method: Method, how: Settings) -> Examples:
-        """Return the same with the features that are computed, if there are some."""
-        columns, names = self.columns, self.table.names or ()
-        if not columns.text_columns and not fit.terms:
-            return self
-        texts = {}
-        if columns.text_columns:
-            layout = self.lay_out(how.read, columns.feature_columns, columns.text_columns)
-            # A row that is learned from, whatever is missing in it, has levels to be found.
-            weighed = find_weighed(fit.terms, names)
-            kept = (i for i in columns.feature_columns if names[i] in weighed)
-            layout = replace(layout, kept_missing=(*layout.kept_missing, *kept))
-            texts = find_levels(self.table, layout, fit, how)
-        design = make_design(
-            self.table.path,
-            [names[i] for i in sorted((*columns.feature_columns, *columns.text_columns))],
-            texts,
-            fit.terms,
-            has_reference=has_reference(fit, method),
-        )
-        return replace(self, design=design)
+    def list_facts(self) -> tuple[str, ...]:
+        """Return sentences worth knowing."""
+        names = self.columns.named_in_file_order
+        texts = [(self.table.names or ())[i] for i in self.columns.text_columns]
+        facts = [*self.columns.facts, f"the features: {quote_names([*names, *texts])}"]
+        if texts:
+            facts.append(f"features by the levels of their text: {quote_names(texts)}")
+        if self.paired is not None and not self.paired.labelled:
+            path = self.paired.table.path
+            facts.append(f"the rows of {path} are matched by position, as a file has no labels")
+        return tuple(facts)
 
 
 def open_examples(
@@ -127,7 +155,8 @@ def open_examples(
     check_header(sample, (columns.id_col, *columns.target, *columns.drop_cols))
     if len(inputs) == 1:
         found = sort_columns(sample, columns)
-        return Examples(table, found, settle_targets(sample, found.target_columns, fit), None)
+        target = settle_targets(sample, found.target_columns, fit)
+        return Examples(table, found, target, None, fit, how)
     read = how.read.of_weights
     other = open_input(inputs[1], read)
     found = sort_columns(sample, _share_labels(sample, other, columns))
@@ -140,7 +169,7 @@ def open_examples(
         stops=how.rejects.on_error == "fail",
         no_id_col=columns.no_id_col,
     )
-    return Examples(table, found, asked[0], paired)
+    return Examples(table, found, asked[0], paired, fit, how)
 
 
 def _share_labels(sample: Side, other: Table, columns: ColumnOptions) -> ColumnOptions:
@@ -170,19 +199,6 @@ def has_reference(fit: FitOptions, method: Method) -> bool:
     Without an intercept, or with the penalty of ridge, each has a weight of its own.
     """
     return fit.intercept is not False and method != "ridge"
-
-
-def list_facts(data: Examples) -> tuple[str, ...]:
-    """Return sentences worth knowing."""
-    names = data.columns.named_in_file_order
-    texts = [(data.table.names or ())[i] for i in data.columns.text_columns]
-    facts = [*data.columns.facts, f"the features: {quote_names([*names, *texts])}"]
-    if texts:
-        facts.append(f"features by the levels of their text: {quote_names(texts)}")
-    if data.paired is not None and not data.paired.labelled:
-        path = data.paired.table.path
-        facts.append(f"the rows of {path} are matched by position, as a file has no labels")
-    return tuple(facts)
 
 
 @dataclass(frozen=True)
@@ -216,13 +232,13 @@ class CountLevels(Work):
         """Count the values of a row: held at a time besides its features, and written."""
         return len(self.columns), 0
 
-    def apply(self, rows: Rows) -> FoundLevels:
+    def apply(self, rows: Rows) -> Counted:
         """Count the texts of some rows."""
         counts = []
         for texts in rows.texts[: len(self.columns)]:
             counts.append(LevelCounts())
             counts[-1].add(texts, self.missing_values)
-        return FoundLevels(CountedLevels(tuple(counts)))
+        return Counted(CountedLevels(tuple(counts)))
 
     def choose(self, name: str, counts: LevelCounts) -> Levels:
         """Return the levels of a column; rare ones are put together where that is asked for."""
@@ -247,19 +263,7 @@ class CountLevels(Work):
             raise InputError(self.path, what, hint, name=name)
 
 
-@dataclass(frozen=True)
-class FoundLevels(Outcome):
-    """The outcome of the first look at some rows."""
-
-    found: CountedLevels
-    faults: Sequence[None] = field(default=(), init=False)  # type: ignore[assignment]
-
-    def tally(self) -> CountedLevels:
-        """Return the counts."""
-        return self.found
-
-
-def find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) -> dict[str, Levels]:
+def _find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) -> dict[str, Levels]:
     """Read a file once for the levels of its columns of text, by name.
 
     The layout is that of the columns that are learned from: rows that it refuses are refused here.

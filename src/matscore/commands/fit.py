@@ -8,21 +8,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from matscore.command_options import ColumnOptions, FitOptions, Method
-from matscore.commands.examples import Examples, list_facts, open_examples
-from matscore.commands.learn import Learn, learn
+from matscore.commands.examples import Examples, open_examples
+from matscore.commands.learn import Learn, learn, stack_weights
 from matscore.commands.output import open_sink
 from matscore.errors import InputError, UsageError
 from matscore.numerics.learn import Learned, settle_method
 from matscore.options import Format, PathLike, ReadOptions, RejectOptions, RunOptions, check_options
-from matscore.plan.learning import (
-    FeatureColumns,
-    name_intercept,
-)
+from matscore.plan.learning import FeatureColumns
 from matscore.read.source import SourceFacts
 from matscore.run.parts import Part, count_jobs, fit_budget
 from matscore.run.run import OneOutput, Progress, Stream, Totals
 from matscore.run.work import Settings
-from matscore.write.formats import FORMATS, format_of, write_weights
+from matscore.write.formats import find_weights_format, write_weights
 from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
@@ -153,19 +150,16 @@ def fit_file(
         raise UsageError("weights are one file", "name it with --output")
     sink.check(inputs, how)
     # Before a row is read: learning may take an hour.
-    form = _find_format(output, form)
+    form = find_weights_format(output, form)
     with contextlib.ExitStack() as stack:
         data = open_examples(stack, inputs, fit, columns, how)
-        is_categories = data.target.is_categories
-        method, alpha = settle_method(fit, categories=is_categories)
-        if method == "logistic" and run.engine == "dask":
+        if data.method == "logistic" and run.engine == "dask":
             what = "logistic regression is done on this machine"
             raise UsageError(what, "leave out --engine dask, or choose another --method")
         if on_facts is not None:
-            on_facts((*list_facts(data), *_list_switches(data, read, inputs[-1])))
-        data = data.find_design(fit, method, how)
-        fit = fit if data.design is None else data.design.settle(fit)
-        job = data.make_job(method, how)
+            on_facts((*data.list_facts(), *_list_switches(data, read, inputs[-1])))
+        data = data.find_design()
+        job = data.make_job()
         assert isinstance(job.work, Learn)
         held = 0 if job.work.reduces else job.work.kept_bytes
         settled = fit_budget(how.run, [data.table], [job], held_bytes=held)
@@ -175,19 +169,12 @@ def fit_file(
         facts = tuple(sink.collect(stack, stream))
         if data.paired is not None:
             facts = (*facts, data.paired.table.source.facts())
-        names, order = data.columns.feature_names, data.columns.file_order
-        if data.design is not None:
-            names, order = data.design.learned, data.design.order
         learned = learn(
-            totals.tally, job.work, names, order, method, alpha, fit, settled.n_jobs or 1,
+            totals.tally, job.work, *data.features, data.fit, settled.n_jobs or 1,
             stream.report_pass,
         )  # fmt: skip
-        if data.design is not None:
-            learned = replace(learned, n_redundant=data.design.n_redundant)
         if sink.out is not None:
-            rows, weights = learned.stack(name_intercept(names))
-            if data.design is not None:
-                rows, weights = data.design.add_references(rows, weights)
+            rows, weights = stack_weights(learned, data.design)
             write_weights(rows, learned.targets, weights, sink.out, form, learned.link)
         warnings = (*filter(None, [data.target.warning]), *learned.warnings)
         n_rows, n_rejected = totals.n_rows, totals.n_rejected
@@ -211,15 +198,6 @@ def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: Rea
     own = read.weights_headers, read.weights_delimiter, read.weights_decimal
     if targets is None and any(one is not None for one in own):
         raise UsageError("what is said of the targets has no effect", "there is no TARGETS file")
-
-
-def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
-    form = asked or format_of(output) or "csv"
-    names = [name for name, known in FORMATS.items() if known.is_read]
-    if form not in names:
-        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(names)}")
-    FORMATS[form].require()
-    return form
 
 
 @dataclass(frozen=True)
@@ -323,7 +301,7 @@ def fit(
         raise UsageError(f"missing cannot be {missing!r}", "say one of error, skip, zero")
     table, features = pick_targets(features, targets)
     is_categories = are_categories(table, options)
-    chosen, penalty = settle_method(options, categories=is_categories)
+    chosen, _ = settle_method(options, categories=is_categories)
     design = design_frame(features, options, chosen, booleans=booleans)
     if design is None:
         names, order = sort_names(features)
@@ -357,12 +335,8 @@ def fit(
         design=design,
     )
     tally = run_typed(work, typed, missing)
-    learned = learn(tally, work, names, told, chosen, penalty, options, count_jobs())
-    rows, weights = learned.stack(name_intercept(learned.features))
-    if design is not None:
-        rows, weights = design.add_references(rows, weights)
-        learned = replace(learned, n_redundant=design.n_redundant)
+    learned = learn(tally, work, names, told, options, count_jobs())
+    rows, weights = stack_weights(learned, design)
     heading = None if learned.link is None else f"feature ({learned.link})"
     index = pd.Index(list(rows), name=heading)
-    frame = pd.DataFrame(weights, index=index, columns=list(learned.targets))
-    return FitResult(frame, learned)
+    return FitResult(pd.DataFrame(weights, index=index, columns=list(learned.targets)), learned)

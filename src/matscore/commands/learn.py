@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from matscore.command_options import FitOptions, Method
+from matscore.command_options import FitOptions
 from matscore.errors import MisfitError
-from matscore.frame import Frame, find_places, read_numbers
-from matscore.kernel import Floats, Texts
+from matscore.frame import Frame, find_places
+from matscore.kernel import Floats
 from matscore.names import quote_names
 from matscore.numerics.kept import MOST_BYTES, KeptRows
 from matscore.numerics.learn import (
@@ -22,15 +23,16 @@ from matscore.numerics.learn import (
     check_categories,
     learn_linear,
     learn_logistic,
+    settle_method,
 )
 from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, sort_names
 from matscore.numerics.logistic import Examples
 from matscore.plan import Side
-from matscore.plan.learning import name_columns
+from matscore.plan.learning import name_columns, name_intercept
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
 from matscore.run.parts import map_ordered
-from matscore.run.work import Fault, Outcome, Tally, Work
+from matscore.run.work import Counted, Fault, Tally, Work
 
 if TYPE_CHECKING:
     from matscore.plan.design import Design
@@ -122,11 +124,6 @@ class Learn(Work):
     beside: PairedRows | None = None  # the records of the table of targets
     kept_bytes: int = MOST_BYTES  # of rows that are kept in memory, where they are
 
-    @property
-    def _n_stored(self) -> int:
-        """What is stored of the features; targets that are numbers come after it."""
-        return self.n_features if self.design is None else self.design.terms.n_stored
-
     def zero(self) -> Any:
         """Return what is known of no rows."""
         if self.reduces:
@@ -137,75 +134,55 @@ class Learn(Work):
         """Count the values of a row: held at a time besides its features, and written."""
         return 2 * self.n_features, 0
 
-    def apply(self, rows: Rows) -> LearnedRows:
-        """Set features and targets beside each other."""
-        features = rows.features[: self._n_stored]
-        # Rows that are kept are not more than what they are computed from.
-        if self.design is not None and self.reduces:
-            features = self.design.expand(features)
-        X = np.ascontiguousarray(features.T)  # rows are reduced in blocks
-        frame = None if self.beside is None else self.beside.of(rows)
-        faults = [] if self.beside is None or frame is None else self.beside.find_faults(frame)
-        known = {fault.row for fault in faults}
-        Y: Floats | Texts
+    def apply(self, rows: Rows) -> Counted:
+        """Set features and targets beside each other, and reduce the rows or keep them."""
+        beside, faults, frame = self.beside, list[Fault](), Frame({})
+        if beside is not None:
+            frame = beside.of(rows)
+            faults = beside.find_faults(frame)
         if self.targets:
-            Y = numbers = self._read_numbers(rows, frame)
+            # Targets that are numbers stand behind the features, or in a table of their own.
+            own = rows.features[self._n_stored :].T
+            numbers = np.ascontiguousarray(own if beside is None else frame.numbers(beside.columns))
             gone = np.isnan(numbers).any(axis=1)
         else:
-            Y = texts = self._read_categories(rows, frame)
+            texts = rows.texts[0] if beside is None else beside.texts_of(frame)
             gone = find_places(texts, ["", *self.missing_values]) >= 0
         column = self.target_columns[0] if self.target_columns else None
+        known = {fault.row for fault in faults}
         faults += [
             Fault(row, "a missing target", _HINT, column, self.skips)
             for row in np.flatnonzero(gone).tolist()
             if row not in known
         ]
-        return LearnedRows(self, rows, X, Y, faults)
-
-    def _read_numbers(self, rows: Rows, frame: Frame | None) -> Floats:
-        if frame is None or self.beside is None:
-            columns = list(rows.features[self._n_stored :])
-        else:
-            columns = [read_numbers(frame[name]) for name in self.beside.columns]
-        return np.column_stack(columns).astype(np.float64, copy=False)
-
-    def _read_categories(self, rows: Rows, frame: Frame | None) -> Texts:
-        if frame is None or self.beside is None:
-            return rows.texts[0]
-        return self.beside.texts_of(frame)
-
-
-@dataclass(frozen=True)
-class LearnedRows(Outcome):
-    """The outcome of ``fit`` on some rows."""
-
-    work: Learn
-    rows: Rows
-    X: Floats  # (n_rows, n_features)
-    Y: Floats | Texts  # (n_rows, n_targets), or categories
-    faults: list[Fault]  # rows without a target
-
-    def tally(self) -> Any:
-        """Reduce the rows, or keep them."""
-        rows, Y = self.rows, self.Y
-        if not self.work.reduces:
-            if not isinstance(Y, Texts):
-                raise TypeError("the targets are no categories")
-            names = sort_names(set(Y))
-            return Coded(np.column_stack([self.X, find_places(Y, names)]), names)
-        stop = rows.start + rows.n_records
-        # Categories are coded chunk by chunk, since all of them are known at the end only.
-        targets, names = (Y, self.work.targets) if not isinstance(Y, Texts) else self._code(Y)
-        records = rows.numbers - 1
-        return cut_rows(self.X, targets, names, records=records, start=rows.start, stop=stop)
-
-    def _code(self, categories: Texts) -> tuple[Any, tuple[str, ...]]:
-        """Return the members of each category, (n_rows, n_categories), and their names."""
-        # Sorted, since the order in which chunks meet categories must not matter.
-        names = sort_names(set(categories))
+        if faults:
+            return Counted(None, faults)
+        features = rows.features[: self._n_stored]
+        # Rows that are kept are not more than what they are computed from.
+        if self.design is not None and self.reduces:
+            features = self.design.expand(features)
+        X = np.ascontiguousarray(features.T)  # rows are reduced in blocks
+        if self.targets:
+            return Counted(self._reduce(rows, X, numbers, self.targets))
+        # Categories are coded chunk by chunk, since all of them are known at the end only; sorted,
+        # since the order in which chunks meet them must not matter.
+        names = sort_names(set(texts))
+        places = find_places(texts, names)
+        if not self.reduces:
+            return Counted(Coded(np.column_stack([X, places]), names))
         if len(names) > MOST_CATEGORIES:
-            check_categories(names, self.work.path)
-        return find_places(categories, names)[:, None] == np.arange(len(names)), names
+            check_categories(names, self.path)
+        return Counted(self._reduce(rows, X, places[:, None] == np.arange(len(names)), names))
+
+    @property
+    def _n_stored(self) -> int:
+        """What is stored of the features; targets that are numbers come after it."""
+        return self.n_features if self.design is None else self.design.terms.n_stored
+
+    def _reduce(self, rows: Rows, X: Floats, Y: NDArray[Any], names: tuple[str, ...]) -> Segment:
+        """Reduce features (n_rows, n_features) and targets (n_rows, n_targets) to a triangle."""
+        stop = rows.start + rows.n_records
+        return cut_rows(X, Y, names, records=rows.numbers - 1, start=rows.start, stop=stop)
 
 
 def learn(
@@ -213,28 +190,36 @@ def learn(
     work: Learn,
     names: Sequence[str],
     order: Sequence[int],
-    method: Method,
-    alpha: float,
-    options: FitOptions,
+    fit: FitOptions,
     n_jobs: int,
     on_pass: Callable[[int], None] = lambda _: None,
 ) -> Learned:
     """Learn weights from all rows; see `matscore.numerics.learn.learn_linear`."""
+    method, alpha = settle_method(fit, categories=not work.targets)
     if isinstance(tally, Segment):
-        triangle, categories = finish(tally), not work.targets
-        return learn_linear(
-            triangle, names, order, method, alpha, options, work.path, categories=categories
+        learned = learn_linear(
+            finish(tally), names, order, method, alpha, fit, work.path, categories=not work.targets
         )
-    found = sort_names(tally.numbers)
-    places = np.zeros(len(found), dtype=np.int64)
-    places[[tally.numbers[name] for name in found]] = np.arange(len(found))
-    passes = count(1)
-    examples = Examples(
-        tally.kept,
-        places,
-        work.n_features,
-        None if work.design is None else work.design.expand,
-        partial(map_ordered, n_jobs=n_jobs),
-        lambda: on_pass(next(passes)),
-    )
-    return learn_logistic(examples, found, names, order, alpha, options, work.path)
+    else:
+        found = sort_names(tally.numbers)
+        places = np.zeros(len(found), dtype=np.int64)
+        places[[tally.numbers[name] for name in found]] = np.arange(len(found))
+        passes = count(1)
+        examples = Examples(
+            tally.kept,
+            places,
+            work.n_features,
+            None if work.design is None else work.design.expand,
+            partial(map_ordered, n_jobs=n_jobs),
+            lambda: on_pass(next(passes)),
+        )
+        learned = learn_logistic(examples, found, names, order, alpha, fit, work.path)
+    if work.design is None:
+        return learned
+    return replace(learned, n_redundant=work.design.n_redundant)
+
+
+def stack_weights(learned: Learned, design: Design | None) -> tuple[tuple[str, ...], Floats]:
+    """Return the rows of a weights file, their names and numbers: the intercept comes last."""
+    rows, weights = learned.stack(name_intercept(learned.features))
+    return (rows, weights) if design is None else design.add_references(rows, weights)

@@ -13,7 +13,7 @@ from matscore.commands.output import find_faults
 from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts, read_number
-from matscore.model import Model, Scored, score_rows
+from matscore.model import Model, score_rows
 from matscore.names import fold_name, quote_name
 from matscore.numerics.against import (
     MOST_NEGATIVES,
@@ -28,7 +28,7 @@ from matscore.options import Best, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
-from matscore.run.work import Fault, Outcome, Tally, Work
+from matscore.run.work import Counted, Fault, Tally, Work
 from matscore.spelling import explain_difference, find_close, suggest, suggest_name
 
 
@@ -156,7 +156,7 @@ class Evaluate(Work):
         # Probabilities, losses and ranks; and truth, prediction, confidence and their like.
         return 6 * len(self.model.categories) + 12 * len(self.against.names) + 16, 0
 
-    def apply(self, rows: Rows) -> EvaluatedRows:
+    def apply(self, rows: Rows) -> Counted:
         """Score rows and compare the predictions with the truth."""
         texts, faults = self._read_truth(rows)
         known = {fault.row for fault in faults}
@@ -164,9 +164,19 @@ class Evaluate(Work):
         truth, strange, negatives = find(texts, known)
         scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
         # One fault a row: an overflow is told before a truth that is wrong.
-        found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
+        found = {fault.row: fault for fault in (*faults, *strange)}
         found |= {fault.row: fault for fault in find_faults(self.model, scored)}
-        return EvaluatedRows(self, truth, scored, negatives, list(found.values()))
+        if found:
+            return Counted(None, list(found.values()))
+        against, decision = self.against, scored.decision
+        n_ties, binary = int(decision.tied.sum()), None
+        if against.names:
+            binary = count_binary(against, self.model, scored.scores, truth, tuple(negatives))
+        # What a single category predicts depends on a threshold, maybe the best of all rows.
+        counts = no_counts(self.model.categories)
+        if not against.single:
+            counts = count_rows(self.model, scored.scores, decision.best, truth)
+        return Counted(EvaluateTally(counts, n_ties, binary, against))
 
     def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:
         if self.beside is None:
@@ -222,27 +232,3 @@ class Evaluate(Work):
         if self.beside is not None:
             what = f"{self.beside.path}: {what}"
         return Fault(row, what, hint, self.truth_column, skipped)
-
-
-@dataclass(frozen=True)
-class EvaluatedRows(Outcome):
-    """The outcome of ``evaluate``."""
-
-    work: Evaluate
-    truth: NDArray[np.int64]  # (n_rows,): index of each row's, -1 for none of them
-    scored: Scored
-    negatives: set[str]  # truths that are none of them
-    faults: list[Fault]
-
-    def tally(self) -> EvaluateTally:
-        """Count the rows."""
-        against, model = self.work.against, self.work.model
-        scores, decision = self.scored.scores, self.scored.decision
-        n_ties, binary = int(decision.tied.sum()), None
-        if against.names:
-            binary = count_binary(against, model, scores, self.truth, tuple(self.negatives))
-        # What a single category predicts depends on a threshold, maybe the best of all rows.
-        if against.single:
-            return EvaluateTally(no_counts(model.categories), n_ties, binary, against)
-        counts = count_rows(model, scores, decision.best, self.truth)
-        return EvaluateTally(counts, n_ties, binary, against)

@@ -24,7 +24,7 @@ from matscore.plan.terms import TextColumn
 from matscore.read.rows import FrameChunk, Layout, Rows, parse_sound
 from matscore.run.parts import count_jobs, map_ordered
 from matscore.run.run import Totals
-from matscore.run.work import Fault, Job, Outcome, Tally, Work, run_chunk
+from matscore.run.work import Counted, Job, Work, run_chunk
 
 if TYPE_CHECKING:
     from matscore.plan.design import Design
@@ -221,7 +221,21 @@ def collect_frame(
     work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool = False
 ) -> Frame:
     """Do a work on the rows of a DataFrame, and return what it writes: row numbers come first."""
-    return join_frames(run_typed(_Collecting(work), typed, missing, unique=unique).frames, {})
+    return join_frames(run_typed(_Collect(work), typed, missing, unique=unique), {})
+
+
+@dataclass(frozen=True)
+class _Collect(Work):
+    """Another work, of which the rows are wanted: they are the tally."""
+
+    work: Work
+
+    def zero(self) -> tuple[Frame, ...]:
+        return ()
+
+    def apply(self, rows: Rows) -> Counted:
+        outcome = self.work.apply(rows)
+        return Counted(None if outcome.faults else (outcome.frame(),), outcome.faults)
 
 
 def to_pandas(column: Column) -> Any:
@@ -229,38 +243,3 @@ def to_pandas(column: Column) -> Any:
     if isinstance(column, Choices):
         return pd.Series(column.texts.to_strings()).array.take(column.codes, allow_fill=True)
     return list_cells(column) if isinstance(column, Texts) else read_numbers(column)
-
-
-@dataclass(frozen=True)
-class _Frames(Tally):
-    """The tally of a work whose rows are collected, not counted."""
-
-    frames: tuple[Frame, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Collecting(Work):
-    """Another work, of which the rows are wanted."""
-
-    work: Work
-
-    def zero(self) -> _Frames:
-        """Return no rows."""
-        return _Frames()
-
-    def apply(self, rows: Rows) -> _Collected:
-        """Do the other work."""
-        outcome = self.work.apply(rows)
-        return _Collected(outcome.faults, outcome)
-
-
-@dataclass(frozen=True)
-class _Collected(Outcome):
-    """The outcome of a work whose rows are collected."""
-
-    faults: Sequence[Fault]
-    outcome: Outcome
-
-    def tally(self) -> _Frames:
-        """Return the rows."""
-        return _Frames((self.outcome.frame(),))
