@@ -13,7 +13,7 @@ import pytest
 
 import matscore
 from matscore import InputError, PlanError, UsageError, check, classify, recommend
-from matscore.commands import Keywords
+from matscore.commands import FrameKeywords
 from matscore.options import MissingPolicy
 
 FILMS = pd.DataFrame(
@@ -530,7 +530,7 @@ def test_shared_keywords(function: Callable[..., Any]) -> None:
     assert parameters["missing"].default == "error"
     assert parameters["absent"].default == ()
     assert all(one.kind is not one.VAR_KEYWORD for one in parameters.values())
-    for name in Keywords.__annotations__:
+    for name in FrameKeywords.__annotations__:
         assert re.search(rf"^ *(\w+, )*{name}(, \w+)* : ", function.__doc__ or "", re.M), name
     tables = (FILMS, GENRES, "action")[: 3 if function is matscore.evaluate else 2]
     with pytest.raises(TypeError, match="no keyword argument 'transpose_features'"):

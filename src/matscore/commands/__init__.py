@@ -1,6 +1,6 @@
 """One module a command: the command, its work on rows, and its functions for files and frames.
 
-Here stand the keywords that functions for DataFrames share.
+Here stand the keywords that such functions share.
 """
 
 # Annotations stay types here (no __future__ import): signatures are made from them.
@@ -10,13 +10,25 @@ from dataclasses import fields
 from inspect import Parameter
 from typing import Any, TypedDict, TypeVar
 
-from matscore.options import MissingPolicy, PlanOptions, ReadOptions, UnknownPolicy
+from matscore.fields import Options
+from matscore.options import (
+    MissingPolicy,
+    PlanOptions,
+    ReadOptions,
+    RejectOptions,
+    RunOptions,
+    UnknownPolicy,
+    check_options,
+)
+from matscore.plan import Plan
+from matscore.run.run import Progress
+from matscore.run.work import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Keywords(TypedDict, total=False):
-    """How tables are read and lined up; the defaults are those of the groups of options.
+class FrameKeywords(TypedDict, total=False):
+    """How DataFrames are read and lined up; the defaults are those of the groups of options.
 
     Parameters
     ----------
@@ -68,22 +80,86 @@ class Keywords(TypedDict, total=False):
     booleans: bool
 
 
-_DEFAULTS = {one.name: one.default for group in (ReadOptions, PlanOptions) for one in fields(group)}
+class FileKeywords(TypedDict, total=False):
+    """How a run over files goes; the defaults are those of `Settings`.
+
+    Parameters
+    ----------
+    read : ReadOptions
+        How inputs are read.
+    align : PlanOptions
+        How they are lined up.
+    rejects : RejectOptions
+        What happens to bad rows.
+    run : RunOptions
+        How the work is done.
+    on_plan : callable, optional
+        Called with the plans before the first row is scored.
+    on_progress : callable, optional
+        Called after each chunk.
+    """
+
+    read: ReadOptions
+    align: PlanOptions
+    rejects: RejectOptions
+    run: RunOptions
+    on_plan: Callable[[tuple[Plan, ...]], None] | None
+    on_progress: Callable[[Progress], None] | None
 
 
-def show_keywords(function: Function) -> Function:
-    """Show `Keywords` in the signature and docstring of a function that takes them as ``**how``."""
-    signature = inspect.signature(function)
-    own = [one for one in signature.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
-    shared = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=kind)
-        for name, kind in Keywords.__annotations__.items()
-    ]
-    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*own, *shared]
+_DEFAULTS = {
+    one.name: one.default for group in (ReadOptions, PlanOptions, Settings) for one in fields(group)
+}
+
+
+def show(keywords: type) -> Callable[[Function], Function]:
+    """Show keywords in the signature and docstring of a function that takes them as ``**how``."""
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        own = [one for one in signature.parameters.values() if one.kind != Parameter.VAR_KEYWORD]
+        shared = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=kind)
+            for name, kind in keywords.__annotations__.items()
+        ]
+        told = signature.replace(parameters=[*own, *shared])
+        function.__signature__ = told  # type: ignore[attr-defined]
+        # Without docstrings (python -OO) there is nothing to show.
+        _, _, words = (keywords.__doc__ or "").partition("----------\n")
+        before, _, after = (function.__doc__ or "").partition("**how")
+        function.__doc__ = before + words.strip() + after[after.find("\n\n") :]
+        return function
+
+    return decorate
+
+
+def settings_of(how: FileKeywords, *groups: Options) -> Settings:
+    """Return the settings that keywords mean, checked along with groups of the command."""
+    settings = Settings(**how)
+    check_options(settings.read, settings.align, *groups, settings.rejects, settings.run)
+    return settings
+
+
+_READING = ("missing", "min_present", "unknown", "booleans")  # the others are of lining up
+
+
+def options_of(
+    how: FrameKeywords, keep_cols: Sequence[str] = ()
+) -> tuple[ReadOptions, PlanOptions]:
+    """Return the groups of options that keywords mean; they are not checked yet."""
+    asked: dict[str, Any] = {**how}
+    if strange := sorted(asked.keys() - FrameKeywords.__annotations__.keys()):
+        raise TypeError(f"there is no keyword argument {strange[0]!r}")
+    read = {name: asked.pop(name) for name in _READING if name in asked}
+    renames, absent = asked.pop("rename", None) or {}, asked.pop("absent", ())
+    named = () if absent == "zero" else (absent,) if isinstance(absent, str) else absent
+    for name in ("weights_cols", "drop_weights_cols"):
+        asked[name] = tuple(map(str, asked.get(name, ())))
+    align = PlanOptions(
+        keep_cols=tuple(map(str, keep_cols)),
+        renames=tuple((str(old), str(new)) for old, new in renames.items()),
+        absent=tuple(map(str, named)),
+        absent_zero=absent == "zero",
+        **asked,
     )
-    # Without docstrings (python -OO) there is nothing to show.
-    _, _, told = (Keywords.__doc__ or "").partition("----------\n")
-    before, _, after = (function.__doc__ or "").partition("**how")
-    function.__doc__ = before + told.strip() + after[after.find("\n\n") :]
-    return function
+    return ReadOptions(**read), align

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from matscore.commands import Keywords, show_keywords
+from matscore.commands import FrameKeywords, options_of, show
 from matscore.commands.classify import ClassifyCommand
 from matscore.errors import PlanError
 from matscore.model import Model, load_weights, pick_weights
@@ -68,13 +68,13 @@ def check_files(
         return _check_work(plan, partial(held.take_model, plan))
 
 
-@show_keywords
+@show(FrameKeywords)
 def check(
     features: pd.DataFrame,
     weights: pd.DataFrame | Any,
     *,
     keep_cols: Sequence[str] = (),
-    **how: Unpack[Keywords],
+    **how: Unpack[FrameKeywords],
 ) -> Plan:
     """Say how two tables line up; no score is computed.
 
@@ -83,7 +83,7 @@ def check(
     features, weights, keep_cols
         As in `classify`.
     **how
-        See `Keywords`.
+        See `FrameKeywords`.
 
     Returns
     -------
@@ -103,10 +103,9 @@ def check(
     >>> check(users, films).add_options
     ('--transpose',)
     """
-    from matscore.commands.frames import plan_frames, read_model, settle, take_weights
-    from matscore.commands.typed import find_booleans
+    from matscore.commands.frames import find_booleans, plan_frames, read_model, take_weights
 
-    read, align = settle(how, keep_cols)
+    read, align = options_of(how, keep_cols)
     weights = take_weights(weights, features, align)
     plan = plan_frames(features, weights, align, read)
     if read.booleans and plan.ok:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.commands import Keywords, show_keywords
+from matscore.commands import FileKeywords, FrameKeywords, settings_of, show
 from matscore.commands.output import (
     RankColumns,
     RankedRows,
@@ -24,27 +24,16 @@ from matscore.errors import MisfitError
 from matscore.frame import Frame
 from matscore.kernel import Ranking, Texts
 from matscore.model import Model, Scored, score_rows
-from matscore.options import (
-    Format,
-    OutputOptions,
-    PathLike,
-    PlanOptions,
-    ReadOptions,
-    RejectOptions,
-    RunOptions,
-    ScoreOptions,
-    check_options,
-)
+from matscore.options import Format, OutputOptions, PathLike, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.rows import Rows
-from matscore.run.run import Progress, Summary
+from matscore.run.run import Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import (
     Command,
     Fault,
     Outcome,
     Preview,
-    Settings,
     Tally,
     Work,
     make_output_spec,
@@ -110,19 +99,15 @@ class ClassifyCommand(Command):
         )
 
 
+@show(FileKeywords)
 def classify_file(
     features: PathLike | Sequence[PathLike],
     weights: PathLike,
     output: PathLike | BinaryFile | None = None,
     *,
-    read: ReadOptions = ReadOptions(),
-    align: PlanOptions = PlanOptions(),
     score: ScoreOptions = ScoreOptions(),
     write: OutputOptions = OutputOptions(),
-    rejects: RejectOptions = RejectOptions(),
-    run: RunOptions = RunOptions(),
-    on_plan: Callable[[tuple[Plan, ...]], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    **how: Unpack[FileKeywords],
 ) -> Summary[ScoreTally]:
     """Score the rows of files and name the best category of each.
 
@@ -136,22 +121,12 @@ def classify_file(
     output : str, Path, binary file or None
         Where the scores go: a path is written whole or not at all, and is a directory of one output
         a file where a text ends with a slash; None computes the summary only.
-    read : ReadOptions
-        How inputs are read.
-    align : PlanOptions
-        How they are lined up.
     score : ScoreOptions
         What is computed.
     write : OutputOptions
         What is written.
-    rejects : RejectOptions
-        What happens to bad rows.
-    run : RunOptions
-        How the work is done.
-    on_plan : callable, optional
-        Called with the plans before the first row is scored.
-    on_progress : callable, optional
-        Called after each chunk.
+    **how
+        See `FileKeywords`.
 
     Returns
     -------
@@ -174,12 +149,11 @@ def classify_file(
     >>> summary.tally.counts, summary.tally.n_ties
     ({'adventure': 2, 'family': 0, 'romance': 1}, 1)
     """
-    check_options(read, align, score, write, rejects, run)
-    how = Settings(read, align, rejects, run, on_plan, on_progress)
-    return run_command(ClassifyCommand(how, score, write), features, weights, open_sink(output))
+    command = ClassifyCommand(settings_of(how, score, write), score, write)
+    return run_command(command, features, weights, open_sink(output))
 
 
-@show_keywords
+@show(FrameKeywords)
 def classify(
     features: pd.DataFrame,
     weights: pd.DataFrame | Any,
@@ -190,7 +164,7 @@ def classify(
     threshold: float | None = None,
     response: bool = False,
     keep_cols: Sequence[str] = (),
-    **how: Unpack[Keywords],
+    **how: Unpack[FrameKeywords],
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
 
@@ -210,7 +184,7 @@ def classify(
     keep_cols : sequence of str
         Columns carried into the result unchanged.
     **how
-        See `Keywords`.
+        See `FrameKeywords`.
 
     Returns
     -------

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Unpack, get_args
 
-from matscore.commands import Keywords, show_keywords
+from matscore.commands import FileKeywords, FrameKeywords, options_of, settings_of, show
 from matscore.commands.output import open_sink
 from matscore.commands.truths import Evaluate, EvaluateTally, choose_against
 from matscore.errors import MisfitError, UsageError
 from matscore.model import Model
 from matscore.names import quote_names
 from matscore.numerics.metrics import Metrics
-from matscore.options import (
-    Best,
-    PathLike,
-    PlanOptions,
-    ReadOptions,
-    RejectOptions,
-    RunOptions,
-    ScoreOptions,
-    check_options,
-)
+from matscore.options import Best, PathLike, ScoreOptions
 from matscore.plan import Plan, Side, require_fit
 from matscore.plan.learning import find_name
 from matscore.read.table import open_table
 from matscore.run.paired import PairedTable, pair_table
-from matscore.run.run import Progress, Summary
+from matscore.run.run import Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Settings
 
@@ -122,6 +113,7 @@ def _choose_truth(
     return (columns[0],), ()
 
 
+@show(FileKeywords)
 def evaluate_file(
     features: PathLike | Sequence[PathLike],
     weights: PathLike,
@@ -132,12 +124,7 @@ def evaluate_file(
     best: Best | None = None,
     one_vs_rest: bool = False,
     score: ScoreOptions = ScoreOptions(),
-    read: ReadOptions = ReadOptions(),
-    align: PlanOptions = PlanOptions(),
-    rejects: RejectOptions = RejectOptions(),
-    run: RunOptions = RunOptions(),
-    on_plan: Callable[[tuple[Plan, ...]], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    **how: Unpack[FileKeywords],
 ) -> Summary[EvaluateTally]:
     """Measure the predictions of a model against the truth.
 
@@ -162,8 +149,8 @@ def evaluate_file(
     score : ScoreOptions
         The threshold from which on a row is taken for positive, and whether that is a probability,
         as it always is of several categories.
-    read, align, rejects, run, on_plan, on_progress
-        As in `matscore.classify_file`.
+    **how
+        See `FileKeywords`.
 
     Returns
     -------
@@ -187,19 +174,19 @@ def evaluate_file(
     >>> round(metrics.accuracy, 4), metrics.confusion[1].tolist()
     (0.9733, [0, 47, 3])
     """
-    check_options(read, align, rejects, run)
+    settings = settings_of(how)
     check_comparison(score, positive, best, every=one_vs_rest)
     if truth is None and truth_file is None:
         raise UsageError("the truth is not given", "name its column with --truth")
     # With a truth file, the name is that of one of its columns.
     inside = truth if truth_file is None else None
-    how = Settings(read, replace(align, truth=inside), rejects, run, on_plan, on_progress)
+    settings = replace(settings, align=replace(settings.align, truth=inside))
     path = None if truth_file is None else str(truth_file)
-    command = EvaluateCommand(how, truth, path, score, positive, best, one_vs_rest)
+    command = EvaluateCommand(settings, truth, path, score, positive, best, one_vs_rest)
     return run_command(command, features, weights, open_sink(None))
 
 
-@show_keywords
+@show(FrameKeywords)
 def evaluate(
     features: pd.DataFrame,
     weights: pd.DataFrame | Any,
@@ -210,7 +197,7 @@ def evaluate(
     probabilities: bool = False,
     best: Best | None = None,
     one_vs_rest: bool = False,
-    **how: Unpack[Keywords],
+    **how: Unpack[FrameKeywords],
 ) -> Evaluation:
     """Measure the predictions of a model against the truth.
 
@@ -228,7 +215,7 @@ def evaluate(
     probabilities : bool
         Whether rows of a single category are ranked by their probability.
     **how
-        See `Keywords`.
+        See `FrameKeywords`.
 
     Returns
     -------
@@ -254,15 +241,16 @@ def evaluate(
     0.5
     """
     from matscore.commands.frames import (
+        Typed,
         pick_column,
         plan_frames,
         read_model,
-        settle,
+        run_typed,
+        take_texts,
         take_weights,
     )
-    from matscore.commands.typed import Typed, run_typed, take_texts
 
-    read, align = settle(how)
+    read, align = options_of(how)
     score = ScoreOptions(probabilities, threshold)
     check_comparison(score, positive, best, every=one_vs_rest)
     column, features = pick_column(features, truth, "truth")

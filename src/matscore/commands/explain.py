@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.command_options import ExplainOptions
-from matscore.commands import Keywords, show_keywords
+from matscore.commands import FileKeywords, FrameKeywords, settings_of, show
 from matscore.commands.output import (
     OVERFLOW,
     ExplainColumns,
@@ -25,29 +25,13 @@ from matscore.frame import Frame, find_text, take
 from matscore.kernel import Choices, Column, Masked, Texts
 from matscore.model import Model, Scored, score_rows
 from matscore.names import quote_name
-from matscore.numerics.explain import (
-    INTERCEPT,
-    OTHERS,
-    Contributions,
-    explain_rows,
-    find_runner_up,
-)
-from matscore.options import (
-    Format,
-    OutputOptions,
-    PathLike,
-    PlanOptions,
-    ReadOptions,
-    RejectOptions,
-    RunOptions,
-    ScoreOptions,
-    check_options,
-)
+from matscore.numerics.explain import INTERCEPT, OTHERS, Contributions, explain_rows, find_runner_up
+from matscore.options import Format, OutputOptions, PathLike, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.rows import Rows
-from matscore.run.run import Progress, Summary
+from matscore.run.run import Summary
 from matscore.run.run import run as run_command
-from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work, make_output_spec
+from matscore.run.work import Command, Fault, Outcome, Tally, Work, make_output_spec
 from matscore.spelling import suggest_name
 from matscore.write.formats import OutputSpec
 from matscore.write.whole import BinaryFile
@@ -116,19 +100,15 @@ def _find_category(plan: Plan, name: str | None, option: str) -> int | None:
     raise MisfitError(plan.weights.path, f"no category {quote_name(name)}", hint)
 
 
+@show(FileKeywords)
 def explain_file(
     features: PathLike | Sequence[PathLike],
     weights: PathLike,
     output: PathLike | BinaryFile | None = None,
     *,
     explain: ExplainOptions = ExplainOptions(),
-    read: ReadOptions = ReadOptions(),
-    align: PlanOptions = PlanOptions(),
     write: OutputOptions = OutputOptions(),
-    rejects: RejectOptions = RejectOptions(),
-    run: RunOptions = RunOptions(),
-    on_plan: Callable[[tuple[Plan, ...]], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    **how: Unpack[FileKeywords],
 ) -> Summary[ExplainTally]:
     """Take the scores of rows apart into what each feature contributed.
 
@@ -142,10 +122,10 @@ def explain_file(
         Where the lines go: a path is written whole or not at all; None computes the summary only.
     explain : ExplainOptions
         What is explained.
-    read, align, rejects, run, on_plan, on_progress
-        As in `matscore.classify_file`.
     write : OutputOptions
         How it is written; `scores` and `margin` do not matter.
+    **how
+        See `FileKeywords`.
 
     Returns
     -------
@@ -173,12 +153,11 @@ def explain_file(
     Thunder Pass,adventure,action,5.0,1.1,5.5
     Thunder Pass,adventure,comedy,2.0,0.2,0.4
     """
-    check_options(read, align, explain, write, rejects, run)
-    how = Settings(read, align, rejects, run, on_plan, on_progress)
-    return run_command(ExplainCommand(how, explain, write), features, weights, open_sink(output))
+    command = ExplainCommand(settings_of(how, explain, write), explain, write)
+    return run_command(command, features, weights, open_sink(output))
 
 
-@show_keywords
+@show(FrameKeywords)
 def explain(
     features: pd.DataFrame,
     weights: pd.DataFrame | Any,
@@ -186,7 +165,7 @@ def explain(
     category: str | None = None,
     versus: str | None = None,
     top_features: int | None = None,
-    **how: Unpack[Keywords],
+    **how: Unpack[FrameKeywords],
 ) -> pd.DataFrame:
     """Take the scores of rows apart into what each feature contributed.
 
@@ -201,7 +180,7 @@ def explain(
     top_features : int, optional
         Features with a line of their own; the others are summed up in one.
     **how
-        See `Keywords`.
+        See `FrameKeywords`.
 
     Returns
     -------
