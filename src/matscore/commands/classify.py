@@ -16,6 +16,7 @@ from matscore.commands.output import (
     RankedRows,
     ScoreColumns,
     find_faults,
+    head_of,
     make_frame,
     make_long_frame,
     open_sink,
@@ -76,10 +77,8 @@ class ClassifyCommand(Command):
 
     def _score_columns(self, plan: Plan) -> ScoreColumns:
         return ScoreColumns(
-            label_name=plan.label_name,
-            kept_names=plan.kept_names,
+            *head_of(plan),
             categories=plan.categories,
-            numbered=plan.label_column is None,
             scores=self.write.scores,
             # One category wins every row, which says nothing, unless a score must be reached.
             prediction=len(plan.categories) > 1 or self.score.threshold is not None,
@@ -90,9 +89,7 @@ class ClassifyCommand(Command):
 
     def _rank_columns(self, plan: Plan) -> RankColumns:
         return RankColumns(
-            plan.label_name,
-            plan.kept_names,
-            numbered=plan.label_column is None,
+            *head_of(plan),
             scores=self.write.scores,
             probabilities=self.score.probabilities,
             response=self.score.response,

@@ -40,22 +40,12 @@ _READ_BYTES = 2**20
 
 @dataclass(frozen=True)
 class ColumnReading:
-    """How a column of the raw file is read.
-
-    Attributes
-    ----------
-    name : str
-        Its name.
-    levels : tuple of str
-        The texts that the model knows, in its order; none of a number.
-    other, missing : bool
-        Whether an unknown text, a missing cell has a weight; else it makes a bad row.
-    """
+    """How a column of the raw file is read."""
 
     name: str
-    levels: tuple[str, ...]
-    other: bool
-    missing: bool
+    levels: tuple[str, ...]  # the texts that the model knows, in its order; none of a number
+    other: bool  # whether an unknown text has a weight; else it makes a bad row
+    missing: bool  # whether a missing cell has one
 
     def describe(self) -> dict[str, Any]:
         """Return it as plain values."""

@@ -18,6 +18,7 @@ from matscore.frame import Frame, Kind, Labels, list_cells, take
 from matscore.kernel import Choices, Column, Floats, Masked, Texts
 from matscore.model import Model, Scored
 from matscore.options import PathLike
+from matscore.plan import Plan
 from matscore.read.rows import Rows
 from matscore.run.run import OneOutput, Renderer, Sink
 from matscore.run.work import Fault, Preview
@@ -42,6 +43,11 @@ class LabelledColumns:
     def own_pairs(self) -> Iterator[tuple[str, Kind]]:
         """Yield names and kinds of the command's own columns."""
         raise NotImplementedError
+
+
+def head_of(plan: Plan) -> tuple[str, tuple[str, ...], bool]:
+    """Return what columns begin with: the fields of `LabelledColumns`."""
+    return plan.label_name, plan.kept_names, plan.label_column is None
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,9 @@ def prove(
     if expect is None:
         return None
     questions = _ask(model, expect, column, plan, how)
-    command = ProveCommand(how, model, table, held, expect, questions)
+    command = ProveCommand(
+        how=how, model=model, table=table, held=held, expect=expect, questions=questions
+    )
     summary = run_command(command, sample, "the weights", open_sink(None))
     tally: ProveTally = summary.tally
     return tally.conclude(model, expect, questions, summary.n_rows)
@@ -130,15 +132,15 @@ def _hold(model: ImportedModel, table: WeightsTable, read: ReadOptions) -> Weigh
     return replace(held, matrix=replace(held.matrix, side=side))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProveCommand(Command):
     """Scores against what the tool says; no rows are written."""
 
-    model: ImportedModel | None = None
-    table: WeightsTable | None = None
-    held: Weights | None = None
-    expect: str = ""
-    questions: tuple[Question, ...] = ()
+    model: ImportedModel
+    table: WeightsTable
+    held: Weights  # which are in no file yet
+    expect: str  # the file of predictions
+    questions: tuple[Question, ...]
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -146,15 +148,12 @@ class ProveCommand(Command):
         return (self.expect,)
 
     def load(self, path: str, *, checksum: bool) -> Weights:
-        """Return the new weights, which are in no file yet."""
+        """Return the new weights."""
         del path, checksum
-        assert self.held is not None
         return self.held
 
     def make_work(self, plan: Plan, model: Model) -> Prove:
         """Return what compares the rows."""
-        assert self.model is not None
-        assert self.table is not None
         places = {name: i for i, name in enumerate(self.table.names)}
         order = [places[name] for name in plan.feature_names]
         sizes, doubts = make_magnitudes(self.model, self.table)
@@ -166,12 +165,9 @@ class ProveCommand(Command):
 
     def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open the predictions."""
+        columns = tuple(one.column for one in self.questions)
         answers = [one.name for one in self.questions]
-        return _pair(stack, self.expect, plan, self.how, lambda *_: self._columns, answers)
-
-    @property
-    def _columns(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return tuple(one.column for one in self.questions), ()
+        return _pair(stack, self.expect, plan, self.how, lambda *_: (columns, ()), answers)
 
 
 def _pair(

@@ -10,7 +10,7 @@ import numpy as np
 
 from matscore.command_options import RecommendOptions
 from matscore.commands import FileKeywords, options_of, settings_of, show
-from matscore.commands.output import RankColumns, ScoreColumns, open_sink
+from matscore.commands.output import RankColumns, ScoreColumns, head_of, open_sink
 from matscore.commands.users import Recommend, RecommendTally, ScoreItems, Seen, read_seen
 from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.frame import read_numbers
@@ -126,8 +126,7 @@ class RecommendCommand(Command):
         return min(max(n_users * width * _BYTES_A_CELL, _LEAST_BYTES), _MOST_CHUNK_BYTES)
 
     def _matrix_columns(self, plan: Plan) -> ScoreColumns:
-        head, numbered = (plan.label_name, plan.kept_names), plan.label_column is None
-        return ScoreColumns(*head, numbered, categories=plan.categories, prediction=False)
+        return ScoreColumns(*head_of(plan), categories=plan.categories, prediction=False)
 
     def _rank_columns(self, plan: Plan) -> RankColumns:
         """Return the columns; that of items is named as in their file, if that name is free."""
@@ -137,9 +136,8 @@ class RecommendCommand(Command):
         taken = {plan.label_name, *plan.kept_names, "rank", "score", *beside}
         if not found.strip() or found in taken:
             found = "item"
-        numbered = plan.label_column is None
-        head = plan.label_name, plan.kept_names, numbered
-        return RankColumns(*head, chosen_name=found, scores=self.write.scores, beside=beside)
+        head, scores = head_of(plan), self.write.scores
+        return RankColumns(*head, chosen_name=found, scores=scores, beside=beside)
 
 
 @show(FileKeywords)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.commands.output import find_faults
-from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts, read_number
 from matscore.model import Model, score_rows
@@ -24,57 +23,11 @@ from matscore.numerics.against import (
 )
 from matscore.numerics.binary import count_single, measure_binary
 from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
-from matscore.options import Best, ScoreOptions
-from matscore.plan import Plan
+from matscore.options import ScoreOptions
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
 from matscore.run.work import Counted, Fault, Tally, Work
-from matscore.spelling import explain_difference, find_close, suggest, suggest_name
-
-
-def choose_against(
-    plan: Plan,
-    model: Model,
-    score: ScoreOptions,
-    asked: str | None,
-    best: Best | None,
-    *,
-    every: bool,
-) -> Against:
-    """Settle which categories are compared with the rest; refuse what contradicts the weights.
-
-    `asked` is the positive one, where it is named.
-    """
-    categories, threshold = plan.categories, score.threshold
-    single, (why_not, _) = len(categories) == 1, model.refuse_probabilities()
-    if single:
-        chosen = {asked or categories[0]: 0}
-    elif asked is not None:
-        if asked not in categories:
-            what = f"there is no category {quote_name(asked)}"
-            hint = suggest_name(asked, categories, "--positive")
-            raise MisfitError(plan.weights.path, what, hint)
-        chosen = {asked: categories.index(asked)}
-    else:
-        chosen = {name: place for place, name in enumerate(categories)} if every else {}
-    flags = {
-        "--threshold": threshold is not None,
-        "--best": best is not None,
-        "--probabilities": score.probabilities,
-    }
-    if not chosen and (said := [flag for flag, is_set in flags.items() if is_set]):
-        hint = "name one with --positive, or say --one-vs-rest"
-        raise UsageError(f"{said[0]} has no effect on several categories", hint)
-    if score.probabilities and why_not:
-        raise MisfitError(plan.weights.path, why_not, "leave --probabilities out")
-    by_probability = not why_not and (score.probabilities or not single)
-    if threshold is not None and by_probability and not 0 <= threshold <= 1:
-        what = "of several categories, --threshold is a probability"
-        raise UsageError(what, "give it a number from 0 to 1")
-    if single and threshold is None and best is None:
-        threshold = 0.5 if by_probability else 0.0
-    names, places = tuple(chosen), tuple(chosen.values())
-    return Against(names, places, single, by_probability, threshold, best)
+from matscore.spelling import explain_difference, find_close, suggest
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -73,9 +73,22 @@ class Seen:
 def read_seen(
     path: str, read: ReadOptions, items: tuple[str, ...], *, checksum: bool = False
 ) -> Seen:
-    """Read the pairs that are not to be recommended, and keep those whose items are known."""
+    """Read pairs, the first two columns of a file as text; keep those whose items are known."""
     known = {label: place for place, label in enumerate(items)}
-    who, what, facts = _read_pairs(path, read, known.keys(), checksum=checksum)
+    none, read = Texts.from_strings([]), read.of_others
+    parts: list[tuple[Any, Texts]] = [(none, none)]
+    # The items tell a header from data.
+    table = open_table(path, read, checksum=checksum, values=known.keys())
+    with contextlib.closing(table):
+        if table.width < 2:
+            what, hint = "pairs need two columns", "give it a column of users and one of items"
+            raise InputError(path, what, hint, line=1)
+        layout = table.lay_out(read, label=0, kept=(1,), missing=read.of_cell)
+        for chunk in table.iter_chunks(layout, chunk_bytes=_PAIRS_CHUNK_BYTES):
+            rows = parse_sound(layout, chunk)
+            parts.append((rows.labels, rows.texts[0]))
+        facts = table.source.facts()
+    who, what = map(join, zip(*parts, strict=True))
     places: dict[str, int] = {}
     user = np.array([places.setdefault(label, len(places)) for label in who], dtype=np.int64)
     item = np.array([known.get(label, -1) for label in what], dtype=np.int64)
@@ -85,26 +98,6 @@ def read_seen(
     order = np.argsort(user, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(places)))])
     return Seen(facts, places, starts, item[order], len(who), n_unknown)
-
-
-def _read_pairs(
-    path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
-) -> tuple[Texts, Texts, SourceFacts]:
-    """Read the first two columns of a file as text; `items` tells a header from data."""
-    read = read.of_others
-    table = open_table(path, read, checksum=checksum, values=items)
-    with contextlib.closing(table):
-        if table.width < 2:
-            what, hint = "pairs need two columns", "give it a column of users and one of items"
-            raise InputError(path, what, hint, line=1)
-        layout = table.lay_out(read, label=0, kept=(1,), missing=read.of_cell)
-        chunks = table.iter_chunks(layout, chunk_bytes=_PAIRS_CHUNK_BYTES)
-        parts = [parse_sound(layout, chunk) for chunk in chunks]
-        facts = table.source.facts()
-    none = Texts.from_strings([])
-    columns = zip((none, none), *((part.labels, part.texts[0]) for part in parts), strict=True)
-    who, what = map(join, columns)
-    return who, what, facts
 
 
 @dataclass(frozen=True)
