@@ -79,10 +79,7 @@ def explain_program(
 
 
 def make_app(argv: Sequence[str] = ()) -> typer.Typer:
-    """Make the program, or what of it some arguments ask for.
-
-    Typer looks at every option of every command, a tenth of the start.
-    """
+    """Make the program, or what of it some arguments ask for, which starts sooner."""
     app = typer.Typer(
         name="matscore",
         cls=_Group,
@@ -99,7 +96,7 @@ def make_app(argv: Sequence[str] = ()) -> typer.Typer:
 
     # A name that is no command (or an option before it) needs them all, to be told what there is.
     for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
-        app.command(name, cls=_Command, no_args_is_help=True)(build(COMMANDS[name]))
+        app.command(name, cls=_Command, no_args_is_help=True)(build(COMMANDS[name], argv[1:]))
     return app
 
 
