@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -236,11 +236,12 @@ class RecommendedRows(Outcome):
 
     def preview(self, n_rows: int) -> Preview:
         """Return the lines of the first users; all their scores where the items are few."""
-        scores, n_rows = None, min(n_rows, self.rows.n_rows)
-        if len(self.work.items) <= _FEW_ITEMS:
-            users = [column[:n_rows] for column in self.rows.features]
-            scores = self.work.items.score(stack_features(users, n_rows))
-        return self._ranked.preview(self.frame(), n_rows, scores)
+        preview = self._ranked.preview(self.frame(), n_rows)
+        if len(self.work.items) > _FEW_ITEMS:
+            return preview
+        users = [column[:n_rows] for column in self.rows.features]
+        scores = self.work.items.score(stack_features(users, preview.n_rows))
+        return replace(preview, scores=scores)
 
     @cached_property
     def _ranked(self) -> RankedRows:
@@ -310,6 +311,7 @@ class ScoredUsers(Outcome):
 
     def preview(self, n_rows: int) -> Preview:
         """Return the first users."""
-        n_rows = min(n_rows, self.rows.n_rows)
+        scores = self.scores[:n_rows]
+        lines, tied = np.ones(len(scores), np.int64), np.zeros(0, dtype=bool)
         frame = self.frame().head(n_rows)
-        return RankedPreview(frame, n_rows=n_rows, scores=self.scores[:n_rows])
+        return RankedPreview(frame=frame, lines=lines, tied=tied, scores=scores)
