@@ -14,7 +14,7 @@ from matscore.commands.truths import Evaluate, EvaluateTally
 from matscore.errors import MisfitError, UsageError
 from matscore.model import Model
 from matscore.names import quote_name, quote_names
-from matscore.numerics.against import Against
+from matscore.numerics.binary import Against
 from matscore.numerics.metrics import Metrics
 from matscore.options import Best, PathLike, ScoreOptions
 from matscore.plan import Plan, Side, require_fit

@@ -34,7 +34,7 @@ from matscore.numerics.learn import (
 from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, sort_names
 from matscore.options import ReadOptions, RejectOptions
 from matscore.plan import Side
-from matscore.plan.design import Design, Levels, find_weighed, make_design
+from matscore.plan.design import Design, find_weighed, make_design
 from matscore.plan.learning import (
     FeatureColumns,
     Targets,
@@ -43,6 +43,7 @@ from matscore.plan.learning import (
     settle_targets,
     sort_columns,
 )
+from matscore.plan.terms import TextColumn
 from matscore.read.rows import Layout, Rows
 from matscore.read.table import Table, open_table
 from matscore.run.paired import PairedRows, PairedTable, pair_table
@@ -255,7 +256,7 @@ class CountLevels(Work):
             counts[-1].add(texts, self.missing_values)
         return Counted(CountedLevels(tuple(counts)))
 
-    def choose(self, name: str, counts: LevelCounts) -> Levels:
+    def choose(self, name: str, counts: LevelCounts) -> TextColumn:
         """Return the levels of a column; rare ones are put together where that is asked for."""
         least = self.options.rare or 0
         found = counts.items()
@@ -264,7 +265,7 @@ class CountLevels(Work):
         if not found:
             what, hint = "there is no text in any row", f"leave it out: --drop-cols {name}"
             raise InputError(self.path, what, hint, name=name)
-        return Levels(kept, other=len(kept) < len(found))
+        return TextColumn(name, kept, other=len(kept) < len(found))
 
     def check_number(self, name: str, n_levels: int, most: int, counts: LevelCounts) -> None:
         """Refuse a column of so many texts that they are labels rather than levels."""
@@ -278,7 +279,9 @@ class CountLevels(Work):
             raise InputError(self.path, what, hint, name=name)
 
 
-def _find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) -> dict[str, Levels]:
+def _find_levels(
+    table: Table, layout: Layout, fit: FitOptions, how: Settings
+) -> dict[str, TextColumn]:
     """Read a file once for the levels of its columns of text, by name.
 
     The layout is that of the columns that are learned from: rows that it refuses are refused here.
@@ -292,10 +295,10 @@ def _find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) -
     totals = Totals(work.zero(), RejectOptions())
     with (
         contextlib.closing(open_table(table.path, how.read.of_features)) as again,
-        open_engine(how.run) as engine,
+        open_engine(how.run, [job]) as engine,
         contextlib.closing(engine.run_parts([Part(again)], [job])) as results,
     ):
-        for _ in totals.count(results, lambda _: None):
+        for _ in totals.count(results):
             for name, counts in zip(names, totals.tally.counts, strict=True):
                 most = fit.max_levels if fit.rare is None else _MOST_COUNTED
                 work.check_number(name, len(counts), most, counts)
@@ -394,7 +397,7 @@ class Learn(Work):
             return Counted(Coded(np.column_stack([X, places]), names))
         if len(names) > MOST_CATEGORIES:
             check_categories(names, self.path)
-        return Counted(self._reduce(rows, X, places[:, None] == np.arange(len(names)), names))
+        return Counted(self._reduce(rows, X, places, names))
 
     @property
     def _n_stored(self) -> int:
@@ -402,7 +405,7 @@ class Learn(Work):
         return self.n_features if self.design is None else self.design.terms.n_stored
 
     def _reduce(self, rows: Rows, X: Floats, Y: NDArray[Any], names: tuple[str, ...]) -> Segment:
-        """Reduce features (n_rows, n_features) and targets (n_rows, n_targets) to a triangle."""
+        """Reduce features, (n_rows, n_features), and targets or places of categories."""
         stop = rows.start + rows.n_records
         return cut_rows(X, Y, names, records=rows.numbers - 1, start=rows.start, stop=stop)
 

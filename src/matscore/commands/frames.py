@@ -213,7 +213,7 @@ def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
 
 def find_booleans(frame: pd.DataFrame, columns: Iterable[int]) -> tuple[Booleans, ...]:
     """Return which columns hold words for true and false, or truths, and which words."""
-    from matscore.read.booleans import find_pair
+    from matscore.read.columns import find_pair
 
     texts = (i for i in columns if not is_numeric(frame.iloc[:, i]))
     found = ((i, find_pair(take_texts(frame.iloc[:, i].dropna().head(1)), TYPED)) for i in texts)
@@ -250,7 +250,7 @@ def is_numeric(column: pd.Series[Any]) -> bool:
 
 def is_boolean(column: pd.Series[Any]) -> bool:
     """Say whether the first cells of a column are truths, or words for them."""
-    from matscore.read.booleans import are_booleans
+    from matscore.read.columns import are_booleans
 
     return are_booleans(list(take_texts(column.head(_PEEKED_ROWS))), TYPED)
 
@@ -373,9 +373,7 @@ def run_typed(work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool 
     # Threads for one chunk cost more than they bring.
     n_jobs = count_jobs() if len(chunks) > 1 else 1
     gone = []  # rows that were left out
-    for result in totals.count(
-        map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None
-    ):
+    for result in totals.count(map_ordered(partial(run_chunk, job), chunks, n_jobs)):
         gone += [reject.line - 1 for reject in result.rejects]
     if unique:
         _check_unique(typed, np.setdiff1d(np.arange(len(typed.features)), gone))

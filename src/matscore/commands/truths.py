@@ -14,15 +14,15 @@ from matscore.frame import find_places
 from matscore.kernel import Texts, read_number
 from matscore.model import Model, score_rows
 from matscore.names import fold_name, quote_name
-from matscore.numerics.against import (
+from matscore.numerics.binary import (
     MOST_NEGATIVES,
     Against,
     BinaryCounts,
     count_binary,
-    no_binary_counts,
+    count_single,
+    measure_binary,
 )
-from matscore.numerics.binary import count_single, measure_binary
-from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
+from matscore.numerics.metrics import Counts, Metrics, count_rows
 from matscore.options import ScoreOptions
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
@@ -100,9 +100,10 @@ class Evaluate(Work):
 
     def zero(self) -> EvaluateTally:
         """Return the counts of no rows."""
+        scores, none = np.empty((len(self.model.categories), 0)), np.empty(0, np.int64)
         against = self.against
-        binary = no_binary_counts(len(against.names)) if against.names else None
-        return EvaluateTally(no_counts(self.model.categories), 0, binary, against)
+        binary = count_binary(against, self.model, scores, none) if against.names else None
+        return EvaluateTally(count_rows(self.model, scores, none, none), 0, binary, against)
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
@@ -126,9 +127,8 @@ class Evaluate(Work):
         if against.names:
             binary = count_binary(against, self.model, scored.scores, truth, tuple(negatives))
         # What a single category predicts depends on a threshold, maybe the best of all rows.
-        counts = no_counts(self.model.categories)
-        if not against.single:
-            counts = count_rows(self.model, scored.scores, decision.best, truth)
+        some = slice(0 if against.single else None)
+        counts = count_rows(self.model, scored.scores[:, some], decision.best[some], truth[some])
         return Counted(EvaluateTally(counts, n_ties, binary, against))
 
     def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:
