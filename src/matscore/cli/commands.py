@@ -140,8 +140,7 @@ def explain(given: Given, features: str, weights: str) -> None:
     gives, but for its rounding. On a terminal each row is compared with its runner-up.
     """
     from matscore.command_options import ExplainOptions
-    from matscore.commands.explain import explain_file
-    from matscore.commands.lines import ExplainTally
+    from matscore.commands.explain import ExplainTally, explain_file
     from matscore.show.explain import render_explanation
     from matscore.show.table import plural
 

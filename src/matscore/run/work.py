@@ -117,6 +117,18 @@ class Outcome:
         return Preview(self.frame().head(n_rows))
 
 
+@dataclass(frozen=True)
+class Counted(Outcome):
+    """The outcome of a work that writes nothing; its counts are those of rows without faults."""
+
+    counts: Any  # the `Tally`
+    faults: Sequence[Fault] = ()
+
+    def tally(self) -> Any:
+        """Return the counts."""
+        return self.counts
+
+
 class Work:
     """What a command does with rows: frozen, and to be pickled."""
 
@@ -172,7 +184,8 @@ class Command:
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
         """Return what is written, by default in the format `form`; None where no rows are."""
-        raise NotImplementedError
+        del plan, form
+        return None
 
     def make_work(self, plan: Plan, model: Any) -> Work:
         """Return what to do with the rows of the plan's file."""

@@ -32,7 +32,7 @@ from matscore.write.formats import round_to
 
 if TYPE_CHECKING:
     from matscore.commands.classify import ScoreTally
-    from matscore.commands.lines import ExplainTally
+    from matscore.commands.explain import ExplainTally
     from matscore.commands.output import ExplainedRow, ExplainPreview
     from matscore.model import Model
     from matscore.plan import Plan
