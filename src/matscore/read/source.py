@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from matscore.errors import FileError, InputError, os_errors_about
+from matscore.errors import FileError, InputError, os_errors_about, require_extra
 from matscore.read.inputs import FileKind, encoding_of, is_address, recognise, refuse_foreign
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ def open_source(path: str, opening: Opening = Opening()) -> Source:
         first = meter.read_head(_HEAD_BYTES)
         kind = recognise(first)
         if kind in ("parquet", "arrow"):
+            require_extra("Parquet and Arrow", "pyarrow", extra="parquet")
             source = Source(path, kind, first, opening, stamp, meter)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())
