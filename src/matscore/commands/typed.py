@@ -197,9 +197,7 @@ def run_typed(work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool 
     # Threads for one chunk cost more than they bring.
     n_jobs = count_jobs() if len(chunks) > 1 else 1
     gone = []  # rows that were left out
-    for result in totals.count(
-        map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None
-    ):
+    for result in totals.count(map_ordered(partial(run_chunk, job), chunks, n_jobs)):
         gone += [reject.line - 1 for reject in result.rejects]
     if unique:
         _check_unique(typed, np.setdiff1d(np.arange(len(typed.features)), gone))

@@ -25,7 +25,8 @@ from matscore.names import (
 )
 from matscore.options import PlanOptions, ReadOptions
 from matscore.plan import Plan, Side
-from matscore.plan.labels import find_long_form, is_integer
+from matscore.plan.headings import find_long_form
+from matscore.plan.labels import is_integer
 from matscore.plan.types import ColumnKind
 from matscore.read.inputs import Input, is_address
 from matscore.read.rows import FrameChunk, Layout, parse_sound

@@ -132,7 +132,7 @@ class Totals(Generic[Counts]):
         self._first: InputError | None = None
 
     def count(
-        self, results: Iterable[ChunkResult], report: Callable[[int], None]
+        self, results: Iterable[ChunkResult], report: Callable[[int], None] = lambda _: None
     ) -> Iterator[ChunkResult]:
         """Pass results on, counting; refuse more rejects than the limits allow."""
         for each in results:
@@ -278,7 +278,7 @@ class OneOutput:
     def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
         """Write the rows."""
         # The engine first: where no cluster answers, no output is touched.
-        engine = stack.enter_context(open_engine(stream.how.run))
+        engine = stack.enter_context(open_engine(stream.how.run, stream.jobs))
         self.out = enter_output(stack, self.output, stream.inputs)
         aside = stream.open_rejects(stack)
         # Closed at once where writing fails, or threads would go on reading.
