@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -50,8 +50,7 @@ class Pipe(io.RawIOBase):
 
 
 def open_pipe(data: bytes, kind: Kind) -> ColumnarFile:
-    stream = cast(BinaryIO, Pipe(data))
-    return open_columnar("in", stream, "parquet" if kind == "parquet" else "arrow")
+    return open_columnar("in", Pipe(data), "parquet" if kind == "parquet" else "arrow")
 
 
 def open_file(path: Path, kind: Kind) -> ColumnarFile:

@@ -115,12 +115,9 @@ class Source:
         if self.stamp is not None and stamp_of(self.path, self._meter.raw) != self.stamp:
             raise FileError(self.path, *CHANGED)
 
-    def open_stream(self) -> BinaryIO | None:
-        """Return all of a pipe as a binary file; None for a file, which has its name."""
-        if self._has_name:
-            return None
-        blocks = self._meter.iter_blocks()
-        return cast(BinaryIO, io.BufferedReader(_BlockReader(blocks), READ_BYTES))
+    def open_stream(self) -> io.RawIOBase | None:
+        """Return all of a pipe as a raw file; None for a file, which has its name."""
+        return None if self._has_name else _BlockReader(self._meter.iter_blocks())
 
     def facts(self) -> SourceFacts:
         """Return what a report says of the input, once it is read."""
