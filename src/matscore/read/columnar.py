@@ -38,7 +38,7 @@ class DamageError(Exception):
 
 @dataclass(frozen=True)
 class ColumnarFile:
-    """An open Parquet or Arrow file; a context manager too."""
+    """An open Parquet or Arrow file."""
 
     path: str
     names: tuple[str, ...]  # in file order, all different
@@ -73,12 +73,6 @@ class ColumnarFile:
     def close(self) -> None:
         """Close the file, and delete the copy of a pipe."""
         self._resources.close()
-
-    def __enter__(self) -> ColumnarFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _find_stamp(self) -> Stamp | None:
         return None if self._file is None else stamp_of(self.path, self._file)
