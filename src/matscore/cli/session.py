@@ -209,7 +209,7 @@ class Session:
         # Most runs have nothing to say: what takes its time to load waits for one.
         rewritten = [one for one in summary.inputs if one.n_comments is not None]
         if rewritten:
-            from matscore.read.said import count_left_out
+            from matscore.read.switches import count_left_out
 
             self.say(line for one in rewritten for line in count_left_out(one))
         if summary.n_rejected:

@@ -200,12 +200,12 @@ class LearnedRows(Outcome):
         return cut_rows(self.X, targets, names, records=records, start=rows.start, stop=stop)
 
     def _code(self, categories: Texts) -> tuple[Any, tuple[str, ...]]:
-        """Return the members of each category, (n_rows, n_categories), and their names."""
+        """Return the place of each row's category, (n_rows,), and the categories' names."""
         # Sorted, since the order in which chunks meet categories must not matter.
         names = sort_names(set(categories))
         if len(names) > MOST_CATEGORIES:
             check_categories(names, self.work.path)
-        return find_places(categories, names)[:, None] == np.arange(len(names)), names
+        return find_places(categories, names), names
 
 
 def learn(

@@ -15,15 +15,15 @@ from matscore.frame import find_places
 from matscore.kernel import Texts, read_number
 from matscore.model import Model, Scored, score_rows
 from matscore.names import fold_name, quote_name
-from matscore.numerics.against import (
+from matscore.numerics.binary import (
     MOST_NEGATIVES,
     Against,
     BinaryCounts,
     count_binary,
-    no_binary_counts,
+    count_single,
+    measure_binary,
 )
-from matscore.numerics.binary import count_single, measure_binary
-from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
+from matscore.numerics.metrics import Counts, Metrics, count_rows
 from matscore.options import Best, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.rows import Rows
@@ -147,9 +147,10 @@ class Evaluate(Work):
 
     def zero(self) -> EvaluateTally:
         """Return the counts of no rows."""
+        scores, none = np.empty((len(self.model.categories), 0)), np.empty(0, np.int64)
         against = self.against
-        binary = no_binary_counts(len(against.names)) if against.names else None
-        return EvaluateTally(no_counts(self.model.categories), 0, binary, against)
+        binary = count_binary(against, self.model, scores, none) if against.names else None
+        return EvaluateTally(count_rows(self.model, scores, none, none), 0, binary, against)
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
@@ -242,7 +243,6 @@ class EvaluatedRows(Outcome):
         if against.names:
             binary = count_binary(against, model, scores, self.truth, tuple(self.negatives))
         # What a single category predicts depends on a threshold, maybe the best of all rows.
-        if against.single:
-            return EvaluateTally(no_counts(model.categories), n_ties, binary, against)
-        counts = count_rows(model, scores, decision.best, self.truth)
+        some = slice(0 if against.single else None)
+        counts = count_rows(model, scores[:, some], decision.best[some], self.truth[some])
         return EvaluateTally(counts, n_ties, binary, against)

@@ -37,7 +37,7 @@ _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
 def find_booleans(frame: pd.DataFrame, columns: Iterable[int]) -> tuple[Booleans, ...]:
     """Return which columns hold words for true and false, or truths, and which words."""
-    from matscore.read.booleans import find_pair
+    from matscore.read.columns import find_pair
 
     texts = (i for i in columns if not is_numeric(frame.iloc[:, i]))
     found = ((i, find_pair(take_texts(frame.iloc[:, i].dropna().head(1)), TYPED)) for i in texts)
@@ -197,9 +197,7 @@ def run_typed(work: Work, typed: Typed, missing: UnknownPolicy, *, unique: bool 
     # Threads for one chunk cost more than they bring.
     n_jobs = count_jobs() if len(chunks) > 1 else 1
     gone = []  # rows that were left out
-    for result in totals.count(
-        map_ordered(partial(run_chunk, job), chunks, n_jobs), lambda _: None
-    ):
+    for result in totals.count(map_ordered(partial(run_chunk, job), chunks, n_jobs)):
         gone += [reject.line - 1 for reject in result.rejects]
     if unique:
         _check_unique(typed, np.setdiff1d(np.arange(len(typed.features)), gone))

@@ -19,9 +19,9 @@ from matscore.read.source import SourceFacts
 from matscore.run.parts import Engine, Part, map_ordered, open_engine
 from matscore.run.run import Stream, Summary, Totals
 from matscore.run.work import ChunkResult, Job, Settings, Written
+from matscore.write.folder import LEFT_OUT, Folder, PartRecord, fingerprint
 from matscore.write.formats import OutputSpec, deliver_results
-from matscore.write.manifest import LEFT_OUT, Folder, PartRecord, fingerprint, refuse_inside
-from matscore.write.whole import BinaryFile, Digest, check_paths, open_output
+from matscore.write.whole import BinaryFile, Digest, check_paths, open_output, refuse_inside
 
 _AT_ONCE = 8  # parts that are looked at
 _COLUMNS = "columns"  # in a part's counts: the odd cells of each
@@ -133,7 +133,7 @@ def _run_tasks(
     paths = [folder.place.path_of(task.output) for task in tasks]
     run = todo.how.run if tasks else replace(todo.how.run, engine="local")  # no cluster for nothing
     made = {}
-    with open_engine(run) as engine:
+    with open_engine(run, todo.jobs) as engine:
         written = None
         if not stream.how.align.unique_labels:  # or all labels are to come by here, in order
             written = engine.write_parts(todo.parts, todo.jobs, paths, folder.place.claim)
@@ -170,7 +170,7 @@ def _write_parts(
         counts = Totals(task.job.work.zero(), RejectOptions())
         digest = Digest()
         with open_output(folder.place.path_of(task.output), digest=digest) as out:
-            deliver_results(counts.count(mine, lambda _: None), spec, out)
+            deliver_results(counts.count(mine), spec, out)
             # Inside: a part that failed is not renamed into its place.
             failure.tell_of(task.part.table.path)
             folder.place.claim.check()
@@ -214,7 +214,7 @@ def _collect_parts(
     for result in results:
         task = by_number[result.part]
         counts = Totals(task.job.work.zero(), RejectOptions())
-        for _ in counts.count([result], lambda _: None):
+        for _ in counts.count([result]):
             pass
         if result.written is None:
             raise RuntimeError(f"{task.output} is not written")

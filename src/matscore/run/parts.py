@@ -27,7 +27,7 @@ from matscore.read.table import Table, open_table
 from matscore.run.work import ChunkResult, Job, Work, run_chunk
 
 if TYPE_CHECKING:
-    from matscore.write.places import Claim
+    from matscore.write.folder import Claim
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
@@ -88,7 +88,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     plan = make_plan(side, weights.side, align)
     unique = align.unique_labels
     if unique or read.is_switched:
-        from matscore.read.said import list_switches
+        from matscore.read.switches import list_switches
 
         columns = () if align.transpose_features else plan.feature_columns
         said = list_switches(table, read, columns, weights.side.path, unique=unique)
@@ -257,15 +257,15 @@ def fit_budget(
     if run.memory_bytes is None:  # what is held must be, and comes on top where it is much
         room = max(room, (MEMORY_BYTES - _PROGRAM_BYTES) // 2)
     asked = run.n_jobs or count_jobs()
-    if run.chunk_bytes is not None:
-        return replace(run, n_jobs=_count_affordable(run, costs, room, asked))
-    most = _MOST_CHUNK_BYTES if suggested is None else suggested
+    most = run.chunk_bytes or (_MOST_CHUNK_BYTES if suggested is None else suggested)
+    least = [run.chunk_bytes or min(_least_bytes(cost), most) for cost in costs]
     # Fewer threads with larger chunks beat many with tiny ones, each of which costs a call.
     for n_jobs in range(asked, 0, -1):
-        sizes = [_chunk_bytes(cost, _share(room, n_jobs)) for cost in costs]
-        least = [_least_bytes(cost) for cost in costs]
-        if all(size >= min(enough, most) for size, enough in zip(sizes, least, strict=True)):
+        sizes = [_chunk_bytes(cost, room, n_jobs) for cost in costs]
+        if all(size >= enough for size, enough in zip(sizes, least, strict=True)):
             break
+    if run.chunk_bytes is not None:
+        return replace(run, n_jobs=asked if run.memory_bytes is None else n_jobs)
     floor = max(_floor_bytes(cost, is_asked=run.memory_bytes is not None) for cost in costs)
     return replace(run, n_jobs=n_jobs, chunk_bytes=max(min([most, *sizes]), min(floor, most)))
 
@@ -295,12 +295,9 @@ def estimate_cost(table: Table, job: Job) -> Cost:
     return Cost(record, _TEXTS * record + values, _COLUMN_BYTES * (layout.width + n_written))
 
 
-def _share(room: int, n_jobs: int) -> float:
-    """Return what one chunk may take: each thread has one, and there is one more than jobs."""
-    return room / (n_jobs + 1) - _JOB_BYTES
-
-
-def _chunk_bytes(cost: Cost, share: float) -> int:
+def _chunk_bytes(cost: Cost, room: int, n_jobs: int) -> int:
+    """Return the size of a chunk: each thread has one, and there is one more than jobs."""
+    share = room / (n_jobs + 1) - _JOB_BYTES
     return int(max(share - cost.chunk_bytes, 0) / cost.row_bytes * cost.record_bytes)
 
 
@@ -318,19 +315,6 @@ def _floor_bytes(cost: Cost, *, is_asked: bool) -> int:
     """
     n_rows = max(_FLOOR_MEMORY / cost.row_bytes, 1 if is_asked else _LEAST_ROWS)
     return int(n_rows * cost.record_bytes) + 1
-
-
-def _count_affordable(run: RunOptions, costs: Sequence[Cost], room: int, asked: int) -> int:
-    """Return how many threads can work on chunks of the size asked for."""
-    if run.memory_bytes is None or run.chunk_bytes is None:
-        return asked
-    chunk = run.chunk_bytes
-    fits = [
-        n_jobs
-        for n_jobs in range(1, asked + 1)
-        if all(_chunk_bytes(cost, _share(room, n_jobs)) >= chunk for cost in costs)
-    ]
-    return max(fits, default=1)
 
 
 Item = TypeVar("Item")
@@ -383,14 +367,14 @@ def _run_pair(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     return replace(result, again=partial(run_chunk, job, chunk)) if job.unique else result
 
 
-def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:
+def open_engine(run: RunOptions, jobs: Iterable[Job]) -> AbstractContextManager[Engine]:
     """Return the engine that is asked for, to be entered."""
     if run.engine == "local":
         return nullcontext(Engine(run))
     # Dask takes a second to import, and need not be installed.
     from matscore.run.cluster import open_cluster
 
-    return open_cluster(run)
+    return open_cluster(run, decomposes=any(job.work.decomposes for job in jobs))
 
 
 def count_jobs() -> int:
@@ -418,24 +402,38 @@ def map_ordered(
         for item in items:  # not map(), which would end at a StopIteration out of the function
             yield function(item)
         return
-    source = iter(items)
     pool = ThreadPoolExecutor(n_jobs + 1, thread_name_prefix="matscore")
+    window: deque[Future[Result]] = deque()
+    started = (pool.submit(function, item) for item in items)
     try:
-        window: deque[Future[Result]] = deque()
-        failure: Exception | None = None
-        while failure is None:
-            try:
-                window.append(pool.submit(function, next(source)))
-            except StopIteration:
-                break
-            except Exception as error:  # raised below, after the results that come before it
-                failure = error
-            if len(window) > n_jobs:
-                yield window.popleft().result()
-        while window:
-            yield window.popleft().result()
-        if failure is not None:
-            raise failure
+        yield from take_in_order(started, window, lambda: n_jobs, lambda: window.popleft().result())
     finally:
         # Whoever closes the generator early waits only for what is being worked on.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def take_in_order(
+    started: Iterable[Item],
+    window: deque[Item],
+    count_ahead: Callable[[], int],
+    take: Callable[[], Result],
+) -> Generator[Result, None, None]:
+    """Yield what `take` takes out of a window of work under way, as many as may be ahead.
+
+    An exception of what starts the work comes in its place in that order.
+    """
+    source = iter(started)
+    failure: Exception | None = None
+    while failure is None:
+        try:
+            window.append(next(source))
+        except StopIteration:
+            break
+        except Exception as error:  # raised below, after the results that come before it
+            failure = error
+        while len(window) > count_ahead():
+            yield take()
+    while window:
+        yield take()
+    if failure is not None:
+        raise failure

@@ -132,7 +132,7 @@ class Totals(Generic[Counts]):
         self._first: InputError | None = None
 
     def count(
-        self, results: Iterable[ChunkResult], report: Callable[[int], None]
+        self, results: Iterable[ChunkResult], report: Callable[[int], None] = lambda _: None
     ) -> Iterator[ChunkResult]:
         """Pass results on, counting; refuse more rejects than the limits allow."""
         for each in results:
@@ -278,7 +278,7 @@ class OneOutput:
     def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
         """Write the rows."""
         # The engine first: where no cluster answers, no output is touched.
-        engine = stack.enter_context(open_engine(stream.how.run))
+        engine = stack.enter_context(open_engine(stream.how.run, stream.jobs))
         self.out = enter_output(stack, self.output, stream.inputs)
         aside = stream.open_rejects(stack)
         # Closed at once where writing fails, or threads would go on reading.
@@ -313,7 +313,7 @@ def run(
     inputs = (*(one.path for one in found), str(weights), *command.others, *renames)
     passed: tuple[str, ...] = ()
     if how.read.empty_files == "skip":
-        from matscore.read.said import pass_over_empty
+        from matscore.read.switches import pass_over_empty
 
         found, passed = pass_over_empty(found)
     # First of all: an output that is an input too would be lost once it is opened.
@@ -324,7 +324,7 @@ def run(
         raise UsageError(what, "the labels of parts that are kept are not read again")
     checksum = how.run.checksum or sink.checksum
     if renames:
-        from matscore.read.renames import read_renames
+        from matscore.read.switches import read_renames
 
         how = replace(how, align=read_renames(how.align, how.read))
     # The weights come first: every features file is planned against them before a row is read.

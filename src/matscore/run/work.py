@@ -311,15 +311,13 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk, doubles: Doubles) -> ChunkRe
     rows = parse_rows(job.layout, chunk)
     _stop_at_first(job, chunk, rows.rejects)
     if doubles:
-        rows = rows.drop(_reject_doubles(job.layout, chunk, rows, doubles))
-        _stop_at_first(job, chunk, rows.rejects)
+        rows = _drop(job, chunk, rows, _find_doubles(job.layout, rows, doubles))
     work = job.work
     if job.beside is not None:
         work = replace(work, beside=job.beside)  # type: ignore[type-var]
     outcome = work.apply(rows)
     if outcome.faults:
-        rows = rows.drop({f.row: _reject(job.layout, chunk, rows, f) for f in outcome.faults})
-        _stop_at_first(job, chunk, rows.rejects)
+        rows = _drop(job, chunk, rows, outcome.faults)
         # What is counted is counted of good rows alone, so the work is done again without the bad.
         outcome = work.apply(rows)
     # No row may vanish in silence, whatever a work makes of it.
@@ -348,19 +346,15 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk, doubles: Doubles) -> ChunkRe
     )  # fmt: skip
 
 
-def _reject_doubles(
-    layout: Layout, chunk: Chunk | FrameChunk, rows: Rows, doubles: Doubles
-) -> dict[int, Reject]:
-    """Reject rows whose labels were there before."""
-    places = (rows.numbers - rows.start - 1).tolist()
-    found = {}
-    for row, record in enumerate(places):
+def _find_doubles(layout: Layout, rows: Rows, doubles: Doubles) -> list[Fault]:
+    """Return the rows whose labels were there before."""
+    faults = []
+    for row, record in enumerate((rows.numbers - rows.start - 1).tolist()):
         if record in doubles:
             label, where = quote_name(str(rows.labels[row])), doubles[record]
             what = f"{label} is a label that was there before, in {where}"
-            fault = Fault(row, what, _DOUBLE_HINT, layout.label_column)
-            found[row] = _reject(layout, chunk, rows, fault)
-    return found
+            faults.append(Fault(row, what, _DOUBLE_HINT, layout.label_column))
+    return faults
 
 
 def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: Sequence[Reject]) -> None:
@@ -371,8 +365,14 @@ def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: Sequence[Reject
             raise min(fatal, key=lambda reject: reject.line).as_error(chunk.path)
 
 
-def _reject(layout: Layout, chunk: Chunk | FrameChunk, rows: Rows, fault: Fault) -> Reject:
-    """Reject a row that reads well and that nothing can be made of."""
-    record = fault.row if rows.places is None else int(rows.places[fault.row])
-    place, text = chunk.locate(layout, record, fault.column), chunk.record(record).decode()
-    return Reject(*place, fault.what, fault.hint, text, fault.skipped)
+def _drop(job: Job, chunk: Chunk | FrameChunk, rows: Rows, faults: Sequence[Fault]) -> Rows:
+    """Reject rows that read well and that nothing can be made of."""
+    rejects = {}
+    for fault in faults:
+        record = fault.row if rows.places is None else int(rows.places[fault.row])
+        place = chunk.locate(job.layout, record, fault.column)
+        text = chunk.record(record).decode()
+        rejects[fault.row] = Reject(*place, fault.what, fault.hint, text, fault.skipped)
+    rows = rows.drop(rejects)
+    _stop_at_first(job, chunk, rows.rejects)
+    return rows

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from matscore.colors import Heat
 from matscore.names import quote_name
-from matscore.numerics.against import MOST_NEGATIVES
+from matscore.numerics.binary import MOST_NEGATIVES
 from matscore.show.table import (
     DIM,
     HEAD,
