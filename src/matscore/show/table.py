@@ -290,7 +290,8 @@ class Column:
     @classmethod
     def of_shades(cls, heading: str, shaded: Sequence[tuple[str, str]]) -> Column:
         """Return a column of numbers that are shaded, each with its style."""
-        return cls(heading, *zip(*shaded, strict=True), is_numeric=True)
+        cells, styles = [text for text, _ in shaded], [style for _, style in shaded]
+        return cls(heading, cells, styles, is_numeric=True)
 
     @property
     def body(self) -> int:
