@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from matscore.plan import Plan, make_plan
@@ -18,6 +18,9 @@ from matscore.show.plan import (
     weights_of,
 )
 from matscore.show.table import BAD, DIM, GOOD, HEAD, Signs, pad, plural, print_lines, show_size
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _ABOVE = 3  # lines of a box above its rows: title, names, frame
 _MAX_ROWS, _MAX_NAME, _LONGEST, _MIN_TITLE, _GAP = 4, 14, 24, 18, 2

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from rich.console import Console
 from rich.text import Text
 
 from matscore.colors import Heat
@@ -33,6 +32,8 @@ from matscore.show.table import (
 from matscore.write.formats import escape_markdown
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.commands.truths import EvaluateTally
     from matscore.numerics.binary import BinaryMetrics
     from matscore.numerics.metrics import Metrics
