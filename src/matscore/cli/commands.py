@@ -199,8 +199,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
             session.say(list_quality(summary.learned))
             streams.out.finish()
     session.warn(*(f"warning: {line}" for line in summary.warnings))
-    session.say_left_out(summary.inputs)
-    session.warn_of_rejects(summary.n_rejected)
+    session.tell_rest(summary)
 
 
 def evaluate(given: Given, features: str, weights: str) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 from rich.text import Text
 
 from matscore.colors import Heat
@@ -26,6 +25,8 @@ from matscore.show.table import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.commands.fit import FitSummary
     from matscore.commands.import_model import ColumnReading, Imported
     from matscore.numerics.learn import Learned
