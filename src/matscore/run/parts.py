@@ -70,14 +70,11 @@ def plan_inputs(
         part = plan_part(table, weights, read, align)
         if len(inputs) > _OPEN_INPUTS:
             table.park()  # an operating system lets nobody have a thousand files open
-            part = replace(part, plan=_forget_labels(part.plan))
+            if part.plan.ok:  # copies of many first columns would fill memory
+                features = replace(part.plan.features, first=None)
+                part = replace(part, plan=replace(part.plan, features=features))
         parts.append(part)
     return parts
-
-
-def _forget_labels(plan: Plan) -> Plan:
-    """Drop a plan's copy of the first column, which many small files would fill memory with."""
-    return replace(plan, features=replace(plan.features, first=None)) if plan.ok else plan
 
 
 def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOptions) -> PlannedPart:
