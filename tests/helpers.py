@@ -199,7 +199,7 @@ def _start_server() -> tuple[subprocess.Popen[bytes], Path]:
 def _serve() -> None:
     """Fork a run for each line of standard input, and answer with its exit code."""
     import matscore.cli.main
-    import matscore.show.table
+    import matscore.show.scores
 
     with contextlib.suppress(matscore.FileError):  # this loads the rest, Typer's own too
         matscore.cli.main.make_app()(["classify", "no-file", "no-file"], standalone_mode=False)

@@ -28,7 +28,8 @@ from matscore import (
 from matscore.cli.build import Given
 from matscore.cli.commands import COMMANDS
 from matscore.cli.main import make_app
-from matscore.cli.session import FileOptions, PairOptions, ScreenOptions, TruthOptions
+from matscore.cli.session import ProgramOptions
+from matscore.command_options import PairOptions, TruthOptions
 from matscore.errors import UsageError
 from matscore.fields import Option, Options, list_choices
 from matscore.options import check_options
@@ -37,7 +38,7 @@ from tests.helpers import SAMPLES, run
 GROUPS: tuple[type[Options], ...] = (
     ReadOptions, PlanOptions, ColumnOptions, ScoreOptions, OutputOptions, RejectOptions,
     RunOptions, RecommendOptions, ExplainOptions, FitOptions, ImportOptions,
-    FileOptions, PairOptions, ScreenOptions, TruthOptions,
+    PairOptions, ProgramOptions, TruthOptions,
 )  # fmt: skip
 PROGRAM: Any = typer.main.get_command(make_app())
 MOVIES = ("movies.csv", "genres.csv")

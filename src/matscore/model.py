@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from matscore.items import SpilledRows
     from matscore.options import Link
     from matscore.plan.terms import Terms
-    from matscore.read.pick import Pick
+    from matscore.read.columns import Pick
 
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
@@ -238,7 +238,7 @@ def pick_weights(align: PlanOptions) -> Pick | None:
     """Return which columns of the weights are taken; None for all."""
     if not (align.weights_cols or align.drop_weights_cols):
         return None
-    from matscore.read.pick import Pick
+    from matscore.read.columns import Pick
 
     return Pick(align.weights_cols, align.drop_weights_cols)
 
@@ -251,7 +251,7 @@ def _picking(table: Table, read: ReadOptions, pick: Pick | None) -> Iterator[Non
     try:
         yield
     except InputError as error:
-        from matscore.read.pick import Pick, explain
+        from matscore.read.columns import Pick, explain
 
         raise explain(error, table, read, Pick() if pick is None else pick) from None
 

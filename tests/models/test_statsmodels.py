@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matscore.models.bounds import ModelFile, inflate
+from matscore.models.bounds import ModelFile, Refusal, inflate
 from matscore.models.formulas import split_name
 from matscore.models.pickles import read_pickle
 from matscore.models.records import Array, Name, Record, array
-from matscore.models.refusal import Refusal
 from matscore.models.saved import read_saved
 from matscore.models.sources import read_model
 from matscore.models.types import ImportedModel

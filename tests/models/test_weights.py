@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from matscore.models.algebra import Feature, column, constant
+from matscore.models.bounds import Refusal
+from matscore.models.columns import Raw
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.sample import settle_model
-from matscore.models.texts import text
 from matscore.models.types import ImportedModel, Threshold, find_shift
 from matscore.models.weights import make_magnitudes, make_table
 from tests.models.exact import score
@@ -35,7 +35,7 @@ def make_model(
 
 
 def test_rows_stand_by_column_and_products_behind_them() -> None:
-    east, north = text("region").one_hot([["East"], ["North"]], other="zero")
+    east, north = Raw("region").one_hot([["East"], ["North"]], other="zero")
     age = column("age").impute(40)
     features = [
         age * north, column("bmi").bucket([30, 35])[1], column("bmi").bucket([30, 35])[2],
@@ -56,7 +56,7 @@ def test_rows_stand_by_column_and_products_behind_them() -> None:
 
 
 def test_what_a_tool_refuses_has_no_row() -> None:
-    north = text("region").one_hot([["East"], ["North"]], other="error")[1]
+    north = Raw("region").one_hot([["East"], ["North"]], other="error")[1]
     table = make_table(make_model([north, column("age")]))
     assert table.names == ("region=East", "region=North", "age", "(Intercept)")
 
@@ -70,7 +70,7 @@ def test_an_imputed_zero_has_its_row() -> None:
 
 
 def test_a_column_of_products_alone_keeps_its_policies() -> None:
-    north = text("region").one_hot([["East"], ["North"]], other="zero")[1]
+    north = Raw("region").one_hot([["East"], ["North"]], other="zero")[1]
     table = make_table(make_model([column("age").impute(3) * north]))
     assert table.names == (
         "age=(missing)", "region=East", "region=North", "region=(other)", "region=(missing)",

@@ -39,10 +39,14 @@ class Pipe(io.RawIOBase):
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def read(self, size: int = -1, /) -> bytes:
-        size = 1000 if size < 0 else min(size, 1000)
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        size = min(len(buffer), 1000)
         piece, self.data = self.data[:size], self.data[size:]
-        return piece
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 def open_pipe(data: bytes, kind: Kind) -> ColumnarFile:
@@ -424,7 +428,7 @@ REFUSED = [
 @pytest.mark.parametrize(("array", "name"), REFUSED)
 def test_refused_labels(array: Any, name: str) -> None:
     with pytest.raises(InputError, match=f"of type {name}, which cannot be a label") as caught:
-        label_text(array, path="f", column_number=2, name="id")
+        label_text(array, path="f", number=2, name="id")
     assert (caught.value.path, caught.value.column, caught.value.name) == ("f", 2, "id")
 
 
@@ -487,7 +491,7 @@ def test_special_features() -> None:
 )
 def test_refused_features(array: Any, name: str) -> None:
     with pytest.raises(InputError, match=f"is of type {name}, not a number") as caught:
-        feature_column(array, path="f", column_number=3, name="x")
+        feature_column(array, path="f", number=3, name="x")
     assert (caught.value.path, caught.value.column, caught.value.name) == ("f", 3, "x")
 
 

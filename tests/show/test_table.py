@@ -21,7 +21,7 @@ from matscore.options import OutputOptions, PlanOptions, ReadOptions, ScoreOptio
 from matscore.plan import Plan, Side
 from matscore.run.run import Summary
 from matscore.run.work import Preview
-from matscore.show.table import render_scores
+from matscore.show.scores import render_scores
 from matscore.write.formats import OutputSpec
 from tests.helpers import run
 

@@ -58,7 +58,7 @@ def check_files(
     renames = () if align.rename is None else (str(align.rename),)
     check_paths([str(features), str(weights), *renames])
     if renames:
-        from matscore.read.renames import read_renames
+        from matscore.read.switches import read_renames
 
         align = read_renames(align, read)
     held = load_weights(str(weights), read, pick_weights(align))
@@ -138,7 +138,7 @@ def check(
     read = ReadOptions(missing=missing, min_present=min_present, booleans=booleans)
     plan = plan_frames(features, weights, align, read)
     if booleans and plan.ok:
-        from matscore.read.said import describe_booleans
+        from matscore.read.switches import describe_booleans
 
         pairs = find_booleans(features, [i - 1 for i in plan.feature_columns])
         said = describe_booleans(pairs, list(map(str, features)))

@@ -17,8 +17,9 @@ from matscore.errors import InputError, MisfitError, UsageError
 from matscore.names import quote_names
 from matscore.options import ReadOptions, RejectOptions
 from matscore.plan import Side
-from matscore.plan.design import Design, Levels, find_weighed, make_design
+from matscore.plan.design import Design, find_weighed, make_design
 from matscore.plan.learning import FeatureColumns, check_header, sort_columns
+from matscore.plan.terms import TextColumn
 from matscore.read.rows import Layout, Rows
 from matscore.read.table import Table, open_table
 from matscore.run.paired import PairedTable, pair_table
@@ -224,7 +225,7 @@ class CountLevels(Work):
             counts[-1].add(texts, self.missing_values)
         return FoundLevels(CountedLevels(tuple(counts)))
 
-    def choose(self, name: str, counts: LevelCounts) -> Levels:
+    def choose(self, name: str, counts: LevelCounts) -> TextColumn:
         """Return the levels of a column; rare ones are put together where that is asked for."""
         least = self.options.rare or 0
         found = counts.items()
@@ -233,7 +234,7 @@ class CountLevels(Work):
         if not found:
             what, hint = "there is no text in any row", f"leave it out: --drop-cols {name}"
             raise InputError(self.path, what, hint, name=name)
-        return Levels(kept, other=len(kept) < len(found))
+        return TextColumn(name, kept, other=len(kept) < len(found))
 
     def check_number(self, name: str, n_levels: int, most: int, counts: LevelCounts) -> None:
         """Refuse a column of so many texts that they are labels rather than levels."""
@@ -259,7 +260,9 @@ class FoundLevels(Outcome):
         return self.found
 
 
-def find_levels(table: Table, layout: Layout, fit: FitOptions, how: Settings) -> dict[str, Levels]:
+def find_levels(
+    table: Table, layout: Layout, fit: FitOptions, how: Settings
+) -> dict[str, TextColumn]:
     """Read a file once for the levels of its columns of text, by name.
 
     The layout is that of the columns that are learned from: rows that it refuses are refused here.

@@ -196,7 +196,7 @@ def fit_file(
 
 def _list_switches(data: Examples, read: ReadOptions, targets: str) -> Iterator[str]:
     if read.is_switched:
-        from matscore.read.said import list_switches
+        from matscore.read.switches import list_switches
 
         yield from list_switches(data.table, read, data.columns.feature_columns, targets)
 

@@ -225,7 +225,7 @@ def sort_names(features: pd.DataFrame) -> tuple[tuple[str, ...], list[int]]:
 
 
 def _is_boolean(column: pd.Series[Any]) -> bool:
-    from matscore.read.booleans import are_booleans
+    from matscore.read.columns import are_booleans
 
     return are_booleans(list(take_texts(column.head(_PEEKED_ROWS))), TYPED)
 

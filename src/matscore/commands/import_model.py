@@ -15,9 +15,8 @@ import numpy as np
 
 import matscore
 from matscore.errors import InputError, UsageError, os_errors_about
-from matscore.models.bounds import ModelFile, check_size
+from matscore.models.bounds import ModelFile, Refusal, check_size
 from matscore.models.options import ImportOptions, LinkWord
-from matscore.models.refusal import Refusal
 from matscore.models.sample import Sample, read_sample, settle_model
 from matscore.models.sources import read_model, read_object
 from matscore.models.types import ImportedModel

@@ -37,7 +37,7 @@ _MISSING_HINT = 'missing="zero", "keep" or "skip" takes the row'
 
 def find_booleans(frame: pd.DataFrame, columns: Iterable[int]) -> tuple[Booleans, ...]:
     """Return which columns hold words for true and false, or truths, and which words."""
-    from matscore.read.booleans import find_pair
+    from matscore.read.columns import find_pair
 
     texts = (i for i in columns if not is_numeric(frame.iloc[:, i]))
     found = ((i, find_pair(take_texts(frame.iloc[:, i].dropna().head(1)), TYPED)) for i in texts)

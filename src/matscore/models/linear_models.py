@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Feature, combine
-from matscore.models.encoders import indicate
+from matscore.models.bounds import Refusal
+from matscore.models.columns import Raw, Value, as_features, indicate
 from matscore.models.records import Array, array, plain
-from matscore.models.refusal import Refusal
-from matscore.models.steps import Raw, Step, Value, as_features, as_numbers
+from matscore.models.steps import Step, as_numbers
 from matscore.models.transformers import HINT
 from matscore.models.types import FLOAT32, FLOAT64, Columns, ImportedModel
 from matscore.options import Link

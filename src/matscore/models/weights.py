@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.models.algebra import CONSTANT
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal
 from matscore.models.types import ImportedModel
-from matscore.names import is_intercept, quote_names
+from matscore.names import is_intercept, may_be_term, quote_names
 from matscore.plan.learning import name_intercept
 from matscore.terms import (
     Factor,
@@ -24,7 +24,6 @@ from matscore.terms import (
     Power,
     Term,
     TermError,
-    may_be_term,
     parse_term,
     write_term,
 )

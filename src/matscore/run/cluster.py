@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from matscore.errors import ClusterError, ClusterWarning, MissingExtraError
 from matscore.options import RunOptions
 from matscore.read.inputs import full_path, is_address
-from matscore.read.place import Place
+from matscore.read.ranges import BlockScan, Place, Range, find_end, find_place, iter_ranges
 from matscore.read.rows import FrameChunk
 from matscore.read.source import SourceFacts, Stamp, read_range
-from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
+from matscore.read.split import Chunk
 from matscore.run import remote
 from matscore.run.parts import (
     Engine,
@@ -40,7 +40,7 @@ from matscore.run.work import ChunkResult, Doubles, Job, run_chunk
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from matscore.write.places import Claim
+    from matscore.write.folder import Claim
 
 
 _CONNECT_SECONDS = 10
@@ -85,7 +85,7 @@ class ClusterEngine(Engine):
         self, parts: Sequence[Part], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
         """Do the job of each part, which its worker writes; None where none can read a part."""
-        places = [part.table.find_place() for part in parts]
+        places = [find_place(part.table) for part in parts]
         # What was transposed is in memory here and nowhere else.
         if None in places or any(part.turned is not None for part in parts):
             return None
@@ -119,7 +119,7 @@ class ClusterEngine(Engine):
 
     def _send_part(self, part: Part, row: int) -> Generator[_Sent, None, int]:
         """Send the units of a part; return the number of records up to its end."""
-        place = None if part.turned is not None else part.table.find_place()
+        place = None if part.turned is not None else find_place(part.table)
         if place is not None and part.table.source.is_plain:
             return (yield from self._send_ranges(part, place, row))
         # An address is not opened for ranges of rows.

@@ -19,9 +19,9 @@ from matscore.read.source import SourceFacts
 from matscore.run.parts import Engine, Part, map_ordered, open_engine
 from matscore.run.run import Stream, Summary, Totals
 from matscore.run.work import ChunkResult, Settings, Written
+from matscore.write.folder import LEFT_OUT, Folder, PartRecord, fingerprint
 from matscore.write.formats import OutputSpec, deliver_results
-from matscore.write.manifest import LEFT_OUT, Folder, PartRecord, fingerprint, refuse_inside
-from matscore.write.whole import BinaryFile, Digest, check_paths, open_output
+from matscore.write.whole import BinaryFile, Digest, check_paths, open_output, refuse_inside
 
 _AT_ONCE = 8  # parts that are looked at
 _COLUMNS = "columns"  # in a part's counts: the odd cells of each

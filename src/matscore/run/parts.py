@@ -27,7 +27,7 @@ from matscore.read.table import Table, open_table
 from matscore.run.work import ChunkResult, Job, Work, run_chunk
 
 if TYPE_CHECKING:
-    from matscore.write.places import Claim
+    from matscore.write.folder import Claim
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
@@ -88,7 +88,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     plan = make_plan(side, weights.side, align)
     unique = align.unique_labels
     if unique or read.is_switched:
-        from matscore.read.said import list_switches
+        from matscore.read.switches import list_switches
 
         columns = () if align.transpose_features else plan.feature_columns
         said = list_switches(table, read, columns, weights.side.path, unique=unique)

@@ -22,14 +22,14 @@ import matscore
 from matscore.errors import FileError, MatscoreError, OutputError
 from matscore.kernel import PackedWeights
 from matscore.options import RejectOptions
-from matscore.read.place import Place
+from matscore.read.ranges import BlockScan, Place, Range, scan_block
 from matscore.read.rows import FrameChunk, Layout, Reject
 from matscore.read.source import Stamp, iter_range
-from matscore.read.split import BlockScan, Chunk, Range, scan_block
+from matscore.read.split import Chunk
 from matscore.run.run import Totals
 from matscore.run.work import ChunkResult, Doubles, Job, Written, add_odd, run_chunk
+from matscore.write.folder import Claim
 from matscore.write.formats import deliver_results
-from matscore.write.places import Claim
 from matscore.write.whole import Digest, open_output
 
 Item = TypeVar("Item")

@@ -312,7 +312,7 @@ def run(
     inputs = (*(one.path for one in found), str(weights), *command.others, *renames)
     passed: tuple[str, ...] = ()
     if how.read.empty_files == "skip":
-        from matscore.read.said import pass_over_empty
+        from matscore.read.switches import pass_over_empty
 
         found, passed = pass_over_empty(found)
     # First of all: an output that is an input too would be lost once it is opened.
@@ -323,7 +323,7 @@ def run(
         raise UsageError(what, "the labels of parts that are kept are not read again")
     checksum = how.run.checksum or sink.checksum
     if renames:
-        from matscore.read.renames import read_renames
+        from matscore.read.switches import read_renames
 
         how = replace(how, align=read_renames(how.align, how.read))
     # The weights come first: every features file is planned against them before a row is read.

@@ -17,9 +17,10 @@ from matscore.show.plan import (
     render_problem,
     weights_of,
 )
-from matscore.show.text import BAD, DIM, GOOD, HEAD, Signs, pad, plural, print_lines, show_size
+from matscore.show.table import BAD, DIM, GOOD, HEAD, Signs, pad, plural, print_lines, show_size
 
 _MAX_ROWS, _MAX_NAME, _LONGEST, _MIN_TITLE, _GAP = 4, 14, 24, 18, 2
+_MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -128,25 +129,25 @@ def _say_change(plan: Plan) -> str:
 
 def _draw_fit(plan: Plan, console: Console, signs: Signs) -> None:
     n_rows, n_features = plan.features_shape
-    features = features_of(plan)
-    labels = features.columns if plan.transpose_features else features.rows
+    matrix = features_of(plan)
+    labels = matrix.columns if plan.transpose_features else matrix.rows
     named = plan.matched_by == "name" or plan.features.names or plan.weights_label_column
     names = plan.feature_names if named or plan.transpose else None
-    titles = (
-        features.title + ", turned" * plan.transpose_features,
-        plan.weights.path + ", turned" * plan.transpose,
-    )
+    features = matrix.title + ", turned" * plan.transpose_features
+    weights = plan.weights.path + ", turned" * plan.transpose
     boxes = [
-        NamedMatrix(titles[0], (n_rows, n_features), labels, names),
-        NamedMatrix(titles[1], plan.weights_shape, names, plan.categories),
+        NamedMatrix(features, (n_rows, n_features), labels, names),
+        NamedMatrix(weights, plan.weights_shape, names, plan.categories),
         NamedMatrix("scores", plan.scores_shape, labels, plan.categories),
     ]
     pen = _Pen(signs, frozenset(plan.feature_names))
     _print_boxes(boxes, [signs.dot, signs.arrow], pen, console)
     _print_sides(boxes[0], boxes[1], pen, console)
-    if plan.left_out:
-        left_out = f"left out: {_list_names(plan.left_out, console.width - 10, signs)}"
-        console.print(Text(left_out, style=DIM))
+    if left_out := plan.left_out:
+        shown = ", ".join(signs.show(name) for name in left_out[:_MOST_NAMES])
+        shown = signs.shorten(shown, max(console.width - 10, 8))
+        rest = f" ({plural(len(left_out), 'column')})" if len(left_out) > _MOST_NAMES else ""
+        console.print(Text(f"left out: {shown}{rest}", style=DIM))
     if plan.intercept_name is not None:
         added = f"added to each row of scores: {signs.show(plan.intercept_name)}"
         console.print(Text(signs.shorten(added, console.width), style=DIM))
@@ -187,10 +188,8 @@ def _join(arts: Sequence[_Art], operators: Sequence[str]) -> Iterable[Text]:
 
 def _draw_boxes(boxes: Sequence[NamedMatrix], pen: _Pen, room: _Room) -> list[_Art]:
     """Draw boxes; the scores' rows are the features' rows, and where room is short not named."""
-    arts = [_draw_box(box, pen, room) for box in boxes[:2]]
-    for box in boxes[2:]:
-        arts.append(_draw_box(box if room.every_label else replace(box, rows=None), pen, room))
-    return arts
+    others = boxes[2:] if room.every_label else [replace(box, rows=None) for box in boxes[2:]]
+    return [_draw_box(box, pen, room) for box in (*boxes[:2], *others)]
 
 
 def _draw_box(box: NamedMatrix, pen: _Pen, room: _Room) -> _Art:
@@ -250,20 +249,19 @@ def _print_sides(features: NamedMatrix, weights: NamedMatrix, pen: _Pen, console
     counts = [f"{count:,}" for _, count, _ in sides]
     head = max(len(title) for title, _, _ in sides)
     wide = max(map(len, counts))
-    same = _is_same_side(features, weights, pen)
     console.print()
     for (title, _, names), count in zip(sides, counts, strict=True):
         line = Text(pad(title, head)).append(f"  {count.rjust(wide)}  ", style=HEAD)
         room = console.width - head - wide - 4
-        no_names = Text("no names", style=DIM)
-        line.append_text(
-            no_names if names is None else pen.line_up(names, room, _LONGEST, marked=True)
-        )
+        if names is None:
+            line.append("no names", style=DIM)
+        else:
+            line.append_text(pen.line_up(names, room, _LONGEST, marked=True))
         print_lines(console, [line])
-    verdict = Text(f"{signs.cross} not the same: they cannot be multiplied", style=BAD)
-    if same:
-        verdict = Text(f"{signs.check} the same: they can be multiplied", style=GOOD)
-    console.print(verdict)
+    if _is_same_side(features, weights, pen):
+        console.print(Text(f"{signs.check} the same: they can be multiplied", style=GOOD))
+    else:
+        console.print(Text(f"{signs.cross} not the same: they cannot be multiplied", style=BAD))
 
 
 def _is_same_side(features: NamedMatrix, weights: NamedMatrix, pen: _Pen) -> bool:
@@ -271,11 +269,4 @@ def _is_same_side(features: NamedMatrix, weights: NamedMatrix, pen: _Pen) -> boo
         return False
     if features.columns is None or weights.rows is None:
         return features.shape[1] == weights.shape[0]
-    return all(name in pen.matched for name in weights.rows) and set(weights.rows) <= set(
-        features.columns
-    )
-
-
-def _list_names(names: Sequence[str], width: int, signs: Signs) -> str:
-    shown = signs.shorten(", ".join(signs.show(name) for name in names[:20]), max(width, 8))
-    return shown if len(names) <= 20 else f"{shown} ({plural(len(names), 'column')})"
+    return set(weights.rows) <= set(pen.matched) & set(features.columns)

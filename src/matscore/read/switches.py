@@ -1,17 +1,20 @@
-"""What is said of the switches by which files were read, and what they pass over."""
+"""What few runs ask of their files: what is said of it, what is passed over, pairs of names."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from matscore.errors import InputError
 from matscore.kernel import Booleans
 from matscore.names import MISSING_VALUES, quote_name, quote_names
-from matscore.options import ReadOptions
+from matscore.options import PlanOptions, ReadOptions
 from matscore.read.inputs import Input, is_address
+from matscore.read.rows import parse_sound
 from matscore.read.source import SourceFacts, open_raw
-from matscore.read.table import Table
+from matscore.read.table import Table, open_table
 
 
 def list_switches(
@@ -85,3 +88,22 @@ def _is_empty(path: str) -> bool:
     raw, stamp = open_raw(path, 0, 0)
     with raw:
         return stamp is not None and stamp.size == 0
+
+
+def read_renames(align: PlanOptions, read: ReadOptions) -> PlanOptions:
+    """Return options with the pairs of their file, the first of which may be its header."""
+    if align.rename is None:
+        return align
+    # Both names are text, whatever they look like, and the plan tells a header from a pair.
+    read = replace(read.of_others, headers=False)
+    pairs: list[tuple[str, str]] = []
+    with contextlib.closing(open_table(str(align.rename), read)) as table:
+        if table.width != 2:
+            what = f"{table.width} columns, where there are to be two names a line"
+            hint = "give the name in the features file, then the one in the weights file; see -d"
+            raise InputError(table.path, what, hint, line=1)
+        layout = table.lay_out(read, label=0, kept=(1,), missing="keep")
+        for chunk in table.iter_chunks(layout, chunk_bytes=2**20):
+            rows = parse_sound(layout, chunk)
+            pairs += zip(map(str, rows.labels), rows.texts[0], strict=True)
+    return replace(align, renames=tuple(pairs))

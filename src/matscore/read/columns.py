@@ -1,19 +1,76 @@
-"""Which columns of a second matrix are taken, and what helps where one of them holds words."""
+"""Columns: what their first cells are, and which ones of a second matrix are taken."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from matscore.errors import InputError, MisfitError
-from matscore.names import find_columns, quote_name, write_choice
+from matscore.kernel import Booleans
+from matscore.names import BLANKS, Grammar, find_columns, quote_name, write_choice
 from matscore.options import ReadOptions
 from matscore.plan import Side
-from matscore.plan.labels import find_long_form, is_integer
+from matscore.plan.headings import find_long_form
+from matscore.plan.labels import is_integer
+from matscore.plan.types import ColumnKind
 from matscore.read.table import Table
 from matscore.spelling import suggest_name
 
+_MOST_CODES, _TIMES_EACH = 20, 3
 _INDEX_HEADINGS = ("", "unnamed: 0", "index", "level_0")  # that pandas writes
+PAIRS = (
+    ("True", "False"), ("TRUE", "FALSE"), ("true", "false"), ("T", "F"), ("t", "f"),
+    ("Yes", "No"), ("YES", "NO"), ("yes", "no"), ("Y", "N"), ("y", "n"),
+)  # fmt: skip
+"""What a column may have for 1 and for 0."""
+
+_PAIR_OF = {word: pair for pair in PAIRS for word in pair}
+
+
+def find_pair(cells: Iterable[str], grammar: Grammar) -> tuple[str, str] | None:
+    """Return the spelling of a column by its first cell that is there; None where it has none."""
+    there = (cell.strip(BLANKS) for cell in cells if not grammar.is_missing(cell))
+    return _PAIR_OF.get(next(there, ""))
+
+
+def find_booleans(columns: Sequence[Sequence[str]], grammar: Grammar) -> tuple[Booleans, ...]:
+    """Return which columns hold such words, and which ones; the cells are the first."""
+    found = ((i, find_pair(cells, grammar)) for i, cells in enumerate(columns))
+    return tuple((i, pair) for i, pair in found if pair is not None)
+
+
+def are_booleans(cells: Sequence[str], grammar: Grammar) -> bool:
+    """Say whether the cells of a column are words of one spelling, or missing."""
+    pair = find_pair(cells, grammar)
+    return pair is not None and all(
+        cell.strip(BLANKS) in pair or grammar.is_missing(cell) for cell in cells
+    )
+
+
+def kind_of(cells: Sequence[str], read: ReadOptions) -> ColumnKind:
+    """Say what the cells of a column are."""
+    grammar = read.grammar
+    if read.booleans and are_booleans(cells, grammar):
+        return "number"
+    there = [cell for cell in cells if not grammar.is_missing(cell)]
+    n_numbers = sum(map(grammar.is_number, there))
+    if not there:
+        return "empty"
+    if n_numbers == len(there):
+        return "number"
+    # Numbers that are written in another way are no levels; truths are.
+    truths = {"true", "false"}
+    meant = (c.casefold() not in truths and grammar.kind_of(c) == "meant" for c in there)
+    if not n_numbers and all(meant):
+        return "mixed"
+    return "mostly number" if 2 * n_numbers >= len(there) else "mixed" if n_numbers else "text"
+
+
+def are_codes(cells: Sequence[str]) -> bool:
+    """Say whether the cells of a column are few whole numbers, each there several times."""
+    values = {cell.strip() for cell in cells}
+    few = len(values) <= _MOST_CODES and _TIMES_EACH * len(values) <= len(cells)
+    return bool(values) and few and all(value.isascii() and value.isdigit() for value in values)
 
 
 @dataclass(frozen=True)
