@@ -1,7 +1,7 @@
 """Hostile files: bytes are read, inflated and taken apart within limits, or refused.
 
 Nothing here knows a format of models. A reader takes a `ModelFile`, whose bytes are bounded
-already; what it inflates goes through `inflate` or `open_zip`, what it counts through `check_count`
+already; what it inflates goes through `inflate` or `Zip`, what it counts through `check_count`
 and how deep it goes through `check_depth`.
 """
 
@@ -13,12 +13,16 @@ import lzma
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from matscore.models.refusal import Refusal
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.errors import MatscoreError, join_sentence
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -221,17 +225,87 @@ _ZIP_ERRORS = (
 )  # fmt: skip
 
 
-def open_zip(data: bytes) -> Zip:
-    """Open a ZIP file."""
-    return Zip(data)
-
-
 def has_member(file: ModelFile, *members: str) -> bool:
     """Say whether a file is a ZIP with one of some members, at its top or in its folders."""
     if not file.head.startswith(b"PK\x03\x04"):
         return False
     try:
-        names = open_zip(file.data).names
+        names = Zip(file.data).names
     except Refusal:
         return False
     return any(f"/{name}".endswith(f"/{member}") for name in names for member in members)
+
+
+class Refusal(MatscoreError):
+    """A model that cannot be taken over as it is; `import_model` adds the file's name.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, as a part of a sentence.
+    hint : str
+        What to do about it; may be empty.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return join_sentence(self.what, self.hint)
+
+
+@contextmanager
+def in_step(name: str, kind: str = "") -> Iterator[None]:
+    """Begin a refusal with the step that it is about, as in ``step "scale" (Normalizer): …``.
+
+    Of steps within steps the innermost is named last: ``step "prep", step "scale" (Normalizer)``.
+    """
+    try:
+        yield
+    except Refusal as error:
+        place = f'step "{name}"' + (f" ({kind})" if kind else "")
+        joint = ", " if error.what.startswith('step "') else ": "
+        raise Refusal(f"{place}{joint}{error.what}", error.hint) from error
+
+
+_MOST_DIGITS = 9  # of a count
+
+
+def damaged() -> Refusal:
+    """Return the refusal of a file that breaks its own format."""
+    what = "damaged: it is cut off, or its parts do not fit each other"
+    return Refusal(what, "copy the file again, or save the model again")
+
+
+def check_fit(holds: object) -> None:
+    """Refuse a file whose parts do not fit each other, as a condition says."""
+    if not holds:
+        raise damaged()
+
+
+def read_text(data: bytes) -> str:
+    """Return bytes as text in UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise damaged() from None
+
+
+def read_count(word: object) -> int:
+    """Return a word as a number that is whole and not negative."""
+    text = str(word)
+    check_fit(text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS)
+    return int(text)
+
+
+def read_numbers(words: Sequence[Any]) -> NDArray[np.float64]:
+    """Return words, or numbers, as finite float64; `float` would take underscores too."""
+    try:
+        numbers = np.array([float(word) for word in words], dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise damaged() from None
+    if not np.isfinite(numbers).all() or any("_" in w for w in words if isinstance(w, str)):
+        raise Refusal("it has a weight that is no finite number")
+    return numbers

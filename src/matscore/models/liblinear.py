@@ -12,11 +12,17 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from matscore.models.algebra import add_up, column, exact
-from matscore.models.bounds import ModelFile
-from matscore.models.checks import check_fit, damaged, read_count, read_numbers, read_text
+from matscore.models.algebra import column, exact, sum_products
+from matscore.models.bounds import (
+    ModelFile,
+    Refusal,
+    check_fit,
+    damaged,
+    read_count,
+    read_numbers,
+    read_text,
+)
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.types import FLOAT64, ImportedModel, Source
 from matscore.options import Link
 
@@ -83,9 +89,9 @@ def _read_liblinear(file: ModelFile, _: ImportOptions) -> ImportedModel:
         link: Link = "one-vs-rest" if solver in _LOGISTIC else "identity"
         return _make("LIBLINEAR", solver, labels, matrix, ends, link)
     # Two labels are told apart by the first vector alone, also where MCSVM_CS has two.
-    return _make_one(
+    return _make(
         "LIBLINEAR", solver, None if solver in _REGRESSION else labels, matrix[:1],
-        ends[0] - exact(rho), None if solver in _LOGISTIC else "identity",
+        [ends[0] - exact(rho)], None if solver in _LOGISTIC else "identity",
     )  # fmt: skip
 
 
@@ -107,9 +113,9 @@ def _read_libsvm(file: ModelFile, _: ImportOptions) -> ImportedModel:
         raise Refusal(f"its type {kind} is not known")
     check_fit(len(labels) == (2 if is_classifier else 0))
     check_fit(len(rho) == 1 and len(keys.rows) == n_vectors)
-    return _make_one(
+    return _make(
         "LIBSVM", kind, None if kind in _SVM_REGRESSIONS else labels, [_add_vectors(keys.rows)],
-        -exact(rho[0]), "identity",
+        [-exact(rho[0])], "identity",
         facts=["its fitted probabilities (svm-predict -b 1) are not taken over"]
         if any(fitted) and is_classifier else [], rounding=_DIGITS,
     )  # fmt: skip
@@ -117,41 +123,34 @@ def _read_libsvm(file: ModelFile, _: ImportOptions) -> ImportedModel:
 
 def _add_vectors(rows: Sequence[Sequence[str]]) -> list[Fraction]:
     """Return the sum of the vectors, each times its coefficient, in exact fractions."""
-    parts: dict[int, list[Fraction]] = {}
+    parts: dict[int, list[tuple[Fraction, Fraction]]] = {}
     for first, *pairs in rows:
         words = [pair.split(":") for pair in pairs]
         check_fit(all(len(word) == 2 for word in words))
         c, *numbers = read_numbers([first, *(number for _, number in words)])
         for (index, _), number in zip(words, numbers, strict=True):
-            parts.setdefault(read_count(index), []).append(exact(c) * exact(number))
+            parts.setdefault(read_count(index), []).append((exact(c), exact(number)))
     n_columns = max(parts, default=0)
     check_fit(0 < n_columns <= _MOST_COLUMNS and 0 not in parts)
-    return [add_up(parts.get(i, [])) for i in range(1, n_columns + 1)]
-
-
-def _make_one(
-    tool: str, kind: str, labels: Sequence[str] | None, coefficients: Any, intercept: Fraction,
-    link: Link | None, facts: Sequence[str] = (), rounding: float = FLOAT64,
-) -> ImportedModel:  # fmt: skip
-    """Return a model of one vector: of two labels, of one class (none), or a regression (None)."""
-    if labels is None:
-        return _make(tool, kind, ["y"], coefficients, [intercept], link, facts, rounding)
-    two = labels[::-1] if labels else ["-1", "1"]
-    facts = [*facts, f'a score of exactly 0 is "{two[0]}", which stands first']
-    return _make(tool, kind, two, coefficients, [intercept], link, facts, rounding)
+    return [sum_products(parts.get(i, [])) for i in range(1, n_columns + 1)]
 
 
 def _make(
-    tool: str, kind: str, categories: Sequence[str], coefficients: Any,
+    tool: str, kind: str, labels: Sequence[str] | None, coefficients: Any,
     intercept: Sequence[Fraction], link: Link | None, facts: Sequence[str] = (),
     rounding: float = FLOAT64,
 ) -> ImportedModel:  # fmt: skip
+    """Return the model of a vector a label, or of one: for two labels, one class, none (None)."""
+    facts = ("the file has no names: columns are known by their number", *facts)
+    categories = ["y"] if labels is None else list(labels)
+    if labels is not None and len(coefficients) == 1:
+        categories = categories[::-1] or ["-1", "1"]
+        facts = (*facts, f'a score of exactly 0 is "{categories[0]}", which stands first')
     names = tuple(f"x{i}" for i in range(1, len(coefficients[0]) + 1))
     return ImportedModel(
         producer=tool, kind=kind, categories=tuple(categories),
         features=[column(name) for name in names], coefficients=coefficients,
-        intercept=intercept, link=link, positional=names, rounding=rounding,
-        facts=("the file has no names: columns are known by their number", *facts),
+        intercept=intercept, link=link, positional=names, rounding=rounding, facts=facts,
     )  # fmt: skip
 
 

@@ -15,22 +15,25 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Feature, combine, exact
-from matscore.models.bounds import ModelFile
-from matscore.models.onnx_file import STRING, Graph, Input, Node, read_graph
-from matscore.models.onnx_steps import STEPS, compute_constant
-from matscore.models.onnx_values import (
+from matscore.models.bounds import ModelFile, Refusal, in_step
+from matscore.models.columns import Raw, as_features
+from matscore.models.onnx_graph import (
+    STRING,
     Answer,
     Columns,
+    Graph,
+    Input,
+    Node,
     Operator,
     Value,
     check_axes,
     check_work,
     multiply,
+    read_graph,
     take_columns,
 )
+from matscore.models.onnx_steps import STEPS, compute_constant
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal, in_step
-from matscore.models.steps import Raw, as_features
 from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source
 from matscore.options import Link
 

@@ -18,12 +18,14 @@ import numpy as np
 
 from matscore.models import operations
 from matscore.models.algebra import Feature, constant, exact
-from matscore.models.checks import check_fit
-from matscore.models.encoders import indicate, recode
-from matscore.models.onnx_file import STRING, Array, Node
-from matscore.models.onnx_values import (
+from matscore.models.bounds import Refusal, check_fit
+from matscore.models.columns import as_features, indicate, recode, write_level
+from matscore.models.onnx_graph import (
+    STRING,
     Answer,
+    Array,
     Columns,
+    Node,
     Operator,
     as_row,
     check_axes,
@@ -32,9 +34,6 @@ from matscore.models.onnx_values import (
     take_columns,
     take_whole,
 )
-from matscore.models.refusal import Refusal
-from matscore.models.steps import as_features
-from matscore.models.texts import write_level
 
 _FLOATING = frozenset({1, 10, 11, 16})  # numbers of TensorProto.DataType
 _MOST_NUMBERS = 10_000_000  # of a constant that is computed from others

@@ -18,9 +18,10 @@ from math import prod
 
 from matscore.models import r_language
 from matscore.models.algebra import Feature, Number, combine
+from matscore.models.bounds import Refusal, in_step
 from matscore.models.operations import multiply
-from matscore.models.r_language import Columns
-from matscore.models.r_values import (
+from matscore.models.r_language import (
+    Columns,
     attribute,
     entries,
     first_text,
@@ -31,7 +32,6 @@ from matscore.models.r_values import (
     texts,
 )
 from matscore.models.rds import Call, Other, RValue, Vector
-from matscore.models.refusal import Refusal, in_step
 
 _MOST_FOR_POLY = 95  # contr.poly refuses more
 
@@ -195,7 +195,7 @@ def _make_variables(model: RValue, wanted: Mapping[int, tuple[str, RValue]]) -> 
             elif kind == "numeric":
                 made[i] = Variable(name, [("", r_language.number(expression))], [])
             elif kind.startswith("nmatrix."):
-                columns = r_language.matrix(expression)
+                columns = r_language.matrix_columns(expression)
                 if kind != f"nmatrix.{len(columns)}":
                     raise Refusal(f"{spell(expression)} has not as many columns as R noted")
                 alone = len(columns) == 1

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import column, exact
-from matscore.models.bounds import ModelFile
-from matscore.models.families import Answer, answer_classes, answer_number
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
 from matscore.models.r_formula import Fitted, fit_design, read_response
-from matscore.models.r_values import (
+from matscore.models.r_language import (
     attribute,
     classes,
     entries,
@@ -30,8 +29,7 @@ from matscore.models.r_values import (
     texts,
 )
 from matscore.models.rds import Call, Other, RValue, Vector, looks_like_r, read_r
-from matscore.models.refusal import Refusal
-from matscore.models.types import ImportedModel, Source
+from matscore.models.types import Answer, ImportedModel, Source, answer_classes, answer_number
 
 _HINTS: Mapping[str, str] = {
     "train": "save the model inside: saveRDS(model$finalModel, …), where nothing preprocesses",

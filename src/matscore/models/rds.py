@@ -15,8 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from matscore.models.bounds import check_depth, iter_inflated
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal, check_depth, iter_inflated
 
 MAX_EXPANDED = 2 << 30  # bytes; a model with its training data is far smaller
 MAX_DEPTH = 20_000  # a sum of n terms is n calls deep

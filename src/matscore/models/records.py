@@ -18,8 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.models.checks import check_fit, damaged, read_text
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal, check_fit, damaged, read_text
 
 Array: TypeAlias = NDArray[Any]
 

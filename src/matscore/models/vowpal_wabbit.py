@@ -17,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.models.algebra import Feature, column
-from matscore.models.bounds import ModelFile
-from matscore.models.checks import check_fit, damaged, read_text
+from matscore.models.bounds import ModelFile, Refusal, check_fit, damaged, read_text
+from matscore.models.columns import Raw
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
-from matscore.models.texts import text
 from matscore.models.types import FLOAT32, ImportedModel, Source
 from matscore.options import Link
 
@@ -177,7 +175,7 @@ def _make_features(names: Sequence[str]) -> tuple[list[Feature], set[str]]:
     for of, known in levels.items():
         texts = tuple(dict.fromkeys(known))
         # A converter that writes `region=` for a missing cell has made a level of it.
-        encoded = text(of).one_hot([[level or None] for level in texts], other="zero")
+        encoded = Raw(of).one_hot([[level or None] for level in texts], other="zero")
         made.update(zip([(of, level) for level in texts], encoded, strict=True))
     features = [
         reduce(mul, (column(of) if level is None else made[of, level] for of, level in product))
