@@ -241,33 +241,21 @@ def parse(
     if not {*kept, *(column for column, _ in booleans)} <= set(features):
         raise ValueError("kept columns or booleans are no features")
     stop = _find_stop(data, delimiter)
-    n, n_records, values, cells, has_missing, faults = _kernel.parse(
-        b"" if stop else data,
-        delimiter,
-        decimal,
-        width,
-        _POLICIES[missing],
-        _POLICIES[unknown],
-        features,
-        texts,
-        kept,
-        [(column, known._table) for column, known in levels],
-        strip_words(missing_values),
-        names or (),
-        has_labels,
-        booleans,
-    )
+    policies = _POLICIES[missing], _POLICIES[unknown]
+    columns = features, texts, kept, [(column, known._table) for column, known in levels]
+    layout = delimiter, decimal, width, *policies, *columns, strip_words(missing_values)
+    text = b"" if stop else data
+    read = _kernel.parse(text, *layout, names or (), has_labels, booleans)
+    n, n_records, values, cells, has_missing, faults = read
     # The kernel leaves room for the records that turned out bad.
     values = values.reshape(len(features) + len(levels), len(has_missing))[:, :n]
-    columns = tuple(
-        Texts(offsets[: n + 1], text[: offsets[n]], _some(absent[:n]))
-        for offsets, text, absent in cells
-    )
+    cut = [(offsets[: n + 1], text, _some(absent[:n])) for offsets, text, absent in cells]
+    read_texts = tuple(Texts(ends, text[: ends[n]], absent) for ends, text, absent in cut)
     faults = faults.reshape(-1, len(BadRecord._fields))
     bad = list(map(BadRecord._make, faults.tolist()))
     rows = np.delete(np.arange(n_records), faults[:, 0]) if bad else None
     values = np.ascontiguousarray(values)
-    return Table(values, columns, n_records, rows, _some(has_missing[:n]), bad, stop)
+    return Table(values, read_texts, n_records, rows, _some(has_missing[:n]), bad, stop)
 
 
 def _some(marks: Marks) -> Marks | None:
