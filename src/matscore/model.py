@@ -362,35 +362,18 @@ class Scored:
         return model.packed.rank(self.features, scores, k)
 
 
-def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:
-    """Return columns as the kernel takes them: C-contiguous, of shape (n_features, n_rows)."""
-    if isinstance(features, np.ndarray):
-        return np.ascontiguousarray(features)
-    stacked = np.empty((len(features), n_rows))
-    for to, column in zip(stacked, features, strict=True):
-        to[:] = column
-    return stacked
-
-
 def score_rows(
-    model: Model,
-    features: Floats | Sequence[Floats],
-    n_rows: int,
-    options: ScoreOptions,
-    *,
-    keep: bool = True,
+    model: Model, features: Floats, options: ScoreOptions, *, keep: bool = True
 ) -> Scored:
     """Score rows; those whose scores overflow are to be refused.
 
-    `keep` says whether the scores are used once they have decided.
-
-    `features` is of shape (n_features, n_rows) or a sequence of its rows, in canonical order;
-    finite, or NaN where one is missing.
+    `keep` says whether the scores are used once they have decided. `features` are in canonical
+    order, (n_features, n_rows); finite, or NaN where one is missing.
     """
-    stacked = stack_features(features, n_rows)
+    features = np.ascontiguousarray(features)
     asked = options.probabilities or options.response
     keep = keep or asked or options.threshold is not None
-    scores, decision = model.packed.score(stacked, keep=keep)
+    scores, decision = model.packed.score(features, keep=keep)
     probabilities = model.find_probabilities(scores) if options.probabilities else None
     response = model.find_response(scores) if options.response else None
     best = decision.best
@@ -401,7 +384,7 @@ def score_rows(
         best[~(chosen >= options.threshold)] = -1
     elif len(model.categories) == 1:
         best[:] = -1
-    return Scored(scores, probabilities, decision, stacked, response)
+    return Scored(scores, probabilities, decision, features, response)
 
 
 # Scores near the largest float64 differ by more than it can hold: infinity is the right answer.
