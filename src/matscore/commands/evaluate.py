@@ -19,8 +19,7 @@ from matscore.numerics.metrics import Metrics
 from matscore.options import Best, PathLike, ScoreOptions
 from matscore.plan import Plan, Side, require_fit
 from matscore.plan.learning import find_name
-from matscore.read.table import open_table
-from matscore.run.paired import PairedTable, pair_table
+from matscore.run.paired import PairedTable, open_pair
 from matscore.run.run import Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Settings
@@ -70,18 +69,8 @@ class EvaluateCommand(Command):
         """Open the truth file."""
         if self.truth_file is None:
             return None
-        read = self.how.read
-        table = open_table(self.truth_file, read.of_others, checksum=self.how.run.checksum)
-        stack.callback(table.close)
-        return pair_table(
-            table,
-            read,
-            partial(_choose_truth, self.truth),
-            label_name=None if plan.label_column is None else plan.label_name,
-            stops=self.how.rejects.on_error == "fail",
-            no_id_col=self.how.align.no_id_col,
-            named=self.truth,
-        )
+        choose = partial(_choose_truth, self.truth)
+        return open_pair(stack, self.truth_file, plan, self.how, choose, named=self.truth)
 
     def check(self, summary: Summary[EvaluateTally]) -> None:
         """Refuse a single category that is nobody's truth."""

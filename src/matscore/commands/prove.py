@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from matscore.plan import Plan, Side
 from matscore.plan.learning import find_name
 from matscore.read.rows import Rows, parse_sound
 from matscore.read.table import open_table
-from matscore.run.paired import PairedRows, PairedTable, pair_table
+from matscore.run.paired import PairedRows, PairedTable, open_pair
 from matscore.run.parts import plan_part
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Counted, Settings, Tally, Work
@@ -109,7 +109,8 @@ def prove(
     with contextlib.closing(open_table(sample, how.read.of_features)) as features:
         plan = plan_part(features, held, how.read, how.align).plan
     if not plan.ok:
-        raise PlanError(plan)
+        # What reads the features alone is said of the sample here.
+        raise PlanError(replace(plan, hint=plan.hint.replace("features-headers", "sample-headers")))
     if expect is None:
         return None
     questions = _ask(model, expect, column, plan, how)
@@ -167,24 +168,8 @@ class ProveCommand(Command):
         """Open the predictions."""
         columns = tuple(one.column for one in self.questions)
         answers = [one.name for one in self.questions]
-        return _pair(stack, self.expect, plan, self.how, lambda *_: (columns, ()), answers)
-
-
-def _pair(
-    stack: contextlib.ExitStack,
-    path: str,
-    plan: Plan,
-    how: Settings,
-    choose: Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
-    answers: Collection[str],
-) -> PairedTable:
-    table = open_table(path, how.read.of_others)
-    stack.callback(table.close)
-    return pair_table(
-        table, how.read, choose,
-        label_name=None if plan.label_column is None else plan.label_name,
-        stops=True, no_id_col=how.align.no_id_col, answers=answers,
-    )  # fmt: skip
+        chosen = columns, ()
+        return open_pair(stack, self.expect, plan, self.how, lambda *_: chosen, answers=answers)
 
 
 def _ask(
@@ -199,7 +184,7 @@ def _ask(
 
     with contextlib.ExitStack() as stack:
         answers = name_columns(model.categories) if column is None else [column]
-        table = _pair(stack, path, plan, how, look, answers).table
+        table = open_pair(stack, path, plan, how, look, answers=answers).table
         ((side, label),) = found
         chosen = _choose_columns(side, label, column, model.categories)
         layout = table.lay_out(how.read, label=None, kept=chosen, missing="keep")
