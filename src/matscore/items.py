@@ -1,4 +1,4 @@
-"""Items to recommend, and the best of them for each user."""
+"""Items to recommend, and the best of them for each user; rows past what memory has room for."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from matscore.kernel import Floats, Marks, PackedWeights, Places, Texts
 _BLOCK_ROWS = 1024  # of items that are held together
 _BATCH_USERS = 512
 _MOST_PAIRS = 2**21  # that are kept at a time for more than one user
+MOST_BYTES = 96 * 2**20
+"""Rows that take more go to a temporary file, where no budget of memory is given."""
+_STRIPE_NUMBERS = 2**17
 
 
 class Exclusions(NamedTuple):
@@ -260,6 +263,72 @@ class SpilledRows:
     @property
     def _row_bytes(self) -> int:
         return self.width * np.dtype(np.float64).itemsize
+
+
+class KeptRows:
+    """Rows in the order in which they came: in memory, and past a limit in a temporary file.
+
+    They are held in stripes of a fixed height, however they came; threads may read them when all
+    are there.
+    """
+
+    def __init__(
+        self, width: int, most_bytes: int = MOST_BYTES, height: int = 0, whose: str = "the rows"
+    ) -> None:
+        self.width = width
+        self.height = height or max(_STRIPE_NUMBERS // width, 64)
+        self.n_rows = 0
+        self._whose = whose
+        self._most_stripes = most_bytes // (8 * max(width, 1) * self.height)
+        self._stripes: list[Floats] = []  # those that are not in the file
+        self._spilled: SpilledRows | None = None
+        self._n_spilled = 0
+
+    def __len__(self) -> int:
+        return self._n_spilled + len(self._stripes)
+
+    def __getitem__(self, i: int, /) -> Floats:
+        """Return the rows of a stripe, (n, width)."""
+        start, stop = i * self.height, min((i + 1) * self.height, self.n_rows)
+        if i < self._n_spilled and self._spilled is not None:
+            return self._spilled[start:stop]
+        return self._stripes[i - self._n_spilled][: stop - start]
+
+    @property
+    def is_spilled(self) -> bool:
+        """Whether some are in a file."""
+        return self._spilled is not None
+
+    def append(self, rows: Floats) -> None:
+        """Put rows, (n, width), behind those there are."""
+        while len(rows):
+            at = self.n_rows % self.height
+            if not at:
+                self._spill()
+                self._stripes.append(np.empty((self.height, self.width)))
+            n = min(self.height - at, len(rows))
+            self._stripes[-1][at : at + n] = rows[:n]
+            self.n_rows, rows = self.n_rows + n, rows[n:]
+
+    def take(self) -> Iterator[Floats]:
+        """Yield the stripes; where all are in memory they are gone then, or would be held twice."""
+        for i in range(len(self)):
+            stripe = self[i]
+            if not self.is_spilled:
+                self._stripes[i] = stripe[:0].copy()
+            yield stripe
+        if not self.is_spilled:
+            self._stripes.clear()
+
+    def _spill(self) -> None:
+        """Write the stripes, which are full, to the file where memory has room for no more."""
+        if self._spilled is None and len(self._stripes) < self._most_stripes:
+            return
+        self._spilled = self._spilled or SpilledRows(self.width, self._whose)
+        for stripe in self._stripes:
+            self._spilled.append(stripe)
+        self._n_spilled += len(self._stripes)
+        self._stripes = []
 
 
 def open_unnamed(owner: object) -> int:

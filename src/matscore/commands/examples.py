@@ -19,10 +19,10 @@ from matscore.command_options import ColumnOptions, FitOptions, Method
 from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError, UsageError
 from matscore.frame import Frame, find_places
+from matscore.items import MOST_BYTES, KeptRows
 from matscore.kernel import Floats
 from matscore.names import quote_names
 from matscore.numerics import logistic
-from matscore.numerics.kept import MOST_BYTES, KeptRows
 from matscore.numerics.learn import (
     MOST_CATEGORIES,
     Learned,

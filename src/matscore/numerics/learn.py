@@ -234,7 +234,7 @@ def learn_logistic(
 
     def count(stripe: int) -> Counts:
         x, truth = examples.read(stripe)
-        scored = score_rows(model, np.ascontiguousarray(x.T), len(x), ScoreOptions())
+        scored = score_rows(model, x.T, ScoreOptions())
         return count_rows(model, scored.scores, scored.decision.best, truth)
 
     metrics = Metrics(reduce(add, examples.map(count)))
