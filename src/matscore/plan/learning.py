@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from matscore.command_options import ColumnOptions
+from matscore.command_options import ColumnOptions, FitOptions
 from matscore.errors import MisfitError
 from matscore.names import (
     INTERCEPTS,
@@ -165,3 +165,44 @@ def _check_names(sample: Side, columns: Sequence[int]) -> None:
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         what = f"a feature is there more than once: {quote_names(twice)}"
         raise MisfitError(sample.path, what, "rename one or take it out")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is learned: numbers, or a column of categories."""
+
+    names: tuple[str, ...]
+    columns: tuple[int, ...]
+    is_categories: bool
+    warning: str = ""
+
+
+def settle_targets(sample: Side, columns: tuple[int, ...], fit: FitOptions) -> Targets:
+    """Tell numbers from categories; refuse what is neither, and several columns of categories."""
+    names = name_columns(sample, columns, "y")
+    kinds = {sample.kinds[i] for i in columns}
+    categories = fit.categories
+    if fit.method == "logistic":
+        categories = True
+    # A typing error in a column of numbers must not make a thousand categories of it.
+    if categories is None and "mixed" in kinds:
+        what = f"cannot tell whether {quote_names(names)} holds numbers or categories"
+        raise MisfitError(sample.path, what, "say --numbers or --categories")
+    if categories is None:
+        categories = "text" in kinds
+    texts = [name for i, name in zip(columns, names, strict=True) if sample.kinds[i] == "text"]
+    if fit.categories is None and 0 < len(texts) < len(columns):
+        what = f"text stands beside numbers: {quote_names(texts)}"
+        raise MisfitError(sample.path, what, "learn numbers, or one column of categories")
+    if categories and len(columns) > 1:
+        what = f"several columns of categories: {quote_names(names)}"
+        raise MisfitError(sample.path, what, "learn them one by one")
+    if not categories and (blank := [n for n in names if not n.strip()]):
+        raise MisfitError(sample.path, f"{len(blank)} targets have no name", "name them")
+    if not categories and len(set(names)) < len(names):
+        raise MisfitError(sample.path, f"targets of one name: {quote_names(names)}", "rename one")
+    warning = ""
+    if not categories and fit.categories is None and any(sample.coded[i] for i in columns):
+        # Codes such as 1, 2, 3 have no distances, which a product would take for granted.
+        warning = f"{quote_names(names)} is learned as a number; say --categories if it is a code"
+    return Targets(names, columns, bool(categories), warning)

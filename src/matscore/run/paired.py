@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +17,26 @@ from matscore.kernel import Column, Texts
 from matscore.model import CHUNK_BYTES
 from matscore.names import quote_name
 from matscore.options import ReadOptions
-from matscore.plan import Side
+from matscore.plan import Plan, Side
 from matscore.plan.learning import check_header, find_label
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
 from matscore.read.split import Chunk
-from matscore.read.table import Table
-from matscore.run.work import Fault, Job
+from matscore.read.table import Table, open_table
+from matscore.run.work import Fault, Job, Settings
 
 # The table's own columns are called by their index, which none of these words is.
 _LINE, _LABEL, _ERROR, _SKIPPED = "line", "label", "error", "skipped"  # columns of the frame
 _SAME_ROWS = "both files must have the same rows"
 
 
+Choose: TypeAlias = Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]]
+"""Looks at a table and its label column, and gives the columns to read as text, and as numbers."""
+
+
 def pair_table(
     table: Table,
     read: ReadOptions,
-    choose: Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
+    choose: Choose,
     *,
     label_name: str | None,
     stops: bool,
@@ -41,8 +46,7 @@ def pair_table(
 ) -> PairedTable:
     """Look at a table that has the same rows as the features, which call their labels `label_name`.
 
-    `choose` takes a look at the table and its label column, and gives the columns to read as text
-    and those to read as numbers; `named` is a column that an option names. A first column of that
+    `named` is a column that an option names. A first column of that
     name, or one of `answers`, holds no labels.
     """
     sample = table.sample(read)
@@ -59,6 +63,30 @@ def pair_table(
         hint="--missing skip leaves such rows out",
     )
     return PairedTable(table, layout, label is not None and label_name is not None, stops)
+
+
+def open_pair(
+    stack: contextlib.ExitStack,
+    path: str,
+    plan: Plan,
+    how: Settings,
+    choose: Choose,
+    *,
+    named: str | None = None,
+    answers: Collection[str] = (),
+) -> PairedTable:
+    """Open a table that has the same rows as the features of a plan; the stack closes it."""
+    table = open_table(path, how.read.of_others, checksum=how.run.checksum)
+    return pair_table(
+        stack.enter_context(contextlib.closing(table)),
+        how.read,
+        choose,
+        label_name=None if plan.label_column is None else plan.label_name,
+        stops=how.rejects.on_error == "fail",
+        no_id_col=how.align.no_id_col,
+        named=named,
+        answers=answers,
+    )
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,18 @@ class Outcome:
         return Preview(self.frame().head(n_rows))
 
 
+@dataclass(frozen=True)
+class Counted(Outcome):
+    """The outcome of a work that writes nothing; its counts are those of rows without faults."""
+
+    counts: Any  # the `Tally`
+    faults: Sequence[Fault] = ()
+
+    def tally(self) -> Any:
+        """Return the counts."""
+        return self.counts
+
+
 class Work:
     """What a command does with rows: frozen, and to be pickled."""
 
@@ -172,7 +184,8 @@ class Command:
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
         """Return what is written, by default in the format `form`; None where no rows are."""
-        raise NotImplementedError
+        del plan, form
+        return None
 
     def make_work(self, plan: Plan, model: Any) -> Work:
         """Return what to do with the rows of the plan's file."""
@@ -254,22 +267,6 @@ class ChunkResult:
 
 Doubles: TypeAlias = Mapping[int, str]
 """Records of a chunk whose labels were there before, and where."""
-
-
-def join_counts(results: Sequence[ChunkResult]) -> list[ChunkResult]:
-    """Make one of results that come one after the other, where nothing is to be written."""
-    if not results:
-        return []
-    joined = results[0]
-    for one in results[1:]:
-        joined = replace(
-            joined,
-            n_rows=joined.n_rows + one.n_rows,
-            tally=joined.tally + one.tally,
-            rejects=[*joined.rejects, *one.rejects],
-            odd=add_odd(joined.odd, one.odd),
-        )
-    return [joined]
 
 
 def add_odd(one: OddCells, two: OddCells) -> OddCells:

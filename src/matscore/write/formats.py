@@ -276,6 +276,18 @@ def deliver_rejects(
         yield result
 
 
+def find_weights_format(
+    output: PathLike | BinaryFile | None, asked: Format | None = None
+) -> Format:
+    """Return a format of weights that reads back: as asked, by the ending of the output, or CSV."""
+    form = asked or format_of(output) or "csv"
+    names = [name for name, known in FORMATS.items() if known.is_read]
+    if form not in names:
+        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(names)}")
+    FORMATS[form].require()
+    return form
+
+
 def write_weights(
     names: Sequence[str],
     columns: Sequence[str],
