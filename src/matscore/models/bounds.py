@@ -49,6 +49,10 @@ _MAGIC: Mapping[bytes, str] = {
     b"\x28\xb5\x2f\xfd": "zstd",
 }
 _BY_ZLIB = ("gzip", "zlib")
+_BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+# zipfile raises RuntimeError for what is encrypted and NotImplementedError, one of its kinds, for
+# an unknown compression.
+_ZIP_ERRORS = (*_BROKEN, zipfile.BadZipFile, RuntimeError)
 _ZLIB_HEADS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
@@ -148,7 +152,7 @@ def iter_inflated(
             # What else follows is padding, which some tools leave there.
             if kind == "zlib" or find_compression(data[at : at + 6]) != kind:
                 return
-    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError) as error:
+    except _BROKEN as error:
         raise Refusal(f"its {kind} is damaged or ends too early", "copy the file again") from error
     raise Refusal(f"it is made of more than {_MAX_STREAMS:,} compressed streams")
 
@@ -160,7 +164,7 @@ def peek(data: bytes) -> bytes:
         return data[:_PEEK]
     try:
         found: bytes = _make_decoder(kind).decompress(data[:_FEED], _PEEK)
-    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError):
+    except _BROKEN:
         return b""
     return found
 
@@ -216,13 +220,6 @@ class Zip:
             raise Refusal("its ZIP comes to more bytes than a model has")
         self._allowed -= len(data)
         return data
-
-
-# zipfile raises RuntimeError for what is encrypted and NotImplementedError, one of its kinds, for
-# an unknown compression.
-_ZIP_ERRORS = (
-    zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error, lzma.LZMAError,
-)  # fmt: skip
 
 
 def has_member(file: ModelFile, *members: str) -> bool:

@@ -26,11 +26,6 @@ _WITH_DISPERSION = ("GeneralizedPoisson", "NegativeBinomial", "NegativeBinomialP
 _SAVE = "save the whole results, or import a table of its coefficients with --sample"
 
 
-def is_results(record: Record) -> bool:
-    """Whether a record is of statsmodels."""
-    return record.is_of("statsmodels")
-
-
 def read_results(record: Record) -> ImportedModel:
     """Return the linear model that fitted results are."""
     results = Step(record, Walk())
