@@ -222,6 +222,21 @@ class Zip:
         return data
 
 
+def spread(
+    data: NDArray[Any], indices: NDArray[Any], ends: NDArray[Any], n_runs: int, width: int
+) -> NDArray[np.float64]:
+    """Return the matrix of `n_runs` rows that are told by what is not 0 in them, and where."""
+    check_fit(all(one.ndim == 1 for one in (data, indices, ends)) and data.dtype.kind in "fiub")
+    check_fit(indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
+    check_fit(len(ends) == n_runs + 1 and len(indices) == len(data))
+    check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
+    counts: NDArray[Any] = np.diff(ends.astype(np.int64))
+    check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
+    found = np.zeros((n_runs, width))
+    np.add.at(found, (np.repeat(np.arange(n_runs), counts), indices), data)
+    return found
+
+
 def has_member(file: ModelFile, *members: str) -> bool:
     """Say whether a file is a ZIP with one of some members, at its top or in its folders."""
     if not file.head.startswith(b"PK\x03\x04"):
