@@ -18,7 +18,7 @@ from matscore.commands.recommend import recommend_file
 from matscore.items import Items, SpilledRows
 from matscore.kernel import Floats
 from matscore.model import Model, load_items
-from matscore.write.manifest import fingerprint
+from matscore.write.folder import fingerprint
 from tests.helpers import read_csv, write_csv
 
 
@@ -105,6 +105,10 @@ def test_what_was_read_is_not_held_twice(files: tuple[Path, Path]) -> None:
     rows = list(held.take_rows())
     assert [len(block) for block in rows] == [2048, 452] and not held.blocks
     assert held.n_bytes == 2500 * 6 * 8
+
+
+def test_a_fingerprint_knows_types() -> None:
+    assert fingerprint(1, "a") == fingerprint(1, "a") != fingerprint("1", "a")
 
 
 def test_a_fingerprint_is_of_the_items_wherever_they_are_held() -> None:

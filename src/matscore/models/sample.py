@@ -28,7 +28,7 @@ from matscore.models.options import ImportOptions, LinkWord
 from matscore.models.types import ImportedModel
 from matscore.names import POINT, quote_name, quote_names
 from matscore.options import Link, ReadOptions
-from matscore.plan.joined import read_factors
+from matscore.plan.suggest import read_factors
 from matscore.read.rows import parse_sound
 from matscore.read.table import Table, open_table
 from matscore.spelling import find_close, suggest, suggest_name

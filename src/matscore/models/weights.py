@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from matscore.models.algebra import CONSTANT
 from matscore.models.bounds import Refusal
 from matscore.models.types import Columns, ImportedModel
-from matscore.names import is_intercept, quote_names
+from matscore.names import is_intercept, may_be_term, quote_names
 from matscore.plan.learning import name_intercept
 from matscore.terms import (
     Factor,
@@ -24,7 +24,6 @@ from matscore.terms import (
     Power,
     Term,
     TermError,
-    may_be_term,
     parse_term,
     write_term,
 )

@@ -75,11 +75,6 @@ def name_parts(inputs: Sequence[Input], ending: str) -> list[str]:
     the folders that were named, so that a name depends on what was named and not on what else was
     found there. Only where two inputs of a folder differ in nothing but their endings do both keep
     them: ``part-of-name.csv.gz.csv``.
-
-    Examples
-    --------
-    >>> name_parts([Input("a/x.csv.gz", "a", "x.csv.gz"), Input("b/x.csv", "b", "x.csv")], ".csv")
-    ['a/part-of-x.csv', 'b/part-of-x.csv']
     """
     roots = [os.path.abspath(file.root) for file in inputs if not _is_special(file)]  # noqa: PTH100
     root = os.path.commonpath(roots) if roots else "/"
