@@ -12,6 +12,11 @@ from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 from matscore.errors import UsageError
 
 G = TypeVar("G", bound="Options")
+# The headings of the help, in no order: a command lists its options in its own.
+Panel = Literal[
+    "", "Reading", "Lining up", "Scoring", "Learning", "Output", "Bad rows", "Running",
+    "Model", "Proof",
+]  # fmt: skip
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 
@@ -21,7 +26,7 @@ class Option:
     """What a field is on the command line."""
 
     help: str
-    panel: str  # of the help
+    panel: Panel  # of the help
     names: tuple[str, ...]  # as Typer takes them; empty where only Python can say it
     settings: Mapping[str, Any]  # metavar, min, max and show_default, for Typer
     set_by: str = ""  # an environment variable that is not named after the option
@@ -68,9 +73,9 @@ class Option:
         if choices and value not in choices:
             hint = f"say one of {', '.join(choices)}"
             raise UsageError(f"{self.field} cannot be {value!r}", hint)
-        if self.parse is not None and isinstance(value, str):
+        if self.parse is not None:
             try:
-                self.parse(value)
+                self.parse(str(value))
             except ValueError as error:
                 raise UsageError(f"{self.field} cannot be {value!r}", str(error)) from error
         low, high = self.settings.get("min"), self.settings.get("max")
@@ -82,7 +87,7 @@ class Option:
 
 def option(
     default: Any,
-    panel: str,
+    panel: Panel,
     help: str,
     *names: str,
     set_by: str = "",
@@ -132,6 +137,19 @@ def group(cls: type[G]) -> type[G]:
     ]
     cls.__doc__ = f"{cls.__doc__}\n\n    Attributes\n    ----------\n{''.join(lines)}    "
     return cls
+
+
+def refuse_both(flag: str, name: str | None, other: str, *, without: bool) -> None:
+    """Refuse a name for what is said not to be there, with a `UsageError`."""
+    if name is not None and without:
+        raise UsageError(f"{flag} and {other} contradict each other", "give one of them")
+
+
+def refuse_same(flag: str, names: tuple[str, ...], dropped: tuple[str, ...]) -> None:
+    """Refuse a name that is both taken and left out, with a `UsageError`."""
+    if same := [name for name in names if name in dropped]:
+        what = f"{flag} takes {same[0]}, and it is to be left out"
+        raise UsageError(what, "say one of the two")
 
 
 def _name_type(kind: Any) -> str:

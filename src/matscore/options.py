@@ -22,6 +22,8 @@ from matscore.fields import (
     parse_limit,
     parse_size,
     plain,
+    refuse_both,
+    refuse_same,
     split_list,
 )
 from matscore.names import ITEMS, MISSING_VALUES, SCORING, Grammar, Words
@@ -41,27 +43,6 @@ Metric: TypeAlias = Literal["dot", "cosine"]
 Best: TypeAlias = Literal["f1", "youden"]
 Link: TypeAlias = Literal["one-vs-rest", "logistic", "exp", "identity", "probit", "cloglog"]
 
-# The headings of the help.
-READING = "Reading"
-LINING_UP = "Lining up"
-SCORED = "Scoring"
-LEARNING = "Learning"
-OUTPUT = "Output"
-BAD_ROWS = "Bad rows"
-RUNNING = "Running"
-
-
-def _refuse_both(flag: str, name: str | None, other: str, *, without: bool) -> None:
-    if name is not None and without:
-        raise UsageError(f"{flag} and {other} contradict each other", "give one of them")
-
-
-def refuse_same(flag: str, names: tuple[str, ...], dropped: tuple[str, ...]) -> None:
-    """Refuse a name that is both taken and left out, with a `UsageError`."""
-    if same := [name for name in names if name in dropped]:
-        what = f"{flag} takes {same[0]}, and it is to be left out"
-        raise UsageError(what, "say one of the two")
-
 
 @group
 @dataclass(frozen=True)
@@ -69,64 +50,64 @@ class ReadOptions(Options):
     """How inputs are read."""
 
     delimiter: str | None = option(
-        None, READING,
+        None, "Reading",
         "Character between cells, `tab`, or `blanks` for runs of spaces and tabs; without it the "
         "header decides.",
         "--delimiter", "-d", parse=parse_delimiter, metavar="CHAR")  # fmt: skip
     encoding: str | None = option(
-        None, READING, "Text encoding; UTF-8 without it.",
+        None, "Reading", "Text encoding; UTF-8 without it.",
         "--encoding", parse=parse_encoding, metavar="NAME")  # fmt: skip
     headers: bool | None = option(
-        None, READING,
+        None, "Reading",
         "Whether the first record is a header; without it, it is one unless all its cells are "
         "numbers.",
         "--headers/--no-headers", " /-n", show_default=False)  # fmt: skip
-    decimal: Literal[".", ","] = option(".", READING, "Decimal mark.", "--decimal")
+    decimal: Literal[".", ","] = option(".", "Reading", "Decimal mark.", "--decimal")
     missing: MissingPolicy = option(
-        "error", READING,
+        "error", "Reading",
         "A missing cell: stop; reject its row; read it as 0; keep the row, its scores NaN; score "
         "the row by what it has, made up to all features, for weights of one size.",
         "--missing")  # fmt: skip
     unknown: UnknownPolicy = option(
-        "error", READING,
+        "error", "Reading",
         "A text that is no level of its column: stop; reject its row; leave the column out of its "
         "score; keep the row, its scores NaN.",
         "--unknown")  # fmt: skip
     missing_values: tuple[str, ...] = option(
-        MISSING_VALUES, READING,
+        MISSING_VALUES, "Reading",
         "Comma-separated words that count as missing, besides an empty cell; a number stands for "
         "all that are equal to it.",
         "--missing-values", metavar="A,B", show_default=",".join(MISSING_VALUES))  # fmt: skip
     comment: str | None = option(
-        None, READING,
+        None, "Reading",
         "Leave out the lines that start so, before the header and between records, and count them.",
         "--comment", metavar="TEXT", parse=parse_comment)  # fmt: skip
     skip_lines: int = option(
-        0, READING, "Leave out the first N lines of each features file.",
+        0, "Reading", "Leave out the first N lines of each features file.",
         "--skip-lines", min=0, metavar="N")  # fmt: skip
     booleans: bool = option(
-        False, READING,
+        False, "Reading",
         "Read True and False as 1 and 0, also TRUE, true, T, t, Yes, YES, yes, Y, y; a column has "
         "one spelling, that of its first records.",
         "--booleans")  # fmt: skip
     features_headers: bool | None = option(
-        None, READING, "As --headers, for the features alone.",
+        None, "Reading", "As --headers, for the features alone.",
         "--features-headers/--no-features-headers", show_default=False)  # fmt: skip
     weights_headers: bool | None = option(
-        None, READING, "As --headers, for the weights alone.",
+        None, "Reading", "As --headers, for the weights alone.",
         "--weights-headers/--no-weights-headers", show_default=False)  # fmt: skip
     empty_files: Literal["error", "skip"] = option(
-        "error", READING, "A features file without a byte: stop; or pass over it.",
+        "error", "Reading", "A features file without a byte: stop; or pass over it.",
         "--empty-files")  # fmt: skip
     min_present: int | None = option(
-        None, READING,
+        None, "Reading",
         "With --missing mean, features of each category that a row must have; 1 without it.",
         "--min-present", min=1, metavar="N")  # fmt: skip
     weights_delimiter: str | None = option(
-        None, READING, "As --delimiter, for the weights alone.",
+        None, "Reading", "As --delimiter, for the weights alone.",
         "--weights-delimiter", parse=parse_delimiter, metavar="CHAR")  # fmt: skip
     weights_decimal: Literal[".", ","] | None = option(
-        None, READING, "As --decimal, for the weights alone.", "--weights-decimal"
+        None, "Reading", "As --decimal, for the weights alone.", "--weights-decimal"
     )
 
     @property
@@ -161,8 +142,7 @@ class ReadOptions(Options):
         own = self.features_headers, self.weights_headers, self.weights_delimiter
         has_own = any(one is not None for one in (*own, self.weights_decimal))
         words = self.missing_values != MISSING_VALUES
-        is_mean = self.missing == "mean"
-        return self.rewrites or self.booleans or has_own or words or is_mean
+        return self.rewrites or self.booleans or has_own or words or self.missing == "mean"
 
     @property
     def of_features(self) -> "ReadOptions":
@@ -203,16 +183,16 @@ class LabelOptions(Options):
     """Which column holds the row labels."""
 
     id_col: str | None = option(
-        None, LINING_UP, "Features column that holds the row labels.", "--id-col", metavar="NAME"
+        None, "Lining up", "Features column that holds the row labels.", "--id-col", metavar="NAME"
     )
     no_id_col: bool = option(
-        False, LINING_UP, "No first column of numbers holds labels, in any file.", "--no-id-col"
+        False, "Lining up", "No first column of numbers holds labels, in any file.", "--no-id-col"
     )
 
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        _refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
+        refuse_both("--id-col", self.id_col, "--no-id-col", without=self.no_id_col)
 
 
 @group
@@ -220,18 +200,18 @@ class LabelOptions(Options):
 class PlanOptions(LabelOptions):
     """How the two sides line up."""
 
-    transpose: bool = option(False, LINING_UP, "Transpose the weights.", "--transpose")
+    transpose: bool = option(False, "Lining up", "Transpose the weights.", "--transpose")
     transpose_features: bool = option(
-        False, LINING_UP, "Transpose the features; they are read into memory.",
+        False, "Lining up", "Transpose the features; they are read into memory.",
         "--transpose-features")  # fmt: skip
     auto_transpose: bool = option(
-        False, LINING_UP, "Transpose the weights when names or shapes leave no doubt.",
+        False, "Lining up", "Transpose the weights when names or shapes leave no doubt.",
         "--auto-transpose")  # fmt: skip
     strict: bool = option(
-        False, LINING_UP, "Refuse features columns that the weights do not know.", "--strict"
+        False, "Lining up", "Refuse features columns that the weights do not know.", "--strict"
     )
     keep_cols: tuple[str, ...] = option(
-        (), LINING_UP,
+        (), "Lining up",
         "Features columns to carry into the output unchanged, or `all` that are not features.",
         "--keep-cols", metavar="A,B",
         settle=lambda text: (
@@ -241,23 +221,23 @@ class PlanOptions(LabelOptions):
         doc="Features columns to carry into the output unchanged.")  # fmt: skip
     keep_all: bool = plain(False, "Whether all columns that are not features are kept.")
     intercept: str | None = option(
-        None, LINING_UP,
+        None, "Lining up",
         "Weights row that is the intercept; without it, one named (Intercept), intercept, bias, "
         "const or constant.",
         "--intercept", metavar="NAME")  # fmt: skip
     no_intercept: bool = option(
-        False, LINING_UP, "Take a row of such a name for a plain feature.", "--no-intercept"
+        False, "Lining up", "Take a row of such a name for a plain feature.", "--no-intercept"
     )
     weights_cols: tuple[str, ...] = option(
-        (), LINING_UP,
+        (), "Lining up",
         "Categories to score, of the columns of the weights file, which may be a table of "
         "statistics.",
         "--weights-cols", metavar="A,B")  # fmt: skip
     drop_weights_cols: tuple[str, ...] = option(
-        (), LINING_UP, "Columns of the weights file to leave out, text or numbers.",
+        (), "Lining up", "Columns of the weights file to leave out, text or numbers.",
         "--drop-weights-cols", metavar="A,B")  # fmt: skip
     rename: PathLike | None = option(
-        None, LINING_UP,
+        None, "Lining up",
         "File of two columns: the name of a column in the features file, its name in the weights "
         "file.",
         "--rename", metavar="FILE")  # fmt: skip
@@ -265,7 +245,7 @@ class PlanOptions(LabelOptions):
         (), "The same as pairs, of which the first may head a file's columns where `rename` is set."
     )
     absent: tuple[str, ...] = option(
-        (), LINING_UP,
+        (), "Lining up",
         "Features of the weights, or columns that their terms read, that count 0 where the "
         "features file lacks them; `zero` for all.",
         "--absent", metavar="zero|A,B",
@@ -276,7 +256,7 @@ class PlanOptions(LabelOptions):
     )  # fmt: skip
     absent_zero: bool = plain(False, "Whether every feature that is absent counts 0.")
     max_absent: int | None = option(
-        None, LINING_UP,
+        None, "Lining up",
         "Refuse more than N absent features; where more than half are absent it must be said.",
         "--max-absent", min=0, metavar="N")  # fmt: skip
     truth: str | None = plain(
@@ -284,7 +264,7 @@ class PlanOptions(LabelOptions):
     )
     items: bool = plain(False, "Whether the second file has a row an item, as for `recommend`.")
     unique_labels: bool = option(
-        False, LINING_UP, "Refuse a row whose label is that of a row before it, in any file.",
+        False, "Lining up", "Refuse a row whose label is that of a row before it, in any file.",
         "--unique-labels")  # fmt: skip
 
     @property
@@ -292,22 +272,10 @@ class PlanOptions(LabelOptions):
         """What people are told in."""
         return ITEMS if self.items else SCORING
 
-    def for_items(self) -> "PlanOptions":
-        """Return the same for users and items, which are rows; none of them is an intercept.
-
-        Of such options ``transpose`` says that the items are columns.
-        """
-        # With a row an item, the product needs them turned unless they are columns already.
-        turned = not self.transpose
-        return replace(
-            self, transpose=turned, auto_transpose=False, intercept=None, no_intercept=True,
-            items=True,
-        )  # fmt: skip
-
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        _refuse_both("--intercept", self.intercept, "--no-intercept", without=self.no_intercept)
+        refuse_both("--intercept", self.intercept, "--no-intercept", without=self.no_intercept)
         if self.weights_cols and self.transpose:
             what = "--weights-cols picks columns, and with --transpose a category is a row"
             raise UsageError(what, "keep the rows of those categories")
@@ -322,17 +290,17 @@ class ScoreOptions(Options):
     """What to compute besides the scores."""
 
     probabilities: bool = option(
-        False, SCORED,
+        False, "Scoring",
         "Add `probability_<category>`: what the weights' link makes of the scores; without one "
         "their softmax, or the logistic function for a single category.",
         "--probabilities")  # fmt: skip
     threshold: float | None = option(
-        None, SCORED,
+        None, "Scoring",
         "No prediction where the best score is under T (the best probability, with "
         "--probabilities).",
         "--threshold", metavar="T")  # fmt: skip
     response: bool = option(
-        False, SCORED,
+        False, "Scoring",
         "Add `response_<category>`: the inverse of the weights' link for each score; without a "
         "link what --probabilities gives.",
         "--response")  # fmt: skip
@@ -356,26 +324,28 @@ class OutputOptions(Options):
     """What is written, and how."""
 
     format: Format | None = option(
-        None, OUTPUT,
+        None, "Output",
         "Without it the ending of --output decides; else a table on a terminal, CSV elsewhere.",
         "--format", "-f", doc="None takes it from the output's ending, or CSV.")  # fmt: skip
     scores: bool = option(
-        True, SCORED, "Leave the score columns out.", "--no-scores",
+        True, "Scoring", "Leave the score columns out.", "--no-scores",
         settle=lambda without: {"scores": not without}, doc="Whether there are score columns.",
     )  # fmt: skip
     margin: bool = option(
-        False, SCORED, "Add `margin`: the highest score minus the runner-up.", "--margin"
+        False, "Scoring", "Add `margin`: the highest score minus the runner-up.", "--margin"
     )
     precision: int | None = option(
-        None, OUTPUT, "Round numbers to N decimals.", "--precision", min=0, max=17, metavar="N"
+        None, "Output", "Round numbers to N decimals.", "--precision", min=0, max=17, metavar="N"
     )
     excel_safe: bool = option(
-        False, OUTPUT,
+        False, "Output",
         "Put an apostrophe before text that starts with = + - @, so that no spreadsheet runs it.",
         "--excel-safe")  # fmt: skip
-    max_rows: int = option(20, OUTPUT, "Rows that a table shows.", "--max-rows", min=0, metavar="N")
+    max_rows: int = option(
+        20, "Output", "Rows that a table shows.", "--max-rows", min=0, metavar="N"
+    )
     top_k: int | None = option(
-        None, SCORED,
+        None, "Scoring",
         "Write the K best categories of each row, one line each: label, rank, category, score.",
         "--top-k", "-k", min=1, metavar="K")  # fmt: skip
 
@@ -393,14 +363,14 @@ class RejectOptions(Options):
     """What happens to bad rows."""
 
     on_error: Literal["fail", "reject"] = option(
-        "fail", BAD_ROWS, "At a bad row, stop; or write it to --rejects and go on.", "--on-error"
+        "fail", "Bad rows", "At a bad row, stop; or write it to --rejects and go on.", "--on-error"
     )
     path: str | Path | None = option(
-        None, BAD_ROWS,
+        None, "Bad rows",
         "Where rejected rows go: file, line, column, name, error and text of each, as CSV.",
         "--rejects", metavar="FILE")  # fmt: skip
     max_rows: int | None = option(
-        None, BAD_ROWS, "Give up past that many rejected rows, or that share of all rows.",
+        None, "Bad rows", "Give up past that many rejected rows, or that share of all rows.",
         "--max-rejects", metavar="N|N%", parse=parse_limit,
         settle=lambda limit: {"max_rows": limit[0], "max_share": limit[1]},
         doc="Give up past that many rejected rows.")  # fmt: skip
@@ -431,10 +401,10 @@ class RunOptions(Options):
     """How the work is done; none of it changes a byte of the output."""
 
     n_jobs: int | None = option(
-        None, RUNNING, "Processors to keep busy, or workers that are started on this machine.",
+        None, "Running", "Processors to keep busy, or workers that are started on this machine.",
         "--jobs", "-j", min=1, metavar="N", show_default="all")  # fmt: skip
     chunk_bytes: int | None = option(
-        None, RUNNING, "Bytes read at a time, such as 4M.",
+        None, "Running", "Bytes read at a time, such as 4M.",
         "--chunk-size", parse=parse_size, metavar="SIZE",
         show_default="what --memory allows, 8M at most")  # fmt: skip
     checksum: bool = plain(False, "Whether the inputs' sha256 is computed on the way.")
@@ -442,29 +412,26 @@ class RunOptions(Options):
         (), "Statistics gathered on the way: what a page shows, what a plot shows."
     )
     memory_bytes: int | None = option(
-        None, RUNNING,
+        None, "Running",
         "Memory to stay in, such as 1G: it sets the size of chunks and, where they would be "
         "small, how many threads work on them.",
         "--memory", parse=parse_size, metavar="SIZE", show_default="224M")  # fmt: skip
     engine: Engine = option(
-        "local", RUNNING, "What does the work: threads, or the workers of a Dask cluster.",
+        "local", "Running", "What does the work: threads, or the workers of a Dask cluster.",
         "--engine")  # fmt: skip
     scheduler: str | None = option(
-        None, RUNNING,
+        None, "Running",
         "The cluster's scheduler, such as `tcp://10.0.0.1:8786`; without it workers are started "
         "on this machine.",
         "--scheduler", metavar="ADDRESS")  # fmt: skip
     resume: bool = option(
-        False, RUNNING,
+        False, "Running",
         "Keep what an earlier run has written to `DIR/` from the same inputs, weights and options.",
         "--resume")  # fmt: skip
 
     def check(self) -> None:
         """Refuse options that contradict each other, with a `UsageError`."""
         super().check()
-        for name in ("chunk_bytes", "memory_bytes"):
-            if (size := getattr(self, name)) is not None and size < 1:
-                raise UsageError(f"{name} cannot be {size}", "give it 1 or more")
         if self.scheduler is None:
             return
         if self.engine != "dask":
@@ -475,13 +442,7 @@ class RunOptions(Options):
 
 
 def check_options(read: ReadOptions, *groups: Options) -> None:
-    """Refuse groups that contradict themselves or each other.
-
-    Raises
-    ------
-    UsageError
-        One of them does, in the words of its `check`.
-    """
+    """Refuse groups that contradict themselves or each other, with a `UsageError`."""
     read.check()
     for one in groups:
         if isinstance(one, RejectOptions):

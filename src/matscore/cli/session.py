@@ -17,8 +17,6 @@ from matscore.errors import ClusterWarning
 from matscore.fields import Options, group, option
 from matscore.names import show
 from matscore.options import (
-    OUTPUT,
-    RUNNING,
     Gather,
     PathLike,
     ReadOptions,
@@ -45,36 +43,38 @@ class ProgramOptions(Options):
     """What the command line alone has: the files that it writes, and what a person sees."""
 
     output: str | None = option(
-        None, OUTPUT,
+        None, "Output",
         "Write to FILE, whole or not at all; `.gz`, `.zst`, `.bz2`, `.xz` compress. `DIR/` gets "
         "one file an input. Either may be in object storage.",
         "--output", "-o", metavar="FILE")  # fmt: skip
     plot: str | None = option(
-        None, OUTPUT, "Draw the scores: a heat map, or of many rows the distributions.",
+        None, "Output", "Draw the scores: a heat map, or of many rows the distributions.",
         "--plot", metavar="FILE.svg|FILE.png")  # fmt: skip
     report: tuple[Path, ...] = option(
-        (), RUNNING,
+        (), "Running",
         "Write what was read, decided and counted, as JSON or as a page to look at; can be given "
         "twice.",
         "--report", metavar="FILE.json|FILE.html")  # fmt: skip
     heatmap: bool = option(
-        False, OUTPUT,
+        False, "Output",
         "Shade the table's numbers by value: blue is low and orange high; without colours, by "
         "signs of growing density.",
         "--heatmap")  # fmt: skip
     show_work: bool = option(
-        False, OUTPUT,
+        False, "Output",
         "Below the table, write out how each score comes about; for small models.",
         "--show-work")  # fmt: skip
     picture: bool = option(
-        False, OUTPUT,
+        False, "Output",
         "Draw both matrices as boxes: the sides that must meet, and what a transpose would do.",
         "--picture")  # fmt: skip
-    color: Literal["auto", "always", "never"] = option("auto", OUTPUT, "When to colour.", "--color")
+    color: Literal["auto", "always", "never"] = option(
+        "auto", "Output", "When to colour.", "--color"
+    )
     verbose: bool = option(
-        False, RUNNING, "Say what was found and decided, also where no terminal is.",
+        False, "Running", "Say what was found and decided, also where no terminal is.",
         "--verbose", "-v")  # fmt: skip
-    quiet: bool = option(False, RUNNING, "Say nothing but errors.", "--quiet", "-q")
+    quiet: bool = option(False, "Running", "Say nothing but errors.", "--quiet", "-q")
 
 
 @dataclass

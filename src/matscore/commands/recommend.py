@@ -199,8 +199,7 @@ def recommend_file(
     """
     settings = settings_of(how, write)
     _check_columns(recommend, settings.align, metric)
-    # Items are rows as users are, so the second matrix is turned unless they are columns.
-    settings = replace(settings, align=settings.align.for_items())
+    settings = replace(settings, align=_align_items(settings.align))
     pairs = None if exclude is None else str(exclude)
     command = RecommendCommand(settings, metric, recommend, write, pairs, matrix)
     command.check_options()
@@ -331,7 +330,9 @@ def recommend(
     if both := [name for name in kept if name in set(map(str, users.columns))]:
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
-    plan = require_fit(plan_frames(users, items, asked.for_items(), read, paths=("users", "items")))
+    plan = require_fit(
+        plan_frames(users, items, _align_items(asked), read, paths=("users", "items"))
+    )
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
     values = take_matrix(items, plan.weights.path, "feature of an item", booleans=booleans)
@@ -381,3 +382,12 @@ def _make_table(
         "score": read_numbers(found[score])[there],
     }
     return pd.DataFrame(made)
+
+
+def _align_items(asked: PlanOptions) -> PlanOptions:
+    """Return options for users and items, which both are rows; none of them is an intercept."""
+    # The second matrix is turned, unless ``transpose`` says that items are its columns already.
+    return replace(
+        asked, transpose=not asked.transpose, auto_transpose=False, intercept=None,
+        no_intercept=True, items=True,
+    )  # fmt: skip

@@ -10,9 +10,6 @@ from matscore.options import Link
 
 LinkWord: TypeAlias = Literal["none", Link]
 
-MODEL = "Model"
-PROOF = "Proof"
-
 
 @group
 @dataclass(frozen=True)
@@ -20,38 +17,38 @@ class ImportOptions(Options):
     """What is taken of a model, and how it is proved."""
 
     sample: str | None = option(
-        None, PROOF,
+        None, "Proof",
         "Features as they are scored: they name columns that the model knows by position, spell "
         "booleans, and take names such as `regionNorth` apart.",
         "--sample", metavar="FILE")  # fmt: skip
     expect: str | None = option(
-        None, PROOF,
+        None, "Proof",
         "Predictions of the tool for the rows of --sample; nothing is written where the weights "
         "give others.",
         "--expect", metavar="FILE")  # fmt: skip
     expect_column: str | None = option(
-        None, PROOF, "Column of --expect that holds them, where it has several.",
+        None, "Proof", "Column of --expect that holds them, where it has several.",
         "--expect-column", metavar="NAME")  # fmt: skip
     coef: tuple[str, ...] = option(
-        (), MODEL, "Column of a table that holds the coefficients; several, one a category.",
+        (), "Model", "Column of a table that holds the coefficients; several, one a category.",
         "--coef", metavar="A,B")  # fmt: skip
     lambda_: str | None = option(
-        None, MODEL,
+        None, "Model",
         "Penalty of a path of models, such as glmnet's: a number of the path, `lambda.min` or "
         "`lambda.1se`.",
         "--lambda", metavar="L")  # fmt: skip
     at_threshold: bool = option(
-        False, MODEL,
+        False, "Model",
         "Where the tool's label is not the category of the highest score, shift the intercept so "
         "that it is; probabilities change.",
         "--at-threshold")  # fmt: skip
     categories: tuple[str, ...] = option(
-        (), MODEL,
+        (), "Model",
         "Names of the categories, in the model's order; two make a table of one coefficient a "
         "feature binary.",
         "--categories", metavar="A,B", set_by="MATSCORE_IMPORT_CATEGORIES")  # fmt: skip
     link: LinkWord | None = option(
-        None, MODEL, "What turns scores into the tool's answer, where its file does not say so.",
+        None, "Model", "What turns scores into the tool's answer, where its file does not say so.",
         "--link")  # fmt: skip
 
     def check(self) -> None:
