@@ -228,9 +228,8 @@ def load_weights(
 ) -> Weights:
     """Read a weights file whole, or the columns of it that are picked."""
     read = read.of_weights
-    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
-        with _picking(table, read, pick):
-            matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
+    with _open_picked(path, read, pick, checksum=checksum) as table:
+        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, table.source.facts())
 
 
@@ -244,16 +243,19 @@ def pick_weights(align: PlanOptions) -> Pick | None:
 
 
 @contextlib.contextmanager
-def _picking(table: Table, read: ReadOptions, pick: Pick | None) -> Iterator[None]:
-    """Pick columns before a matrix is read; name them where one of words is refused."""
-    if pick:
-        table.picked = pick.choose(table.path, table.names, table.width)
-    try:
-        yield
-    except InputError as error:
-        from matscore.read.columns import Pick, explain
+def _open_picked(
+    path: str, read: ReadOptions, pick: Pick | None, *, checksum: bool
+) -> Iterator[Table]:
+    """Open a matrix of which some columns are taken; name them where one of words is refused."""
+    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
+        if pick:
+            table.picked = pick.choose(table.path, table.names, table.width)
+        try:
+            yield table
+        except InputError as error:
+            from matscore.read.columns import Pick, explain
 
-        raise explain(error, table, read, Pick() if pick is None else pick) from None
+            raise explain(error, table, read, Pick() if pick is None else pick) from None
 
 
 def load_items(
@@ -267,24 +269,17 @@ def load_items(
     """Read a file of items whole: into memory, or past a limit into a temporary file."""
     from matscore.items import SpilledRows
 
-    hint = "every feature of an item must be a number"
-    read = read.of_weights
-    with (
-        contextlib.closing(open_table(path, read, checksum=checksum)) as table,
-        _picking(table, read, pick),
-    ):
-        width, texts = len(table.taken) - 1, list[Labels]()
-        kept: list[tuple[Texts, ...]] = []
-        blocks: list[Floats] = []
-        rest = np.empty((0, width))
-        spilled: SpilledRows | None = None
+    read, hint = read.of_weights, "every feature of an item must be a number"
+    with _open_picked(path, read, pick, checksum=checksum) as table:
+        width, n_rows = len(table.taken) - 1, 0
+        labels, kept, blocks = list[Labels](), list[tuple[Texts, ...]](), list[Floats]()
         fault: FirstFault | None = None
-        n_rows = 0
+        spilled: SpilledRows | None = None
+        rest = np.empty((0, width))
         for part, found in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
-            texts.append(part.labels)
+            labels.append(part.labels)
             kept.append(part.texts)
-            fault = found
-            n_rows += part.n_rows
+            n_rows, fault = n_rows + part.n_rows, found
             rows = np.concatenate([rest, part.features.T])
             # Whole blocks of the kernel, however the file was cut.
             n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
@@ -295,11 +290,8 @@ def load_items(
             # Past the limit, rows go to the file as they come.
             while spilled is not None and blocks:
                 spilled.append(blocks.pop(0))
-        if spilled is None:
-            blocks.append(rest)
-        else:
-            spilled.append(rest)
-        matrix = make_matrix(table, read, texts, np.empty((0, width)), fault)
+        (blocks if spilled is None else spilled).append(rest)
+        matrix = make_matrix(table, read, labels, np.empty((0, width)), fault)
         columns = tuple(join(list(one)) for one in zip(*kept, strict=True))
         return Weights(matrix, table.source.facts(), blocks, spilled, columns)
 
