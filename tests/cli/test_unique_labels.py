@@ -24,7 +24,7 @@ from matscore.numerics.statistics import reason_of
 from matscore.read.rows import Reject
 from matscore.read.table import open_table
 from matscore.run.doubles import KnownLabels, LabelKeys, make_keys
-from matscore.run.parts import LABEL_BYTES, Part, count_label_bytes
+from matscore.run.parts import LABEL_BYTES, count_label_bytes
 from tests.cli.test_report import validate
 from tests.helpers import Done, list_names, read_csv, run
 
@@ -316,4 +316,4 @@ def test_memory_for_labels_is_estimated_from_the_file(folder: Path) -> None:
     pd.DataFrame(rows, columns=["id", "x", "y"]).to_parquet(folder / "f.parquet")
     for name in ("f.csv", "f.parquet"):
         with contextlib.closing(open_table(str(folder / name), ReadOptions())) as table:
-            assert count_label_bytes([Part(table)]) == pytest.approx(LABEL_BYTES * 5000, rel=0.02)
+            assert count_label_bytes([table]) == pytest.approx(LABEL_BYTES * 5000, rel=0.02)

@@ -247,7 +247,8 @@ def run(case: Case, path: Path, on_error: OnError) -> Run | MatscoreError:
     job = Job(parts.layout_of(part, read), work, spec, on_error)
     results, stopped = [], None
     try:
-        for pair in parts.iter_pairs([part], [job], RunOptions(chunk_bytes=case.chunk_bytes)):
+        run = RunOptions(chunk_bytes=case.chunk_bytes)
+        for pair in parts.iter_pairs([parts.Part(table, job)], run):
             results.append(run_chunk(*pair))
     except MatscoreError as error:
         stopped = error

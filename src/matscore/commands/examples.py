@@ -293,15 +293,16 @@ def _find_levels(
     work = CountLevels(table.path, names, how.read.missing_values, fit)
     job = Job(layout, work, None, "reject")
     totals = Totals(work.zero(), RejectOptions())
-    with (
-        contextlib.closing(open_table(table.path, how.read.of_features)) as again,
-        open_engine(how.run, [job]) as engine,
-        contextlib.closing(engine.run_parts([Part(again)], [job])) as results,
-    ):
-        for _ in totals.count(results):
-            for name, counts in zip(names, totals.tally.counts, strict=True):
-                most = fit.max_levels if fit.rare is None else _MOST_COUNTED
-                work.check_number(name, len(counts), most, counts)
+    with contextlib.closing(open_table(table.path, how.read.of_features)) as again:
+        parts = [Part(again, job)]
+        with (
+            open_engine(how.run, parts) as engine,
+            contextlib.closing(engine.run_parts(parts)) as results,
+        ):
+            for _ in totals.count(results):
+                for name, counts in zip(names, totals.tally.counts, strict=True):
+                    most = fit.max_levels if fit.rare is None else _MOST_COUNTED
+                    work.check_number(name, len(counts), most, counts)
     counted = totals.tally.counts or tuple(LevelCounts() for _ in names)
     return {name: work.choose(name, one) for name, one in zip(names, counted, strict=True)}
 

@@ -174,10 +174,10 @@ def fit_file(
         job = data.make_job()
         assert isinstance(job.work, Learn)
         held = 0 if job.work.reduces else job.work.kept_bytes
-        settled = fit_budget(how.run, [data.table], [job], held_bytes=held)
-        totals = Totals(job.work.zero(), rejects)
-        how, part = replace(how, run=settled), Part(data.table)
-        stream = Stream(inputs, [part], [job], None, how, totals, data.paired)
+        parts, totals = [Part(data.table, job)], Totals(job.work.zero(), rejects)
+        settled = fit_budget(how.run, parts, held_bytes=held)
+        how = replace(how, run=settled)
+        stream = Stream(inputs, parts, None, how, totals, data.paired)
         facts = tuple(sink.collect(stack, stream))
         if data.paired is not None:
             facts = (*facts, data.paired.table.source.facts())

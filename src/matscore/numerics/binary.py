@@ -97,7 +97,7 @@ def count_binary(
     numbers = [scores[place] for place in against.places]
     if against.by_probability:
         numbers = [one.chance for one in made]
-    # Where there are no probabilities, there are none of no rows.
+    # Where a link gives no probabilities there are none to count, however many rows.
     tenths = [
         count_tenths(one.chance, y[: len(one.chance)]) for one, y in zip(made, are, strict=True)
     ]

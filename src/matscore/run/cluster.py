@@ -77,24 +77,22 @@ class ClusterEngine(Engine):
         sent = (self._send_chunk(job, chunk, 0) for job, chunk in pairs)
         return self._in_order(sent)
 
-    def run_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
-    ) -> Results:
-        """Do a job on each part; workers read it where they can."""
-        return self._in_order(self._send_parts(parts, jobs, apart=apart))
+    def run_parts(self, parts: Sequence[Part], *, apart: bool = False) -> Results:
+        """Do the job of each part; workers read it where they can."""
+        return self._in_order(self._send_parts(parts, apart=apart))
 
     def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str], claim: Claim
+        self, parts: Sequence[Part], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
-        """Do a job on each part, which its worker writes; None where none can read a part."""
+        """Do the job of each part, which its worker writes; None where none can read a part."""
         places = [find_place(part.table) for part in parts]
         # What was transposed is in memory here and nowhere else.
         if None in places or any(part.turned is not None for part in parts):
             return None
         claim = replace(claim, path=full_path(claim.path))
         sent = (
-            self._send_file(part, job, place, (full_path(output), claim))
-            for part, job, place, output in zip(parts, jobs, places, outputs, strict=True)
+            self._send_file(part, place, (full_path(output), claim))
+            for part, place, output in zip(parts, places, outputs, strict=True)
             if place is not None
         )
         return self._in_order(sent)
@@ -113,44 +111,37 @@ class ClusterEngine(Engine):
             return source.facts()
         return replace(source.look(), sha256=self._cluster.wait(digest))
 
-    def _send_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool
-    ) -> Iterator[_Sent]:
+    def _send_parts(self, parts: Sequence[Part], *, apart: bool) -> Iterator[_Sent]:
         """Send the units of all parts, in order."""
         row = 0
-        for part, job in zip(parts, jobs, strict=True):
-            row = yield from self._send_part(part, job, 0 if apart else row)
+        for part in parts:
+            row = yield from self._send_part(part, 0 if apart else row)
 
-    def _send_part(self, part: Part, job: Job, row: int) -> Generator[_Sent, None, int]:
+    def _send_part(self, part: Part, row: int) -> Generator[_Sent, None, int]:
         """Send the units of a part; return the number of records up to its end."""
         place = None if part.turned is not None else find_place(part.table)
         if place is not None and part.table.source.is_plain:
-            return (yield from self._send_ranges(part, job, place, row))
+            return (yield from self._send_ranges(part, place, row))
         # An address is not opened for ranges of rows.
         has_name = place is not None and not is_address(place.stamp.path)
         if place is not None and has_name and part.table.source.kind == "parquet":
-            return (yield from self._send_rows(part, job, place, row))
+            return (yield from self._send_rows(part, place, row))
         # Where lines are left out, they are counted here.
         is_small = place is not None and place.stamp.size <= _SMALL_FILE_BYTES
-        is_own = part.table.source.gaps is None and not _is_numbered(job)
+        is_own = part.table.source.gaps is None and not _is_numbered(part.job)
         if place is not None and is_small and is_own:
             self._ask_digest(part, place.stamp)
-            unit = remote.FileUnit(
-                part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
-            )
-            yield self._send_unit(job, unit, place.stamp.size)
+            yield self._send_unit(part.job, self._whole(part, place), place.stamp.size)
             return row
-        for chunk in iter_part(part, job, self.run, row):
-            yield self._send_chunk(job, chunk, 0)
+        for chunk in iter_part(part, self.run, row):
+            yield self._send_chunk(part.job, chunk, 0)
             row = chunk.row + chunk.n_records
         part.table.park()
         return row
 
-    def _send_ranges(
-        self, part: Part, job: Job, place: Place, row: int
-    ) -> Generator[_Sent, None, int]:
+    def _send_ranges(self, part: Part, place: Place, row: int) -> Generator[_Sent, None, int]:
         """Send the ranges of a text; what follows a misplaced quote is read here."""
-        path, stamp = part.table.path, place.stamp
+        path, stamp, job = part.table.path, place.stamp, part.job
         self._ask_digest(part, stamp)
         start = part.table.source.n_mark + place.start
         end = find_end(replace(stamp, path=path), start)
@@ -168,27 +159,25 @@ class ClusterEngine(Engine):
         for found in ranges:
             # After a stray quote nobody knows where records begin but who reads them in order.
             if not found.is_sound:
-                return (yield from self._send_rest(part, job, found))
+                return (yield from self._send_rest(part, found))
             unit = remote.TextUnit(path, job.part, size, found)
             yield self._send_unit(job, unit, found.stop - found.start)
             row = found.row + found.n_records
         return row
 
-    def _send_rest(self, part: Part, job: Job, rest: Range) -> Generator[_Sent, None, int]:
+    def _send_rest(self, part: Part, rest: Range) -> Generator[_Sent, None, int]:
         """Cut the rest of a text here, record by record, and send it."""
         path, row = part.table.path, rest.row
         here = replace(rest, stamp=replace(rest.stamp, path=path))
         size = chunk_bytes_of(part.table, self.run)
-        for chunk in here.iter_chunks(path, job.layout.delimiter, size):
-            yield self._send_chunk(job, chunk, len(chunk.data))
+        for chunk in here.iter_chunks(path, part.job.layout.delimiter, size):
+            yield self._send_chunk(part.job, chunk, len(chunk.data))
             row = chunk.row + chunk.n_records
         return row
 
-    def _send_rows(
-        self, part: Part, job: Job, place: Place, row: int
-    ) -> Generator[_Sent, None, int]:
+    def _send_rows(self, part: Part, place: Place, row: int) -> Generator[_Sent, None, int]:
         """Send the rows of a Parquet file."""
-        n_rows, n_bytes = part.table.n_rows or 0, place.stamp.size
+        n_rows, n_bytes, job = part.table.n_rows or 0, place.stamp.size, part.job
         self._ask_digest(part, place.stamp)
         from matscore.read.typed import rows_a_frame
 
@@ -214,12 +203,13 @@ class ClusterEngine(Engine):
         while ahead:
             yield self._cluster.wait(ahead.popleft())
 
-    def _send_file(self, part: Part, job: Job, place: Place, where: tuple[str, Claim]) -> _Sent:
-        unit = remote.FileUnit(
-            part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
-        )
-        shared, layout = self._cluster.share(job)
-        future = self._cluster.submit(remote.write_unit, shared, layout, unit, *where)
+    def _whole(self, part: Part, place: Place) -> remote.FileUnit:
+        size = chunk_bytes_of(part.table, self.run)
+        return remote.FileUnit(part.table.path, part.job.part, size, place)
+
+    def _send_file(self, part: Part, place: Place, where: tuple[str, Claim]) -> _Sent:
+        shared, unit = self._cluster.share(part.job), self._whole(part, place)
+        future = self._cluster.submit(remote.write_unit, *shared, unit, *where)
         return _Sent(future, place.stamp.size)
 
     def _send_unit(self, job: Job, unit: remote.AnyUnit, n_bytes: int) -> _Sent:

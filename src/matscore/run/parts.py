@@ -34,18 +34,21 @@ _OPEN_INPUTS = 64
 
 
 @dataclass(frozen=True)
-class Part:
-    """One input, ready to be read: open, its records unread unless they had to be transposed."""
+class PlannedPart:
+    """One input that meets the weights: open, unread unless it had to be transposed."""
 
     table: Table
+    plan: Plan
     turned: FrameChunk | None = None  # its rows, where the file had to be transposed
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedPart(Part):
-    """One that meets the weights."""
+@dataclass(frozen=True)
+class Part:
+    """One input, open, and what is to be done with its rows."""
 
-    plan: Plan
+    table: Table
+    job: Job
+    turned: FrameChunk | None = None  # as of the planned part
 
 
 def plan_inputs(
@@ -67,14 +70,11 @@ def plan_inputs(
         part = plan_part(table, weights, read, align)
         if len(inputs) > _OPEN_INPUTS:
             table.park()  # an operating system lets nobody have a thousand files open
-            part = replace(part, plan=_forget_labels(part.plan))
+            if part.plan.ok:  # copies of many first columns would fill memory
+                features = replace(part.plan.features, first=None)
+                part = replace(part, plan=replace(part.plan, features=features))
         parts.append(part)
     return parts
-
-
-def _forget_labels(plan: Plan) -> Plan:
-    """Drop a plan's copy of the first column, which many small files would fill memory with."""
-    return replace(plan, features=replace(plan.features, first=None)) if plan.ok else plan
 
 
 def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOptions) -> PlannedPart:
@@ -94,13 +94,13 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
         said = list_switches(table, read, columns, weights.side.path, unique=unique)
         plan = replace(plan, said=tuple(said))
     if not plan.ok:
-        return PlannedPart(table, plan=plan)
+        return PlannedPart(table, plan)
     if read.least_present is not None:
         plan = replace(plan, least_present=read.least_present)
     # Words in a first column are a fault only where the plan takes it for numbers.
     if not plan.weights_label_column and weights.matrix.fault is not None:
         raise weights.matrix.fault()
-    return PlannedPart(table, None if wide is None else wide.turn(plan), plan=plan)
+    return PlannedPart(table, plan, None if wide is None else wide.turn(plan))
 
 
 def require_fits(parts: Sequence[PlannedPart]) -> tuple[Plan, ...]:
@@ -191,27 +191,29 @@ def chunk_bytes_of(table: Table, run: RunOptions) -> int:
 
 
 def iter_pairs(
-    parts: Sequence[Part], jobs: Sequence[Job], run: RunOptions, *, apart: bool = False
+    parts: Sequence[Part], run: RunOptions, *, apart: bool = False
 ) -> Iterator[tuple[Job, Chunk | FrameChunk]]:
     """Yield every chunk of every part, in order, with what is to be done with it.
 
     Rows are counted over all parts, or in each anew where the parts stay apart.
     """
     row = 0
-    for part, job in zip(parts, jobs, strict=True):
+    for part in parts:
         row = 0 if apart else row
-        for chunk in iter_part(part, job, run, row):
-            yield job, chunk
+        for chunk in iter_part(part, run, row):
+            yield part.job, chunk
             row = chunk.row + chunk.n_records
         # A file that is done is closed: an operating system has room for few that are open.
         part.table.park()
 
 
-def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk | FrameChunk]:
+def iter_part(part: Part, run: RunOptions, row: int) -> Iterable[Chunk | FrameChunk]:
     """Return the chunks of one part."""
     if part.turned is not None:
         return [replace(part.turned, row=row)]
-    return part.table.iter_chunks(job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
+    return part.table.iter_chunks(
+        part.job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row
+    )
 
 
 # How much is read at a time follows from a budget of memory. What a row costs is estimated from its
@@ -243,16 +245,15 @@ class Cost:
 
 def fit_budget(
     run: RunOptions,
-    tables: Sequence[Table],
-    jobs: Sequence[Job],
+    parts: Sequence[Part],
     *,
     held_bytes: int = 0,
     suggested: int | None = None,
 ) -> RunOptions:
     """Settle the size of chunks and the number of threads."""
-    costs = [estimate_cost(table, job) for table, job in zip(tables, jobs, strict=True)]
+    costs = [estimate_cost(part) for part in parts]
     # Of a very wide table the names take more than the rows.
-    names = sum(_NAME_BYTES * job.layout.width for job in jobs)
+    names = sum(_NAME_BYTES * part.job.layout.width for part in parts)
     room = (run.memory_bytes or MEMORY_BYTES) - _PROGRAM_BYTES - held_bytes - names
     if run.memory_bytes is None:  # what is held must be, and comes on top where it is much
         room = max(room, (MEMORY_BYTES - _PROGRAM_BYTES) // 2)
@@ -270,9 +271,8 @@ def fit_budget(
     return replace(run, n_jobs=n_jobs, chunk_bytes=max(min([most, *sizes]), min(floor, most)))
 
 
-def count_label_bytes(parts: Sequence[Part]) -> int:
+def count_label_bytes(tables: Sequence[Table]) -> int:
     """Estimate what it takes to know all labels; of what is compressed or a pipe less is known."""
-    tables = [part.table for part in parts]
     n_rows = (
         (one.source.size or 0) / one.record_bytes(0) if one.n_rows is None else one.n_rows
         for one in tables
@@ -280,14 +280,14 @@ def count_label_bytes(parts: Sequence[Part]) -> int:
     return int(LABEL_BYTES * sum(n_rows))
 
 
-def estimate_cost(table: Table, job: Job) -> Cost:
-    """Estimate what memory the chunks of a table take."""
-    layout = job.layout
+def estimate_cost(part: Part) -> Cost:
+    """Estimate what memory the chunks of a part take."""
+    job, layout = part.job, part.job.layout
     n_features = len(layout.feature_columns) + len(layout.level_columns)
     n_used = n_features + len(layout.text_columns)
     if layout.terms is not None:  # what is computed is held beside what is read
         n_features += layout.terms.n_stored
-    record = table.record_bytes(n_used)
+    record = part.table.record_bytes(n_used)
     n_values, n_written = job.work.values_a_row()
     named = job.output is not None and job.output.form.repeats_names
     written = _WRITTEN_BYTES + _NAMED_BYTES * named
@@ -336,20 +336,18 @@ class Engine:
         n_jobs = self.run.n_jobs or count_jobs()
         return map_ordered(lambda pair: _run_pair(*pair), pairs, n_jobs)
 
-    def run_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
-    ) -> Results:
-        """Do a job on each part; rows are counted over all, or in each where they stay apart."""
-        return self.run_pairs(iter_pairs(parts, jobs, self.run, apart=apart))
+    def run_parts(self, parts: Sequence[Part], *, apart: bool = False) -> Results:
+        """Do the job of each part; rows are counted over all, or in each where they stay apart."""
+        return self.run_pairs(iter_pairs(parts, self.run, apart=apart))
 
     def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str], claim: Claim
+        self, parts: Sequence[Part], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
-        """Do a job on each part and write each to a file, one result a part.
+        """Do the job of each part and write each to a file, one result a part.
 
         None, as here, where the caller is to write what `run_parts` gives.
         """
-        del parts, jobs, outputs, claim
+        del parts, outputs, claim
         return None
 
     def count_read(self, parts: Sequence[Part]) -> int:
@@ -367,14 +365,14 @@ def _run_pair(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     return replace(result, again=partial(run_chunk, job, chunk)) if job.unique else result
 
 
-def open_engine(run: RunOptions, jobs: Iterable[Job]) -> AbstractContextManager[Engine]:
+def open_engine(run: RunOptions, parts: Sequence[Part]) -> AbstractContextManager[Engine]:
     """Return the engine that is asked for, to be entered."""
     if run.engine == "local":
         return nullcontext(Engine(run))
     # Dask takes a second to import, and need not be installed.
     from matscore.run.cluster import open_cluster
 
-    return open_cluster(run, decomposes=any(job.work.decomposes for job in jobs))
+    return open_cluster(run, decomposes=any(part.job.work.decomposes for part in parts))
 
 
 def count_jobs() -> int:

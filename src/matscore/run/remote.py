@@ -12,7 +12,7 @@ import importlib.metadata
 import itertools
 import platform
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from matscore.read.rows import FrameChunk, Layout, Reject
 from matscore.read.source import Stamp, iter_range
 from matscore.read.split import Chunk
 from matscore.run.run import Totals
-from matscore.run.work import ChunkResult, Doubles, Job, Written, join_counts, run_chunk
+from matscore.run.work import ChunkResult, Doubles, Job, Written, add_odd, run_chunk
 from matscore.write.folder import Claim
 from matscore.write.formats import deliver_results
 from matscore.write.whole import Digest, open_output
@@ -117,7 +117,23 @@ def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
             raise
         results.append(ChunkResult(unit.path, b"", 0, job.work.zero(), failure=error))
     # Counts are as large for many rows as for few; labels are looked at chunk by chunk.
-    return results if job.output is not None or job.unique else join_counts(results)
+    return results if job.output is not None or job.unique else _join_counts(results)
+
+
+def _join_counts(results: Sequence[ChunkResult]) -> list[ChunkResult]:
+    """Make one of results that come one after the other, where nothing is to be written."""
+    if not results:
+        return []
+    joined = results[0]
+    for one in results[1:]:
+        joined = replace(
+            joined,
+            n_rows=joined.n_rows + one.n_rows,
+            tally=joined.tally + one.tally,
+            rejects=[*joined.rejects, *one.rejects],
+            odd=add_odd(joined.odd, one.odd),
+        )
+    return [joined]
 
 
 def run_again(job: Job, unit: AnyUnit, at: int, doubles: Doubles) -> ChunkResult:

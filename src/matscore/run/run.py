@@ -202,7 +202,6 @@ class Stream:
 
     inputs: tuple[str, ...]  # all that are read; no output may be one of them
     parts: Sequence[Part]
-    jobs: list[Job]
     spec: OutputSpec | None
     how: Settings
     totals: Totals[Any]
@@ -213,10 +212,10 @@ class Stream:
         return enter_output(stack, self.how.rejects.path, self.inputs)
 
     def start(self, engine: Engine) -> Results:
-        """Have the engine do the jobs."""
+        """Have the engine do the jobs of the parts."""
         if self.paired is None:
-            return engine.run_parts(self.parts, self.jobs)
-        pairs = iter_pairs(self.parts, self.jobs, self.how.run)
+            return engine.run_parts(self.parts)
+        pairs = iter_pairs(self.parts, self.how.run)
         return engine.run_pairs(self.paired.attach(pairs))
 
     def count(
@@ -278,7 +277,7 @@ class OneOutput:
     def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
         """Write the rows."""
         # The engine first: where no cluster answers, no output is touched.
-        engine = stack.enter_context(open_engine(stream.how.run, stream.jobs))
+        engine = stack.enter_context(open_engine(stream.how.run, stream.parts))
         self.out = enter_output(stack, self.output, stream.inputs)
         aside = stream.open_rejects(stack)
         # Closed at once where writing fails, or threads would go on reading.
@@ -330,11 +329,11 @@ def run(
     # The weights come first: every features file is planned against them before a row is read.
     held = command.load(str(weights), checksum=checksum)
     with contextlib.ExitStack() as stack:
-        parts = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
+        planned = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
         if passed:
-            first = parts[0]
-            parts[0] = replace(first, plan=replace(first.plan, said=(*first.plan.said, *passed)))
-        plans = require_fits(parts)
+            first = planned[0]
+            planned[0] = replace(first, plan=replace(first.plan, said=(*first.plan.said, *passed)))
+        plans = require_fits(planned)
         spec = command.make_output(plans[0], sink.format)
         sink.prepare(found, spec)
         works = share_works(plans, partial(command.take_model, weights=held), command.make_work)
@@ -344,19 +343,20 @@ def run(
         paired = command.open_paired(stack, plans[0])
         jobs = [
             Job(layout_of(part, how.read), work, spec, how.rejects.on_error, number, unique=unique)
-            for number, (part, work) in enumerate(zip(parts, works, strict=True))
+            for number, (part, work) in enumerate(zip(planned, works, strict=True))
         ]
+        parts = [Part(one.table, job, one.turned) for one, job in zip(planned, jobs, strict=True)]
         settled = fit_budget(
             how.run,
-            [part.table for part in parts],
-            jobs,
-            held_bytes=held.n_bytes + (count_label_bytes(parts) if unique else 0),
+            parts,
+            held_bytes=held.n_bytes
+            + (count_label_bytes([part.table for part in parts]) if unique else 0),
             suggested=command.suggest_chunk(plans[0]),
         )
         totals = Totals(works[0].zero(), how.rejects, unique=unique)
         how = replace(how, run=settled)
         # A fact such as a sha256 is known when an input is read to its end.
-        facts = sink.collect(stack, Stream(inputs, parts, jobs, spec, how, totals, paired))
+        facts = sink.collect(stack, Stream(inputs, parts, spec, how, totals, paired))
         summary = Summary(
             plans,
             (*facts, held.facts, *(() if paired is None else (paired.table.source.facts(),))),

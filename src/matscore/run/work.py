@@ -269,22 +269,6 @@ Doubles: TypeAlias = Mapping[int, str]
 """Records of a chunk whose labels were there before, and where."""
 
 
-def join_counts(results: Sequence[ChunkResult]) -> list[ChunkResult]:
-    """Make one of results that come one after the other, where nothing is to be written."""
-    if not results:
-        return []
-    joined = results[0]
-    for one in results[1:]:
-        joined = replace(
-            joined,
-            n_rows=joined.n_rows + one.n_rows,
-            tally=joined.tally + one.tally,
-            rejects=[*joined.rejects, *one.rejects],
-            odd=add_odd(joined.odd, one.odd),
-        )
-    return [joined]
-
-
 def add_odd(one: OddCells, two: OddCells) -> OddCells:
     """Add the counts of two, column by column."""
     total = dict(one)
