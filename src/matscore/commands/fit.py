@@ -12,7 +12,6 @@ from matscore.commands.examples import (
     CountLevels,
     Examples,
     Learn,
-    has_reference,
     learn,
     open_examples,
     stack_weights,
@@ -27,8 +26,8 @@ from matscore.plan.learning import FeatureColumns
 from matscore.read.rows import parse_sound
 from matscore.read.source import SourceFacts
 from matscore.run.parts import Part, count_jobs, fit_budget
-from matscore.run.run import OneOutput, Progress, Stream, Totals
-from matscore.run.work import Settings
+from matscore.run.run import OneOutput, Stream, Totals
+from matscore.run.work import Progress, Settings
 from matscore.write.formats import find_weights_format, write_weights
 from matscore.write.whole import BinaryFile
 
@@ -400,7 +399,7 @@ def _design_frame(
     }
     if not columns and not options.terms:
         return None
-    from matscore.plan.design import make_design
+    from matscore.plan.design import has_reference, make_design
 
     _sort_names(features)  # which refuses two of one name
     if frames.is_numbered(features.columns):
