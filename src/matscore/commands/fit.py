@@ -34,6 +34,7 @@ from matscore.write.whole import BinaryFile
 if TYPE_CHECKING:
     import pandas as pd
 
+    from matscore.commands.frames import Typed
     from matscore.plan.design import Design
 
 
@@ -323,14 +324,7 @@ def fit(
         typed = frames.Typed.of_design(features, design)
     hint = 'missing="zero" or "skip" takes the row'
     typed = replace(typed, missing_hint=hint, booleans=booleans)
-    if missing == "error":
-        # What the features lack is told before what the targets lack.
-        for chunk in typed.iter_chunks():
-            parse_sound(typed.make_layout("error"), chunk)
-    # A target is never 0 for want of a number: it would be learned as if it were true.
-    if missing != "skip" and (gone := table.isna().any(axis=1).to_numpy()).any():
-        hint = 'missing="skip" leaves such rows out'
-        raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
+    _refuse_missing(typed, table, missing)
     if is_categories:
         typed = replace(typed, texts=[frames.take_texts(table.iloc[:, 0])])
     else:
@@ -354,6 +348,17 @@ def fit(
     heading = None if learned.link is None else f"feature ({learned.link})"
     index = pd.Index(list(rows), name=heading)
     return FitResult(pd.DataFrame(weights, index=index, columns=list(learned.targets)), learned)
+
+
+def _refuse_missing(typed: Typed, targets: pd.DataFrame, missing: str) -> None:
+    """Refuse what is missing: what the features lack is told before what the targets lack."""
+    if missing == "error":
+        for chunk in typed.iter_chunks():
+            parse_sound(typed.make_layout("error"), chunk)
+    # A target is never 0 for want of a number: it would be learned as if it were true.
+    if missing != "skip" and (gone := targets.isna().any(axis=1).to_numpy()).any():
+        hint = 'missing="skip" leaves such rows out'
+        raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
 
 
 def _are_categories(table: pd.DataFrame, options: FitOptions) -> bool:
