@@ -11,9 +11,12 @@ import contextlib
 import csv
 import fcntl
 import functools
+import gc
+import importlib
 import io
 import json
 import os
+import pkgutil
 import pty
 import shutil
 import signal
@@ -48,6 +51,8 @@ ENVIRONMENT = {
 }
 _PATIENCE = 60  # seconds
 _STREAMS = ("stdin", "stdout", "stderr")
+# What only some runs load, and what is then half of their time.
+_LIBRARIES = ("distributed", "jinja2", "matplotlib.figure", "obstore", "pandas", "pyarrow.parquet")
 
 StrPath = str | Path
 
@@ -198,11 +203,15 @@ def _start_server() -> tuple[subprocess.Popen[bytes], Path]:
 
 def _serve() -> None:
     """Fork a run for each line of standard input, and answer with its exit code."""
-    import matscore.cli.main
-    import matscore.show.scores
-
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the program says, before NumPy is loaded
+    for module in pkgutil.walk_packages(matscore.__path__, "matscore."):
+        importlib.import_module(module.name)
+    for name in _LIBRARIES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     with contextlib.suppress(matscore.FileError):  # this loads the rest, Typer's own too
         matscore.cli.main.make_app()(["classify", "no-file", "no-file"], standalone_mode=False)
+    gc.freeze()  # a run does not look for garbage in what it has not made
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             _become(json.loads(line))

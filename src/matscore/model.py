@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from matscore.items import SpilledRows
     from matscore.options import Link
     from matscore.plan.terms import Terms
-    from matscore.read.columns import Pick
+    from matscore.read.switches import Pick
 
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
@@ -237,7 +237,7 @@ def pick_weights(align: PlanOptions) -> Pick | None:
     """Return which columns of the weights are taken; None for all."""
     if not (align.weights_cols or align.drop_weights_cols):
         return None
-    from matscore.read.columns import Pick
+    from matscore.read.switches import Pick
 
     return Pick(align.weights_cols, align.drop_weights_cols)
 
@@ -253,7 +253,7 @@ def _open_picked(
         try:
             yield table
         except InputError as error:
-            from matscore.read.columns import Pick, explain
+            from matscore.read.switches import Pick, explain
 
             raise explain(error, table, read, Pick() if pick is None else pick) from None
 

@@ -177,18 +177,18 @@ def test_magnitudes_see_what_cancels() -> None:
 
 def test_no_column_is_taken_for_a_row_that_is_computed() -> None:
     squared = make_model([column("age") * column("age")])
-    assert make_table(squared, ["age", "late"]).names == ("age^2", "(Intercept)")
-    assert make_table(squared, ["age^2"]).names[0] == "age^2"  # a file that is encoded
+    assert make_table(squared, {"age", "late"}).names == ("age^2", "(Intercept)")
+    assert make_table(squared, {"age^2"}).names[0] == "age^2"  # a file that is encoded
     with pytest.raises(Refusal, match=r'"age\^2", and there is a column of that name'):
-        make_table(squared, ["age", "age^2"])
+        make_table(squared, {"age", "age^2"})
     with pytest.raises(Refusal, match="of that name"):
         make_table(make_model([column("age") * column("age"), column("age^2")]))
     plain = make_model([column("age^2")])
-    assert make_table(plain, ["age", "age^2"]).names[0] == "`age^2`"
+    assert make_table(plain, {"age", "age^2"}).names[0] == "`age^2`"
 
 
 def test_the_intercept_is_named_as_no_column_of_the_file() -> None:
-    table = make_table(make_model([column("age")]), ["age", "(intercept)"])
+    table = make_table(make_model([column("age")]), {"age", "(intercept)"})
     assert table.names == ("age", "intercept")
 
 

@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -27,6 +28,7 @@ from matscore.read.columnar import ColumnarFile, open_columnar, rebatch
 from matscore.read.typed import feature_column, label_text
 
 Kind: TypeAlias = Literal["parquet", "file", "stream"]
+ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
 KINDS: list[Kind] = ["parquet", "file", "stream"]
 COLUMNS = ["id", "x", "n", "kind"]
 DESCRIPTORS = Path("/proc/self/fd")
@@ -49,13 +51,14 @@ class Pipe(io.RawIOBase):
         return len(piece)
 
 
-def open_pipe(data: bytes, kind: Kind) -> ColumnarFile:
-    stream = cast(BinaryIO, Pipe(data))
-    return open_columnar("in", stream, "parquet" if kind == "parquet" else "arrow")
+def open_pipe(data: bytes, kind: Kind) -> closing[ColumnarFile]:
+    format: ColumnarFormat = "parquet" if kind == "parquet" else "arrow"
+    return closing(open_columnar("in", Pipe(data), format))
 
 
-def open_file(path: Path, kind: Kind) -> ColumnarFile:
-    return open_columnar(str(path), None, "parquet" if kind == "parquet" else "arrow")
+def open_file(path: Path, kind: Kind) -> closing[ColumnarFile]:
+    format: ColumnarFormat = "parquet" if kind == "parquet" else "arrow"
+    return closing(open_columnar(str(path), None, format))
 
 
 def encode(table: Any, kind: Kind, *, n_rows: int = 1000) -> bytes:
@@ -139,8 +142,8 @@ def test_nothing_stays_open(kind: Kind, tmp_path: Path) -> None:
     data = encode(make_table(3), kind)
     (tmp_path / "in").write_bytes(data)
     n_open = len(list(DESCRIPTORS.iterdir()))
-    for file in (open_file(tmp_path / "in", kind), open_pipe(data, kind)):
-        with file:
+    for opened in (open_file(tmp_path / "in", kind), open_pipe(data, kind)):
+        with opened as file:
             list(file.iter_tables(["x"], 2))
     refuse(data[:-20], kind)
     assert len(list(DESCRIPTORS.iterdir())) == n_open

@@ -199,8 +199,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
             session.say(list_quality(summary.learned))
             streams.out.finish()
     session.warn(*(f"warning: {line}" for line in summary.warnings))
-    session.say_left_out(summary.inputs)
-    session.warn_of_rejects(summary.n_rejected)
+    session.tell_rest(summary)
 
 
 def evaluate(given: Given, features: str, weights: str) -> None:
@@ -272,16 +271,16 @@ def import_(given: Given, model: str) -> None:
     out = None if as_json else session.streams.out
     inputs = [model, *(one for one in (take.sample, take.expect) if one is not None)]
     imported: Imported | None = None
+    read, align = given(ReadOptions), given(PlanOptions)
     with write_at_end(reports, inputs, lambda _, error: write_import(model, imported, error)):
         imported = import_file(
-            model, out if output is None else output,
-            take=take, read=given(ReadOptions), align=given(PlanOptions),
-        )  # fmt: skip
+            model, out if output is None else output, take=take, read=read, align=align
+        )
     if as_json:
         text = write_import(model, imported, None)
         session.streams.out.write(text.encode("utf-8", "backslashreplace"))
     session.streams.out.finish()
-    session.say(list_import(imported, output, take.sample))
+    session.say(list_import(imported, output, take.sample, read, align))
     session.warn(*(f"warning: {line}" for line in imported.warnings))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import matscore
 from matscore.errors import MatscoreError, OutputError, UsageError, require_extra
@@ -204,12 +204,8 @@ def _describe_shapes(
 @contextmanager
 def open_plot(path: str, inputs: Sequence[str]) -> Iterator[Callable[[Any], None]]:
     """Open the file of a picture, whole or not at all; yield what draws the summary of a run."""
-    form: Literal["svg", "png"]
-    if path.lower().endswith(".svg"):
-        form = "svg"
-    elif path.lower().endswith(".png"):
-        form = "png"
-    else:
+    form = next((form for form in ("svg", "png") if path.lower().endswith(f".{form}")), None)
+    if form is None:
         raise UsageError(f'--plot cannot draw "{path}"', "name a .svg or a .png file")
     require_extra("--plot", "matplotlib")
     with open_output(path, inputs=inputs) as out:

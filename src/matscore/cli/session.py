@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from matscore.commands.fit import FitSummary
     from matscore.numerics.statistics import Reasons
     from matscore.plan import Plan
-    from matscore.read.source import SourceFacts
     from matscore.run.run import Summary
     from matscore.run.work import Progress
 
@@ -198,8 +197,7 @@ class Session:
         """Print the table where nothing else is written, and say what was rejected."""
         if form == "table" and self.asked.output is None:
             self.streams.print_out(partial(render, summary))
-        self.say_left_out(summary.inputs)
-        self.warn_of_rejects(summary.n_rejected)
+        self.tell_rest(summary)
         model: Any = getattr(summary.works[0], "model", None)
         if model is not None and model.least_present is not None:
             from matscore.prorate import doubt_signs
@@ -207,21 +205,19 @@ class Session:
             doubts = doubt_signs(model.weights, model.categories)
             self.warn(*(f"warning: {line}" for line in doubts))
 
-    def say_left_out(self, inputs: "Iterable[SourceFacts]") -> None:
-        """Say how many lines of the inputs were left out."""
-        rewritten = [one for one in inputs if one.n_comments is not None]
+    def tell_rest(self, summary: "Summary[Any] | FitSummary") -> None:
+        """Say how many lines were left out, and warn of rows that were set aside."""
+        # Most runs have nothing to say: what takes its time to load waits for one.
+        rewritten = [one for one in summary.inputs if one.n_comments is not None]
         if rewritten:
             from matscore.read.switches import count_left_out
 
             self.say(line for one in rewritten for line in count_left_out(one))
-
-    def warn_of_rejects(self, n_rejected: int) -> None:
-        """Warn that rows were set aside, and say where they are."""
-        if n_rejected:
-            # Most runs have nothing to say: rich, which takes its time to load, waits for one.
+        if summary.n_rejected:
             from matscore.show.table import plural
 
-            self.warn(f"{plural(n_rejected, 'row')} rejected, see {self.record.outputs[1]}")
+            rows = plural(summary.n_rejected, "row")
+            self.warn(f"{rows} rejected, see {self.record.outputs[1]}")
 
     def warn_of_weights(self, summary: "Summary[Any]") -> None:
         """Warn of what the numbers of the weights make of probabilities, in the report too."""

@@ -213,7 +213,7 @@ def read_model(plan: Plan, weights: pd.DataFrame) -> Model:
 
 def find_booleans(frame: pd.DataFrame, columns: Iterable[int]) -> tuple[Booleans, ...]:
     """Return which columns hold words for true and false, or truths, and which words."""
-    from matscore.read.columns import find_pair
+    from matscore.read.switches import find_pair
 
     texts = (i for i in columns if not is_numeric(frame.iloc[:, i]))
     found = ((i, find_pair(take_texts(frame.iloc[:, i].dropna().head(1)), TYPED)) for i in texts)
@@ -250,7 +250,7 @@ def is_numeric(column: pd.Series[Any]) -> bool:
 
 def is_boolean(column: pd.Series[Any]) -> bool:
     """Say whether the first cells of a column are truths, or words for them."""
-    from matscore.read.columns import are_booleans
+    from matscore.read.switches import are_booleans
 
     return are_booleans(list(take_texts(column.head(_PEEKED_ROWS))), TYPED)
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,12 +83,12 @@ class Imported:
     sample: Sample | None = None
     proof: Proof | None = None
 
-    @property
+    @cached_property
     def columns(self) -> tuple[ColumnReading, ...]:
         """How each column of the raw file is read, in the order of the weights."""
         folded, terms = self.model.folded, self.table.terms
         names = dict.fromkeys(factor.column for term in terms for factor in term)
-        known = {factor for term in terms if len(term) == 1 for factor in term}
+        known = {t[0] for t in terms if len(t) == 1 and isinstance(t[0], Missing | Other)}
         return tuple(
             ColumnReading(
                 name,

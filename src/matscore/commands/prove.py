@@ -109,7 +109,8 @@ def prove(
     with contextlib.closing(open_table(sample, how.read.of_features)) as features:
         plan = plan_part(features, held, how.read, how.align).plan
     if not plan.ok:
-        raise PlanError(plan)
+        # What reads the features alone is said of the sample here.
+        raise PlanError(replace(plan, hint=plan.hint.replace("features-headers", "sample-headers")))
     if expect is None:
         return None
     questions = _ask(model, expect, column, plan, how)

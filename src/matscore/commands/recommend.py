@@ -87,7 +87,7 @@ class RecommendCommand(Command):
         # The rest is for users, their ranks and what is written.
         most_bytes = MOST_BYTES if asked is None else asked // 3
         kept, dropped = self.recommend.keep_item_cols, self.recommend.drop_item_cols
-        from matscore.read.columns import Pick
+        from matscore.read.switches import Pick
 
         pick = Pick((), dropped, kept, "--drop-item-cols", "--keep-item-cols")
         return load_items(path, self.how.read, pick, checksum=checksum, most_bytes=most_bytes)

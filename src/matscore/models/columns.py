@@ -121,6 +121,19 @@ class Raw:
         return {self.name: Levels(tuple(text for text in cells if text is not None), self.kind)}
 
 
+@dataclass(frozen=True)
+class Raws(Sequence[Raw]):
+    """Columns of the file as they are: a model may have millions, which are made when asked for."""
+
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: Any) -> Any:
+        return Raw(self.names[index])
+
+
 def _encode(
     numbers: Mapping[Factor, Number], policies: Mapping[Factor, Any], levels: Mapping[str, Levels]
 ) -> Feature:

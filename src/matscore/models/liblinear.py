@@ -140,7 +140,7 @@ def _make(
     intercept: Sequence[Fraction], link: Link | None, facts: Sequence[str] = (),
     rounding: float = FLOAT64,
 ) -> ImportedModel:  # fmt: skip
-    """Return the model of a vector a label, or of one vector: of two, of one, of none (None)."""
+    """Return the model of a vector a label, or of one: for two labels, one class, none (None)."""
     facts = ("the file has no names: columns are known by their number", *facts)
     categories = ["y"] if labels is None else list(labels)
     if labels is not None and len(coefficients) == 1:

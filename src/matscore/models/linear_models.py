@@ -13,7 +13,7 @@ import numpy as np
 
 from matscore.models.algebra import Feature, combine
 from matscore.models.bounds import Refusal
-from matscore.models.columns import Raw, Value, as_features, indicate
+from matscore.models.columns import Raw, Raws, Value, as_features, indicate
 from matscore.models.records import Array, array, plain
 from matscore.models.steps import Step, as_numbers
 from matscore.models.transformers import HINT
@@ -74,7 +74,10 @@ def _make(
     if matrix.ndim != 2 or matrix.shape[1] != len(values):
         shape = " × ".join(map(str, matrix.shape))
         raise Refusal(f"its coefficients are {shape}, where {len(values)} columns come in")
-    names = [v.name for v in values if isinstance(v, Raw) and v.filled is None]
+    if isinstance(values, Raws):
+        names = values.names
+    else:
+        names = [v.name for v in values if isinstance(v, Raw) and v.filled is None]
     features: Sequence[Feature] = Columns(names)
     if len(names) < len(values):
         features = [feature.refuse_missing() for feature in as_features(values)]

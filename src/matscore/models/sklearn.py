@@ -15,7 +15,7 @@ import numpy as np
 
 from matscore.models.algebra import Feature
 from matscore.models.bounds import Refusal, in_step
-from matscore.models.columns import Raw, Value, as_features
+from matscore.models.columns import Raw, Raws, Value, as_features
 from matscore.models.linear_models import (
     estimate,
     list_scores,
@@ -46,7 +46,7 @@ def read_estimator(record: Record) -> ImportedModel:
             _model(step, [])  # may have a better reason
             raise Refusal("how many columns it takes is not in the file")
         names = [f"x{i}" for i in range(width)]
-    found = _model(step, [Raw(name) for name in names])
+    found = _model(step, Raws(names))
     if walk.checks:
         nothing = np.zeros((len(found.coefficients), len(walk.checks)))
         found = replace(

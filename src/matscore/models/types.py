@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import KW_ONLY, dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -177,7 +177,7 @@ class Folded:
     weights: NDArray[np.float64]  # (n_terms, n_categories)
     intercept: NDArray[np.float64]  # (n_categories,)
     levels: Mapping[str, Levels]
-    without_row: frozenset[Factor]  # Missing and Other of which nothing is known
+    without_row: Set[Factor]  # Missing and Other of which nothing is known
     n_folded: int  # terms whose weights are not simply those of the model
 
 
@@ -223,6 +223,22 @@ def fold(
     return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
 
 
+@dataclass(frozen=True, eq=False)
+class _MissingOf(Set[Factor]):
+    """The missing cells of columns, of which there may be a million."""
+
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Factor]:
+        return map(Missing, self.names)
+
+    def __contains__(self, factor: object) -> bool:
+        return isinstance(factor, Missing) and factor.column in self.names
+
+
 def _fold_columns(
     names: Sequence[str], matrix: NDArray[Any], intercept: Sequence[Number] | Any
 ) -> Folded:
@@ -230,8 +246,8 @@ def _fold_columns(
         raise Refusal("two of its columns have one name")
     terms: tuple[Term, ...] = tuple((Power(name),) for name in names)
     ends = np.array([round_once(exact(number)) for number in intercept])
-    missing: frozenset[Factor] = frozenset(map(Missing, names))
-    return Folded(terms, np.ascontiguousarray(matrix.T), ends, MappingProxyType({}), missing, 0)
+    weights = np.ascontiguousarray(matrix.T)
+    return Folded(terms, weights, ends, MappingProxyType({}), _MissingOf(names), 0)
 
 
 def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,7 +100,7 @@ def _use_style(style: dict[Any, Any]) -> Iterator[None]:
 
 
 def draw_histogram(
-    name: str, sketch: Sketch, label: str, *, orange: bool = False, from_zero: bool = False
+    name: str, sketch: Sketch, label: str, color: str, *, from_zero: bool = False
 ) -> str:
     """Draw how the numbers of a sketch of one column, with at least one, are distributed."""
     # Drawn from a sketch of fixed size: no run keeps its scores for a chart.
@@ -109,7 +109,6 @@ def draw_histogram(
     median = sketch.quantiles(0, [0.5])[0]
 
     def draw(axes: Axes) -> None:
-        color = ORANGE if orange else BLUE
         axes.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=color, linewidth=0)
         axes.axvline(median, color=INK, linewidth=1, linestyle=DASHES)
         axes.set_xlabel(label)
@@ -161,8 +160,8 @@ def _settle(svg: str, name: str) -> str:
     return re.sub(r'(?<=[#"])(m[0-9a-f]{10}|p[0-9a-f]{10})(?=["\)])', rf"{name}-\1", text).strip()
 
 
-def render_plot(summary: Summary[ScoreTally], form: Literal["svg", "png"]) -> bytes:
-    """Draw the scores of a run: a heat map, or of many rows each category's distribution."""
+def render_plot(summary: Summary[ScoreTally], form: str) -> bytes:
+    """Draw the scores of a run as SVG or PNG: a heat map, or of many rows the distributions."""
     statistics = summary.tally.statistics
     if statistics is None:
         raise ValueError("the run has no statistics")

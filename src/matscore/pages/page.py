@@ -244,8 +244,7 @@ class Page:
     sections: Sequence[Section]
     foot: str  # what made the page
     status: str = ""  # how the run ended
-    is_good: bool = True
-    alert: str = ""  # what went wrong
+    alert: str = ""  # what went wrong, if anything did
     tiles: Sequence[Tile] = ()
 
 

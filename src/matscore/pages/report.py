@@ -62,7 +62,6 @@ def render_report(facts: Facts, summary: Any, reasons: Reasons) -> str:
         title=show_line(f"{_TITLES.get(_name_command(facts), 'Report on')} {rows}"),
         subtitle=show_line(f"by {model} · {time}" if model else time),
         status="done" if facts["exit"] == 0 else f"failed, exit {facts['exit']}",
-        is_good=facts["exit"] == 0,
         alert=show_line(facts["error"] or ""),
         tiles=_count_tiles(facts, reasons.n_rows),
         sections=[*_line_up(facts), *results, *rejects, *sources, _show_inputs(facts)],

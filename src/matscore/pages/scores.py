@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from matscore.numerics.sketch import Sketch
 from matscore.numerics.statistics import MAX_FEATURES, RankStatistics, ScoreStatistics
-from matscore.pages.charts import BLUE, INK, draw_histogram, draw_inline
+from matscore.pages.charts import BLUE, INK, ORANGE, draw_histogram, draw_inline
 from matscore.pages.page import (
     Cell,
     Column,
@@ -79,12 +79,12 @@ def _show_distributions(statistics: ScoreStatistics) -> list[Section]:
     figures, shown = [], dict[str, Sketch]()
     if margin.n_numbers[0]:
         words = "margin: the best score less the runner-up"
-        chart = draw_histogram("margin", margin, words, from_zero=True)
+        chart = draw_histogram("margin", margin, words, BLUE, from_zero=True)
         figures.append(_caption(chart, "Margins", words, margin))
         shown["margin"] = margin
     if best.n_numbers[0]:
         words = "the best score of a row"
-        chart = draw_histogram("best", best, words, orange=True)
+        chart = draw_histogram("best", best, words, ORANGE)
         figures.append(_caption(chart, "Best scores", words, best))
         shown["best score"] = best
     if not figures:

@@ -38,7 +38,7 @@ class DamageError(Exception):
 
 @dataclass(frozen=True)
 class ColumnarFile:
-    """An open Parquet or Arrow file; a context manager too."""
+    """An open Parquet or Arrow file."""
 
     path: str
     names: tuple[str, ...]  # in file order, all different
@@ -74,12 +74,6 @@ class ColumnarFile:
         """Close the file, and delete the copy of a pipe."""
         self._resources.close()
 
-    def __enter__(self) -> ColumnarFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _find_stamp(self) -> Stamp | None:
         return None if self._file is None else stamp_of(self.path, self._file)
 
@@ -96,7 +90,7 @@ class ColumnarFile:
 
 
 def open_columnar(
-    path: str, stream: BinaryIO | None, format: Literal["parquet", "arrow"]
+    path: str, pipe: io.RawIOBase | None, format: Literal["parquet", "arrow"]
 ) -> ColumnarFile:
     """Open a Parquet file, or an Arrow IPC file (Feather) or stream: by its name, or from a pipe.
 
@@ -104,19 +98,20 @@ def open_columnar(
     their index at the end, so they are copied to a temporary file first.
     """
     with ExitStack() as resources:
-        file = resources.enter_context(_open_file(path)) if stream is None else stream
+        raw: Any = resources.enter_context(open_raw(path)[0]) if pipe is None else pipe
         with _tell_damage(path):
-            reader = _Reader(cast(Any, file))
+            reader = _Reader(raw)
+            file: BinaryIO = reader
             is_stream = format == "arrow" and not reader.peek().startswith(_MAGIC)
-            if stream is not None and not is_stream:
+            if pipe is not None and not is_stream:
                 file = resources.enter_context(_copy_pipe(path, reader))
             if is_stream:
-                schema, n_rows, batches = _open_stream(reader, is_pipe=stream is not None)
+                schema, n_rows, batches = _open_stream(reader, is_pipe=pipe is not None)
             else:
                 open_format = _open_arrow if format == "arrow" else _open_parquet
                 schema, n_rows, batches = open_format(file)
         _refuse_doubles(path, schema.names)
-        own = file if stream is None else None
+        own = reader if pipe is None else None
         names, types = tuple(schema.names), tuple(schema.types)
         return ColumnarFile(path, names, types, n_rows, batches, own, resources.pop_all())
 
@@ -125,8 +120,8 @@ def iter_parquet(
     path: str, columns: Sequence[str], start: int, stop: int, n_rows_per_chunk: int
 ) -> Iterator[Any]:
     """Yield rows `start` to `stop` of a Parquet file, as `ColumnarFile.iter_tables` does."""
-    with _open_file(path) as file, _tell_damage(path):
-        opened = _open_parquet_file(file)
+    with open_raw(path)[0] as raw, _tell_damage(path):
+        opened = _open_parquet_file(_Reader(cast(Any, raw)))
         batches = _iter_parquet(opened, columns, n_rows_per_chunk, start, stop)
         yield from rebatch(batches, n_rows_per_chunk)
 
@@ -184,10 +179,6 @@ def _reason_of(error: BaseException) -> str:
         return "its structure is broken"
     line = (str(error).splitlines() or [type(error).__name__])[0]
     return line[:1].lower() + line[1:120]
-
-
-def _open_file(path: str) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, open_raw(path)[0])))
 
 
 def _copy_pipe(path: str, reader: _Reader) -> BinaryIO:

@@ -20,7 +20,7 @@ from matscore.kernel import Marks, Places
 from matscore.read.inputs import full_path
 from matscore.read.source import Opening, Stamp, iter_range, read_range, reopen_source
 from matscore.read.split import NEWLINE, QUOTE, Chunk, iter_chunks
-from matscore.read.table import Table, open_typed
+from matscore.read.table import Table
 
 _EDGE = 2  # bytes beside a quote that tell whether it stands well
 _RETURN = 13
@@ -43,6 +43,8 @@ class Place:
         if source.kind == "csv":
             where = self.delimiter, self.start, self.line
             return Table(source, None, self.width, None, False, *where)
+        from matscore.read.typed import open_typed
+
         with contextlib.ExitStack() as stack:
             stack.callback(source.close)
             table = open_typed(source)

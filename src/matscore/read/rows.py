@@ -20,7 +20,7 @@ from matscore.read.split import Chunk
 
 if TYPE_CHECKING:
     from matscore.plan.terms import Terms
-    from matscore.read.turned import Turned
+    from matscore.read.switches import Turned
 
 UNKNOWN, MISSING = 1, 2
 """Marks of cells whose text is no level, and that are missing."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from matscore.errors import FileError, InputError, os_errors_about
+from matscore.errors import FileError, InputError, os_errors_about, require_extra
 from matscore.read.inputs import FileKind, encoding_of, is_address, recognise, refuse_foreign
 
 if TYPE_CHECKING:
@@ -115,12 +115,9 @@ class Source:
         if self.stamp is not None and stamp_of(self.path, self._meter.raw) != self.stamp:
             raise FileError(self.path, *CHANGED)
 
-    def open_stream(self) -> BinaryIO | None:
-        """Return all of a pipe as a binary file; None for a file, which has its name."""
-        if self._has_name:
-            return None
-        blocks = self._meter.iter_blocks()
-        return cast(BinaryIO, io.BufferedReader(_BlockReader(blocks), READ_BYTES))
+    def open_stream(self) -> io.RawIOBase | None:
+        """Return all of a pipe as a raw file; None for a file, which has its name."""
+        return None if self._has_name else _BlockReader(self._meter.iter_blocks())
 
     def facts(self) -> SourceFacts:
         """Return what a report says of the input, once it is read."""
@@ -184,6 +181,7 @@ def open_source(path: str, opening: Opening = Opening()) -> Source:
         first = meter.read_head(_HEAD_BYTES)
         kind = recognise(first)
         if kind in ("parquet", "arrow"):
+            require_extra("Parquet and Arrow", "pyarrow", extra="parquet")
             source = Source(path, kind, first, opening, stamp, meter)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())

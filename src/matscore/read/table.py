@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from matscore.errors import InputError, require_extra
+from matscore.errors import InputError
 from matscore.frame import join
 from matscore.kernel import Booleans, Fault, Floats, Texts, parse
 from matscore.names import Grammar
@@ -27,17 +27,11 @@ from matscore.plan.labels import judge_first_record
 from matscore.read.inputs import find_delimiter
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
 from matscore.read.source import Opening, Source, open_source
-from matscore.read.split import (
-    MAX_RECORD_BYTES,
-    Chunk,
-    first_record_end,
-    iter_chunks,
-    split_cells,
-)
+from matscore.read.split import MAX_RECORD_BYTES, Chunk, first_record_end, iter_chunks, split_cells
 
 if TYPE_CHECKING:
-    from matscore.read.columns import Picked
     from matscore.read.rewrite import Rewrite
+    from matscore.read.switches import Picked
 
 _SNIFFED_RECORDS = 10
 SAMPLED_RECORDS = 1000
@@ -115,7 +109,7 @@ class Table:
 
     def sample(self, read: ReadOptions) -> Side:
         """Look at the first records, which stay unread."""
-        from matscore.read.columns import are_codes, kind_of
+        from matscore.read.switches import are_codes, kind_of
 
         columns = self._peek_columns()
         return replace(
@@ -143,7 +137,7 @@ class Table:
 
     def find_booleans(self, grammar: Grammar) -> tuple[Booleans, ...]:
         """Find the columns of words for true and false, by the first records."""
-        from matscore.read.columns import find_booleans
+        from matscore.read.switches import find_booleans
 
         return find_booleans(self._peek_all(), grammar)
 
@@ -211,22 +205,18 @@ def open_table(
     source = open_source(path, Opening(options.encoding, checksum, _find_rewrite(options)))
     with contextlib.ExitStack() as stack:
         stack.callback(source.close)
-        is_text = source.kind == "csv"
-        table = _open_text(source, options, values) if is_text else open_typed(source)
+        if source.kind == "csv":
+            table = _open_text(source, options, values)
+        else:
+            from matscore.read.typed import open_typed
+
+            table = open_typed(source)
         names = table.names
         table.keys = tuple(key for key in keys if names is not None and key[0] not in names)
         if options.booleans:
             table.booleans = table.find_booleans(options.grammar)
         stack.pop_all()
     return table
-
-
-def open_typed(source: Source) -> Table:
-    """Open a Parquet or Arrow file or pipe as a table."""
-    require_extra("Parquet and Arrow", "pyarrow", extra="parquet")
-    from matscore.read.typed import open_typed as open_it
-
-    return open_it(source)
 
 
 def _find_rewrite(options: ReadOptions) -> Rewrite | None:

@@ -21,9 +21,9 @@ from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.plan.types import ColumnKind
 from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
-from matscore.read.columns import are_booleans, find_pair
 from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import Source
+from matscore.read.switches import are_booleans, find_pair
 from matscore.read.table import SAMPLED_RECORDS, Table
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOpti
     """Plan one features table; it is read whole only where it is to be transposed."""
     wide, side = None, table.side(read)
     if align.transpose_features:
-        from matscore.read.turned import read_wide
+        from matscore.read.switches import read_wide
 
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = wide.side

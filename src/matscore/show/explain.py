@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from matscore.errors import UsageError
@@ -31,6 +30,8 @@ from matscore.show.table import (
 from matscore.write.formats import round_to
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.commands.classify import ScoreTally
     from matscore.commands.explain import ExplainTally
     from matscore.commands.output import ExplainedRow, ExplainPreview

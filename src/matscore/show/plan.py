@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from matscore.names import MAX_SHOWN, quote_name, quote_names
 from matscore.show.table import BAD, GOOD, HEAD, Signs, plural, show_product, show_shape
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.plan import Plan, Side
 
 SCHEMA_VERSION = 1
@@ -138,6 +138,8 @@ def working_command(plan: Plan, argv: Sequence[str] | None = None) -> str:
 
 def render_plan(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
     """Print how two files line up, and the command that works."""
+    from rich.table import Table  # a report and JSON need the facts alone
+
     signs = Signs.of(console)
     render_problem(plan, console)
     grid = Table.grid(padding=(0, 2, 0, 0))

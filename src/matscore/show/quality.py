@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from rich.console import Console
 from rich.text import Text
 
 from matscore.colors import Heat
@@ -33,6 +32,8 @@ from matscore.show.table import (
 from matscore.write.formats import escape_markdown
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.commands.truths import EvaluateTally
     from matscore.numerics.binary import BinaryMetrics
     from matscore.numerics.metrics import Metrics
@@ -168,17 +169,18 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def render_metrics(summary: Summary[EvaluateTally], console: Console) -> None:
     """Print the measures of a run of ``evaluate`` as tables."""
-    metrics, signs, width = summary.tally.metrics, Signs.of(console), console.width
-    categories = _list_categories(metrics, signs).render(width)
-    print_lines(console, [*_say_overall(metrics, summary, signs), Text(""), *categories])
-    words = ("confidence", "accuracy")
+    metrics, signs = summary.tally.metrics, Signs.of(console)
+    print_lines(console, _say_overall(metrics, summary, signs))
     about = "the probability of the prediction, and how often it is right"
-    for lines in (
+    for part in (
+        _list_categories(metrics, signs),
         _show_confusion(metrics, signs, console),
-        _show_calibration(metrics.calibration, words, about, signs, width),
-        *_show_binary(metrics, signs, width),
+        _show_calibration(metrics.calibration, "confidence", "accuracy", about, signs),
+        *_show_binary(metrics, signs),
     ):
-        print_lines(console, [Text(""), *lines] if lines else [])
+        if part is not None:
+            lines = part.render(console.width) if isinstance(part, Table) else part
+            print_lines(console, [Text(""), *lines])
 
 
 def _say_overall(metrics: Metrics, summary: Summary[EvaluateTally], signs: Signs) -> list[Text]:
@@ -227,7 +229,7 @@ def _list_categories(metrics: Metrics, signs: Signs) -> Table:
     return Table(columns, signs)
 
 
-def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Text]:
+def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Text] | Table | None:
     """Show the matrix, shaded by the share of each row; the commonest confusions, if too wide."""
     heat = Heat.for_console(console, signs.density)
     names = [signs.show(name) for name in metrics.categories]
@@ -245,60 +247,58 @@ def _show_confusion(metrics: Metrics, signs: Signs, console: Console) -> list[Te
             for i, (n, share) in enumerate(zip(counts[:, j].tolist(), shares[:, j], strict=True))
         ]
         columns.append(Column.of_shades(heading, shaded))
-    table = Table(columns, signs)
+    table = Table(columns, signs, "rows by truth, down, and prediction, across")
     if table.count_cells() > console.width:
-        return _list_confusions(metrics, signs, console.width)
-    lines = table.render(console.width, "rows by truth, down, and prediction, across")
-    return [*lines, Text(heat.legend(), style=DIM)]
+        return _list_confusions(metrics, signs)
+    return [*table.render(console.width), Text(heat.legend(), style=DIM)]
 
 
-def _list_confusions(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
+def _list_confusions(metrics: Metrics, signs: Signs) -> Table | None:
     # Equally common ones stay in the categories' order, by the stable sort.
     wrong = metrics.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSIONS]
     pairs = [divmod(int(at), len(wrong)) for at in order if wrong.flat[at]]
     if not pairs:
-        return []
+        return None
     names = [signs.show(name) for name in metrics.categories]
     columns = [
         Column("truth", [names[i] for i, _ in pairs], is_label=True),
         Column("predicted", [names[j] for _, j in pairs]),
         Column.of_counts("rows", [wrong[pair] for pair in pairs]),
     ]
-    return list(Table(columns, signs).render(width, "the commonest confusions; -f csv gives all"))
+    return Table(columns, signs, "the commonest confusions; -f csv gives all")
 
 
 def _show_calibration(
-    calibration: Calibration, words: tuple[str, str], about: str, signs: Signs, width: int
-) -> list[Text]:
+    calibration: Calibration, given: str, true: str, about: str, signs: Signs
+) -> Table | None:
     tenths = list_tenths(calibration)
     if not tenths:
-        return []
-    given, true = words
+        return None
     columns = [
         Column(given, [tenth.range for tenth in tenths]),
         Column.of_counts("rows", [tenth.n_rows for tenth in tenths]),
         Column("mean", format_numbers([tenth.mean for tenth in tenths], 4), is_numeric=True),
         Column(true, format_numbers([tenth.share for tenth in tenths], 4), is_numeric=True),
     ]
-    return list(Table(columns, signs).render(width, f"calibration: {about}"))
+    return Table(columns, signs, f"calibration: {about}")
 
 
-def _show_binary(metrics: Metrics, signs: Signs, width: int) -> Iterator[list[Text]]:
+def _show_binary(metrics: Metrics, signs: Signs) -> Iterator[list[Text] | Table | None]:
     """Yield what a terminal shows of categories against the rest, part by part."""
     measures = metrics.one_vs_rest
     if len(measures) > 1:
-        yield _list_measures(metrics, signs, width)
+        yield _list_measures(metrics, signs)
         return
     for one in measures:
         yield _say_measures(one, signs)
-        yield _list_thresholds(one, signs, width)
+        yield _list_thresholds(one, signs)
         about = f"the probability of {signs.show(quote_name(one.positive))}, and its share"
-        yield _show_calibration(one.calibration, ("probability", "positive"), about, signs, width)
+        yield _show_calibration(one.calibration, "probability", "positive", about, signs)
 
 
-def _list_measures(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
+def _list_measures(metrics: Metrics, signs: Signs) -> Table:
     measures = metrics.one_vs_rest
     columns = [
         Column("category", [signs.show(one.positive) for one in measures], is_label=True),
@@ -310,7 +310,7 @@ def _list_measures(metrics: Metrics, signs: Signs, width: int) -> list[Text]:
     ]
     mean = f"mean ROC area {show_share(metrics.macro_roc_auc, signs)}"
     title = f"each category against the rest, by its {_name_number(measures[0])}; {mean}"
-    return list(Table(columns, signs).render(width, title))
+    return Table(columns, signs, title)
 
 
 def _say_measures(one: BinaryMetrics, signs: Signs) -> list[Text]:
@@ -345,10 +345,10 @@ def _name_number(one: BinaryMetrics) -> str:
     return "probability" if one.by_probability else "score"
 
 
-def _list_thresholds(one: BinaryMetrics, signs: Signs, width: int) -> list[Text]:
+def _list_thresholds(one: BinaryMetrics, signs: Signs) -> Table | None:
     """Show thresholds by shares of the rows, the best and the chosen one, highest first."""
     if not one.thresholds:
-        return []
+        return None
     points = {point.threshold: point for point in one.thresholds.values()}
     points |= {point.threshold: point for point in (*one.best.values(), one.decision)}
     order = sorted((number for number in points if number is not None), reverse=True)
@@ -366,7 +366,7 @@ def _list_thresholds(one: BinaryMetrics, signs: Signs, width: int) -> list[Text]
         Column("", [_note(one, threshold) for threshold in order]),
     ]
     title = "thresholds: what is positive from each on; best are those of these rows, J is Youden's"
-    return list(Table(columns, signs).render(width, title))
+    return Table(columns, signs, title)
 
 
 def _note(one: BinaryMetrics, threshold: float) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from matscore.colors import Heat
@@ -39,6 +38,8 @@ from matscore.show.table import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.commands.classify import ScoreTally
     from matscore.commands.output import RankColumns, RankedPreview, ScoreColumns
     from matscore.commands.users import RecommendTally

@@ -290,7 +290,8 @@ class Column:
     @classmethod
     def of_shades(cls, heading: str, shaded: Sequence[tuple[str, str]]) -> Column:
         """Return a column of numbers that are shaded, each with its style."""
-        return cls(heading, *zip(*shaded, strict=True), is_numeric=True)
+        cells, styles = [text for text, _ in shaded], [style for _, style in shaded]
+        return cls(heading, cells, styles, is_numeric=True)
 
     @property
     def body(self) -> int:
@@ -334,17 +335,18 @@ class Table:
 
     columns: Sequence[Column]
     signs: Signs
+    title: str = ""
 
     def count_cells(self, at: Least | None = None) -> int:
         """Return the cells that the columns take with their gaps, or the least that they may."""
         widths = [column.width if at is None else column.least(at) for column in self.columns]
         return sum(widths) + GAP * (len(widths) - 1)
 
-    def render(self, width: int, title: str = "") -> Iterator[Text]:
-        """Yield lines of at most a width: a title, headings, a rule, and the rows."""
+    def render(self, width: int) -> Iterator[Text]:
+        """Yield lines of at most a width, but for the title: headings, a rule, and the rows."""
         widths = self._fit_widths(width)
-        if title:
-            yield Text(title, style=DIM)
+        if self.title:
+            yield Text(self.title, style=DIM)
         yield self.write_line(widths, None)
         yield Text(self.signs.rule * (sum(widths) + GAP * (len(widths) - 1)), style=DIM)
         for row in range(len(self.columns[0].cells)):

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 from rich.text import Text
 
 from matscore.colors import Heat
-from matscore.names import quote_name, quote_names
+from matscore.names import MISSING_VALUES, quote_name, quote_names
+from matscore.options import PlanOptions, ReadOptions
 from matscore.show.table import (
     DIM,
     HEAD,
@@ -24,8 +24,11 @@ from matscore.show.table import (
     print_lines,
     show_shape,
 )
+from matscore.write.formats import format_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.commands.fit import FitSummary
     from matscore.commands.import_model import ColumnReading, Imported
     from matscore.numerics.learn import Learned
@@ -99,7 +102,13 @@ def _list_columns(learned: Learned, signs: Signs, heat: Heat, max_rows: int) -> 
     return columns
 
 
-def list_import(imported: Imported, output: str | None, sample: str | None) -> Iterator[str]:
+def list_import(
+    imported: Imported,
+    output: str | None,
+    sample: str | None,
+    read: ReadOptions = ReadOptions(),
+    align: PlanOptions = PlanOptions(),
+) -> Iterator[str]:
     """Yield what is told, a line a fact; the last one is the command that works."""
     model, table = imported.model, imported.table
     rows = plural(len(table.names), "row")
@@ -122,8 +131,34 @@ def list_import(imported: Imported, output: str | None, sample: str | None) -> I
     if imported.proof is not None:
         yield f"proved: {imported.proof}"
     if output is not None:
-        features = "FEATURES" if sample is None else shlex.quote(sample)
-        yield f"Try: matscore classify {features} {shlex.quote(output)}"
+        words = ["classify", sample or "FEATURES", output]
+        if sample is not None:
+            words += _list_switches(read, align, output)
+        yield f"Try: matscore {shlex.join(words)}"
+
+
+def _list_switches(read: ReadOptions, align: PlanOptions, output: str) -> Iterator[str]:
+    """Yield the options by which `classify` reads the sample as it was read, and new weights."""
+    is_csv = format_of(output) in ("csv", None)
+    if (mark := read.delimiter) is not None:
+        yield from ("-d", "tab" if mark == "\t" else mark)
+        yield from ("--weights-delimiter", ",") if is_csv else ()
+    if read.decimal != ".":
+        yield from ("--decimal", read.decimal)
+        yield from ("--weights-decimal", ".") if is_csv else ()
+    if read.missing_values != MISSING_VALUES:
+        yield from ("--missing-values", ",".join(read.missing_values))
+    said = {
+        "--encoding": read.encoding, "--comment": read.comment, "--id-col": align.id_col,
+        "--skip-lines": str(read.skip_lines or ""),
+        "--missing": read.missing if read.missing != "error" else None,
+    }  # fmt: skip
+    yield from (word for pair in said.items() if pair[1] for word in pair if word)
+    switches = {
+        "--headers": read.headers, "--features-headers": read.features_headers,
+        "--booleans": read.booleans, "--no-id-col": align.no_id_col,
+    }  # fmt: skip
+    yield from (flag for flag, is_on in switches.items() if is_on)
 
 
 def _describe(column: ColumnReading) -> str:
