@@ -186,7 +186,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             with clock.stage("parse"):
                 parsed = parse_rows(job.layout, chunk)
             with clock.stage("score, decide"):
-                scored = score_rows(model, parsed.features, parsed.n_rows, options)
+                scored = score_rows(model, parsed.features, options)
             with clock.stage("encode"):
                 frame = make_frame(work.columns, parsed.labels, [], scored)
                 data = spec.form.rows(spec, frame)

@@ -311,7 +311,7 @@ def expected_rows(case: Case, done: Run, reading: Reading) -> list[Sound | Unsou
 def score(model: Model, rows: list[Row]) -> list[tuple[float, ...]]:
     """Score rows; the product gives the same bits for a row wherever it stands."""
     features = np.array([row.features for row in rows]).reshape(len(rows), len(model.weights))
-    scored = score_rows(model, features.T, len(rows), ScoreOptions())
+    scored = score_rows(model, features.T, ScoreOptions())
     return [tuple(row) for row in scored.scores.T.tolist()]
 
 

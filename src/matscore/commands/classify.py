@@ -298,7 +298,7 @@ class Classify(Work):
         """Score rows and name the best category of each."""
         # Scores that nobody reads need not be kept once they have decided.
         keep = self.columns.scores or bool(self.gather)
-        scored = score_rows(self.model, rows.features, rows.n_rows, self.options, keep=keep)
+        scored = score_rows(self.model, rows.features, self.options, keep=keep)
         return ScoredRows(self, rows, scored, find_faults(self.model, scored))
 
 
@@ -356,7 +356,7 @@ class ClassifyTop(Classify):
 
     def apply(self, rows: Rows) -> TopRows:
         """Score rows and rank the categories of each."""
-        scored = score_rows(self.model, rows.features, rows.n_rows, self.options)
+        scored = score_rows(self.model, rows.features, self.options)
         ranking = scored.rank(self.model, self.k, self.options.threshold)
         return TopRows(self, rows, scored, find_faults(self.model, scored), ranking)
 

@@ -281,10 +281,10 @@ class Explain(Work):
     def apply(self, rows: Rows) -> ExplainedRows:
         """Take the scores of rows apart."""
         chosen = self._choose(rows)
-        features = [column[chosen] for column in rows.features]
+        features = rows.features[:, chosen]
         kept = rows.has_missing if self.model.least_present is None else None
         missing = None if kept is None else kept[chosen]
-        scored = score_rows(self.model, features, len(chosen), ScoreOptions())
+        scored = score_rows(self.model, features, ScoreOptions())
         categories = self._categories_of(scored, missing)
         versus = None if self.versus is None else np.full(len(chosen), self.versus)
         found = explain_rows(

@@ -234,7 +234,7 @@ class Prove(Work):
         """Score rows and compare them with the predictions."""
         assert self.beside is not None
         frame = self.beside.of(rows)
-        scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
+        scored = score_rows(self.model, rows.features, ScoreOptions())
         faults = {fault.row: fault for fault in self.beside.find_faults(frame)}
         faults |= {fault.row: fault for fault in find_faults(self.model, scored)}
         if faults:

@@ -98,7 +98,7 @@ class RecommendCommand(Command):
         if weights.is_gone:
             what = f"{plan.features.path} meets the items in another way than the files before it"
             raise PlanError(replace(plan, problem=what, hint="do the files one by one"))
-        spill = weights.spilled is not None
+        spill = weights.is_spilled
         cosine, texts = self.metric == "cosine", weights.texts
         items = Items(len(plan.weights_index), cosine=cosine, spill=spill, texts=texts)
         for rows in weights.take_items(plan):

@@ -116,7 +116,7 @@ class Evaluate(Work):
         known = {fault.row for fault in faults}
         find = self._find_positive if self.against.single else self._find_categories
         truth, strange, negatives = find(texts, known)
-        scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
+        scored = score_rows(self.model, rows.features, ScoreOptions())
         # One fault a row: an overflow is told before a truth that is wrong.
         found = {fault.row: fault for fault in (*faults, *strange)}
         found |= {fault.row: fault for fault in find_faults(self.model, scored)}

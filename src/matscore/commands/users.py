@@ -24,7 +24,6 @@ from matscore.errors import InputError
 from matscore.frame import Frame, Labels, join
 from matscore.items import Exclusions, Items, Recommended
 from matscore.kernel import Column, Floats, Texts
-from matscore.model import stack_features
 from matscore.options import ReadOptions
 from matscore.read.rows import Rows, parse_sound
 from matscore.read.source import SourceFacts
@@ -190,7 +189,7 @@ class Recommend(_UserWork):
             exclusions, places = self.seen.find(rows.labels)
             met = np.zeros(len(self.seen.places), dtype=bool)
             met[places] = True
-        users, options = stack_features(rows.features, rows.n_rows), self.options
+        users, options = np.ascontiguousarray(rows.features), self.options
         found = self.items.recommend(
             users, options.n_items, min_score=options.min_score, exclusions=exclusions
         )
@@ -239,8 +238,8 @@ class RecommendedRows(Outcome):
         preview = self._ranked.preview(self.frame(), n_rows)
         if len(self.work.items) > _FEW_ITEMS:
             return preview
-        users = [column[:n_rows] for column in self.rows.features]
-        scores = self.work.items.score(stack_features(users, preview.n_rows))
+        users = np.ascontiguousarray(self.rows.features[:, :n_rows])
+        scores = self.work.items.score(users)
         return replace(preview, scores=scores)
 
     @cached_property
@@ -272,7 +271,7 @@ class ScoreItems(_UserWork):
 
     def apply(self, rows: Rows) -> ScoredUsers:
         """Score all items for each user."""
-        scores = self.items.score(stack_features(rows.features, rows.n_rows))
+        scores = self.items.score(np.ascontiguousarray(rows.features))
         faults = []
         if not self.items.cosine:
             overflow = ~np.isfinite(scores).all(axis=1)
