@@ -43,7 +43,8 @@ if TYPE_CHECKING:
         ScoreOptions,
     )
     from matscore.plan import Plan
-    from matscore.run.run import Progress, Summary
+    from matscore.run.run import Summary
+    from matscore.run.work import Progress
 
 __version__ = "0.1.0"
 
@@ -74,7 +75,8 @@ _HOMES = {
         "ReadOptions", "RejectOptions", "RunOptions", "ScoreOptions",
     ),
     "matscore.plan": ("Plan",),
-    "matscore.run.run": ("Progress", "Summary"),
+    "matscore.run.run": ("Summary",),
+    "matscore.run.work": ("Progress",),
 }  # fmt: skip
 
 __all__ = [

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from matscore.commands.fit import FitSummary
     from matscore.numerics.statistics import Reasons
     from matscore.plan import Plan
-    from matscore.run.run import Progress, Summary
+    from matscore.run.run import Summary
+    from matscore.run.work import Progress
 
     Render = Callable[[Summary[Any], Console], None]
 

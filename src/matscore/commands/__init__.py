@@ -21,8 +21,7 @@ from matscore.options import (
     check_options,
 )
 from matscore.plan import Plan
-from matscore.run.run import Progress
-from matscore.run.work import Settings
+from matscore.run.work import Progress, Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -35,7 +35,7 @@ from matscore.numerics.learn import (
 from matscore.numerics.least_squares import Segment, cut_rows, finish, no_rows, sort_names
 from matscore.options import ReadOptions, RejectOptions
 from matscore.plan import Side
-from matscore.plan.design import Design, find_weighed, make_design
+from matscore.plan.design import Design, find_weighed, has_reference, make_design
 from matscore.plan.learning import (
     FeatureColumns,
     Targets,
@@ -208,14 +208,6 @@ def _share_labels(sample: Side, other: Table, columns: ColumnOptions) -> ColumnO
     if columns.id_col is not None or columns.no_id_col or min(len(names), len(theirs)) < 2:
         return columns
     return replace(columns, id_col=names[0]) if names[0] == theirs[0] else columns
-
-
-def has_reference(fit: FitOptions, method: Method) -> bool:
-    """Say whether a level of each text has the weight 0: the others are differences from it.
-
-    Without an intercept, or with the penalty of ridge, each has a weight of its own.
-    """
-    return fit.intercept is not False and method != "ridge"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from matscore.commands.examples import (
     CountLevels,
     Examples,
     Learn,
-    has_reference,
     learn,
     open_examples,
     stack_weights,
@@ -27,14 +26,15 @@ from matscore.plan.learning import FeatureColumns
 from matscore.read.rows import parse_sound
 from matscore.read.source import SourceFacts
 from matscore.run.parts import Part, count_jobs, fit_budget
-from matscore.run.run import OneOutput, Progress, Stream, Totals
-from matscore.run.work import Settings
+from matscore.run.run import OneOutput, Stream, Totals
+from matscore.run.work import Progress, Settings
 from matscore.write.formats import find_weights_format, write_weights
 from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from matscore.commands.frames import Typed
     from matscore.plan.design import Design
 
 
@@ -324,14 +324,7 @@ def fit(
         typed = frames.Typed.of_design(features, design)
     hint = 'missing="zero" or "skip" takes the row'
     typed = replace(typed, missing_hint=hint, booleans=booleans)
-    if missing == "error":
-        # What the features lack is told before what the targets lack.
-        for chunk in typed.iter_chunks():
-            parse_sound(typed.make_layout("error"), chunk)
-    # A target is never 0 for want of a number: it would be learned as if it were true.
-    if missing != "skip" and (gone := table.isna().any(axis=1).to_numpy()).any():
-        hint = 'missing="skip" leaves such rows out'
-        raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
+    _refuse_missing(typed, table, missing)
     if is_categories:
         typed = replace(typed, texts=[frames.take_texts(table.iloc[:, 0])])
     else:
@@ -355,6 +348,17 @@ def fit(
     heading = None if learned.link is None else f"feature ({learned.link})"
     index = pd.Index(list(rows), name=heading)
     return FitResult(pd.DataFrame(weights, index=index, columns=list(learned.targets)), learned)
+
+
+def _refuse_missing(typed: Typed, targets: pd.DataFrame, missing: str) -> None:
+    """Refuse what is missing: what the features lack is told before what the targets lack."""
+    if missing == "error":
+        for chunk in typed.iter_chunks():
+            parse_sound(typed.make_layout("error"), chunk)
+    # A target is never 0 for want of a number: it would be learned as if it were true.
+    if missing != "skip" and (gone := targets.isna().any(axis=1).to_numpy()).any():
+        hint = 'missing="skip" leaves such rows out'
+        raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
 
 
 def _are_categories(table: pd.DataFrame, options: FitOptions) -> bool:
@@ -400,7 +404,7 @@ def _design_frame(
     }
     if not columns and not options.terms:
         return None
-    from matscore.plan.design import make_design
+    from matscore.plan.design import has_reference, make_design
 
     _sort_names(features)  # which refuses two of one name
     if frames.is_numbered(features.columns):

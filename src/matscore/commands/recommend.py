@@ -24,7 +24,6 @@ from matscore.options import (
     MissingPolicy,
     OutputOptions,
     PathLike,
-    PlanOptions,
 )
 from matscore.plan import Plan, require_fit
 from matscore.read.source import SourceFacts
@@ -63,7 +62,18 @@ class RecommendCommand(Command):
         return () if self.exclude is None else (self.exclude,)
 
     def check_options(self) -> None:
-        """Refuse options without a meaning."""
+        """Refuse options without a meaning, and columns picked of the wrong side or axis."""
+        align, kept = self.how.align, self.recommend.keep_item_cols
+        if self.metric == "cosine" and (align.absent or align.absent_zero):
+            lengths = "the length of an item, which the cosine divides by"
+            hint = "give users a column of zeros, or leave the items' out with --drop-item-cols"
+            raise UsageError(f"with --absent {lengths}, has two meanings", hint)
+        if align.weights_cols or align.drop_weights_cols:
+            raise UsageError("items are no weights", "leave columns out with --drop-item-cols")
+        # The second matrix is turned unless items are columns.
+        if kept and not align.transpose:
+            what = "--keep-item-cols keeps columns, and with --transpose-items a column is an item"
+            raise UsageError(what, "leave one of them out")
         self.recommend.check(self.exclude, matrix=self.matrix)
         if self.how.read.missing == "mean":
             what = "--missing mean makes up for what scores lack, and users are no scores"
@@ -198,7 +208,6 @@ def recommend_file(
     (3, 6)
     """
     settings = settings_of(how, write)
-    _check_columns(recommend, settings.align, metric)
     settings = replace(settings, align=_align_items(settings.align))
     pairs = None if exclude is None else str(exclude)
     command = RecommendCommand(settings, metric, recommend, write, pairs, matrix)
@@ -209,19 +218,6 @@ def recommend_file(
     seen = summary.tally.seen
     # The pairs are an input like the others in a report.
     return summary if seen is None else replace(summary, inputs=(*summary.inputs, seen.facts))
-
-
-def _check_columns(recommend: RecommendOptions, align: PlanOptions, metric: Metric) -> None:
-    """Refuse columns that are picked of the wrong side or axis, or in two ways."""
-    if metric == "cosine" and (align.absent or align.absent_zero):
-        what = "with --absent the length of an item, which the cosine divides by, has two meanings"
-        hint = "give users a column of zeros, or leave the items' out with --drop-item-cols"
-        raise UsageError(what, hint)
-    if align.weights_cols or align.drop_weights_cols:
-        raise UsageError("items are no weights", "leave columns out with --drop-item-cols")
-    if recommend.keep_item_cols and align.transpose:
-        what = "--keep-item-cols keeps columns, and with --transpose-items a column is an item"
-        raise UsageError(what, "leave one of them out")
 
 
 def recommend(
@@ -311,14 +307,14 @@ def recommend(
 
     kept, dropped = tuple(map(str, keep_item_cols)), tuple(map(str, drop_item_cols))
     options = RecommendOptions(k, min_score, kept, dropped)
-    read, asked = options_of({
+    read, align = options_of({
         "missing": missing, "booleans": booleans, "strict": strict, "transpose": transpose,
         "rename": rename, "absent": absent, "max_absent": max_absent,
         "unique_labels": unique_labels,
     })  # fmt: skip
-    command = RecommendCommand(Settings(read), metric, options)
+    align = _align_items(align)
+    command = RecommendCommand(Settings(read, align), metric, options)
     command.check_options()
-    _check_columns(options, asked, metric)
     for name in kept:
         if name in _OWN_COLUMNS:
             what = f'two columns of the output would be named "{name}"'
@@ -330,9 +326,7 @@ def recommend(
     if both := [name for name in kept if name in set(map(str, users.columns))]:
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
-    plan = require_fit(
-        plan_frames(users, items, _align_items(asked), read, paths=("users", "items"))
-    )
+    plan = require_fit(plan_frames(users, items, align, read, paths=("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
     values = take_matrix(items, plan.weights.path, "feature of an item", booleans=booleans)

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from matscore.command_options import FitOptions
+from matscore.command_options import FitOptions, Method
 from matscore.errors import MisfitError
 from matscore.kernel import Floats, PackedWeights
 from matscore.names import Grammar, quote_name, quote_names
@@ -89,6 +89,14 @@ def find_weighed(terms: Sequence[str], columns: Collection[str]) -> set[str]:
     read = (read_name(term, columns) for term in terms)
     factors = (f for term in read if not isinstance(term, Unread) for f in term)
     return {factor.column for factor in factors if isinstance(factor, Missing)}
+
+
+def has_reference(fit: FitOptions, method: Method) -> bool:
+    """Say whether a level of each text has the weight 0: the others are differences from it.
+
+    Without an intercept, or with the penalty of ridge, each has a weight of its own.
+    """
+    return fit.intercept is not False and method != "ridge"
 
 
 def make_design(

@@ -38,6 +38,7 @@ from matscore.run.work import (
     Job,
     OddCells,
     Preview,
+    Progress,
     Settings,
     Tally,
     Work,
@@ -52,28 +53,6 @@ if TYPE_CHECKING:
     from matscore.run.paired import PairedTable
 
 Counts = TypeVar("Counts", bound=Tally)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is.
-
-    Attributes
-    ----------
-    n_bytes : int
-        Bytes read of all inputs, as they are on disk.
-    n_total : int or None
-        Bytes there are; None where an input is a pipe.
-    n_rows : int
-        Rows scored.
-    n_passes : int
-        Looks at all rows, where there are many: how often logistic regression has begun one.
-    """
-
-    n_bytes: int
-    n_total: int | None
-    n_rows: int
-    n_passes: int = 0
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from matscore.write.formats import Columns, OutputSpec
 if TYPE_CHECKING:
     from matscore.run.doubles import LabelKeys
     from matscore.run.paired import PairedRows, PairedTable
-    from matscore.run.run import Progress, Summary
+    from matscore.run.run import Summary
 
 _DOUBLE_HINT = "give it another, or leave --unique-labels out"
 
@@ -149,6 +149,28 @@ class Work:
     def read_tally(self, facts: Mapping[str, Any]) -> Any:
         """Return the `Tally` that gave these facts; None where they do not tell."""
         del facts
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    n_bytes : int
+        Bytes read of all inputs, as they are on disk.
+    n_total : int or None
+        Bytes there are; None where an input is a pipe.
+    n_rows : int
+        Rows scored.
+    n_passes : int
+        Looks at all rows, where there are many: how often logistic regression has begun one.
+    """
+
+    n_bytes: int
+    n_total: int | None
+    n_rows: int
+    n_passes: int = 0
 
 
 @dataclass(frozen=True)
