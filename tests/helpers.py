@@ -11,7 +11,6 @@ import contextlib
 import csv
 import fcntl
 import functools
-import gc
 import importlib
 import io
 import json
@@ -51,8 +50,8 @@ ENVIRONMENT = {
 }
 _PATIENCE = 60  # seconds
 _STREAMS = ("stdin", "stdout", "stderr")
-# What only some runs load, and what is then half of their time.
-_LIBRARIES = ("distributed", "jinja2", "matplotlib.figure", "obstore", "pandas", "pyarrow.parquet")
+# What only some runs load, by what they say: half of their time, and each fork takes its memory.
+_LIBRARIES = {"dask": "distributed", ".html": "matplotlib.figure", ".svg": "matplotlib.figure"}
 
 StrPath = str | Path
 
@@ -108,10 +107,10 @@ def run(
     env: Mapping[str, str] | None = None,
 ) -> Done:
     """Run the program with files for its streams."""
-    folder = _start_server()[1]
+    server, folder = _find_server(argv)
     paths = [folder / name for name in _STREAMS]
     paths[0].write_bytes(stdin)
-    code = _ask(argv, cwd, env, paths)
+    code = _ask(server, argv, cwd, env, paths)
     return Done(code, paths[1].read_bytes(), paths[2].read_bytes().decode())
 
 
@@ -122,14 +121,14 @@ def run_on_terminal(
     env: Mapping[str, str] | None = None,
 ) -> tuple[int, dict[str, bytes]]:
     """Run the program with a terminal for some of its streams; return its code and all output."""
-    folder = _start_server()[1]
+    server, folder = _find_server(argv)
     paths = {name: folder / name for name in _STREAMS}
     paths["stdin"].write_bytes(b"")
     shown: dict[str, bytes] = {}
     with contextlib.ExitStack() as stack:
         for name in terminals:
             paths[name] = stack.enter_context(_open_terminal(name, shown))
-        code = _ask(argv, cwd, env, list(paths.values()))
+        code = _ask(server, argv, cwd, env, list(paths.values()))
     files = {name: paths[name].read_bytes() for name in _STREAMS[1:] if name not in terminals}
     return code, files | shown
 
@@ -174,10 +173,13 @@ def finish(process: subprocess.Popen[bytes]) -> Done:
 
 
 def _ask(
-    argv: Sequence[StrPath], cwd: StrPath, env: Mapping[str, str] | None, paths: Sequence[Path]
+    server: subprocess.Popen[bytes],
+    argv: Sequence[StrPath],
+    cwd: StrPath,
+    env: Mapping[str, str] | None,
+    paths: Sequence[Path],
 ) -> int:
-    """Have the server run the program, its streams being the paths; return the exit code."""
-    server, _ = _start_server()
+    """Have a server run the program, its streams being the paths; return the exit code."""
     case = {
         "argv": list(map(str, argv)),
         "cwd": str(cwd),
@@ -190,12 +192,18 @@ def _ask(
     return int(server.stdout.readline())
 
 
+def _find_server(argv: Sequence[StrPath]) -> tuple[subprocess.Popen[bytes], Path]:
+    """Return the server that has loaded what a run will, and the folder of its streams."""
+    said = " ".join(map(str, argv))
+    libraries = {library for word, library in _LIBRARIES.items() if word in said}
+    return _start_server(*sorted(libraries)[:1])
+
+
 @functools.cache
-def _start_server() -> tuple[subprocess.Popen[bytes], Path]:
+def _start_server(*libraries: str) -> tuple[subprocess.Popen[bytes], Path]:
     folder = tempfile.mkdtemp()
-    process = subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT
-    )
+    argv = [sys.executable, __file__, *libraries]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT)
     atexit.register(shutil.rmtree, folder)
     atexit.register(process.communicate)
     return process, Path(folder)
@@ -204,19 +212,33 @@ def _start_server() -> tuple[subprocess.Popen[bytes], Path]:
 def _serve() -> None:
     """Fork a run for each line of standard input, and answer with its exit code."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the program says, before NumPy is loaded
-    for module in pkgutil.walk_packages(matscore.__path__, "matscore."):
-        importlib.import_module(module.name)
-    for name in _LIBRARIES:
-        with contextlib.suppress(ImportError):
+    modules = (module.name for module in pkgutil.walk_packages(matscore.__path__, "matscore."))
+    for name in (*modules, *sys.argv[1:]):
+        with contextlib.suppress(ImportError):  # an extra that is not installed
             importlib.import_module(name)
-    with contextlib.suppress(matscore.FileError):  # this loads the rest, Typer's own too
-        matscore.cli.main.make_app()(["classify", "no-file", "no-file"], standalone_mode=False)
-    gc.freeze()  # a run does not look for garbage in what it has not made
+    _make_commands()
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             _become(json.loads(line))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _make_commands() -> None:
+    """Let Typer look at all options now: it took half of the time of a small run."""
+    import typer.main
+
+    from matscore.cli import main
+    from matscore.cli.commands import COMMANDS
+
+    typer.main.get_command = functools.cache(typer.main.get_command)
+    make_app = main.make_app
+    apps = {name: make_app([name]) for name in COMMANDS}
+    for name, app in apps.items():
+        files = ["no-file"] * (1 if name == "import" else 2)
+        with contextlib.suppress(matscore.MatscoreError):  # Typer makes the rest when it runs
+            app([name, *files], standalone_mode=False)
+    main.make_app = lambda argv=(): apps.get("".join(argv[:1])) or make_app(argv)
 
 
 def _become(case: dict[str, Any]) -> None:

@@ -17,12 +17,17 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.helpers import ENVIRONMENT
 
 _PATIENCE = 60  # seconds
+# Not imported to see it, which takes as long as a small server takes to start.
+needs_moto = pytest.mark.skipif(find_spec("moto") is None, reason="moto is not installed")
 # Azurite's own, which it documents.
 _ACCOUNT = "devstoreaccount1"
 _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="

@@ -51,13 +51,11 @@ class Recommended(NamedTuple):
 class _Block:
     """Some items, of which equal ones are held once."""
 
-    first: int
     rows: Floats  # (n_distinct, n_features); none where they are spilled
     place: slice  # of the rows among those that are spilled
     norms: Floats | None  # of the rows, for the cosine
-    # Row i is the items first + order[starts[i]:starts[i + 1]]; None where no two are equal.
-    order: Places | None = None
-    starts: Places | None = None
+    items: Places  # row i is the items[starts[i]:starts[i + 1]], in order
+    starts: Places
 
 
 class Items:
@@ -99,9 +97,9 @@ class Items:
     def iter_rows(self) -> Iterator[Floats]:
         """Yield the items, up to 1,024 at a time; for the cosine, scaled by powers of two."""
         for block, rows in self._iter_blocks():
-            copies = _count_copies(block, len(rows))
-            found = np.repeat(rows, copies, axis=0)
-            yield found if block.order is None else found[np.argsort(block.order)]
+            found = np.empty((len(block.items), self.n_features))
+            found[block.items - block.items.min()] = rows.repeat(np.diff(block.starts), axis=0)
+            yield found
 
     def _iter_blocks(self) -> Iterator[tuple[_Block, Floats]]:
         for block in self._blocks:
@@ -115,16 +113,16 @@ class Items:
             self._add_block(np.array(rows[start : start + _BLOCK_ROWS]))
 
     def _add_block(self, rows: Floats) -> None:
-        first, norms, order, starts = len(self), None, None, None
+        first, norms = len(self), None
         self._n_items += len(rows)
         if self.cosine:
             rows, norms = _normalize(rows)
         self._largest = max(self._largest, float(np.abs(rows).max(initial=0.0)))
         seen: dict[bytes, int] = {}
         numbers = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows])
+        order = np.argsort(numbers, kind="stable")
+        starts = np.searchsorted(numbers[order], np.arange(len(seen) + 1))
         if len(seen) < len(rows):
-            order = np.argsort(numbers, kind="stable")
-            starts = np.searchsorted(numbers[order], np.arange(len(seen) + 1))
             rows = rows[order[starts[:-1]]]
             norms = None if norms is None else norms[order[starts[:-1]]]
         place = slice(self._n_distinct, self._n_distinct + len(rows))
@@ -132,7 +130,7 @@ class Items:
         if self._spilled is not None:
             self._spilled.append(rows)
             rows = rows[:0].copy()
-        self._blocks.append(_Block(first, rows, place, norms, order, starts))
+        self._blocks.append(_Block(rows, place, norms, first + order, starts))
 
     def recommend(
         self,
@@ -171,7 +169,7 @@ class Items:
                 excluded[some] - start * len(self),
             )
             if all(
-                search.add(rows, block.norms, block.first, block.order, block.starts)
+                search.add(rows, block.norms, block.items, block.starts)
                 for block, rows in self._iter_blocks()
             ):
                 *parts, overflow = search.take()
@@ -194,10 +192,7 @@ class Items:
             if norms is not None and block.norms is not None:
                 with np.errstate(invalid="ignore"):
                     found = np.clip(found / (norms * block.norms[:, None]), -1.0, 1.0)
-            copies = _count_copies(block, len(rows))
-            n = copies.sum()
-            order = np.arange(n) if block.order is None else block.order
-            scores[:, block.first + order] = np.repeat(found, copies, axis=0).T
+            scores[:, block.items] = found.repeat(np.diff(block.starts), axis=0).T
         return scores
 
     def _take_users(self, users: Floats) -> tuple[Floats, Floats | None]:
@@ -218,10 +213,6 @@ class Items:
         if len(counts) != n_users or counts.min(initial=0) < 0 or counts.sum() != len(items):
             raise ValueError("the starts of excluded items do not fit")
         return np.sort(np.repeat(np.arange(n_users) * len(self), counts) + items)
-
-
-def _count_copies(block: _Block, n_rows: int) -> Places:
-    return np.ones(n_rows, np.int64) if block.starts is None else np.diff(block.starts)
 
 
 def _normalize(rows: Floats) -> tuple[Floats, Floats]:

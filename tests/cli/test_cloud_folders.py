@@ -16,10 +16,10 @@ import pytest
 from matscore.errors import OutputError
 from matscore.write.folder import Folder, open_place
 from tests.helpers import finish, run, start, write_csv
-from tests.stores import Store, as_gs, find_azurite, open_az, open_s3
+from tests.stores import Store, as_gs, find_azurite, needs_moto, open_az, open_s3
 
 pytest.importorskip("obstore")
-pytest.importorskip("moto.server")
+pytestmark = needs_moto
 
 WEIGHTS: list[list[Any]] = [["feature", "p", "q"], ["x", 1, 0.5], ["y", -1, 2]]
 needs_azurite = pytest.mark.skipif(find_azurite() is None, reason="Azurite is not installed")

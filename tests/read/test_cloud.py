@@ -22,10 +22,10 @@ from matscore.errors import FileError, OutputError
 from matscore.read.cloud import CloudFile, open_upload
 from matscore.read.inputs import is_address, list_inputs
 from tests.helpers import ENVIRONMENT, finish, list_names, run, start, write_csv
-from tests.stores import Store, open_s3
+from tests.stores import Store, needs_moto, open_s3
 
 pytest.importorskip("obstore")
-pytest.importorskip("moto.server")
+pytestmark = needs_moto
 
 WEIGHTS: list[list[Any]] = [["feature", "p", "q"], ["x", 1, 0.5], ["y", -1, 2]]
 TEXT = "id,x,y\n" + "".join(f'"r\n{i}",{i % 97},{i % 89}\n' for i in range(30_000))

@@ -255,7 +255,7 @@ def import_(given: Given, model: str) -> None:
     MODEL is a file of scikit-learn, statsmodels or R, PMML, ONNX or a table of coefficients. What
     stood before it is folded into terms; --expect proves the weights before they are written.
     """
-    from matscore.cli.report import write_at_end, write_import
+    from matscore.cli.report import is_page, write_at_end, write_import
     from matscore.commands.import_model import Imported, import_file
     from matscore.models.options import ImportOptions
     from matscore.show.weights import list_import
@@ -265,7 +265,7 @@ def import_(given: Given, model: str) -> None:
     output, as_json = session.asked.output, given(OutputOptions).format == "json"
     reports = [str(path) for path in session.asked.report]
     refuse_same_outputs([name for name in (*reports, output) if name is not None])
-    if pages := [name for name in reports if name.lower().endswith((".html", ".htm"))]:
+    if pages := [name for name in reports if is_page(name)]:
         raise UsageError(f'a model has no report as a page ("{pages[0]}")', "name a .json file")
     # The report takes standard output, so that the weights need a file.
     out = None if as_json else session.streams.out

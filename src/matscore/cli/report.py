@@ -33,7 +33,7 @@ SCHEMA_VERSION = 1
 def write_reports(record: Record, paths: Sequence[str]) -> Iterator[None]:
     """Write reports at the end of a run, also of one that fails."""
     begun = time.monotonic()
-    if any(map(_is_page, paths)):
+    if any(map(is_page, paths)):
         require_extra("a report as a page", "jinja2", "matplotlib")
         from matscore.numerics.statistics import Reasons
 
@@ -41,7 +41,7 @@ def write_reports(record: Record, paths: Sequence[str]) -> Iterator[None]:
 
     def write(name: str, failure: BaseException | None) -> str:
         facts = make_report(record, time.monotonic() - begun, failure)
-        return _write_page(record, facts) if _is_page(name) else _write_json(facts)
+        return _write_page(record, facts) if is_page(name) else _write_json(facts)
 
     with write_at_end(paths, _find_inputs(record.inputs), write):
         yield
@@ -124,7 +124,8 @@ def _find_inputs(inputs: Sequence[str]) -> list[str]:
         return list(inputs)
 
 
-def _is_page(name: str) -> bool:
+def is_page(name: str) -> bool:
+    """Say whether a report is a page, by the ending of its file."""
     return name.lower().endswith((".html", ".htm"))
 
 

@@ -26,6 +26,7 @@ from matscore.numerics import logistic
 from matscore.numerics.learn import (
     MOST_CATEGORIES,
     Learned,
+    Task,
     check_categories,
     learn_linear,
     learn_logistic,
@@ -420,12 +421,11 @@ def learn(
     n_jobs: int,
     on_pass: Callable[[int], None] = lambda _: None,
 ) -> Learned:
-    """Learn weights from all rows; see `matscore.numerics.learn.learn_linear`."""
+    """Learn weights from all rows."""
     method, alpha = settle_method(fit, categories=not work.targets)
+    task = Task(names, order, fit, method, alpha, work.path)
     if isinstance(tally, Segment):
-        learned = learn_linear(
-            finish(tally), names, order, method, alpha, fit, work.path, categories=not work.targets
-        )
+        learned = learn_linear(finish(tally), task, categories=not work.targets)
     else:
         found = sort_names(tally.numbers)
         places = np.zeros(len(found), dtype=np.int64)
@@ -439,7 +439,7 @@ def learn(
             partial(map_ordered, n_jobs=n_jobs),
             lambda: on_pass(next(passes)),
         )
-        learned = learn_logistic(examples, found, names, order, alpha, fit, work.path)
+        learned = learn_logistic(examples, found, task)
     if work.design is None:
         return learned
     return replace(learned, n_redundant=work.design.n_redundant)

@@ -49,6 +49,10 @@ _MAGIC: Mapping[bytes, str] = {
     b"\x28\xb5\x2f\xfd": "zstd",
 }
 _BY_ZLIB = ("gzip", "zlib")
+_BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+# zipfile raises RuntimeError for what is encrypted and NotImplementedError, one of its kinds, for
+# an unknown compression.
+_ZIP_ERRORS = (*_BROKEN, zipfile.BadZipFile, RuntimeError)
 _ZLIB_HEADS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
@@ -148,7 +152,7 @@ def iter_inflated(
             # What else follows is padding, which some tools leave there.
             if kind == "zlib" or find_compression(data[at : at + 6]) != kind:
                 return
-    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError) as error:
+    except _BROKEN as error:
         raise Refusal(f"its {kind} is damaged or ends too early", "copy the file again") from error
     raise Refusal(f"it is made of more than {_MAX_STREAMS:,} compressed streams")
 
@@ -160,7 +164,7 @@ def peek(data: bytes) -> bytes:
         return data[:_PEEK]
     try:
         found: bytes = _make_decoder(kind).decompress(data[:_FEED], _PEEK)
-    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError):
+    except _BROKEN:
         return b""
     return found
 
@@ -218,11 +222,19 @@ class Zip:
         return data
 
 
-# zipfile raises RuntimeError for what is encrypted and NotImplementedError, one of its kinds, for
-# an unknown compression.
-_ZIP_ERRORS = (
-    zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error, lzma.LZMAError,
-)  # fmt: skip
+def spread(
+    data: NDArray[Any], indices: NDArray[Any], ends: NDArray[Any], n_runs: int, width: int
+) -> NDArray[np.float64]:
+    """Return the matrix of `n_runs` rows that are told by what is not 0 in them, and where."""
+    check_fit(all(one.ndim == 1 for one in (data, indices, ends)) and data.dtype.kind in "fiub")
+    check_fit(indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
+    check_fit(len(ends) == n_runs + 1 and len(indices) == len(data))
+    check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
+    counts: NDArray[Any] = np.diff(ends.astype(np.int64))
+    check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
+    found = np.zeros((n_runs, width))
+    np.add.at(found, (np.repeat(np.arange(n_runs), counts), indices), data)
+    return found
 
 
 def has_member(file: ModelFile, *members: str) -> bool:

@@ -286,7 +286,7 @@ class Columns:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class Result:
     """What is made of scores: by a link, the label of the highest, or a step on the way there."""
 
     columns: Columns
@@ -296,7 +296,7 @@ class Answer:
     kind: str
     labels: tuple[str, ...] | None = None  # None: numbered from 0
     chosen: tuple[int, ...] | None = None  # the columns of it that this is; None is all
-    of: Answer | None = None  # what is summed up
+    of: Result | None = None  # what is summed up
 
     @property
     def is_label(self) -> bool:
@@ -304,7 +304,7 @@ class Answer:
         return self.kind.endswith("label")
 
 
-Value: TypeAlias = Array | Columns | Answer
+Value: TypeAlias = Array | Columns | Result
 Operator: TypeAlias = Callable[[Node, list[Any]], Any]
 
 
@@ -316,9 +316,9 @@ def check_work(n_products: int) -> None:
 
 def take_columns(value: Any) -> Columns:
     """Return what must be columns."""
-    if isinstance(value, Answer) and value.kind == "exp" and value.chosen is None:
+    if isinstance(value, Result) and value.kind == "exp" and value.chosen is None:
         return value.columns.each(lambda feature: feature.apply("exp"))
-    if isinstance(value, Answer):
+    if isinstance(value, Result):
         raise Refusal("it computes with probabilities or labels")
     if not isinstance(value, Columns):
         raise Refusal("it goes on with what is no column of the features")

@@ -18,9 +18,9 @@ from matscore.models.bounds import Refusal, check_depth, in_step
 from matscore.models.operations import compute, multiply
 from matscore.models.pmml_fields import (
     Choice,
-    Columns,
     Element,
     Field,
+    Schema,
     as_number,
     equals,
     holds,
@@ -39,7 +39,7 @@ class Fields:
     """Fields of the file and those derived of them, by name, made when they are asked for."""
 
     def __init__(self, root: Element, model: Element, sample: str | None = None) -> None:
-        self.columns = Columns(root, model, sample)
+        self.columns = Schema(root, model, sample)
         places = root.only("TransformationDictionary"), model.only("LocalTransformations")
         found = [one for place in places for one in place.find("DerivedField")]
         self.waiting = {one.need("name"): one for one in found}

@@ -229,7 +229,7 @@ def find_gaps(cases: Iterable[Term]) -> frozenset[Factor]:
     return frozenset(cells)
 
 
-class Columns:
+class Schema:
     """The fields of a model that are columns of the file, by name."""
 
     def __init__(self, root: Element, model: Element, sample: str | None) -> None:

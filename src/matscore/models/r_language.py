@@ -156,7 +156,7 @@ def _spell_one(kind: str, value: Any) -> str:
 
 # ---------------------------------------------------------------------------------- expressions
 
-Columns = list[tuple[str, Feature]]
+NamedFeatures = list[tuple[str, Feature]]
 _TESTS = {"<", "<=", ">", ">=", "==", "!=", "!", "&", "&&", "|", "||", "%in%"}
 _SAME = {"(", "I", "offset"}
 _OPERATIONS = {"&&": "&", "||": "|", "ifelse": "if"}
@@ -245,7 +245,7 @@ def logical(value: RValue, depth: int = 0) -> Feature:
     return compute(name, number(one, depth + 1), number(other, depth + 1))
 
 
-def matrix_columns(value: RValue) -> Columns:
+def matrix_columns(value: RValue) -> NamedFeatures:
     """Return the columns of an expression that is a matrix, each with what R adds to its name."""
     name = _read_name(value) if isinstance(value, Call) and value.arguments else ""
     if not isinstance(value, Call) or name not in {"cbind", "poly", "scale"}:
@@ -362,7 +362,7 @@ def _scale(value: Call) -> Feature:
     return found if _is_false(scale) else compute("/", found, constant(first_number(scale)))
 
 
-def _make_poly(value: Call) -> Columns:
+def _make_poly(value: Call) -> NamedFeatures:
     """Return the columns of poly(): powers, or R's recurrence on the numbers that it kept."""
     given = _name_arguments(value)
     n = int(first_number(given["degree"])) if "degree" in given else 1

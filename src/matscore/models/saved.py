@@ -26,8 +26,8 @@ from matscore.models.bounds import (
 from matscore.models.options import ImportOptions
 from matscore.models.pickles import OLD_JOBLIB, read_pickle
 from matscore.models.records import Array, Name, Record, describe, from_items, read_npy
-from matscore.models.sklearn import is_estimator, read_estimator
-from matscore.models.statsmodels import is_results, read_results
+from matscore.models.sklearn import read_estimator
+from matscore.models.statsmodels import read_results
 from matscore.models.types import ImportedModel, Source
 
 _OLD_JOBLIB = b"ZF0x"
@@ -57,13 +57,12 @@ def read_saved(found: Any) -> ImportedModel:
         kind = type(found).__name__
         inside = f" of {', '.join(map(str, list(found)[:5]))}" if isinstance(found, dict) else ""
         raise Refusal(f"it holds a {kind}{inside}, no fitted model", "save the fitted model alone")
-    if is_estimator(found):
+    if found.is_of("sklearn"):
         return read_estimator(found)
-    if is_results(found) and is_live:
-        raise Refusal(
-            "results of statsmodels are read from a file", 'save them: fit.save("fit.pkl")'
-        )
-    if is_results(found):
+    if found.is_of("statsmodels"):
+        if is_live:
+            what = "results of statsmodels are read from a file"
+            raise Refusal(what, 'save them: fit.save("fit.pkl")')
         return read_results(found)
     package = found.of.module.partition(".")[0] if isinstance(found.of, Name) else ""
     raise Refusal(*_OTHERS.get(package, (f"{found.of} is no model that is known", "")))

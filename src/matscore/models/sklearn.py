@@ -66,11 +66,6 @@ def read_estimator(record: Record) -> ImportedModel:
     )
 
 
-def is_estimator(record: Record) -> bool:
-    """Whether a record is of scikit-learn."""
-    return record.is_of("sklearn")
-
-
 # ----------------------------------------------------------------------------- columns that come in
 
 
@@ -135,7 +130,7 @@ def _part(step: Step, name: str, part: Any, values: Sequence[Value]) -> list[Val
     child = step.child(part)
     with in_step(name, child.kind), step.walk.deeper():
         composite = _COMPOSITES.get(child.kind)
-        if composite is not None and is_estimator(child.record):
+        if composite is not None and child.record.is_of("sklearn"):
             found = composite(child, values)
         else:
             found = list(transform(child, values))
@@ -275,7 +270,7 @@ def _model(step: Step, values: Sequence[Value]) -> ImportedModel:
     """Return the linear predictors of a model, whatever wraps it."""
     with step.walk.deeper():
         wrapper = _WRAPPERS.get(step.kind)
-        if wrapper is not None and is_estimator(step.record):
+        if wrapper is not None and step.record.is_of("sklearn"):
             return wrapper(step, values)
         return estimate(step, values)
 

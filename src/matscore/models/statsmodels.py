@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -24,11 +24,6 @@ from matscore.models.types import (
 
 _WITH_DISPERSION = ("GeneralizedPoisson", "NegativeBinomial", "NegativeBinomialP")
 _SAVE = "save the whole results, or import a table of its coefficients with --sample"
-
-
-def is_results(record: Record) -> bool:
-    """Whether a record is of statsmodels."""
-    return record.is_of("statsmodels")
 
 
 def read_results(record: Record) -> ImportedModel:
@@ -87,7 +82,7 @@ def _find_answer(model: Step, data: Step) -> Answer:
         if not by_code or not all(isinstance(code, int | float) for code in by_code):
             raise Refusal("the names of its categories are missing")
         return Answer(tuple(by_code[code] for code in sorted(by_code)), None)
-    names = _find_targets(data)
+    names = _find_names(data, "y") or []
     target = names[0] if names else "y"
     if model.kind in ("GLM", "GEE"):
         family = _inside(model, "family")
@@ -120,29 +115,24 @@ def _level_of(name: str) -> str:
     return name if match is None else match[1]
 
 
-def _find_targets(data: Step) -> list[str]:
-    """Return the names of what is predicted."""
-    found = _cached(data, "ynames")
-    if isinstance(found, str):
-        return [found]
-    if isinstance(found, list | tuple):
-        return [str(plain(name)) for name in found]
-    endog = _unwrap(data.get("orig_endog"))
-    if isinstance(endog, Record) and endog.name == "DataFrame":
-        return [str(name) for name in Frame(endog).names]
-    name = endog.attributes.get("_name") if isinstance(endog, Record) else None
-    return [name] if isinstance(name, str) else []
+def _find_names(data: Step, which: Literal["x", "y"]) -> list[str] | None:
+    """Return the names of the columns, or of what is predicted, as the cache or the data has them.
 
-
-def _cached(data: Step, name: str) -> Any:
+    The cache of counts names the dispersion too, behind the columns.
+    """
     cache = data.get("_cache")
-    return cache.get(name) if isinstance(cache, dict) else None
-
-
-def _unwrap(matrix: Any) -> Any:
-    """Return the frame in a matrix of formulaic."""
-    is_wrapped = isinstance(matrix, Record) and matrix.name == "ModelMatrix" and matrix.args
-    return matrix.args[0] if is_wrapped else matrix
+    found = cache.get(f"{which}names") if isinstance(cache, dict) else None
+    if isinstance(found, list | tuple):
+        names = [str(plain(name)) for name in found]
+        return names[:-1] if which == "x" and names[-1:] == ["alpha"] else names
+    if not isinstance(found, str):
+        matrix = data.get({"x": "orig_exog", "y": "orig_endog"}[which])
+        if isinstance(matrix, Record) and matrix.name == "ModelMatrix" and matrix.args:
+            matrix = matrix.args[0]  # formulaic's, around a frame
+        if isinstance(matrix, Record) and matrix.name == "DataFrame":
+            return [str(name) for name in Frame(matrix).names]
+        found = matrix.attributes.get("_name") if isinstance(matrix, Record) else None
+    return [found] if isinstance(found, str) else None
 
 
 # ----------------------------------------------------------------------------------------- features
@@ -150,7 +140,7 @@ def _unwrap(matrix: Any) -> Any:
 
 def _make_features(model: Step, data: Step) -> tuple[list[Feature], bool]:
     """Return the columns of the design as features, and whether their names are known."""
-    names = _find_names(data)
+    names = _find_names(data, "x")
     has_formula = isinstance(data.get("formula", model.get("formula")), str)
     matrix = data.get("exog", model.get("exog"))
     exog = None if matrix is None else as_numbers(matrix, "exog")
@@ -176,17 +166,6 @@ def _make_features(model: Step, data: Step) -> tuple[list[Feature], bool]:
         return [design.read(name) for name in names], True
     model.walk.say("its data went with remove_data: names were read as the formula has them")
     return [_read_alone(name) for name in names], True
-
-
-def _find_names(data: Step) -> list[str] | None:
-    exog = _unwrap(data.get("orig_exog"))
-    if isinstance(exog, Record) and exog.name == "DataFrame":
-        return [str(name) for name in Frame(exog).names]
-    found = _cached(data, "xnames")
-    if not isinstance(found, list | tuple):
-        return None
-    names = [str(plain(name)) for name in found]
-    return names[:-1] if names[-1:] == ["alpha"] else names  # the dispersion of counts
 
 
 def _constant_of(exog: Array | None, i: int) -> Feature:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -277,9 +276,8 @@ def _write_decoded(write: Writer, array: Any) -> Texts:
     return write(array.dictionary_decode())
 
 
-def _spell(values: Any, write: Callable[[Any], str], array: Any) -> Texts:
-    cells = zip(values, _find_valid(array).tolist(), strict=True)
-    return Texts.from_strings([write(value) if is_there else "" for value, is_there in cells])
+def _spell(array: Any, write: Callable[[Any], str]) -> Texts:
+    return Texts.from_strings("" if value is None else write(value) for value in array.to_pylist())
 
 
 def _write_floats(array: Any) -> Texts:
@@ -294,7 +292,7 @@ def _write_floats(array: Any) -> Texts:
 
 def _write_short_floats(array: Any) -> Texts:
     dtype = np.float16 if pa.types.is_float16(array.type) else np.float32
-    return _spell(_read_buffer(array, 1, dtype, len(array)), str, array)
+    return _spell(array, lambda value: str(dtype(value)))
 
 
 # A date, a time of day or both, as Arrow writes it, without zeros at the end of a fraction.
@@ -308,7 +306,7 @@ _MOMENT = re.compile(
 def _write_moments(array: Any) -> Texts:
     if getattr(array.type, "tz", None) is not None and array.type.tz[:1] in "+-":
         array = array.cast(pa.timestamp(array.type.unit, "UTC"))  # the instant stays the same
-    return _spell(array.cast(pa.string()).to_pylist(), _write_moment, array)
+    return _spell(array.cast(pa.string()), _write_moment)
 
 
 def _write_moment(text: str) -> str:
@@ -320,20 +318,6 @@ def _write_moment(text: str) -> str:
     return f"{day}{'T' if both else ''}{time}{fraction.rstrip('.')}{offset}"
 
 
-def _write_durations(array: Any) -> Texts:
-    return _spell(array.cast(pa.duration("us")).to_pylist(), _write_duration, array)
-
-
-def _write_duration(value: timedelta) -> str:
-    sign, value = ("-", -value) if value < timedelta(0) else ("", value)
-    hours, rest = divmod(value.seconds, 3600)
-    parts = [f"{hours}H" if hours else "", f"{rest // 60}M" if rest // 60 else ""]
-    if rest % 60 or value.microseconds or not (value.days or value.seconds):
-        parts.append(f"{rest % 60}{f'.{value.microseconds:06}'.rstrip('0').rstrip('.')}S")
-    time = "".join(parts)
-    return f"{sign}P{f'{value.days}D' if value.days else ''}{f'T{time}' if time else ''}"
-
-
 _KINDS: tuple[tuple[Callable[[Any], bool], str, Writer | None], ...] = (
     (is_text, "String", _cast),
     (pa.types.is_null, "Null", _cast),
@@ -341,11 +325,11 @@ _KINDS: tuple[tuple[Callable[[Any], bool], str, Writer | None], ...] = (
     (pa.types.is_integer, "Integer", _cast),
     (pa.types.is_float64, "Float", _write_floats),
     (pa.types.is_floating, "Float", _write_short_floats),
-    (pa.types.is_decimal, "Decimal", lambda a: _spell(a.to_pylist(), "{:f}".format, a)),
+    (pa.types.is_decimal, "Decimal", lambda array: _spell(array, "{:f}".format)),
     (pa.types.is_date, "Date", _write_moments),
     (pa.types.is_timestamp, "Datetime", _write_moments),
     (pa.types.is_time, "Time", _write_moments),
-    (pa.types.is_duration, "Duration", _write_durations),
+    (pa.types.is_duration, "Duration", None),
     (pa.types.is_struct, "Struct", None),
 )
 

@@ -160,7 +160,7 @@ class ClusterEngine(Engine):
             # After a stray quote nobody knows where records begin but who reads them in order.
             if not found.is_sound:
                 return (yield from self._send_rest(part, found))
-            unit = remote.TextUnit(path, job.part, size, found)
+            unit = remote.TextUnit(path, job.part, size, stamp, found)
             yield self._send_unit(job, unit, found.stop - found.start)
             row = found.row + found.n_records
         return row
@@ -205,7 +205,7 @@ class ClusterEngine(Engine):
 
     def _whole(self, part: Part, place: Place) -> remote.FileUnit:
         size = chunk_bytes_of(part.table, self.run)
-        return remote.FileUnit(part.table.path, part.job.part, size, place)
+        return remote.FileUnit(part.table.path, part.job.part, size, place.stamp, place)
 
     def _send_file(self, part: Part, place: Place, where: tuple[str, Claim]) -> _Sent:
         shared, unit = self._cluster.share(part.job), self._whole(part, place)

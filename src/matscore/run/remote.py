@@ -43,6 +43,7 @@ class Unit:
     path: str  # the input as it was given, for messages
     part: int  # its number
     chunk_bytes: int  # size of the chunks it is done in
+    stamp: Stamp  # the file, with a name that holds in every folder
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,6 @@ class TextUnit(Unit):
 class RowsUnit(Unit):
     """Some rows of a Parquet file."""
 
-    stamp: Stamp  # the file
     start: int  # its rows
     stop: int  # its rows
     row: int  # records of earlier inputs
@@ -106,7 +106,7 @@ def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
     """Do the work on a unit, chunk by chunk."""
     job, results = replace(shared, layout=layout, part=unit.part), list[ChunkResult]()
     try:
-        with _named_as_given(_path_of(unit), unit.path):
+        with _named_as_given(unit.stamp.path, unit.path):
             for chunk in unit.iter_chunks(layout):
                 results.append(run_chunk(job, chunk))
                 if results[-1].failure is not None:
@@ -138,7 +138,7 @@ def _join_counts(results: Sequence[ChunkResult]) -> list[ChunkResult]:
 
 def run_again(job: Job, unit: AnyUnit, at: int, doubles: Doubles) -> ChunkResult:
     """Do the work on one of a unit's chunks anew, without the rows whose labels were there."""
-    with _named_as_given(_path_of(unit), unit.path):
+    with _named_as_given(unit.stamp.path, unit.path):
         chunk = next(itertools.islice(unit.iter_chunks(job.layout), at, None))
     return run_chunk(job, chunk, doubles)
 
@@ -158,8 +158,10 @@ def write_unit(
     # Limits on bad rows hold over all parts; whoever has all of them counts.
     limits = RejectOptions(on_rejects=lambda _, rejected: rejects.extend(rejected))
     totals, digest = Totals(job.work.zero(), limits), Digest()
-    where = unit.place.stamp.path
-    with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:
+    with (
+        _named_as_given(unit.stamp.path, unit.path),
+        contextlib.closing(unit.place.open()) as table,
+    ):
         with open_output(output, digest=digest) as out:
             chunks = table.iter_chunks(layout, chunk_bytes=unit.chunk_bytes)
             results = (run_chunk(job, replace(chunk, path=unit.path)) for chunk in chunks)
@@ -221,12 +223,6 @@ def _find_pyarrow() -> str:
         return importlib.metadata.version("pyarrow")
     except importlib.metadata.PackageNotFoundError:
         return ""
-
-
-def _path_of(unit: AnyUnit) -> str:
-    if isinstance(unit, TextUnit):
-        return unit.range.stamp.path
-    return unit.stamp.path if isinstance(unit, RowsUnit) else unit.place.stamp.path
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from matscore.colors import Heat
 from matscore.names import MISSING_VALUES, quote_name, quote_names
-from matscore.options import PlanOptions, ReadOptions
 from matscore.show.table import (
     DIM,
     HEAD,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from matscore.commands.fit import FitSummary
     from matscore.commands.import_model import ColumnReading, Imported
     from matscore.numerics.learn import Learned
+    from matscore.options import PlanOptions, ReadOptions
 
 _MOST_TARGETS = 5
 
@@ -106,8 +106,8 @@ def list_import(
     imported: Imported,
     output: str | None,
     sample: str | None,
-    read: ReadOptions = ReadOptions(),
-    align: PlanOptions = PlanOptions(),
+    read: ReadOptions,
+    align: PlanOptions,
 ) -> Iterator[str]:
     """Yield what is told, a line a fact; the last one is the command that works."""
     model, table = imported.model, imported.table
