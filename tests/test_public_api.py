@@ -77,7 +77,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("names", "fields"),
     ("spelling",),
     ("kernel",),
-    ("frame", "colors", "options", "terms", "items", "counts", "prorate"),
+    ("frame", "colors", "options", "terms", "items", "prorate"),
     ("command_options",),
     ("functions",),
     ("links",),

@@ -1,4 +1,4 @@
-"""Columns of an output or of a second table, by name: just what is done with them."""
+"""Columns by name, of an output or a second table: what is done with them, and texts counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.kernel import Choices, Column, Masked, Texts
+from matscore import _kernel
+from matscore.kernel import Choices, Column, Masked, Places, Texts, strip_words
 
 Kind: TypeAlias = Literal["text", "whole", "number"]
 """What a column holds: text, int64 or float64."""
@@ -155,3 +156,40 @@ def find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
 def data_of(texts: Texts) -> NDArray[np.uint8]:
     """Return the bytes of texts, without what stands before and after them."""
     return texts.data[int(texts.offsets[0]) : int(texts.offsets[-1])]
+
+
+class LevelCounts:
+    """How often each text of a column occurs, in the order in which they were first seen."""
+
+    def __init__(self, items: Sequence[tuple[str, int]] = (), n_missing: int = 0) -> None:
+        self._table = _kernel.TextTable()
+        self._counts = np.zeros(0, np.int64)
+        self.n_missing = n_missing
+        times = np.array([n for _, n in items], np.int64)
+        self._add(Texts.from_strings(text for text, _ in items), [], ".", times)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LevelCounts, (self.items(), self.n_missing)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def add(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> None:
+        """Count some texts; those that are missing are counted apart."""
+        self._add(texts, strip_words(missing_values), decimal, np.ones(len(texts), np.int64))
+
+    def merge(self, other: LevelCounts) -> None:
+        """Count what another one has counted."""
+        self._add(Texts.from_strings(other._table.texts()), [], ".", other._counts)
+        self.n_missing += other.n_missing
+
+    def _add(self, texts: Texts, words: list[str], decimal: str, times: Places) -> None:
+        numbers = self._table.number(texts.offsets, texts.data, words, decimal)
+        counts = np.bincount(numbers + 1, times, len(self) + 1)
+        counts[1 : len(self) + 1] += self._counts
+        self._counts = counts[1:].astype(np.int64)
+        self.n_missing += int(counts[0])
+
+    def items(self) -> list[tuple[str, int]]:
+        """Return each text and how often it occurs."""
+        return list(zip(self._table.texts(), self._counts.tolist(), strict=True))

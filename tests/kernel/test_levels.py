@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matscore.counts import LevelCounts
+from matscore.frame import LevelCounts
 from matscore.kernel import Fault, Levels, Policy, Texts, parse
 from tests.read.oracle import read_number, read_text
 

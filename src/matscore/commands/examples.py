@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.command_options import ColumnOptions, FitOptions, Method
-from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError, UsageError
-from matscore.frame import Frame, find_places
+from matscore.frame import Frame, LevelCounts, find_places
 from matscore.items import MOST_BYTES, KeptRows
 from matscore.kernel import Floats
 from matscore.names import quote_names

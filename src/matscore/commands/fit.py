@@ -17,8 +17,8 @@ from matscore.commands.examples import (
     stack_weights,
 )
 from matscore.commands.output import open_sink
-from matscore.counts import LevelCounts
 from matscore.errors import InputError, MisfitError, UsageError
+from matscore.frame import LevelCounts
 from matscore.names import quote_names
 from matscore.numerics.learn import Learned, settle_method
 from matscore.options import Format, PathLike, ReadOptions, RejectOptions, RunOptions, check_options

@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from matscore.counts import LevelCounts
+from matscore.frame import LevelCounts
 from matscore.models.algebra import (
     Feature,
     Levels,

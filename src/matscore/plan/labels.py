@@ -104,7 +104,7 @@ def judge_first_column(side: Side, other: OtherSide | None) -> FirstColumn:
     return "doubtful" if usual or counted or 2 * hits >= len(cells) else "numbers"
 
 
-def holds_labels(
+def _holds_labels(
     plan: Plan, side: Side, known: set[str], make_hint: Callable[[], str], *, sure: bool = True
 ) -> bool:
     """Say whether a first column holds labels; refuse, with a hint, when it cannot be told."""
@@ -271,7 +271,7 @@ def _is_first_named(plan: Plan) -> bool:
         # Numbers that agree with nothing but numbers are no names for that.
         sure = not rows or has_word or not {*rows}.issuperset(side.first or ())
         known = {*rows, *(weights.names or ())}
-        return holds_labels(
+        return _holds_labels(
             plan, side, known, lambda: "say --id-col when it holds names", sure=sure
         )
     allowed = "1" if side.names is None else side.names[0]
@@ -290,7 +290,7 @@ def read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
     # Rows that are asked for as categories agree with names of features by chance.
     if plan.options.transpose and names[0] and carries_features(plan, names, table):
         known = set()
-    labelled = holds_labels(plan, side, known, lambda: _hint_at_names(plan, table))
+    labelled = _holds_labels(plan, side, known, lambda: _hint_at_names(plan, table))
     plan = replace(plan, weights_label_column=labelled)
     header = None if side.names is None else side.names[labelled:]
     offset = 2 if labelled and not side.labelled else 1

@@ -9,14 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from matscore.names import (
-    MAX_SHOWN,
-    fold_name,
-    may_be_term,
-    quote_name,
-    quote_names,
-    write_choice,
-)
+from matscore.names import MAX_SHOWN, fold_name, may_be_term, quote_name, quote_names, write_choice
 from matscore.options import PlanOptions
 from matscore.plan.types import Axis, Misfit, Plan, Side, Turnable
 from matscore.spelling import suggest_name
