@@ -1,6 +1,7 @@
 """Hostile files: bytes are read, inflated and taken apart within limits, or refused.
 
-Nothing here knows a format of models. A reader takes a `ModelFile`, whose bytes are bounded
+What a reader says no by is a `Refusal`; what a file says is read with checks. Nothing here knows a
+format of models. A reader takes a `ModelFile`, whose bytes are bounded
 already; what it inflates goes through `inflate` or `Zip`, what it counts through `check_count`
 and how deep it goes through `check_depth`.
 """
@@ -54,6 +55,43 @@ _BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdE
 # an unknown compression.
 _ZIP_ERRORS = (*_BROKEN, zipfile.BadZipFile, RuntimeError)
 _ZLIB_HEADS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+
+
+class Refusal(MatscoreError):
+    """A model that cannot be taken over as it is; `import_model` adds the file's name.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, as a part of a sentence.
+    hint : str
+        What to do about it; may be empty.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return join_sentence(self.what, self.hint)
+
+
+@contextmanager
+def in_step(name: str, kind: str = "") -> Iterator[None]:
+    """Begin a refusal with the step that it is about, as in ``step "scale" (Normalizer): …``.
+
+    Of steps within steps the innermost is named last: ``step "prep", step "scale" (Normalizer)``.
+    """
+    try:
+        yield
+    except Refusal as error:
+        place = f'step "{name}"' + (f" ({kind})" if kind else "")
+        joint = ", " if error.what.startswith('step "') else ": "
+        raise Refusal(f"{place}{joint}{error.what}", error.hint) from error
+
+
+# ------------------------------------------------------------------------------------------- bounds
 
 
 @dataclass(frozen=True)
@@ -222,21 +260,6 @@ class Zip:
         return data
 
 
-def spread(
-    data: NDArray[Any], indices: NDArray[Any], ends: NDArray[Any], n_runs: int, width: int
-) -> NDArray[np.float64]:
-    """Return the matrix of `n_runs` rows that are told by what is not 0 in them, and where."""
-    check_fit(all(one.ndim == 1 for one in (data, indices, ends)) and data.dtype.kind in "fiub")
-    check_fit(indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
-    check_fit(len(ends) == n_runs + 1 and len(indices) == len(data))
-    check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
-    counts: NDArray[Any] = np.diff(ends.astype(np.int64))
-    check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
-    found = np.zeros((n_runs, width))
-    np.add.at(found, (np.repeat(np.arange(n_runs), counts), indices), data)
-    return found
-
-
 def has_member(file: ModelFile, *members: str) -> bool:
     """Say whether a file is a ZIP with one of some members, at its top or in its folders."""
     if not file.head.startswith(b"PK\x03\x04"):
@@ -248,39 +271,7 @@ def has_member(file: ModelFile, *members: str) -> bool:
     return any(f"/{name}".endswith(f"/{member}") for name in names for member in members)
 
 
-class Refusal(MatscoreError):
-    """A model that cannot be taken over as it is; `import_model` adds the file's name.
-
-    Parameters
-    ----------
-    what : str
-        What is wrong, as a part of a sentence.
-    hint : str
-        What to do about it; may be empty.
-    """
-
-    def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return join_sentence(self.what, self.hint)
-
-
-@contextmanager
-def in_step(name: str, kind: str = "") -> Iterator[None]:
-    """Begin a refusal with the step that it is about, as in ``step "scale" (Normalizer): …``.
-
-    Of steps within steps the innermost is named last: ``step "prep", step "scale" (Normalizer)``.
-    """
-    try:
-        yield
-    except Refusal as error:
-        place = f'step "{name}"' + (f" ({kind})" if kind else "")
-        joint = ", " if error.what.startswith('step "') else ": "
-        raise Refusal(f"{place}{joint}{error.what}", error.hint) from error
-
+# --------------------------------------------------------------------------------- what a file says
 
 _MOST_DIGITS = 9  # of a count
 
@@ -321,3 +312,18 @@ def read_numbers(words: Sequence[Any]) -> NDArray[np.float64]:
     if not np.isfinite(numbers).all() or any("_" in w for w in words if isinstance(w, str)):
         raise Refusal("it has a weight that is no finite number")
     return numbers
+
+
+def spread(
+    data: NDArray[Any], indices: NDArray[Any], ends: NDArray[Any], n_runs: int, width: int
+) -> NDArray[np.float64]:
+    """Return the matrix of `n_runs` rows that are told by what is not 0 in them, and where."""
+    check_fit(all(one.ndim == 1 for one in (data, indices, ends)) and data.dtype.kind in "fiub")
+    check_fit(indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
+    check_fit(len(ends) == n_runs + 1 and len(indices) == len(data))
+    check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
+    counts: NDArray[Any] = np.diff(ends.astype(np.int64))
+    check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
+    found = np.zeros((n_runs, width))
+    np.add.at(found, (np.repeat(np.arange(n_runs), counts), indices), data)
+    return found

@@ -2,7 +2,8 @@
 
 Read as Python's grammar reads them, never run. What a name says is then checked against the numbers
 that the model was fitted to (`Design`), so that no level is told from a name by guessing. The
-names: https://patsy.readthedocs.io and https://matthewwardrop.github.io/formulaic
+names: https://patsy.readthedocs.io and https://matthewwardrop.github.io/formulaic. Below stand the
+frames of pandas that hold those numbers, whose columns are read when they are asked for.
 """
 
 from __future__ import annotations
@@ -225,6 +226,9 @@ def _evaluate(factor: Factor, frame: Frame) -> Array:
     high = (x <= factor.high) if factor.high_closed else (x < factor.high)
     inside: Array = np.logical_and(low, high).astype(np.float64)
     return inside
+
+
+# ------------------------------------------------------------------------------------------- frames
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,5 +1,7 @@
 """ONNX files: the wire format of Protocol Buffers, and in it nodes, constants and inputs.
 
+Below stands what flows through such a graph: columns, and what is made of their scores.
+
 https://protobuf.dev/programming-guides/encoding/ and, for the numbers of fields,
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Nothing is computed here. What is nested is
 decoded only when it is asked for, so that no file decides how deep that goes. Data in other files,
@@ -244,6 +246,8 @@ def _read_tensor(tensor: Message) -> Array:
     return values.reshape(shape)
 
 
+# ----------------------------------------------------------------------- what flows through a graph
+
 _MOST_PRODUCTS = 2_000_000
 
 
@@ -291,8 +295,8 @@ class Result:
 
     columns: Columns
     # "none", "logistic", "one-vs-rest", "softmax", "log-softmax" or "exp"; "label", or "rounded
-    # label" where it goes by what a link makes of each score; "sum", "log of sum", "1 + exp"; and
-    # "shape", of the columns.
+    # label" where it goes by what a link makes of each score; "sum"; and "shape", of the
+    # columns.
     kind: str
     labels: tuple[str, ...] | None = None  # None: numbered from 0
     chosen: tuple[int, ...] | None = None  # the columns of it that this is; None is all

@@ -231,8 +231,6 @@ def resolve_names(model: ImportedModel, sample: Sample) -> ImportedModel:
     The one value of a column that no name is made of is the reference level; of several it is not
     known which.
     """
-    from matscore.models.sample import JoinedNames
-
     names = JoinedNames({name: sample.texts.get(name, ()) for name in sample.names})
     coefficients = np.asarray(model.coefficients)
     terms: dict[Term, int] = {}  # where the coefficients of each stand
@@ -293,7 +291,22 @@ _MOST_PARTS = 6
 
 
 class JoinedNames:
-    """The names that tools make of a raw file's columns and their values."""
+    """The names that tools make of a raw file's columns and their values.
+
+    A name is never split on a guess. Every reading of it that the sample's columns and their values
+    allow is found; where there is not exactly one, it is refused with the candidates.
+
+    >>> names = JoinedNames(
+    ...     {"age": (), "region": ("North", "South"), "smoker": ("true", "false")}
+    ... )
+    >>> for name in ("regionNorth", "age:C(region)[T.South]", "np.log(age)", "age^2", "smokerTRUE"):
+    ...     print(write_term(names.read(name)))
+    region=North
+    age:region=South
+    log(age)
+    age^2
+    smoker=true
+    """
 
     def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
         self._texts = texts  # the values of each column; none of one that has too many

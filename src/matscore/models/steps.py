@@ -1,4 +1,4 @@
-"""A fitted step of scikit-learn as its attributes, and the columns that go through steps."""
+"""A fitted step of scikit-learn, or results of statsmodels, as their attributes."""
 
 from __future__ import annotations
 

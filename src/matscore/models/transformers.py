@@ -1,7 +1,7 @@
 """Transformers of scikit-learn as what they do to columns, in exact arithmetic.
 
 Each function takes a fitted step and the columns that come in, and returns those that go out.
-Encoders have a module of their own; which columns a selector keeps is computed again.
+Which columns a selector keeps has a module of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a reader of models gives, and the terms and weights that it is folded into, rounded once."""
+"""What a reader of models gives, and the terms and weights that it is folded into, rounded once.
+
+What scores are of, by the names that tools have for links, stands at the end.
+"""
 
 from __future__ import annotations
 
@@ -259,6 +262,9 @@ def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:
     if is_array and not np.isfinite(matrix).all():
         raise Refusal("a coefficient is not finite")
     return matrix
+
+
+# -------------------------------------------------------------------------------------------- links
 
 
 @dataclass(frozen=True)
