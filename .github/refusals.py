@@ -16,8 +16,8 @@ from typing import NamedTuple
 from reference import write_table
 from rich.console import Console
 
-from matscore.cli.errors import report_failure
 from matscore.cli.main import make_app
+from matscore.cli.process import report_failure
 from matscore.errors import MatscoreError
 
 _GENRES = "feature,adventure,family,romance\naction,1.1,0.4,0.1\ncomedy,0.2,0.5,1.2\n"

@@ -117,6 +117,13 @@ def test_a_bad_value_is_found_when_it_is_computed(frame: pd.DataFrame) -> None:
     assert len(skipped.compute(scheduler="sync")) == 99
 
 
+@pytest.mark.parametrize("name", ["unique_labels", "booleans"])
+def test_what_is_about_all_rows_is_refused(frame: pd.DataFrame, name: str) -> None:
+    asked: dict[str, Any] = {name: True}
+    with pytest.raises(matscore.UsageError, match=f"{name} is about all rows"):
+        classify(dd.from_pandas(frame, npartitions=2), WEIGHTS, **asked)
+
+
 def test_weights_are_in_the_graph_once(frame: pd.DataFrame) -> None:
     lazy = classify(dd.from_pandas(frame, npartitions=20), WEIGHTS)
     graph = lazy.optimize(fuse=False).__dask_graph__()

@@ -25,10 +25,11 @@ from sklearn.multiclass import OneVsRestClassifier
 
 import matscore
 from matscore.kernel import Floats
-from matscore.links import LINKS, SYNONYMS, find_losses, find_probabilities, find_response
+from matscore.links import find_losses, find_probabilities, find_response
 from matscore.model import Model
 from matscore.options import Link
 from matscore.plan import Side, make_plan
+from matscore.plan.headings import LINKS, SYNONYMS
 from matscore.plan.labels import is_label_heading
 from tests.cli.test_report import validate
 from tests.helpers import ENVIRONMENT, OLD_PROCESSOR, Done, read_csv, run, write_csv
@@ -396,6 +397,12 @@ def test_a_heading_that_both_files_have(tmp_path: Path) -> None:
         ("feature (units)", '"feature (units)" in the corner of'),
         ("feature ()", "names no link"),
         ("gene (exp)", 'names a link; write "feature (exp)" if it is, and no parentheses'),
+        # Links of other tools, which are none of these however alike the words are.
+        ("feature (loglog)", 'names no link: "loglog"; the links are one-vs-'),
+        ("feature (Log-Log)", 'names no link: "log-log"; the links are one-vs-'),
+        ("feature (nloglog)", 'names no link: "nloglog"; the links are one-vs-'),
+        ("feature (scobit)", 'names no link: "scobit"; the links are one-vs-'),
+        ("feature (clog-log)", 'did you mean "cloglog"'),
     ],
 )
 def test_other_words_are_refused(corner: str, message: str, tmp_path: Path) -> None:

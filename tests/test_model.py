@@ -18,7 +18,7 @@ from matscore.commands.recommend import recommend_file
 from matscore.items import Items, SpilledRows
 from matscore.kernel import Floats
 from matscore.model import Model, load_items
-from matscore.write.manifest import fingerprint
+from matscore.write.folder import fingerprint
 from tests.helpers import read_csv, write_csv
 
 
@@ -53,7 +53,7 @@ def test_spilled_items_give_the_same_bytes(
 ) -> None:
     held = recommend(*files, **options)
     spill(monkeypatch, most_bytes)
-    assert load_items(str(files[1]), matscore.ReadOptions(), most_bytes=most_bytes).spilled
+    assert load_items(str(files[1]), matscore.ReadOptions(), most_bytes=most_bytes).is_spilled
     assert recommend(*files, **options) == held
 
 
@@ -100,11 +100,14 @@ def test_no_room_for_them_as_they_are_multiplied(
 
 def test_what_was_read_is_not_held_twice(files: tuple[Path, Path]) -> None:
     held = load_items(str(files[1]), matscore.ReadOptions())
-    assert [len(block) for block in held.blocks] == [2048, 452]
+    assert held.rows is not None and not held.is_gone
     assert held.n_bytes == 2500 * 6 * 8
-    rows = list(held.take_rows())
-    assert [len(block) for block in rows] == [2048, 452] and not held.blocks
+    assert [len(rows) for rows in held.rows.take()] == [1024, 1024, 452] and held.is_gone
     assert held.n_bytes == 2500 * 6 * 8
+
+
+def test_a_fingerprint_knows_types() -> None:
+    assert fingerprint(1, "a") == fingerprint(1, "a") != fingerprint("1", "a")
 
 
 def test_a_fingerprint_is_of_the_items_wherever_they_are_held() -> None:

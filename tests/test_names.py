@@ -6,14 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.names import find_columns, fold_name, is_intercept, quote_name, quote_names
-from matscore.spelling import explain_difference, find_close, suggest, suggest_name
+from matscore.names import (
+    find_columns,
+    fold_name,
+    is_intercept,
+    may_be_intercept,
+    quote_name,
+    quote_names,
+)
+from matscore.spelling import (
+    explain_difference,
+    find_close,
+    make_r_name,
+    suggest,
+    suggest_name,
+    write_numbers,
+)
 
 
 class TestNaming:
     def test_quotes(self) -> None:
         assert quote_name("x" * 100) == f'"{"x" * 60}…"'
         assert quote_names(()) == ""
+        assert quote_names("abcdefg") == '"a", "b", "c", "d", "e" and 2 more'
 
     @given(st.text(), st.text())
     def test_differences_are_told_when_folding_hides_them(self, one: str, two: str) -> None:
@@ -47,6 +62,7 @@ class TestNaming:
             ("rs123_G", "rs123_A", "the allele that is counted"),
             ("rs123_A(/G)", "rs123", "the allele that is counted"),
             ("rs123_A..G.", "rs123", "the allele that is counted"),
+            ("Age ", "age", "case and blanks"),
             ("1.0", "1", "how a number is written"),
             ("class_1.0", "class_1", "how a number is written"),
             ("2.50", "2.5", "how a number is written"),
@@ -69,6 +85,13 @@ class TestNaming:
     )
     def test_other_names_are_not_explained(self, name: str, other: str) -> None:
         assert explain_difference(name, other) == explain_difference(other, name) == ""
+
+
+def test_what_r_and_spreadsheets_write() -> None:
+    names = ["sepal width (cm)", "1st", "_x", "a.b"]
+    assert list(map(make_r_name, names)) == ["sepal.width..cm.", "X1st", "X_x", "a.b"]
+    numbers = ["1.0", "2.50", "class_1.0", "v1.2.0"]
+    assert list(map(write_numbers, numbers)) == ["1", "2.5", "class_1", "v1.2.0"]
 
 
 class TestSuggesting:
@@ -115,6 +138,8 @@ class TestColumns:
 def test_a_name_in_other_spellings() -> None:
     assert fold_name("Science\u00a0Fiction") == fold_name("science fiction")
     assert [is_intercept(name) for name in ("(Intercept)", "BIAS", "age")] == [True, True, False]
+    names = ("_cons", "(Constant)", "X.Intercept.", "constants")
+    assert [may_be_intercept(name) for name in names] == [True, True, True, False]
 
 
 def test_columns_by_name_or_number() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from matscore import (
     ScoreOptions,
     evaluate_file,
 )
+from matscore.cli.build import Given
 from matscore.cli.commands import COMMANDS
 from matscore.cli.main import make_app
-from matscore.cli.session import FileOptions, PairOptions, ScreenOptions, TruthOptions
+from matscore.cli.session import ProgramOptions
+from matscore.command_options import PairOptions, TruthOptions
 from matscore.errors import UsageError
 from matscore.fields import Option, Options, list_choices
 from matscore.options import check_options
@@ -35,12 +38,16 @@ from tests.helpers import SAMPLES, run
 GROUPS: tuple[type[Options], ...] = (
     ReadOptions, PlanOptions, ColumnOptions, ScoreOptions, OutputOptions, RejectOptions,
     RunOptions, RecommendOptions, ExplainOptions, FitOptions, ImportOptions,
-    FileOptions, PairOptions, ScreenOptions, TruthOptions,
+    PairOptions, ProgramOptions, TruthOptions,
 )  # fmt: skip
 PROGRAM: Any = typer.main.get_command(make_app())
 MOVIES = ("movies.csv", "genres.csv")
 SPECIES = ("iris.csv", "iris_weights.csv", "--truth", "species")
 IRIS = ("iris.csv", "--target", "petal_width", "--drop-cols", "species")
+
+
+def list_words(param: Any) -> list[str]:
+    return [*param.opts, *param.secondary_opts]
 
 
 def place_of(option: Option) -> tuple[type, str]:
@@ -55,8 +62,45 @@ def test_each_option_is_a_parameter_once(name: str) -> None:
     shown = [param for param in PROGRAM.commands[name].params if param.param_type_name == "option"]
     assert [param.help for param in shown] == [option.help for option in options]
     assert [param.envvar for param in shown] == [option.variable for option in options]
-    said = [word for param in shown for word in (*param.opts, *param.secondary_opts)]
+    said = [word for param in shown for word in list_words(param)]
     assert len(set(said)) == len(said)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_options_that_are_not_said_are_as_they_are_in_the_whole_program(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typer is told of the options that are said alone, which changes nothing but the start."""
+    made: list[dict[str, Any]] = []
+
+    def look(given: Given, *_: Any) -> None:
+        made.append({group.__name__: vars(given(group)) for group in COMMANDS[name].groups})
+
+    def read(program: Any, argv: list[str]) -> dict[str, Any] | None:
+        try:
+            program.main(argv, standalone_mode=False)
+        except typer.BadParameter:
+            return None
+        return made.pop()
+
+    monkeypatch.setitem(COMMANDS, name, replace(COMMANDS[name], work=look))
+    whole: Any = typer.main.get_command(make_app([name]))
+    params = [p for p in whole.commands[name].params if p.param_type_name == "option"]
+    switches = {word for p in params if p.is_flag for word in list_words(p)}
+    for option in COMMANDS[name].list_options():
+        for spelling in sorted(option.spellings):
+            values = (*list_choices(option.kind), *(("#", "ascii") if option.parse else "a"), "1")
+            for value in values:
+                said = [spelling] if spelling in switches else [spelling, value]
+                argv = [name, *said, *("a", "b")[: len(COMMANDS[name].arguments)]]
+                part: Any = typer.main.get_command(make_app(argv))
+                assert len(part.commands[name].params) < 7  # few options, files and help
+                found = read(whole, argv)
+                assert read(part, argv) == found, argv
+                if found is not None:
+                    break
+            else:
+                pytest.fail(f"no value of {spelling} is taken")
 
 
 def test_every_field_with_a_flag_is_on_the_command_line() -> None:

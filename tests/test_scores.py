@@ -23,9 +23,9 @@ def score(
     model: Model, X: Floats, options: ScoreOptions = ScoreOptions()
 ) -> tuple[Scored, list[int]]:
     """Score rows; X is (n_features, n_rows)."""
-    scored = score_rows(model, X, X.shape[1], options)
-    listed = score_rows(model, list(X), X.shape[1], options)
-    assert listed.scores.tobytes() == scored.scores.tobytes()
+    scored = score_rows(model, X, options)
+    turned = score_rows(model, np.asfortranarray(X), options)
+    assert turned.scores.tobytes() == scored.scores.tobytes()
     return scored, np.flatnonzero(scored.decision.overflow).tolist()
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matscore.names import may_be_term
 from matscore.terms import (
     FUNCTIONS,
     Function,
@@ -16,7 +17,6 @@ from matscore.terms import (
     Power,
     Term,
     TermError,
-    may_be_term,
     parse_term,
     sort_factors,
     write_term,

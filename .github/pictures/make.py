@@ -30,10 +30,10 @@ from matscore import OutputOptions, RunOptions, check_files, classify_file
 from matscore.cli.report import make_report
 from matscore.cli.session import Record
 from matscore.numerics.statistics import Reasons
-from matscore.pages.report import Run, render_report
+from matscore.pages.report import render_report
 from matscore.show.picture import render_picture
 from matscore.show.plan import render_plan
-from matscore.show.table import render_scores
+from matscore.show.scores import render_scores
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
@@ -135,7 +135,7 @@ def make_page() -> str:
     facts["command"] = f"classify {features} {weights} -o scores.csv --report r.html".split()
     for one in facts["inputs"]:
         one["mtime"] = started.isoformat()
-    return render_report(Run(facts, record.summary, Reasons()))
+    return render_report(facts, record.summary, Reasons())
 
 
 def digest_of(page: str) -> str:

@@ -8,8 +8,11 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #ifdef __SSE2__
@@ -18,7 +21,7 @@
 
 namespace matscore {
 
-using std::ptrdiff_t, std::size_t, std::string_view;
+using std::ptrdiff_t, std::size_t, std::span, std::string_view;
 using namespace std::string_view_literals;
 using Wide = unsigned __int128;
 
@@ -70,30 +73,35 @@ inline size_t count_byte(const char* p, const char* end, char byte) {
     return n;
 }
 
-inline const char* find_byte(const char* p, const char* end, char byte) {
-    if (p == end) return end;
-    const void* found = std::memchr(p, byte, static_cast<size_t>(end - p));
-    return found != nullptr ? static_cast<const char*>(found) : end;
-}
-
 // Leaves new memory unwritten: most of it is written next.
 template <typename T>
 struct Unwritten : std::allocator<T> {
-    template <typename U>
-    struct rebind {
-        using other = Unwritten<U>;
-    };
-    template <typename U>
-    void construct(U* place) {
-        ::new (static_cast<void*>(place)) U;
-    }
-    template <typename U, typename... Values>
-    void construct(U* place, Values&&... values) {
-        std::construct_at(place, std::forward<Values>(values)...);
-    }
+    void construct(T* place) { ::new (static_cast<void*>(place)) T; }
 };
 
 template <typename T>
 using Buffer = std::vector<T, Unwritten<T>>;
+
+inline void expect(bool holds, const char* what) {
+    if (!holds) throw std::invalid_argument(what);
+}
+
+// Texts in memory, one after the other.
+struct Texts {
+    span<const uint64_t> offsets{};  // where each starts and the last one ends
+    const char* bytes = "";
+
+    Texts() = default;
+    Texts(span<const uint64_t> ends, span<const uint8_t> from) : offsets(ends) {
+        expect(!ends.empty() && std::is_sorted(ends.begin(), ends.end()) &&
+                   ends.back() <= from.size(),
+               "offsets of texts are out of order or out of range");
+        if (!from.empty()) bytes = reinterpret_cast<const char*>(from.data());
+    }
+    size_t size() const { return offsets.size() - 1; }
+    string_view operator[](size_t i) const {
+        return {bytes + offsets[i], static_cast<size_t>(offsets[i + 1] - offsets[i])};
+    }
+};
 
 }  // namespace matscore

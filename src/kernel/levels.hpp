@@ -2,7 +2,6 @@
 #pragma once
 
 #include <random>
-#include <stdexcept>
 
 #include "numbers.hpp"
 
@@ -79,7 +78,8 @@ class TextTable {
 // number stands for all that are equal to it.
 class MissingWords {
   public:
-    MissingWords(std::vector<std::string> words, char mark) : mark_(mark), words_(std::move(words)) {
+    MissingWords(std::vector<std::string> words, char mark)
+        : mark_(mark), words_(std::move(words)) {
         double number = 0;
         for (const std::string& word : words_) {
             starts_[static_cast<unsigned char>(word[0])] = true;
@@ -117,11 +117,9 @@ class Levels {
           missing_(missing ? static_cast<double>(levels.size()) + 1.0 : kMissing) {
         for (const std::string& level : levels) {
             double number = 0;
-            if (numeric && !read_key(strip(level), '.', number))
-                throw std::invalid_argument("a level is no number: " + level);
-            const size_t n = table_.texts().size();
-            if (static_cast<size_t>(table_.add(numeric ? view(number) : level)) != n)
-                throw std::invalid_argument("a level is there twice: " + level);
+            const auto n = static_cast<int64_t>(table_.texts().size());
+            expect(!numeric || read_key(strip(level), '.', number), "a level is no number");
+            expect(table_.add(numeric ? view(number) : level) == n, "a level is there twice");
         }
     }
 
@@ -133,6 +131,12 @@ class Levels {
         if (is_numeric_ && !read_key(core, mark, number)) return other_;
         const int64_t place = table_.find(is_numeric_ ? view(number) : text);
         return place >= 0 ? static_cast<double>(place) : other_;
+    }
+
+    Buffer<double> find_all(const Texts& texts, const MissingWords& words, char mark) const {
+        Buffer<double> codes(texts.size());
+        for (size_t i = 0; i < codes.size(); ++i) codes[i] = find(texts[i], words, mark);
+        return codes;
     }
 
   private:
@@ -150,17 +154,13 @@ class Levels {
     double other_, missing_;
 };
 
-// Levels that are not known before: each new text is one.
-class GrowingLevels {
-  public:
-    const std::vector<std::string>& texts() const { return table_.texts(); }
-    double find(string_view text, const MissingWords& words, char) {
-        if (words.has(strip(text))) return Levels::kMissing;
-        return static_cast<double>(table_.add(text));
-    }
-
-  private:
-    TextTable table_;
-};
+// Numbers texts, each that is new by the next number; -1 for what is missing.
+inline Buffer<int64_t> number_texts(TextTable& table, const Texts& texts,
+                                    const MissingWords& words) {
+    Buffer<int64_t> numbers(texts.size());
+    for (size_t i = 0; i < texts.size(); ++i)
+        numbers[i] = words.has(strip(texts[i])) ? -1 : table.add(texts[i]);
+    return numbers;
+}
 
 }  // namespace matscore

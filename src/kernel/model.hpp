@@ -2,7 +2,9 @@
 // much it is ahead.
 #pragma once
 
-#include "gathers.hpp"
+#include <optional>
+
+#include "product.hpp"
 
 namespace matscore {
 
@@ -63,19 +65,13 @@ inline void rank(std::vector<Candidate>& left, size_t k) {
     }
 }
 
-// What the scores of rows decide, each (n_rows,).
-struct Decision {
-    int64_t* best;    // the first of those tied with the highest; -1 where scores are missing
-    double* margin;   // highest less second; 0 for a tie, NaN for missing scores or one category
-    bool* tied;
-    bool* overflow;   // a score that is not finite though no feature is missing
-};
-
-// The scores of a row, one for each category, so far apart.
-struct Scores {
-    const double* first;
-    size_t stride;
-    double operator[](size_t category) const { return first[category * stride]; }
+// Scores of rows, (n_categories, n_rows), if they are kept, and what they decide, each (n_rows,).
+struct Scored {
+    Buffer<double> scores;
+    Buffer<int64_t> best;     // the first of those tied with the highest; -1: scores are missing
+    Buffer<double> margin;    // highest less second; 0 for a tie, NaN for missing or one category
+    Buffer<uint8_t> tied;
+    Buffer<uint8_t> overflow; // a score that is not finite though no feature is missing
 };
 
 inline bool has_missing(Matrix features, size_t row) {
@@ -119,39 +115,39 @@ struct Bests {
 // term after term.
 class Model {
   public:
-    // Weights of shape (n_features, n_categories); an intercept, if any, of as many as categories.
-    Model(Matrix weights, const double* intercept, std::optional<Gathers> gathers = {})
+    // Weights of shape (n_features, n_categories); an intercept of as many as categories; with
+    // gathers, how many rows are stored.
+    Model(Matrix weights, span<const double> intercept, size_t n_stored,
+          const std::vector<Gather>& gathers)
         : n_features_(weights.n_rows), packed_(weights.data, weights.row(n_features_)),
-          added_(weights.n_columns, 0.0), gathers_(std::move(gathers)),
-          heaviest_(find_largest(packed_.data(), packed_.size())) {
+          added_(weights.n_columns, 0.0), heaviest_(find_largest(packed_)),
+          heaviest_added_(find_largest(intercept)) {
+        if (!gathers.empty()) gathers_.emplace(n_stored, n_features_, gathers);
+        expect(intercept.size() == n_categories(), "the intercept is not one number a category");
         packed_.resize(packed_.size() + 16);
         for (size_t f = 0; !gathers_ && f < n_features_; ++f)
             for (size_t c = 0; c < n_categories(); ++c)
                 packed_[c * n_features_ + f] = weights.row(f)[c];
-        for (size_t c = 0; intercept != nullptr && c < n_categories(); ++c)
-            added_[c] += intercept[c];
-        heaviest_added_ = find_largest(added_.data(), added_.size());
+        for (size_t c = 0; c < intercept.size(); ++c) added_[c] += intercept[c];
     }
-    // Rows of the features that are given.
-    size_t n_stored() const { return gathers_ ? gathers_->n_stored() : n_features_; }
-    size_t n_categories() const { return added_.size(); }
 
-    // Scores rows, a block that fits the second cache at a time, and decides; `scores`
-    // (n_categories, n_rows) is null where only that is wanted.
-    void score(Matrix features, double* scores, const Decision& to) const {
+    // Scores rows, a block that fits the second cache at a time, and decides.
+    Scored score(Matrix features, bool keep) const {
+        check(features);
+        const size_t n = features.n_columns;
+        Scored to{Buffer<double>(keep ? n_categories() * n : 0), Buffer<int64_t>(n),
+                  Buffer<double>(n), Buffer<uint8_t>(n), Buffer<uint8_t>(n)};
         Tiles x{n_features_};
         std::vector<Bests> bests;
         std::vector<double> room;  // for the scores of a block that are not kept
-        const size_t n = features.n_columns;
         const size_t fit = 65536 / std::max<size_t>(features.n_rows, 1) / tile_rows;
         const size_t most = std::clamp<size_t>(fit, 1, 32) * tile_rows;
         for (size_t start = 0; start < n; start += most) {
-            const size_t n_here = std::min(most, n - start);
+            const size_t n_here = std::min(most, n - start), stride = keep ? n : n_here;
             bests.resize((n_here + tile_rows - 1) / tile_rows);
-            if (scores == nullptr) room.resize(n_categories() * n_here);
-            double* const block = scores == nullptr ? room.data() : scores + start;
-            const size_t stride = scores == nullptr ? n_here : n;
-            const auto keep = [&](const Part& part) {
+            if (!keep) room.resize(n_categories() * n_here);
+            double* const block = keep ? to.scores.data() + start : room.data();
+            const auto take = [&](const Part& part) {
                 double* to_row = block + part.category * stride + part.row;
                 for (size_t c = 0; c < part.n_categories; ++c, to_row += stride)
                     std::copy_n(&part.at(c, 0), part.n_rows, to_row);
@@ -159,67 +155,76 @@ class Model {
             };
             double largest = 0.0;
             if (gathers_) {
-                largest = multiply_rows(features, start, n_here, keep);
+                largest = multiply_rows(features, start, n_here, take);
             } else {
                 x.take(features, start, n_here);
-                multiply_tiles(x, weights(), added_.data(), keep);
-                largest = find_largest(x.largest.data(), n_here);
+                multiply_tiles(x, weights(), added_.data(), take);
+                largest = find_largest(x.largest);
             }
             const double most_reach = reach(largest);
             for (size_t i = 0; i < n_here; ++i)
-                decide(features, start + i, bests[i / tile_rows], most_reach, {block + i, stride},
+                decide(features, start + i, bests[i / tile_rows], most_reach, block + i, stride,
                        to);
         }
+        return to;
     }
 
-    // Ranks the categories of a row by its scores: the first k ranks come first. A score that is
-    // NaN or minus infinity has none. Good until the thread's next call.
-    const std::vector<Candidate>& rank_row(Matrix features, size_t row, Scores scores,
-                                           size_t k) const {
-        thread_local RowTerms x;  // kept, as memory for each row would take longer
-        thread_local std::vector<Candidate> left;
-        take_terms(features, row, x);
-        left.clear();
-        for (size_t c = 0; c < n_categories(); ++c)
-            if (scores[c] > -infinity) left.push_back({scores[c], 0.0, static_cast<int64_t>(c)});
-        const double most = reach(find_largest(x.values.data(), x.values.size()));
-        drop_low(left, k, most);
-        std::sort(left.begin(), left.end(), is_higher);
-        const auto is_close = [&](const Candidate& a, const Candidate& b) {
-            return !(a.score - b.score > most);
-        };
-        if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
-            for (Candidate& one : left) one.bound = bound(x, static_cast<size_t>(one.place));
-        rank(left, k);
-        return left;
+    // Ranks the categories of rows by their scores. One that is NaN or minus infinity has no rank.
+    // Returns the first ones of each row, -1 where nothing is left, and whether they are tied.
+    std::pair<Buffer<int64_t>, Buffer<uint8_t>> rank(Matrix features, Matrix scores,
+                                                     size_t k) const {
+        check(features);
+        const size_t n = features.n_columns;
+        expect(scores.n_rows == n_categories() && scores.n_columns == n,
+               "the scores are not one a category and row");
+        k = std::min(k, n_categories());
+        Buffer<int64_t> places(n * k, -1);
+        Buffer<uint8_t> tied(n * k, 0);
+        for (size_t row = 0; row < n; ++row) {
+            const std::vector<Candidate>& left = rank_row(features, row, scores.data + row, n, k);
+            for (size_t i = 0; i < std::min(k, left.size()); ++i) {
+                places[row * k + i] = left[i].place;
+                tied[row * k + i] = left[i].tied;
+            }
+        }
+        return {std::move(places), std::move(tied)};
     }
 
-    // Bounds the errors of a row's scores.
-    std::vector<double> bound_scores(Matrix features, size_t row) const {
-        RowTerms x;
-        take_terms(features, row, x);
-        std::vector<double> bounds(n_categories());
-        for (size_t c = 0; c < bounds.size(); ++c) bounds[c] = bound(x, c);
+    // Bounds the errors of scores, (n_categories, n_rows).
+    Buffer<double> bound_scores(Matrix features) const {
+        check(features);
+        Buffer<double> bounds(n_categories() * features.n_columns);
+        std::vector<Term> room;
+        for (size_t row = 0; row < features.n_columns; ++row) {
+            const span<const Term> x = take_terms(features, row, room);
+            for (size_t c = 0; c < n_categories(); ++c)
+                bounds[c * features.n_columns + row] = bound(x, c);
+        }
         return bounds;
     }
 
   private:
+    size_t n_categories() const { return added_.size(); }
     Matrix weights() const {
         if (gathers_) return {packed_.data(), n_features_, n_categories()};
         return {packed_.data(), n_categories(), n_features_};
+    }
+    void check(Matrix features) const {
+        expect(features.n_rows == (gathers_ ? gathers_->n_stored() : n_features_),
+               "features and weights differ in the number of features");
     }
 
     // Multiplies rows with gathers, as multiply_tiles does; returns the size of their largest term.
     template <class Act>
     double multiply_rows(Matrix features, size_t start, size_t n, const Act& act) const {
-        RowTerms x;
+        std::vector<Term> room;
         double largest = 0.0;
         std::vector<double> scores(n_categories() * tile_rows);
         for (size_t row = 0; row < n; row += tile_rows) {
             const size_t height = std::min(tile_rows, n - row);
             for (size_t i = 0; i < height; ++i) {
-                gathers_->take(features, start + row + i, x);
-                largest = std::max(largest, find_largest(x.values.data(), x.values.size()));
+                const span<const Term> x = gathers_->take(features, start + row + i, room);
+                largest = std::max(largest, find_largest(x));
                 multiply_row(x, weights(), added_.data(), scores.data() + i);
             }
             for (size_t c = 0; c < n_categories(); c += group_size)
@@ -229,21 +234,16 @@ class Model {
         return largest;
     }
 
-    void take_terms(Matrix features, size_t row, RowTerms& x) const {
-        if (gathers_) return gathers_->take(features, row, x);
-        x.values.resize(n_features_);
-        for (size_t f = 0; f < n_features_; ++f) x.values[f] = features.row(f)[row];
+    span<const Term> take_terms(Matrix features, size_t row, std::vector<Term>& room) const {
+        if (gathers_) return gathers_->take(features, row, room);
+        room.resize(n_features_);
+        for (size_t f = 0; f < n_features_; ++f) room[f] = {f, features.row(f)[row]};
+        return room;
     }
-    double bound(const RowTerms& x, size_t category) const {
-        const double* w = weights().row(category);
-        thread_local std::vector<double> gathered;
-        if (gathers_) {
-            gathered.clear();
-            for (const size_t term : x.places) gathered.push_back(weights().row(term)[category]);
-            w = gathered.data();
-        }
-        const size_t* const places = gathers_ ? x.places.data() : nullptr;
-        return bound_error({x.values, w, places}, n_features_, added_[category]);
+    double bound(span<const Term> x, size_t category) const {
+        const double* const w = gathers_ ? &packed_[category] : weights().row(category);
+        const size_t step = gathers_ ? n_categories() : 1;
+        return bound_error(x, w, step, n_features_, added_[category]);
     }
 
     // What is no further below a row's highest score may tie with it.
@@ -251,9 +251,31 @@ class Model {
         return widest_tie(n_features_, largest, heaviest_, heaviest_added_);
     }
 
+    // The candidates of a row whose scores are so far apart, the first k ranks first. Good until
+    // the thread's next call.
+    const std::vector<Candidate>& rank_row(Matrix features, size_t row, const double* scores,
+                                           size_t stride, size_t k) const {
+        thread_local std::vector<Term> room;  // kept, as memory for each row would take longer
+        thread_local std::vector<Candidate> left;
+        const span<const Term> x = take_terms(features, row, room);
+        left.clear();
+        for (size_t c = 0; c < n_categories(); ++c, scores += stride)
+            if (*scores > -infinity) left.push_back({*scores, 0.0, static_cast<int64_t>(c)});
+        const double most = reach(find_largest(x));
+        drop_low(left, k, most);
+        std::sort(left.begin(), left.end(), is_higher);
+        const auto is_close = [&](const Candidate& a, const Candidate& b) {
+            return !(a.score - b.score > most);
+        };
+        if (std::adjacent_find(left.begin(), left.end(), is_close) != left.end())
+            for (Candidate& one : left) one.bound = bound(x, static_cast<size_t>(one.place));
+        matscore::rank(left, k);
+        return left;
+    }
+
     // Decides a row; what is ahead by more than `most_reach` is no tie.
-    void decide(Matrix features, size_t row, const Bests& found, double most_reach, Scores scores,
-                const Decision& to) const {
+    void decide(Matrix features, size_t row, const Bests& found, double most_reach,
+                const double* scores, size_t stride, Scored& to) const {
         const size_t at = row % tile_rows;
         const bool odd = std::isnan(found.odd[at]), missing = odd && has_missing(features, row);
         double& margin = to.margin[row] = found.highest[at] - found.second[at];
@@ -262,7 +284,7 @@ class Model {
         to.tied[row] = false;
         to.overflow[row] = odd && !missing;
         if (odd || std::isnan(margin) || margin > most_reach) return;
-        const std::vector<Candidate>& left = rank_row(features, row, scores, 1);
+        const std::vector<Candidate>& left = rank_row(features, row, scores, stride, 1);
         to.best[row] = left[0].place;
         to.tied[row] = left[0].tied;
         if (left[0].tied) margin = 0.0;

@@ -9,11 +9,6 @@
 // and a block of rows in the second.
 #pragma once
 
-#include <algorithm>
-#include <limits>
-#include <span>
-#include <vector>
-
 #include "vectors.hpp"
 
 namespace matscore {
@@ -30,18 +25,35 @@ struct Matrix {
     const double* row(size_t i) const { return data + i * n_columns; }
 };
 
-inline double find_largest(const double* values, size_t n) {
+// A feature of a row, or a term, that may not be zero.
+struct Term {
+    size_t place;  // of all
+    double value;
+};
+
+inline double find_largest(span<const double> values) {
     double largest = 0.0;
-    for (size_t i = 0; i < n; ++i)
-        largest = std::max(largest, std::fabs(values[i]));  // passes over NaN
+    for (const double value : values) largest = std::max(largest, std::fabs(value));  // not NaN
+    return largest;
+}
+inline double find_largest(span<const Term> terms) {
+    double largest = 0.0;
+    for (const Term& term : terms) largest = std::max(largest, std::fabs(term.value));
     return largest;
 }
 
-// The root of a chain of squares.
-inline double find_norm(const double* values, size_t n) {
-    double sum = 0.0;
-    for (size_t i = 0; i < n; ++i) sum = std::fma(values[i], values[i], sum);
-    return std::sqrt(sum);
+// Each row's root of a chain of squares.
+inline Buffer<double> find_norms(Matrix rows) {
+    Buffer<double> norms(rows.n_rows);
+    for (size_t i = 0; i < rows.n_rows; ++i) {
+        double sum = 0.0;
+        for (size_t f = 0; f < rows.n_columns; ++f) {
+            const double value = rows.row(i)[f];
+            sum = std::fma(value, value, sum);
+        }
+        norms[i] = std::sqrt(sum);
+    }
+    return norms;
 }
 
 // Rows of features as they are multiplied: in tiles of shape (n_features, 24), the last one filled
@@ -147,22 +159,14 @@ inline double rounding_unit(size_t n_features) {
     return n_u / (1.0 - n_u);
 }
 
-// Terms of a score that may not be zero: values, weights, and which they are of all; null for the
-// first ones.
-struct Terms {
-    std::span<const double> x;
-    const double* w;
-    const size_t* places = nullptr;
-};
-
-// The sum of their sizes, in eight chains on every processor.
-inline double add_sizes(const Terms& terms) {
+// The sum of the sizes of a row's products, with weights that are so far apart, in eight chains on
+// every processor.
+inline double add_sizes(span<const Term> x, const double* w, size_t step) {
     double sums[8] = {};
     run([&](auto) MATSCORE_ALWAYS {
-        const double *const x = terms.x.data(), *const w = terms.w;
-        for (size_t i = 0, n = terms.x.size(); i < n; ++i) {
-            double& sum = sums[(terms.places == nullptr ? i : terms.places[i]) % 8];
-            sum = __builtin_fma(std::fabs(x[i]), std::fabs(w[i]), sum);
+        for (const Term& term : x) {
+            double& sum = sums[term.place % 8];
+            sum = __builtin_fma(std::fabs(term.value), std::fabs(w[term.place * step]), sum);
         }
     });
     for (size_t i = 0; i < 4; ++i) sums[i] += sums[i + 4];
@@ -171,15 +175,16 @@ inline double add_sizes(const Terms& terms) {
 
 // Bounds the error of a score of n_features terms: gamma times the sum of their sizes, and what
 // products that underflow may lose (Higham, section 2.1). NaN where a feature is NaN.
-inline double bound_error(const Terms& terms, size_t n_features, double added) {
+inline double bound_error(span<const Term> x, const double* w, size_t step, size_t n_features,
+                          double added) {
     double unit = rounding_unit(n_features);
-    double sum = add_sizes(terms) + std::fabs(added);
+    double sum = add_sizes(x, w, step) + std::fabs(added);
     if (std::isinf(sum)) {  // finite terms, whose sum is not
         int exponent = 0;
         std::frexp(static_cast<double>(n_features + 1), &exponent);
-        std::vector<double> shrunk(terms.x.begin(), terms.x.end());
-        for (double& value : shrunk) value = std::ldexp(value, -exponent);
-        sum = add_sizes({shrunk, terms.w, terms.places}) + std::ldexp(std::fabs(added), -exponent);
+        std::vector<Term> shrunk(x.begin(), x.end());
+        for (Term& term : shrunk) term.value = std::ldexp(term.value, -exponent);
+        sum = add_sizes(shrunk, w, step) + std::ldexp(std::fabs(added), -exponent);
         unit = std::ldexp(unit, exponent);
     }
     return sum * unit + static_cast<double>(n_features) * underflow;
@@ -190,6 +195,87 @@ inline double widest_tie(size_t n_features, double largest, double heaviest, dou
     const double n = static_cast<double>(n_features);
     const double unit = 2.5 * rounding_unit(n_features);
     return (largest * unit) * (heaviest * n) + added * unit + 4.0 * n * underflow;
+}
+
+// Terms of which at most one is active in a row: the stored rows of codes and of values, -1 where
+// all codes are 0, all values 1; the term of each code, or -1. A negative code is none.
+using Gather = std::tuple<int64_t, int64_t, span<const int64_t>>;
+
+class Gathers {
+  public:
+    // No term is in two groups; in the order of their terms, those of most rows are so, too.
+    Gathers(size_t n_stored, size_t n_terms, const std::vector<Gather>& groups)
+        : n_stored_(n_stored) {
+        const auto check = [](int64_t number, size_t end) {
+            expect(number >= -1 && number < static_cast<int64_t>(end),
+                   "a term or row is out of range");
+        };
+        for (const auto& [codes, values, terms] : groups) {
+            check(codes, n_stored), check(values, n_stored);
+            for (const int64_t term : terms) check(term, n_terms);
+            if (n_terms > 0) groups_.push_back({codes, values, terms_.size(), terms.size()});
+            terms_.insert(terms_.end(), terms.begin(), terms.end());
+        }
+    }
+    size_t n_stored() const { return n_stored_; }
+
+    // The terms of a row that may not be zero, in order; a missing one where anything is.
+    span<const Term> take(Matrix features, size_t row, std::vector<Term>& room) const {
+        room.resize(groups_.size());
+        size_t n = 0;
+        int64_t last = -1;
+        bool is_missing = false, is_sorted = true;
+        for (const auto& [codes, values, first, n_codes] : groups_) {
+            const double code = codes < 0 ? 0.0 : features.row(static_cast<size_t>(codes))[row];
+            const double value = values < 0 ? 1.0 : features.row(static_cast<size_t>(values))[row];
+            is_missing |= std::isnan(code + value);
+            if (!(code >= 0.0)) continue;
+            expect(code < static_cast<double>(n_codes), "a code is out of range");
+            const int64_t term = terms_[first + static_cast<size_t>(code)];
+            if (term < 0) continue;
+            is_sorted &= term > last;
+            room[n++] = {static_cast<size_t>(last = term), value};
+        }
+        if (is_missing) room[0] = {0, std::numeric_limits<double>::quiet_NaN()}, n = 1;
+        const span<Term> x(room.data(), n);
+        if (!is_sorted) std::ranges::sort(x, {}, &Term::place);
+        return x;
+    }
+
+  private:
+    struct Group {
+        int64_t codes, values;
+        size_t first, n_codes;  // of terms
+    };
+    size_t n_stored_;
+    std::vector<Group> groups_;
+    std::vector<int64_t> terms_;
+};
+
+// The scores of a row, each so far after the one before it. Weights are (n_terms, n_categories),
+// and 16 numbers more.
+inline void multiply_row(span<const Term> x, Matrix weights, const double* added,
+                         double* scores) {
+    run([&](auto) MATSCORE_ALWAYS {
+        for (size_t c = 0; c < weights.n_columns; c += 16) {
+            const size_t n = std::min<size_t>(16, weights.n_columns - c);
+            const auto run_vectors = [&](auto n_vectors) MATSCORE_ALWAYS {
+                Lanes<4> sums[n_vectors] = {}, value, weight;
+                for (const Term& term : x) {
+                    const double* const w = weights.row(term.place) + c;
+                    value = term.value - Lanes<4>{};
+                    unroll<n_vectors>([&](auto v) MATSCORE_ALWAYS {
+                        load(weight, w + 4 * v);
+                        add_product(sums[v], value, weight);
+                    });
+                }
+                for (size_t i = 0; i < n; ++i)
+                    scores[(c + i) * tile_rows] = sums[i / 4][i % 4] + added[c + i];
+            };
+            if (n > 4) run_vectors(std::integral_constant<size_t, 4>{});
+            else run_vectors(std::integral_constant<size_t, 1>{});
+        }
+    });
 }
 
 }  // namespace matscore

@@ -1,15 +1,104 @@
 // Records of delimited text (RFC 4180, strictly) into columns of numbers and texts.
 //
-// A first walk tells how many records there are (cutting.hpp); in a second one a record is a run of
-// cells, each of which ends at a bit of a block. Whether quotes are sound is looked at before.
+// A first walk tells where records end, how many there are and whether quotes are sound; in a
+// second one a record is a run of cells, each of which ends at a bit of a block.
 #pragma once
 
 #include <limits>
 
-#include "cutting.hpp"
 #include "levels.hpp"
 
 namespace matscore {
+
+// A text, 64 bytes at a time: a bit for each byte, the first one lowest.
+class Blocks {
+  public:
+    Blocks(const char* data, const char* end, char delimiter)
+        : next_(data), end_(end), delimiter_(delimiter) {}
+
+    // Step to the next block; false where there is none.
+    bool step() {
+        if (next_ == end_) return false;
+        const char* bytes = start = next_;
+        if (end_ - start < 64) {
+            std::memset(padded_, 0, 64);
+            bytes = std::copy(start, end_, padded_) - (end_ - start);
+        }
+        next_ = end_ - start < 64 ? end_ : start + 64;
+        newlines = find_in_block(bytes, '\n');
+        quotes = find_in_block(bytes, '"');
+        // Each bit becomes the sum of the quotes up to it.
+        uint64_t sums = quotes;
+        for (int i = 1; quotes != 0 && i < 64; i *= 2) sums ^= sums << i;
+        inside = sums ^ open_;
+        open_ = uint64_t{0} - (inside >> 63);
+        ends = (newlines | find_in_block(bytes, delimiter_)) & ~inside;
+        return true;
+    }
+
+    bool is_open() const { return open_ != 0; }  // at the end of the block
+
+    const char* start = nullptr;
+    uint64_t newlines = 0, quotes = 0;
+    uint64_t inside = 0;  // from an opening quote on, without the closing one
+    uint64_t ends = 0;    // of cells
+
+  private:
+    const char *next_, *end_;
+    char delimiter_;
+    uint64_t open_ = 0;  // all bits where the block ends inside quotes
+    char padded_[64];
+};
+
+// What a walk through a text finds. A quote opens or closes wherever it stands, but up to the first
+// misplaced one all are where they may be.
+struct Scan {
+    size_t n_lines = 0;                   // line ends
+    size_t n_quoted = 0;                  // of them, inside quotes
+    const char* after_newline = nullptr;  // after the last one outside, before a misplaced quote
+    const char* misplaced = nullptr;      // the first quote that is
+    bool is_closing = false;              // whether that would close
+    bool is_open = false;                 // whether the text ends inside quotes
+};
+
+// Whether a closing quote may stand before p.
+inline bool may_follow_quote(const char* p, const char* end, char delimiter) {
+    const char* const next = p != end && *p == '\r' ? p + 1 : p;
+    return next == end || *next == '\n' || (next == p && (*p == delimiter || *p == '"'));
+}
+
+inline Scan scan_text(const char* data, const char* end, char delimiter) {
+    const string_view text(data, static_cast<size_t>(end - data));
+    Scan scan{count_byte(data, end, '\n'), 0, data};
+    if (text.find('"') == text.npos) {
+        scan.after_newline += text.rfind('\n') + 1;
+        return scan;
+    }
+    Blocks block(data, end, delimiter);
+    uint64_t may_open = 1;  // whether a quote may open at the start of the block
+    while (block.step()) {
+        scan.n_quoted += static_cast<size_t>(std::popcount(block.newlines & block.inside));
+        if (scan.misplaced != nullptr) continue;
+        const uint64_t closing = block.quotes & ~block.inside;
+        uint64_t bad = block.quotes & block.inside & ~((block.ends | closing) << 1 | may_open);
+        // What stands after the others closes them as well.
+        auto rest = closing & ~((block.ends | block.quotes) >> 1);
+        for (; rest != 0; rest &= rest - 1) {
+            const char* const after = block.start + std::countr_zero(rest) + 1;
+            if (!may_follow_quote(after, end, delimiter)) bad |= rest & (~rest + 1);
+        }
+        may_open = (block.ends | closing) >> 63;
+        bad &= ~bad + 1;  // the first one
+        if (bad != 0) {
+            scan.misplaced = block.start + std::countr_zero(bad);
+            scan.is_closing = (closing & bad) != 0;
+        }
+        const uint64_t outer = block.ends & block.newlines & (bad - 1);
+        if (outer != 0) scan.after_newline = block.start + 64 - std::countl_zero(outer);
+    }
+    scan.is_open = block.is_open();
+    return scan;
+}
 
 // What is wrong with a record.
 enum Fault : int64_t {
@@ -25,7 +114,7 @@ enum Fault : int64_t {
 };
 
 // What is done with a missing cell, or a text that is no level. Zero: none of the levels.
-enum class Policy { kRefuse, kZero, kKeep };
+enum Policy : int { kRefuse, kZero, kKeep };
 
 // What a column has for 1 and for 0.
 using Pair = std::pair<std::string, std::string>;
@@ -33,13 +122,13 @@ using Pair = std::pair<std::string, std::string>;
 struct Layout {
     char delimiter = ',', mark = '.';
     size_t width = 0;
-    Policy missing = Policy::kRefuse, unknown = Policy::kRefuse;
+    int missing = kRefuse, unknown = kRefuse;  // policies
     std::vector<size_t> features, texts;  // columns read as numbers, in the output's order; as text
     std::vector<size_t> kept;             // features whose missing cells are NaN and no more
     std::vector<std::pair<size_t, const Levels*>> levels;  // columns read as levels
     std::vector<std::string> words;       // for a missing cell, without blanks around them
     std::vector<std::string> names;       // the header's cells; none without one
-    bool has_labels = false;              // a header of numbers can be told from data
+    bool has_labels = false;              // so that a header of numbers can be told from data
     std::vector<std::pair<size_t, Pair>> booleans;  // features whose cells are these words instead
 };
 
@@ -56,9 +145,10 @@ struct TextColumn {
     Buffer<uint8_t> absent;  // cells with nothing at all, not even quotes
 };
 
+// There is room for more rows, whose memory is unwritten.
 struct Table {
     size_t n_rows = 0, n_records = 0;
-    Buffer<double> values;  // (n_features + n_levels, n_rows): the numbers, then the codes
+    Buffer<double> values;  // (n_features + n_levels, room): the numbers, then the codes
     std::vector<TextColumn> texts;
     Buffer<uint8_t> has_missing;  // rows of which a missing cell is kept
     Buffer<BadRecord> bad;
@@ -73,7 +163,6 @@ class Parser {
     Table parse() {
         prepare();
         for (const char* p = data_; p != end_;) p = read_record(p);
-        finish();
         return std::move(table_);
     }
 
@@ -118,17 +207,9 @@ class Parser {
             text.offsets.resize(capacity_ + 1);
             text.offsets[0] = 0;
         }
-        for (const char* p = data_; (p = find_byte(p, end_, '\r')) != end_;)
-            has_lone_return_ |= ++p != end_ && *p != '\n';
-        double number = 0;
-        // Where its cells could be data (numbers of pixels, say) a header is no bad row by itself.
-        header_is_plain_ = layout_.has_labels && !layout_.names.empty();
-        for (const size_t column : layout_.features)
-            header_is_plain_ = header_is_plain_ &&
-                               read_whole(strip(layout_.names[column]), layout_.mark, number);
-        for (const auto& [column, levels] : layout_.levels)
-            header_is_plain_ = header_is_plain_ &&
-                               take_level(*levels, layout_.names[column], number) == kNoFault;
+        const string_view text(data_, end_);
+        for (size_t i = text.find('\r'); i < text.size(); i = text.find('\r', i + 1))
+            has_lone_return_ |= i + 1 < text.size() && text[i + 1] != '\n';
     }
 
     // Where the next cell ends: at a delimiter, a line end or the end.
@@ -168,7 +249,7 @@ class Parser {
         if (const Fault fault = judge_whole(start, end, n_cells); fault != kNoFault) {
             bad.fault = fault;
             bad.column = -1;
-        } else if ((bad.fault != kNoFault || header_is_plain_) && repeats_header(start, end)) {
+        } else if ((bad.fault != kNoFault || layout_.has_labels) && repeats_header(start, end)) {
             bad.fault = kHeaderAgain;
         }
         if (bad.fault == kNoFault) {
@@ -193,12 +274,16 @@ class Parser {
 
     // Whether a record, as wide as it should be, has the header's cells.
     bool repeats_header(const char* p, const char* end) {
+        const string_view record(p, end);
+        if (layout_.names.empty() ||
+            !(record.starts_with('"') || record.starts_with(layout_.names[0])))
+            return false;  // most are told by their start
         for (const std::string& name : layout_.names) {
             const char* const cell_end = find_outside(p, end, layout_.delimiter);
             if (unquote({p, cell_end}) != name) return false;
             p = cell_end + 1;
         }
-        return !layout_.names.empty();
+        return true;
     }
 
     [[gnu::always_inline]] Fault read_cell(const Column& column, const char* p, const char* end) {
@@ -207,7 +292,8 @@ class Parser {
         if (column.text != nullptr) {
             TextColumn& text = *column.text;
             text.bytes.resize(text.offsets[row]);
-            copy_text({p, end}, text.bytes);
+            const string_view cell = unquote({p, end});
+            text.bytes.insert(text.bytes.end(), cell.begin(), cell.end());
             text.absent[row] = p == end;
         }
         if (column.levels != nullptr)
@@ -220,7 +306,7 @@ class Parser {
         return other != kNoFault ? other : fault;
     }
 
-    // Read a cell that is no plain number: quoted, with blanks around it, missing, a word for 1 or 0.
+    // Read a cell that is no plain number: quoted, with blanks around, missing, a word for 1 or 0.
     [[gnu::noinline]] Fault read_odd_number(string_view cell, const Column& column, double& value) {
         const string_view core = strip(unquote(cell));
         if (words_.has(core)) {
@@ -237,50 +323,28 @@ class Parser {
         code = levels.find(text, words_, layout_.mark);
         if (code >= 0.0) return kNoFault;
         const bool is_missing = code == Levels::kMissing;
-        const Policy policy = is_missing ? layout_.missing : layout_.unknown;
+        const int policy = is_missing ? layout_.missing : layout_.unknown;
         return do_without(policy, -1.0, code) ? kNoFault : is_missing ? kMissing : kLevel;
     }
 
     // Put what stands for no value; false where that is refused.
-    bool do_without(Policy policy, double zero, double& value) {
-        has_missing_ |= policy == Policy::kKeep;
-        value = policy == Policy::kKeep ? std::numeric_limits<double>::quiet_NaN() : zero;
-        return policy != Policy::kRefuse;
+    bool do_without(int policy, double zero, double& value) {
+        has_missing_ |= policy == kKeep;
+        value = policy == kKeep ? std::numeric_limits<double>::quiet_NaN() : zero;
+        return policy != kRefuse;
     }
 
-    // Add a cell's text, without its quotes and a doubled one as one.
-    static void copy_text(string_view cell, Buffer<char>& to) {
-        if (cell.empty() || cell.front() != '"') {
-            to.insert(to.end(), cell.begin(), cell.end());
-            return;
-        }
-        for (size_t i = 1; i + 1 < cell.size(); ++i) {
-            to.push_back(cell[i]);
-            if (cell[i] == '"') ++i;
-        }
-    }
-
-    // A cell's text; in `scratch_` where it is quoted.
+    // A cell's text, without its quotes and a doubled one as one; good until the next call.
     string_view unquote(string_view cell) {
-        if (cell.empty() || cell.front() != '"') return cell;
+        if (!cell.starts_with('"')) return cell;
+        const string_view inner = cell.substr(1, cell.size() - 2);
+        if (inner.find('"') == inner.npos) return inner;
         scratch_.clear();
-        copy_text(cell, scratch_);
-        return {scratch_.data(), scratch_.size()};
-    }
-
-    // Close the gaps that bad records have left between columns.
-    void finish() {
-        const size_t n = table_.n_rows;
-        double* const values = table_.values.data();
-        for (size_t i = 1; n < capacity_ && i < n_values(); ++i)
-            std::memmove(values + i * n, values + i * capacity_, n * sizeof(double));
-        table_.values.resize(n_values() * n);
-        for (TextColumn& text : table_.texts) {
-            text.bytes.resize(text.offsets[n]);
-            text.offsets.resize(n + 1);
-            text.absent.resize(n);
+        for (size_t i = 0; i < inner.size(); ++i) {
+            scratch_ += inner[i];
+            if (inner[i] == '"') ++i;
         }
-        table_.has_missing.resize(n);
+        return scratch_;
     }
 
     const Layout& layout_;
@@ -293,10 +357,9 @@ class Parser {
     size_t capacity_ = 0;
     int64_t line_ = 0;
     bool has_lone_return_ = false;  // perhaps one inside quotes
-    bool header_is_plain_ = false;
     bool has_missing_ = false;  // the record that is read
     std::vector<Column> columns_;
-    Buffer<char> scratch_;
+    std::string scratch_;
 };
 
 }  // namespace matscore

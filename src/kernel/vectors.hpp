@@ -6,15 +6,12 @@
 #pragma once
 
 #include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <stdexcept>
-#include <string>
+#include <limits>
 #include <utility>
 
-namespace matscore {
+#include "bytes.hpp"
 
-using std::size_t;
+namespace matscore {
 
 // Must be inlined: a function, or lambda, keeps the instruction set of where it ends up.
 #define MATSCORE_INLINE __attribute__((always_inline)) inline
@@ -42,18 +39,12 @@ MATSCORE_INLINE void store(double* to, const V& from) {
     std::memcpy(to, &from, sizeof from);
 }
 
-// Makes a vector of number(0), number(1), ...: one instruction where there is one.
-template <class V, class Number>
-MATSCORE_INLINE void fill(V& to, const Number& number) {
-    [&]<size_t... I>(std::index_sequence<I...>) MATSCORE_ALWAYS {
-        to = V{number(I)...};
-    }(std::make_index_sequence<sizeof(V) / sizeof(double)>{});
-}
-
 // sum = x * w + sum, rounded once, by name: contraction would leave that to the optimiser.
 template <class V>
 MATSCORE_INLINE void add_product(V& sum, const V& x, const V& w) {
-    fill(sum, [&](size_t i) MATSCORE_ALWAYS { return __builtin_fma(x[i], w[i], sum[i]); });
+    [&]<size_t... I>(std::index_sequence<I...>) MATSCORE_ALWAYS {
+        sum = V{__builtin_fma(x[I], w[I], sum[I])...};  // one instruction where there is one
+    }(std::make_index_sequence<sizeof(V) / sizeof(double)>{});
 }
 
 // Instruction sets, of 8, 4 and 2 lanes.
@@ -102,6 +93,47 @@ void run(const Body& body) {
     if (chosen_set == 1) return run_v3(body);
 #endif
     run_base(body);
+}
+
+// The exponential function by definition, so that probabilities have the same bits everywhere.
+
+inline constexpr auto kInverseFactorials = [] {
+    std::array<double, 14> inverses{1.0};
+    double factorial = 1.0;
+    for (size_t i = 1; i < inverses.size(); ++i)
+        inverses[i] = 1.0 / (factorial *= static_cast<double>(i));
+    return inverses;
+}();
+
+// exp(x), within an ulp: x = k ln 2 + r, where ln 2 is in two parts of which k times the first is
+// exact (Cody and Waite, Software Manual for the Elementary Functions, 1980, chapter 6); the Taylor
+// polynomial of r, at most half of ln 2; and a scale by 2^k in two steps, of which only the last
+// can round.
+MATSCORE_INLINE double find_exp(double x) {
+    constexpr double shift = 0x1.8p52;  // a sum with it is rounded to whole
+    x = x < -746.0 ? -746.0 : x;        // 0 and infinity from there on
+    x = x > 710.0 ? 710.0 : x;
+    const double shifted = __builtin_fma(x, 0x1.71547652b82fep0, shift), k = shifted - shift;
+    x = __builtin_fma(k, -0x1.62e42feep-1, x);
+    x = __builtin_fma(k, -0x1.a39ef35793c76p-33, x);
+    double sum = 0.0;
+    unroll<14>([&](auto i) MATSCORE_ALWAYS {
+        sum = __builtin_fma(sum, x, kInverseFactorials[13 - i]);
+    });
+    const auto whole = std::bit_cast<uint64_t>(shifted) - std::bit_cast<uint64_t>(shift);
+    const uint64_t biased = whole + 2 * 1023, half = biased >> 1;
+    return sum * std::bit_cast<double>(half << 52) * std::bit_cast<double>((biased - half) << 52);
+}
+
+// Powers of numbers. The compiler makes vectors of the loop.
+inline Buffer<double> find_powers(span<const double> numbers) {
+    Buffer<double> powers(numbers.size());
+    run([&](auto) MATSCORE_ALWAYS {
+        const double* const from = numbers.data();
+        double* const to = powers.data();
+        for (size_t i = 0, n = powers.size(); i < n; ++i) to[i] = find_exp(from[i]);
+    });
+    return powers;
 }
 
 }  // namespace matscore

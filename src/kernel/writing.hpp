@@ -1,28 +1,21 @@
 // Rows as CSV, TSV and JSON lines.
 #pragma once
 
-#include "shortest.hpp"
+#include <optional>
+
+#include "numbers.hpp"
 
 namespace matscore {
-
-struct TextsView {
-    const uint64_t* offsets = nullptr;  // n + 1, ascending, none past the end of `bytes`
-    const char* bytes = nullptr;
-    const bool* absent = nullptr;  // or null where none is
-    string_view operator[](size_t i) const {
-        return {bytes + offsets[i], static_cast<size_t>(offsets[i + 1] - offsets[i])};
-    }
-};
 
 // A column of an output: numbers, whole numbers or texts, one of the three.
 struct OutputColumn {
     std::string key;  // what stands before its cells
-    const double* numbers = nullptr;
-    const int64_t* wholes = nullptr;
-    TextsView texts;
-    const int32_t* codes = nullptr;  // which text a row has, negative for none
-    const bool* absent = nullptr;    // rows without a number
-    bool is_nullable = false;        // whether nothing is null in JSON, not ""
+    span<const double> numbers{};
+    span<const int64_t> wholes{};
+    std::optional<Texts> texts{};
+    span<const int32_t> codes{};  // if any, which text a row has, negative for none
+    span<const bool> absent{};    // if any, texts that are nothing, or rows without a number
+    bool is_nullable = false;          // whether nothing is null in JSON, not ""
 };
 
 struct OutputStyle {
@@ -38,8 +31,15 @@ class Writer {
         for (const char c : {'"', style.is_json ? '\\' : style.delimiter, '\n', '\r'})
             is_special_[static_cast<unsigned char>(c)] = true;
         if (style.is_json) std::fill_n(is_special_, 0x20, true);
-        for (OutputColumn& column : columns_)
-            if (column.texts.bytes == nullptr) column.texts.bytes = "";  // all texts are empty
+        for (const auto& [key, numbers, wholes, texts, codes, absent, is_nullable] : columns_) {
+            const bool has_own = texts && codes.empty();  // a text for each row
+            const size_t n = texts ? texts->size() : n_rows, n_coded = codes.size();
+            const size_t n_cells = has_own ? n : n_coded + numbers.size() + wholes.size();
+            expect(n_rows == 0 || n_cells == n_rows, "a column is of another type or length");
+            expect(absent.empty() || absent.size() == n, "the arrays differ in length");
+            for (const int32_t code : codes)
+                expect(code < static_cast<int64_t>(n), "a code is out of range");
+        }
     }
 
     // Write into memory that resize(size) gives, with what is there already.
@@ -74,24 +74,22 @@ class Writer {
 
     // The text of a cell; without data where it has none.
     static string_view find_text(const OutputColumn& column, size_t row) {
-        const TextsView& texts = column.texts;
-        const bool is_coded = column.codes != nullptr;
-        if (texts.offsets == nullptr || (is_coded && column.codes[row] < 0)) return {};
+        const bool is_coded = !column.codes.empty();
+        if (!column.texts || (is_coded && column.codes[row] < 0)) return {};
         const auto i = is_coded ? static_cast<size_t>(column.codes[row]) : row;
-        if (texts.absent != nullptr && texts.absent[i]) return {};
-        return texts[i];
+        return !column.absent.empty() && column.absent[i] ? string_view() : (*column.texts)[i];
     }
 
     char* write_cell(const OutputColumn& column, size_t row, string_view text, char* out) const {
         if (text.data() != nullptr) return write_text(text, out);
-        if (column.texts.offsets != nullptr)
+        if (column.texts)
             return !style_.is_json ? out : copy(column.is_nullable ? "null" : "\"\"", out);
-        const double number = column.numbers != nullptr ? column.numbers[row] : 0.0;
-        const bool is_absent = column.absent != nullptr && column.absent[row];
+        const bool is_whole = column.numbers.empty();
+        const double number = is_whole ? 0.0 : column.numbers[row];
+        const bool is_absent = !column.absent.empty() && column.absent[row];
         if (style_.is_json && (is_absent || !std::isfinite(number))) return copy("null", out);
         if (is_absent) return out;
-        if (column.wholes != nullptr) return write_whole(column.wholes[row], out);
-        return write_number(number, out);
+        return is_whole ? write_whole(column.wholes[row], out) : write_number(number, out);
     }
 
     // CSV is quoted only where it must be, and where a text is empty, to be told from nothing.

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from matscore.commands.check import check, check_files
     from matscore.commands.classify import ScoreTally, classify, classify_file
     from matscore.commands.evaluate import Evaluation, evaluate, evaluate_file
-    from matscore.commands.explain import explain, explain_file
+    from matscore.commands.explain import ExplainTally, explain, explain_file
     from matscore.commands.fit import FitResult, FitSummary, fit, fit_file
     from matscore.commands.import_model import Imported, import_file, import_model
-    from matscore.commands.lines import ExplainTally
     from matscore.commands.prove import Proof
     from matscore.commands.recommend import recommend, recommend_file
     from matscore.commands.truths import EvaluateTally
@@ -54,8 +53,7 @@ _HOMES = {
     "matscore.commands.classify": ("ScoreTally", "classify", "classify_file"),
     "matscore.commands.evaluate": ("Evaluation", "evaluate", "evaluate_file"),
     "matscore.commands.truths": ("EvaluateTally",),
-    "matscore.commands.lines": ("ExplainTally",),
-    "matscore.commands.explain": ("explain", "explain_file"),
+    "matscore.commands.explain": ("ExplainTally", "explain", "explain_file"),
     "matscore.commands.fit": ("FitResult", "FitSummary", "fit", "fit_file"),
     "matscore.commands.import_model": ("Imported", "import_file", "import_model"),
     "matscore.commands.prove": ("Proof",),

@@ -15,7 +15,6 @@ def write_rows(
     is_json: bool,
     delimiter: str,
     row_end: str,
-    keys: Sequence[str],
     columns: Sequence[tuple[object, ...]],
     n_rows: int,
 ) -> bytearray: ...
@@ -24,22 +23,36 @@ def parse(
     delimiter: str,
     decimal: str,
     width: int,
+    missing: int,
+    unknown: int,
     features: Sequence[int],
     texts: Sequence[int],
     kept: Sequence[int],
     levels: Sequence[tuple[int, Levels]],
-    policies: tuple[int, int],
     missing_values: Sequence[str],
     names: Sequence[str],
     has_labels: bool,
     booleans: Sequence[tuple[int, tuple[str, str]]],
 ) -> tuple[
+    int,
+    int,
     NDArray[np.float64],
     list[tuple[NDArray[np.uint64], NDArray[np.uint8], NDArray[np.bool_]]],
-    int,
     NDArray[np.bool_],
     NDArray[np.int64],
 ]: ...
+
+class TextTable:
+    def __init__(self) -> None: ...
+    def number(
+        self,
+        offsets: NDArray[np.uint64],
+        bytes: NDArray[np.uint8],
+        missing_values: Sequence[str],
+        decimal: str,
+        /,
+    ) -> NDArray[np.int64]: ...
+    def texts(self) -> list[str]: ...
 
 class Levels:
     def __init__(
@@ -54,20 +67,8 @@ class Levels:
         /,
     ) -> NDArray[np.float64]: ...
 
-class GrowingLevels:
-    def __init__(self) -> None: ...
-    def find(
-        self,
-        offsets: NDArray[np.uint64],
-        bytes: NDArray[np.uint8],
-        missing_values: Sequence[str],
-        decimal: str,
-        /,
-    ) -> NDArray[np.float64]: ...
-    def texts(self) -> list[str]: ...
-
-# Features (n_features, n_rows), weights (n_features, n_categories), an
-# intercept (n_categories,), scores (n_categories, n_rows).
+# Features (n_features, n_rows), weights (n_features, n_categories), an intercept (n_categories,),
+# scores (n_categories, n_rows). What comes back is flat.
 
 _Floats = NDArray[np.float64]
 _Places = NDArray[np.int64]
@@ -83,11 +84,12 @@ class Model:
     def __init__(
         self,
         weights: _Floats,
-        intercept: _Floats | None = None,
-        gathers: tuple[_Places, tuple[tuple[int, int, _Places], ...], int] | None = None,
+        intercept: _Floats,
+        n_stored: int,
+        groups: Sequence[tuple[int, int, _Places]],
     ) -> None: ...
     def score(
-        self, features: _Floats, keep: bool = True
+        self, features: _Floats, keep: bool
     ) -> tuple[_Floats, _Places, _Floats, _Marks, _Marks]: ...
     def error_bound(self, features: _Floats) -> _Floats: ...
     def rank(self, features: _Floats, scores: _Floats, k: int) -> tuple[_Places, _Marks]: ...
@@ -108,8 +110,7 @@ class Search:
         self,
         rows: _Floats,
         norms: _Floats | None,
-        first: int,
-        order: _Places | None,
-        starts: _Places | None,
+        items: _Places,
+        starts: _Places,
     ) -> bool: ...
     def take(self) -> tuple[_Places, _Places, _Floats, _Marks, _Places]: ...

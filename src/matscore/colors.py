@@ -99,12 +99,6 @@ def hex_of(color: Rgb) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def parts_of(color: Rgb) -> tuple[float, float, float]:
-    """Return red, green and blue from 0 to 1, as Matplotlib takes them."""
-    red, green, blue = color
-    return red / 255, green / 255, blue / 255
-
-
 @dataclass(frozen=True)
 class Heat:
     """Shades of a terminal's cells: in colour, or by five signs of growing density."""

@@ -1,4 +1,4 @@
-"""What can be asked of one command alone: the groups of explain, fit and recommend."""
+"""What can be asked of one command alone: the groups of evaluate, explain, fit and recommend."""
 
 # Annotations stay types here (no __future__ import): the command line is made from them.
 import math
@@ -7,7 +7,16 @@ from typing import Literal, TypeAlias
 
 from matscore.errors import UsageError
 from matscore.fields import Options, group, option
-from matscore.options import LEARNING, LINING_UP, SCORED, LabelOptions, PathLike, refuse_same
+from matscore.options import (
+    LEARNING,
+    LINING_UP,
+    SCORED,
+    Best,
+    LabelOptions,
+    Metric,
+    PathLike,
+    refuse_same,
+)
 
 Method: TypeAlias = Literal["least-squares", "ridge", "logistic"]
 
@@ -147,3 +156,52 @@ class FitOptions(Options):
         # NaN and what is under 0 are refused by the field's own limit.
         if self.alpha == math.inf:
             raise UsageError("alpha is not a finite number of 0 or more", "give it 1, say")
+
+
+@group
+@dataclass(frozen=True)
+class PairOptions(Options):
+    """Which pairs of user and item have a score, and what it is; Python has keywords for them."""
+
+    metric: Metric = option(
+        "dot", SCORED,
+        "What a score is: the product, or the cosine, which a row of zeros does not have.",
+        "--metric")  # fmt: skip
+    exclude: str | None = option(
+        None, SCORED,
+        "File of pairs that are not recommended: users in its first column, items in its second.",
+        "--exclude", metavar="FILE")  # fmt: skip
+    matrix: bool = option(
+        False, SCORED, "Write the score of every user and item: a column an item.", "--matrix"
+    )
+
+
+@group
+@dataclass(frozen=True)
+class TruthOptions(Options):
+    """Where the truth is, what is compared, how good it must be; Python has keywords for them."""
+
+    truth: str | None = option(
+        None, LINING_UP,
+        "Column with the true category of each row: of FEATURES, or of --truth-file.",
+        "--truth", metavar="NAME")  # fmt: skip
+    truth_file: str | None = option(
+        None, LINING_UP, "File with the true categories of the same rows in the same order.",
+        "--truth-file", metavar="FILE")  # fmt: skip
+    min_accuracy: float | None = option(
+        None, SCORED,
+        "End with exit 4 where the accuracy is under X, the measures written all the same.",
+        "--min-accuracy", min=0.0, max=1.0, metavar="X")  # fmt: skip
+    positive: str | None = option(
+        None, SCORED,
+        "Category to compare with the rest; of a single category the truth that is positive, "
+        "which without it is the category's name.",
+        "--positive", metavar="NAME")  # fmt: skip
+    one_vs_rest: bool = option(
+        False, SCORED, "Compare each category with the rest.", "--one-vs-rest"
+    )
+    best: Best | None = option(
+        None, SCORED,
+        "Take for positive what the threshold of the highest F1 on these rows takes, or of the "
+        "highest recall + specificity - 1.",
+        "--best")  # fmt: skip

@@ -15,7 +15,7 @@ class LevelCounts:
     """How often each text of a column occurs, in the order in which they were first seen."""
 
     def __init__(self, items: Sequence[tuple[str, int]] = (), n_missing: int = 0) -> None:
-        self._levels = _kernel.GrowingLevels()
+        self._table = _kernel.TextTable()
         self._counts = np.zeros(0, np.int64)
         self.n_missing = n_missing
         times = np.array([n for _, n in items], np.int64)
@@ -33,17 +33,16 @@ class LevelCounts:
 
     def merge(self, other: LevelCounts) -> None:
         """Count what another one has counted."""
-        self._add(Texts.from_strings(other._levels.texts()), [], ".", other._counts)
+        self._add(Texts.from_strings(other._table.texts()), [], ".", other._counts)
         self.n_missing += other.n_missing
 
     def _add(self, texts: Texts, words: list[str], decimal: str, times: Places) -> None:
-        codes = self._levels.find(texts.offsets, texts.data, words, decimal)
-        known = codes >= 0
-        counts = np.bincount(codes[known].astype(np.int64), times[known], len(self))
-        counts[: len(self)] += self._counts
-        self._counts = counts.astype(np.int64)
-        self.n_missing += len(codes) - int(known.sum())
+        numbers = self._table.number(texts.offsets, texts.data, words, decimal)
+        counts = np.bincount(numbers + 1, times, len(self) + 1)
+        counts[1 : len(self) + 1] += self._counts
+        self._counts = counts[1:].astype(np.int64)
+        self.n_missing += int(counts[0])
 
     def items(self) -> list[tuple[str, int]]:
         """Return each text and how often it occurs."""
-        return list(zip(self._levels.texts(), self._counts.tolist(), strict=True))
+        return list(zip(self._table.texts(), self._counts.tolist(), strict=True))

@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Unpack
 
-from matscore.errors import MissingExtraError
-from matscore.options import MissingPolicy, UnknownPolicy
+from matscore.commands import FrameKeywords, show
+from matscore.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
     import pandas as pd
 
-_TABLES = ("features", "weights")
+_OTHERS = ("features", "weights", "how")
 
 
+@show(FrameKeywords)
 def classify(
     features: dd.DataFrame,
     weights: pd.DataFrame,
     *,
-    missing: MissingPolicy = "error",
-    min_present: int | None = None,
-    unknown: UnknownPolicy = "error",
     probabilities: bool = False,
     margin: bool = False,
     scores: bool = True,
     threshold: float | None = None,
-    transpose: bool = False,
-    auto_transpose: bool = False,
-    strict: bool = False,
     keep_cols: Sequence[str] = (),
-    intercept: str | None = None,
-    no_intercept: bool = False,
-    weights_cols: Sequence[str] = (),
-    drop_weights_cols: Sequence[str] = (),
-    rename: Mapping[str, str] | None = None,
-    absent: str | Sequence[str] = (),
-    max_absent: int | None = None,
     response: bool = False,
+    **how: Unpack[FrameKeywords],
 ) -> dd.DataFrame:
     """Score rows and name the best category of each, lazily.
 
     Names and shapes are lined up at once, from the columns alone; a value that cannot be scored is
-    refused when its partition is computed.
+    refused when its partition is computed. Partitions know nothing of each other, so that
+    `unique_labels` and `booleans` are refused.
 
     Parameters
     ----------
@@ -50,12 +40,10 @@ def classify(
         One row an item; the index holds the labels. Partitions may be empty and divisions unknown.
     weights : pandas DataFrame of shape (n_features, n_categories)
         One row a feature and one column a category; sent once, not with each partition.
-    missing, unknown, probabilities, margin, scores, threshold, transpose, auto_transpose, strict
+    probabilities, margin, scores, threshold, keep_cols, response
         As in `matscore.classify`.
-    keep_cols, intercept, no_intercept, response
-        As in `matscore.classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present
-        As in `matscore.classify`.
+    **how
+        See `FrameKeywords`.
 
     Returns
     -------
@@ -86,11 +74,15 @@ def classify(
     Thunder         5.9      2.9  adventure
     Umbrella        2.1      6.1    romance
     """
-    # All keywords are handed on as they are; a generator of names would last for one partition.
-    options: dict[str, Any] = {k: v for k, v in locals().items() if k not in _TABLES}
-    for name in ("keep_cols", "weights_cols", "drop_weights_cols"):
-        options[name] = tuple(options[name])
-    options["absent"] = absent if isinstance(absent, str) else tuple(absent)
+    # All keywords are handed on as they are.
+    options: dict[str, Any] = {k: v for k, v in locals().items() if k not in _OTHERS} | how
+    for name in ("unique_labels", "booleans"):
+        if options.get(name):
+            what = f"{name} is about all rows, and partitions know nothing of each other"
+            raise UsageError(what, "leave it out")
+    # A generator of names would last for one partition.
+    for name in {"keep_cols", "weights_cols", "drop_weights_cols", "absent"} & options.keys():
+        options[name] = options[name] if isinstance(options[name], str) else tuple(options[name])
     try:
         import dask.dataframe
     except ImportError as error:

@@ -23,8 +23,7 @@ class MatscoreError(Exception):
 class _ToldError(MatscoreError):
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
+        self.what, self.hint = what, hint
 
     def __str__(self) -> str:
         return join_sentence(self.what, self.hint)
@@ -42,7 +41,19 @@ class UsageError(_ToldError):
     """
 
 
-class InputError(MatscoreError, ValueError):
+class _AboutFileError(MatscoreError):
+    """What is wrong with a file as a whole."""
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__()  # OSError would take the path for its number
+        self.args = (path, what, hint)
+        self.path, self.what, self.hint = path, what, hint
+
+    def __str__(self) -> str:
+        return f"{self.path}: {join_sentence(self.what, self.hint)}"
+
+
+class InputError(_AboutFileError, ValueError):
     """Data that cannot be read with certainty.
 
     Parameters
@@ -71,13 +82,9 @@ class InputError(MatscoreError, ValueError):
         column: int | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(path, what, hint, line, column, name)
-        self.path = path
-        self.what = what
-        self.hint = hint
-        self.line = line
-        self.column = column
-        self.name = name
+        super().__init__(path, what, hint)
+        self.args = (*self.args, line, column, name)
+        self.line, self.column, self.name = line, column, name
 
     # Workers send their errors to us: pickling as it comes would forget the keywords.
     def __reduce__(self) -> tuple[object, ...]:
@@ -99,20 +106,6 @@ class PlanError(MatscoreError, ValueError):
 
     def __str__(self) -> str:
         return join_sentence(self.plan.problem or "the matrices do not line up", self.plan.hint)
-
-
-class _AboutFileError(MatscoreError):
-    """What is wrong with a file as a whole."""
-
-    def __init__(self, path: str, what: str, hint: str = "") -> None:
-        super().__init__()  # OSError would take the path for its number
-        self.args = (path, what, hint)
-        self.path = path
-        self.what = what
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.path}: {join_sentence(self.what, self.hint)}"
 
 
 class MisfitError(_AboutFileError, ValueError):
@@ -197,8 +190,7 @@ class MissingExtraError(MatscoreError, ImportError):
 
     def __init__(self, extra: str, what: str) -> None:
         super().__init__(extra, what)
-        self.extra = extra
-        self.what = what
+        self.extra, self.what = extra, what
 
     def __str__(self) -> str:
         return f"{self.what} needs an optional package; pip install 'matscore[{self.extra}]'"

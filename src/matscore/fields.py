@@ -40,6 +40,11 @@ class Option:
         return long.split("/")[0][2:]
 
     @property
+    def spellings(self) -> frozenset[str]:
+        """All that can be written for it, a switch's other half too."""
+        return frozenset(one for name in self.names for one in name.strip(" /").split("/"))
+
+    @property
     def variable(self) -> str:
         """The environment variable that sets it."""
         return self.set_by or "MATSCORE_" + self.flag.upper().replace("-", "_")

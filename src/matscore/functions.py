@@ -16,16 +16,12 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, partial
-from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matscore.kernel import Floats
-from matscore.terms import MAX_EXPONENT
-
-__all__ = ["FUNCTIONS", "power"]
 
 # Relative error of hi + lo at most; the errors are added up where each pair is made.
 _BOUND = 2.0**-65
@@ -78,7 +74,7 @@ def _split_all(values: list[Decimal], places: int) -> Pair:
     return np.array(first), np.array(rest)
 
 
-def _add(a: Floats, b: Floats) -> Pair:
+def add_exactly(a: Floats | float, b: Floats) -> Pair:
     """Return a + b and its error (Knuth, TAOCP 2, 4.2.2, theorem B)."""
     total = a + b
     part = total - a
@@ -91,7 +87,7 @@ def _add_smaller(a: Floats, b: Floats) -> Pair:
     return total, b - (total - a)
 
 
-def _multiply(a: Floats, b: Floats | float) -> Pair:
+def multiply_exactly(a: Floats, b: Floats | float) -> Pair:
     """Return a * b and its error (Dekker 1971); neither may come near an overflow."""
     product = a * b
     a_high, b_high = _high_half(a), _high_half(b)
@@ -115,7 +111,7 @@ def _two_to(exponents: NDArray[np.int64]) -> Floats:
     return ((exponents + 1023) << 52).view(np.float64)
 
 
-def _series(x: Floats, first: int, last: int, divisor: Callable[[int], int]) -> Floats:
+def sum_series(x: Floats, first: int, last: int, divisor: Callable[[int], int]) -> Floats:
     """Return the sum over n = first … last of x^(n - first) / divisor(n), by Horner's rule."""
     total = np.full_like(x, 1 / divisor(last))
     for n in range(last - 1, first - 1, -1):
@@ -145,7 +141,7 @@ def _log_pair(x: Floats, tail: Floats | float = 0.0) -> Pair:
     # of (|j - 128| - 0.5)/129 or more, it is largest next to j = 128. Its rounding, of 5 units, and
     # that of the sums with it are below 2^-67 of the whole. The series leaves out less than 2^-72
     # of it.
-    rest = (z * z) * z * _series(z, 3, 10, lambda n: n if n % 2 else -n)
+    rest = (z * z) * z * sum_series(z, 3, 10, lambda n: n if n % 2 else -n)
     total, error = _add_smaller(exponent * tables.ln2[0] + tables.logs[0][near], high)
     total, error_2 = _add_smaller(total, -0.5 * high * high)
     total, error_3 = _add_smaller(total, low)
@@ -162,13 +158,13 @@ def _exp_pair(x: Floats) -> tuple[Pair, NDArray[np.int64]]:
     step, step_2, step_3 = tables.step
     turns = np.rint(x * (_STEPS / math.log(2)))
     # Exact but for the last product: turns have 17 bits, the parts of the step 36.
-    rest, error = _add(x - turns * step, -(turns * step_2))
+    rest, error = add_exactly(x - turns * step, -(turns * step_2))
     high = _round_to(rest, 33)
     low = (rest - high) + (error - turns * step_3)
     r = high + low
     # r^2/2 + … + r^7/5040 is below 2^-16; its rounding, of 5 units, and that of the sums below are
     # 2^-65.9 of the whole at most. What the series leaves out is below 2^-75.
-    square = (r * r) * _series(r, 2, 7, math.factorial)
+    square = (r * r) * sum_series(r, 2, 7, math.factorial)
     number = turns.astype(np.int64)
     power, power_rest = (part[number & (_STEPS - 1)] for part in tables.powers)
     # 26 bits by 26 bits.
@@ -218,12 +214,12 @@ def _logarithm(name: str, x: Floats) -> Floats:
     inside = (x > lowest) & (x < math.inf)
     given = np.where(inside, x, 1.0)
     if name == "log1p":
-        high, low = _log_pair(*_add(np.ones_like(given), given))
+        high, low = _log_pair(*add_exactly(np.ones_like(given), given))
     else:
         high, low = _log_pair(given)
     if name in _tables().scales:
         scale, scale_rest = _tables().scales[name]
-        product, error = _multiply(high, scale)
+        product, error = multiply_exactly(high, scale)
         high, low = product, error + (low * scale + high * scale_rest)
     found, unsure = _settle((high, low))
     if name != "log1p":
@@ -245,7 +241,6 @@ def _exponential(x: Floats) -> Floats:
 
 
 def _decide_where(unsure: NDArray[np.bool_], name: str, x: Floats, found: Floats) -> None:
-    """Replace what is not sure."""
     for i in np.flatnonzero(unsure):
         found[i] = _decide(_EXACT[name], float(x[i]))
 
@@ -265,7 +260,7 @@ def _power(exponent: int, x: Floats) -> Floats:
             high, low = _multiply_pairs((high, low), (mantissa, 0.0))
     if exponent < 0:
         quotient = 1.0 / high
-        product, error = _multiply(high, quotient)
+        product, error = multiply_exactly(high, quotient)
         high, low = quotient, (((1.0 - product) - error) - low * quotient) / high
     found, unsure = _settle((high, low), 2.0**-90)
     found = np.ldexp(found, shift * exponent)
@@ -276,7 +271,7 @@ def _power(exponent: int, x: Floats) -> Floats:
 
 
 def _multiply_pairs(a: Pair, b: tuple[Floats, Floats | float]) -> Pair:
-    high, error = _multiply(a[0], b[0])
+    high, error = multiply_exactly(a[0], b[0])
     return _add_smaller(high, error + (a[0] * b[1] + a[1] * b[0]))
 
 
@@ -286,7 +281,7 @@ def _power_of_special(x: Floats, exponent: int) -> Floats:
     return np.where((x < 0) & (exponent % 2 == 1), -magnitude, magnitude)
 
 
-def _in_blocks(function: Callable[[Floats], Floats], x: Floats) -> Floats:
+def in_blocks(function: Callable[[Floats], Floats], x: Floats) -> Floats:
     """Apply a function to numbers of any shape, a block at a time."""
     flat = np.ascontiguousarray(x, dtype=np.float64).ravel()
     found = np.empty_like(flat)
@@ -300,41 +295,19 @@ def _in_blocks(function: Callable[[Floats], Floats], x: Floats) -> Floats:
 def power(x: Floats, exponent: int) -> Floats:
     """Return x^exponent, correctly rounded: the exact product or its inverse, rounded once.
 
-    x^0 is 1, also for 0; NaN stays NaN; 0 to a negative power is NaN.
-
-    Raises
-    ------
-    ValueError
-        The exponent is beyond `MAX_EXPONENT`.
-
-    Examples
-    --------
-    >>> power(np.array([3.0, 0.1, 0.0]), 3)
-    array([2.7e+01, 1.0e-03, 0.0e+00])
+    The exponent is that of a term, not 0 and at most `MAX_EXPONENT`. NaN stays NaN; 0 to a negative
+    power is NaN.
     """
-    if abs(exponent) > MAX_EXPONENT:
-        raise ValueError(f"the exponent {exponent} is beyond {MAX_EXPONENT}")
-    if exponent == 0:
-        return np.where(np.isnan(x), x, 1.0)
-    if exponent in {1, 2}:  # a product is correctly rounded as it is
+    if exponent == 2:  # a product is correctly rounded as it is
         with np.errstate(all="ignore"):
-            return x.copy() if exponent == 1 else x * x
-    return _in_blocks(partial(_power, exponent), x)
+            return x * x
+    return in_blocks(partial(_power, exponent), x)
 
 
-def _root(x: Floats) -> Floats:
-    """Return square roots, which IEEE 754 rounds correctly."""
-    with np.errstate(all="ignore"):
-        return np.sqrt(x)
-
-
-FUNCTIONS: Mapping[str, Callable[[Floats], Floats]] = MappingProxyType(
-    {
-        **{
-            name: partial(_in_blocks, partial(_logarithm, name)) for name in _EXACT if name != "exp"
-        },
-        "exp": partial(_in_blocks, _exponential),
-        "sqrt": _root,
-        "abs": np.abs,
-    }
-)
+_LOGARITHMS = ("log", "log1p", "log2", "log10")
+FUNCTIONS: Mapping[str, Callable[[Floats], Floats]] = {
+    **{name: partial(in_blocks, partial(_logarithm, name)) for name in _LOGARITHMS},
+    "exp": partial(in_blocks, _exponential),
+    "sqrt": partial(in_blocks, np.sqrt),  # which IEEE 754 rounds correctly, as the next
+    "abs": np.abs,
+}

@@ -1,4 +1,4 @@
-"""Items to recommend, and the best of them for each user."""
+"""Items to recommend, and the best of them for each user; rows past what memory has room for."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from matscore.kernel import Floats, Marks, PackedWeights, Places, Texts
 _BLOCK_ROWS = 1024  # of items that are held together
 _BATCH_USERS = 512
 _MOST_PAIRS = 2**21  # that are kept at a time for more than one user
+MOST_BYTES = 96 * 2**20
+"""Rows that take more go to a temporary file, where no budget of memory is given."""
+_STRIPE_NUMBERS = 2**17
 
 
 class Exclusions(NamedTuple):
@@ -48,13 +51,11 @@ class Recommended(NamedTuple):
 class _Block:
     """Some items, of which equal ones are held once."""
 
-    first: int
     rows: Floats  # (n_distinct, n_features); none where they are spilled
     place: slice  # of the rows among those that are spilled
     norms: Floats | None  # of the rows, for the cosine
-    # Row i is the items first + order[starts[i]:starts[i + 1]]; None where no two are equal.
-    order: Places | None = None
-    starts: Places | None = None
+    items: Places  # row i is the items[starts[i]:starts[i + 1]], in order
+    starts: Places
 
 
 class Items:
@@ -96,9 +97,9 @@ class Items:
     def iter_rows(self) -> Iterator[Floats]:
         """Yield the items, up to 1,024 at a time; for the cosine, scaled by powers of two."""
         for block, rows in self._iter_blocks():
-            copies = _count_copies(block, len(rows))
-            found = np.repeat(rows, copies, axis=0)
-            yield found if block.order is None else found[np.argsort(block.order)]
+            found = np.empty((len(block.items), self.n_features))
+            found[block.items - block.items.min()] = rows.repeat(np.diff(block.starts), axis=0)
+            yield found
 
     def _iter_blocks(self) -> Iterator[tuple[_Block, Floats]]:
         for block in self._blocks:
@@ -112,16 +113,16 @@ class Items:
             self._add_block(np.array(rows[start : start + _BLOCK_ROWS]))
 
     def _add_block(self, rows: Floats) -> None:
-        first, norms, order, starts = len(self), None, None, None
+        first, norms = len(self), None
         self._n_items += len(rows)
         if self.cosine:
             rows, norms = _normalize(rows)
         self._largest = max(self._largest, float(np.abs(rows).max(initial=0.0)))
         seen: dict[bytes, int] = {}
         numbers = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows])
+        order = np.argsort(numbers, kind="stable")
+        starts = np.searchsorted(numbers[order], np.arange(len(seen) + 1))
         if len(seen) < len(rows):
-            order = np.argsort(numbers, kind="stable")
-            starts = np.searchsorted(numbers[order], np.arange(len(seen) + 1))
             rows = rows[order[starts[:-1]]]
             norms = None if norms is None else norms[order[starts[:-1]]]
         place = slice(self._n_distinct, self._n_distinct + len(rows))
@@ -129,7 +130,7 @@ class Items:
         if self._spilled is not None:
             self._spilled.append(rows)
             rows = rows[:0].copy()
-        self._blocks.append(_Block(first, rows, place, norms, order, starts))
+        self._blocks.append(_Block(rows, place, norms, first + order, starts))
 
     def recommend(
         self,
@@ -168,7 +169,7 @@ class Items:
                 excluded[some] - start * len(self),
             )
             if all(
-                search.add(rows, block.norms, block.first, block.order, block.starts)
+                search.add(rows, block.norms, block.items, block.starts)
                 for block, rows in self._iter_blocks()
             ):
                 *parts, overflow = search.take()
@@ -191,10 +192,7 @@ class Items:
             if norms is not None and block.norms is not None:
                 with np.errstate(invalid="ignore"):
                     found = np.clip(found / (norms * block.norms[:, None]), -1.0, 1.0)
-            copies = _count_copies(block, len(rows))
-            n = copies.sum()
-            order = np.arange(n) if block.order is None else block.order
-            scores[:, block.first + order] = np.repeat(found, copies, axis=0).T
+            scores[:, block.items] = found.repeat(np.diff(block.starts), axis=0).T
         return scores
 
     def _take_users(self, users: Floats) -> tuple[Floats, Floats | None]:
@@ -215,10 +213,6 @@ class Items:
         if len(counts) != n_users or counts.min(initial=0) < 0 or counts.sum() != len(items):
             raise ValueError("the starts of excluded items do not fit")
         return np.sort(np.repeat(np.arange(n_users) * len(self), counts) + items)
-
-
-def _count_copies(block: _Block, n_rows: int) -> Places:
-    return np.ones(n_rows, np.int64) if block.starts is None else np.diff(block.starts)
 
 
 def _normalize(rows: Floats) -> tuple[Floats, Floats]:
@@ -269,6 +263,72 @@ class SpilledRows:
     @property
     def _row_bytes(self) -> int:
         return self.width * np.dtype(np.float64).itemsize
+
+
+class KeptRows:
+    """Rows in the order in which they came: in memory, and past a limit in a temporary file.
+
+    They are held in stripes of a fixed height, however they came; threads may read them when all
+    are there.
+    """
+
+    def __init__(
+        self, width: int, most_bytes: int = MOST_BYTES, height: int = 0, whose: str = "the rows"
+    ) -> None:
+        self.width = width
+        self.height = height or max(_STRIPE_NUMBERS // width, 64)
+        self.n_rows = 0
+        self._whose = whose
+        self._most_stripes = most_bytes // (8 * max(width, 1) * self.height)
+        self._stripes: list[Floats] = []  # those that are not in the file
+        self._spilled: SpilledRows | None = None
+        self._n_spilled = 0
+
+    def __len__(self) -> int:
+        return self._n_spilled + len(self._stripes)
+
+    def __getitem__(self, i: int, /) -> Floats:
+        """Return the rows of a stripe, (n, width)."""
+        start, stop = i * self.height, min((i + 1) * self.height, self.n_rows)
+        if i < self._n_spilled and self._spilled is not None:
+            return self._spilled[start:stop]
+        return self._stripes[i - self._n_spilled][: stop - start]
+
+    @property
+    def is_spilled(self) -> bool:
+        """Whether some are in a file."""
+        return self._spilled is not None
+
+    def append(self, rows: Floats) -> None:
+        """Put rows, (n, width), behind those there are."""
+        while len(rows):
+            at = self.n_rows % self.height
+            if not at:
+                self._spill()
+                self._stripes.append(np.empty((self.height, self.width)))
+            n = min(self.height - at, len(rows))
+            self._stripes[-1][at : at + n] = rows[:n]
+            self.n_rows, rows = self.n_rows + n, rows[n:]
+
+    def take(self) -> Iterator[Floats]:
+        """Yield the stripes; where all are in memory they are gone then, or would be held twice."""
+        for i in range(len(self)):
+            stripe = self[i]
+            if not self.is_spilled:
+                self._stripes[i] = stripe[:0].copy()
+            yield stripe
+        if not self.is_spilled:
+            self._stripes.clear()
+
+    def _spill(self) -> None:
+        """Write the stripes, which are full, to the file where memory has room for no more."""
+        if self._spilled is None and len(self._stripes) < self._most_stripes:
+            return
+        self._spilled = self._spilled or SpilledRows(self.width, self._whose)
+        for stripe in self._stripes:
+            self._spilled.append(stripe)
+        self._n_spilled += len(self._stripes)
+        self._stripes = []
 
 
 def open_unnamed(owner: object) -> int:

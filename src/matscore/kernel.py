@@ -26,11 +26,13 @@ Marks: TypeAlias = NDArray[np.bool_]
 Booleans: TypeAlias = tuple[int, tuple[str, str]]
 Policy: TypeAlias = Literal["error", "skip", "zero", "keep"]
 
-exp = _kernel.exp
-"""Powers of e of a matrix, within an ulp, with the same bits on every processor."""
-
 _ROW_ENDS = {"csv": "\n", "tsv": "\n", "jsonl": "}\n", "json": "},\n"}
 _POLICIES = {"error": 0, "skip": 0, "zero": 1, "keep": 2}
+
+
+def exp(values: Floats) -> Floats:
+    """Return powers of e, within an ulp, with the same bits on every processor."""
+    return _kernel.exp(np.ravel(values)).reshape(values.shape)
 
 
 class Fault(IntEnum):
@@ -238,18 +240,22 @@ def parse(
             raise ValueError("columns are out of range")
     if not {*kept, *(column for column, _ in booleans)} <= set(features):
         raise ValueError("kept columns or booleans are no features")
-    layout = delimiter, decimal, width, list(features), list(texts), list(kept)
-    tables = [(column, known._table) for column, known in levels]
-    policies = _POLICIES[missing], _POLICIES[unknown]
-    words, header = strip_words(missing_values), list(names or ())
     stop = _find_stop(data, delimiter)
+    policies = _POLICIES[missing], _POLICIES[unknown]
+    columns = features, texts, kept, [(column, known._table) for column, known in levels]
+    layout = delimiter, decimal, width, *policies, *columns, strip_words(missing_values)
     text = b"" if stop else data
-    read = _kernel.parse(text, *layout, tables, policies, words, header, has_labels, booleans)
-    values, cells, n_records, has_missing, found = read
-    bad = list(map(BadRecord._make, found.tolist()))
-    rows = np.delete(np.arange(n_records), found[:, 0]) if bad else None
-    columns = tuple(Texts(offsets, data, _some(absent)) for offsets, data, absent in cells)
-    return Table(values, columns, n_records, rows, _some(has_missing), bad, stop)
+    read = _kernel.parse(text, *layout, names or (), has_labels, booleans)
+    n, n_records, values, cells, has_missing, faults = read
+    # The kernel leaves room for the records that turned out bad.
+    values = values.reshape(len(features) + len(levels), len(has_missing))[:, :n]
+    cut = [(offsets[: n + 1], text, _some(absent[:n])) for offsets, text, absent in cells]
+    read_texts = tuple(Texts(ends, text[: ends[n]], absent) for ends, text, absent in cut)
+    faults = faults.reshape(-1, len(BadRecord._fields))
+    bad = list(map(BadRecord._make, faults.tolist()))
+    rows = np.delete(np.arange(n_records), faults[:, 0]) if bad else None
+    values = np.ascontiguousarray(values)
+    return Table(values, read_texts, n_records, rows, _some(has_missing[:n]), bad, stop)
 
 
 def _some(marks: Marks) -> Marks | None:
@@ -318,28 +324,30 @@ def write_rows(
     stands between rows and not after them.
     """
     delimiter, is_json = "\t" if form == "tsv" else ",", form in ("json", "jsonl")
-    # What stands before each cell.
-    names = [f"{json.dumps(name, ensure_ascii=False)}:" if is_json else "" for name in columns]
-    keys = [f"{delimiter if i else '{' * is_json}{name}" for i, name in enumerate(names)]
-    parts, n_rows = list(map(_take_apart, columns.values())), len(next(iter(columns.values()), ()))
-    written = _kernel.write_rows(is_json, delimiter, _ROW_ENDS[form], keys, parts, n_rows)
+    n_rows = len(next(iter(columns.values()), ()))
+    parts = []
+    for i, (name, column) in enumerate(columns.items()):
+        # What stands before each cell.
+        key = f"{json.dumps(name, ensure_ascii=False)}:" if is_json else ""
+        parts.append((f"{delimiter if i else '{' * is_json}{key}", *_take_apart(column)))
+    written = _kernel.write_rows(is_json, delimiter, _ROW_ENDS[form], parts, n_rows)
     if form == "json":
         del written[-2:]  # a comma stands between rows and not after them
     return written
 
 
 def _take_apart(column: Column) -> tuple[Any, ...]:
-    """Return numbers, whole numbers, offsets, bytes, codes, what is absent, whether it is null."""
+    """Return numbers, whole numbers, texts, codes, what is absent, whether it is null."""
     match column:
         case Masked(values, absent):
-            return *_take_apart(values)[:5], absent, False
+            return *_take_apart(values)[:4], absent, False
         case Texts(offsets, data, absent):
-            return None, None, offsets, data, None, absent, False
+            return None, None, (offsets, data), None, absent, False
         case Choices(codes, Texts(offsets, data, absent)):
-            return None, None, offsets, data, codes, absent, True
+            return None, None, (offsets, data), codes, absent, True
     held = np.ascontiguousarray(column)
     is_float = held.dtype == np.float64
-    return held if is_float else None, None if is_float else held, *(None,) * 4, False
+    return held if is_float else None, None if is_float else held, *(None,) * 3, False
 
 
 class Decision(NamedTuple):
@@ -373,11 +381,22 @@ class Gathers(NamedTuple):
     groups: tuple[Gather, ...]
     n_stored: int
 
-    def repeats_term(self) -> bool:
-        """Tell whether a term is in two places; only codes of one group may share one."""
-        places = [self.dense[:, 1], *(np.unique(group.terms) for group in self.groups)]
-        terms = np.concatenate(places)
-        return len(np.unique(terms[terms >= 0])) < int((terms >= 0).sum())
+    def as_groups(self) -> list[Gather]:
+        """Return all as groups, in the order of their terms: dense ones have -1 for their codes.
+
+        A stored row that nothing uses is there, too: where it is missing, all is.
+        """
+        groups = [*self.groups, *(Gather(-1, row, np.array([term])) for row, term in self.dense)]
+        used = {row for group in groups for row in group[:2]}
+        lowest = min((group.codes for group in self.groups), default=0)
+        if min(self.n_stored, lowest, self.dense.min(initial=0)) < 0:
+            raise ValueError("a term or row is out of range")
+        terms = np.concatenate([np.zeros(0, int), *(np.unique(group.terms) for group in groups)])
+        if len(np.unique(terms[terms >= 0])) < int((terms >= 0).sum()):  # one group may share it
+            raise ValueError("a term is there twice")
+        unused = sorted(set(range(self.n_stored)) - used)
+        groups += [Gather(-1, row, np.array([-1])) for row in unused]
+        return sorted(groups, key=lambda group: group.terms.max(initial=-1))
 
 
 class PackedWeights:
@@ -393,9 +412,11 @@ class PackedWeights:
         self, weights: Floats, intercept: Floats | None = None, gathers: Gathers | None = None
     ) -> None:
         self._given = weights, intercept, gathers
-        if gathers is not None and (gathers.n_stored < 0 or gathers.repeats_term()):
-            raise ValueError("a term is there twice")
-        self._model = _kernel.Model(weights, intercept, gathers)
+        n_stored, groups = len(weights), list[Gather]()
+        if gathers is not None:
+            n_stored, groups = gathers.n_stored, gathers.as_groups()
+        added = np.zeros(weights.shape[1]) if intercept is None else np.ascontiguousarray(intercept)
+        self._model = _kernel.Model(weights, added, n_stored, groups)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackedWeights, self._given
@@ -426,11 +447,14 @@ class PackedWeights:
     def score(self, features: Floats, *, keep: bool = True) -> tuple[Floats, Decision]:
         """Return the scores, of shape (0, n_rows) where they are not to be kept, and decide."""
         scores, best, margin, tied, overflow = self._model.score(features, keep)
+        n_categories = self._given[0].shape[1] if keep else 0
+        scores = scores.reshape(n_categories, features.shape[1])
         return scores, Decision(best, margin, tied, overflow)
 
     def error_bound(self, features: Floats) -> Floats:
         """Bound the rounding error of each score, (n_categories, n_rows), as product.hpp says."""
-        return self._model.error_bound(features)
+        n_categories = self._given[0].shape[1]
+        return self._model.error_bound(features).reshape(n_categories, features.shape[1])
 
     def mark_ties(self, features: Floats, scores: Floats) -> Marks:
         """Mark the best category of each row and what ties with it; none of missing scores."""
@@ -447,4 +471,7 @@ class PackedWeights:
         The first rank is the best category, and the first k do not depend on how many are asked
         for. Scores are from `multiply`, or minus infinity for what is to have no rank.
         """
-        return Ranking(*self._model.rank(features, scores, k))
+        k = min(k, self._given[0].shape[1])
+        places, tied = self._model.rank(features, scores, k)
+        shape = features.shape[1], k
+        return Ranking(places.reshape(shape), tied.reshape(shape))

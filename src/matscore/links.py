@@ -1,7 +1,7 @@
 """Links: what turns scores, which are linear predictors, into the answer of the model's own tool.
 
-A word in the corner cell of a weights file names the link, as in ``feature (probit)``; without one
-it is the softmax, or the logistic function for a single category. Nothing is used but operations
+`plan.headings` reads the link's name in the corner cell of a weights file; without one it is the
+softmax, or the logistic function for a single category. Nothing is used but operations
 that every processor rounds alike, the kernel's `exp` and `functions`: the same bits everywhere.
 
 Scores are of shape (n_categories, n_rows), and so is what is made of them; NaN stays NaN. With a
@@ -11,43 +11,16 @@ one leaves of 1.
 
 from __future__ import annotations
 
-import re
-from typing import get_args
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.functions import FUNCTIONS
+from matscore.functions import FUNCTIONS, add_exactly, in_blocks, multiply_exactly, sum_series
 from matscore.kernel import Floats, exp
 from matscore.options import Link
 
-LINKS: tuple[Link, ...] = get_args(Link)
-
-# What others call them.
-SYNONYMS = {
-    "logit": "logistic", "sigmoid": "logistic", "binomial": "logistic",
-    "log": "exp", "poisson": "exp", "gamma": "exp",
-    "linear": "identity", "none": "identity", "gaussian": "identity",
-    "ovr": "one-vs-rest", "ova": "one-vs-rest", "oaa": "one-vs-rest", "one-vs-all": "one-vs-rest",
-    "loglog": "cloglog", "complementary log-log": "cloglog", "normal": "probit",
-}  # fmt: skip
-
-_BLOCK = 2**12
 _log, _log1p = FUNCTIONS["log"], FUNCTIONS["log1p"]
-
-_CORNER = re.compile(r"(.*?)\s*\(([^()]*)\)\s*", re.DOTALL)
-
-
-def split_corner(cell: str) -> tuple[str, str | None]:
-    """Split a corner cell into its heading and the word in parentheses; None where there is none.
-
-    Examples
-    --------
-    >>> split_corner("feature (probit)"), split_corner("feature")
-    (('feature', 'probit'), ('feature', None))
-    """
-    found = _CORNER.fullmatch(cell)
-    return (found[1], found[2].strip().casefold()) if found else (cell, None)
 
 
 def refuse_probabilities(link: Link, n_categories: int, *, reference: bool) -> tuple[str, str]:
@@ -106,17 +79,16 @@ def find_losses(link: Link, scores: Floats, truth: NDArray[np.int64], *, referen
 
 def _invert(link: Link, scores: Floats, *, rest: bool = False) -> Floats:
     """Return the inverse link, F, or 1 - F without cancellation."""
-    made = np.empty(scores.shape)
-    # In blocks that the processor's cache holds, with all that is computed on the way.
-    for row, to in zip(scores, made, strict=True):
-        for start in range(0, len(row), _BLOCK):
-            block = row[None, start : start + _BLOCK]
-            if link == "cloglog":
-                to[start : start + _BLOCK] = _cloglog(block)[rest]
-            else:
-                function = _normal if link == "probit" else _logistic
-                to[start : start + _BLOCK] = function(-block if rest else block)
-    return made
+
+    def invert(block: Floats) -> Floats:
+        block = block[None]  # a matrix, as the kernel's exp wants
+        if link == "cloglog":
+            made = _cloglog(block)[rest]
+        else:
+            made = (_normal if link == "probit" else _logistic)(-block if rest else block)
+        return made.ravel()
+
+    return in_blocks(invert, scores)
 
 
 def _log_both(link: Link, scores: Floats) -> tuple[Floats, Floats]:
@@ -177,20 +149,20 @@ def _normal(scores: Floats) -> Floats:
 
 def _log_normal(scores: Floats) -> Floats:
     x = np.minimum(np.abs(scores), _HUGE)
-    square, rest = _multiply(x, x)
+    square, rest = multiply_exactly(x, x)
     low = _log(sum(_flat(x)) / (1.0 + x)) - square / 2 - rest / 2
     return np.where(scores < 0, low, _log1p(-_tail(np.minimum(x, _FAR))))
 
 
 def _tail(x: Floats) -> Floats:
     """Return Φ(-x) for x from 0 to 40, within 2 ulp."""
-    square, rest = _multiply(x, x)
+    square, rest = multiply_exactly(x, x)
     power = exp(-square / 2)
     flat, flat_rest = _flat(x)
-    above, above_rest = _multiply(power, flat)
-    below, below_rest = _add(1.0, x)
+    above, above_rest = multiply_exactly(power, flat)
+    below, below_rest = add_exactly(1.0, x)
     quotient = above / below
-    product, product_rest = _multiply(quotient, below)
+    product, product_rest = multiply_exactly(quotient, below)
     # All that was rounded away so far, to first order.
     missing = above - product - product_rest + above_rest + power * flat_rest
     missing = (missing - quotient * below_rest) / below - quotient * rest / 2
@@ -202,13 +174,13 @@ def _flat(x: Floats) -> tuple[Floats, Floats]:
     """Return G, and what is to be added to it."""
     shifted = x + 4.0
     t = (x - 4.0) / shifted
-    product, product_rest = _multiply(t, shifted)
+    product, product_rest = multiply_exactly(t, shifted)
     t_rest = (x - 4.0 - product - product_rest) / shifted
     slope = np.full_like(t, _TAIL[-1])
     for factor in _TAIL[-2:0:-1]:
         slope = slope * t + factor
-    step, step_rest = _multiply(t, slope)
-    flat, flat_rest = _add(_TAIL[0], step)
+    step, step_rest = multiply_exactly(t, slope)
+    flat, flat_rest = add_exactly(_TAIL[0], step)
     return flat, flat_rest + step_rest + t_rest * slope
 
 
@@ -231,49 +203,18 @@ def _cloglog(scores: Floats) -> tuple[Floats, Floats]:
 
 def _quotient(u: Floats) -> Floats:
     """Return (u - 1 + e^-u) / u², for u up to 0.7, by its Taylor series."""
-    u = np.minimum(u, 0.7)
-    terms, factorial = [], 1.0
-    for n in range(2, 18):
-        factorial *= n
-        terms.append((-1.0) ** n / factorial)
-    total = np.zeros_like(u)
-    for term in terms[::-1]:
-        total = total * u + term
-    return total
+    return sum_series(np.minimum(u, 0.7), 2, 17, lambda n: (-1) ** n * math.factorial(n))
 
 
 def _power_pair(x: Floats) -> tuple[Floats, Floats]:
     """Return e^x from -1 to 7 as a sum of two float64: the Taylor series of x / 2**9, squared."""
     r = x / 2.0**_HALVINGS  # exact
-    square, square_rest = _multiply(r, r)
-    series = np.zeros_like(r)
-    for divisor in (40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0):
-        series = series * r + 1.0 / divisor
-    high, first = _add(1.0, r)
-    high, second = _add(high, square / 2)
-    high, low = _add(high, first + second + (square_rest / 2 + square * r * series))
+    square, square_rest = multiply_exactly(r, r)
+    series = sum_series(r, 3, 8, math.factorial)
+    high, first = add_exactly(1.0, r)
+    high, second = add_exactly(high, square / 2)
+    high, low = add_exactly(high, first + second + (square_rest / 2 + square * r * series))
     for _ in range(_HALVINGS):
-        product, rest = _multiply(high, high)
-        high, low = _add(product, rest + 2.0 * high * low)
+        product, rest = multiply_exactly(high, high)
+        high, low = add_exactly(product, rest + 2.0 * high * low)
     return high, low
-
-
-def _add(a: Floats | float, b: Floats) -> tuple[Floats, Floats]:
-    """Return a sum and what its rounding took (Knuth, The Art of Computer Programming, 4.2.2)."""
-    total = a + b
-    taken = total - a
-    return total, (a - (total - taken)) + (b - taken)
-
-
-def _multiply(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """Return a product and what its rounding took (Dekker 1971, Numerische Mathematik 18)."""
-    product = a * b
-    (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
-    rest = a_high * b_high - product + a_high * b_low + a_low * b_high
-    return product, rest + a_low * b_low
-
-
-def _split(a: Floats) -> tuple[Floats, Floats]:
-    scaled = a * 134217729.0  # 2**27 + 1: halves of 26 bits, whose products are exact
-    high = scaled - (scaled - a)
-    return high, a - high

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -39,10 +39,10 @@ from matscore.read.table import (
 )
 
 if TYPE_CHECKING:
-    from matscore.items import SpilledRows
+    from matscore.items import KeptRows
     from matscore.options import Link
     from matscore.plan.terms import Terms
-    from matscore.read.pick import Pick
+    from matscore.read.switches import Pick
 
 CHUNK_BYTES = 2**20
 MOST_BYTES = 2 * 2**30
@@ -51,6 +51,7 @@ MOST_BYTES = 2 * 2**30
 _WEIGHTS_COPIES = 4
 _BYTES_A_NUMBER = 8
 _ITEMS_A_BLOCK = 1024  # of `Items`
+_STRIPE_NUMBERS = 2**23
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,7 @@ class Weights:
 
     matrix: Matrix  # of items it has no rows
     facts: SourceFacts
-    blocks: list[Floats] = field(default_factory=list)  # of items, (n, n_columns - 1) each
-    spilled: SpilledRows | None = None  # the same, where they are too many for memory
+    rows: KeptRows | None = None  # of items, without their first column
     texts: tuple[Texts, ...] = ()  # of items, columns that are carried into the output
 
     @property
@@ -173,7 +173,7 @@ class Weights:
         """Bytes that it takes in memory."""
         if self.matrix.rest.size:  # as it is read, in canonical order, and as threads multiply it
             return _WEIGHTS_COPIES * self.matrix.rest.nbytes
-        n_rows = 0 if self.spilled else self.side.n_rows or 0
+        n_rows = 0 if self.is_spilled else self.side.n_rows or 0
         return n_rows * self.side.width * _BYTES_A_NUMBER
 
     def take_model(self, plan: Plan) -> Model:
@@ -185,42 +185,36 @@ class Weights:
 
         What was read into memory is gone after that, or it would be held twice.
         """
+        assert self.rows is not None
         index = list(plan.weights_index)
         # Without labels the first column is one of numbers like the others.
         first = None if plan.weights_label_column else self.matrix.first_numbers
         if not plan.transpose:  # as many rows as features, each as long as there are items
-            values = self._take_all()
+            values, start = np.empty((self.rows.n_rows, self.rows.width)), 0
+            for rows in self.rows.take():
+                values[start : start + len(rows)] = rows
+                start += len(rows)
             values = values if first is None else np.column_stack([first, values])
             # Block by block, or turned items would be there twice for a moment.
             for start in range(0, values.shape[1], _ITEMS_A_BLOCK):
                 yield np.ascontiguousarray(values[index, start : start + _ITEMS_A_BLOCK].T)
             return
         start = 0
-        for rows in self.take_rows():
+        for rows in self.rows.take():
             stop = start + len(rows)
             every = rows if first is None else np.column_stack([first[start:stop], rows])
             yield np.take(every, index, axis=1)  # C-contiguous, as every[:, index] is not
             start = stop
 
     @property
+    def is_spilled(self) -> bool:
+        """Whether the items are too many for memory."""
+        return self.rows is not None and self.rows.is_spilled
+
+    @property
     def is_gone(self) -> bool:
         """Whether the items were taken already."""
-        return not (self.blocks or self.spilled or self.matrix.rest.size)
-
-    def _take_all(self) -> Floats:
-        if self.spilled is not None:
-            return self.spilled[:]
-        values = np.concatenate(self.blocks)
-        self.blocks.clear()
-        return values
-
-    def take_rows(self) -> Iterator[Floats]:
-        """Yield rows as they stand in the file, without the first column."""
-        if self.spilled is not None:
-            for start in range(0, self.spilled.n_rows, _ITEMS_A_BLOCK):
-                yield self.spilled[start : start + _ITEMS_A_BLOCK]
-        while self.blocks:
-            yield self.blocks.pop(0)
+        return not (self.rows or self.matrix.rest.size)
 
 
 def load_weights(
@@ -228,9 +222,8 @@ def load_weights(
 ) -> Weights:
     """Read a weights file whole, or the columns of it that are picked."""
     read = read.of_weights
-    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
-        with _picking(table, read, pick):
-            matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
+    with _open_picked(path, read, pick, checksum=checksum) as table:
+        matrix = read_matrix(table, read, chunk_bytes=CHUNK_BYTES, is_model=True)
         return Weights(matrix, table.source.facts())
 
 
@@ -238,22 +231,25 @@ def pick_weights(align: PlanOptions) -> Pick | None:
     """Return which columns of the weights are taken; None for all."""
     if not (align.weights_cols or align.drop_weights_cols):
         return None
-    from matscore.read.pick import Pick
+    from matscore.read.switches import Pick
 
     return Pick(align.weights_cols, align.drop_weights_cols)
 
 
 @contextlib.contextmanager
-def _picking(table: Table, read: ReadOptions, pick: Pick | None) -> Iterator[None]:
-    """Pick columns before a matrix is read; name them where one of words is refused."""
-    if pick:
-        table.picked = pick.choose(table.path, table.names, table.width)
-    try:
-        yield
-    except InputError as error:
-        from matscore.read.pick import Pick, explain
+def _open_picked(
+    path: str, read: ReadOptions, pick: Pick | None, *, checksum: bool
+) -> Iterator[Table]:
+    """Open a matrix of which some columns are taken; name them where one of words is refused."""
+    with contextlib.closing(open_table(path, read, checksum=checksum)) as table:
+        if pick:
+            table.picked = pick.choose(table.path, table.names, table.width)
+        try:
+            yield table
+        except InputError as error:
+            from matscore.read.switches import Pick, explain
 
-        raise explain(error, table, read, Pick() if pick is None else pick) from None
+            raise explain(error, table, read, Pick() if pick is None else pick) from None
 
 
 def load_items(
@@ -265,43 +261,24 @@ def load_items(
     most_bytes: int = MOST_BYTES,
 ) -> Weights:
     """Read a file of items whole: into memory, or past a limit into a temporary file."""
-    from matscore.items import SpilledRows
+    from matscore.items import KeptRows
 
-    hint = "every feature of an item must be a number"
-    read = read.of_weights
-    with (
-        contextlib.closing(open_table(path, read, checksum=checksum)) as table,
-        _picking(table, read, pick),
-    ):
-        width, texts = len(table.taken) - 1, list[Labels]()
-        kept: list[tuple[Texts, ...]] = []
-        blocks: list[Floats] = []
-        rest = np.empty((0, width))
-        spilled: SpilledRows | None = None
+    read, hint = read.of_weights, "every feature of an item must be a number"
+    with _open_picked(path, read, pick, checksum=checksum) as table:
+        width = len(table.taken) - 1
+        # Whole blocks of the kernel, however the file was cut, but where a row is that long.
+        height = min(_ITEMS_A_BLOCK, max(_STRIPE_NUMBERS // max(width, 1), 1))
+        rows = KeptRows(width, most_bytes, height, "the items")
+        labels, kept = list[Labels](), list[tuple[Texts, ...]]()
         fault: FirstFault | None = None
-        n_rows = 0
         for part, found in iter_parts(table, read, "error", hint, chunk_bytes=CHUNK_BYTES):
-            texts.append(part.labels)
+            labels.append(part.labels)
             kept.append(part.texts)
+            rows.append(part.features.T)
             fault = found
-            n_rows += part.n_rows
-            rows = np.concatenate([rest, part.features.T])
-            # Whole blocks of the kernel, however the file was cut.
-            n_whole = len(rows) // _ITEMS_A_BLOCK * _ITEMS_A_BLOCK
-            blocks.append(rows[:n_whole])
-            rest = rows[n_whole:].copy()
-            if spilled is None and n_rows * (width + 1) * _BYTES_A_NUMBER > most_bytes:
-                spilled = SpilledRows(width)
-            # Past the limit, rows go to the file as they come.
-            while spilled is not None and blocks:
-                spilled.append(blocks.pop(0))
-        if spilled is None:
-            blocks.append(rest)
-        else:
-            spilled.append(rest)
-        matrix = make_matrix(table, read, texts, np.empty((0, width)), fault)
+        matrix = make_matrix(table, read, labels, np.empty((0, width)), fault)
         columns = tuple(join(list(one)) for one in zip(*kept, strict=True))
-        return Weights(matrix, table.source.facts(), blocks, spilled, columns)
+        return Weights(matrix, table.source.facts(), rows, columns)
 
 
 def make_model(plan: Plan, values: Floats) -> Model:
@@ -370,35 +347,18 @@ class Scored:
         return model.packed.rank(self.features, scores, k)
 
 
-def stack_features(features: Floats | Sequence[Floats], n_rows: int) -> Floats:
-    """Return columns as the kernel takes them: C-contiguous, of shape (n_features, n_rows)."""
-    if isinstance(features, np.ndarray):
-        return np.ascontiguousarray(features)
-    stacked = np.empty((len(features), n_rows))
-    for to, column in zip(stacked, features, strict=True):
-        to[:] = column
-    return stacked
-
-
 def score_rows(
-    model: Model,
-    features: Floats | Sequence[Floats],
-    n_rows: int,
-    options: ScoreOptions,
-    *,
-    keep: bool = True,
+    model: Model, features: Floats, options: ScoreOptions, *, keep: bool = True
 ) -> Scored:
     """Score rows; those whose scores overflow are to be refused.
 
-    `keep` says whether the scores are used once they have decided.
-
-    `features` is of shape (n_features, n_rows) or a sequence of its rows, in canonical order;
-    finite, or NaN where one is missing.
+    `keep` says whether the scores are used once they have decided. `features` are in canonical
+    order, (n_features, n_rows); finite, or NaN where one is missing.
     """
-    stacked = stack_features(features, n_rows)
+    features = np.ascontiguousarray(features)
     asked = options.probabilities or options.response
     keep = keep or asked or options.threshold is not None
-    scores, decision = model.packed.score(stacked, keep=keep)
+    scores, decision = model.packed.score(features, keep=keep)
     probabilities = model.find_probabilities(scores) if options.probabilities else None
     response = model.find_response(scores) if options.response else None
     best = decision.best
@@ -409,7 +369,7 @@ def score_rows(
         best[~(chosen >= options.threshold)] = -1
     elif len(model.categories) == 1:
         best[:] = -1
-    return Scored(scores, probabilities, decision, stacked, response)
+    return Scored(scores, probabilities, decision, features, response)
 
 
 # Scores near the largest float64 differ by more than it can hold: infinity is the right answer.

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import Literal
 
@@ -36,6 +36,7 @@ MAX_SHOWN = 5
 INTERCEPTS = ("(Intercept)", "intercept", "bias", "const", "constant")
 """Names that an intercept goes by, in any case."""
 _FOLDED_INTERCEPTS = frozenset(name.casefold() for name in INTERCEPTS)
+_OPERATORS = frozenset(":=^()<>`")  # of terms
 _MAX_QUOTED = 60
 # Digits of a column's number: of millions of them int takes its time, or refuses them.
 _LONGEST_NUMBER = 9
@@ -120,19 +121,18 @@ def _has_form(text: str) -> bool:
         return False
 
 
+def may_be_term(name: str) -> bool:
+    """Say whether a name may be a term; of one that may not the grammar is not loaded."""
+    return not _OPERATORS.isdisjoint(name)
+
+
 def is_intercept(name: str) -> bool:
     """Say whether a name is one of those that an intercept goes by, in any case."""
     return name.strip().casefold() in _FOLDED_INTERCEPTS
 
 
 def may_be_intercept(name: str) -> bool:
-    """Say whether a name is a tool's own for an intercept, which nothing takes for one unasked.
-
-    Examples
-    --------
-    >>> [may_be_intercept(name) for name in ("_cons", "(Constant)", "X.Intercept.", "constants")]
-    [True, True, True, False]
-    """
+    """Say whether a name is a tool's own for an intercept, which nothing takes for one unasked."""
     letters = "".join(filter(str.isalpha, name.casefold())).removeprefix("x")
     return letters == "cons" or letters in _FOLDED_INTERCEPTS
 
@@ -143,13 +143,7 @@ def quote_name(name: str) -> str:
 
 
 def quote_names(names: Collection[str]) -> str:
-    """List names for a sentence, at most five of them.
-
-    Examples
-    --------
-    >>> quote_names("abcdefg")
-    '"a", "b", "c", "d", "e" and 2 more'
-    """
+    """List names for a sentence, at most five of them."""
     shown = ", ".join(map(quote_name, islice(names, MAX_SHOWN)))
     rest = len(names) - MAX_SHOWN
     return f"{shown} and {rest} more" if rest > 0 else shown
@@ -212,21 +206,15 @@ def fold_name(name: str) -> str:
     return _compose(name.casefold())
 
 
-def _drop_blanks(name: str) -> str:
-    return "".join(name.split())
-
-
 def _drop_invisible(name: str) -> str:
     return "".join(c for c in name if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf"))
 
 
-def _compose(name: str) -> str:
-    return unicodedata.normalize("NFKC", name)
-
+_compose = partial(unicodedata.normalize, "NFKC")
 
 DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("case", str.casefold),
-    ("blanks", _drop_blanks),
+    ("blanks", lambda name: "".join(name.split())),
     ("invisible characters", _drop_invisible),
     ("Unicode form", _compose),
 )
@@ -254,16 +242,9 @@ class Words:
         return turned != self.in_rows
 
     def advise(self, turned: bool) -> str:
-        """Say what to do so that the weights are transposed, or are not.
-
-        Examples
-        --------
-        >>> SCORING.advise(True), ITEMS.advise(True)
-        ('add --transpose', 'leave --transpose-items out')
-        """
-        if self.is_asked(turned):
-            return f"add {self.turn_weights}"
-        return f"leave {self.turn_weights} out"
+        """Say what to do so that the weights are transposed, or are not."""
+        flag = self.turn_weights
+        return f"add {flag}" if self.is_asked(turned) else f"leave {flag} out"
 
 
 SCORING = Words()

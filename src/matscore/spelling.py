@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations, islice
 
 from matscore.names import DIFFERENCES, MAX_SHOWN, POINT, fold_name, quote_name, quote_names
@@ -23,10 +23,7 @@ _MOST_DIGITS = 15  # of more two texts may be one float64
 
 @lru_cache(maxsize=2**17)  # a refusal asks for each name several times
 def reduce_name(name: str) -> str:
-    """Reduce a name to what is left, folded, without what tools make of names.
-
-    Names that are equal so may well mean one thing, and never match by themselves.
-    """
+    """Reduce a name to what is left, folded, without what tools make of names."""
     name = name.strip()
     for _, reduce in _SPELLINGS:
         name = reduce(name)
@@ -34,38 +31,20 @@ def reduce_name(name: str) -> str:
 
 
 def make_r_name(name: str) -> str:
-    """Return what R's ``make.names`` makes of a name.
-
-    Examples
-    --------
-    >>> [make_r_name(name) for name in ("sepal width (cm)", "1st", "_x", "a.b")]
-    ['sepal.width..cm.', 'X1st', 'X_x', 'a.b']
-    """
+    """Return what R's ``make.names`` makes of a name: of "sepal width (cm)" sepal.width..cm."""
     name = re.sub(r"[^\w.]", ".", name)
     return name if re.match(r"[^\W\d_]|\.(?!\d)", name) else f"X{name}"
 
 
 def write_numbers(name: str) -> str:
-    """Write a name that is a number, or has whole ones with a point in it, in one way.
-
-    Examples
-    --------
-    >>> [write_numbers(name) for name in ("1.0", "2.50", "class_1.0", "v1.2.0")]
-    ['1', '2.5', 'class_1', 'v1.2.0']
-    """
+    """Write a name that is a number, or has whole ones with a point in it, in one way."""
     if len(name) <= _MOST_DIGITS and POINT.is_number(name):
         return repr(POINT.read(name)).removesuffix(".0")
     return re.sub(r"(?<![\d.])(\d+)\.0+(?![\d.\w])", r"\1", name)
 
 
 def explain_difference(name: str, other: str) -> str:
-    """Say in what two names differ, when it is hard to see or a tool's; empty if they just differ.
-
-    Examples
-    --------
-    >>> explain_difference("Age ", "age"), explain_difference("num__age", "age")
-    ('differs only by case and blanks', 'differs only by the prefix of a step')
-    """
+    """Say in what two names differ, where it is hard to see or a tool's; else nothing."""
     hidden = fold_name(name) == fold_name(other)
     if name == other or not (hidden or reduce_name(name) == reduce_name(other)):
         return ""
@@ -76,8 +55,8 @@ def explain_difference(name: str, other: str) -> str:
             for kind, reduce in chosen:
                 both = one, two
                 one, two = reduce(one), reduce(two)
-                # What no tool has made is not explained by what it would make of both.
-                if kind in _ONE_WAY and one != both[0] and two != both[1]:
+                # What no tool has made is not explained by what R would make of both.
+                if kind == _BY_R and one != both[0] and two != both[1]:
                     break
             else:
                 if one == two:
@@ -151,15 +130,12 @@ def _compare(name: str, candidates: Collection[str]) -> list[str]:
         return []
     # difflib compares each pair in time that grows with both lengths: only near ones are looked at.
     slack = max(2, len(name) // 3)
-    near = []
-    for candidate in candidates:
-        if abs(len(candidate) - len(name)) <= slack:
-            near.append(candidate)
-            if len(near) == _MAX_CANDIDATES:
-                break
-    close = difflib.get_close_matches(name, near)
-    # Of short names half the letters in common are a chance.
-    return [c for c in close if len(name) > _SHORT or _are_slips(name, c)]
+    near = (c for c in candidates if abs(len(c) - len(name)) <= slack)
+    close = difflib.get_close_matches(name, list(islice(near, _MAX_CANDIDATES)))
+    if len(name) > _SHORT:
+        return close
+    # Half the letters in common are a chance: one of three may differ, or one in all.
+    return [c for c in close if _count_slips(name, c) <= max(1, len(name) // 3, len(c) // 3)]
 
 
 def _drop_backticks(name: str) -> str:
@@ -167,27 +143,10 @@ def _drop_backticks(name: str) -> str:
     return inner.replace("``", "`") if name == f"`{inner}`" else name
 
 
-def _drop_step(name: str) -> str:
-    # No step of scikit-learn has two underscores in its name; one step may be inside another.
+def drop_step(name: str) -> str:
+    """Return a name without the steps of scikit-learn's ColumnTransformer before it."""
+    # No step has two underscores in its name; one step may be inside another.
     return re.sub(r"^(?:[A-Za-z][A-Za-z0-9-]*(?:_[A-Za-z0-9-]+)*__)+(?=.)", "", name)
-
-
-def _drop_allele(name: str) -> str:
-    # PLINK's: rs123_A, rs123_A(/G) and, through R, rs123_A..G.; and rs123_HET.
-    return re.sub(r"(?<=\d)_(?:HET|[ACGTDI]+(?:\(/[ACGTDI]+\)|\.\.[ACGTDI]+\.)?)$", "", name)
-
-
-def _drop_version(name: str) -> str:
-    return re.sub(r"^([A-Z]{2,8}_?\d{5,})\.\d{1,3}$", r"\1", name)
-
-
-def _drop_zeros(name: str) -> str:
-    return re.sub(r"(?<![\d.,])0+(?=\d)", "", name)
-
-
-def _are_slips(name: str, other: str) -> bool:
-    """Say whether one letter of three differs at most, or one in all."""
-    return _count_slips(name, other) <= max(1, max(len(name), len(other)) // 3)
 
 
 def _count_slips(name: str, other: str) -> int:
@@ -205,14 +164,16 @@ def _count_slips(name: str, other: str) -> int:
     return last[-1]
 
 
+_BY_R = "what R's make.names changes"
+# Alleles are PLINK's: rs123_A, rs123_A(/G) and, through R, rs123_A..G.; and rs123_HET.
+_ALLELE = r"(?<=\d)_(?:HET|[ACGTDI]+(?:\(/[ACGTDI]+\)|\.\.[ACGTDI]+\.)?)$"
 # What tools make of names. Of a folded one some would not know it, so they come first.
 _SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("backticks", _drop_backticks),
-    ("the prefix of a step", _drop_step),
-    ("the allele that is counted", _drop_allele),
-    ("the version", _drop_version),
-    ("leading zeros", _drop_zeros),
+    ("the prefix of a step", drop_step),
+    ("the allele that is counted", partial(re.sub, _ALLELE, "")),
+    ("the version", partial(re.sub, r"^([A-Z]{2,8}_?\d{5,})\.\d{1,3}$", r"\1")),
+    ("leading zeros", partial(re.sub, r"(?<![\d.,])0+(?=\d)", "")),
     ("how a number is written", write_numbers),
-    ("what R's make.names changes", make_r_name),
+    (_BY_R, make_r_name),
 )
-_ONE_WAY = frozenset({"what R's make.names changes"})

@@ -22,13 +22,12 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from matscore.kernel import write_number
-from matscore.names import POINT, quote_name
+from matscore.names import POINT, may_be_term, quote_name
 
 FUNCTIONS = ("log", "log1p", "log2", "log10", "exp", "sqrt", "abs")
 MAX_EXPONENT = 64
 _OPERATORS = ("<=", ">=", "<", ">", "=", "^", "(", ")", ":")
 _TOKEN = re.compile(r"`(?:[^`]|``)*`|<=|>=|[<>=^():]|[^<>=^():`]+|`")
-_SPECIAL = re.compile(r"[:=^()<>`]")
 _LEVEL = re.compile(r"([^:=^()<>`]+)=([^:=^()<>`]+)")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
@@ -93,8 +92,7 @@ class TermError(ValueError):
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what, hint)
-        self.what = what
-        self.hint = hint
+        self.what, self.hint = what, hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +109,6 @@ class _Token:
     def number(self) -> float | None:
         """The number that it is, where it may be one."""
         return None if self.quoted or not POINT.is_number(self.text) else POINT.read(self.text)
-
-
-def may_be_term(name: str) -> bool:
-    """Say whether a name has an operator or a backtick, so that it is more than a column's name."""
-    return _SPECIAL.search(name) is not None
 
 
 # A plan asks for each of many levels several times.
@@ -141,6 +134,19 @@ def parse_term(name: str) -> Term:
         else:
             groups[-1].append(token)
     return tuple(_parse_factor(name, tokens) for tokens in groups)
+
+
+def try_term(name: str) -> Term:
+    """Read a name as a term; nothing where it is none."""
+    try:
+        return parse_term(name)
+    except TermError:
+        return ()
+
+
+def is_column(term: Term) -> bool:
+    """Say whether a term is a column as it is."""
+    return term == (Power(term[0].column),)
 
 
 def _split_tokens(name: str) -> list[_Token]:
@@ -228,7 +234,7 @@ def _find_hint(shape: str, texts: list[str]) -> str:
 
 def write_name(text: str) -> str:
     """Write a column or level as it stands in a term."""
-    if text and not _SPECIAL.search(text):
+    if text and not may_be_term(text):
         return text
     return "`" + text.replace("`", "``") + "`"
 

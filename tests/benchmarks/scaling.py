@@ -153,6 +153,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         from matscore.read.split import Chunk
         from matscore.read.table import open_table
         from matscore.run.parts import (
+            Part,
             fit_budget,
             iter_pairs,
             layout_of,
@@ -170,8 +171,9 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
         work = command.make_work(part.plan, model)
         assert isinstance(work, Classify)
         job = Job(layout_of(part, read), work, spec, "fail")
-        run = fit_budget(RunOptions(n_jobs=2), [part.table], [job])
-        pairs = iter_pairs([part], [job], run)
+        ready = [Part(part.table, job)]
+        run = fit_budget(RunOptions(n_jobs=2), ready)
+        pairs = iter_pairs(ready, run)
     output = folder / "profile.csv"
     n_bytes = 0
     with output.open("wb") as out:
@@ -184,7 +186,7 @@ def profile_stages(files: Files, folder: Path) -> dict[str, float]:
             with clock.stage("parse"):
                 parsed = parse_rows(job.layout, chunk)
             with clock.stage("score, decide"):
-                scored = score_rows(model, parsed.features, parsed.n_rows, options)
+                scored = score_rows(model, parsed.features, options)
             with clock.stage("encode"):
                 frame = make_frame(work.columns, parsed.labels, [], scored)
                 data = spec.form.rows(spec, frame)

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from matscore.errors import OutputError
-from matscore.write.manifest import Folder
-from matscore.write.places import open_place
+from matscore.write.folder import Folder, open_place
 from tests.helpers import finish, run, start, write_csv
 from tests.stores import Store, as_gs, find_azurite, needs_moto, open_az, open_s3
 

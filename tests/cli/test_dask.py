@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 from matscore.run import cluster as cluster_engine
-from matscore.run import connection, remote
+from matscore.run import remote
 from matscore.run.cluster import ClusterEngine
 from tests.benchmarks.measure import measure
 from tests.cli.test_unique_labels import draw_rows, read_gone, walk
@@ -453,7 +453,7 @@ def test_no_worker(
     from matscore import RunOptions, classify_file
     from matscore.errors import ClusterError
 
-    monkeypatch.setattr(connection, "_WORKER_SECONDS", 1)
+    monkeypatch.setattr(cluster_engine, "_WORKER_SECONDS", 1)
     with open_cluster(tmp_path_factory.mktemp("cluster"), n_workers=0) as cluster:
         run_options = RunOptions(engine="dask", scheduler=cluster.address)
         with pytest.raises(ClusterError, match="the scheduler has no worker; start one with"):
@@ -468,13 +468,13 @@ def test_a_piece_that_kills_its_workers() -> None:
     from distributed import KilledWorker
 
     from matscore.errors import ClusterError
-    from matscore.run.connection import Connection
+    from matscore.run.cluster import Connection
 
     client = Mock()
     client.submit.side_effect = KilledWorker("task", Mock(), 3)
     client.scheduler.address = "tcp://h:1"
     with pytest.raises(ClusterError, match="4 workers died one after another over one piece"):
-        Connection(client).submit(abs, 1)
+        Connection(client, decomposes=False).submit(abs, 1)
 
 
 def test_a_cluster_of_its_own(folder: Path) -> None:
@@ -620,7 +620,7 @@ def test_a_part_of_a_dead_run_does_not_appear(
         journal.write_bytes(b'"another"\n' + journal.read_bytes())
 
     @contextlib.contextmanager
-    def open_here(run: Any) -> Iterator[Any]:
+    def open_here(run: Any, **_: Any) -> Iterator[Any]:
         yield ClusterEngine(Here(begin_another), run)  # type: ignore[arg-type]
 
     monkeypatch.setattr(cluster_engine, "open_cluster", open_here)

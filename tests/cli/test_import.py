@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,27 @@ def test_what_is_told_and_the_command_that_works(folder: Path) -> None:
     code, shown = run_on_terminal("import", "lm.csv", "-o", "w.csv", cwd=folder)
     assert code == 0
     assert b"Try: matscore classify FEATURES w.csv" in shown["stderr"]
+
+
+def test_the_command_that_works_reads_as_the_sample_was_read(folder: Path) -> None:
+    text = "# raw\nid;age;region\na;1,5;North\nb;?;East\n"
+    (folder / "raw.csv").write_text(text, encoding="latin-1")
+    given = "-d ; --decimal , --comment # --missing-values ? --missing zero --encoding latin-1"
+    given += " --id-col id --booleans --sample-headers"
+    done = take_over(folder, *given.split(), "-o", "w.csv", "-v").check()
+    *_, command = done.err.splitlines()
+    program, *words = shlex.split(command.removeprefix("matscore: Try: "))
+    assert program == "matscore"
+    rows = run(*words, cwd=folder).check().rows
+    assert [row[:2] for row in rows] == [["id", "estimate"], ["a", "1.75"], ["b", "-1.0"]]
+
+
+def test_a_doubtful_sample_names_the_switch_of_import(folder: Path) -> None:
+    (folder / "lm.csv").write_text("term,estimate\ninf,2\n1e400,0.5\n")
+    (folder / "raw.csv").write_text("inf,1e400\n1,2\n")
+    done = take_over(folder).check(3)
+    assert "of this file alone --sample-headers or --no-sample-headers" in done.err
+    take_over(folder, "--sample-headers").check()
 
 
 def test_the_report_is_json_on_standard_output_and_in_files(folder: Path) -> None:

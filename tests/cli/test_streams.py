@@ -240,7 +240,7 @@ def test_signals_at_random_moments(tmp_path: Path) -> None:
 
 LOSSY = """
 import os, signal, time
-from matscore.cli.streams import Stopped, find_stop, guard_process
+from matscore.cli.process import Stopped, find_stop, guard_process
 
 class Lossy:
     def __del__(self):  # whose exceptions Python drops, as some libraries do
@@ -414,7 +414,7 @@ main()
     assert not {"rich.console", "rich.markdown"} & loaded
 
 
-@pytest.mark.parametrize("module", ["typer", "numpy", "matscore._kernel", "matscore.cli.streams"])
+@pytest.mark.parametrize("module", ["typer", "numpy", "matscore._kernel", "matscore.cli.process"])
 def test_an_interrupt_while_loading_ends_quietly(module: str) -> None:
     code = f"""
 import os, signal, sys

@@ -19,11 +19,12 @@ import pytest
 
 import matscore
 from matscore import InputError, PlanOptions, ReadOptions, RunOptions, UsageError
+from matscore.kernel import Texts
 from matscore.numerics.statistics import reason_of
 from matscore.read.rows import Reject
 from matscore.read.table import open_table
-from matscore.run.doubles import KnownLabels, LabelKeys
-from matscore.run.parts import LABEL_BYTES, Part, count_label_bytes
+from matscore.run.doubles import KnownLabels, LabelKeys, make_keys
+from matscore.run.parts import LABEL_BYTES, count_label_bytes
 from tests.cli.test_report import validate
 from tests.helpers import Done, list_names, read_csv, run
 
@@ -284,23 +285,23 @@ class TestFrames:
             matscore.classify_file(*files, folder / "o", align=align, run=RunOptions(resume=True))
 
 
-def test_keys_of_one_half_are_told_apart() -> None:
-    """Whoever makes labels whose keys begin alike gets no other answer, only a slower one."""
-    known, seen = KnownLabels(), dict[int, int]()
-    rng, n = np.random.default_rng(0), 0
-    for _ in range(40):
-        tails = rng.integers(0, 400, 25)
+def test_labels_that_are_much_alike_are_told_apart() -> None:
+    """Empty ones, ends and borders of what a key holds as it is, NUL and other alphabets."""
+    rng = np.random.default_rng(0)
+    pieces = ["", "a", "\0", "aa", "é", "\x0f", "0" * 14, "0" * 15, "ÿ" * 7]
+    known, seen = KnownLabels(), dict[str, int]()
+    for n in range(0, 3000, 25):
+        labels = ["".join(rng.choice(pieces, 3)) for _ in range(25)]
         expected = {}
-        for record, tail in enumerate(tails.tolist()):
-            if tail in seen:
-                expected[record] = f"f.csv:{seen[tail]}"
+        for record, label in enumerate(labels):
+            if label in seen:
+                expected[record] = f"f.csv:{seen[label]}"
             else:
-                seen[tail] = n + record
-        heads = (tails % 3).astype(np.uint64)
-        keys = LabelKeys(heads, tails.astype(np.uint64), np.arange(25), np.arange(n, n + 25))
-        assert known.add("f.csv", keys) == expected
-        n += 25
+                seen[label] = n + record
+        keys = make_keys(Texts.from_strings(labels))
+        assert known.add("f.csv", LabelKeys(keys, np.arange(25), np.arange(n, n + 25))) == expected
     assert len(seen) > 300
+    assert known.add("g.csv", LabelKeys(keys[:0], np.arange(0), np.arange(0))) == {}
 
 
 def test_a_page_counts_doubles_as_one_reason() -> None:
@@ -315,4 +316,4 @@ def test_memory_for_labels_is_estimated_from_the_file(folder: Path) -> None:
     pd.DataFrame(rows, columns=["id", "x", "y"]).to_parquet(folder / "f.parquet")
     for name in ("f.csv", "f.parquet"):
         with contextlib.closing(open_table(str(folder / name), ReadOptions())) as table:
-            assert count_label_bytes([Part(table)]) == pytest.approx(LABEL_BYTES * 5000, rel=0.02)
+            assert count_label_bytes([table]) == pytest.approx(LABEL_BYTES * 5000, rel=0.02)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 import matscore
 from matscore import InputError, PlanError, UsageError, check, classify, recommend
+from matscore.commands import FrameKeywords
 from matscore.options import MissingPolicy
 
 FILMS = pd.DataFrame(
@@ -516,3 +519,19 @@ def test_booleans_have_one_spelling_and_leave_terms_alone() -> None:
     pd.testing.assert_frame_equal(found, expected)
     both = classify(frame, weights, unknown="zero", booleans=True)
     assert both["p"].tolist() == [10.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "function", [classify, check, matscore.explain, matscore.evaluate], ids=lambda f: f.__name__
+)
+def test_shared_keywords(function: Callable[..., Any]) -> None:
+    """They are told as if they were written out for each function, and no other is taken."""
+    parameters = inspect.signature(function).parameters
+    assert parameters["missing"].default == "error"
+    assert parameters["absent"].default == ()
+    assert all(one.kind is not one.VAR_KEYWORD for one in parameters.values())
+    for name in FrameKeywords.__annotations__:
+        assert re.search(rf"^ *(\w+, )*{name}(, \w+)* : ", function.__doc__ or "", re.M), name
+    tables = (FILMS, GENRES, "action")[: 3 if function is matscore.evaluate else 2]
+    with pytest.raises(TypeError, match="no keyword argument 'transpose_features'"):
+        function(*tables, transpose_features=True)

@@ -4,11 +4,9 @@
 //   checksum [instruction set] | sha256sum
 #include <bit>
 #include <cstdio>
-#include <memory>
+#include <numeric>
 
-#include "exp.hpp"
 #include "numbers.hpp"
-#include "shortest.hpp"
 #include "top.hpp"
 
 namespace {
@@ -20,11 +18,11 @@ class Output {
         if (n > 0) std::fwrite(data, 1, n, stdout);
     }
     template <class T>
-    void add(const std::vector<T>& values) {
-        add(values.data(), values.size() * sizeof(T));
+    void add(const T& values) {
+        add(values.data(), values.size() * sizeof(values[0]));
     }
     // All NaN are one: which of them a processor makes is its own affair.
-    void add_numbers(std::vector<double> values) {
+    void add_numbers(matscore::Buffer<double> values) {
         for (double& value : values)
             if (value != value) value = std::bit_cast<double>(std::uint64_t{0x7ff8} << 48);
         add(values);
@@ -61,25 +59,24 @@ class Random {
 
 void add_scores(Output& out, const matscore::Model& model, const std::vector<double>& x, size_t n_rows) {
     using namespace matscore;
-    const Matrix features{x.data(), model.n_stored(), n_rows};
-    std::vector<double> scores(n_rows * model.n_categories()), margin(n_rows), powers(scores);
-    std::vector<int64_t> best(n_rows);
-    const auto flags = std::make_unique<bool[]>(2 * n_rows);
-    model.score(features, scores.data(), {best.data(), margin.data(), flags.get(), flags.get() + n_rows});
-    exp_numbers(scores.data(), scores.size(), powers.data());
-    out.add_numbers(scores);
-    out.add_numbers(margin);
-    out.add_numbers(model.bound_scores(features, 0));
-    out.add_numbers(powers);
-    out.add(best);
-    out.add(flags.get(), 2 * n_rows);
+    const Matrix features{x.data(), x.size() / n_rows, n_rows};
+    const Scored found = model.score(features, true);
+    out.add_numbers(found.scores);
+    out.add_numbers(found.margin);
+    std::vector<double> first;
+    for (size_t row = 0; row < features.n_rows; ++row) first.push_back(features.row(row)[0]);
+    out.add_numbers(model.bound_scores({first.data(), first.size(), 1}));
+    out.add_numbers(find_powers(found.scores));
+    out.add(found.best);
+    out.add(found.tied);
+    out.add(found.overflow);
 }
 
 void add_features(Output& out, Random& random, unsigned kind, const size_t (&shape)[3]) {
     const auto [n_rows, n_features, n_categories] = shape;
     const auto x = random.numbers(kind, n_features * n_rows), w = random.numbers(kind, n_features * n_categories);
     const auto b = random.numbers(kind, n_categories);
-    add_scores(out, {{w.data(), n_features, n_categories}, b.data()}, x, n_rows);
+    add_scores(out, {{w.data(), n_features, n_categories}, b, n_features, {}}, x, n_rows);
 }
 
 // Two dense terms; four of a group, and four of another that multiplies a stored number.
@@ -89,28 +86,33 @@ void add_gathers(Output& out, Random& random, unsigned kind) {
     auto x = random.numbers(kind, 4 * n_rows);
     const auto w = random.numbers(kind, n_terms * n_categories);
     for (size_t i = 2 * n_rows; i < x.size(); ++i) x[i] = static_cast<double>(random.next() % 5) - 1.0;
-    std::vector<Gather> groups{{2, {}, {0, 1, 3, 6}}, {3, 0, {4, Gather::none, 5, 9}}};
-    const Gathers gathers(4, n_terms, {{2, 0}, {7, 1}}, std::move(groups));
-    add_scores(out, {{w.data(), n_terms, n_categories}, nullptr, gathers}, x, n_rows);
+    const std::int64_t terms[] = {2, 7, 0, 1, 3, 6, 4, -1, 5, 9};
+    const std::span<const std::int64_t> all(terms);
+    const std::vector<Gather> gathers{
+        {-1, 0, all.first(1)}, {-1, 1, all.subspan(1, 1)}, {2, -1, all.subspan(2, 4)}, {3, 0, all.last(4)}};
+    const std::vector<double> b(n_categories);
+    add_scores(out, {{w.data(), n_terms, n_categories}, b, 4, gathers}, x, n_rows);
 }
 
 void add_items(Output& out, Random& random, unsigned kind, bool cosine) {
     using namespace matscore;
     const size_t n_features = 9, n_items = 1100, n_users = 21;
     const auto rows = random.numbers(kind, n_items * n_features), users = random.numbers(kind, n_users * n_features);
-    std::vector<double> norms;
-    for (size_t i = 0; i < n_items; ++i) norms.push_back(find_norm(&rows[i * n_features], n_features));
-    std::vector<double> user_norms(n_users, 1.5);
-    const double largest = find_largest(rows.data(), rows.size());
-    Search search({users.data(), n_features, n_users}, cosine ? user_norms.data() : nullptr,
-                  {10, -infinity, size_t{1} << 20, n_items, largest, {}});
-    search.add({{rows.data(), n_items, n_features}, cosine ? norms.data() : nullptr, 0, nullptr, nullptr});
-    const Recommended found = search.take();
-    out.add(found.counts);
-    out.add(found.items);
-    out.add_numbers(found.scores);
-    out.add(found.tied);
-    out.add(found.overflow);
+    const Buffer<double> norms = find_norms({rows.data(), n_items, n_features});
+    const std::vector<double> user_norms(n_users, 1.5);
+    std::optional<std::span<const double>> of_users, of_items;
+    if (cosine) of_users = user_norms, of_items = norms;
+    std::vector<int64_t> places(n_items + 1);
+    std::iota(places.begin(), places.end(), 0);
+    Search search({users.data(), n_features, n_users}, of_users, 10, -infinity, size_t{1} << 20,
+                  static_cast<int64_t>(n_items), find_largest(std::span(rows)), {});
+    search.add({rows.data(), n_items, n_features}, of_items, places, places);
+    const auto [counts, items, scores, tied, overflow] = search.take();
+    out.add(counts);
+    out.add(items);
+    out.add_numbers(scores);
+    out.add(tied);
+    out.add(overflow);
 }
 
 // A number's shortest text, and what is read from it and from digits that none was made of.

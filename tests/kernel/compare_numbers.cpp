@@ -12,7 +12,6 @@
 #include <string_view>
 
 #include "../../src/kernel/numbers.hpp"
-#include "../../src/kernel/shortest.hpp"
 
 using namespace matscore;
 

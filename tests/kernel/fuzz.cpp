@@ -9,10 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "../../src/kernel/cutting.hpp"
 #include "../../src/kernel/numbers.hpp"
 #include "../../src/kernel/records.hpp"
-#include "../../src/kernel/shortest.hpp"
 #include "../../src/kernel/writing.hpp"
 
 using namespace matscore;
@@ -41,7 +39,7 @@ Layout make_layout(unsigned a, unsigned b) {
     Layout layout;
     layout.delimiter = ",;\t|. 1e"[a & 7];
     layout.mark = (a & 8) != 0 ? ',' : '.';
-    layout.missing = static_cast<Policy>((a >> 4) % 3);
+    layout.missing = static_cast<int>((a >> 4) % 3);
     layout.width = 1 + b % 5;
     layout.has_labels = (b & 64) != 0;
     for (std::size_t i = layout.width; i-- > 0;) {
@@ -52,7 +50,7 @@ Layout make_layout(unsigned a, unsigned b) {
     if ((a & 64) != 0) layout.words = {"NA", "-999", "n\"a"};
     static const Levels texts({"a", "NA", "", "\"", "0"}, false, true, false);
     static const Levels numbers({"1", "-999", "2.5"}, true, false, true);
-    layout.unknown = static_cast<Policy>((a + b) % 3);
+    layout.unknown = static_cast<int>((a + b) % 3);
     if (a % 5 == 0) layout.levels.push_back({layout.width - 1, b % 2 == 0 ? &texts : &numbers});
     if (b % 5 == 0) layout.kept = layout.features;
     return layout;
@@ -61,19 +59,17 @@ Layout make_layout(unsigned a, unsigned b) {
 std::string write(const Table& table, const OutputStyle& style) {
     std::vector<OutputColumn> columns;
     for (const TextColumn& text : table.texts) {
-        OutputColumn column;
-        column.key = columns.empty() ? "" : ",";
-        column.texts = {text.offsets.data(), text.bytes.data(),
-                        reinterpret_cast<const bool*>(text.absent.data())};
-        columns.push_back(column);
+        OutputColumn& column = columns.emplace_back();
+        column.key = columns.size() == 1 ? "" : ",";
+        column.texts.emplace(std::span(text.offsets.data(), table.n_rows + 1),
+                             std::span(reinterpret_cast<const std::uint8_t*>(text.bytes.data()), text.bytes.size()));
+        column.absent = {reinterpret_cast<const bool*>(text.absent.data()), table.n_rows};
     }
-    const std::size_t n_features =
-        table.n_rows > 0 ? table.values.size() / table.n_rows : std::size_t{0};
-    for (std::size_t i = 0; i < n_features; ++i) {
-        OutputColumn column;
-        column.key = columns.empty() ? "" : ",";
-        column.numbers = table.values.data() + i * table.n_rows;
-        columns.push_back(column);
+    const std::size_t room = table.has_missing.size();
+    for (std::size_t i = 0; i * room < table.values.size(); ++i) {
+        OutputColumn& column = columns.emplace_back();
+        column.key = columns.size() == 1 ? "" : ",";
+        column.numbers = {table.values.data() + i * room, table.n_rows};
     }
     const Writer writer(style, columns, table.n_rows);
     Buffer<char> written;
@@ -117,12 +113,17 @@ void check_records(const Layout& layout, const std::string& text) {
     require(counts.n_quoted <= counts.n_lines && counts.n_lines <= held.size, "lines add up");
     require(counts.after_newline >= held.bytes && counts.after_newline <= end, "in the text");
     const Table table = Parser(layout, held.bytes, held.size).parse();
-    const std::size_t n_numbers = layout.features.size() * table.n_rows;
-    require(table.values.size() == n_numbers + layout.levels.size() * table.n_rows, "the shape");
-    for (std::size_t i = n_numbers; i < table.values.size(); ++i) {
-        const double code = table.values[i];
-        require(std::isnan(code) || (code >= -1.0 && code <= 6.0), "a code is in range");
-    }
+    const std::size_t room = table.has_missing.size();
+    const std::size_t n_columns = layout.features.size() + layout.levels.size();
+    require(table.n_rows <= room && table.values.size() == n_columns * room, "the shape");
+    const bool is_kept = layout.missing == kKeep || layout.unknown == kKeep || !layout.kept.empty();
+    for (std::size_t i = 0; i < n_columns; ++i)
+        for (std::size_t row = 0; row < table.n_rows; ++row) {
+            const double value = table.values[i * room + row];
+            require(std::isfinite(value) || is_kept, "finite");
+            if (i < layout.features.size()) continue;
+            require(std::isnan(value) || (value >= -1.0 && value <= 6.0), "a code is in range");
+        }
     require(table.n_rows + table.bad.size() == table.n_records, "no record is lost");
     std::int64_t before = 0;
     for (const BadRecord& bad : table.bad) {
@@ -132,19 +133,14 @@ void check_records(const Layout& layout, const std::string& text) {
         require(bad.line < static_cast<std::int64_t>(counts.n_lines) + 1, "a line there is");
         before = bad.end;
     }
-    for (std::size_t i = 0; i < table.values.size(); ++i) {
-        const bool is_kept = layout.missing == Policy::kKeep || layout.unknown == Policy::kKeep;
-        require(std::isfinite(table.values[i]) || is_kept || !layout.kept.empty(), "finite");
-    }
     for (const char* const row_end : {"\n", "}\n", "},\n"}) {
         for (const char delimiter : {',', '\t'}) write(table, {*row_end == '}', delimiter, row_end});
     }
     if (counts.misplaced != nullptr || counts.is_open) return;
-    const std::size_t n_columns = layout.features.size() + layout.levels.size();
     if (table.texts.empty() && n_columns == 0) return;
     // What is written without options is read back.
     Layout plain;
-    plain.missing = Policy::kKeep;
+    plain.missing = kKeep;
     plain.words = {"NaN"};
     plain.width = table.texts.size() + n_columns;
     for (std::size_t i = 0; i < plain.width; ++i) {
@@ -159,14 +155,15 @@ void check_records(const Layout& layout, const std::string& text) {
     }
     require(again.n_records == table.n_rows, "as many rows");
     if (!again.bad.empty()) return;
-    for (std::size_t i = 0; i < table.values.size(); ++i) {
-        require(same(table.values[i], again.values[i]), "the same numbers");
-    }
+    for (std::size_t i = 0; i < n_columns; ++i)
+        for (std::size_t row = 0; row < table.n_rows; ++row)
+            require(same(table.values[i * room + row], again.values[i * again.has_missing.size() + row]),
+                    "the same numbers");
     for (std::size_t i = 0; i < table.texts.size(); ++i) {
         const TextColumn& a = table.texts[i];
         const TextColumn& b = again.texts[i];
-        require(std::string(a.bytes.data(), a.bytes.size()) ==
-                    std::string(b.bytes.data(), b.bytes.size()),
+        require(std::string(a.bytes.data(), a.offsets[table.n_rows]) ==
+                    std::string(b.bytes.data(), b.offsets[table.n_rows]),
                 "the same texts");
         for (std::size_t row = 0; row < table.n_rows; ++row)
             require(a.absent[row] == b.absent[row], "absent cells");

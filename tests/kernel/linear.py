@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore import _kernel as kernel
+from matscore.kernel import PackedWeights
 from tests.kernel.exact import Floats
 
 Places = NDArray[np.int64]
@@ -19,11 +19,12 @@ def multiply(X: Floats, W: Floats, b: Floats | None = None) -> Floats:
 
 def error_bound(X: Floats, W: Floats, b: Floats | None = None) -> Floats:
     """Return bounds of their errors."""
-    return kernel.Model(W, b).error_bound(X)
+    return PackedWeights(W, b).error_bound(X)
 
 
 def score(
     X: Floats, W: Floats, b: Floats | None = None
 ) -> tuple[Floats, Places, Floats, Marks, Marks]:
     """Return scores, best, margin, tied, overflow."""
-    return kernel.Model(W, b).score(X)
+    scores, decided = PackedWeights(W, b).score(X)
+    return scores, *decided

@@ -73,7 +73,7 @@ class TestBest:
         b = rng.normal(size=n_categories)
         scores, *decision = score(X, W, b)
         assert scores.tobytes() == multiply(X, W, b).tobytes()
-        alone, *same = kernel.Model(W, b).score(X, keep=False)
+        alone, same = PackedWeights(W, b).score(X, keep=False)
         assert alone.shape == (0, n_rows)
         for one, other in zip(decision, same, strict=True):
             assert one.tobytes() == other.tobytes()
@@ -208,7 +208,7 @@ class TestRank:
             X, b = X * 1e-15, b * 1e-15
             X[0], W[0] = 1.0, 1.0 + rng.integers(0, 9, n_categories) * 2.0**-52
         scores = multiply(X, W, b)
-        places, tied = kernel.Model(W, b).rank(X, scores, k)
+        places, tied = PackedWeights(W, b).rank(X, scores, k)
         assert places.shape == tied.shape == (n_rows, min(k, n_categories))
         _, best, _, ties, _ = score(X, W, b)
         assert (places[:, 0] == best).all() and (tied[:, 0] == ties).all()
@@ -222,7 +222,7 @@ class TestRank:
         X, W = np.array([[1.0, NAN, 2.0]]), np.array([[1.0, 2.0]])
         scores = multiply(X, W)
         scores[scores < 2] = -np.inf
-        places, tied = kernel.Model(W).rank(X, scores, 2)
+        places, tied = PackedWeights(W).rank(X, scores, 2)
         assert places.tolist() == [[1, -1], [-1, -1], [1, 0]] and not tied.any()
 
     def test_thousands_that_all_tie_are_fast(self) -> None:
@@ -230,11 +230,11 @@ class TestRank:
         X, W = np.full((8, 3), 0.1), np.ones((8, 20_000))
         W[0, ::2] = 1.0 + 2.0**-52
         start = time.process_time()
-        places, tied = kernel.Model(W).rank(X, multiply(X, W), 20_000)
+        places, tied = PackedWeights(W).rank(X, multiply(X, W), 20_000)
         assert time.process_time() - start < 2
         assert (places == np.arange(20_000)).all() and tied.all()
 
 
 def test_scores_of_another_shape() -> None:
     with pytest.raises(ValueError, match="one a category and row"):
-        kernel.Model(np.ones((1, 1))).rank(np.ones((1, 2)), np.ones((1, 1)), 1)
+        PackedWeights(np.ones((1, 1))).rank(np.ones((1, 2)), np.ones((1, 1)), 1)

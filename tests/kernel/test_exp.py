@@ -22,9 +22,9 @@ def take_exp(values: Floats | list[float]) -> list[float]:
     found = []
     for name in SETS[::-1]:
         kernel.use(name)
-        found.append(kernel.exp(np.array([values])))
+        found.append(kernel.exp(np.array(values)))
     assert all(each.tobytes() == found[0].tobytes() for each in found)
-    return [float(power) for power in found[0][0]]
+    return [float(power) for power in found[0]]
 
 
 def draw_numbers(kind: str) -> Floats:

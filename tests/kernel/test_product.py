@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matscore import _kernel as kernel
+from matscore.kernel import PackedWeights
 from tests.kernel import exact
 from tests.kernel.exact import Floats
 from tests.kernel.linear import error_bound, multiply
@@ -138,7 +139,7 @@ class TestSameBits:
         rows, columns = rng.permutation(500), rng.permutation(n_categories)
         found = multiply(X[:, rows].copy(), W[:, columns].copy(), b[columns])
         assert found.tobytes() == whole[np.ix_(columns, rows)].tobytes()
-        model = kernel.Model(W, b)
+        model = PackedWeights(W, b)
         with ThreadPoolExecutor(4) as pool:
             for again in pool.map(lambda _: model.score(X)[0], range(8)):
                 assert again.tobytes() == whole.tobytes()

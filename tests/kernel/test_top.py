@@ -272,7 +272,7 @@ class TestWhoGetsNothing:
         order = np.arange(3)
         for copies in ([0, 2], [0, 2, 4], [-1, 2, 3], [2, 1, 3]):
             with pytest.raises(ValueError):
-                search.add(np.ones((2, 2)), None, 0, order, np.array(copies))
+                search.add(np.ones((2, 2)), None, order, np.array(copies))
 
 
 @pytest.mark.parametrize("metric", METRICS)

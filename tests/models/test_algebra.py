@@ -14,17 +14,16 @@ from hypothesis import strategies as st
 from matscore.models.algebra import (
     Feature,
     Levels,
-    add_up,
     align,
     column,
     combine,
     constant,
     exact,
     round_once,
+    sum_products,
 )
-from matscore.models.borders import find_border
-from matscore.models.refusal import Refusal
-from matscore.models.texts import text, write_level
+from matscore.models.bounds import Refusal
+from matscore.models.columns import Raw, find_border, write_level
 from matscore.models.types import fold
 from matscore.terms import Interval, Level, Missing, Other, Power
 from tests.models.exact import BadRowError, Row, evaluate
@@ -43,10 +42,10 @@ LEAVES: list[Callable[[], Feature]] = [
     lambda: column("x").impute(Fraction(3, 4)),
     lambda: column("x").missing(),
     lambda: column("y"),
-    lambda: text("t").one_hot([["a"], ["b"], ["c"]], other="zero")[1],
-    lambda: text("t").one_hot([["a", None], ["b"], ["c"]], other=0)[0],
-    lambda: text("t").impute("b").to_number({"a": 1, "b": 2, "c": 4}, other=Fraction(5, 2)),
-    lambda: text("t").to_number({"a": 1, "b": 0, "c": -1}, other="nan"),
+    lambda: Raw("t").one_hot([["a"], ["b"], ["c"]], other="zero")[1],
+    lambda: Raw("t").one_hot([["a", None], ["b"], ["c"]], other=0)[0],
+    lambda: Raw("t").impute("b").to_number({"a": 1, "b": 2, "c": 4}, other=Fraction(5, 2)),
+    lambda: Raw("t").to_number({"a": 1, "b": 0, "c": -1}, other="nan"),
     lambda: column("x").impute(1).bucket([0, 1])[1],
 ]
 
@@ -94,7 +93,7 @@ def test_arithmetic_of_features_is_that_of_their_values(
 
 def test_factors_of_one_column_are_resolved() -> None:
     x, gap = column("x"), column("x").missing()
-    a, b, c = text("t").one_hot([["a"], ["b"], ["c"]], other="zero")
+    a, b, c = Raw("t").one_hot([["a"], ["b"], ["c"]], other="zero")
     assert str(x * x * x) == "x^3"
     assert str(x * gap) == str(a * b) == "0"
     assert (str(gap * gap), str(c * c)) == ("x=(missing)", "t=c")
@@ -132,50 +131,50 @@ def test_an_imputer_mends_what_is_undefined_and_nothing_else() -> None:
 
 
 def test_an_unknown_level_that_is_nan_can_be_imputed() -> None:
-    ordinal = text("t").to_number({"a": 0, "b": 1}, other="nan")
+    ordinal = Raw("t").to_number({"a": 0, "b": 1}, other="nan")
     assert ordinal.undefined == {Other("t"), Missing("t")}
     mended = ordinal.impute(-1)
     assert [evaluate(mended, {"t": t}) for t in ("a", "b", "new", None)] == [0, 1, -1, -1]
 
 
 def test_texts_that_are_refused() -> None:
-    first = text("t").one_hot([["a"], ["b"]], other="error")[0]
+    first = Raw("t").one_hot([["a"], ["b"]], other="error")[0]
     assert first.refused == {Other("t"), Missing("t")}
     with pytest.raises(BadRowError):
         evaluate(first, {"t": None})
-    imputed = text("t").impute("zzz").one_hot([["a"], ["b"]], other="error", missing="zero")[0]
+    imputed = Raw("t").impute("zzz").one_hot([["a"], ["b"]], other="error", missing="zero")[0]
     assert Missing("t") in imputed.refused  # the text in place of it is no level
     with pytest.raises(Refusal, match='a level of "t" twice'):
-        text("t").one_hot([["a"], ["a"]], other="error")
+        Raw("t").one_hot([["a"], ["a"]], other="error")
 
 
 def test_infrequent_levels_share_a_group() -> None:
-    common, rare = text("t").one_hot([["a"], ["b", "c"]], other=1)
+    common, rare = Raw("t").one_hot([["a"], ["b", "c"]], other=1)
     assert [evaluate(rare, {"t": t}) for t in ("a", "b", "c", "new", None)] == [0, 1, 1, 1, 1]
     assert [evaluate(common, {"t": t}) for t in ("a", "b", "c", "new", None)] == [1, 0, 0, 0, 0]
 
 
 def test_parts_that_know_other_levels() -> None:
-    few = text("t").to_number({"a": 1, "b": 2}, other=9)
-    many = text("t").to_number({"a": 1, "b": 2, "c": 3}, other="error")
+    few = Raw("t").to_number({"a": 1, "b": 2}, other=9)
+    many = Raw("t").to_number({"a": 1, "b": 2, "c": 3}, other="error")
     assert [evaluate(few + many, {"t": t}) for t in ("a", "b", "c")] == [2, 4, 12]
     with pytest.raises(BadRowError):
         evaluate(few + many, {"t": "new"})
-    strict = text("t").to_number({"a": 1, "b": 2}, other="error")
-    loose = text("t").to_number({"b": 1, "c": 2}, other=5)
+    strict = Raw("t").to_number({"a": 1, "b": 2}, other="error")
+    loose = Raw("t").to_number({"b": 1, "c": 2}, other=5)
     together = strict + loose
     assert together.levels["t"] == Levels(("a", "b"))
     assert [evaluate(together, {"t": t}) for t in ("a", "b")] == [6, 3]
     with pytest.raises(Refusal, match='do not agree on the levels of "t"'):
-        align([strict, text("t").to_number({"z": 1}, other="error")])
+        align([strict, Raw("t").to_number({"z": 1}, other="error")])
     with pytest.raises(Refusal, match="do not agree"):
-        align([strict, text("t", "number").to_number({"a": 1}, other=0)])
+        align([strict, Raw("t", "number").to_number({"a": 1}, other=0)])
 
 
 def test_functions_of_a_column_and_of_few_values() -> None:
     assert str(column("x").apply("log")) == "log(x)"
     assert str(column("x").impute(1).apply("log")) == "log(x) + 0 x=(missing)"
-    target = text("t").to_number({"a": 1, "b": 4}, other=9)
+    target = Raw("t").to_number({"a": 1, "b": 4}, other=9)
     root = target.apply("sqrt")
     assert [evaluate(root, {"t": t}) for t in ("a", "b", "new", None)] == [1, 2, 3, 3]
     with pytest.raises(Refusal, match=r"log of 0\.0 is no number"):
@@ -247,7 +246,7 @@ def test_borders_that_no_number_reaches() -> None:
 
 
 def test_buckets_of_few_values() -> None:
-    ordinal = text("t").to_number({"a": 0, "b": 1, "c": 2}, other=-1)
+    ordinal = Raw("t").to_number({"a": 0, "b": 1, "c": 2}, other=-1)
     low, high = ordinal.bucket([1])
     assert [evaluate(high, {"t": t}) for t in ("a", "b", "c", "new", None)] == [0, 1, 1, 0, 0]
     assert [evaluate(low, {"t": t}) for t in ("a", "b", "c", "new", None)] == [1, 0, 0, 1, 1]
@@ -266,7 +265,7 @@ def test_find_border_at_the_ends() -> None:
 
 @given(st.lists(NUMBERS, max_size=9))
 def test_add_up(numbers: list[Fraction]) -> None:
-    assert add_up(numbers) == sum(numbers, Fraction(0))
+    assert sum_products([(x, Fraction(1)) for x in numbers]) == sum(numbers, Fraction(0))
 
 
 def test_fold_keeps_plain_coefficients_to_the_bit() -> None:
@@ -303,7 +302,7 @@ def test_fold_refuses_what_is_no_matrix_of_numbers() -> None:
 
 def test_ten_thousand_levels_fold_at_once() -> None:
     names = [f"level {i}" for i in range(10_000)]
-    hot = text("t").one_hot([[name] for name in names], other="zero")
+    hot = Raw("t").one_hot([[name] for name in names], other="zero")
     folded = fold(hot, np.arange(20_000.0).reshape(2, -1), [0.0, 0.0])
     assert folded.terms[7] == (Level("t", "level 7"),)
     assert folded.weights[7].tolist() == [7.0, 10_007.0]

@@ -18,14 +18,15 @@ import pytest
 
 from matscore.models.bounds import (
     ModelFile,
+    Refusal,
+    Zip,
     check_count,
     check_depth,
     find_compression,
+    in_step,
     inflate,
-    open_zip,
     read_limited,
 )
-from matscore.models.refusal import Refusal, in_step
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -97,7 +98,7 @@ def make_zip(**members: bytes) -> bytes:
 
 
 def test_a_zip_gives_its_members() -> None:
-    found = open_zip(make_zip(a=b"1", b=PLAIN))
+    found = Zip(make_zip(a=b"1", b=PLAIN))
     assert found.names == ("a", "b")
     assert found.read("b") == PLAIN
     with pytest.raises(Refusal, match='no member "c"'):
@@ -108,7 +109,7 @@ def test_a_zip_cut_at_every_byte_is_refused() -> None:
     whole = make_zip(a=b"1", b=b"weights")
     for n in range(len(whole)):
         with pytest.raises(Refusal, match="damaged"):
-            open_zip(whole[:n])
+            Zip(whole[:n])
 
 
 def test_a_zip_with_every_byte_changed_gives_its_members_or_a_refusal() -> None:
@@ -116,7 +117,7 @@ def test_a_zip_with_every_byte_changed_gives_its_members_or_a_refusal() -> None:
     for i in range(len(whole)):
         changed = whole[:i] + bytes([whole[i] ^ 0xFF]) + whole[i + 1 :]
         try:
-            file = open_zip(changed)
+            file = Zip(changed)
             found = [file.read(name) for name in file.names]
         except Refusal:
             continue
@@ -124,7 +125,7 @@ def test_a_zip_with_every_byte_changed_gives_its_members_or_a_refusal() -> None:
 
 
 def test_members_of_a_zip_share_one_limit() -> None:
-    file = open_zip(make_zip(a=b"\0" * 20_000_000))
+    file = Zip(make_zip(a=b"\0" * 20_000_000))
     assert len(file.read("a")) == 20_000_000
     # As of entries of the directory that share their bytes.
     with pytest.raises(Refusal, match="more bytes than a model has"):

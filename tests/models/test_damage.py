@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matscore.models.bounds import ModelFile, inflate
+from matscore.models.bounds import ModelFile, Refusal, inflate
 from matscore.models.options import ImportOptions
 from matscore.models.pickles import read_pickle
 from matscore.models.records import Name, Record
-from matscore.models.refusal import Refusal
 from matscore.models.sample import settle_model
 from matscore.models.saved import read_saved
 from matscore.models.sources import iter_sources, read_model

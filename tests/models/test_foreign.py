@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from matscore.models.bounds import ModelFile
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.sources import read_model
 
 

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal
 from tests.models.answers import DATA, Compared, compare, load, read_rows
 from tests.models.exact import score
 

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.sources import read_model
 from matscore.models.types import ImportedModel
 from tests.models.answers import DATA, load

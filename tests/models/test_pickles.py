@@ -20,10 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from matscore.models.bounds import ModelFile, inflate
+from matscore.models.bounds import ModelFile, Refusal, inflate
 from matscore.models.pickles import read_pickle
 from matscore.models.records import Array, Name, Record, array, plain
-from matscore.models.refusal import Refusal
 from matscore.models.saved import SOURCES
 
 PROTOCOLS = range(6)
@@ -260,7 +259,7 @@ import sys, pickle
 from pathlib import Path
 from matscore.models.bounds import ModelFile
 from matscore.models.saved import SOURCES
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal
 import matscore.models.sources
 "".encode("raw-unicode-escape")  # Python loads a codec when it first needs it
 

@@ -14,10 +14,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
 from matscore.models.pmml import SOURCE
-from matscore.models.refusal import Refusal
 from matscore.models.types import FLOAT32, ImportedModel
 from matscore.models.weights import make_table
 from tests.models.exact import BadRowError, score

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from matscore.commands.import_model import import_file
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
 from matscore.models.r_models import SOURCE
-from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel
 from matscore.models.weights import make_table
 from tests.models.exact import BadRowError, score

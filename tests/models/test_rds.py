@@ -17,12 +17,11 @@ import numpy as np
 import pytest
 
 from matscore.models import rds
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
+from matscore.models.r_language import classes, entries, finite, numbers, texts
 from matscore.models.r_models import SOURCE
-from matscore.models.r_values import classes, entries, finite, numbers, texts
 from matscore.models.rds import Call, Other, RValue, Symbol, Vector, looks_like_r, read_r
-from matscore.models.refusal import Refusal
 
 HERE = Path(__file__).parent / "r"
 HEAD = b"X\n" + struct.pack(">iii", 2, 0x040202, 0x020300)

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 
 from matscore.models.algebra import Feature, column
-from matscore.models.joined import JoinedNames
+from matscore.models.bounds import Refusal
+from matscore.models.columns import Raw
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
-from matscore.models.sample import Sample, name_columns, read_sample, resolve_names, spell_booleans
-from matscore.models.texts import text
+from matscore.models.sample import (
+    JoinedNames,
+    Sample,
+    name_columns,
+    read_sample,
+    resolve_names,
+    spell_booleans,
+)
 from matscore.models.types import ImportedModel
 from matscore.models.weights import make_table
 from matscore.options import ReadOptions
@@ -54,7 +60,7 @@ def test_a_sample_is_read_whole(tmp_path: Path) -> None:
 
 def test_positions_get_the_samples_names() -> None:
     places = ("x0", "x1", "x2")
-    hot = text("x2").one_hot([["a"], ["b"]], other="zero")
+    hot = Raw("x2").one_hot([["a"], ["b"]], other="zero")
     model = make_model([column("x0").impute(1) * hot[1], *hot], positional=places)
     named = name_columns(model, make_sample("age bmi region"))
     assert rows_of(named) == (
@@ -89,7 +95,7 @@ def test_positions_may_be_called_like_other_positions() -> None:
     ],
 )
 def test_booleans_are_spelt_as_in_the_sample(spelt: str, wanted: tuple[str, ...]) -> None:
-    hot = text("smoker", "boolean").one_hot([["False"], ["True"]], other="error")
+    hot = Raw("smoker", "boolean").one_hot([["False"], ["True"]], other="error")
     model = make_model([hot[1] * column("age"), hot[0]])
     spelled = spell_booleans(model, make_sample(smoker=spelt, age="1"))
     assert rows_of(spelled)[:2] == wanted
@@ -97,14 +103,14 @@ def test_booleans_are_spelt_as_in_the_sample(spelt: str, wanted: tuple[str, ...]
 
 
 def test_booleans_that_are_spelt_in_two_ways_are_refused() -> None:
-    model = make_model(text("s", "boolean").one_hot([["False"], ["True"]], other="error"))
+    model = make_model(Raw("s", "boolean").one_hot([["False"], ["True"]], other="error"))
     for spelt in ("TRUE True", "yes no", "TRUE maybe"):
         with pytest.raises(Refusal, match='"s" is boolean to the model'):
             spell_booleans(model, make_sample(s=spelt))
 
 
 def test_texts_are_not_spelt_anew() -> None:
-    model = make_model(text("s").one_hot([["False"], ["True"]], other="error"))
+    model = make_model(Raw("s").one_hot([["False"], ["True"]], other="error"))
     assert rows_of(spell_booleans(model, make_sample(s="TRUE FALSE"))) == ("s=False", "s=True")
 
 

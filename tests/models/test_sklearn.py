@@ -26,8 +26,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+from matscore.models.bounds import Refusal
 from matscore.models.linear_models import ESTIMATORS
-from matscore.models.refusal import Refusal
 from matscore.models.sources import read_object
 from matscore.terms import Missing, Other
 from tests.models.pipelines import make_case, make_frame

@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal
 from tests.models.sklearn_answers import fit, load
 from tests.models.test_sklearn import NUMBERS, SIGNAL, TWO
 

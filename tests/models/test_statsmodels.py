@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matscore.models.bounds import ModelFile, inflate
+from matscore.models.bounds import ModelFile, Refusal, inflate
 from matscore.models.formulas import split_name
 from matscore.models.pickles import read_pickle
 from matscore.models.records import Array, Name, Record, array
-from matscore.models.refusal import Refusal
 from matscore.models.saved import read_saved
 from matscore.models.sources import read_model
 from matscore.models.types import ImportedModel
@@ -143,7 +142,13 @@ def test_data_that_went_is_asked_for() -> None:
 def test_what_has_no_link_or_is_not_linear_is_refused() -> None:
     found, model, _ = load("glm_gamma")
     model["family"].state["_link"].of = Name("statsmodels.genmod.families.links", "InversePower")
-    refuse(found, "link inversepower")
+    refuse(found, 'link "inversepower" is not known')
+    # As of R's glm the scores are of 1/y, which statsmodels' own linear predictor is.
+    model["family"].state["_link"].state = {"power": -1.0}
+    inverse = read_saved(found)
+    assert inverse.categories[0].startswith("1/")
+    assert inverse.link == "identity"
+    assert "scores are 1/" in " ".join(inverse.facts)
     found, model, _ = load("glm_poisson")
     model["family"].state["_link"].of = Name("statsmodels.genmod.families.links", "Probit")
     refuse(found, "family Poisson")

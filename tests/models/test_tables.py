@@ -11,9 +11,8 @@ import pytest
 
 import matscore
 from matscore.commands.import_model import Imported, import_model
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.tables import read, recognise
 from matscore.models.types import ImportedModel
 from matscore.terms import write_term

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal
 from tests.models.answers import DATA, Compared, compare, load, name_columns, read_rows, respond
 from tests.models.exact import Row, score
 

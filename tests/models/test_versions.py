@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.saved import SOURCES
 from matscore.models.sources import read_model
 from tests.models.sklearn_answers import compare

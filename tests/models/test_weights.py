@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from matscore.models.algebra import Feature, column, constant
+from matscore.models.bounds import Refusal
+from matscore.models.columns import Raw
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.sample import settle_model
-from matscore.models.texts import text
 from matscore.models.types import ImportedModel, Threshold, find_shift
 from matscore.models.weights import make_magnitudes, make_table
 from tests.models.exact import score
@@ -35,7 +35,7 @@ def make_model(
 
 
 def test_rows_stand_by_column_and_products_behind_them() -> None:
-    east, north = text("region").one_hot([["East"], ["North"]], other="zero")
+    east, north = Raw("region").one_hot([["East"], ["North"]], other="zero")
     age = column("age").impute(40)
     features = [
         age * north, column("bmi").bucket([30, 35])[1], column("bmi").bucket([30, 35])[2],
@@ -56,7 +56,7 @@ def test_rows_stand_by_column_and_products_behind_them() -> None:
 
 
 def test_what_a_tool_refuses_has_no_row() -> None:
-    north = text("region").one_hot([["East"], ["North"]], other="error")[1]
+    north = Raw("region").one_hot([["East"], ["North"]], other="error")[1]
     table = make_table(make_model([north, column("age")]))
     assert table.names == ("region=East", "region=North", "age", "(Intercept)")
 
@@ -70,7 +70,7 @@ def test_an_imputed_zero_has_its_row() -> None:
 
 
 def test_a_column_of_products_alone_keeps_its_policies() -> None:
-    north = text("region").one_hot([["East"], ["North"]], other="zero")[1]
+    north = Raw("region").one_hot([["East"], ["North"]], other="zero")[1]
     table = make_table(make_model([column("age").impute(3) * north]))
     assert table.names == (
         "age=(missing)", "region=East", "region=North", "region=(other)", "region=(missing)",
@@ -177,18 +177,18 @@ def test_magnitudes_see_what_cancels() -> None:
 
 def test_no_column_is_taken_for_a_row_that_is_computed() -> None:
     squared = make_model([column("age") * column("age")])
-    assert make_table(squared, ["age", "late"]).names == ("age^2", "(Intercept)")
-    assert make_table(squared, ["age^2"]).names[0] == "age^2"  # a file that is encoded
+    assert make_table(squared, {"age", "late"}).names == ("age^2", "(Intercept)")
+    assert make_table(squared, {"age^2"}).names[0] == "age^2"  # a file that is encoded
     with pytest.raises(Refusal, match=r'"age\^2", and there is a column of that name'):
-        make_table(squared, ["age", "age^2"])
+        make_table(squared, {"age", "age^2"})
     with pytest.raises(Refusal, match="of that name"):
         make_table(make_model([column("age") * column("age"), column("age^2")]))
     plain = make_model([column("age^2")])
-    assert make_table(plain, ["age", "age^2"]).names[0] == "`age^2`"
+    assert make_table(plain, {"age", "age^2"}).names[0] == "`age^2`"
 
 
 def test_the_intercept_is_named_as_no_column_of_the_file() -> None:
-    table = make_table(make_model([column("age")]), ["age", "(intercept)"])
+    table = make_table(make_model([column("age")]), {"age", "(intercept)"})
     assert table.names == ("age", "intercept")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from statistics import NormalDist
 
@@ -18,15 +19,23 @@ from sklearn.calibration import calibration_curve
 
 from matscore.kernel import Floats
 from matscore.model import Model, softmax
-from matscore.numerics.against import Against, BinaryCounts, count_binary, no_binary_counts
-from matscore.numerics.binary import BinaryMetrics, Point, count_single, measure_binary
+from matscore.numerics.binary import (
+    Against,
+    BinaryCounts,
+    BinaryMetrics,
+    Point,
+    count_binary,
+    count_single,
+    measure_binary,
+)
+from matscore.numerics.kept import Rankings, Run
 from matscore.numerics.metrics import Metrics, count_rows
-from matscore.numerics.ranking import Rankings, Run
 from matscore.options import Link
 
 Ints = NDArray[np.int64]
 YES = Model(np.ones((1, 1)), None, ("yes",))
 SINGLE = Against(("yes",), (0,), single=True, by_probability=False, threshold=0.0)
+NO_ROWS = count_binary(SINGLE, YES, np.empty((1, 0)), np.empty(0, np.int64))
 
 
 def draw(n_rows: int, seed: int, *, decimals: int = 1, share: float = 0.4) -> tuple[Floats, Ints]:
@@ -163,8 +172,7 @@ def test_the_same_however_rows_are_cut(height: int, most: int, best: str | None)
         for i in range(0, 1000, height)
     ]
     for order in (parts, parts[::-1]):
-        total = no_binary_counts(1)
-        total = BinaryCounts(**{**vars(total), "rankings": Rankings(1, most=most)})
+        total = replace(NO_ROWS, rankings=Rankings(1, most=most))
         for part in order:
             total = total + part
         found: BinaryMetrics = facts_of(total, against)  # type: ignore[assignment]
@@ -179,9 +187,7 @@ def test_thousands_of_millions_of_rows() -> None:
     rows = np.array([[-1.0, 0.5, 2.0], negative, positive]).T
     run = Run(np.array([0, 3]), rows)
     totals = np.array([[sum(negative), sum(positive)]])
-    counts = BinaryCounts(
-        **{**vars(no_binary_counts(1)), "rankings": Rankings(1, (run,)), "truths": totals}
-    )
+    counts = replace(NO_ROWS, rankings=Rankings(1, (run,)), truths=totals)
     (found,) = measure_binary(SINGLE, counts, np.zeros((1, 2), np.int64))
     pairs = 0
     for i in range(3):

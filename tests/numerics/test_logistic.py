@@ -15,9 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from matscore.items import KeptRows
 from matscore.kernel import Floats
 from matscore.numerics import curvature, logistic
-from matscore.numerics.kept import KeptRows
 from matscore.numerics.logistic import Examples, LogisticFit, SearchError, fit_logistic
 from matscore.run.parts import map_ordered
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matscore.pages.page import Cell, cut, heat_cells, level_name, line_up_numbers
-from matscore.pages.report import Shapes, describe_shapes
+from matscore.pages.page import Cell, Shapes, cut, heat_cells, level_name, line_up_numbers
 
 
 def test_what_does_not_print_is_shown_and_what_is_long_is_cut() -> None:
@@ -30,15 +29,15 @@ def test_points_line_up(values: list[float], decimals: int | None, texts: list[s
 
 def test_shades_by_one_measure() -> None:
     cells = heat_cells(np.array([[-2.0, 1.0], [np.nan, 0.0]]))
-    assert [[cell.level for cell in row] for row in cells] == [[-10, 5], [None, 0]]
-    assert heat_cells(np.zeros((2, 0))) == [[], []]
+    assert [[cell.level for cell in column] for column in cells] == [[-10, None], [5, 0]]
+    assert heat_cells(np.zeros((2, 0))) == []
     assert [level_name(level) for level in (-10, 0, 7)] == ["l10", "m0", "h7"]
 
 
 def test_a_picture_in_words() -> None:
     shapes = Shapes(3, 2, 2, 4, "f.csv", "w.csv", fits=True)
     words = "features of 3 by 2 times weights of 2 by 4 give scores of 3 by 4"
-    assert describe_shapes(shapes) == words
+    assert shapes.alt == words
     misfit = Shapes(None, 2, 3, 4, "f.csv", "w.csv", fits=False, is_recommend=True)
     words = "users of unknown by 2 and items, transposed of 3 by 4 do not line up"
-    assert describe_shapes(misfit) == words
+    assert misfit.alt == words

@@ -8,7 +8,7 @@ from matscore.names import Grammar
 from matscore.options import PlanOptions
 from matscore.plan import Side, make_plan
 from matscore.plan.headings import find_statistics
-from matscore.plan.labels import may_be_statistics
+from matscore.plan.match import may_be_statistics
 
 # The headings after the names, as each tool writes them, and the column to keep.
 TOOLS = {

@@ -9,12 +9,12 @@ import pytest
 
 from matscore.names import INTERCEPTS, POINT, Grammar
 from matscore.plan import Side
+from matscore.plan.headings import find_long_form
 from matscore.plan.labels import (
     FirstColumn,
     FirstRecord,
     OtherSide,
     counts_up,
-    find_long_form,
     judge_first_column,
     judge_first_record,
     numbers_things,
@@ -43,6 +43,7 @@ MEANT = ("NA", "inf", "5%", "1e400", "1_000", "0x1A", "", "9" * 310)
         (["1e400"], "doubtful"),
         (["1", "2.5"], "data"),
         (["film", "action"], "header"),
+        (["Thunder Pass", "5"], "doubtful"),
         (["film", "NA", "action"], "doubtful"),
         (["r", "4", "y", "1"], "doubtful"),
         (["", "a", "b"], "header"),

@@ -82,7 +82,7 @@ def test_columns_in_canonical_order() -> None:
         (("a", "a", "b"), (NUMBERS,) * 3, ColumnOptions(target=("a",)), "several columns"),
         (("a", "b", "b"), (NUMBERS,) * 3, ColumnOptions(), "more than once"),
         (("a", " ", "b"), (NUMBERS,) * 3, ColumnOptions(), "without a name in column 2"),
-        (("a", "b, c"), (NUMBERS, "mixed"), ColumnOptions(), '--drop-cols "b, c" leaves it out'),
+        (("a", "b, c"), (NUMBERS, "mixed"), ColumnOptions(), "--drop-cols '\"b, c\"' leaves it"),
         (None, (NUMBERS, "text"), ColumnOptions(), "--drop-cols 2 leaves it out"),
         (None, (NUMBERS,) * 2, ColumnOptions(target=("3",)), "they are 1 to 2"),
         (("a", "b"), (NUMBERS,) * 2, ColumnOptions(id_col="a", target=("a",)), "asked for twice"),

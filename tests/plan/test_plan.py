@@ -313,11 +313,6 @@ class TestFeaturesLabels:
         assert plan.left_out == ("x",)
         assert not any("taken for the labels" in fact for fact in plan.facts)
 
-    def test_id_col_and_no_id_col_contradict(self) -> None:
-        plan = plan_of(MOVIES, GENRES, id_col="film", no_id_col=True)
-        assert "contradict" in problem_of(plan)
-        assert require_fit(follow(plan)).label_name == "film"
-
     def test_no_id_col_leaves_the_first_column_out(self) -> None:
         plan = require_fit(plan_of(MOVIES, GENRES, no_id_col=True))
         assert plan.label_column is None and plan.left_out == ("film",)
@@ -865,10 +860,6 @@ class TestIntercept:
     def test_named_without_names(self) -> None:
         W = weights("1,2\n3,4", header=False)
         assert "intercept" in problem_of(plan_of("x,y\n1,2", W, intercept="x"))
-
-    def test_contradiction(self) -> None:
-        plan = plan_of(MOVIES, GENRES, intercept="x", no_intercept=True)
-        assert "contradict" in problem_of(plan)
 
     def test_transposed(self) -> None:
         plan = plan_of(USERS, "film,action,bias,comedy\nA,1,2,3\nB,1,2,3", transpose=True)

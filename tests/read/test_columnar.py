@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -27,6 +28,7 @@ from matscore.read.columnar import ColumnarFile, open_columnar, rebatch
 from matscore.read.typed import feature_column, label_text
 
 Kind: TypeAlias = Literal["parquet", "file", "stream"]
+ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
 KINDS: list[Kind] = ["parquet", "file", "stream"]
 COLUMNS = ["id", "x", "n", "kind"]
 DESCRIPTORS = Path("/proc/self/fd")
@@ -39,19 +41,24 @@ class Pipe(io.RawIOBase):
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def read(self, size: int = -1, /) -> bytes:
-        size = 1000 if size < 0 else min(size, 1000)
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        size = min(len(buffer), 1000)
         piece, self.data = self.data[:size], self.data[size:]
-        return piece
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
-def open_pipe(data: bytes, kind: Kind) -> ColumnarFile:
-    stream = cast(BinaryIO, Pipe(data))
-    return open_columnar("in", stream, "parquet" if kind == "parquet" else "arrow")
+def open_pipe(data: bytes, kind: Kind) -> closing[ColumnarFile]:
+    format: ColumnarFormat = "parquet" if kind == "parquet" else "arrow"
+    return closing(open_columnar("in", Pipe(data), format))
 
 
-def open_file(path: Path, kind: Kind) -> ColumnarFile:
-    return open_columnar(str(path), None, "parquet" if kind == "parquet" else "arrow")
+def open_file(path: Path, kind: Kind) -> closing[ColumnarFile]:
+    format: ColumnarFormat = "parquet" if kind == "parquet" else "arrow"
+    return closing(open_columnar(str(path), None, format))
 
 
 def encode(table: Any, kind: Kind, *, n_rows: int = 1000) -> bytes:
@@ -135,8 +142,8 @@ def test_nothing_stays_open(kind: Kind, tmp_path: Path) -> None:
     data = encode(make_table(3), kind)
     (tmp_path / "in").write_bytes(data)
     n_open = len(list(DESCRIPTORS.iterdir()))
-    for file in (open_file(tmp_path / "in", kind), open_pipe(data, kind)):
-        with file:
+    for opened in (open_file(tmp_path / "in", kind), open_pipe(data, kind)):
+        with opened as file:
             list(file.iter_tables(["x"], 2))
     refuse(data[:-20], kind)
     assert len(list(DESCRIPTORS.iterdir())) == n_open
@@ -393,9 +400,6 @@ TEXTS: list[tuple[Any, list[Any], list[str]]] = [
     (pa.timestamp("s", "America/New_York"), [datetime(2024, 7, 2)], ["2024-07-01T20:00:00-04:00"]),
     (pa.time64("us"), [time(1, 2, 3, 4), time(23), None], ["01:02:03.000004", "23:00:00", ""]),
     (pa.time32("s"), [time(1, 2, 3)], ["01:02:03"]),
-    (pa.duration("us"), [timedelta(days=1, seconds=2), None], ["P1DT2S", ""]),
-    (pa.duration("ms"), [timedelta(0), timedelta(hours=-30, milliseconds=5)],
-     ["PT0S", "-P1DT5H59M59.995S"]),
 ]  # fmt: skip
 
 
@@ -418,13 +422,14 @@ REFUSED = [
     (pa.array([b"x"]), "Binary"),
     (pa.array([[1]]), "List"),
     (pa.array([{"a": 1}]), "Struct"),
+    (pa.array([timedelta(1)]), "Duration"),
 ]
 
 
 @pytest.mark.parametrize(("array", "name"), REFUSED)
 def test_refused_labels(array: Any, name: str) -> None:
     with pytest.raises(InputError, match=f"of type {name}, which cannot be a label") as caught:
-        label_text(array, path="f", column_number=2, name="id")
+        label_text(array, path="f", number=2, name="id")
     assert (caught.value.path, caught.value.column, caught.value.name) == ("f", 2, "id")
 
 
@@ -487,7 +492,7 @@ def test_special_features() -> None:
 )
 def test_refused_features(array: Any, name: str) -> None:
     with pytest.raises(InputError, match=f"is of type {name}, not a number") as caught:
-        feature_column(array, path="f", column_number=3, name="x")
+        feature_column(array, path="f", number=3, name="x")
     assert (caught.value.path, caught.value.column, caught.value.name) == ("f", 3, "x")
 
 

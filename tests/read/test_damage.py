@@ -247,7 +247,8 @@ def run(case: Case, path: Path, on_error: OnError) -> Run | MatscoreError:
     job = Job(parts.layout_of(part, read), work, spec, on_error)
     results, stopped = [], None
     try:
-        for pair in parts.iter_pairs([part], [job], RunOptions(chunk_bytes=case.chunk_bytes)):
+        run = RunOptions(chunk_bytes=case.chunk_bytes)
+        for pair in parts.iter_pairs([parts.Part(table, job)], run):
             results.append(run_chunk(*pair))
     except MatscoreError as error:
         stopped = error
@@ -310,7 +311,7 @@ def expected_rows(case: Case, done: Run, reading: Reading) -> list[Sound | Unsou
 def score(model: Model, rows: list[Row]) -> list[tuple[float, ...]]:
     """Score rows; the product gives the same bits for a row wherever it stands."""
     features = np.array([row.features for row in rows]).reshape(len(rows), len(model.weights))
-    scored = score_rows(model, features.T, len(rows), ScoreOptions())
+    scored = score_rows(model, features.T, ScoreOptions())
     return [tuple(row) for row in scored.scores.T.tolist()]
 
 
@@ -369,8 +370,10 @@ def judge_case(case: Case, path: Path) -> str:
         return "refused: another encoding"
     if isinstance(done, MatscoreError):
         assert str(failed) == str(done)
-        # A sound header is not refused, but for what no line can be blamed for.
-        assert not text.startswith(case.header) or b"\0" in text
+        # A sound header is not refused, but for what no line can be blamed for: a NUL byte, or
+        # records that are all one cell wider, as where R has left out the name of the first column.
+        wider = "as in R's tables" in str(done)
+        assert not text.startswith(case.header) or b"\0" in text or wider
         return "refused: the header"
     assert isinstance(failed, Run)
     reading = read_text(text, done.delimiter)

@@ -18,18 +18,9 @@ from hypothesis import strategies as st
 from matscore.errors import FileError, InputError
 from matscore.kernel import find_cut
 from matscore.read import split
+from matscore.read.ranges import Range, find_end, iter_ranges, scan_block
 from matscore.read.source import Stamp, iter_range, read_range
-from matscore.read.split import (
-    Chunk,
-    Range,
-    find_end,
-    find_starts,
-    first_record_end,
-    iter_chunks,
-    iter_ranges,
-    scan_block,
-    split_cells,
-)
+from matscore.read.split import Chunk, find_starts, first_record_end, iter_chunks, split_cells
 from tests.read.oracle import read_text
 
 CELLS = st.one_of(

@@ -15,6 +15,7 @@ from matscore.options import PlanOptions, ReadOptions, RunOptions
 from matscore.read.table import open_table
 from matscore.run.parts import (
     Cost,
+    Part,
     count_jobs,
     estimate_cost,
     fit_budget,
@@ -50,8 +51,8 @@ def settle(
     part = plan_part(table, held, read, PlanOptions())
     work = ClassifyCommand().make_work(part.plan, held.take_model(part.plan))
     job: Job = Job(layout_of(part, read), work, None, "fail")
-    settled = fit_budget(run, [table], [job], suggested=suggested)
-    cost = estimate_cost(table, job)
+    settled = fit_budget(run, [Part(table, job)], suggested=suggested)
+    cost = estimate_cost(Part(table, job))
     table.close()
     return settled, cost
 

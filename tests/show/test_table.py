@@ -21,7 +21,7 @@ from matscore.options import OutputOptions, PlanOptions, ReadOptions, ScoreOptio
 from matscore.plan import Plan, Side
 from matscore.run.run import Summary
 from matscore.run.work import Preview
-from matscore.show.table import render_scores
+from matscore.show.scores import render_scores
 from matscore.write.formats import OutputSpec
 from tests.helpers import run
 
@@ -110,13 +110,17 @@ class Stream(io.StringIO):
 
 
 def render(
-    summary: Summary[ScoreTally], width: int = 80, *, encoding: str = "utf-8", color: bool = False
+    summary: Summary[ScoreTally],
+    width: int = 80,
+    *,
+    encoding: str = "utf-8",
+    color: bool = False,
+    heatmap: bool = False,
 ) -> str:
     out = Stream(encoding)
     system: Any = "standard" if color else None
-    render_scores(
-        summary, Console(file=out, width=width, force_terminal=color, color_system=system)
-    )
+    console = Console(file=out, width=width, force_terminal=color, color_system=system)
+    render_scores(summary, console, heatmap=heatmap)
     return out.getvalue()
 
 
@@ -266,8 +270,10 @@ def test_legend_only_where_a_tie_is_seen() -> None:
     assert "1 tie" in render(sample("movies.csv", "genres.csv", max_rows=2))
 
 
-def test_zero_rows(tmp_path: Path) -> None:
-    assert drop_blanks(render(score(tmp_path, "film,action,comedy\n"))) == (
+@pytest.mark.parametrize("heatmap", [False, True])
+def test_zero_rows(tmp_path: Path, heatmap: bool) -> None:
+    summary = score(tmp_path, "film,action,comedy\n")
+    assert drop_blanks(render(summary, heatmap=heatmap)) == (
         "(0 × 2) · (2 × 3) → (0 × 3)\n\n"
         "film  adventure  family  romance  prediction\n"
         "────────────────────────────────────────────\n"

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from matscore.names import show
-from matscore.show.text import (
+from matscore.show.table import (
     ASCII,
     UNICODE,
     Signs,

@@ -46,9 +46,8 @@ TEXT_FORMATS = [
 
 
 def score(values: list[float]) -> Scored:
-    column = np.array(values)
     model = Model(np.array([[1.0, -2.0]]), np.array([0.25, 0.5]), ("a", "b"))
-    return score_rows(model, [column], len(values), ScoreOptions(probabilities=True))
+    return score_rows(model, np.array([values]), ScoreOptions(probabilities=True))
 
 
 def frame_of(spec: OutputSpec, labels: list[str], values: list[float]) -> Frame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -56,6 +57,23 @@ class Command:
             known.setdefault(option.flag, option)
         return [replace(known[flag], **self.changes.get(flag, {})) for flag in self.flags.split()]
 
+    def list_said(self, argv: Sequence[str]) -> list[Option]:
+        """Return the options that arguments or the environment say, or have a default of their own.
+
+        Typer looks at every option that it is told of, which is a tenth of the start. One that is
+        not known, and several in one word, need them all.
+        """
+        options = self.list_options()
+        said = {word.partition("=")[0] for word in argv if word.startswith("-") and word != "-"}
+        if not argv or not said <= {name for one in options for name in one.spellings}:
+            return options
+        changed = {flag for flag, change in self.changes.items() if "default" in change}
+        return [
+            one
+            for one in options
+            if said & one.spellings or one.flag in changed or one.variable in os.environ
+        ]
+
 
 def _load(name: str) -> type[Options]:
     module, _, group = name.partition(":")
@@ -79,10 +97,10 @@ class Given:
         return group(**said | more)
 
 
-def build(command: Command) -> Callable[..., None]:
-    """Return a function with the signature that Typer reads."""
+def build(command: Command, argv: Sequence[str] = ()) -> Callable[..., None]:
+    """Return a function with the signature that Typer reads, or what some arguments need of it."""
     # Typer knows a command by its function's signature alone: this one has any that it is given.
-    options, arguments = command.list_options(), command.arguments
+    options, arguments = command.list_said(argv), command.arguments
 
     def run(**values: Any) -> None:
         command.work(Given(options, values), *(values[one.name] for one in arguments))

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from matscore.cli.build import Argument, Command, Given
-from matscore.cli.session import (
-    FileOptions,
-    PairOptions,
-    ScreenOptions,
-    Session,
-    TruthOptions,
-    render_to_text,
-)
+from matscore.cli.session import ProgramOptions, Session, render_to_text
 from matscore.errors import QualityError, UsageError
 from matscore.options import (
     OutputOptions,
@@ -46,8 +39,8 @@ def classify(given: Given, features: list[str], weights: str) -> None:
 
     session, write = Session(given), given(OutputOptions)
     form = session.choose_format(write.format)
-    screen = session.screen
-    for flag, is_set in (("--heatmap", screen.heatmap), ("--show-work", screen.show_work)):
+    asked = session.asked
+    for flag, is_set in (("--heatmap", asked.heatmap), ("--show-work", asked.show_work)):
         if is_set and (form != "table" or write.top_k is not None):
             hint = "add --format table" if write.top_k is None else "leave --top-k out"
             raise UsageError(f"{flag} goes with the table of scores", hint)
@@ -55,21 +48,17 @@ def classify(given: Given, features: list[str], weights: str) -> None:
     # Plans are told, and refused, before the first row is read.
     def look_first(plans: tuple[Plan, ...]) -> None:
         session.tell_plans(plans)
-        if screen.show_work:
+        if asked.show_work:
             from matscore.show.explain import refuse_large_model
 
             refuse_large_model(plans)
 
     def render(summary: Summary[Any], console: Console) -> None:
         from matscore.show.explain import render_work
-        from matscore.show.ranking import render_top
-        from matscore.show.table import render_scores
+        from matscore.show.scores import render_scores
 
-        if write.top_k is not None:
-            render_top(summary, console)
-            return
-        render_scores(summary, console, heatmap=screen.heatmap)
-        if screen.show_work:
+        render_scores(summary, console, heatmap=asked.heatmap)
+        if asked.show_work:
             render_work(summary, console, write.max_rows)
 
     with session.watch([*features, weights], ScoreTally.NAMES) as settings:
@@ -89,7 +78,7 @@ def recommend(given: Given, users: str, items: str) -> None:
     Users and items are rows of the same features, matched by name; the score of the two is the
     product of USERS with ITEMS transposed. Writes the items with the highest scores, best first.
     """
-    from matscore.command_options import RecommendOptions
+    from matscore.command_options import PairOptions, RecommendOptions
     from matscore.commands.recommend import recommend_file
     from matscore.commands.users import RecommendTally
 
@@ -98,7 +87,7 @@ def recommend(given: Given, users: str, items: str) -> None:
     inputs = [users, items, *([] if pairs.exclude is None else [pairs.exclude])]
 
     def render(summary: Summary[Any], console: Console) -> None:
-        from matscore.show.ranking import render_recommended
+        from matscore.show.scores import render_recommended
 
         render_recommended(summary, console, metric=pairs.metric)
 
@@ -112,7 +101,7 @@ def recommend(given: Given, users: str, items: str) -> None:
     session.end(summary, form, render)
     tally = summary.tally
     if (seen := tally.seen) is not None and (tally.n_unknown_users or seen.n_unknown_items):
-        from matscore.show.text import list_counts
+        from matscore.show.table import list_counts
 
         counts = (tally.n_unknown_users, "user", ""), (seen.n_unknown_items, "item", "")
         session.warn(
@@ -127,7 +116,7 @@ def check(given: Given, features: str, weights: str) -> None:
     """
     import json
 
-    from matscore.cli.errors import Exit
+    from matscore.cli.process import Exit
     from matscore.commands.check import check_files
     from matscore.show.picture import render_picture
     from matscore.show.plan import plan_facts, render_plan
@@ -139,7 +128,7 @@ def check(given: Given, features: str, weights: str) -> None:
         session.streams.out.write(f"{text}\n".encode())
         session.streams.out.finish()
     else:
-        render = render_picture if session.screen.picture else render_plan
+        render = render_picture if session.asked.picture else render_plan
         session.streams.print_out(partial(render, plan, argv=argv))
     raise typer.Exit(Exit.DONE if plan.ok else Exit.MISFIT)
 
@@ -151,10 +140,9 @@ def explain(given: Given, features: str, weights: str) -> None:
     gives, but for its rounding. On a terminal each row is compared with its runner-up.
     """
     from matscore.command_options import ExplainOptions
-    from matscore.commands.explain import explain_file
-    from matscore.commands.lines import ExplainTally
+    from matscore.commands.explain import ExplainTally, explain_file
     from matscore.show.explain import render_explanation
-    from matscore.show.text import plural
+    from matscore.show.table import plural
 
     session, asked = Session(given), given(ExplainOptions)
     form = session.choose_format(given(OutputOptions).format)
@@ -180,17 +168,17 @@ def fit(given: Given, features: str, targets: str | None) -> None:
     """
     from matscore.command_options import ColumnOptions, FitOptions
     from matscore.commands.fit import FitSummary, fit_file
-    from matscore.show.quality import list_quality, render_fit
+    from matscore.show.weights import list_quality, render_fit
 
     session, write = Session(given), given(OutputOptions)
-    streams, output = session.streams, session.files.output
+    streams, output = session.streams, session.asked.output
     inputs = [features, *([] if targets is None else [targets])]
     # The weights go to a file or a pipe; a person without either sees a table of them, and with a
     # file both, unless --quiet asks for the file alone.
     is_shown = write.format == "table" or (
         write.format is None
         and streams.out_is_terminal
-        and not (session.screen.quiet and output is not None)
+        and not (session.asked.quiet and output is not None)
     )
     with session.watch(inputs, FitSummary.NAMES, "features targets") as settings:
         summary = fit_file(
@@ -211,8 +199,7 @@ def fit(given: Given, features: str, targets: str | None) -> None:
             session.say(list_quality(summary.learned))
             streams.out.finish()
     session.warn(*(f"warning: {line}" for line in summary.warnings))
-    session.say_left_out(summary.inputs)
-    session.warn_of_rejects(summary.n_rejected)
+    session.tell_rest(summary)
 
 
 def evaluate(given: Given, features: str, weights: str) -> None:
@@ -222,6 +209,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
     no category of WEIGHTS makes a bad row. A single category is told from the rest: areas under
     curves, a table of thresholds.
     """
+    from matscore.command_options import TruthOptions
     from matscore.commands.evaluate import evaluate_file
     from matscore.commands.truths import EvaluateTally
     from matscore.show.quality import TEXT_FORMATS, encode_metrics, render_metrics
@@ -247,7 +235,7 @@ def evaluate(given: Given, features: str, weights: str) -> None:
             **settings,
         )  # fmt: skip
         # A table on standard output is printed by `end`, in colours where there are any.
-        if form == "table" and session.files.output is None:
+        if form == "table" and session.asked.output is None:
             session.record.summary = summary = run()
         else:
             summary = session.write_text(run, as_text)
@@ -267,31 +255,32 @@ def import_(given: Given, model: str) -> None:
     MODEL is a file of scikit-learn, statsmodels or R, PMML, ONNX or a table of coefficients. What
     stood before it is folded into terms; --expect proves the weights before they are written.
     """
-    from matscore.cli.report import write_at_end, write_import
+    from matscore.cli.report import is_page, write_at_end, write_import
     from matscore.commands.import_model import Imported, import_file
     from matscore.models.options import ImportOptions
-    from matscore.show.imported import list_lines
+    from matscore.show.weights import list_import
     from matscore.write.whole import refuse_same_outputs
 
-    session, take, files = Session(given), given(ImportOptions), given(FileOptions)
-    reports, as_json = [str(path) for path in files.report], given(OutputOptions).format == "json"
-    refuse_same_outputs([name for name in (*reports, files.output) if name is not None])
-    if pages := [name for name in reports if name.lower().endswith((".html", ".htm"))]:
+    session, take = Session(given), given(ImportOptions)
+    output, as_json = session.asked.output, given(OutputOptions).format == "json"
+    reports = [str(path) for path in session.asked.report]
+    refuse_same_outputs([name for name in (*reports, output) if name is not None])
+    if pages := [name for name in reports if is_page(name)]:
         raise UsageError(f'a model has no report as a page ("{pages[0]}")', "name a .json file")
     # The report takes standard output, so that the weights need a file.
     out = None if as_json else session.streams.out
     inputs = [model, *(one for one in (take.sample, take.expect) if one is not None)]
     imported: Imported | None = None
+    read, align = given(ReadOptions), given(PlanOptions)
     with write_at_end(reports, inputs, lambda _, error: write_import(model, imported, error)):
         imported = import_file(
-            model, out if files.output is None else files.output,
-            take=take, read=given(ReadOptions), align=given(PlanOptions),
-        )  # fmt: skip
+            model, out if output is None else output, take=take, read=read, align=align
+        )
     if as_json:
         text = write_import(model, imported, None)
         session.streams.out.write(text.encode("utf-8", "backslashreplace"))
     session.streams.out.finish()
-    session.say(list_lines(imported, files.output, take.sample))
+    session.say(list_import(imported, output, take.sample, read, align))
     session.warn(*(f"warning: {line}" for line in imported.warnings))
 
 
@@ -299,12 +288,9 @@ _FEATURES = Argument(
     "features", "File with one row an item and one column a feature; `-` is standard input."
 )
 _MANY_FEATURES = Argument(
-    "features",
-    "Files with one row an item and one column a feature, directories of them and quoted "
-    "patterns; `-` is standard input.",
-    list[str],
-    "FEATURES...",
-)
+    "features", "Files with one row an item and one column a feature, directories of them and "
+    "quoted patterns; `-` is standard input.", list[str], "FEATURES...",
+)  # fmt: skip
 _WEIGHTS = Argument("weights", "File with one row a feature and one column a category.")
 _USERS = Argument(
     "users", "File with one row a user and one column a feature; `-` is standard input."
@@ -316,7 +302,6 @@ _TARGETS = Argument(
     "targets", "File with the same rows: columns of numbers, or one column of categories.",
     str | None, "[TARGETS]", None,
 )  # fmt: skip
-
 _MODEL = Argument(
     "model", "File or folder that another tool has written, or a table; `-` is standard input."
 )
@@ -330,11 +315,20 @@ _LIFTED = "weights-cols drop-weights-cols rename absent max-absent"
 _ASIDE = "on-error rejects max-rejects report color"
 _RUN = "engine scheduler jobs chunk-size memory"
 _SAY = "verbose quiet"
-_FILES = (OutputOptions, RejectOptions, FileOptions, ScreenOptions)
+_FILES = (OutputOptions, RejectOptions, ProgramOptions)
 _OWN = "matscore.command_options"  # loaded for its commands alone
 _SCORING = (ReadOptions, PlanOptions, *_FILES, RunOptions)
-_TABLES = "tables on a terminal, CSV elsewhere."
-_ENDING = "Without it the ending of --output decides; else"
+
+
+def _rename_side(side: str, name: str, words: str) -> dict[str, dict[str, Any]]:
+    """Name the options that are for one of two files alone after what a command calls it."""
+    flags = {"headers": f"--{name}-headers/--no-{name}-headers"}
+    flags |= {kind: f"--{name}-{kind}" for kind in ("delimiter", "decimal")}
+    return {
+        f"{side}-{kind}": {"names": (flag,), "help": f"As --{kind}, for the {words} alone."}
+        for kind, flag in flags.items()
+    }
+
 
 COMMANDS = {
     "classify": Command(
@@ -346,7 +340,7 @@ COMMANDS = {
         f"{_ASIDE} resume {_RUN} {_SAY}",
     ),
     "recommend": Command(
-        recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", PairOptions, *_SCORING),
+        recommend, (_USERS, _ITEMS), (f"{_OWN}:RecommendOptions", f"{_OWN}:PairOptions", *_SCORING),
         f"{_READ} empty-files id-col no-id-col unique-labels keep-cols strict "
         "transpose-features transpose rename absent max-absent keep-item-cols drop-item-cols "
         "top-k metric min-score exclude matrix format output precision max-rows excel-safe "
@@ -355,14 +349,8 @@ COMMANDS = {
             "missing": {"kind": Literal["error", "skip", "zero", "keep"],
                         "help": "A user's missing cell: stop; reject its row; read it as 0; keep "
                                 "the user, with no items."},
-            "features-headers": {"names": ("--users-headers/--no-users-headers",),
-                                 "help": "As --headers, for the users alone."},
-            "weights-headers": {"names": ("--items-headers/--no-items-headers",),
-                                "help": "As --headers, for the items alone."},
-            "weights-delimiter": {"names": ("--items-delimiter",),
-                                  "help": "As --delimiter, for the items alone."},
-            "weights-decimal": {"names": ("--items-decimal",),
-                                "help": "As --decimal, for the items alone."},
+            **_rename_side("features", "users", "users"),
+            **_rename_side("weights", "items", "items"),
             "skip-lines": {"help": "Leave out the first N lines of each file of users."},
             "empty-files": {"help": "A file of users without a byte: stop; or pass over it."},
             "id-col": {"help": "Users column that holds their labels."},
@@ -381,7 +369,7 @@ COMMANDS = {
         },
     ),
     "check": Command(
-        check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ScreenOptions),
+        check, (_FEATURES, _WEIGHTS), (ReadOptions, PlanOptions, OutputOptions, ProgramOptions),
         f"delimiter encoding {_SIDES} {_LINES} decimal {_MARKS} missing missing-values "
         "booleans min-present id-col no-id-col unique-labels keep-cols strict "
         f"transpose transpose-features {_INTERCEPT} {_LIFTED} picture format color",
@@ -402,12 +390,7 @@ COMMANDS = {
         "terms max-levels rare "
         f"format output max-rows {_ASIDE} {_RUN} {_SAY}",
         {
-            "weights-headers": {"names": ("--targets-headers/--no-targets-headers",),
-                                "help": "As --headers, for the file of targets alone."},
-            "weights-delimiter": {"names": ("--targets-delimiter",),
-                                  "help": "As --delimiter, for the file of targets alone."},
-            "weights-decimal": {"names": ("--targets-decimal",),
-                                "help": "As --decimal, for the file of targets alone."},
+            **_rename_side("weights", "targets", "file of targets"),
             "missing": {"kind": Literal["error", "skip", "zero"],
                         "help": "A missing cell: stop; reject its row; read it as 0, unless it is "
                                 "a target."},
@@ -416,7 +399,7 @@ COMMANDS = {
         },
     ),
     "evaluate": Command(
-        evaluate, (_FEATURES, _WEIGHTS), (TruthOptions, *_SCORING, ScoreOptions),
+        evaluate, (_FEATURES, _WEIGHTS), (f"{_OWN}:TruthOptions", *_SCORING, ScoreOptions),
         f"truth truth-file {_READ} min-present unknown empty-files id-col no-id-col unique-labels "
         f"strict transpose {_INTERCEPT} {_LIFTED} positive one-vs-rest threshold probabilities "
         f"best min-accuracy format output {_ASIDE} {_RUN} {_SAY}",
@@ -429,19 +412,20 @@ COMMANDS = {
                                       "which thresholds then are.",
                               "set_by": "MATSCORE_EVALUATE_PROBABILITIES"},
             "format": {"kind": Literal["table", "csv", "json", "markdown"] | None,
-                       "help": f"{_ENDING} {_TABLES}", "set_by": "MATSCORE_EVALUATE_FORMAT"},
+                       "help": "Without it the ending of --output decides; else tables on a "
+                               "terminal, CSV elsewhere.",
+                       "set_by": "MATSCORE_EVALUATE_FORMAT"},
         },
     ),
     "import": Command(
         import_, (_MODEL,),
         ("matscore.models.options:ImportOptions", ReadOptions, PlanOptions, OutputOptions,
-         FileOptions, ScreenOptions),
+         ProgramOptions),
         "sample expect expect-column categories coef lambda link at-threshold "
         f"delimiter encoding headers features-headers {_LINES} decimal missing missing-values "
         f"booleans id-col no-id-col format output report color {_SAY}",
         {
-            "features-headers": {"names": ("--sample-headers/--no-sample-headers",),
-                                 "help": "As --headers, for the sample alone."},
+            **_rename_side("features", "sample", "sample"),
             "skip-lines": {"help": "Leave out the first N lines of the sample."},
             "format": {"kind": Literal["text", "json"], "default": "text",
                        "help": "What is told of the model; `json` goes to standard output.",

@@ -79,10 +79,7 @@ def explain_program(
 
 
 def make_app(argv: Sequence[str] = ()) -> typer.Typer:
-    """Make the program, or what of it some arguments ask for.
-
-    Typer looks at every option of every command, a tenth of the start.
-    """
+    """Make the program, or what of it some arguments ask for, which starts sooner."""
     app = typer.Typer(
         name="matscore",
         cls=_Group,
@@ -99,13 +96,13 @@ def make_app(argv: Sequence[str] = ()) -> typer.Typer:
 
     # A name that is no command (or an option before it) needs them all, to be told what there is.
     for name in argv[:1] if argv and argv[0] in COMMANDS else COMMANDS:
-        app.command(name, cls=_Command, no_args_is_help=True)(build(COMMANDS[name]))
+        app.command(name, cls=_Command, no_args_is_help=True)(build(COMMANDS[name], argv[1:]))
     return app
 
 
 def main() -> NoReturn:
     """Run the command line and exit with one of the documented codes."""
-    from matscore.cli.streams import guard_process
+    from matscore.cli.process import guard_process
 
     # One thread of BLAS beside each of ours; it must be said before NumPy is loaded.
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
@@ -117,8 +114,7 @@ def main() -> NoReturn:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:
-        from matscore.cli.errors import report_failure
-        from matscore.cli.streams import find_stop, open_streams
+        from matscore.cli.process import find_stop, open_streams, report_failure
 
         code = report_failure(find_stop(error), open_streams().err_console(), sys.argv[1:])
     _leave(code)
@@ -126,7 +122,7 @@ def main() -> NoReturn:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     """Say a warning of ours in a line; any other one as Python does."""
-    from matscore.cli.streams import open_streams
+    from matscore.cli.process import open_streams
     from matscore.errors import ClusterWarning
     from matscore.names import show
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import matscore
 from matscore.errors import MatscoreError, OutputError, UsageError, require_extra
@@ -33,7 +33,7 @@ SCHEMA_VERSION = 1
 def write_reports(record: Record, paths: Sequence[str]) -> Iterator[None]:
     """Write reports at the end of a run, also of one that fails."""
     begun = time.monotonic()
-    if any(map(_is_page, paths)):
+    if any(map(is_page, paths)):
         require_extra("a report as a page", "jinja2", "matplotlib")
         from matscore.numerics.statistics import Reasons
 
@@ -41,7 +41,7 @@ def write_reports(record: Record, paths: Sequence[str]) -> Iterator[None]:
 
     def write(name: str, failure: BaseException | None) -> str:
         facts = make_report(record, time.monotonic() - begun, failure)
-        return _write_page(record, facts) if _is_page(name) else _write_json(facts)
+        return _write_page(record, facts) if is_page(name) else _write_json(facts)
 
     with write_at_end(paths, _find_inputs(record.inputs), write):
         yield
@@ -75,7 +75,7 @@ def write_at_end(
 
 def write_import(model: str, imported: Imported | None, failure: BaseException | None) -> str:
     """Return the report of an import; of one that failed with nothing but why."""
-    from matscore.cli.errors import exit_code_of, message_of
+    from matscore.cli.process import exit_code_of, message_of
     from matscore.commands.import_model import describe_failure
 
     if failure is None:
@@ -86,7 +86,7 @@ def write_import(model: str, imported: Imported | None, failure: BaseException |
 
 def make_report(record: Record, seconds: float, failure: BaseException | None) -> dict[str, Any]:
     """Return the report's content; ``report.schema.json`` in the package describes it."""
-    from matscore.cli.errors import exit_code_of, message_of
+    from matscore.cli.process import exit_code_of, message_of
     from matscore.show.plan import plan_facts
 
     summary = record.summary
@@ -124,7 +124,8 @@ def _find_inputs(inputs: Sequence[str]) -> list[str]:
         return list(inputs)
 
 
-def _is_page(name: str) -> bool:
+def is_page(name: str) -> bool:
+    """Say whether a report is a page, by the ending of its file."""
     return name.lower().endswith((".html", ".htm"))
 
 
@@ -134,9 +135,9 @@ def _write_json(facts: dict[str, Any]) -> str:
 
 def _write_page(record: Record, facts: dict[str, Any]) -> str:
     from matscore.numerics.statistics import Reasons
-    from matscore.pages.report import Run, render_report
+    from matscore.pages.report import render_report
 
-    return render_report(Run(facts, record.summary, record.reasons or Reasons()))
+    return render_report(facts, record.summary, record.reasons or Reasons())
 
 
 def _describe_inputs(record: Record) -> list[dict[str, Any]]:
@@ -204,12 +205,8 @@ def _describe_shapes(
 @contextmanager
 def open_plot(path: str, inputs: Sequence[str]) -> Iterator[Callable[[Any], None]]:
     """Open the file of a picture, whole or not at all; yield what draws the summary of a run."""
-    form: Literal["svg", "png"]
-    if path.lower().endswith(".svg"):
-        form = "svg"
-    elif path.lower().endswith(".png"):
-        form = "png"
-    else:
+    form = next((form for form in ("svg", "png") if path.lower().endswith(f".{form}")), None)
+    if form is None:
         raise UsageError(f'--plot cannot draw "{path}"', "name a .svg or a .png file")
     require_extra("--plot", "matplotlib")
     with open_output(path, inputs=inputs) as out:

@@ -12,18 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from matscore.cli.build import Given
-from matscore.cli.streams import Streams, open_streams, render_text
+from matscore.cli.process import Streams, open_streams, render_text
 from matscore.errors import ClusterWarning
 from matscore.fields import Options, group, option
 from matscore.names import show
 from matscore.options import (
-    LINING_UP,
     OUTPUT,
     RUNNING,
-    SCORED,
-    Best,
     Gather,
-    Metric,
     PathLike,
     ReadOptions,
     RejectOptions,
@@ -36,7 +32,6 @@ if TYPE_CHECKING:
     from matscore.commands.fit import FitSummary
     from matscore.numerics.statistics import Reasons
     from matscore.plan import Plan
-    from matscore.read.source import SourceFacts
     from matscore.run.run import Progress, Summary
 
     Render = Callable[[Summary[Any], Console], None]
@@ -46,57 +41,8 @@ _PATIENCE_SECONDS = 1.0
 
 @group
 @dataclass(frozen=True)
-class PairOptions(Options):
-    """Which pairs of user and item have a score, and what it is."""
-
-    metric: Metric = option(
-        "dot", SCORED,
-        "What a score is: the product, or the cosine, which a row of zeros does not have.",
-        "--metric")  # fmt: skip
-    exclude: str | None = option(
-        None, SCORED,
-        "File of pairs that are not recommended: users in its first column, items in its second.",
-        "--exclude", metavar="FILE")  # fmt: skip
-    matrix: bool = option(
-        False, SCORED, "Write the score of every user and item: a column an item.", "--matrix"
-    )
-
-
-@group
-@dataclass(frozen=True)
-class TruthOptions(Options):
-    """Where the truth is, what is compared with it, and how good the predictions must be."""
-
-    truth: str | None = option(
-        None, LINING_UP,
-        "Column with the true category of each row: of FEATURES, or of --truth-file.",
-        "--truth", metavar="NAME")  # fmt: skip
-    truth_file: str | None = option(
-        None, LINING_UP, "File with the true categories of the same rows in the same order.",
-        "--truth-file", metavar="FILE")  # fmt: skip
-    min_accuracy: float | None = option(
-        None, SCORED,
-        "End with exit 4 where the accuracy is under X, the measures written all the same.",
-        "--min-accuracy", min=0.0, max=1.0, metavar="X")  # fmt: skip
-    positive: str | None = option(
-        None, SCORED,
-        "Category to compare with the rest; of a single category the truth that is positive, "
-        "which without it is the category's name.",
-        "--positive", metavar="NAME")  # fmt: skip
-    one_vs_rest: bool = option(
-        False, SCORED, "Compare each category with the rest.", "--one-vs-rest"
-    )
-    best: Best | None = option(
-        None, SCORED,
-        "Take for positive what the threshold of the highest F1 on these rows takes, or of the "
-        "highest recall + specificity - 1.",
-        "--best")  # fmt: skip
-
-
-@group
-@dataclass(frozen=True)
-class FileOptions(Options):
-    """The files that the command line writes, besides rejects."""
+class ProgramOptions(Options):
+    """What the command line alone has: the files that it writes, and what a person sees."""
 
     output: str | None = option(
         None, OUTPUT,
@@ -111,13 +57,6 @@ class FileOptions(Options):
         "Write what was read, decided and counted, as JSON or as a page to look at; can be given "
         "twice.",
         "--report", metavar="FILE.json|FILE.html")  # fmt: skip
-
-
-@group
-@dataclass(frozen=True)
-class ScreenOptions(Options):
-    """What a person sees on a terminal."""
-
     heatmap: bool = option(
         False, OUTPUT,
         "Shade the table's numbers by value: blue is low and orange high; without colours, by "
@@ -160,10 +99,10 @@ class Session:
 
     def __init__(self, given: Given) -> None:
         self.given = given
-        self.screen, self.files = given(ScreenOptions), given(FileOptions)
+        self.asked = given(ProgramOptions)
         # From here on signals stop the program, so all that is slow to load is loaded by now.
-        self.streams = open_streams(self.screen.color)
-        if self.screen.quiet:
+        self.streams = open_streams(self.asked.color)
+        if self.asked.quiet:
             warnings.simplefilter("ignore", ClusterWarning)
 
     def choose_format(self, asked: str | None) -> str:
@@ -173,8 +112,8 @@ class Session:
 
         if asked is not None:
             return asked
-        if self.files.output is not None:
-            return find_format(self.files.output)
+        if self.asked.output is not None:
+            return find_format(self.asked.output)
         return "table" if self.streams.out_is_terminal else "csv"
 
     @contextmanager
@@ -184,29 +123,29 @@ class Session:
         """Open the reports, the progress bar and the plot; yield what every run takes."""
         from matscore.write.whole import refuse_same_outputs
 
-        files, rejects, draw_plot = self.files, self.given(RejectOptions), None
-        outputs = [files.output, rejects.path]
-        written = [*files.report, *outputs, files.plot]
+        asked, rejects, draw_plot = self.asked, self.given(RejectOptions), None
+        outputs = [asked.output, rejects.path]
+        written = [*asked.report, *outputs, asked.plot]
         refuse_same_outputs([str(name) for name in written if name is not None])
         self.record = record = Record(
             datetime.now(UTC), inputs, outputs, counts, roles.split()[: len(inputs)]
         )
         with ExitStack() as stack:
             # The reports come first, so that they tell of a plot that cannot be opened, too.
-            if files.report:
+            if asked.report:
                 from matscore.cli.report import write_reports
 
-                stack.enter_context(write_reports(record, list(map(str, files.report))))
-            on_progress = stack.enter_context(_show_progress(self.streams, quiet=self.screen.quiet))
-            if files.plot is not None:
+                stack.enter_context(write_reports(record, list(map(str, asked.report))))
+            on_progress = stack.enter_context(_show_progress(self.streams, quiet=self.asked.quiet))
+            if asked.plot is not None:
                 from matscore.cli.report import open_plot
 
-                draw_plot = stack.enter_context(open_plot(files.plot, inputs))
+                draw_plot = stack.enter_context(open_plot(asked.plot, inputs))
                 record.gather += ("plot",)
             if record.reasons is not None:
                 rejects = replace(rejects, on_rejects=record.reasons.add)
             # Checksums and statistics cost time, and only reports and plots show them.
-            run = {"checksum": bool(files.report), "gather": record.gather}
+            run = {"checksum": bool(asked.report), "gather": record.gather}
             yield {
                 "read": self.given(ReadOptions),
                 "rejects": rejects,
@@ -225,7 +164,7 @@ class Session:
         self, run: "Callable[..., Summary[Any]]", form: str, render: "Render"
     ) -> "Summary[Any]":
         """Run, and write the rows; a table on standard output is left to `end`."""
-        output = self.files.output
+        output = self.asked.output
         if form == "table" and output is not None and not output.endswith("/"):
             return self.write_text(run, lambda summary: render_to_text(render, summary))
         out = self.streams.out if form != "table" and output is None else output
@@ -241,12 +180,12 @@ class Session:
         from matscore.write.whole import open_output
 
         # Nothing is written before the run is over: one that fails leaves no half of a text.
-        if self.files.output is None:
+        if self.asked.output is None:
             self.record.summary = summary = run()
             self.streams.out.write(as_text(summary).encode())
             self.streams.out.finish()
             return summary
-        with open_output(self.files.output, inputs=self.record.inputs) as out:
+        with open_output(self.asked.output, inputs=self.record.inputs) as out:
             summary = run()
             out.write(as_text(summary).encode())
         # Known only when the file is in its place: else the report would tell of a run that ended.
@@ -255,10 +194,9 @@ class Session:
 
     def end(self, summary: "Summary[Any]", form: str, render: "Render") -> None:
         """Print the table where nothing else is written, and say what was rejected."""
-        if form == "table" and self.files.output is None:
+        if form == "table" and self.asked.output is None:
             self.streams.print_out(partial(render, summary))
-        self.say_left_out(summary.inputs)
-        self.warn_of_rejects(summary.n_rejected)
+        self.tell_rest(summary)
         model: Any = getattr(summary.works[0], "model", None)
         if model is not None and model.least_present is not None:
             from matscore.prorate import doubt_signs
@@ -266,21 +204,19 @@ class Session:
             doubts = doubt_signs(model.weights, model.categories)
             self.warn(*(f"warning: {line}" for line in doubts))
 
-    def say_left_out(self, inputs: "Iterable[SourceFacts]") -> None:
-        """Say how many lines of the inputs were left out."""
-        rewritten = [one for one in inputs if one.n_comments is not None]
+    def tell_rest(self, summary: "Summary[Any] | FitSummary") -> None:
+        """Say how many lines were left out, and warn of rows that were set aside."""
+        # Most runs have nothing to say: what takes its time to load waits for one.
+        rewritten = [one for one in summary.inputs if one.n_comments is not None]
         if rewritten:
-            from matscore.read.said import count_left_out
+            from matscore.read.switches import count_left_out
 
             self.say(line for one in rewritten for line in count_left_out(one))
+        if summary.n_rejected:
+            from matscore.show.table import plural
 
-    def warn_of_rejects(self, n_rejected: int) -> None:
-        """Warn that rows were set aside, and say where they are."""
-        if n_rejected:
-            # Most runs have nothing to say: rich, which takes its time to load, waits for one.
-            from matscore.show.text import plural
-
-            self.warn(f"{plural(n_rejected, 'row')} rejected, see {self.record.outputs[1]}")
+            rows = plural(summary.n_rejected, "row")
+            self.warn(f"{rows} rejected, see {self.record.outputs[1]}")
 
     def warn_of_weights(self, summary: "Summary[Any]") -> None:
         """Warn of what the numbers of the weights make of probabilities, in the report too."""
@@ -294,11 +230,11 @@ class Session:
 
     def say(self, facts: Iterable[str]) -> None:
         """Say facts, each once, where standard error is a terminal or somebody asked for them."""
-        if self.screen.verbose or self.streams.err_is_terminal:
+        if self.asked.verbose or self.streams.err_is_terminal:
             self._tell(dict.fromkeys(facts), "dim")
 
     def _tell(self, lines: Iterable[str], style: str) -> None:
-        for line in () if self.screen.quiet else lines:
+        for line in () if self.asked.quiet else lines:
             from rich.text import Text
 
             text = Text(f"matscore: {show(line)}", style=style)

@@ -17,6 +17,7 @@ from matscore.names import POINT, Grammar, quote_name, quote_names
 
 _MOST_SHOWN = 3  # rows that differ
 _MOST_CATEGORIES = 20  # of which an unnamed column of numbers may be the score or probability
+_MOST_LABELS = 10_000  # different texts that are looked at
 _MOST_DIGITS = 17
 _MOST_DECIMALS = 400
 
@@ -71,17 +72,13 @@ class Look:
                 self._texts[text] = None
                 if len(self._texts) > _MOST_LABELS:
                     self._texts = None
+            self._is_number = self._is_number and self._grammar.is_number(text)
             if self._is_number:
-                self._measure(text)
-
-    def _measure(self, text: str) -> None:
-        point = text.strip().replace(self._grammar.decimal, ".")
-        self._is_number = self._grammar.is_number(text)
-        if self._is_number:
-            _, digits, exponent = Decimal(point).as_tuple()
-            assert isinstance(exponent, int)
-            self._decimals = max(self._decimals, -exponent)
-            self._digits = max(self._digits, len(digits))
+                number = Decimal(text.strip().replace(self._grammar.decimal, "."))
+                _, digits, exponent = number.as_tuple()
+                assert isinstance(exponent, int)
+                self._decimals = max(self._decimals, -exponent)
+                self._digits = max(self._digits, len(digits))
 
     def ask(self, column: int, name: str, categories: Sequence[str], path: str) -> Question:
         """Return what the column may be."""
@@ -95,9 +92,6 @@ class Look:
             raise InputError(path, what, hint)
         decimals, digits = min(self._decimals, _MOST_DECIMALS), min(self._digits, _MOST_DIGITS)
         return Question(column, name, _find_quantities(name, categories), decimals, digits)
-
-
-_MOST_LABELS = 10_000
 
 
 def name_columns(categories: Sequence[str]) -> Mapping[str, tuple[Quantity, ...]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
+from matscore.commands import FrameKeywords, options_of, show
 from matscore.commands.classify import ClassifyCommand
 from matscore.errors import PlanError
 from matscore.model import Model, load_weights, pick_weights
-from matscore.options import MissingPolicy, PathLike, PlanOptions, ReadOptions, check_options
+from matscore.options import PathLike, PlanOptions, ReadOptions, check_options
 from matscore.plan import Plan
 from matscore.read.table import open_table
 from matscore.run.parts import plan_part
@@ -58,7 +59,7 @@ def check_files(
     renames = () if align.rename is None else (str(align.rename),)
     check_paths([str(features), str(weights), *renames])
     if renames:
-        from matscore.read.renames import read_renames
+        from matscore.read.switches import read_renames
 
         align = read_renames(align, read)
     held = load_weights(str(weights), read, pick_weights(align))
@@ -67,36 +68,22 @@ def check_files(
         return _check_work(plan, partial(held.take_model, plan))
 
 
+@show(FrameKeywords)
 def check(
     features: pd.DataFrame,
     weights: pd.DataFrame | Any,
     *,
-    transpose: bool = False,
-    auto_transpose: bool = False,
-    strict: bool = False,
     keep_cols: Sequence[str] = (),
-    intercept: str | None = None,
-    no_intercept: bool = False,
-    weights_cols: Sequence[str] = (),
-    drop_weights_cols: Sequence[str] = (),
-    rename: Mapping[str, str] | None = None,
-    absent: str | Sequence[str] = (),
-    max_absent: int | None = None,
-    unique_labels: bool = False,
-    missing: MissingPolicy = "error",
-    min_present: int | None = None,
-    booleans: bool = False,
+    **how: Unpack[FrameKeywords],
 ) -> Plan:
     """Say how two tables line up; no score is computed.
 
     Parameters
     ----------
-    features, weights, transpose, auto_transpose, strict, keep_cols, intercept, no_intercept
+    features, weights, keep_cols
         As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, unique_labels, booleans
-        As in `classify`.
-    missing, min_present
-        As in `classify`; of these "mean" alone matters, which not all weights can do.
+    **how
+        See `FrameKeywords`.
 
     Returns
     -------
@@ -116,29 +103,13 @@ def check(
     >>> check(users, films).add_options
     ('--transpose',)
     """
-    # pandas takes longer to import than a small file to score.
-    from matscore.commands.frames import make_align, plan_frames, read_model, take_weights
-    from matscore.commands.typed import find_booleans
+    from matscore.commands.frames import find_booleans, plan_frames, read_model, take_weights
 
-    align = make_align(
-        transpose=transpose,
-        auto_transpose=auto_transpose,
-        strict=strict,
-        keep_cols=keep_cols,
-        intercept=intercept,
-        no_intercept=no_intercept,
-        weights_cols=weights_cols,
-        drop_weights_cols=drop_weights_cols,
-        rename=rename,
-        absent=absent,
-        max_absent=max_absent,
-        unique_labels=unique_labels,
-    )
+    read, align = options_of(how, keep_cols)
     weights = take_weights(weights, features, align)
-    read = ReadOptions(missing=missing, min_present=min_present, booleans=booleans)
     plan = plan_frames(features, weights, align, read)
-    if booleans and plan.ok:
-        from matscore.read.said import describe_booleans
+    if read.booleans and plan.ok:
+        from matscore.read.switches import describe_booleans
 
         pairs = find_booleans(features, [i - 1 for i in plan.feature_columns])
         said = describe_booleans(pairs, list(map(str, features)))

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.commands import FileKeywords, FrameKeywords, settings_of, show
 from matscore.commands.output import (
     RankColumns,
+    RankedRows,
     ScoreColumns,
     find_faults,
+    head_of,
     make_frame,
+    make_long_frame,
     open_sink,
 )
 from matscore.errors import MisfitError
 from matscore.frame import Frame
-from matscore.kernel import Texts
+from matscore.kernel import Ranking, Texts
 from matscore.model import Model, Scored, score_rows
-from matscore.options import (
-    Format,
-    MissingPolicy,
-    OutputOptions,
-    PathLike,
-    PlanOptions,
-    ReadOptions,
-    RejectOptions,
-    RunOptions,
-    ScoreOptions,
-    UnknownPolicy,
-    check_options,
-)
+from matscore.options import Format, OutputOptions, PathLike, ScoreOptions
 from matscore.plan import Plan
 from matscore.read.rows import Rows
-from matscore.run.run import Progress, Summary
+from matscore.run.run import Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import (
     Command,
     Fault,
     Outcome,
     Preview,
-    Settings,
     Tally,
     Work,
     make_output_spec,
@@ -80,18 +72,13 @@ class ClassifyCommand(Command):
         columns, gather = self._score_columns(plan), self.how.run.gather
         if self.write.top_k is None:
             return Classify(model, self.score, columns, gather)
-        from matscore.commands.top import ClassifyTop
-
-        ranks, names = self._rank_columns(plan), Texts.from_strings(plan.categories)
-        k = self.write.top_k
-        return ClassifyTop(model, self.score, columns, gather, k=k, ranks=ranks, names=names)
+        k, ranks = self.write.top_k, self._rank_columns(plan)
+        return ClassifyTop(model, self.score, columns, gather, k=k, ranks=ranks)
 
     def _score_columns(self, plan: Plan) -> ScoreColumns:
         return ScoreColumns(
-            label_name=plan.label_name,
-            kept_names=plan.kept_names,
+            *head_of(plan),
             categories=plan.categories,
-            numbered=plan.label_column is None,
             scores=self.write.scores,
             # One category wins every row, which says nothing, unless a score must be reached.
             prediction=len(plan.categories) > 1 or self.score.threshold is not None,
@@ -102,28 +89,22 @@ class ClassifyCommand(Command):
 
     def _rank_columns(self, plan: Plan) -> RankColumns:
         return RankColumns(
-            plan.label_name,
-            plan.kept_names,
-            numbered=plan.label_column is None,
+            *head_of(plan),
             scores=self.write.scores,
             probabilities=self.score.probabilities,
             response=self.score.response,
         )
 
 
+@show(FileKeywords)
 def classify_file(
     features: PathLike | Sequence[PathLike],
     weights: PathLike,
     output: PathLike | BinaryFile | None = None,
     *,
-    read: ReadOptions = ReadOptions(),
-    align: PlanOptions = PlanOptions(),
     score: ScoreOptions = ScoreOptions(),
     write: OutputOptions = OutputOptions(),
-    rejects: RejectOptions = RejectOptions(),
-    run: RunOptions = RunOptions(),
-    on_plan: Callable[[tuple[Plan, ...]], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    **how: Unpack[FileKeywords],
 ) -> Summary[ScoreTally]:
     """Score the rows of files and name the best category of each.
 
@@ -137,22 +118,12 @@ def classify_file(
     output : str, Path, binary file or None
         Where the scores go: a path is written whole or not at all, and is a directory of one output
         a file where a text ends with a slash; None computes the summary only.
-    read : ReadOptions
-        How inputs are read.
-    align : PlanOptions
-        How they are lined up.
     score : ScoreOptions
         What is computed.
     write : OutputOptions
         What is written.
-    rejects : RejectOptions
-        What happens to bad rows.
-    run : RunOptions
-        How the work is done.
-    on_plan : callable, optional
-        Called with the plans before the first row is scored.
-    on_progress : callable, optional
-        Called after each chunk.
+    **how
+        See `FileKeywords`.
 
     Returns
     -------
@@ -175,36 +146,22 @@ def classify_file(
     >>> summary.tally.counts, summary.tally.n_ties
     ({'adventure': 2, 'family': 0, 'romance': 1}, 1)
     """
-    check_options(read, align, score, write, rejects, run)
-    how = Settings(read, align, rejects, run, on_plan, on_progress)
-    return run_command(ClassifyCommand(how, score, write), features, weights, open_sink(output))
+    command = ClassifyCommand(settings_of(how, score, write), score, write)
+    return run_command(command, features, weights, open_sink(output))
 
 
+@show(FrameKeywords)
 def classify(
     features: pd.DataFrame,
     weights: pd.DataFrame | Any,
     *,
-    missing: MissingPolicy = "error",
-    min_present: int | None = None,
-    unknown: UnknownPolicy = "error",
     probabilities: bool = False,
     margin: bool = False,
     scores: bool = True,
     threshold: float | None = None,
-    transpose: bool = False,
-    auto_transpose: bool = False,
-    strict: bool = False,
-    keep_cols: Sequence[str] = (),
-    intercept: str | None = None,
-    no_intercept: bool = False,
-    weights_cols: Sequence[str] = (),
-    drop_weights_cols: Sequence[str] = (),
-    rename: Mapping[str, str] | None = None,
-    absent: str | Sequence[str] = (),
-    max_absent: int | None = None,
     response: bool = False,
-    unique_labels: bool = False,
-    booleans: bool = False,
+    keep_cols: Sequence[str] = (),
+    **how: Unpack[FrameKeywords],
 ) -> pd.DataFrame:
     """Score rows and name the best category of each.
 
@@ -217,41 +174,14 @@ def classify(
         intercept is added to the product; the index may be named with a link,
         ``"feature (probit)"``. A fitted model of
         scikit-learn, or the file of a model, is taken over as `import_model` does.
-    missing : {"error", "skip", "zero", "keep", "mean"}
-        What a missing value means: refuse; leave the row out; read it as 0; score it NaN; score
-        the row by what it has, made up to all features, for weights of one size.
-    min_present : int, optional
-        With ``missing="mean"``, features of each category that a row must have; 1 without it.
-    unknown : {"error", "skip", "zero", "keep"}
-        What a text that is no level of its column means; "zero" leaves the column out of the score.
     probabilities, margin, scores, response : bool
         Which columns the result has besides the prediction.
     threshold : float, optional
         A best score (or probability, with `probabilities`) under it gives no prediction.
-    transpose, auto_transpose : bool
-        Transpose the weights; do so when names or shapes leave no doubt.
-    strict : bool
-        Refuse feature columns that the weights do not know.
     keep_cols : sequence of str
         Columns carried into the result unchanged.
-    intercept : str, optional
-        Name of the intercept row.
-    no_intercept : bool
-        Take a row named as an intercept for a plain feature.
-    weights_cols, drop_weights_cols : sequence of str
-        Columns of the weights to score, as of a table of statistics; others to leave out.
-    rename : mapping of str to str, optional
-        Names of columns of the features, and what the weights call them.
-    absent : "zero" or sequence of str
-        Features of the weights, or columns that their terms read, that count 0 where the features
-        lack them; "zero" for all.
-    max_absent : int, optional
-        Refuse more absent features; where more than half are absent it must be given.
-    unique_labels : bool
-        Refuse a label of the index that is there before, among the rows that are not left out.
-    booleans : bool
-        Read truths, and columns of words such as ``"True"`` and ``"False"``, as 1 and 0; a column
-        has one spelling.
+    **how
+        See `FrameKeywords`.
 
     Returns
     -------
@@ -286,31 +216,14 @@ def classify(
     Thunder         5.9      2.9  adventure
     Umbrella        2.1      6.1    romance
     """
-    from matscore.commands.frames import make_align, run_frames
+    # pandas takes longer to import than a small file to score.
+    from matscore.commands.frames import run_frames
 
-    align = make_align(
-        transpose=transpose,
-        auto_transpose=auto_transpose,
-        strict=strict,
-        keep_cols=keep_cols,
-        intercept=intercept,
-        no_intercept=no_intercept,
-        weights_cols=weights_cols,
-        drop_weights_cols=drop_weights_cols,
-        rename=rename,
-        absent=absent,
-        max_absent=max_absent,
-        unique_labels=unique_labels,
-    )
-    score, write = (
-        ScoreOptions(probabilities, threshold, response),
-        OutputOptions(None, scores, margin),
-    )
+    score = ScoreOptions(probabilities, threshold, response)
     # Here there is no command line that has checked it before.
     score.check()
-    command = ClassifyCommand(score=score, write=write)
-    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
-    return run_frames(command, features, weights, align, read)
+    command = ClassifyCommand(score=score, write=OutputOptions(None, scores, margin))
+    return run_frames(command, features, weights, how, keep_cols)
 
 
 @dataclass(frozen=True)
@@ -385,7 +298,7 @@ class Classify(Work):
         """Score rows and name the best category of each."""
         # Scores that nobody reads need not be kept once they have decided.
         keep = self.columns.scores or bool(self.gather)
-        scored = score_rows(self.model, rows.features, rows.n_rows, self.options, keep=keep)
+        scored = score_rows(self.model, rows.features, self.options, keep=keep)
         return ScoredRows(self, rows, scored, find_faults(self.model, scored))
 
 
@@ -426,3 +339,51 @@ class ScoredRows(Outcome):
         # A copy, or a view of a few rows would keep the whole chunk in memory.
         features = self.scored.features[:, :n_rows].copy()
         return Preview(self.frame().head(n_rows), marks, self.work, features)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyTop(Classify):
+    """The work of ``classify --top-k``."""
+
+    k: int
+    ranks: RankColumns
+
+    def values_a_row(self) -> tuple[int, int]:
+        """Count the values of a row: held at a time besides its features, and written."""
+        n_held, _ = super().values_a_row()
+        # With a threshold, ranks are made from a copy of the scores.
+        return 2 * n_held, self.k * len(self.ranks.pairs)
+
+    def apply(self, rows: Rows) -> TopRows:
+        """Score rows and rank the categories of each."""
+        scored = score_rows(self.model, rows.features, self.options)
+        ranking = scored.rank(self.model, self.k, self.options.threshold)
+        return TopRows(self, rows, scored, find_faults(self.model, scored), ranking)
+
+
+@dataclass(frozen=True)
+class TopRows(ScoredRows):
+    """The outcome of ``classify --top-k``."""
+
+    work: ClassifyTop
+    ranking: Ranking
+
+    def frame(self) -> Frame:
+        """Return the long table."""
+        names = Texts.from_strings(self.work.model.categories)
+        return make_long_frame(self.work.ranks, self.rows, names, self._ranked)
+
+    def preview(self, n_rows: int) -> Preview:
+        """Return the lines of the first rows."""
+        return self._ranked.preview(self.frame(), n_rows)
+
+    @cached_property
+    def _ranked(self) -> RankedRows:
+        there, scored, ranks = self.ranking.places >= 0, self.scored, self.work.ranks
+        row, _ = np.nonzero(there)
+        chosen = self.ranking.places[there]
+        asked = scored.scores if ranks.scores else None, scored.probabilities, scored.response
+        numbers = tuple(one[chosen, row] for one in asked if one is not None)
+        missing = self.rows.has_missing if self.work.model.least_present is None else None
+        undefined = np.zeros(self.rows.n_rows, dtype=bool) if missing is None else missing
+        return RankedRows(there.sum(axis=1), chosen, numbers, undefined, self.ranking.tied[there])

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
+from matscore.commands import FileKeywords, FrameKeywords, options_of, settings_of, show
 from matscore.commands.output import open_sink
-from matscore.commands.truths import Evaluate, EvaluateTally, choose_against
+from matscore.commands.truths import Evaluate, EvaluateTally
 from matscore.errors import MisfitError, UsageError
 from matscore.model import Model
-from matscore.names import quote_names
+from matscore.names import quote_name, quote_names
+from matscore.numerics.binary import Against
 from matscore.numerics.metrics import Metrics
-from matscore.options import (
-    Best,
-    Format,
-    MissingPolicy,
-    PathLike,
-    PlanOptions,
-    ReadOptions,
-    RejectOptions,
-    RunOptions,
-    ScoreOptions,
-    UnknownPolicy,
-    check_options,
-)
+from matscore.options import Best, PathLike, ScoreOptions
 from matscore.plan import Plan, Side, require_fit
 from matscore.plan.learning import find_name
-from matscore.read.table import open_table
-from matscore.run.paired import PairedTable, pair_table
-from matscore.run.run import Progress, Summary
+from matscore.run.paired import PairedTable, open_pair
+from matscore.run.run import Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Settings
-from matscore.write.formats import OutputSpec
+from matscore.spelling import suggest_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,37 +45,32 @@ class EvaluateCommand(Command):
         """The truth file."""
         return () if self.truth_file is None else (self.truth_file,)
 
-    def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
-        """Return None, as no rows are written."""
-        del plan, form
-        return None
+    def check_options(self) -> None:
+        """Refuse ways to compare categories with the rest that contradict each other."""
+        self.score.check()
+        if self.best not in (None, *get_args(Best)):
+            hint = f"say one of {', '.join(get_args(Best))}"
+            raise UsageError(f"best cannot be {self.best!r}", hint)
+        if self.positive is not None and self.one_vs_rest:
+            what = "--positive and --one-vs-rest contradict each other"
+            raise UsageError(what, "the second compares every category with the rest")
+        if self.score.threshold is not None and self.best is not None:
+            what = "--threshold and --best contradict each other"
+            raise UsageError(what, "the second looks for a threshold")
 
     def make_work(self, plan: Plan, model: Model) -> Evaluate:
         """Return what compares predictions with the truth; refuse what contradicts the weights."""
         read, inside = self.how.read, plan.options.truth is not None
         skips, column = read.missing == "skip", plan.kept_columns[0] if inside else None
-        against = choose_against(
-            plan, model, self.score, self.positive, self.best, every=self.one_vs_rest
-        )
-        path = plan.weights.path
+        path, against = plan.weights.path, self._choose_against(plan, model)
         return Evaluate(model, path, read.missing_values, skips, column, against)
 
     def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open the truth file."""
         if self.truth_file is None:
             return None
-        read = self.how.read
-        table = open_table(self.truth_file, read.of_others, checksum=self.how.run.checksum)
-        stack.callback(table.close)
-        return pair_table(
-            table,
-            read,
-            partial(_choose_truth, self.truth),
-            label_name=None if plan.label_column is None else plan.label_name,
-            stops=self.how.rejects.on_error == "fail",
-            no_id_col=self.how.align.no_id_col,
-            named=self.truth,
-        )
+        choose = partial(_choose_truth, self.truth)
+        return open_pair(stack, self.truth_file, plan, self.how, choose, named=self.truth)
 
     def check(self, summary: Summary[EvaluateTally]) -> None:
         """Refuse a single category that is nobody's truth."""
@@ -98,21 +82,39 @@ class EvaluateCommand(Command):
             what = f"{tally.warnings[0]}: a single category is the positive truth"
             raise MisfitError(plan.weights.path, what, "name another with --positive")
 
-
-def check_comparison(
-    score: ScoreOptions, positive: str | None, best: str | None, *, every: bool
-) -> None:
-    """Refuse ways to compare categories with the rest that contradict each other."""
-    score.check()
-    if best not in (None, *get_args(Best)):
-        hint = f"say one of {', '.join(get_args(Best))}"
-        raise UsageError(f"best cannot be {best!r}", hint)
-    if positive is not None and every:
-        what = "--positive and --one-vs-rest contradict each other"
-        raise UsageError(what, "the second compares every category with the rest")
-    if score.threshold is not None and best is not None:
-        what = "--threshold and --best contradict each other"
-        raise UsageError(what, "the second looks for a threshold")
+    def _choose_against(self, plan: Plan, model: Model) -> Against:
+        """Settle which categories are compared with the rest; refuse what the weights lack."""
+        categories, threshold, positive = plan.categories, self.score.threshold, self.positive
+        single, (why_not, _) = len(categories) == 1, model.refuse_probabilities()
+        chosen: dict[str, int] = {}
+        if single:
+            chosen = {positive or categories[0]: 0}
+        elif positive is not None:
+            if positive not in categories:
+                what = f"there is no category {quote_name(positive)}"
+                hint = suggest_name(positive, categories, "--positive")
+                raise MisfitError(plan.weights.path, what, hint)
+            chosen = {positive: categories.index(positive)}
+        elif self.one_vs_rest:
+            chosen = {name: place for place, name in enumerate(categories)}
+        flags = {
+            "--threshold": threshold is not None,
+            "--best": self.best is not None,
+            "--probabilities": self.score.probabilities,
+        }
+        if not chosen and (said := [flag for flag, is_set in flags.items() if is_set]):
+            hint = "name one with --positive, or say --one-vs-rest"
+            raise UsageError(f"{said[0]} has no effect on several categories", hint)
+        if self.score.probabilities and why_not:
+            raise MisfitError(plan.weights.path, why_not, "leave --probabilities out")
+        by_probability = not why_not and (self.score.probabilities or not single)
+        if threshold is not None and by_probability and not 0 <= threshold <= 1:
+            what = "of several categories, --threshold is a probability"
+            raise UsageError(what, "give it a number from 0 to 1")
+        if single and threshold is None and self.best is None:
+            threshold = 0.5 if by_probability else 0.0
+        names, places = tuple(chosen), tuple(chosen.values())
+        return Against(names, places, single, by_probability, threshold, self.best)
 
 
 def _choose_truth(
@@ -130,6 +132,7 @@ def _choose_truth(
     return (columns[0],), ()
 
 
+@show(FileKeywords)
 def evaluate_file(
     features: PathLike | Sequence[PathLike],
     weights: PathLike,
@@ -140,12 +143,7 @@ def evaluate_file(
     best: Best | None = None,
     one_vs_rest: bool = False,
     score: ScoreOptions = ScoreOptions(),
-    read: ReadOptions = ReadOptions(),
-    align: PlanOptions = PlanOptions(),
-    rejects: RejectOptions = RejectOptions(),
-    run: RunOptions = RunOptions(),
-    on_plan: Callable[[tuple[Plan, ...]], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    **how: Unpack[FileKeywords],
 ) -> Summary[EvaluateTally]:
     """Measure the predictions of a model against the truth.
 
@@ -170,8 +168,8 @@ def evaluate_file(
     score : ScoreOptions
         The threshold from which on a row is taken for positive, and whether that is a probability,
         as it always is of several categories.
-    read, align, rejects, run, on_plan, on_progress
-        As in `matscore.classify_file`.
+    **how
+        See `FileKeywords`.
 
     Returns
     -------
@@ -195,18 +193,19 @@ def evaluate_file(
     >>> round(metrics.accuracy, 4), metrics.confusion[1].tolist()
     (0.9733, [0, 47, 3])
     """
-    check_options(read, align, rejects, run)
-    check_comparison(score, positive, best, every=one_vs_rest)
-    if truth is None and truth_file is None:
-        raise UsageError("the truth is not given", "name its column with --truth")
+    settings = settings_of(how)
     # With a truth file, the name is that of one of its columns.
     inside = truth if truth_file is None else None
-    how = Settings(read, replace(align, truth=inside), rejects, run, on_plan, on_progress)
+    settings = replace(settings, align=replace(settings.align, truth=inside))
     path = None if truth_file is None else str(truth_file)
-    command = EvaluateCommand(how, truth, path, score, positive, best, one_vs_rest)
+    command = EvaluateCommand(settings, truth, path, score, positive, best, one_vs_rest)
+    command.check_options()
+    if truth is None and truth_file is None:
+        raise UsageError("the truth is not given", "name its column with --truth")
     return run_command(command, features, weights, open_sink(None))
 
 
+@show(FrameKeywords)
 def evaluate(
     features: pd.DataFrame,
     weights: pd.DataFrame | Any,
@@ -217,30 +216,13 @@ def evaluate(
     probabilities: bool = False,
     best: Best | None = None,
     one_vs_rest: bool = False,
-    missing: MissingPolicy = "error",
-    min_present: int | None = None,
-    unknown: UnknownPolicy = "error",
-    transpose: bool = False,
-    auto_transpose: bool = False,
-    strict: bool = False,
-    intercept: str | None = None,
-    no_intercept: bool = False,
-    weights_cols: Sequence[str] = (),
-    drop_weights_cols: Sequence[str] = (),
-    rename: Mapping[str, str] | None = None,
-    absent: str | Sequence[str] = (),
-    max_absent: int | None = None,
-    unique_labels: bool = False,
-    booleans: bool = False,
+    **how: Unpack[FrameKeywords],
 ) -> Evaluation:
     """Measure the predictions of a model against the truth.
 
     Parameters
     ----------
-    features, weights, missing, unknown, transpose, auto_transpose, strict, intercept, no_intercept
-        As in `classify`.
-    weights_cols, drop_weights_cols, rename, absent, max_absent, min_present, unique_labels,
-    booleans
+    features, weights
         As in `classify`.
     truth : str or Series
         The category of each row: a column of the features, or a Series with their index.
@@ -251,6 +233,8 @@ def evaluate(
         a row is taken for positive.
     probabilities : bool
         Whether rows of a single category are ranked by their probability.
+    **how
+        See `FrameKeywords`.
 
     Returns
     -------
@@ -276,38 +260,26 @@ def evaluate(
     0.5
     """
     from matscore.commands.frames import (
-        make_align,
+        Typed,
         pick_column,
         plan_frames,
         read_model,
+        run_typed,
+        take_texts,
         take_weights,
     )
-    from matscore.commands.typed import Typed, run_typed, take_texts
 
-    read = ReadOptions(missing=missing, unknown=unknown, min_present=min_present, booleans=booleans)
+    read, align = options_of(how)
     score = ScoreOptions(probabilities, threshold)
-    check_comparison(score, positive, best, every=one_vs_rest)
+    command = EvaluateCommand(Settings(read), None, None, score, positive, best, one_vs_rest)
+    command.check_options()
     column, features = pick_column(features, truth, "truth")
-    align = make_align(
-        transpose=transpose,
-        auto_transpose=auto_transpose,
-        strict=strict,
-        intercept=intercept,
-        no_intercept=no_intercept,
-        weights_cols=weights_cols,
-        drop_weights_cols=drop_weights_cols,
-        rename=rename,
-        absent=absent,
-        max_absent=max_absent,
-        unique_labels=unique_labels,
-    )
     weights = take_weights(weights, features, align)
     plan = require_fit(plan_frames(features, weights, align, read))
-    command = EvaluateCommand(Settings(read), None, None, score, positive, best, one_vs_rest)
     work = command.make_work(plan, read_model(plan, weights))
     texts = [take_texts(column)]
-    typed = Typed.of_plan(features, plan, unknown, texts=texts, booleans=booleans)
-    tally: EvaluateTally = run_typed(work, typed, read.of_cell, unique=unique_labels)
+    typed = Typed.of_plan(features, plan, read.unknown, texts=texts, booleans=read.booleans)
+    tally: EvaluateTally = run_typed(work, typed, read.of_cell, unique=align.unique_labels)
     command.refuse_none_positive(tally, plan)
     return Evaluation(tally.metrics)
 

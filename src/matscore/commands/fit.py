@@ -8,25 +8,34 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from matscore.command_options import ColumnOptions, FitOptions, Method
-from matscore.commands.examples import Examples, list_facts, open_examples
-from matscore.commands.learn import Learn, learn
+from matscore.commands.examples import (
+    CountLevels,
+    Examples,
+    Learn,
+    has_reference,
+    learn,
+    open_examples,
+    stack_weights,
+)
 from matscore.commands.output import open_sink
-from matscore.errors import InputError, UsageError
+from matscore.counts import LevelCounts
+from matscore.errors import InputError, MisfitError, UsageError
+from matscore.names import quote_names
 from matscore.numerics.learn import Learned, settle_method
 from matscore.options import Format, PathLike, ReadOptions, RejectOptions, RunOptions, check_options
-from matscore.plan.learning import (
-    FeatureColumns,
-    name_intercept,
-)
+from matscore.plan.learning import FeatureColumns
+from matscore.read.rows import parse_sound
 from matscore.read.source import SourceFacts
 from matscore.run.parts import Part, count_jobs, fit_budget
 from matscore.run.run import OneOutput, Progress, Stream, Totals
 from matscore.run.work import Settings
-from matscore.write.formats import FORMATS, format_of, write_weights
+from matscore.write.formats import find_weights_format, write_weights
 from matscore.write.whole import BinaryFile
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from matscore.plan.design import Design
 
 
 @dataclass(frozen=True)
@@ -153,41 +162,31 @@ def fit_file(
         raise UsageError("weights are one file", "name it with --output")
     sink.check(inputs, how)
     # Before a row is read: learning may take an hour.
-    form = _find_format(output, form)
+    form = find_weights_format(output, form)
     with contextlib.ExitStack() as stack:
         data = open_examples(stack, inputs, fit, columns, how)
-        is_categories = data.target.is_categories
-        method, alpha = settle_method(fit, categories=is_categories)
-        if method == "logistic" and run.engine == "dask":
+        if data.method == "logistic" and run.engine == "dask":
             what = "logistic regression is done on this machine"
             raise UsageError(what, "leave out --engine dask, or choose another --method")
         if on_facts is not None:
-            on_facts((*list_facts(data), *_list_switches(data, read, inputs[-1])))
-        data = data.find_design(fit, method, how)
-        fit = fit if data.design is None else data.design.settle(fit)
-        job = data.make_job(method, how)
+            on_facts((*data.list_facts(), *_list_switches(data, read, inputs[-1])))
+        data = data.find_design()
+        job = data.make_job()
         assert isinstance(job.work, Learn)
         held = 0 if job.work.reduces else job.work.kept_bytes
-        settled = fit_budget(how.run, [data.table], [job], held_bytes=held)
-        totals = Totals(job.work.zero(), rejects)
-        how, part = replace(how, run=settled), Part(data.table)
-        stream = Stream(inputs, [part], [job], None, how, totals, data.paired)
+        parts, totals = [Part(data.table, job)], Totals(job.work.zero(), rejects)
+        settled = fit_budget(how.run, parts, held_bytes=held)
+        how = replace(how, run=settled)
+        stream = Stream(inputs, parts, None, how, totals, data.paired)
         facts = tuple(sink.collect(stack, stream))
         if data.paired is not None:
             facts = (*facts, data.paired.table.source.facts())
-        names, order = data.columns.feature_names, data.columns.file_order
-        if data.design is not None:
-            names, order = data.design.learned, data.design.order
         learned = learn(
-            totals.tally, job.work, names, order, method, alpha, fit, settled.n_jobs or 1,
+            totals.tally, job.work, *data.features, data.fit, settled.n_jobs or 1,
             stream.report_pass,
         )  # fmt: skip
-        if data.design is not None:
-            learned = replace(learned, n_redundant=data.design.n_redundant)
         if sink.out is not None:
-            rows, weights = learned.stack(name_intercept(names))
-            if data.design is not None:
-                rows, weights = data.design.add_references(rows, weights)
+            rows, weights = stack_weights(learned, data.design)
             write_weights(rows, learned.targets, weights, sink.out, form, learned.link)
         warnings = (*filter(None, [data.target.warning]), *learned.warnings)
         n_rows, n_rejected = totals.n_rows, totals.n_rejected
@@ -196,7 +195,7 @@ def fit_file(
 
 def _list_switches(data: Examples, read: ReadOptions, targets: str) -> Iterator[str]:
     if read.is_switched:
-        from matscore.read.said import list_switches
+        from matscore.read.switches import list_switches
 
         yield from list_switches(data.table, read, data.columns.feature_columns, targets)
 
@@ -211,15 +210,6 @@ def _check_arguments(targets: PathLike | None, columns: ColumnOptions, read: Rea
     own = read.weights_headers, read.weights_delimiter, read.weights_decimal
     if targets is None and any(one is not None for one in own):
         raise UsageError("what is said of the targets has no effect", "there is no TARGETS file")
-
-
-def _find_format(output: PathLike | BinaryFile | None, asked: Format | None) -> Format:
-    form = asked or format_of(output) or "csv"
-    names = [name for name, known in FORMATS.items() if known.is_read]
-    if form not in names:
-        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(names)}")
-    FORMATS[form].require()
-    return form
 
 
 @dataclass(frozen=True)
@@ -312,8 +302,7 @@ def fit(
     """
     import pandas as pd
 
-    from matscore.commands.frames import are_categories, design_frame, pick_targets, sort_names
-    from matscore.commands.typed import Typed, check_rows, run_typed, take_numbers, take_texts
+    from matscore.commands import frames
 
     options = FitOptions(
         method, alpha, intercept, standardize, categories, tuple(terms), max_levels, rare
@@ -321,30 +310,34 @@ def fit(
     options.check()
     if missing not in ("error", "skip", "zero"):
         raise UsageError(f"missing cannot be {missing!r}", "say one of error, skip, zero")
-    table, features = pick_targets(features, targets)
-    is_categories = are_categories(table, options)
-    chosen, penalty = settle_method(options, categories=is_categories)
-    design = design_frame(features, options, chosen, booleans=booleans)
+    table, features = frames.pick_targets(features, targets)
+    is_categories = _are_categories(table, options)
+    chosen, _ = settle_method(options, categories=is_categories)
+    design = _design_frame(features, options, chosen, booleans=booleans)
     if design is None:
-        names, order = sort_names(features)
+        names, order = _sort_names(features)
         # Learned in canonical order, so that no order of columns changes a bit.
         told: Sequence[int] = sorted(range(len(order)), key=order.__getitem__)
-        typed = Typed(features, order)
+        typed = frames.Typed(features, order)
     else:
         names, told, options = design.learned, design.order, design.settle(options)
-        typed = Typed.of_design(features, design)
+        typed = frames.Typed.of_design(features, design)
     hint = 'missing="zero" or "skip" takes the row'
     typed = replace(typed, missing_hint=hint, booleans=booleans)
     if missing == "error":
-        check_rows(typed)  # what the features lack is told before what the targets lack
+        # What the features lack is told before what the targets lack.
+        for chunk in typed.iter_chunks():
+            parse_sound(typed.make_layout("error"), chunk)
     # A target is never 0 for want of a number: it would be learned as if it were true.
     if missing != "skip" and (gone := table.isna().any(axis=1).to_numpy()).any():
         hint = 'missing="skip" leaves such rows out'
         raise InputError("targets", "a missing target", hint, line=int(gone.argmax()) + 1)
     if is_categories:
-        typed = replace(typed, texts=[take_texts(table.iloc[:, 0])])
+        typed = replace(typed, texts=[frames.take_texts(table.iloc[:, 0])])
     else:
-        typed = replace(typed, numbers=[take_numbers(table, i) for i in range(table.shape[1])])
+        typed = replace(
+            typed, numbers=[frames.take_numbers(table, i) for i in range(table.shape[1])]
+        )
     work = Learn(
         "features",
         len(names),
@@ -356,13 +349,67 @@ def fit(
         skips=True,
         design=design,
     )
-    tally = run_typed(work, typed, missing)
-    learned = learn(tally, work, names, told, chosen, penalty, options, count_jobs())
-    rows, weights = learned.stack(name_intercept(learned.features))
-    if design is not None:
-        rows, weights = design.add_references(rows, weights)
-        learned = replace(learned, n_redundant=design.n_redundant)
+    tally = frames.run_typed(work, typed, missing)
+    learned = learn(tally, work, names, told, options, count_jobs())
+    rows, weights = stack_weights(learned, design)
     heading = None if learned.link is None else f"feature ({learned.link})"
     index = pd.Index(list(rows), name=heading)
-    frame = pd.DataFrame(weights, index=index, columns=list(learned.targets))
-    return FitResult(frame, learned)
+    return FitResult(pd.DataFrame(weights, index=index, columns=list(learned.targets)), learned)
+
+
+def _are_categories(table: pd.DataFrame, options: FitOptions) -> bool:
+    """Say whether targets are categories, which a column that is no numbers is."""
+    from matscore.commands import frames
+
+    found = options.categories
+    if found is None:
+        found = not all(frames.is_numeric(column) for _, column in table.items())
+    found = found or options.method == "logistic"
+    if found and table.shape[1] != 1:
+        what = f"several columns of categories: {quote_names(list(map(str, table.columns)))}"
+        raise MisfitError("targets", what, "learn them one by one")
+    return found
+
+
+def _sort_names(features: pd.DataFrame) -> tuple[tuple[str, ...], list[int]]:
+    """Return the features in canonical order: their names and their places."""
+    from matscore.commands import frames
+
+    n_features, names = features.shape[1], list(map(str, features.columns))
+    if not n_features:
+        raise MisfitError("features", "there are no features", "give it one column a feature")
+    if frames.is_numbered(features.columns):
+        return tuple(f"x{i}" for i in range(1, n_features + 1)), list(range(n_features))
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        what = f"a feature is there more than once: {quote_names(twice)}"
+        raise MisfitError("features", what, "rename one or take it out")
+    order = sorted(range(n_features), key=names.__getitem__)
+    return tuple(names[i] for i in order), order
+
+
+def _design_frame(
+    features: pd.DataFrame, options: FitOptions, method: Method, *, booleans: bool
+) -> Design | None:
+    """Return how features are computed; None where all are columns of numbers."""
+    from matscore.commands import frames
+
+    columns = {
+        str(name): column
+        for name, column in features.items()
+        if not (frames.is_numeric(column) or (booleans and frames.is_boolean(column)))
+    }
+    if not columns and not options.terms:
+        return None
+    from matscore.plan.design import make_design
+
+    _sort_names(features)  # which refuses two of one name
+    if frames.is_numbered(features.columns):
+        raise MisfitError("features", "computed features need columns with names", "name them")
+    work, levels = CountLevels("features", tuple(columns), (), options), {}
+    for name, column in columns.items():
+        counts = LevelCounts()
+        counts.add(frames.take_texts(column), ())
+        levels[name] = work.choose(name, counts)
+    reference = has_reference(options, method)
+    names = list(map(str, features.columns))
+    return make_design("features", names, levels, options.terms, has_reference=reference)

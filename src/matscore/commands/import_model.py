@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +16,18 @@ import numpy as np
 
 import matscore
 from matscore.errors import InputError, UsageError, os_errors_about
-from matscore.models.bounds import ModelFile, check_size
+from matscore.models.bounds import ModelFile, Refusal, check_size
 from matscore.models.options import ImportOptions, LinkWord
-from matscore.models.refusal import Refusal
 from matscore.models.sample import Sample, read_sample, settle_model
 from matscore.models.sources import read_model, read_object
 from matscore.models.types import ImportedModel
 from matscore.models.weights import WeightsTable, make_table
-from matscore.options import Format, PathLike, PlanOptions, ReadOptions, check_options
+from matscore.options import PathLike, PlanOptions, ReadOptions, check_options
 from matscore.read.inputs import is_address
 from matscore.read.source import open_raw
 from matscore.run.work import Settings
 from matscore.terms import Missing, Other
-from matscore.write.formats import FORMATS, format_of, write_weights
+from matscore.write.formats import find_weights_format, write_weights
 from matscore.write.whole import BinaryFile, check_paths, enter_output
 
 if TYPE_CHECKING:
@@ -40,22 +40,12 @@ _READ_BYTES = 2**20
 
 @dataclass(frozen=True)
 class ColumnReading:
-    """How a column of the raw file is read.
-
-    Attributes
-    ----------
-    name : str
-        Its name.
-    levels : tuple of str
-        The texts that the model knows, in its order; none of a number.
-    other, missing : bool
-        Whether an unknown text, a missing cell has a weight; else it makes a bad row.
-    """
+    """How a column of the raw file is read."""
 
     name: str
-    levels: tuple[str, ...]
-    other: bool
-    missing: bool
+    levels: tuple[str, ...]  # the texts that the model knows, in its order; none of a number
+    other: bool  # whether an unknown text has a weight; else it makes a bad row
+    missing: bool  # whether a missing cell has one
 
     def describe(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -93,12 +83,12 @@ class Imported:
     sample: Sample | None = None
     proof: Proof | None = None
 
-    @property
+    @cached_property
     def columns(self) -> tuple[ColumnReading, ...]:
         """How each column of the raw file is read, in the order of the weights."""
         folded, terms = self.model.folded, self.table.terms
         names = dict.fromkeys(factor.column for term in terms for factor in term)
-        known = {factor for term in terms if len(term) == 1 for factor in term}
+        known = {t[0] for t in terms if len(t) == 1 and isinstance(t[0], Missing | Other)}
         return tuple(
             ColumnReading(
                 name,
@@ -230,11 +220,7 @@ def import_file(
     path = str(model)
     inputs = [path, *(str(one) for one in (take.sample, take.expect) if one is not None)]
     check_paths(inputs, output)
-    form = format_of(output) or "csv"
-    names = [name for name, known in FORMATS.items() if known.is_read]
-    if form not in names:
-        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(names)}")
-    FORMATS[form].require()
+    form = find_weights_format(output)
     try:
         file = open_model(path)
     except Refusal as error:
@@ -244,7 +230,8 @@ def import_file(
     imported = replace(imported, sha256=digest)
     with contextlib.ExitStack() as stack:
         if (out := enter_output(stack, output, inputs)) is not None:
-            write_imported(imported, out, form)
+            table, found = imported.table, imported.model
+            write_weights(table.names, found.categories, table.values, out, form, found.link)
     return imported
 
 
@@ -358,9 +345,3 @@ def _import(
     settings = Settings(read, align)
     proof = prove(model, imported.table, sample.path, take.expect, take.expect_column, settings)
     return replace(imported, proof=proof)
-
-
-def write_imported(imported: Imported, out: BinaryFile, form: Format) -> None:
-    """Write the weights file."""
-    table, model = imported.table, imported.model
-    write_weights(table.names, model.categories, table.values, out, form, model.link)

@@ -6,7 +6,7 @@ Scores are wide (a column a category) or long (a line a rank); explanations have
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import ClassVar
 
@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import matscore
-from matscore.frame import Frame, Kind, Labels, list_cells, take
+from matscore.frame import Frame, Kind, Labels, take
 from matscore.kernel import Choices, Column, Floats, Masked, Texts
 from matscore.model import Model, Scored
 from matscore.options import PathLike
+from matscore.plan import Plan
 from matscore.read.rows import Rows
 from matscore.run.run import OneOutput, Renderer, Sink
 from matscore.run.work import Fault, Preview
@@ -42,6 +43,11 @@ class LabelledColumns:
     def own_pairs(self) -> Iterator[tuple[str, Kind]]:
         """Yield names and kinds of the command's own columns."""
         raise NotImplementedError
+
+
+def head_of(plan: Plan) -> tuple[str, tuple[str, ...], bool]:
+    """Return what columns begin with: the fields of `LabelledColumns`."""
+    return plan.label_name, plan.kept_names, plan.label_column is None
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,34 @@ class ExplainColumns(LabelledColumns):
         yield from ((name, "number") for name in ("value", "weight", "contribution"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class RankedPreview(Preview):
+    """The first rows of an output in the long form."""
+
+    lines: NDArray[np.int64]  # (n_rows,): of each row
+    tied: NDArray[np.bool_]  # (lines.sum(),), or none
+    scores: Floats | None = None  # (n_rows, n): all their scores, where they are few
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that there are; their lines are more."""
+        return len(self.lines)
+
+    def head(self, n_rows: int) -> RankedPreview:
+        """Return the first rows."""
+        if n_rows >= self.n_rows:
+            return self
+        lines, scores = self.lines[:n_rows], self.scores
+        frame, tied = self.frame.head(int(lines.sum())), self.tied[: int(lines.sum())]
+        first = None if scores is None else scores[:n_rows]
+        return RankedPreview(frame=frame, lines=lines, tied=tied, scores=first)
+
+    def take_rows(self, n_rows: int) -> tuple[Frame, int]:
+        """Return the lines of the first rows, and how many rows they are."""
+        head = self.head(n_rows)
+        return head.frame, head.n_rows
+
+
 @dataclass(frozen=True)
 class RankedRows:
     """What has which rank, row after row."""
@@ -136,37 +170,18 @@ class RankedRows:
     chosen: NDArray[np.int64]  # (counts.sum(),): indices of what has them, best first
     numbers: tuple[Floats, ...]  # of that shape: the columns `RankColumns.number_names`
     undefined: NDArray[np.bool_]  # (n_rows,): rows without scores
+    tied: NDArray[np.bool_]  # (counts.sum(),): which ranks a tie settled
 
+    @property
+    def lines(self) -> NDArray[np.int64]:
+        """Lines of each row: one where it has no ranks, since nothing disappears."""
+        return np.maximum(self.counts, 1)
 
-@dataclass(frozen=True)
-class RankedPreview(Preview):
-    """The first rows of an output in the long form."""
-
-    n_rows: int = 0  # their lines are more
-    tied: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))  # (n_lines,)
-    scores: Floats | None = None  # (n_rows, n): all their scores, where they are few
-
-    def head(self, n_rows: int) -> RankedPreview:
-        """Return the first rows."""
-        if n_rows >= self.n_rows:
-            return self
-        starts = np.flatnonzero(self._begins())
-        n_lines = int(starts[n_rows])
-        scores = None if self.scores is None else self.scores[:n_rows]
-        frame, tied = self.frame.head(n_lines), self.tied[:n_lines]
-        return RankedPreview(frame, n_rows=n_rows, tied=tied, scores=scores)
-
-    def take_rows(self, n_rows: int) -> tuple[Frame, int]:
-        """Return the lines of the first rows, and how many rows they are."""
-        head = self.head(n_rows)
-        return head.frame, head.n_rows
-
-    def _begins(self) -> NDArray[np.bool_]:
-        """Mark the lines that are the first of a row."""
-        if "rank" not in self.frame.columns:
-            return np.ones(self.frame.height, dtype=bool)
-        # A row without ranks has one line, whose rank is empty.
-        return np.array([rank in (1, None) for rank in list_cells(self.frame["rank"])])
+    def preview(self, frame: Frame, n_rows: int) -> RankedPreview:
+        """Return the lines of the first rows; a line without a rank has no tie."""
+        tied = np.zeros(int(self.lines.sum()), dtype=bool)
+        tied[np.repeat(self.counts > 0, self.lines)] = self.tied
+        return RankedPreview(frame=frame, lines=self.lines, tied=tied).head(n_rows)
 
 
 @dataclass(frozen=True)
@@ -234,9 +249,8 @@ def make_long_frame(
     A row of which nothing has a rank still has a line: nothing disappears. Its rank is empty, and
     its score too, or NaN where it has none.
     """
-    lines = np.maximum(ranked.counts, 1)
-    starts = np.cumsum(lines) - lines
-    row = np.repeat(np.arange(rows.n_rows), lines)
+    starts = np.cumsum(ranked.lines) - ranked.lines
+    row = np.repeat(np.arange(rows.n_rows), ranked.lines)
     there = (ranked.counts > 0)[row]
     # Indices into one list of names: a million lines share its texts.
     chosen = np.full(len(row), -1, np.int32)

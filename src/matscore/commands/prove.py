@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,16 @@ from matscore.model import Model, Weights, load_weights, score_rows
 from matscore.models.types import ImportedModel
 from matscore.models.weights import WeightsTable, make_magnitudes
 from matscore.names import Grammar, quote_names
-from matscore.options import Format, ReadOptions, ScoreOptions
+from matscore.options import ReadOptions, ScoreOptions
 from matscore.plan import Plan, Side
 from matscore.plan.learning import find_name
 from matscore.read.rows import Rows, parse_sound
 from matscore.read.table import open_table
-from matscore.run.paired import PairedRows, PairedTable, pair_table
+from matscore.run.paired import PairedRows, PairedTable, open_pair
 from matscore.run.parts import plan_part
 from matscore.run.run import run as run_command
-from matscore.run.work import Command, Fault, Outcome, Settings, Tally, Work
-from matscore.write.formats import OutputSpec, write_weights
+from matscore.run.work import Command, Counted, Settings, Tally, Work
+from matscore.write.formats import write_weights
 
 _CHUNK_BYTES = 2**22
 _SLACK = 8  # operations of a tool besides one a feature: centring, the link
@@ -109,11 +109,14 @@ def prove(
     with contextlib.closing(open_table(sample, how.read.of_features)) as features:
         plan = plan_part(features, held, how.read, how.align).plan
     if not plan.ok:
-        raise PlanError(plan)
+        # What reads the features alone is said of the sample here.
+        raise PlanError(replace(plan, hint=plan.hint.replace("features-headers", "sample-headers")))
     if expect is None:
         return None
     questions = _ask(model, expect, column, plan, how)
-    command = ProveCommand(how, model, table, held, expect, questions)
+    command = ProveCommand(
+        how=how, model=model, table=table, held=held, expect=expect, questions=questions
+    )
     summary = run_command(command, sample, "the weights", open_sink(None))
     tally: ProveTally = summary.tally
     return tally.conclude(model, expect, questions, summary.n_rows)
@@ -130,15 +133,15 @@ def _hold(model: ImportedModel, table: WeightsTable, read: ReadOptions) -> Weigh
     return replace(held, matrix=replace(held.matrix, side=side))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProveCommand(Command):
     """Scores against what the tool says; no rows are written."""
 
-    model: ImportedModel | None = None
-    table: WeightsTable | None = None
-    held: Weights | None = None
-    expect: str = ""
-    questions: tuple[Question, ...] = ()
+    model: ImportedModel
+    table: WeightsTable
+    held: Weights  # which are in no file yet
+    expect: str  # the file of predictions
+    questions: tuple[Question, ...]
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -146,20 +149,12 @@ class ProveCommand(Command):
         return (self.expect,)
 
     def load(self, path: str, *, checksum: bool) -> Weights:
-        """Return the new weights, which are in no file yet."""
+        """Return the new weights."""
         del path, checksum
-        assert self.held is not None
         return self.held
-
-    def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
-        """Return nothing, as no rows are written."""
-        del plan, form
-        return None
 
     def make_work(self, plan: Plan, model: Model) -> Prove:
         """Return what compares the rows."""
-        assert self.model is not None
-        assert self.table is not None
         places = {name: i for i, name in enumerate(self.table.names)}
         order = [places[name] for name in plan.feature_names]
         sizes, doubts = make_magnitudes(self.model, self.table)
@@ -171,29 +166,10 @@ class ProveCommand(Command):
 
     def open_paired(self, stack: contextlib.ExitStack, plan: Plan) -> PairedTable | None:
         """Open the predictions."""
+        columns = tuple(one.column for one in self.questions)
         answers = [one.name for one in self.questions]
-        return _pair(stack, self.expect, plan, self.how, lambda *_: self._columns, answers)
-
-    @property
-    def _columns(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        return tuple(one.column for one in self.questions), ()
-
-
-def _pair(
-    stack: contextlib.ExitStack,
-    path: str,
-    plan: Plan,
-    how: Settings,
-    choose: Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
-    answers: Collection[str],
-) -> PairedTable:
-    table = open_table(path, how.read.of_others)
-    stack.callback(table.close)
-    return pair_table(
-        table, how.read, choose,
-        label_name=None if plan.label_column is None else plan.label_name,
-        stops=True, no_id_col=how.align.no_id_col, answers=answers,
-    )  # fmt: skip
+        chosen = columns, ()
+        return open_pair(stack, self.expect, plan, self.how, lambda *_: chosen, answers=answers)
 
 
 def _ask(
@@ -208,7 +184,7 @@ def _ask(
 
     with contextlib.ExitStack() as stack:
         answers = name_columns(model.categories) if column is None else [column]
-        table = _pair(stack, path, plan, how, look, answers).table
+        table = open_pair(stack, path, plan, how, look, answers=answers).table
         ((side, label),) = found
         chosen = _choose_columns(side, label, column, model.categories)
         layout = table.lay_out(how.read, label=None, kept=chosen, missing="keep")
@@ -254,15 +230,15 @@ class Prove(Work):
         """Count the values of a row: held at a time besides its features, and written."""
         return 6 * len(self.model.categories) + 16, 0
 
-    def apply(self, rows: Rows) -> ProvedRows:
+    def apply(self, rows: Rows) -> Counted:
         """Score rows and compare them with the predictions."""
         assert self.beside is not None
         frame = self.beside.of(rows)
-        scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
+        scored = score_rows(self.model, rows.features, ScoreOptions())
         faults = {fault.row: fault for fault in self.beside.find_faults(frame)}
         faults |= {fault.row: fault for fault in find_faults(self.model, scored)}
         if faults:
-            return ProvedRows(self.zero(), list(faults.values()))
+            return Counted(None, list(faults.values()))
         slack = self._find_slack(rows)
         numbers: dict[Kind, Floats] = {"score": scored.scores}
         found: list[tuple[Difference, ...]] = []
@@ -284,7 +260,7 @@ class Prove(Work):
                     allowed = own * np.expm1(allowed)
                 differences.append(compare_numbers(question, expected, own, allowed, rows.labels))
             found.append(tuple(differences))
-        return ProvedRows(ProveTally(tuple(found)), [])
+        return Counted(ProveTally(tuple(found)))
 
     def _read(self, text: str | None) -> float:
         return np.nan if text is None else self.grammar.read(text)
@@ -349,15 +325,3 @@ def _refuse(
     if meaning.endswith("label") and model.threshold is not None:
         hint = f"the tool's threshold is {model.threshold.value:g}: add --at-threshold"
     return InputError(path, what, hint)
-
-
-@dataclass(frozen=True)
-class ProvedRows(Outcome):
-    """The outcome of the comparison."""
-
-    known: ProveTally
-    faults: list[Fault]
-
-    def tally(self) -> ProveTally:
-        """Return what is known of the rows."""
-        return self.known

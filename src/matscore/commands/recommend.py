@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Unpack, get_args
 
 import numpy as np
 
 from matscore.command_options import RecommendOptions
-from matscore.commands.output import RankColumns, ScoreColumns, open_sink
-from matscore.commands.users import (
-    Recommend,
-    RecommendTally,
-    ScoreItems,
-    Seen,
-    read_seen,
-)
+from matscore.commands import FileKeywords, options_of, settings_of, show
+from matscore.commands.output import RankColumns, ScoreColumns, head_of, open_sink
+from matscore.commands.users import Recommend, RecommendTally, ScoreItems, Seen, read_seen
 from matscore.errors import MisfitError, PlanError, UsageError
 from matscore.frame import read_numbers
 from matscore.items import Items
@@ -30,14 +25,10 @@ from matscore.options import (
     OutputOptions,
     PathLike,
     PlanOptions,
-    ReadOptions,
-    RejectOptions,
-    RunOptions,
-    check_options,
 )
 from matscore.plan import Plan, require_fit
 from matscore.read.source import SourceFacts
-from matscore.run.run import Progress, Summary
+from matscore.run.run import Summary
 from matscore.run.run import run as run_command
 from matscore.run.work import Command, Settings, Work, make_output_spec
 from matscore.write.formats import OutputSpec
@@ -86,7 +77,7 @@ class RecommendCommand(Command):
         # The rest is for users, their ranks and what is written.
         most_bytes = MOST_BYTES if asked is None else asked // 3
         kept, dropped = self.recommend.keep_item_cols, self.recommend.drop_item_cols
-        from matscore.read.pick import Pick
+        from matscore.read.switches import Pick
 
         pick = Pick((), dropped, kept, "--drop-item-cols", "--keep-item-cols")
         return load_items(path, self.how.read, pick, checksum=checksum, most_bytes=most_bytes)
@@ -97,7 +88,7 @@ class RecommendCommand(Command):
         if weights.is_gone:
             what = f"{plan.features.path} meets the items in another way than the files before it"
             raise PlanError(replace(plan, problem=what, hint="do the files one by one"))
-        spill = weights.spilled is not None
+        spill = weights.is_spilled
         cosine, texts = self.metric == "cosine", weights.texts
         items = Items(len(plan.weights_index), cosine=cosine, spill=spill, texts=texts)
         for rows in weights.take_items(plan):
@@ -135,8 +126,7 @@ class RecommendCommand(Command):
         return min(max(n_users * width * _BYTES_A_CELL, _LEAST_BYTES), _MOST_CHUNK_BYTES)
 
     def _matrix_columns(self, plan: Plan) -> ScoreColumns:
-        head, numbered = (plan.label_name, plan.kept_names), plan.label_column is None
-        return ScoreColumns(*head, numbered, categories=plan.categories, prediction=False)
+        return ScoreColumns(*head_of(plan), categories=plan.categories, prediction=False)
 
     def _rank_columns(self, plan: Plan) -> RankColumns:
         """Return the columns; that of items is named as in their file, if that name is free."""
@@ -146,11 +136,11 @@ class RecommendCommand(Command):
         taken = {plan.label_name, *plan.kept_names, "rank", "score", *beside}
         if not found.strip() or found in taken:
             found = "item"
-        numbered = plan.label_column is None
-        head = plan.label_name, plan.kept_names, numbered
-        return RankColumns(*head, chosen_name=found, scores=self.write.scores, beside=beside)
+        head, scores = head_of(plan), self.write.scores
+        return RankColumns(*head, chosen_name=found, scores=scores, beside=beside)
 
 
+@show(FileKeywords)
 def recommend_file(
     users: PathLike,
     items: PathLike,
@@ -160,18 +150,14 @@ def recommend_file(
     recommend: RecommendOptions = RecommendOptions(),
     exclude: PathLike | None = None,
     matrix: bool = False,
-    read: ReadOptions = ReadOptions(),
-    align: PlanOptions = PlanOptions(),
     write: OutputOptions = OutputOptions(),
-    rejects: RejectOptions = RejectOptions(),
-    run: RunOptions = RunOptions(),
-    on_plan: Callable[[tuple[Plan, ...]], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    **how: Unpack[FileKeywords],
 ) -> Summary[RecommendTally]:
     """Find the best items for each user of a file.
 
     Users and items are rows of the same features; a score is ``users @ items.T``. The users are
-    read in chunks, the items are held.
+    read in chunks, the items are held. A missing value and a bad row are of the users, as an item
+    lacks no feature; ``transpose`` of `PlanOptions` is for items that are columns.
 
     Parameters
     ----------
@@ -188,12 +174,10 @@ def recommend_file(
         File whose first two columns are pairs of user and item that are not recommended.
     matrix : bool
         Whether to write the scores of all items instead, one column an item.
-    read : ReadOptions
-        How inputs are read; what `missing` says is for the users, an item has no missing feature.
-    align : PlanOptions
-        How they are lined up; ``transpose`` is for items that are columns.
-    write, rejects, run, on_plan, on_progress
-        As in `matscore.classify_file`; bad rows are of the users.
+    write : OutputOptions
+        What is written.
+    **how
+        See `FileKeywords`.
 
     Returns
     -------
@@ -213,12 +197,12 @@ def recommend_file(
     >>> summary.n_rows, summary.tally.n_pairs
     (3, 6)
     """
-    check_options(read, align, write, rejects, run)
-    _check_columns(recommend, align, metric)
+    settings = settings_of(how, write)
+    _check_columns(recommend, settings.align, metric)
     # Items are rows as users are, so the second matrix is turned unless they are columns.
-    how = Settings(read, align.for_items(), rejects, run, on_plan, on_progress)
+    settings = replace(settings, align=settings.align.for_items())
     pairs = None if exclude is None else str(exclude)
-    command = RecommendCommand(how, metric, recommend, write, pairs, matrix)
+    command = RecommendCommand(settings, metric, recommend, write, pairs, matrix)
     command.check_options()
     # One name for one wish, in manifests.
     command = replace(command, recommend=replace(recommend, k=recommend.n_items))
@@ -318,17 +302,23 @@ def recommend(
     0  Amina     1    Orbit Nine   0.73
     1  Bruno     1  Sunday Lunch   0.58
     """
-    from matscore.commands.frames import drop_columns, make_align, plan_frames
-    from matscore.commands.typed import Typed, collect_frame, take_matrix
+    from matscore.commands.frames import (
+        Typed,
+        collect_frame,
+        drop_columns,
+        plan_frames,
+        take_matrix,
+    )
 
     kept, dropped = tuple(map(str, keep_item_cols)), tuple(map(str, drop_item_cols))
     options = RecommendOptions(k, min_score, kept, dropped)
-    read = ReadOptions(missing=missing, booleans=booleans)
+    read, asked = options_of({
+        "missing": missing, "booleans": booleans, "strict": strict, "transpose": transpose,
+        "rename": rename, "absent": absent, "max_absent": max_absent,
+        "unique_labels": unique_labels,
+    })  # fmt: skip
     command = RecommendCommand(Settings(read), metric, options)
     command.check_options()
-    asked = make_align(
-        strict=strict, transpose=transpose, rename=rename, absent=absent, max_absent=max_absent
-    )
     _check_columns(options, asked, metric)
     for name in kept:
         if name in _OWN_COLUMNS:
@@ -341,8 +331,7 @@ def recommend(
     if both := [name for name in kept if name in set(map(str, users.columns))]:
         what = f"{quote_names(both)} is kept, and users have it as a feature"
         raise MisfitError("items", what, "copy it under another name")
-    align = replace(asked, unique_labels=unique_labels).for_items()
-    plan = require_fit(plan_frames(users, items, align, read, paths=("users", "items")))
+    plan = require_fit(plan_frames(users, items, asked.for_items(), read, paths=("users", "items")))
     # Users are rows by number, so that their labels come out as they are and may be alike.
     plan = replace(plan, label_name="user", kept_names=())
     values = take_matrix(items, plan.weights.path, "feature of an item", booleans=booleans)

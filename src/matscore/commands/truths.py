@@ -10,71 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.commands.output import find_faults
-from matscore.errors import MisfitError, UsageError
 from matscore.frame import find_places
 from matscore.kernel import Texts, read_number
-from matscore.model import Model, Scored, score_rows
+from matscore.model import Model, score_rows
 from matscore.names import fold_name, quote_name
-from matscore.numerics.against import (
+from matscore.numerics.binary import (
     MOST_NEGATIVES,
     Against,
     BinaryCounts,
     count_binary,
-    no_binary_counts,
+    count_single,
+    measure_binary,
 )
-from matscore.numerics.binary import count_single, measure_binary
-from matscore.numerics.metrics import Counts, Metrics, count_rows, no_counts
-from matscore.options import Best, ScoreOptions
-from matscore.plan import Plan
+from matscore.numerics.metrics import Counts, Metrics, count_rows
+from matscore.options import ScoreOptions
 from matscore.read.rows import Rows
 from matscore.run.paired import PairedRows
-from matscore.run.work import Fault, Outcome, Tally, Work
-from matscore.spelling import explain_difference, find_close, suggest, suggest_name
-
-
-def choose_against(
-    plan: Plan,
-    model: Model,
-    score: ScoreOptions,
-    asked: str | None,
-    best: Best | None,
-    *,
-    every: bool,
-) -> Against:
-    """Settle which categories are compared with the rest; refuse what contradicts the weights.
-
-    `asked` is the positive one, where it is named.
-    """
-    categories, threshold = plan.categories, score.threshold
-    single, (why_not, _) = len(categories) == 1, model.refuse_probabilities()
-    if single:
-        chosen = {asked or categories[0]: 0}
-    elif asked is not None:
-        if asked not in categories:
-            what = f"there is no category {quote_name(asked)}"
-            hint = suggest_name(asked, categories, "--positive")
-            raise MisfitError(plan.weights.path, what, hint)
-        chosen = {asked: categories.index(asked)}
-    else:
-        chosen = {name: place for place, name in enumerate(categories)} if every else {}
-    flags = {
-        "--threshold": threshold is not None,
-        "--best": best is not None,
-        "--probabilities": score.probabilities,
-    }
-    if not chosen and (said := [flag for flag, is_set in flags.items() if is_set]):
-        hint = "name one with --positive, or say --one-vs-rest"
-        raise UsageError(f"{said[0]} has no effect on several categories", hint)
-    if score.probabilities and why_not:
-        raise MisfitError(plan.weights.path, why_not, "leave --probabilities out")
-    by_probability = not why_not and (score.probabilities or not single)
-    if threshold is not None and by_probability and not 0 <= threshold <= 1:
-        what = "of several categories, --threshold is a probability"
-        raise UsageError(what, "give it a number from 0 to 1")
-    if single and threshold is None and best is None:
-        threshold = 0.5 if by_probability else 0.0
-    names, places = tuple(chosen), tuple(chosen.values())
-    return Against(names, places, single, by_probability, threshold, best)
+from matscore.run.work import Counted, Fault, Tally, Work
+from matscore.spelling import explain_difference, find_close, suggest
 
 
 @dataclass(frozen=True)
@@ -147,26 +100,36 @@ class Evaluate(Work):
 
     def zero(self) -> EvaluateTally:
         """Return the counts of no rows."""
+        scores, none = np.empty((len(self.model.categories), 0)), np.empty(0, np.int64)
         against = self.against
-        binary = no_binary_counts(len(against.names)) if against.names else None
-        return EvaluateTally(no_counts(self.model.categories), 0, binary, against)
+        binary = count_binary(against, self.model, scores, none) if against.names else None
+        return EvaluateTally(count_rows(self.model, scores, none, none), 0, binary, against)
 
     def values_a_row(self) -> tuple[int, int]:
         """Count the values of a row: held at a time besides its features, and written."""
         # Probabilities, losses and ranks; and truth, prediction, confidence and their like.
         return 6 * len(self.model.categories) + 12 * len(self.against.names) + 16, 0
 
-    def apply(self, rows: Rows) -> EvaluatedRows:
+    def apply(self, rows: Rows) -> Counted:
         """Score rows and compare the predictions with the truth."""
         texts, faults = self._read_truth(rows)
         known = {fault.row for fault in faults}
         find = self._find_positive if self.against.single else self._find_categories
         truth, strange, negatives = find(texts, known)
-        scored = score_rows(self.model, rows.features, rows.n_rows, ScoreOptions())
+        scored = score_rows(self.model, rows.features, ScoreOptions())
         # One fault a row: an overflow is told before a truth that is wrong.
-        found = {fault.row: fault for fault in faults} | {fault.row: fault for fault in strange}
+        found = {fault.row: fault for fault in (*faults, *strange)}
         found |= {fault.row: fault for fault in find_faults(self.model, scored)}
-        return EvaluatedRows(self, truth, scored, negatives, list(found.values()))
+        if found:
+            return Counted(None, list(found.values()))
+        against, decision = self.against, scored.decision
+        n_ties, binary = int(decision.tied.sum()), None
+        if against.names:
+            binary = count_binary(against, self.model, scored.scores, truth, tuple(negatives))
+        # What a single category predicts depends on a threshold, maybe the best of all rows.
+        some = slice(0 if against.single else None)
+        counts = count_rows(self.model, scored.scores[:, some], decision.best[some], truth[some])
+        return Counted(EvaluateTally(counts, n_ties, binary, against))
 
     def _read_truth(self, rows: Rows) -> tuple[Texts, list[Fault]]:
         if self.beside is None:
@@ -222,27 +185,3 @@ class Evaluate(Work):
         if self.beside is not None:
             what = f"{self.beside.path}: {what}"
         return Fault(row, what, hint, self.truth_column, skipped)
-
-
-@dataclass(frozen=True)
-class EvaluatedRows(Outcome):
-    """The outcome of ``evaluate``."""
-
-    work: Evaluate
-    truth: NDArray[np.int64]  # (n_rows,): index of each row's, -1 for none of them
-    scored: Scored
-    negatives: set[str]  # truths that are none of them
-    faults: list[Fault]
-
-    def tally(self) -> EvaluateTally:
-        """Count the rows."""
-        against, model = self.work.against, self.work.model
-        scores, decision = self.scored.scores, self.scored.decision
-        n_ties, binary = int(decision.tied.sum()), None
-        if against.names:
-            binary = count_binary(against, model, scores, self.truth, tuple(self.negatives))
-        # What a single category predicts depends on a threshold, maybe the best of all rows.
-        if against.single:
-            return EvaluateTally(no_counts(model.categories), n_ties, binary, against)
-        counts = count_rows(model, scores, decision.best, self.truth)
-        return EvaluateTally(counts, n_ties, binary, against)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,6 @@ from matscore.errors import InputError
 from matscore.frame import Frame, Labels, join
 from matscore.items import Exclusions, Items, Recommended
 from matscore.kernel import Column, Floats, Texts
-from matscore.model import stack_features
 from matscore.options import ReadOptions
 from matscore.read.rows import Rows, parse_sound
 from matscore.read.source import SourceFacts
@@ -73,9 +72,22 @@ class Seen:
 def read_seen(
     path: str, read: ReadOptions, items: tuple[str, ...], *, checksum: bool = False
 ) -> Seen:
-    """Read the pairs that are not to be recommended, and keep those whose items are known."""
+    """Read pairs, the first two columns of a file as text; keep those whose items are known."""
     known = {label: place for place, label in enumerate(items)}
-    who, what, facts = _read_pairs(path, read, known.keys(), checksum=checksum)
+    none, read = Texts.from_strings([]), read.of_others
+    parts: list[tuple[Any, Texts]] = [(none, none)]
+    # The items tell a header from data.
+    table = open_table(path, read, checksum=checksum, values=known.keys())
+    with contextlib.closing(table):
+        if table.width < 2:
+            what, hint = "pairs need two columns", "give it a column of users and one of items"
+            raise InputError(path, what, hint, line=1)
+        layout = table.lay_out(read, label=0, kept=(1,), missing=read.of_cell)
+        for chunk in table.iter_chunks(layout, chunk_bytes=_PAIRS_CHUNK_BYTES):
+            rows = parse_sound(layout, chunk)
+            parts.append((rows.labels, rows.texts[0]))
+        facts = table.source.facts()
+    who, what = map(join, zip(*parts, strict=True))
     places: dict[str, int] = {}
     user = np.array([places.setdefault(label, len(places)) for label in who], dtype=np.int64)
     item = np.array([known.get(label, -1) for label in what], dtype=np.int64)
@@ -85,26 +97,6 @@ def read_seen(
     order = np.argsort(user, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(user, minlength=len(places)))])
     return Seen(facts, places, starts, item[order], len(who), n_unknown)
-
-
-def _read_pairs(
-    path: str, read: ReadOptions, items: Set[str], *, checksum: bool = False
-) -> tuple[Texts, Texts, SourceFacts]:
-    """Read the first two columns of a file as text; `items` tells a header from data."""
-    read = read.of_others
-    table = open_table(path, read, checksum=checksum, values=items)
-    with contextlib.closing(table):
-        if table.width < 2:
-            what, hint = "pairs need two columns", "give it a column of users and one of items"
-            raise InputError(path, what, hint, line=1)
-        layout = table.lay_out(read, label=0, kept=(1,), missing=read.of_cell)
-        chunks = table.iter_chunks(layout, chunk_bytes=_PAIRS_CHUNK_BYTES)
-        parts = [parse_sound(layout, chunk) for chunk in chunks]
-        facts = table.source.facts()
-    none = Texts.from_strings([])
-    columns = zip((none, none), *((part.labels, part.texts[0]) for part in parts), strict=True)
-    who, what = map(join, columns)
-    return who, what, facts
 
 
 @dataclass(frozen=True)
@@ -197,7 +189,7 @@ class Recommend(_UserWork):
             exclusions, places = self.seen.find(rows.labels)
             met = np.zeros(len(self.seen.places), dtype=bool)
             met[places] = True
-        users, options = stack_features(rows.features, rows.n_rows), self.options
+        users, options = np.ascontiguousarray(rows.features), self.options
         found = self.items.recommend(
             users, options.n_items, min_score=options.min_score, exclusions=exclusions
         )
@@ -214,17 +206,6 @@ class RecommendedRows(Outcome):
     found: Recommended
     faults: list[Fault]  # users whose scores overflow
     met: NDArray[np.bool_] | None  # as in `RecommendTally`
-
-    @cached_property
-    def undefined(self) -> NDArray[np.bool_]:
-        """Users without scores: a feature is missing, or zeros have no cosine."""
-        undefined = np.zeros(self.rows.n_rows, dtype=bool)
-        if self.rows.has_missing is not None:
-            undefined |= self.rows.has_missing
-        if self.work.items.cosine:
-            # A vector of zeros points nowhere.
-            undefined |= ~np.any(self.rows.features, axis=0)
-        return undefined
 
     def tally(self) -> RecommendTally:
         """Count the users."""
@@ -249,26 +230,28 @@ class RecommendedRows(Outcome):
 
     def frame(self) -> Frame:
         """Return the long table."""
-        found = self.found
-        ranked = RankedRows(found.counts, found.items, (found.scores,), self.undefined)
         work = self.work
-        return make_long_frame(work.columns, self.rows, work.labels, ranked, work.beside)
+        return make_long_frame(work.columns, self.rows, work.labels, self._ranked, work.beside)
 
     def preview(self, n_rows: int) -> Preview:
         """Return the lines of the first users; all their scores where the items are few."""
-        n_rows = min(n_rows, self.rows.n_rows)
-        lines = np.maximum(self.found.counts, 1)
-        there = np.repeat(self.found.counts > 0, lines)
-        tied = np.zeros(len(there), dtype=bool)
-        tied[there] = self.found.tied
-        shown = int(lines[:n_rows].sum())
-        scores = None
-        if len(self.work.items) <= _FEW_ITEMS:
-            users = [column[:n_rows] for column in self.rows.features]
-            scores = self.work.items.score(stack_features(users, n_rows))
-        return RankedPreview(
-            self.frame().head(shown), n_rows=n_rows, tied=tied[:shown], scores=scores
-        )
+        preview = self._ranked.preview(self.frame(), n_rows)
+        if len(self.work.items) > _FEW_ITEMS:
+            return preview
+        users = np.ascontiguousarray(self.rows.features[:, :n_rows])
+        scores = self.work.items.score(users)
+        return replace(preview, scores=scores)
+
+    @cached_property
+    def _ranked(self) -> RankedRows:
+        found, rows = self.found, self.rows
+        undefined = np.zeros(rows.n_rows, dtype=bool)
+        if rows.has_missing is not None:
+            undefined |= rows.has_missing
+        if self.work.items.cosine:
+            # A vector of zeros points nowhere.
+            undefined |= ~np.any(rows.features, axis=0)
+        return RankedRows(found.counts, found.items, (found.scores,), undefined, found.tied)
 
 
 @dataclass(frozen=True)
@@ -288,7 +271,7 @@ class ScoreItems(_UserWork):
 
     def apply(self, rows: Rows) -> ScoredUsers:
         """Score all items for each user."""
-        scores = self.items.score(stack_features(rows.features, rows.n_rows))
+        scores = self.items.score(np.ascontiguousarray(rows.features))
         faults = []
         if not self.items.cosine:
             overflow = ~np.isfinite(scores).all(axis=1)
@@ -327,6 +310,7 @@ class ScoredUsers(Outcome):
 
     def preview(self, n_rows: int) -> Preview:
         """Return the first users."""
-        n_rows = min(n_rows, self.rows.n_rows)
+        scores = self.scores[:n_rows]
+        lines, tied = np.ones(len(scores), np.int64), np.zeros(0, dtype=bool)
         frame = self.frame().head(n_rows)
-        return RankedPreview(frame, n_rows=n_rows, scores=self.scores[:n_rows])
+        return RankedPreview(frame=frame, lines=lines, tied=tied, scores=scores)

@@ -7,8 +7,8 @@ does before its model is done to features here, and rounded once, by `folding.fo
 >>> age = column("age")
 >>> scaled = (age - 40) / 8               # StandardScaler
 >>> imputed = scaled.impute(0.25)         # SimpleImputer: 0.25 where age is missing
->>> from matscore.models.texts import text
->>> region = text("region").one_hot([["East"], ["North"]], other="zero")
+>>> from matscore.models.columns import Raw
+>>> region = Raw("region").one_hot([["East"], ["North"]], other="zero")
 >>> print(imputed * region[1])
 1/8 age:region=North + 21/4 age=(missing):region=North - 5 region=North
 
@@ -30,7 +30,7 @@ from itertools import combinations, groupby
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal
 from matscore.terms import (
     MAX_EXPONENT,
     Factor,
@@ -194,7 +194,7 @@ class Feature:
 
         The borders grow; each belongs to the interval above it, or not `left_closed` below it.
         """
-        from matscore.models.borders import bucket
+        from matscore.models.columns import bucket
 
         return bucket(self, borders, left_closed=left_closed)
 
@@ -271,11 +271,6 @@ def combine(features: Sequence[Feature], weights: Sequence[Number], added: Numbe
     if added:
         parts.setdefault(CONSTANT, []).append((exact(added), _ONE))
     return join_features(_add_all(parts), aligned)
-
-
-def add_up(numbers: Sequence[Fraction]) -> Fraction:
-    """Add fractions."""
-    return sum_products([(number, _ONE) for number in numbers])
 
 
 def sum_products(products: Sequence[_Product]) -> Fraction:

@@ -1,7 +1,7 @@
 """Hostile files: bytes are read, inflated and taken apart within limits, or refused.
 
 Nothing here knows a format of models. A reader takes a `ModelFile`, whose bytes are bounded
-already; what it inflates goes through `inflate` or `open_zip`, what it counts through `check_count`
+already; what it inflates goes through `inflate` or `Zip`, what it counts through `check_count`
 and how deep it goes through `check_depth`.
 """
 
@@ -13,12 +13,16 @@ import lzma
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from matscore.models.refusal import Refusal
+import numpy as np
+from numpy.typing import NDArray
+
+from matscore.errors import MatscoreError, join_sentence
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -45,6 +49,10 @@ _MAGIC: Mapping[bytes, str] = {
     b"\x28\xb5\x2f\xfd": "zstd",
 }
 _BY_ZLIB = ("gzip", "zlib")
+_BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+# zipfile raises RuntimeError for what is encrypted and NotImplementedError, one of its kinds, for
+# an unknown compression.
+_ZIP_ERRORS = (*_BROKEN, zipfile.BadZipFile, RuntimeError)
 _ZLIB_HEADS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
@@ -144,7 +152,7 @@ def iter_inflated(
             # What else follows is padding, which some tools leave there.
             if kind == "zlib" or find_compression(data[at : at + 6]) != kind:
                 return
-    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError) as error:
+    except _BROKEN as error:
         raise Refusal(f"its {kind} is damaged or ends too early", "copy the file again") from error
     raise Refusal(f"it is made of more than {_MAX_STREAMS:,} compressed streams")
 
@@ -156,7 +164,7 @@ def peek(data: bytes) -> bytes:
         return data[:_PEEK]
     try:
         found: bytes = _make_decoder(kind).decompress(data[:_FEED], _PEEK)
-    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, zstd.ZstdError):
+    except _BROKEN:
         return b""
     return found
 
@@ -214,16 +222,19 @@ class Zip:
         return data
 
 
-# zipfile raises RuntimeError for what is encrypted and NotImplementedError, one of its kinds, for
-# an unknown compression.
-_ZIP_ERRORS = (
-    zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, zlib.error, lzma.LZMAError,
-)  # fmt: skip
-
-
-def open_zip(data: bytes) -> Zip:
-    """Open a ZIP file."""
-    return Zip(data)
+def spread(
+    data: NDArray[Any], indices: NDArray[Any], ends: NDArray[Any], n_runs: int, width: int
+) -> NDArray[np.float64]:
+    """Return the matrix of `n_runs` rows that are told by what is not 0 in them, and where."""
+    check_fit(all(one.ndim == 1 for one in (data, indices, ends)) and data.dtype.kind in "fiub")
+    check_fit(indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
+    check_fit(len(ends) == n_runs + 1 and len(indices) == len(data))
+    check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
+    counts: NDArray[Any] = np.diff(ends.astype(np.int64))
+    check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
+    found = np.zeros((n_runs, width))
+    np.add.at(found, (np.repeat(np.arange(n_runs), counts), indices), data)
+    return found
 
 
 def has_member(file: ModelFile, *members: str) -> bool:
@@ -231,7 +242,82 @@ def has_member(file: ModelFile, *members: str) -> bool:
     if not file.head.startswith(b"PK\x03\x04"):
         return False
     try:
-        names = open_zip(file.data).names
+        names = Zip(file.data).names
     except Refusal:
         return False
     return any(f"/{name}".endswith(f"/{member}") for name in names for member in members)
+
+
+class Refusal(MatscoreError):
+    """A model that cannot be taken over as it is; `import_model` adds the file's name.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, as a part of a sentence.
+    hint : str
+        What to do about it; may be empty.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return join_sentence(self.what, self.hint)
+
+
+@contextmanager
+def in_step(name: str, kind: str = "") -> Iterator[None]:
+    """Begin a refusal with the step that it is about, as in ``step "scale" (Normalizer): …``.
+
+    Of steps within steps the innermost is named last: ``step "prep", step "scale" (Normalizer)``.
+    """
+    try:
+        yield
+    except Refusal as error:
+        place = f'step "{name}"' + (f" ({kind})" if kind else "")
+        joint = ", " if error.what.startswith('step "') else ": "
+        raise Refusal(f"{place}{joint}{error.what}", error.hint) from error
+
+
+_MOST_DIGITS = 9  # of a count
+
+
+def damaged() -> Refusal:
+    """Return the refusal of a file that breaks its own format."""
+    what = "damaged: it is cut off, or its parts do not fit each other"
+    return Refusal(what, "copy the file again, or save the model again")
+
+
+def check_fit(holds: object) -> None:
+    """Refuse a file whose parts do not fit each other, as a condition says."""
+    if not holds:
+        raise damaged()
+
+
+def read_text(data: bytes) -> str:
+    """Return bytes as text in UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise damaged() from None
+
+
+def read_count(word: object) -> int:
+    """Return a word as a number that is whole and not negative."""
+    text = str(word)
+    check_fit(text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS)
+    return int(text)
+
+
+def read_numbers(words: Sequence[Any]) -> NDArray[np.float64]:
+    """Return words, or numbers, as finite float64; `float` would take underscores too."""
+    try:
+        numbers = np.array([float(word) for word in words], dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise damaged() from None
+    if not np.isfinite(numbers).all() or any("_" in w for w in words if isinstance(w, str)):
+        raise Refusal("it has a weight that is no finite number")
+    return numbers

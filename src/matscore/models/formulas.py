@@ -8,25 +8,26 @@ names: https://patsy.readthedocs.io and https://matthewwardrop.github.io/formula
 from __future__ import annotations
 
 import ast
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from matscore.models.algebra import Feature, Number, column, constant
-from matscore.models.frames import Coded, Frame
-from matscore.models.operations import compute
-from matscore.models.records import Array
-from matscore.models.refusal import Refusal
-from matscore.models.texts import text
-from matscore.terms import FUNCTIONS, Factor, Function, Interval, Level, Missing, Other, Power
+from matscore.models.algebra import Feature, Kind, Number, column, constant
+from matscore.models.bounds import Refusal, check_fit
+from matscore.models.columns import Raw, write_level
+from matscore.models.operations import OF_NUMPY, compute
+from matscore.models.records import Array, Record, array, manager_parts, plain
+from matscore.terms import Factor, Function, Interval, Level, Missing, Other, Power
 
 CONSTANTS = ("Intercept", "const", "1")
 _MOST_CHARACTERS = 10_000
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _CODED = re.compile(r"(?P<code>.+?)\[(?P<scheme>[TSHDR]\.)?(?P<level>.*)\]", re.DOTALL)
-_FUNCTIONS = {name: name for name in (*FUNCTIONS, "square", "expm1")} | {"absolute": "abs"}
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Design:
             return self._coded(part, name, match)
         if name == part and name in self.frame and self.frame.values(name).dtype.kind == "b":
             yes: dict[str | None, Number] = {"True": 1, "False": 0}
-            return text(name, "boolean").to_number(yes, other="error")
+            return Raw(name, "boolean").to_number(yes, other="error")
         if match is not None and match["level"] in ("True", "False"):  # of a comparison
             holds = read_expression(code)
             return holds if match["level"] == "True" else 1 - holds
@@ -79,7 +80,7 @@ class Design:
             numbers = _learn(coded, self.matrix[:, self.names.index(part)], part)
         else:
             raise Refusal(f'how "{part}" codes a level cannot be told')
-        return text(name, coded.kind).to_number(numbers, other="error")
+        return Raw(name, coded.kind).to_number(numbers, other="error")
 
 
 def _learn(coded: Coded, numbers: Array, part: str) -> dict[str | None, Number]:
@@ -181,8 +182,8 @@ def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
             func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id="np" | "numpy"), attr=name),
             args=[inner],
             keywords=[],
-        ) if name in _FUNCTIONS:
-            return compute(_FUNCTIONS[name], _compute(inner))
+        ) if name in OF_NUMPY:
+            return compute(OF_NUMPY[name], _compute(inner))
     raise Refusal(f"{ast.unparse(tree)[:60]} in its formula is not imported")
 
 
@@ -191,7 +192,7 @@ def _compute(tree: ast.expr) -> Feature:  # noqa: PLR0911
 
 def evaluate(feature: Feature, frame: Frame) -> Array:
     """Return a feature's numbers in the rows of a frame, in float64."""
-    total = np.zeros(frame.n_rows - frame.n_dropped)
+    total = np.zeros(frame.n_rows)
     for term, c in feature.terms.items():
         product = np.full(len(total), float(c))
         for factor in term:
@@ -224,3 +225,88 @@ def _evaluate(factor: Factor, frame: Frame) -> Array:
     high = (x <= factor.high) if factor.high_closed else (x < factor.high)
     inside: Array = np.logical_and(low, high).astype(np.float64)
     return inside
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A column as levels: the text of each, and the level of each row, -1 where it is missing."""
+
+    levels: tuple[str, ...]
+    names: tuple[str, ...]  # as Python writes them, `2.0` for the level `2`
+    codes: Array
+    kind: Kind
+
+
+class Frame:
+    """A frame without some of its rows."""
+
+    def __init__(self, record: Record, dropped: Sequence[int] = ()) -> None:
+        self._blocks, axes = manager_parts(record)
+        check_fit(len(axes) == 2)
+        names = map(plain, array(axes[0]).ravel().tolist())
+        self.names = [name if isinstance(name, str | int | float) else str(name) for name in names]
+        self._n_rows = array(axes[1]).size
+        check_fit(all(0 <= row < self._n_rows for row in dropped))
+        self._dropped = np.array(sorted(set(dropped)), dtype=np.int64)
+        self.n_rows = self._n_rows - len(self._dropped)
+        self._coded: dict[str, Coded] = {}
+
+    @cached_property
+    def _places(self) -> Mapping[int, tuple[Any, int]]:
+        """Return where the values of each column are: a block, and a row of it."""
+        found: dict[int, tuple[Any, int]] = {}
+        for values, places in self._blocks:
+            columns = range(len(self.names))
+            if isinstance(places, slice):
+                ends = (places.start, places.stop, places.step)
+                check_fit(all(end is None or type(end) is int for end in ends) and ends[2] != 0)
+                numbers: list[Any] = list(columns[places])
+            else:
+                numbers = [plain(place) for place in array(places).ravel().tolist()]
+            check_fit(all(type(number) is int for number in numbers))
+            found.update((number, (values, i)) for i, number in enumerate(numbers))
+        return found
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def values(self, name: str) -> Array:
+        """Return a column as it is: numbers, booleans, or objects."""
+        check_fit((index := self.names.index(name)) in self._places)
+        values, row = self._places[index]
+        block = array(values)
+        check_fit(block.ndim < 2 or row < len(block))
+        found = block[row] if block.ndim == 2 else block
+        check_fit(found.shape == (self._n_rows,))
+        return np.delete(found, self._dropped)
+
+    def numbers(self, name: str) -> Array | None:
+        """Return a column as float64; None where it is of something else."""
+        found = self.values(name)
+        return found.astype(np.float64) if found.dtype.kind in "fiub" else None
+
+    def coded(self, name: str) -> Coded:
+        """Return a column as levels."""
+        if name not in self._coded:
+            self._coded[name] = _code(self.values(name))
+        return self._coded[name]
+
+
+def _code(values: Array) -> Coded:
+    items = values.tolist()
+    distinct: dict[Any, int] = {}
+    codes = np.empty(len(items), dtype=np.int64)
+    for i, item in enumerate(map(plain, items)):
+        if item is None or (isinstance(item, float) and math.isnan(item)):
+            codes[i] = -1
+        elif isinstance(item, str | int | float):
+            codes[i] = distinct.setdefault(item, len(distinct))
+        else:
+            raise Refusal("a column of the frame has values that are no levels")
+    levels = [write_level(item) for item in distinct]
+    if all(isinstance(item, bool) for item in distinct):
+        kind: Kind = "boolean"
+    else:
+        kind = "text" if any(isinstance(item, str) for item in distinct) else "number"
+    texts = tuple(level for level in levels if level is not None)
+    return Coded(texts, tuple(map(str, distinct)), codes, kind)

@@ -13,11 +13,18 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from matscore.models.algebra import Feature, column
-from matscore.models.bounds import ModelFile, Zip, has_member, open_zip
-from matscore.models.checks import check_fit, read_count, read_numbers, read_text
+from matscore.models.bounds import (
+    ModelFile,
+    Refusal,
+    Zip,
+    check_fit,
+    has_member,
+    read_count,
+    read_numbers,
+    read_text,
+)
+from matscore.models.columns import Raw
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
-from matscore.models.texts import text
 from matscore.models.types import ImportedModel, Source, Threshold
 from matscore.options import Link
 
@@ -94,7 +101,7 @@ def _read_domain(archive: Zip, name: str, is_escaped: bool) -> list[str]:
 
 
 def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
-    mojo = _parse(open_zip(file.data))
+    mojo = _parse(Zip(file.data))
     _check_kind(mojo)
     family, link = mojo.word("family"), _find_link(mojo)
     features = _make_features(mojo)
@@ -184,7 +191,7 @@ def _make_features(mojo: _Mojo) -> list[Feature]:
         check_fit(size <= len(levels) - skipped)
         check_fit(not is_imputed or modes[i] < len(levels))
         groups = [[level] for level in levels]
-        of_levels = text(name).one_hot(groups, other=modes[i] if is_imputed else "error")
+        of_levels = Raw(name).one_hot(groups, other=modes[i] if is_imputed else "error")
         features += of_levels[skipped : skipped + size]
     for i, name in enumerate(names[n_texts:]):
         features.append(column(name).impute(means[i]) if is_imputed else column(name))

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Feature, combine
-from matscore.models.encoders import indicate
+from matscore.models.bounds import Refusal
+from matscore.models.columns import Raw, Raws, Value, as_features, indicate
 from matscore.models.records import Array, array, plain
-from matscore.models.refusal import Refusal
-from matscore.models.steps import Raw, Step, Value, as_features, as_numbers
+from matscore.models.steps import Step, as_numbers
 from matscore.models.transformers import HINT
 from matscore.models.types import FLOAT32, FLOAT64, Columns, ImportedModel
 from matscore.options import Link
@@ -74,7 +74,10 @@ def _make(
     if matrix.ndim != 2 or matrix.shape[1] != len(values):
         shape = " × ".join(map(str, matrix.shape))
         raise Refusal(f"its coefficients are {shape}, where {len(values)} columns come in")
-    names = [v.name for v in values if isinstance(v, Raw) and v.filled is None]
+    if isinstance(values, Raws):
+        names = values.names
+    else:
+        names = [v.name for v in values if isinstance(v, Raw) and v.filled is None]
     features: Sequence[Feature] = Columns(names)
     if len(names) < len(values):
         features = [feature.refuse_missing() for feature in as_features(values)]

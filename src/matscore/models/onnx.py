@@ -15,22 +15,25 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Feature, combine, exact
-from matscore.models.bounds import ModelFile
-from matscore.models.onnx_file import STRING, Graph, Input, Node, read_graph
-from matscore.models.onnx_steps import STEPS, compute_constant
-from matscore.models.onnx_values import (
-    Answer,
+from matscore.models.bounds import ModelFile, Refusal, in_step
+from matscore.models.columns import Raw, as_features
+from matscore.models.onnx_graph import (
+    STRING,
     Columns,
+    Graph,
+    Input,
+    Node,
     Operator,
+    Result,
     Value,
     check_axes,
     check_work,
     multiply,
+    read_graph,
     take_columns,
 )
+from matscore.models.onnx_steps import STEPS, compute_constant
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal, in_step
-from matscore.models.steps import Raw, as_features
 from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source
 from matscore.options import Link
 
@@ -74,7 +77,7 @@ def _read(file: ModelFile, _: ImportOptions) -> ImportedModel:
     is_double = _is_double(graph, nodes)
     wide = set(positional) - {given.name for given in graph.inputs}
     facts = ["of equal scores the first category is taken"] if len(labels) > 1 else []
-    if len(labels) > 2 and any(a.kind == "rounded label" for a in answers if type(a) is Answer):
+    if len(labels) > 2 and any(a.kind == "rounded label" for a in answers if type(a) is Result):
         facts.append("its label is by rounded probabilities: of scores over 17 the first wins")
     if not is_double:
         facts.append("ONNX computes in float32; the weights are its numbers, the scores in float64")
@@ -186,11 +189,11 @@ def _measure(value: Value) -> int:
 # ------------------------------------------------------------------------------------- the answer
 
 
-def _find_answer(names: Sequence[str], answers: Sequence[Any]) -> tuple[Answer, tuple[str, ...]]:
+def _find_answer(names: Sequence[str], answers: Sequence[Any]) -> tuple[Result, tuple[str, ...]]:
     """Return the scores that the outputs come of, with their link, and the categories."""
-    found = [Answer(a, "none") if isinstance(a, Columns) else a for a in answers]
+    found = [Result(a, "none") if isinstance(a, Columns) else a for a in answers]
     for name, answer in zip(names, found, strict=True):
-        if not (isinstance(answer, Answer) and (answer.is_label or answer.kind in _LINKS)):
+        if not (isinstance(answer, Result) and (answer.is_label or answer.kind in _LINKS)):
             raise Refusal(f'its output "{name}" is no score, probability or label')
         if answer.chosen and list(answer.chosen) != sorted(set(answer.chosen)):
             raise Refusal("its output has the classes in another order than the model")
@@ -221,7 +224,7 @@ def _find_answer(names: Sequence[str], answers: Sequence[Any]) -> tuple[Answer, 
     return scores, tuple(output if width == 1 else f"{output}_{i}" for i in range(width))
 
 
-def _settle(scores: Answer) -> tuple[Sequence[Feature], Any, Sequence[Any], Link | None]:
+def _settle(scores: Result) -> tuple[Sequence[Feature], Any, Sequence[Any], Link | None]:
     """Return features, coefficients, intercept and link; (-s, s) become (0, s) by softmax."""
     columns = scores.columns
     features = as_features(columns.given)
@@ -277,14 +280,14 @@ def _classify(node: Node, values: list[Any]) -> tuple[Value, Value]:
             raise Refusal("it has a softmax of one score")
         (score,) = as_features(scores.cells)
         scores = Columns((-score, score))
-    answer = scores if link == "none" else Answer(scores, link, labels)
-    return Answer(scores, "label", labels), answer
+    answer = scores if link == "none" else Result(scores, link, labels)
+    return Result(scores, "label", labels), answer
 
 
 def _regress(node: Node, values: list[Any]) -> Value:
     scores = _predict(node, take_columns(values[0]), node.take("targets", 1))
     link = _take_link(node)
-    return scores if link == "none" else Answer(scores, link)
+    return scores if link == "none" else Result(scores, link)
 
 
 def _apply_link(link: str) -> Operator:
@@ -293,32 +296,32 @@ def _apply_link(link: str) -> Operator:
             check_axes(node.take("axis", 1))
         columns = take_columns(values[0])
         as_features(columns.given)
-        return Answer(columns, link)
+        return Result(columns, link)
 
     return operate
 
 
-def _find_highest(node: Node, values: list[Any]) -> Answer:
+def _find_highest(node: Node, values: list[Any]) -> Result:
     check_axes(node.take("axis", 0))
     node.take("keepdims")
     if node.take("select_last_index", 0):
         raise Refusal("of equal scores it takes the last")
     value, kind = values[0], "label"
-    if isinstance(value, Answer) and value.kind in _PROBABILITIES and value.chosen is None:
+    if isinstance(value, Result) and value.kind in _PROBABILITIES and value.chosen is None:
         kind = "label" if "softmax" in value.kind else "rounded label"
         value = value.columns
     columns = take_columns(value)
     if columns.width < 2:
         raise Refusal("it takes the highest of one score")
-    return Answer(columns, kind)
+    return Result(columns, kind)
 
 
 _PROBABILITIES = ("logistic", "one-vs-rest", "softmax", "log-softmax")
 
 
-def _normalize(node: Node, values: list[Any]) -> Answer:
+def _normalize(node: Node, values: list[Any]) -> Result:
     value = values[0]
-    if node.take("norm", "MAX") == "L1" and isinstance(value, Answer) and value.chosen is None:
+    if node.take("norm", "MAX") == "L1" and isinstance(value, Result) and value.chosen is None:
         if value.kind == "logistic":
             return replace(value, kind="one-vs-rest")
         if value.kind in ("softmax", "one-vs-rest"):
@@ -329,8 +332,8 @@ def _normalize(node: Node, values: list[Any]) -> Answer:
 def _map_labels(node: Node, values: list[Any]) -> Any:
     labels, value = _take_labels(node), values[0]
     if isinstance(value, Columns):
-        value = Answer(value, "none")
-    if not isinstance(value, Answer) or value.labels not in (None, labels):
+        value = Result(value, "none")
+    if not isinstance(value, Result) or value.labels not in (None, labels):
         raise Refusal("it names the classes otherwise than the classifier")
     return replace(value, labels=labels)
 

@@ -18,13 +18,15 @@ import numpy as np
 
 from matscore.models import operations
 from matscore.models.algebra import Feature, constant, exact
-from matscore.models.checks import check_fit
-from matscore.models.encoders import indicate, recode
-from matscore.models.onnx_file import STRING, Array, Node
-from matscore.models.onnx_values import (
-    Answer,
+from matscore.models.bounds import Refusal, check_fit
+from matscore.models.columns import as_features, indicate, recode, write_level
+from matscore.models.onnx_graph import (
+    STRING,
+    Array,
     Columns,
+    Node,
     Operator,
+    Result,
     as_row,
     check_axes,
     multiply,
@@ -32,9 +34,6 @@ from matscore.models.onnx_values import (
     take_columns,
     take_whole,
 )
-from matscore.models.refusal import Refusal
-from matscore.models.steps import as_features
-from matscore.models.texts import write_level
 
 _FLOATING = frozenset({1, 10, 11, 16})  # numbers of TensorProto.DataType
 _MOST_NUMBERS = 10_000_000  # of a constant that is computed from others
@@ -74,9 +73,9 @@ def _compute(node: Node, values: list[Any]) -> Any:
     """Add, Sub, Mul, Div: of columns and constants, or of what a link is made of."""
     kind, (one, other) = node.operator, values[:2]
     match kind, one, other:
-        case "Sub", np.ndarray(), Answer(kind="logistic", chosen=None) if (one == 1).all():
-            return Answer(other.columns.each(operator.neg), "logistic")
-        case "Div", Answer(), Answer(kind="sum") if other.of is one:
+        case "Sub", np.ndarray(), Result(kind="logistic", chosen=None) if (one == 1).all():
+            return Result(other.columns.each(operator.neg), "logistic")
+        case "Div", Result(), Result(kind="sum") if other.of is one:
             return replace(one, kind="softmax" if one.kind == "exp" else "one-vs-rest")
     left, right = (v if isinstance(v, np.ndarray) else take_columns(v) for v in (one, other))
     if kind == "Add" and isinstance(left, np.ndarray):
@@ -118,7 +117,7 @@ def _reduce(node: Node, values: list[Any]) -> Any:
     node.take("keepdims")
     check_axes(*(axes or [0]))  # without one it is along all of them
     is_sum = node.operator == "ReduceSum"
-    if is_sum and isinstance(value, Answer) and value.kind in ("logistic", "exp"):
+    if is_sum and isinstance(value, Result) and value.kind in ("logistic", "exp"):
         return replace(value, kind="sum", of=value)
     add = operator.add if is_sum else _product
     return Columns((reduce(add, as_features(take_columns(value).cells)),))
@@ -126,7 +125,7 @@ def _reduce(node: Node, values: list[Any]) -> Any:
 
 def _take_size(_: Node, values: list[Any]) -> Any:
     """Abs, which leaves probabilities what they are."""
-    if isinstance(values[0], Answer) and values[0].kind in ("logistic", "softmax"):
+    if isinstance(values[0], Result) and values[0].kind in ("logistic", "softmax"):
         return values[0]
     return take_columns(values[0]).each(methodcaller("apply", "abs"))
 
@@ -135,13 +134,13 @@ def _take_size(_: Node, values: list[Any]) -> Any:
 
 
 def _choose(value: Any, indices: Sequence[int]) -> Any:
-    if not isinstance(value, Answer):
+    if not isinstance(value, Result):
         known: Sequence[int] = range(take_columns(value).width)
     else:
         known = value.chosen or range(value.columns.width)
     if not all(-len(known) <= i < len(known) for i in indices):
         raise Refusal(f"it takes a column that is not there: there are {len(known)}")
-    if isinstance(value, Answer):
+    if isinstance(value, Result):
         return replace(value, chosen=tuple(known[i] for i in indices))
     return Columns(tuple(value.cells[i] for i in indices), is_whole=value.is_whole)
 
@@ -150,13 +149,13 @@ def _extract(node: Node, values: list[Any]) -> Any:
     """ArrayFeatureExtractor and Gather: columns by their number, or the labels of a class."""
     axis = node.take("axis", 0 if node.operator == "Gather" else -1)
     value, picked = values[:2]
-    if isinstance(value, np.ndarray) and isinstance(picked, Answer) and picked.is_label:
+    if isinstance(value, np.ndarray) and isinstance(picked, Result) and picked.is_label:
         return _rename(picked, dict(enumerate(value.ravel().tolist())))
     check_axes(axis)
     return _choose(value, take_whole(node, "", values, 1))
 
 
-def _rename(label: Answer, names: Mapping[Any, Any]) -> Answer:
+def _rename(label: Result, names: Mapping[Any, Any]) -> Result:
     old = label.labels or tuple(map(str, range(label.columns.width)))
     found = {str(key): str(name) for key, name in names.items()}
     check_fit(all(name in found for name in old))
@@ -169,9 +168,9 @@ def _slice(node: Node, values: list[Any]) -> Any:
     if len(starts) != 1 or len(ends) != 1 or len(axes) != 1 or steps not in ([], [1]):
         raise Refusal("it takes other than a run of columns")
     check_axes(*axes)
-    value = values[0] if isinstance(values[0], Answer) else take_columns(values[0])
-    known = value.chosen if isinstance(value, Answer) else None
-    width = value.columns.width if isinstance(value, Answer) else value.width
+    value = values[0] if isinstance(values[0], Result) else take_columns(values[0])
+    known = value.chosen if isinstance(value, Result) else None
+    width = value.columns.width if isinstance(value, Result) else value.width
     return _choose(value, range(len(known or range(width)))[starts[0] : ends[0]])
 
 
@@ -189,9 +188,9 @@ def _concat(node: Node, values: list[Any]) -> Any:
     if node.operator == "Concat":
         check_axes(node.take("axis"))
     values = [value for value in values if value is not None]
-    if all(isinstance(v, Answer) and v.kind == "logistic" for v in values):
+    if all(isinstance(v, Result) and v.kind == "logistic" for v in values):
         cells = [v.columns.cells[i] for v in values for i in v.chosen or range(v.columns.width)]
-        return Answer(Columns(tuple(cells)), "logistic")
+        return Result(Columns(tuple(cells)), "logistic")
     columns = [take_columns(value) for value in values]
     is_whole = all(c.is_whole for c in columns)
     return Columns(tuple(cell for c in columns for cell in c.cells), is_whole=is_whole)
@@ -283,7 +282,7 @@ def _encode_labels(node: Node, values: list[Any]) -> Any:
     keys, found = _take_list(node, "keys"), _take_list(node, "values")
     given = [node.take(f"default_{kind}") for kind in ("float", "int64", "string", "tensor")]
     check_fit(keys and len(keys) == len(found))
-    if isinstance(values[0], Answer) and values[0].is_label:
+    if isinstance(values[0], Result) and values[0].is_label:
         return _rename(values[0], dict(zip(keys, found, strict=True)))
     if any(isinstance(value, str) for value in found):
         raise Refusal("it makes texts of texts")
@@ -320,7 +319,7 @@ def _fill_shape(node: Node, values: list[Any]) -> Any:
     """ConstantOfShape, behind Shape: a column of a constant, as of a polynomial."""
     value, shape = node.take("value"), values[0]
     numbers = [0.0] if value is None else take_array(value).ravel().tolist()
-    if not (isinstance(shape, Answer) and shape.kind == "shape" and len(numbers) == 1):
+    if not (isinstance(shape, Result) and shape.kind == "shape" and len(numbers) == 1):
         raise Refusal("it takes a shape from the rows")
     return Columns((constant(numbers[0]),) * shape.columns.width)
 
@@ -347,7 +346,7 @@ _ON_COLUMNS: Mapping[str, Callable[[Node, Columns, list[Any]], Any]] = {
     "MatMul": lambda _, columns, values: multiply(columns, take_array(values[1]).T),
     "Log": lambda _, columns, __: columns.each(methodcaller("apply", "log")),
     "Sqrt": lambda _, columns, __: columns.each(methodcaller("apply", "sqrt")),
-    "Shape": lambda _, columns, __: Answer(columns, "shape"),
+    "Shape": lambda _, columns, __: Result(columns, "shape"),
     "Pow": _power, "Gemm": _gemm, "Split": _split,
     **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"), _compare),
     f"{_ML}Scaler": _scale, f"{_ML}Imputer": _impute, f"{_ML}OneHotEncoder": _one_hot,

@@ -9,11 +9,16 @@ from dataclasses import replace
 from functools import reduce
 
 from matscore.models.algebra import CONSTANT, Feature, constant, exact, round_once
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal
 from matscore.terms import FUNCTIONS, MAX_EXPONENT, Power
 
 MAX_PRODUCTS = 100_000  # of terms that one multiplication may make
 MAX_BITS = 20_000  # of a number: powers of powers grow fast
+OF_NUMPY: Mapping[str, str] = {
+    **{name: name for name in (*FUNCTIONS, "square", "expm1")},
+    "absolute": "abs", "fabs": "abs", "negative": "-", "positive": "+",
+}  # fmt: skip
+"""The operations of functions of NumPy."""
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 

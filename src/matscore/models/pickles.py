@@ -15,7 +15,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from matscore.models.checks import check_fit, damaged
+from matscore.models.bounds import Refusal, check_fit, damaged
 from matscore.models.records import (
     Array,
     Name,
@@ -25,7 +25,6 @@ from matscore.models.records import (
     from_bytes,
     shape_of,
 )
-from matscore.models.refusal import Refusal
 
 OLD_JOBLIB = "joblib before 0.10 wrote it", "load it with that version, and save it again"
 _FREE_VALUES, _FREE_OBJECTS = 1_500_000, 300_000  # of a small file: about 150 MB

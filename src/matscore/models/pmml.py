@@ -1,4 +1,4 @@
-"""PMML: regressions by tables or by parameters, and what all kinds of models have in common."""
+"""PMML: regressions by tables or by parameters, scorecards, and what all of them have in common."""
 
 from __future__ import annotations
 
@@ -7,18 +7,34 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from matscore.models.algebra import Feature, combine, constant
-from matscore.models.bounds import ModelFile
-from matscore.models.families import Answer, answer_classes, answer_number, name_power
-from matscore.models.operations import multiply, raise_to
+from matscore.models.bounds import ModelFile, Refusal, in_step
+from matscore.models.operations import both, compute, multiply, raise_to
 from matscore.models.options import ImportOptions
-from matscore.models.pmml_derived import Fields
-from matscore.models.pmml_fields import equals, holds
-from matscore.models.pmml_scorecard import read_scorecard
-from matscore.models.pmml_xml import Element, parse_xml, read_array, read_number
-from matscore.models.refusal import Refusal
-from matscore.models.types import FLOAT32, FLOAT64, ImportedModel, Source, Threshold
-
-_COMPARES = {"greaterThan", "greaterOrEqual", "lessThan", "lessOrEqual", "threshold"}
+from matscore.models.pmml_derived import COMPARISONS, Fields, find_first
+from matscore.models.pmml_fields import (
+    Element,
+    Field,
+    as_number,
+    equals,
+    find_gaps,
+    holds,
+    missing,
+    never_missing,
+    parse_xml,
+    read_array,
+    read_number,
+)
+from matscore.models.types import (
+    FLOAT32,
+    FLOAT64,
+    Answer,
+    ImportedModel,
+    Source,
+    Threshold,
+    answer_classes,
+    answer_number,
+    name_power,
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +128,7 @@ def _find_threshold(
     for apply in (one for output in outputs for one in output.walk()):
         of = [shares[ref] for one in apply.find("FieldRef") if (ref := one.get("field")) in shares]
         borders = apply.find("Constant")
-        if apply.get("function") in _COMPARES and len(of) == len(borders) == 1:
+        if apply.get("function") in {*COMPARISONS, "threshold"} and len(of) == len(borders) == 1:
             found.add((of[0], read_number(borders[0].text)))
     if len(found) != 1 or len(answer.categories) != 2:
         return answer.threshold
@@ -286,13 +302,87 @@ def _read_factor(factor: Element, value: str, fields: Fields) -> Feature:
     return combine([equals(field, name) for name in names], [row[place] for row in rows])
 
 
-def _read_points(model: Element, fields: Fields, target: str) -> Scores:
-    score, facts = read_scorecard(model, fields)
-    return Scores(Answer((target,), "identity", facts), (score,))
+# ------------------------------------------------------------------------------------- scorecards
+
+
+def _read_scorecard(model: Element, fields: Fields, target: str) -> Scores:
+    """Read the points of the first attribute of each characteristic that is true."""
+    parts = [constant(model.number("initialScore", 0.0))]
+    for one in model.only("Characteristics").find("Characteristic"):
+        with in_step(one.get("name") or "characteristic"):
+            parts.append(_read_characteristic(one.find("Attribute"), fields))
+    if len(parts) == 1:
+        raise Refusal("it has no characteristics")
+    facts = ("reason codes are not taken over",) if model.get("useReasonCodes") != "false" else ()
+    return Scores(Answer((target,), "identity", facts), (combine(parts, [1] * len(parts)),))
+
+
+def _read_characteristic(attributes: Sequence[Element], fields: Fields) -> Feature:
+    tests = [
+        _read_predicate(one.children[0] if one.children else one, fields) for one in attributes
+    ]
+    indicators, left = find_first(tests)
+    parts = [
+        both(indicator, _read_points(one, fields))
+        for indicator, one in zip(indicators, attributes, strict=True)
+    ]
+    found = combine(parts, [1] * len(parts))
+    return replace(found, undefined=found.undefined | find_gaps(left))
+
+
+def _read_points(attribute: Element, fields: Fields) -> Feature:
+    computed = attribute.only("ComplexPartialScore").children
+    if computed:
+        return as_number(fields.evaluate(computed[0]))
+    return constant(attribute.number("partialScore"))
+
+
+def _read_predicate(element: Element, fields: Fields) -> Feature:
+    """Return 1 where a predicate is true; what is unknown is not."""
+    match element.tag:
+        case "True":
+            return constant(1)
+        case "False":
+            return constant(0)
+        case "SimplePredicate":
+            return never_missing(_read_simple(element, fields))
+        case "SimpleSetPredicate":
+            field, operator = fields.find(element.need("field")), element.need("booleanOperator")
+            values = dict.fromkeys(read_array(element.only("Array")))
+            inside = combine([holds(field, value) for value in values], [1] * len(values))
+            if operator in {"isIn", "isNotIn"}:
+                return inside if operator == "isIn" else _not_in(field, inside)
+        case "CompoundPredicate":
+            operator = element.need("booleanOperator")
+            parts = [_read_predicate(one, fields) for one in element.children]
+            if operator in {"and", "or"} and parts:
+                return compute("&" if operator == "and" else "|", *parts)
+    raise Refusal(f"{element.tag} is no predicate that is known")
+
+
+def _read_simple(element: Element, fields: Fields) -> Feature:
+    field, operator = fields.find(element.need("field")), element.need("operator")
+    match operator:
+        case "isMissing":
+            return missing(field)
+        case "isNotMissing":
+            return 1 - missing(field)
+        case "equal":
+            return holds(field, element.need("value"))
+        case "notEqual":
+            return _not_in(field, holds(field, element.need("value")))
+    if operator not in COMPARISONS:
+        raise Refusal(f"operator {operator} is not known")
+    border = constant(element.number("value"))
+    return compute(COMPARISONS[operator], as_number(field), border)
+
+
+def _not_in(field: Field, inside: Feature) -> Feature:
+    return multiply(1 - inside, 1 - missing(field))
 
 
 _READERS: Mapping[str, Callable[[Element, Fields, str], Scores]] = {
     "RegressionModel": _read_regression,
     "GeneralRegressionModel": _read_general,
-    "Scorecard": _read_points,
+    "Scorecard": _read_scorecard,
 }

@@ -1,4 +1,4 @@
-"""Derived fields of PMML: normalised, cut into bins, mapped, computed by Apply.
+"""Derived fields of PMML: normalised, cut into bins, mapped, computed by Apply; cases of tests.
 
 Facts: PMML 4.4, "Transformations", "Built-in Functions". What does not stay a sum of terms, or is
 not known, is refused by the name of the field and of the function.
@@ -6,28 +6,31 @@ not known, is refused by the name of the field and of the function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
+from itertools import pairwise, product
 
-from matscore.models.algebra import Feature, combine, constant, exact
-from matscore.models.bounds import check_depth
+from matscore.models.algebra import Feature, Levels, align, combine, constant, exact, join_features
+from matscore.models.bounds import Refusal, check_depth, in_step
 from matscore.models.operations import compute, multiply
 from matscore.models.pmml_fields import (
     Choice,
-    Columns,
+    Element,
     Field,
+    Schema,
     as_number,
     equals,
-    find_first,
     holds,
     in_interval,
     missing,
+    read_number,
 )
-from matscore.models.pmml_xml import Element, read_number
-from matscore.models.refusal import Refusal, in_step
+from matscore.terms import Factor, Interval, Level, Missing, Other, Term
 
+MAX_WORK = 1_000_000  # comparisons of factors with cells
 MAX_CHAIN = 50  # of fields that are derived of one another
 _NUMERIC = {"integer", "float", "double"}
 
@@ -36,7 +39,7 @@ class Fields:
     """Fields of the file and those derived of them, by name, made when they are asked for."""
 
     def __init__(self, root: Element, model: Element, sample: str | None = None) -> None:
-        self.columns = Columns(root, model, sample)
+        self.columns = Schema(root, model, sample)
         places = root.only("TransformationDictionary"), model.only("LocalTransformations")
         found = [one for place in places for one in place.find("DerivedField")]
         self.waiting = {one.need("name"): one for one in found}
@@ -251,10 +254,13 @@ _MAKERS: Mapping[str, Callable[[Element, Fields], Field]] = {
     "Apply": _apply,
 }
 # Functions by the names that operations have.
+COMPARISONS: Mapping[str, str] = {
+    "lessThan": "<", "lessOrEqual": "<=", "greaterThan": ">", "greaterOrEqual": ">=",
+}  # fmt: skip
 _OPERATIONS: Mapping[str, str] = {
+    **COMPARISONS,
     **{name: name for name in ("+", "-", "*", "/", "if", "log10", "exp", "sqrt", "abs", "expm1")},
     "ln": "log", "ln1p": "log1p", "pow": "^", "not": "!", "and": "&", "or": "|", "threshold": ">",
-    "lessThan": "<", "lessOrEqual": "<=", "greaterThan": ">", "greaterOrEqual": ">=",
 }  # fmt: skip
 _TESTS: Mapping[str, Callable[[Field, Sequence[str]], Feature]] = {
     "equal": _is_in,
@@ -264,3 +270,104 @@ _TESTS: Mapping[str, Callable[[Field, Sequence[str]], Feature]] = {
     "isMissing": _is_missing,
     "isNotMissing": _is_missing,
 }
+
+
+# ------------------------------------------------------------------------------------------- cases
+
+
+def find_first(tests: Sequence[Feature]) -> tuple[list[Feature], list[Term]]:
+    """Return where each of some tests is the first that is true, and the cells where none is.
+
+    A cell is a factor of each column: a level, other, missing, or an interval of numbers.
+    """
+    tests = align(tests)
+    whole = join_features({}, tests)
+    pieces: list[dict[Term, Fraction]] = [{} for _ in tests]
+    left: list[Term] = []
+    last: tuple[Term, int | None] = (), None
+    for case, first in _iter_cases(tests, whole):
+        piece = case
+        if first is None:
+            left.append(case)
+        else:
+            if first == last[1] and (joined := _join(last[0], case)):
+                del pieces[first][last[0]]
+                piece = joined
+            pieces[first][piece] = Fraction(1)
+        last = piece, first
+    found = [Feature(terms, refused=whole.refused, levels=whole.levels) for terms in pieces]
+    return found, left
+
+
+def _iter_cases(tests: Sequence[Feature], whole: Feature) -> Iterator[tuple[Term, int | None]]:
+    """Yield all cells that are not refused, and which test is the first that is true there."""
+    constants = {i: test.constant for i, test in enumerate(tests) if test.constant}
+    mentions: dict[Factor, list[tuple[int, frozenset[Factor], Fraction]]] = {}
+    for i, test in enumerate(tests):
+        for term, c in test.terms.items():
+            if term:
+                mentions.setdefault(term[0], []).append((i, frozenset(term), c))
+    factors = {factor for test in tests for term in test.terms for factor in term}
+    columns = [
+        _list_cells(name, whole.levels.get(name), {one for one in factors if one.column == name})
+        for name in sorted({factor.column for factor in factors})
+    ]
+    n_cases = math.prod(map(len, columns))
+    work = n_cases * (len(constants) + 1)
+    for cells in columns:
+        n_held = sum(len(mentions.get(factor, ())) for _, true in cells for factor in true)
+        work += n_held * n_cases // len(cells)
+    if work > MAX_WORK:
+        raise Refusal(f"it tells apart {n_cases:,} cases, which are too many")
+    for case in product(*columns):
+        term = tuple(cell for cell, _ in case)
+        if whole.refused.isdisjoint(term):
+            true = frozenset[Factor]().union(*(held for _, held in case))
+            values = dict(constants)
+            for i, needed, c in (one for factor in true for one in mentions.get(factor, ())):
+                if needed <= true:
+                    values[i] = values.get(i, Fraction(0)) + c
+            yield term, min((i for i, value in values.items() if value), default=None)
+
+
+def _list_cells(
+    name: str, levels: Levels | None, own: set[Factor]
+) -> list[tuple[Factor, frozenset[Factor]]]:
+    """Return the cells that factors of a column tell apart, each with those that hold there."""
+    if not all(isinstance(one, Interval | Level | Other | Missing) for one in own):
+        raise Refusal(f'"{name}" is tested as more than a number or a text')
+    cells: list[Factor] = [Missing(name)]
+    if levels is not None:
+        cells += [Other(name), *(Level(name, text) for text in levels.texts)]
+        return [(cell, frozenset({cell})) for cell in cells]
+    intervals = [one for one in own if isinstance(one, Interval)]
+    ends = {(-math.inf, True), (math.inf, False)}
+    cuts = sorted(ends.union(*({_start(one), _end(one)} for one in intervals)))
+    places = {cut: i for i, cut in enumerate(cuts)}
+    spans = [(places[_start(one)], places[_end(one)]) for one in intervals]
+    if sum(end - start for start, end in spans) > MAX_WORK:
+        raise Refusal(f'"{name}" is cut into too many intervals')
+    true: list[set[Factor]] = [set() for _ in cuts[1:]]
+    for one, (start, end) in zip(intervals, spans, strict=True):
+        for i in range(start, end):
+            true[i].add(one)
+    pieces = (Interval(name, low[0], high[0], not low[1], high[1]) for low, high in pairwise(cuts))
+    pairs = zip((*cells, *pieces), [set(cells), *true], strict=True)
+    return [(cell, frozenset(held)) for cell, held in pairs]
+
+
+# Where an interval starts and ends: behind a number, or before it.
+def _start(interval: Interval) -> tuple[float, bool]:
+    return interval.low, not interval.low_closed
+
+
+def _end(interval: Interval) -> tuple[float, bool]:
+    return interval.high, interval.high_closed
+
+
+def _join(one: Term, other: Term) -> Term:
+    """Return two intervals, of which the second starts where the first ends, as one."""
+    match one, other:
+        case (Interval() as low,), (Interval() as high,):
+            return (replace(high, low=low.low, low_closed=low.low_closed),)
+    return ()

@@ -1,36 +1,157 @@
-"""Fields of PMML: what the data dictionary and the mining schema make of a column of the file.
+"""PMML as XML, and what its data dictionary and mining schema make of a column of the file.
 
-A field is a number, or one of some values (`Choice`). Facts: PMML 4.4, "Data Dictionary" and
-"Mining Schema"; where the standard leaves a choice, as the JPMML evaluator has it.
+XML is read within bounds, and a DOCTYPE, which entities need, is refused. A field is a number, or
+one of some values (`Choice`). Facts: PMML 4.4, "Data Dictionary" and "Mining Schema"; where the
+standard leaves a choice, as the JPMML evaluator has it.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from itertools import pairwise, product
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
+from xml.parsers import expat
 
 from matscore.models.algebra import (
     Feature,
-    Levels,
-    align,
     column,
     combine,
     constant,
-    join_features,
 )
+from matscore.models.bounds import Refusal, check_depth
+from matscore.models.columns import Raw
 from matscore.models.operations import multiply
-from matscore.models.pmml_xml import Element, read_array, read_number
-from matscore.models.refusal import Refusal
 from matscore.models.sample import read_sample
-from matscore.models.texts import text
 from matscore.options import ReadOptions
-from matscore.terms import Factor, Interval, Level, Missing, Other, Term
+from matscore.terms import Factor, Missing, Other, Term
 
-MAX_WORK = 1_000_000  # comparisons of factors with cells
+# ------------------------------------------------------------------------------------------- XML
+
+MAX_ELEMENTS = 300_000
+MAX_TEXT = 1 << 22  # characters between tags
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# Examples of data and what tools keep for themselves: no part of a model.
+_SKIPPED = {"Extension", "ModelVerification", "ModelStats", "ModelExplanation"}
+
+
+@dataclass(eq=False, slots=True)
+class Element:
+    """An element with its attributes; `children` are elements."""
+
+    tag: str
+    attributes: dict[str, str]
+    children: list[Element] = field(default_factory=list)
+    text: str = ""
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return an attribute, or a default where there is none."""
+        return self.attributes.get(name, default)
+
+    def need(self, name: str) -> str:
+        """Return an attribute that must be there."""
+        if name not in self.attributes:
+            raise Refusal(f"{self.tag} has no {name}")
+        return self.attributes[name]
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """Return an attribute that is a number; without a default it must be there."""
+        if default is not None and name not in self.attributes:
+            return default
+        return read_number(self.need(name))
+
+    def find(self, *tags: str) -> list[Element]:
+        """Return the children of these tags."""
+        return [child for child in self.children if child.tag in tags]
+
+    def only(self, tag: str) -> Element:
+        """Return the one child of a tag; an empty element where there is none."""
+        found = self.find(tag)
+        if len(found) > 1:
+            raise Refusal(f"{self.tag} has {len(found)} of {tag}")
+        return found[0] if found else Element(tag, {})
+
+    def walk(self) -> Iterator[Element]:
+        """Yield it and all below it."""
+        waiting = [self]
+        while waiting:
+            element = waiting.pop()
+            yield element
+            waiting += element.children
+
+
+def read_number(text: str) -> float:
+    """Read a finite number as XML has them."""
+    value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
+    if not math.isfinite(value):
+        raise Refusal(f'"{text[:40]}" is no number')
+    return value
+
+
+def read_array(array: Element) -> list[str]:
+    """Return the values of an array: words, or texts between quotes."""
+    found = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', array.text, re.DOTALL)
+    return [word or quoted.replace('\\"', '"') for quoted, word in found]
+
+
+def parse_xml(data: bytes) -> Element:
+    """Return the root of an XML file; what is damaged, or has a DOCTYPE, is refused."""
+    builder = _Builder()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.add
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = _refuse_doctype
+    try:
+        parser.Parse(data, True)
+    except (expat.ExpatError, LookupError, UnicodeError) as error:  # the last two: an encoding
+        raise Refusal(f"XML that cannot be read: {error}", "copy the file again") from error
+    (root,) = builder.top.children  # a document without one is an ExpatError
+    return root
+
+
+def _refuse_doctype(*_: object) -> None:
+    what = "XML with a DOCTYPE, which may expand without end"
+    raise Refusal(what, "remove the line <!DOCTYPE …>")
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.top = Element("", {})
+        self.open = [self.top]
+        self.skipping = self.n_elements = self.n_characters = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        tag = name.rpartition(":")[2]
+        self.n_elements += 1
+        if self.n_elements > MAX_ELEMENTS:
+            raise Refusal(f"XML of more than {MAX_ELEMENTS:,} elements")
+        if self.skipping or (tag in _SKIPPED and len(self.open) > 1):
+            self.skipping += 1
+            return
+        element = Element(tag, attributes)
+        self.open[-1].children.append(element)
+        self.open.append(element)
+        check_depth(len(self.open))
+
+    def end(self, _: str) -> None:
+        if self.skipping:
+            self.skipping -= 1
+        else:
+            self.open.pop()
+
+    def add(self, text: str) -> None:
+        self.n_characters += len(text)
+        if self.n_characters > MAX_TEXT:
+            raise Refusal("XML with too much text")
+        if not self.skipping and not text.isspace():
+            self.open[-1].text += text
+
+
+# ---------------------------------------------------------------------------------------- fields
+
 NOTHING = Element("", {})
 
 
@@ -108,7 +229,7 @@ def find_gaps(cases: Iterable[Term]) -> frozenset[Factor]:
     return frozenset(cells)
 
 
-class Columns:
+class Schema:
     """The fields of a model that are columns of the file, by name."""
 
     def __init__(self, root: Element, model: Element, sample: str | None) -> None:
@@ -186,7 +307,7 @@ class Columns:
         elif other == home == len(values):
             other = "error"
         kinds: Any = {"string": "text", "boolean": "boolean"}
-        texts = text(name, kinds.get(data.get("dataType"), "number"))
+        texts = Raw(name, kinds.get(data.get("dataType"), "number"))
         found = texts.one_hot(groups, other=other, missing="error")
         gap = found.pop() if home == len(values) else constant(0)
         return Choice(dict(zip(values, found, strict=True)), gap, is_open=other == "zero")
@@ -304,104 +425,3 @@ def in_interval(feature: Feature, interval: Element) -> Feature:
     if not found:
         raise Refusal("an interval without margins")
     return multiply(*found) if len(found) == 2 else found[0]
-
-
-# ------------------------------------------------------------------------------------------- cases
-
-
-def find_first(tests: Sequence[Feature]) -> tuple[list[Feature], list[Term]]:
-    """Return where each of some tests is the first that is true, and the cells where none is.
-
-    A cell is a factor of each column: a level, other, missing, or an interval of numbers.
-    """
-    tests = align(tests)
-    whole = join_features({}, tests)
-    pieces: list[dict[Term, Fraction]] = [{} for _ in tests]
-    left: list[Term] = []
-    last: tuple[Term, int | None] = (), None
-    for case, first in _iter_cases(tests, whole):
-        piece = case
-        if first is None:
-            left.append(case)
-        else:
-            if first == last[1] and (joined := _join(last[0], case)):
-                del pieces[first][last[0]]
-                piece = joined
-            pieces[first][piece] = Fraction(1)
-        last = piece, first
-    found = [Feature(terms, refused=whole.refused, levels=whole.levels) for terms in pieces]
-    return found, left
-
-
-def _iter_cases(tests: Sequence[Feature], whole: Feature) -> Iterator[tuple[Term, int | None]]:
-    """Yield all cells that are not refused, and which test is the first that is true there."""
-    constants = {i: test.constant for i, test in enumerate(tests) if test.constant}
-    mentions: dict[Factor, list[tuple[int, frozenset[Factor], Fraction]]] = {}
-    for i, test in enumerate(tests):
-        for term, c in test.terms.items():
-            if term:
-                mentions.setdefault(term[0], []).append((i, frozenset(term), c))
-    factors = {factor for test in tests for term in test.terms for factor in term}
-    columns = [
-        _list_cells(name, whole.levels.get(name), {one for one in factors if one.column == name})
-        for name in sorted({factor.column for factor in factors})
-    ]
-    n_cases = math.prod(map(len, columns))
-    work = n_cases * (len(constants) + 1)
-    for cells in columns:
-        n_held = sum(len(mentions.get(factor, ())) for _, true in cells for factor in true)
-        work += n_held * n_cases // len(cells)
-    if work > MAX_WORK:
-        raise Refusal(f"it tells apart {n_cases:,} cases, which are too many")
-    for case in product(*columns):
-        term = tuple(cell for cell, _ in case)
-        if whole.refused.isdisjoint(term):
-            true = frozenset[Factor]().union(*(held for _, held in case))
-            values = dict(constants)
-            for i, needed, c in (one for factor in true for one in mentions.get(factor, ())):
-                if needed <= true:
-                    values[i] = values.get(i, Fraction(0)) + c
-            yield term, min((i for i, value in values.items() if value), default=None)
-
-
-def _list_cells(
-    name: str, levels: Levels | None, own: set[Factor]
-) -> list[tuple[Factor, frozenset[Factor]]]:
-    """Return the cells that factors of a column tell apart, each with those that hold there."""
-    if not all(isinstance(one, Interval | Level | Other | Missing) for one in own):
-        raise Refusal(f'"{name}" is tested as more than a number or a text')
-    cells: list[Factor] = [Missing(name)]
-    if levels is not None:
-        cells += [Other(name), *(Level(name, text) for text in levels.texts)]
-        return [(cell, frozenset({cell})) for cell in cells]
-    intervals = [one for one in own if isinstance(one, Interval)]
-    ends = {(-math.inf, True), (math.inf, False)}
-    cuts = sorted(ends.union(*({_start(one), _end(one)} for one in intervals)))
-    places = {cut: i for i, cut in enumerate(cuts)}
-    spans = [(places[_start(one)], places[_end(one)]) for one in intervals]
-    if sum(end - start for start, end in spans) > MAX_WORK:
-        raise Refusal(f'"{name}" is cut into too many intervals')
-    true: list[set[Factor]] = [set() for _ in cuts[1:]]
-    for one, (start, end) in zip(intervals, spans, strict=True):
-        for i in range(start, end):
-            true[i].add(one)
-    pieces = (Interval(name, low[0], high[0], not low[1], high[1]) for low, high in pairwise(cuts))
-    pairs = zip((*cells, *pieces), [set(cells), *true], strict=True)
-    return [(cell, frozenset(held)) for cell, held in pairs]
-
-
-# Where an interval starts and ends: behind a number, or before it.
-def _start(interval: Interval) -> tuple[float, bool]:
-    return interval.low, not interval.low_closed
-
-
-def _end(interval: Interval) -> tuple[float, bool]:
-    return interval.high, interval.high_closed
-
-
-def _join(one: Term, other: Term) -> Term:
-    """Return two intervals, of which the second starts where the first ends, as one."""
-    match one, other:
-        case (Interval() as low,), (Interval() as high,):
-            return (replace(high, low=low.low, low_closed=low.low_closed),)
-    return ()

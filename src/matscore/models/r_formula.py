@@ -18,9 +18,10 @@ from math import prod
 
 from matscore.models import r_language
 from matscore.models.algebra import Feature, Number, combine
+from matscore.models.bounds import Refusal, in_step
 from matscore.models.operations import multiply
-from matscore.models.r_language import Columns
-from matscore.models.r_values import (
+from matscore.models.r_language import (
+    NamedFeatures,
     attribute,
     entries,
     first_text,
@@ -31,7 +32,6 @@ from matscore.models.r_values import (
     texts,
 )
 from matscore.models.rds import Call, Other, RValue, Vector
-from matscore.models.refusal import Refusal, in_step
 
 _MOST_FOR_POLY = 95  # contr.poly refuses more
 
@@ -41,10 +41,10 @@ class Variable:
     """A variable of a formula: its columns, each with what it adds to the variable's name."""
 
     name: str
-    columns: Columns
-    full: Columns  # a column a level; empty where it is no factor
+    columns: NamedFeatures
+    full: NamedFeatures  # a column a level; empty where it is no factor
 
-    def choose(self, code: int) -> Columns:
+    def choose(self, code: int) -> NamedFeatures:
         """Return its columns as a term needs them: 1 contrasts, 2 all levels."""
         columns = self.full if code == 2 and self.full else self.columns
         return [(self.name + suffix, feature) for suffix, feature in columns]
@@ -86,7 +86,7 @@ def fit_design(
     if n_columns != len(names):
         what = f"its formula makes {n_columns:,} columns, where it has {len(names):,} coefficients"
         raise Refusal(what)
-    columns: Columns = [column for part in parts for column in _multiply(part)]
+    columns: NamedFeatures = [column for part in parts for column in _multiply(part)]
     for ours, theirs in zip(
         [*["(Intercept)"] * starts, *(n for n, _ in columns)], names, strict=True
     ):
@@ -163,9 +163,9 @@ def _code_first_factor(factors: list[list[int]], made: Mapping[int, Variable]) -
                 return
 
 
-def _multiply(parts: Sequence[Columns]) -> Columns:
+def _multiply(parts: Sequence[NamedFeatures]) -> NamedFeatures:
     """Return the products of one column of each part; that of the first changes fastest."""
-    found: Columns = []
+    found: NamedFeatures = []
     for choice in product(*reversed(parts)):
         names, features = zip(*reversed(choice), strict=True)
         found.append((":".join(names), reduce(multiply, features)))
@@ -195,7 +195,7 @@ def _make_variables(model: RValue, wanted: Mapping[int, tuple[str, RValue]]) -> 
             elif kind == "numeric":
                 made[i] = Variable(name, [("", r_language.number(expression))], [])
             elif kind.startswith("nmatrix."):
-                columns = r_language.matrix(expression)
+                columns = r_language.matrix_columns(expression)
                 if kind != f"nmatrix.{len(columns)}":
                     raise Refusal(f"{spell(expression)} has not as many columns as R noted")
                 alone = len(columns) == 1
@@ -210,7 +210,7 @@ def _make_variables(model: RValue, wanted: Mapping[int, tuple[str, RValue]]) -> 
 _Contrast = tuple[str, Mapping[int, float | Fraction]]
 
 
-def _contrast(full: Columns, coding: Sequence[_Contrast]) -> Columns:
+def _contrast(full: NamedFeatures, coding: Sequence[_Contrast]) -> NamedFeatures:
     found = [feature for _, feature in full]
     return [
         (suffix, combine([found[i] for i in weights], list(weights.values())))

@@ -1,4 +1,4 @@
-"""What R's language says of a row, as features: arithmetic, comparisons, factors, poly and so on.
+"""The values in an R file, and what R's language says of a row, as features.
 
 An expression is matched piece by piece against what is known here; nothing is called. What is not
 known, or would not stay a sum of terms, is refused with its spelling.
@@ -8,18 +8,155 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from matscore.models.algebra import Feature, column, constant
-from matscore.models.bounds import check_depth
+from matscore.models.bounds import Refusal, check_depth
+from matscore.models.columns import Raw
 from matscore.models.operations import compute, multiply
-from matscore.models.r_values import entries, first_number, numbers, spell, texts
-from matscore.models.rds import Call, RValue, Symbol, Vector
-from matscore.models.refusal import Refusal
-from matscore.models.texts import text
+from matscore.models.rds import NA_INTEGER, Call, Other, RValue, Symbol, Vector
 from matscore.terms import FUNCTIONS, MAX_EXPONENT
 
-Columns = list[tuple[str, Feature]]
+_NA = 1954  # the low word of R's NA among the NaNs (arithmetic.c)
+_OPERATORS = {*"+-*/^:<>&|~$", "<=", ">=", "==", "!=", "%in%"}
+_NUMERIC = {"double", "integer", "logical"}
+
+
+def attribute(value: RValue, name: str) -> RValue:
+    """Return an attribute, None where there is none."""
+    return None if value is None or isinstance(value, Symbol) else value.attributes.get(name)
+
+
+def classes(value: RValue) -> list[str]:
+    """Return the classes of an object, the most special first."""
+    return texts(attribute(value, "class"))
+
+
+def entries(value: RValue) -> dict[str, RValue]:
+    """Return the entries of a list, a pair list, a call or a named vector by name."""
+    if isinstance(value, Call):
+        return dict(value.arguments)
+    names = texts(attribute(value, "names"))
+    if not isinstance(value, Vector) or len(names) != len(value.values):
+        return {}
+    if value.kind == "list":
+        return dict(zip(names, value.values, strict=True))
+    return {name: Vector(value.kind, value.values[i : i + 1]) for i, name in enumerate(names)}
+
+
+def texts(value: RValue) -> list[str]:
+    """Return a character vector; an NA among them, or bytes that are no text, are refused."""
+    if value is None:
+        return []
+    if not isinstance(value, Vector) or value.kind != "character" or None in value.values:
+        raise Refusal("it has something else where a text belongs")
+    for one in value.values:
+        if not one.isprintable() and any("\ud800" <= c <= "\udfff" for c in one):
+            raise Refusal(f"a text that is not in the encoding of the file: {one!a}")
+    return list(value.values)
+
+
+def numbers(value: RValue) -> list[float | None]:
+    """Return the numbers of a vector, None where NA; others that are not finite stay."""
+    if not isinstance(value, Vector) or value.kind not in _NUMERIC:
+        what = value.what if isinstance(value, Other) else "something else"
+        raise Refusal(f"it has {what} where numbers belong")
+    if value.kind != "double":
+        return [None if n == NA_INTEGER else float(n) for n in value.values]
+    native = value.values.astype(np.float64)
+    is_na = np.isnan(native) & (native.view(np.uint64) & 0xFFFF_FFFF == _NA)
+    return [None if na else float(n) for n, na in zip(native, is_na, strict=True)]
+
+
+def finite_or_na(value: RValue) -> list[float | None]:
+    """Return the numbers of a vector, None where NA; others that are not finite are refused."""
+    found = numbers(value)
+    if not all(number is None or math.isfinite(number) for number in found):
+        raise Refusal("it has a number that is not finite")
+    return found
+
+
+def finite(value: RValue) -> list[float]:
+    """Return the numbers of a vector, each of which must be one."""
+    found = [number for number in finite_or_na(value) if number is not None]
+    if len(found) < len(numbers(value)):
+        raise Refusal("it has NA for a number")
+    return found
+
+
+def integers(value: RValue) -> list[int]:
+    """Return whole numbers; none of NULL."""
+    return [] if value is None else [int(number) for number in finite(value)]
+
+
+def first_number(value: RValue) -> float:
+    """Return the number of a vector of one."""
+    found = finite(value)
+    if len(found) != 1:
+        raise Refusal(f"it has {len(found):,} numbers where one belongs")
+    return found[0]
+
+
+def first_text(value: RValue) -> str:
+    """Return the first text of a vector."""
+    found = texts(value)
+    if not found:
+        raise Refusal("it has nothing where a text belongs")
+    return found[0]
+
+
+def matrix_names(value: RValue, name: str = "dimnames") -> tuple[list[str], list[str]]:
+    """Return the names of the rows and columns of a matrix; empty where it has none."""
+    names = attribute(value, name)
+    if not isinstance(names, Vector) or len(names.values) < 2:
+        return [], []
+    return texts(names.values[0]), texts(names.values[1])
+
+
+def matrix(value: RValue) -> Any:
+    """Return a matrix of finite numbers, (n_rows, n_columns); R keeps it by columns."""
+    shape = integers(attribute(value, "dim"))
+    found = np.array(finite(value))
+    if len(shape) != 2 or shape[0] * shape[1] != len(found):
+        raise Refusal("it has no matrix where one belongs")
+    return found.reshape(shape[1], shape[0]).T
+
+
+def spell(value: RValue) -> str:
+    """Return R's spelling of a piece of language, for names and messages; long ones are cut."""
+    text = _spell(value, 0)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _spell(value: RValue, depth: int) -> str:
+    if isinstance(value, Symbol):
+        return value.name
+    if isinstance(value, Vector) and value.kind in {*_NUMERIC, "character"}:
+        shown = [_spell_one(value.kind, one) for one in value.values[:9]]
+        return shown[0] if len(value.values) == 1 else f"c({', '.join(shown)})"
+    if not isinstance(value, Call) or depth > 8:
+        return "NULL" if value is None else "..."
+    function = "list" if value.function is None else _spell(value.function, depth + 1)
+    parts = [(f"{k} = " if k else "") + _spell(v, depth + 1) for k, v in value.arguments[:20]]
+    if function in _OPERATORS | {"::"} and len(parts) in {1, 2}:
+        joint = function if function in {"^", ":", "$", "::"} else f" {function} "
+        return joint.join(parts) if len(parts) == 2 else function + parts[0]
+    return f"({parts[0]})" if function == "(" and parts else f"{function}({', '.join(parts)})"
+
+
+def _spell_one(kind: str, value: Any) -> str:
+    if kind == "character":
+        return "NA" if value is None else f'"{value}"'
+    if kind == "logical":
+        return {0: "FALSE", 1: "TRUE"}.get(value, "NA")
+    return f"{value:.15g}".replace("inf", "Inf")
+
+
+# ---------------------------------------------------------------------------------- expressions
+
+NamedFeatures = list[tuple[str, Feature]]
 _TESTS = {"<", "<=", ">", ">=", "==", "!=", "!", "&", "&&", "|", "||", "%in%"}
 _SAME = {"(", "I", "offset"}
 _OPERATIONS = {"&&": "&", "||": "|", "ifelse": "if"}
@@ -60,7 +197,7 @@ def _compute(value: Call, depth: int) -> Feature:
     name = _read_name(value)
     if name in _TESTS:
         return logical(value, depth)
-    if name in {"poly", "scale"} and len(found := matrix(value)) == 1:
+    if name in {"poly", "scale"} and len(found := matrix_columns(value)) == 1:
         return found[0][1]
     arguments = [one for _, one in value.arguments]
     if name in _SAME and len(arguments) == 1:
@@ -82,7 +219,7 @@ def logical(value: RValue, depth: int = 0) -> Feature:
     """Return an expression that is TRUE or FALSE as 1 and 0."""
     check_depth(depth)
     if isinstance(value, Symbol) and value.name:
-        known = text(value.name, "boolean")
+        known = Raw(value.name, "boolean")
         return known.one_hot([["FALSE"], ["TRUE"]], other="error", missing="nan")[1]
     name = _read_name(value) if isinstance(value, Call) else ""
     if not isinstance(value, Call) or name not in _TESTS | _SAME:
@@ -101,14 +238,14 @@ def logical(value: RValue, depth: int = 0) -> Feature:
     levels = _read_texts(other)
     if levels and isinstance(one, Symbol) and one.name and name in {"==", "!=", "%in%"}:
         missing: Literal["zero", "nan"] = "zero" if name == "%in%" else "nan"  # NA is in no set
-        found = text(one.name).one_hot([levels], other="zero", missing=missing)[0]
+        found = Raw(one.name).one_hot([levels], other="zero", missing=missing)[0]
         return 1 - found if name == "!=" else found
     if levels or name == "%in%":
         raise _unknown(value)
     return compute(name, number(one, depth + 1), number(other, depth + 1))
 
 
-def matrix(value: RValue) -> Columns:
+def matrix_columns(value: RValue) -> NamedFeatures:
     """Return the columns of an expression that is a matrix, each with what R adds to its name."""
     name = _read_name(value) if isinstance(value, Call) and value.arguments else ""
     if not isinstance(value, Call) or name not in {"cbind", "poly", "scale"}:
@@ -126,7 +263,7 @@ def indicators(value: RValue, levels: list[str]) -> list[Feature]:
     source = _find_text(value, 0)
     is_boolean = levels == ["FALSE", "TRUE"]
     if isinstance(source, Symbol):
-        known = text(source.name, "boolean" if is_boolean else "text")
+        known = Raw(source.name, "boolean" if is_boolean else "text")
         return known.one_hot([[level] for level in levels], other="error", missing="nan")
     if not is_boolean:
         raise _unknown(value)
@@ -225,7 +362,7 @@ def _scale(value: Call) -> Feature:
     return found if _is_false(scale) else compute("/", found, constant(first_number(scale)))
 
 
-def _make_poly(value: Call) -> Columns:
+def _make_poly(value: Call) -> NamedFeatures:
     """Return the columns of poly(): powers, or R's recurrence on the numbers that it kept."""
     given = _name_arguments(value)
     n = int(first_number(given["degree"])) if "degree" in given else 1

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import column, exact
-from matscore.models.bounds import ModelFile
-from matscore.models.families import Answer, answer_classes, answer_number
+from matscore.models.bounds import ModelFile, Refusal, spread
 from matscore.models.options import ImportOptions
 from matscore.models.r_formula import Fitted, fit_design, read_response
-from matscore.models.r_values import (
+from matscore.models.r_language import (
     attribute,
     classes,
     entries,
@@ -30,8 +29,7 @@ from matscore.models.r_values import (
     texts,
 )
 from matscore.models.rds import Call, Other, RValue, Vector, looks_like_r, read_r
-from matscore.models.refusal import Refusal
-from matscore.models.types import ImportedModel, Source
+from matscore.models.types import Answer, ImportedModel, Source, answer_classes, answer_number
 
 _HINTS: Mapping[str, str] = {
     "train": "save the model inside: saveRDS(model$finalModel, …), where nothing preprocesses",
@@ -340,15 +338,11 @@ def _read_sparse(beta: RValue, names: list[str], n_models: int) -> Any:
     if not isinstance(beta, Other) or first_text(attribute(beta, "class")) != "dgCMatrix":
         raise Refusal("its coefficients are in no sparse matrix")
     rows, starts = integers(attribute(beta, "i")), integers(attribute(beta, "p"))
-    values, shape = finite(attribute(beta, "x")), integers(attribute(beta, "Dim"))
-    fits = shape == [len(names), n_models] and len(starts) == n_models + 1
-    fits &= len(rows) == len(values) and starts[:1] == [0] and starts[-1:] == [len(values)]
-    if not fits or sorted(starts) != starts or not all(0 <= row < len(names) for row in rows):
+    if integers(attribute(beta, "Dim")) != [len(names), n_models]:
         raise Refusal("its sparse matrix does not fit its names")
-    dense = np.zeros((len(names), n_models))
-    columns = np.repeat(np.arange(n_models), np.diff(starts))
-    np.add.at(dense, (np.array(rows, int), columns), values)
-    return dense
+    values = np.array(finite(attribute(beta, "x")))
+    turned = spread(values, np.array(rows, int), np.array(starts, int), n_models, len(names))
+    return np.ascontiguousarray(turned.T)  # in the order in which products add up
 
 
 _READERS: Mapping[tuple[str, ...], Callable[[RValue, ImportOptions], ImportedModel]] = {

@@ -15,8 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from matscore.models.bounds import check_depth, iter_inflated
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal, check_depth, iter_inflated
 
 MAX_EXPANDED = 2 << 30  # bytes; a model with its training data is far smaller
 MAX_DEPTH = 20_000  # a sum of n terms is n calls deep
@@ -63,7 +62,7 @@ class Other:
 
 RValue: TypeAlias = Vector | Call | Symbol | Other | None
 # A step of the reader gives the steps that it needs, and is sent what they found.
-Step: TypeAlias = Generator[Any, Any, Any]
+Task: TypeAlias = Generator[Any, Any, Any]
 
 _SYMBOL, _PAIRS, _CLOSURE, _ENVIRONMENT, _PROMISE, _CALL = 1, 2, 3, 4, 5, 6
 _SPECIAL, _BUILTIN, _TEXT, _LOGICAL, _INTEGER, _DOUBLE, _COMPLEX = 7, 8, 9, 10, 13, 14, 15
@@ -184,7 +183,7 @@ class _Reader:
     def integer(self) -> int:
         return int(self.packed.unpack(self.stream.read(4))[0])
 
-    def _drive(self, step: Step) -> RValue:
+    def _drive(self, step: Task) -> RValue:
         stack, value = [step], None
         while stack:
             try:
@@ -209,7 +208,7 @@ class _Reader:
         return _within(length, 1 << 50)
 
     # One item: flags, then what they say.
-    def _item(self, flags: int | None = None) -> Step:
+    def _item(self, flags: int | None = None) -> Task:
         flags = self.integer() if flags is None else flags
         kind, attributed, tagged = flags & 0xFF, bool(flags & 0x200), bool(flags & 0x400)
         self._count(0.1 if kind in _NOTHING else 1)  # nothing takes no memory
@@ -243,7 +242,7 @@ class _Reader:
             raise ValueError
         return self.references[index - 1]
 
-    def _referable(self, kind: int) -> Step:
+    def _referable(self, kind: int) -> Task:
         """Read what later references count; an environment counts before what it holds."""
         if kind == _SYMBOL:
             name = yield self._item()
@@ -266,7 +265,7 @@ class _Reader:
             yield self._item()
         return value
 
-    def _pairs(self, kind: int, attributed: bool, tagged: bool) -> Step:
+    def _pairs(self, kind: int, attributed: bool, tagged: bool) -> Task:
         """Read a chain of pairs; the first of a call is its function, a closure's are of no use."""
         attributes = _named((yield self._item())) if attributed else {}
         items: list[tuple[str, RValue]] = []
@@ -335,13 +334,13 @@ class _Reader:
             self.interned[held, encoding] = text
         return text
 
-    def _bytecode(self) -> Step:
+    def _bytecode(self) -> Task:
         yield self._item()
         for _ in range(self._length()):
             yield self._constant(self.integer())
         return Other("function")
 
-    def _constant(self, kind: int) -> Step:
+    def _constant(self, kind: int) -> Task:
         """Read a constant of byte code: code again, a call with its own marks, or a plain item."""
         if kind == _BYTECODE:
             yield self._bytecode()
@@ -363,7 +362,7 @@ class _Reader:
             yield self._constant(self.integer())
             kind = self.integer()
 
-    def _compact(self) -> Step:
+    def _compact(self) -> Task:
         """Read R's short forms (ALTREP): runs of numbers, wrapped vectors, numbers as texts."""
         about, state, attributes = (yield self._item()), (yield self._item()), (yield self._item())
         first = about.arguments[0][1] if isinstance(about, Call) else None

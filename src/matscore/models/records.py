@@ -18,8 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.models.checks import check_fit, damaged, read_text
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal, check_fit, damaged, read_text, spread
 
 Array: TypeAlias = NDArray[Any]
 
@@ -331,17 +330,9 @@ def _sparse(value: Record) -> Array:
     parts = value.attributes
     rows, columns = shape_of(parts.get("_shape"), _MOST_DENSE)
     data, indices, ends = (array(parts.get(key)) for key in ("data", "indices", "indptr"))
-    by_row = value.name.startswith("csr")
-    n_runs, width = (rows, columns) if by_row else (columns, rows)
-    check_fit(all(one.ndim == 1 for one in (data, indices, ends)) and data.dtype.kind in "fiub")
-    check_fit(indices.dtype.kind in "iu" and ends.dtype.kind in "iu")
-    check_fit(len(ends) == n_runs + 1 and len(indices) == len(data))
-    check_fit(not len(data) or 0 <= int(indices.min()) <= int(indices.max()) < width)
-    counts: Array = np.diff(ends.astype(np.int64))
-    check_fit(int(ends[0]) == 0 and int(ends[-1]) == len(data) and (counts >= 0).all())
-    found = np.zeros((n_runs, width))
-    np.add.at(found, (np.repeat(np.arange(n_runs), counts), indices), data)
-    return found if by_row else found.T
+    if value.name.startswith("csr"):
+        return spread(data, indices, ends, rows, columns)
+    return spread(data, indices, ends, columns, rows).T
 
 
 _SCALARS = tuple(Name(f"numpy.{core}.multiarray", "scalar") for core in ("core", "_core"))

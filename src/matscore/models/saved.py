@@ -14,13 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from matscore.models.bounds import ModelFile, Zip, check_depth, inflate, open_zip, peek
+from matscore.models.bounds import (
+    ModelFile,
+    Refusal,
+    Zip,
+    check_depth,
+    in_step,
+    inflate,
+    peek,
+)
 from matscore.models.options import ImportOptions
 from matscore.models.pickles import OLD_JOBLIB, read_pickle
 from matscore.models.records import Array, Name, Record, describe, from_items, read_npy
-from matscore.models.refusal import Refusal, in_step
-from matscore.models.sklearn import is_estimator, read_estimator
-from matscore.models.statsmodels import is_results, read_results
+from matscore.models.sklearn import read_estimator
+from matscore.models.statsmodels import read_results
 from matscore.models.types import ImportedModel, Source
 
 _OLD_JOBLIB = b"ZF0x"
@@ -50,13 +57,12 @@ def read_saved(found: Any) -> ImportedModel:
         kind = type(found).__name__
         inside = f" of {', '.join(map(str, list(found)[:5]))}" if isinstance(found, dict) else ""
         raise Refusal(f"it holds a {kind}{inside}, no fitted model", "save the fitted model alone")
-    if is_estimator(found):
+    if found.is_of("sklearn"):
         return read_estimator(found)
-    if is_results(found) and is_live:
-        raise Refusal(
-            "results of statsmodels are read from a file", 'save them: fit.save("fit.pkl")'
-        )
-    if is_results(found):
+    if found.is_of("statsmodels"):
+        if is_live:
+            what = "results of statsmodels are read from a file"
+            raise Refusal(what, 'save them: fit.save("fit.pkl")')
         return read_results(found)
     package = found.of.module.partition(".")[0] if isinstance(found.of, Name) else ""
     raise Refusal(*_OTHERS.get(package, (f"{found.of} is no model that is known", "")))
@@ -112,13 +118,13 @@ def _is_skops(file: ModelFile) -> bool:
     if not file.head.startswith(b"PK\x03\x04"):
         return False
     try:
-        return _SCHEMA in open_zip(file.data).names
+        return _SCHEMA in Zip(file.data).names
     except Refusal:
-        return True  # a ZIP that nobody can open, which `open_zip` says again when it is read
+        return True  # a ZIP that nobody can open, which `Zip` says again when it is read
 
 
 def _read_skops(file: ModelFile, _: ImportOptions) -> ImportedModel:
-    members = open_zip(file.data)
+    members = Zip(file.data)
     schema = members.read(_SCHEMA, _MOST_BYTES)
     if schema.count(b"{") + schema.count(b"[") > _MOST_NODES or schema.count(b",") > _MOST_VALUES:
         raise Refusal("its schema.json holds more than a model has")
@@ -213,7 +219,7 @@ def _pack(items: list[Any], shape: Any) -> Array:
 
 def _read_sparse(data: bytes, of: Name) -> Record:
     """Read a sparse matrix from a file of SciPy."""
-    members = open_zip(data)
+    members = Zip(data)
     names = ("data", "indices", "indptr", "shape")
     parts: dict[str, Any] = {name: read_npy(members.read(f"{name}.npy")) for name in names}
     parts["_shape"] = parts.pop("shape").tolist()

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from matscore.models.algebra import Feature
+from matscore.models.bounds import Refusal, in_step
+from matscore.models.columns import Raw, Raws, Value, as_features
 from matscore.models.linear_models import (
     estimate,
     list_scores,
@@ -23,9 +25,7 @@ from matscore.models.linear_models import (
     write_class,
 )
 from matscore.models.records import Name, Record, array, describe, plain
-from matscore.models.refusal import Refusal, in_step
-from matscore.models.steps import Raw, Step, Value, Walk, as_features
-from matscore.models.texts import text
+from matscore.models.steps import Step, Walk
 from matscore.models.transformers import name_function, read_scaler, transform
 from matscore.models.types import ImportedModel, Threshold
 
@@ -46,7 +46,7 @@ def read_estimator(record: Record) -> ImportedModel:
             _model(step, [])  # may have a better reason
             raise Refusal("how many columns it takes is not in the file")
         names = [f"x{i}" for i in range(width)]
-    found = _model(step, [Raw(name) for name in names])
+    found = _model(step, Raws(names))
     if walk.checks:
         nothing = np.zeros((len(found.coefficients), len(walk.checks)))
         found = replace(
@@ -64,11 +64,6 @@ def read_estimator(record: Record) -> ImportedModel:
         positional=() if known else tuple(names),
         seen=tuple(names) if known else (),
     )
-
-
-def is_estimator(record: Record) -> bool:
-    """Whether a record is of scikit-learn."""
-    return record.is_of("sklearn")
 
 
 # ----------------------------------------------------------------------------- columns that come in
@@ -135,7 +130,7 @@ def _part(step: Step, name: str, part: Any, values: Sequence[Value]) -> list[Val
     child = step.child(part)
     with in_step(name, child.kind), step.walk.deeper():
         composite = _COMPOSITES.get(child.kind)
-        if composite is not None and is_estimator(child.record):
+        if composite is not None and child.record.is_of("sklearn"):
             found = composite(child, values)
         else:
             found = list(transform(child, values))
@@ -255,9 +250,9 @@ def _from_dicts(step: Step, _: Sequence[Value]) -> list[Value]:
         raise Refusal("it has a column of both texts and numbers")
     encoded: dict[str, Value] = {}
     for key, texts in levels.items():
-        made = text(key).one_hot([[level] for level in texts], other="zero")
+        made = Raw(key).one_hot([[level] for level in texts], other="zero")
         encoded.update(zip((f"{key}{separator}{level}" for level in texts), made, strict=True))
-    return [encoded.get(name, Raw(name, 0)) for name in names]
+    return [encoded.get(name, Raw(name, filled=0)) for name in names]
 
 
 _COMPOSITES: Mapping[str, Callable[[Step, Sequence[Value]], list[Value]]] = {
@@ -275,7 +270,7 @@ def _model(step: Step, values: Sequence[Value]) -> ImportedModel:
     """Return the linear predictors of a model, whatever wraps it."""
     with step.walk.deeper():
         wrapper = _WRAPPERS.get(step.kind)
-        if wrapper is not None and is_estimator(step.record):
+        if wrapper is not None and step.record.is_of("sklearn"):
             return wrapper(step, values)
         return estimate(step, values)
 

@@ -11,15 +11,14 @@ from functools import partial
 from importlib import import_module
 from typing import NoReturn
 
-from matscore.models.bounds import ModelFile, has_member
+from matscore.models.bounds import ModelFile, Refusal, has_member
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.types import ImportedModel, Source
 
 # Modules of this room with a `SOURCE`, or several in `SOURCES`; what is refused by name stands
 # below, and tables take what is left.
 _MODULES = (
-    "saved", "r_models", "pmml", "onnx", "liblinear", "vowpal_wabbit", "h2o", "xgboost", "sources",
+    "saved", "r_models", "pmml", "onnx", "text_models", "h2o", "xgboost", "sources",
     "tables",
 )  # fmt: skip
 

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
 from matscore.models.algebra import Feature, column, constant
-from matscore.models.formulas import CONSTANTS, Design, read_expression, split_name
-from matscore.models.frames import Frame
+from matscore.models.bounds import Refusal, in_step
+from matscore.models.formulas import CONSTANTS, Design, Frame, read_expression, split_name
 from matscore.models.records import Array, Record, plain
-from matscore.models.refusal import Refusal, in_step
 from matscore.models.steps import Step, Walk, as_numbers
 from matscore.models.transformers import HINT
-from matscore.models.types import ImportedModel
-from matscore.options import Link
+from matscore.models.types import (
+    LINKS,
+    OF_STATSMODELS,
+    Answer,
+    ImportedModel,
+    answer_number,
+    name_power,
+)
 
 _WITH_DISPERSION = ("GeneralizedPoisson", "NegativeBinomial", "NegativeBinomialP")
-_LINKS_OF: Mapping[str, Link | None] = {
-    **dict.fromkeys(("OLS", "WLS", "GLS", "GLSAR", "RLM", "QuantReg"), "identity"),
-    **dict.fromkeys(("Poisson", *_WITH_DISPERSION), "exp"),
-    "Logit": None, "MNLogit": None, "Probit": "probit",
-}  # fmt: skip
-_LINKS: Mapping[str, Link | None] = {
-    "identity": "identity", "log": "exp", "logit": None, "probit": "probit", "cloglog": "cloglog",
-}  # fmt: skip
 _SAVE = "save the whole results, or import a table of its coefficients with --sample"
-
-
-def is_results(record: Record) -> bool:
-    """Whether a record is of statsmodels."""
-    return record.is_of("statsmodels")
 
 
 def read_results(record: Record) -> ImportedModel:
@@ -43,7 +34,7 @@ def read_results(record: Record) -> ImportedModel:
     model = _inside(results, "model")
     data, kind = _inside(model, "data"), model.kind
     with in_step("model", kind):
-        categories, link = _find_answers(model, data)
+        answer = _find_answer(model, data)
         features, is_known = _make_features(model, data)
         params = as_numbers(results.need("params"), "params")
         if params.ndim not in (1, 2):
@@ -63,13 +54,13 @@ def read_results(record: Record) -> ImportedModel:
     return ImportedModel(
         producer="statsmodels",
         kind=kind,
-        categories=categories,
+        categories=answer.categories,
         features=features,
         coefficients=matrix,
         intercept=[0] * len(matrix),
-        link=link,
+        link=answer.link,
         steps=(f"formula {formula}",) if isinstance(formula, str) else (),
-        facts=tuple(model.walk.facts),
+        facts=(*answer.facts, *model.walk.facts),
         positional=() if is_known else tuple(f"x{i}" for i in range(len(features))),
     )
 
@@ -83,40 +74,39 @@ def _inside(step: Step, name: str) -> Step:
 # ------------------------------------------------------------------------------------------ answers
 
 
-def _find_answers(model: Step, data: Step) -> tuple[tuple[str, ...], Link | None]:
-    """Return the categories of a model and its link."""
+def _find_answer(model: Step, data: Step) -> Answer:
     if model.kind == "MNLogit":
         names = model.get("_ynames_map")
         pairs = names.items() if isinstance(names, dict) else ()
         by_code = {plain(code): _level_of(str(plain(name))) for code, name in pairs}
         if not by_code or not all(isinstance(code, int | float) for code in by_code):
             raise Refusal("the names of its categories are missing")
-        return tuple(by_code[code] for code in sorted(by_code)), None
-    names = _find_targets(data)
-    target = (names[0] if names else "y",)
+        return Answer(tuple(by_code[code] for code in sorted(by_code)), None)
+    names = _find_names(data, "y") or []
+    target = names[0] if names else "y"
     if model.kind in ("GLM", "GEE"):
         family = _inside(model, "family")
-        link = _find_link(family)
-        if family.kind == "Binomial":
-            # Of two columns, the first counts what the probability is of.
-            two = len(names) == 2
-            return ((_level_of(names[1]), _level_of(names[0])) if two else ("0", "1")), link
-        if link not in ("identity", "exp"):
-            raise Refusal(f"its link, of the family {family.kind}, is not imported")
-        return target, link
-    if model.kind not in _LINKS_OF:
+        link = _name_link(_inside(family, "_link" if family.has("_link") else "link"))
+        if family.kind != "Binomial":
+            answer = answer_number(target, link)
+            if answer.link not in ("identity", "exp"):
+                raise Refusal(f"its link, of the family {family.kind}, is not imported")
+            return answer
+        if link not in LINKS:
+            raise Refusal(f"its link {link} is none that a weights file can have")
+        # Of two columns, the first counts what the probability is of.
+        two = (_level_of(names[1]), _level_of(names[0])) if len(names) == 2 else ("0", "1")
+        return Answer(two, LINKS[link])
+    if model.kind.casefold() not in OF_STATSMODELS:
         raise Refusal("it is not linear, or not known", HINT)
-    return ("0", "1") if model.kind in ("Logit", "Probit") else target, _LINKS_OF[model.kind]
+    categories = ("0", "1") if model.kind in ("Logit", "Probit") else (target,)
+    return Answer(categories, LINKS[OF_STATSMODELS[model.kind.casefold()]])
 
 
-def _find_link(family: Step) -> Link | None:
-    link = _inside(family, "_link" if family.has("_link") else "link")
-    name = link.kind.lower()
-    if name == "power":
-        name = {1.0: "identity", 0.0: "log"}.get(link.number("power"), name)
-    if name not in _LINKS:
-        raise Refusal(f"its link {name} is none that a weights file can have")
-    return _LINKS[name]
+def _name_link(link: Step) -> str:
+    if link.has("power"):
+        return name_power(link.number("power"))
+    return {"cauchy": "cauchit"}.get(name := link.kind.lower(), name)
 
 
 def _level_of(name: str) -> str:
@@ -125,29 +115,24 @@ def _level_of(name: str) -> str:
     return name if match is None else match[1]
 
 
-def _find_targets(data: Step) -> list[str]:
-    """Return the names of what is predicted."""
-    found = _cached(data, "ynames")
-    if isinstance(found, str):
-        return [found]
-    if isinstance(found, list | tuple):
-        return [str(plain(name)) for name in found]
-    endog = _unwrap(data.get("orig_endog"))
-    if isinstance(endog, Record) and endog.name == "DataFrame":
-        return [str(name) for name in Frame(endog).names]
-    name = endog.attributes.get("_name") if isinstance(endog, Record) else None
-    return [name] if isinstance(name, str) else []
+def _find_names(data: Step, which: Literal["x", "y"]) -> list[str] | None:
+    """Return the names of the columns, or of what is predicted, as the cache or the data has them.
 
-
-def _cached(data: Step, name: str) -> Any:
+    The cache of counts names the dispersion too, behind the columns.
+    """
     cache = data.get("_cache")
-    return cache.get(name) if isinstance(cache, dict) else None
-
-
-def _unwrap(matrix: Any) -> Any:
-    """Return the frame in a matrix of formulaic."""
-    is_wrapped = isinstance(matrix, Record) and matrix.name == "ModelMatrix" and matrix.args
-    return matrix.args[0] if is_wrapped else matrix
+    found = cache.get(f"{which}names") if isinstance(cache, dict) else None
+    if isinstance(found, list | tuple):
+        names = [str(plain(name)) for name in found]
+        return names[:-1] if which == "x" and names[-1:] == ["alpha"] else names
+    if not isinstance(found, str):
+        matrix = data.get({"x": "orig_exog", "y": "orig_endog"}[which])
+        if isinstance(matrix, Record) and matrix.name == "ModelMatrix" and matrix.args:
+            matrix = matrix.args[0]  # formulaic's, around a frame
+        if isinstance(matrix, Record) and matrix.name == "DataFrame":
+            return [str(name) for name in Frame(matrix).names]
+        found = matrix.attributes.get("_name") if isinstance(matrix, Record) else None
+    return [found] if isinstance(found, str) else None
 
 
 # ----------------------------------------------------------------------------------------- features
@@ -155,7 +140,7 @@ def _unwrap(matrix: Any) -> Any:
 
 def _make_features(model: Step, data: Step) -> tuple[list[Feature], bool]:
     """Return the columns of the design as features, and whether their names are known."""
-    names = _find_names(data)
+    names = _find_names(data, "x")
     has_formula = isinstance(data.get("formula", model.get("formula")), str)
     matrix = data.get("exog", model.get("exog"))
     exog = None if matrix is None else as_numbers(matrix, "exog")
@@ -181,17 +166,6 @@ def _make_features(model: Step, data: Step) -> tuple[list[Feature], bool]:
         return [design.read(name) for name in names], True
     model.walk.say("its data went with remove_data: names were read as the formula has them")
     return [_read_alone(name) for name in names], True
-
-
-def _find_names(data: Step) -> list[str] | None:
-    exog = _unwrap(data.get("orig_exog"))
-    if isinstance(exog, Record) and exog.name == "DataFrame":
-        return [str(name) for name in Frame(exog).names]
-    found = _cached(data, "xnames")
-    if not isinstance(found, list | tuple):
-        return None
-    names = [str(plain(name)) for name in found]
-    return names[:-1] if names[-1:] == ["alpha"] else names  # the dispersion of counts
 
 
 def _constant_of(exog: Array | None, i: int) -> Feature:

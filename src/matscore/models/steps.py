@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from matscore.models.algebra import Feature, Kind, column, constant
-from matscore.models.bounds import check_depth
+from matscore.models.algebra import Feature
+from matscore.models.bounds import Refusal, check_depth
 from matscore.models.records import Array, Name, Record, array, describe, plain
-from matscore.models.refusal import Refusal
-from matscore.models.texts import TextFeature, text, write_level
 
 _MOST_STEPS = 10_000
-_NO_NUMBERS = "texts reach a step that needs numbers"
 
 # What steers training, speed or memory, and never what a fitted step answers.
 _HARMLESS_WORDS = """
@@ -184,47 +181,6 @@ def as_numbers(value: Any, name: str) -> Array:
     if not np.isfinite(numbers).all():
         raise Refusal(f"its {name} holds numbers that are not finite")
     return numbers
-
-
-# --------------------------------------------------------------------------------------- columns
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """A column of the file, as long as nothing says whether it is of texts or of numbers."""
-
-    name: str
-    filled: Any = None  # what an imputer puts in place of a missing cell
-
-    def as_number(self) -> Feature:
-        """Return its number."""
-        if isinstance(self.filled, str):
-            raise Refusal(f'{_NO_NUMBERS}: those of "{self.name}"')
-        found = column(self.name)
-        return found if self.filled is None else found.impute(self.filled)
-
-    def as_text(self, kind: Kind) -> TextFeature:
-        """Return its text."""
-        found = text(self.name, kind)
-        filled = None if self.filled is None else write_level(self.filled)
-        return found if filled is None else found.impute(filled)
-
-    def impute(self, value: Any) -> Raw:
-        """Return it with a value in place of missing cells."""
-        return self if self.filled is not None else Raw(self.name, value)
-
-    def missing(self) -> Feature:
-        """Return 1 where it is missing, else 0."""
-        return column(self.name).missing() if self.filled is None else constant(0)
-
-
-Value: TypeAlias = Raw | Feature
-"""A column on its way through the steps."""
-
-
-def as_features(values: Sequence[Value]) -> list[Feature]:
-    """Return columns as numbers."""
-    return [value.as_number() if isinstance(value, Raw) else value for value in values]
 
 
 def is_missing(value: Any) -> bool:

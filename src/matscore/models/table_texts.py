@@ -25,8 +25,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matscore.models.bounds import check_depth
-from matscore.models.refusal import Refusal
+from matscore.models.bounds import Refusal, check_depth
+from matscore.models.types import LINKS, OF_STATSMODELS
 from matscore.names import quote_name
 from matscore.options import Link
 from matscore.plan.headings import COEFFICIENTS
@@ -78,7 +78,7 @@ def _read_delimited(text: str) -> Table | None:
         start = next(known, 0)
         if not lines or len(lines[start]) < 2:
             continue
-        if start and _OF_STATSMODELS.search(text):
+        if start and _IS_STATSMODELS.search(text):
             what = "a summary of statsmodels as CSV, whose names are not quoted"
             raise Refusal(what, "save fit.summary().as_text(), or fit.params.to_csv()")
         headings = tuple(cell.strip() for cell in lines[start])
@@ -256,22 +256,13 @@ def _find_values(line: str) -> list[re.Match[str]]:
     return values
 
 
-# What turns scores into answers, by the name that statsmodels and R have for the link.
-_LINKS: Mapping[str, Link | None] = {
-    "logit": None, "log": "exp", "identity": "identity", "probit": "probit", "cloglog": "cloglog",
-}  # fmt: skip
-# The link of a model of statsmodels, of a function of R, and of a family of R that names none.
-_OF_MODELS = {
-    **dict.fromkeys(("ols", "wls", "gls", "glsar", "rlm", "quantreg"), "identity"),
-    **dict.fromkeys(("poisson", "negativebinomial", "negativebinomialp"), "log"),
-    "generalizedpoisson": "log", "logit": "logit", "mnlogit": "logit", "probit": "probit",
-}  # fmt: skip
+# The link of a function of R, and of a family of R that names none.
 _OF_CALLS = {"lm": "identity", "rlm": "identity", "glm": "identity", "glm.nb": "log"}
 _OF_FAMILIES = {
     "binomial": "logit", "quasibinomial": "logit", "poisson": "log", "quasipoisson": "log",
     "gaussian": "identity", "gamma": "inverse", "inverse.gaussian": "1/mu^2", "quasi": "identity",
 }  # fmt: skip
-_OF_STATSMODELS = re.compile(r"\bDep(?:\.|endent) Variable:")
+_IS_STATSMODELS = re.compile(r"\bDep(?:\.|endent) Variable:")
 _CALL = re.compile(r"^Call:\s*\n(.*?)\n\s*\n", re.MULTILINE | re.DOTALL)
 _FAMILY = re.compile(r"\bfamily = \"?(?:\w+::)?([\w.]+)\"?(?:\(([^()]*)\))?")
 _NAMED_LINK = re.compile(r"\blink = [\"']?([^\"',\s]+)")
@@ -281,19 +272,19 @@ _FIRST_LINK = re.compile(r"\s*[\"']?([a-z][^\"',=\s]*)[\"']?\s*(?:,|$)")
 def _find_link(text: str) -> tuple[str, Link | None, bool]:
     """Return producer, link, and whether the link is known; refuse one that has no word."""
     producer, name = "a printed table", None
-    if _OF_STATSMODELS.search(text):
+    if _IS_STATSMODELS.search(text):
         producer = "a summary of statsmodels"
         model = re.search(r"\bModel:\s*(\w+)", text)
         link = re.search(r"\bLink Function:\s*(\w+)", text)
-        name = link[1] if link else model and _OF_MODELS.get(model[1].casefold())
+        name = link[1] if link else model and OF_STATSMODELS.get(model[1].casefold())
     elif call := _CALL.search(text + "\n\n"):
         producer, name = "a summary of R", _find_link_of_call(" ".join(call[1].split()))
     if name is None:
         return producer, None, False
-    if name.casefold() not in _LINKS:
+    if name.casefold() not in LINKS:
         hint = "save the coefficients alone, as CSV, and say --link identity for the plain scores"
         raise Refusal(f"its link {name} is none that a weights file can have", hint)
-    return producer, _LINKS[name.casefold()], True
+    return producer, LINKS[name.casefold()], True
 
 
 def _find_link_of_call(call: str) -> str | None:

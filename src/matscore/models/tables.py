@@ -16,12 +16,11 @@ from typing import cast
 import numpy as np
 
 from matscore.models.algebra import as_features
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.table_texts import ZEROS, Table, read_table
 from matscore.models.types import ImportedModel, Source
-from matscore.names import is_intercept, quote_name, quote_names
+from matscore.names import is_intercept, may_be_term, quote_name, quote_names
 from matscore.plan.headings import CLASSES, COEFFICIENTS, is_beside
 from matscore.spelling import suggest_name
 from matscore.terms import (
@@ -31,7 +30,6 @@ from matscore.terms import (
     Power,
     Term,
     TermError,
-    may_be_term,
     parse_term,
     sort_factors,
 )

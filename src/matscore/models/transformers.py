@@ -10,16 +10,17 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from operator import methodcaller
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from matscore.models import encoders
-from matscore.models.algebra import Feature, combine, constant
-from matscore.models.records import Array, Name, Record
-from matscore.models.refusal import Refusal
-from matscore.models.steps import Raw, Step, Value, as_features, as_numbers, is_missing
+from matscore.models.algebra import Feature, Kind, Number, combine, constant
+from matscore.models.bounds import Refusal
+from matscore.models.columns import Raw, Value, as_features, indicate, recode, write_level
+from matscore.models.operations import OF_NUMPY, compute
+from matscore.models.records import Name, Record, array, plain
+from matscore.models.selectors import CHOOSERS, select
+from matscore.models.steps import Step, as_numbers, is_missing
 
 Transformer = Callable[[Step, Sequence[Value]], Sequence[Value]]
 _Number = TypeVar("_Number", Feature, float)
@@ -130,19 +131,6 @@ def name_function(function: Any) -> str:
     return function.name if isinstance(function, Name) and function.is_of("numpy") else "?"
 
 
-_FUNCTIONS: Mapping[str, Callable[[Feature], Feature]] = {
-    **{
-        name: methodcaller("apply", name)
-        for name in ("log", "log1p", "log2", "log10", "exp", "sqrt", "abs")
-    },
-    **dict.fromkeys(("absolute", "fabs"), methodcaller("apply", "abs")),
-    "square": lambda x: x * x,
-    "expm1": lambda x: x.apply("exp") - 1,
-    "negative": lambda x: -x,
-    "positive": lambda x: x,
-}
-
-
 def _apply(step: Step, values: Sequence[Value]) -> Sequence[Value]:
     arguments = step.get("kw_args", {})
     if arguments is not None and (not isinstance(arguments, dict) or arguments):
@@ -151,9 +139,9 @@ def _apply(step: Step, values: Sequence[Value]) -> Sequence[Value]:
     name = name_function(function)
     if name == "":
         return values
-    if name not in _FUNCTIONS:
+    if name not in OF_NUMPY:
         raise Refusal(f"its function {function} is not known")
-    return [_FUNCTIONS[name](value) for value in as_features(values)]
+    return [compute(OF_NUMPY[name], value) for value in as_features(values)]
 
 
 def _binarize(step: Step, values: Sequence[Value]) -> list[Value]:
@@ -222,147 +210,134 @@ def _project(step: Step, values: Sequence[Value]) -> list[Value]:
     return found
 
 
-# --------------------------------------------------------------------------------------- selection
+# ---------------------------------------------------------------------------------------- encoders
 
 
-def _select(step: Step, values: Sequence[Value]) -> list[Value]:
-    """Return the columns that a selector keeps."""
-    mask = _CHOOSERS[step.kind](step)
-    if len(mask) != len(values):
-        raise Refusal(f"it chooses from {len(mask)} columns, where {len(values)} come in")
-    return [value for value, is_kept in zip(values, mask, strict=True) if is_kept]
+class _Column(NamedTuple):
+    """A column that is encoded: its categories as texts, None where one is a missing cell."""
+
+    value: Value
+    texts: list[str | None]
+    kind: Kind
+    groups: list[int]  # the group of each category: infrequent ones share the last
+    has_infrequent: bool
 
 
-def _floats(step: Step, name: str) -> Array:
-    """Return numbers of which some may be NaN."""
-    found = step.items(name)
-    if not found or not all(isinstance(number, int | float) for number in found):
-        raise Refusal(f"its {name} holds none, or more than numbers")
-    return np.array(found, dtype=np.float64)
+def _read_columns(step: Step, values: Sequence[Value]) -> list[_Column]:
+    categories = step.items("categories_", len(values))
+    name = "_default_to_infrequent_mappings"
+    mappings = step.items(name, len(values)) if step.has(name) else [None] * len(values)
+    found = []
+    for value, known, mapping in zip(values, categories, mappings, strict=True):
+        texts, kind = _read_levels([plain(level) for level in array(known).tolist()])
+        if texts.count(None) > 1:
+            step.walk.say("None and NaN are one: a missing cell")
+        groups = list(range(len(texts)))
+        if mapping is not None:
+            groups = [plain(group) for group in array(mapping).tolist()]
+            n_levels = len(texts) - (step.kind == "OrdinalEncoder" and None in texts)
+            if len(groups) != n_levels or {*groups} != {*range(len({*groups}))}:
+                raise Refusal("its infrequent categories are not as they should be")
+        found.append(_Column(value, texts, kind, groups, mapping is not None))
+    return found
 
 
-def _read_scores(step: Step) -> Array:
-    """Return scores with the smallest number in place of NaN, as ``_clean_nans`` does."""
-    found = _floats(step, "scores_")
-    return np.where(np.isnan(found), np.finfo(np.float64).min, found)
+def _read_levels(levels: Sequence[Any]) -> tuple[list[str | None], Kind]:
+    """Return levels as texts, and what they are: numbers and truths stay what they were."""
+    texts = [write_level(level) for level in levels]
+    kinds = {type(level) for level, text in zip(levels, texts, strict=True) if text is not None}
+    if kinds == {bool}:
+        return texts, "boolean"
+    if kinds <= {str}:
+        return texts, "text"
+    if kinds <= {int, float}:
+        return texts, "number"
+    raise Refusal("one of its columns has categories of several types")
 
 
-def _choose_best(step: Step, k: Any) -> Array:
-    scores = _read_scores(step)
-    mask = np.full(len(scores), k == "all")
-    if k and k != "all":
-        mask[np.argsort(scores, kind="mergesort")[-int(k) :]] = True
-    return mask
+def _encode_one_hot(step: Step, values: Sequence[Value]) -> list[Value]:
+    """Return an indicator for each category that is not dropped."""
+    policy = step.word("handle_unknown", "error")
+    if policy not in ("error", "ignore", "infrequent_if_exist", "warn"):
+        raise Refusal(f"with handle_unknown={policy!r} it is not imported")
+    found: list[Value] = []
+    for i, column in enumerate(_read_columns(step, values)):
+        groups: list[list[str | None]] = [[] for _ in {*column.groups}]
+        for text, group in zip(column.texts, column.groups, strict=True):
+            groups[group].append(text)
+        # Without infrequent categories an unknown one is zeros: scikit-learn#34822. "warn" was
+        # "ignore" until #32592, where it had none either.
+        other: Any = "error" if policy == "error" else "zero"
+        if column.has_infrequent and policy in ("infrequent_if_exist", "warn"):
+            other = len(groups) - 1
+        made = indicate(column.value, column.kind, groups, other)
+        dropped = _find_dropped(step, i, column)
+        found += [one for j, one in enumerate(made) if j != dropped]
+        if len(made) == 1 and dropped == 0:  # nothing is left but what it refuses
+            step.walk.checks += made
+    return found
 
 
-def _choose_share(step: Step, percentile: Any) -> Array:
-    scores, share = _read_scores(step), float(percentile)
-    if share in (0, 100):
-        return np.full(len(scores), share == 100)
-    threshold = np.percentile(scores, 100 - share)
-    mask: Array = scores > threshold
-    ties = np.flatnonzero(scores == threshold)
-    if len(ties):
-        mask[ties[: int(len(scores) * share / 100) - mask.sum()]] = True
-    return mask
+def _find_dropped(step: Step, i: int, column: _Column) -> int | None:
+    name = "_drop_idx_after_grouping"
+    if not step.has(name):
+        if not step.has("drop_idx_"):
+            step.refuse("drop")
+            return None
+        name = "drop_idx_"
+    indices = step.items(name)
+    if i >= len(indices) or indices[i] is None:
+        return None
+    place = indices[i]
+    if type(place) is not int or not 0 <= place < len(column.groups):
+        raise Refusal(f"its {name} points past the categories")
+    return column.groups[place] if name == "drop_idx_" else place
 
 
-def _choose_under(step: Step, alpha: Any) -> Array:
-    mask: Array = _floats(step, "pvalues_") < alpha
-    return mask
+def _encode_ordinal(step: Step, values: Sequence[Value]) -> list[Value]:
+    """Return the code of each category."""
+    other: Any = "error"
+    if step.word("handle_unknown", "error") == "use_encoded_value":
+        other = _number_or_nan(step.get("unknown_value"))
+    at_missing = _number_or_nan(step.get("encoded_missing_value", math.nan))
+    found: list[Value] = []
+    for column in _read_columns(step, values):
+        texts = column.texts
+        if None in texts[:-1]:  # the codes of those behind it would be others
+            raise Refusal("one of its columns has a missing category that is not the last")
+        known = [text for text in texts if text is not None]
+        pairs = zip(known, column.groups[: len(known)], strict=True)
+        numbers: dict[str | None, Number] = dict(pairs)
+        missing = at_missing if None in texts else None
+        found.append(recode(column.value, column.kind, numbers, other, missing))
+    return found
 
 
-def _choose_fdr(step: Step, alpha: Any) -> Array:
-    found = _floats(step, "pvalues_")
-    ordered = np.sort(found)
-    under = ordered[ordered <= alpha / len(found) * np.arange(1, len(found) + 1)]
-    return found <= under.max() if under.size else np.zeros(len(found), dtype=bool)
+def _number_or_nan(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "nan"
+    if isinstance(value, int | float):
+        return value
+    raise Refusal(f"it encodes an unknown category as {value!r}")
 
 
-def _choose_fwe(step: Step, alpha: Any) -> Array:
-    found = _floats(step, "pvalues_")
-    mask: Array = found < alpha / len(found)
-    return mask
-
-
-# With the parameter that each looks at, its default, and the mode of GenericUnivariateSelect.
-_UNIVARIATE: Mapping[str, tuple[Callable[[Step, Any], Array], str, Any, str]] = {
-    "SelectKBest": (_choose_best, "k", 10, "k_best"),
-    "SelectPercentile": (_choose_share, "percentile", 10, "percentile"),
-    "SelectFpr": (_choose_under, "alpha", 0.05, "fpr"),
-    "SelectFdr": (_choose_fdr, "alpha", 0.05, "fdr"),
-    "SelectFwe": (_choose_fwe, "alpha", 0.05, "fwe"),
-}
-
-
-def _choose_univariate(step: Step) -> Array:
-    if step.kind == "GenericUnivariateSelect":
-        mode, value = step.get("mode", "percentile"), step.get("param", 1e-5)
-        choose = {row[-1]: row[0] for row in _UNIVARIATE.values()}.get(str(mode))
-    else:
-        choose, parameter, default, _ = _UNIVARIATE[step.kind]
-        value = step.get(parameter, default)
-    is_known = value == "all" or (isinstance(value, int | float) and 0 <= value < np.inf)
-    if choose is None or not is_known or (choose is _choose_share and value > 100):
-        raise Refusal("how it chooses columns is not known")
-    return choose(step, value)
-
-
-def _choose_varied(step: Step) -> Array:
-    return _floats(step, "variances_") > step.number("threshold", 0)
-
-
-def _read_support(step: Step) -> Array:
-    mask = step.items("support_")
-    if not all(isinstance(is_kept, bool) for is_kept in mask):
-        raise Refusal("its support_ is no mask")
-    return np.array(mask, dtype=bool)
-
-
-def _choose_by_model(step: Step) -> Array:
-    model = step.child("estimator_" if step.has("estimator_") else "estimator")
-    if step.word("importance_getter", "auto") != "auto" or not model.has("coef_"):
-        raise Refusal(f"how much it makes of a column by {model.kind} is not in the file")
-    coefficients = as_numbers(model.get("coef_"), "coef_")
-    order = step.get("norm_order", 1)
-    if coefficients.ndim not in (1, 2) or not isinstance(order, int | float):
-        raise Refusal("how it weighs columns is not known")
-    weights = np.abs(coefficients)
-    if weights.ndim == 2:
-        weights = np.linalg.norm(coefficients, axis=0, ord=order)
-    kept = np.ones(len(weights), dtype=bool)
-    if step.has("max_features"):
-        most = step.get("max_features_", step.get("max_features"))
-        if type(most) is not int:
-            raise Refusal("its max_features is no number")
-        kept[np.argsort(-weights, kind="mergesort")[most:]] = False
-    return kept & (weights >= _find_threshold(step.get("threshold"), model, weights))
-
-
-def _find_threshold(threshold: Any, model: Step, weights: Array) -> float:
-    """Return the least weight that is kept, as ``_calculate_threshold`` does."""
-    if threshold is None:
-        ratio = "l1_ratio_" if model.kind.endswith("CV") else "l1_ratio"
-        by_ratio = model.kind.startswith(("ElasticNet", "LogisticRegression")) and model.has(ratio)
-        sparse = by_ratio and bool(np.all(np.isclose(model.numbers(ratio), 1.0)))
-        sparse = sparse or model.word("penalty") == "l1" or "Lasso" in model.kind
-        threshold = 1e-5 if sparse else "mean"
-    if isinstance(threshold, int | float):
-        return float(threshold)
-    scale, _, reference = str(threshold).rpartition("*")
-    middles = {"mean": np.mean(weights), "median": np.median(weights)}
-    try:
-        return float(scale or 1) * float(middles[reference.strip()])
-    except (KeyError, ValueError) as error:
-        raise Refusal(f"with threshold={threshold!r} it is not imported") from error
-
-
-_CHOOSERS: Mapping[str, Callable[[Step], Array]] = {
-    **dict.fromkeys((*_UNIVARIATE, "GenericUnivariateSelect"), _choose_univariate),
-    "VarianceThreshold": _choose_varied,
-    "SelectFromModel": _choose_by_model,
-    **dict.fromkeys(("RFE", "RFECV", "SequentialFeatureSelector"), _read_support),
-}
+def _encode_target(step: Step, values: Sequence[Value]) -> list[Value]:
+    """Return the mean of the target of each category, for several classes of each class."""
+    n_classes = len(step.items("classes_")) if step.word("target_type_") == "multiclass" else 1
+    means = as_numbers(step.need("target_mean_"), "target_mean_").reshape(-1)
+    encodings = step.items("encodings_", len(values) * n_classes)
+    if len(means) != n_classes:
+        raise Refusal("its target_mean_ does not fit its classes")
+    found: list[Value] = []
+    for i, column in enumerate(_read_columns(step, values)):
+        own = encodings[i * n_classes : (i + 1) * n_classes]
+        for mean, codes in zip(means.tolist(), own, strict=True):
+            numbers = as_numbers(codes, "encodings_").ravel().tolist()
+            if len(numbers) != len(column.texts):
+                raise Refusal("its encodings_ are not as many as its categories")
+            of_texts = dict(zip(column.texts, numbers, strict=True))
+            found.append(recode(column.value, column.kind, of_texts, mean))
+    return found
 
 
 _CODED = "categories drop dtype handle_unknown unknown_value encoded_missing_value"
@@ -374,9 +349,9 @@ _TRANSFORMERS: Mapping[str, tuple[str, Transformer]] = {
     "MaxAbsScaler": ("clip", _scale),
     "SimpleImputer": ("missing_values add_indicator keep_empty_features", _impute),
     "MissingIndicator": ("missing_values features error_on_new", _indicate_missing),
-    "OneHotEncoder": (_CODED, encoders.encode_one_hot),
-    "OrdinalEncoder": (_CODED, encoders.encode_ordinal),
-    "TargetEncoder": (_CODED, encoders.encode_target),
+    "OneHotEncoder": (_CODED, _encode_one_hot),
+    "OrdinalEncoder": (_CODED, _encode_ordinal),
+    "TargetEncoder": (_CODED, _encode_target),
     "FunctionTransformer": ("func inverse_func kw_args inv_kw_args validate pass_y", _apply),
     "Binarizer": ("", _binarize),
     "KBinsDiscretizer": ("n_bins encode dtype", _discretize),
@@ -385,7 +360,7 @@ _TRANSFORMERS: Mapping[str, tuple[str, Transformer]] = {
     "TruncatedSVD": ("", _project),
     "GaussianRandomProjection": ("compute_inverse_components", _project),
     "SparseRandomProjection": ("compute_inverse_components density", _project),
-    **dict.fromkeys(_CHOOSERS, ("", _select)),
+    **dict.fromkeys(CHOOSERS, ("", select)),
 }
 _BENDS = "bends each column, which no term of weights does"
 _REASONS = {

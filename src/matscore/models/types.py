@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import KW_ONLY, dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -25,9 +25,8 @@ from matscore.models.algebra import (
     round_once,
     sum_products,
 )
-from matscore.models.bounds import ModelFile
+from matscore.models.bounds import ModelFile, Refusal
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.options import Link
 from matscore.terms import Factor, Missing, Power, Term
 
@@ -178,7 +177,7 @@ class Folded:
     weights: NDArray[np.float64]  # (n_terms, n_categories)
     intercept: NDArray[np.float64]  # (n_categories,)
     levels: Mapping[str, Levels]
-    without_row: frozenset[Factor]  # Missing and Other of which nothing is known
+    without_row: Set[Factor]  # Missing and Other of which nothing is known
     n_folded: int  # terms whose weights are not simply those of the model
 
 
@@ -224,6 +223,22 @@ def fold(
     return Folded(tuple(used), weights, np.array(ends), joined.levels, without_row, n_folded)
 
 
+@dataclass(frozen=True, eq=False)
+class _MissingOf(Set[Factor]):
+    """The missing cells of columns, of which there may be a million."""
+
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Factor]:
+        return map(Missing, self.names)
+
+    def __contains__(self, factor: object) -> bool:
+        return isinstance(factor, Missing) and factor.column in self.names
+
+
 def _fold_columns(
     names: Sequence[str], matrix: NDArray[Any], intercept: Sequence[Number] | Any
 ) -> Folded:
@@ -231,8 +246,8 @@ def _fold_columns(
         raise Refusal("two of its columns have one name")
     terms: tuple[Term, ...] = tuple((Power(name),) for name in names)
     ends = np.array([round_once(exact(number)) for number in intercept])
-    missing: frozenset[Factor] = frozenset(map(Missing, names))
-    return Folded(terms, np.ascontiguousarray(matrix.T), ends, MappingProxyType({}), missing, 0)
+    weights = np.ascontiguousarray(matrix.T)
+    return Folded(terms, weights, ends, MappingProxyType({}), _MissingOf(names), 0)
 
 
 def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:
@@ -244,3 +259,70 @@ def _as_matrix(coefficients: Any, n_features: int) -> NDArray[Any]:
     if is_array and not np.isfinite(matrix).all():
         raise Refusal("a coefficient is not finite")
     return matrix
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What scores are of."""
+
+    categories: tuple[str, ...]
+    link: Link | None  # None: softmax
+    facts: tuple[str, ...] = ()
+    threshold: Threshold | None = None
+
+
+LINKS: Mapping[str, Link | None] = {
+    "logit": None, "log": "exp", "identity": "identity", "probit": "probit", "cloglog": "cloglog",
+}  # fmt: skip
+"""The links that have a word, by the names of R, statsmodels and PMML; of two categories."""
+OF_STATSMODELS: Mapping[str, str] = {
+    **dict.fromkeys(("ols", "wls", "gls", "glsar", "rlm", "quantreg"), "identity"),
+    **dict.fromkeys(("poisson", "negativebinomial", "negativebinomialp"), "log"),
+    "generalizedpoisson": "log", "logit": "logit", "mnlogit": "logit", "probit": "probit",
+}  # fmt: skip
+"""The links of models of statsmodels that have but one, by the names of their classes."""
+_WORDS: Mapping[str, Link] = {
+    "identity": "identity", "none": "identity", "log": "exp", "exp": "exp", "softmax": "logistic",
+    "logit": "logistic", "probit": "probit", "cloglog": "cloglog",
+}  # fmt: skip
+# Other links name the column, as R names log(y): the scores are this function of what is predicted.
+_SPELLED = {
+    "inverse": "1/{}", "sqrt": "sqrt({})", "1/mu^2": "1/{}^2", "cauchit": "cauchit({})",
+    "loglog": "loglog({})", "logc": "log(1 - {})",
+}  # fmt: skip
+_POWERS = {-2.0: "1/mu^2", -1.0: "inverse", 0.0: "log", 0.5: "sqrt", 1.0: "identity"}
+
+
+def name_power(power: float) -> str:
+    """Return the name of the link that is a power of what is predicted."""
+    return _POWERS.get(power, f"mu^{power:g}")
+
+
+def answer_number(target: str, link: str) -> Answer:
+    """Return what the score of a number is that is predicted through a link."""
+    if link in _WORDS:
+        return Answer((target,), _WORDS[link])
+    spelled = _SPELLED.get(link) or (link.replace("mu", "{}") if link.startswith("mu^") else "")
+    if not spelled:
+        raise Refusal(f'link "{link}" is not known', f"known are {', '.join((*_WORDS, *_SPELLED))}")
+    name = spelled.format(target)
+    return Answer((name,), "identity", (f'link "{link}": scores are {name}',))
+
+
+def answer_classes(other: str, favoured: str, link: str) -> Answer:
+    """Return what the score of the second of two classes is."""
+    classes, facts = (other, favoured), (f'scores favour "{favoured}"',)
+    no_word = f"link {link}: probabilities are not offered"
+    match link:
+        case "logit" | "probit":
+            return Answer(classes, LINKS[link], facts)
+        case "cloglog":
+            return Answer(classes, "cloglog", facts, Threshold(0.5, "probability"))
+        case "cauchit":
+            return Answer(classes, "identity", (*facts, no_word))
+        case "loglog":
+            border = Threshold(-math.log(math.log(2)), "score")
+            return Answer(classes, "identity", (*facts, no_word), border)
+    found = answer_number(favoured, link)
+    about = f'scores are of the probability of "{favoured}"'
+    return Answer(found.categories, found.link, (about, *found.facts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.models.algebra import CONSTANT
-from matscore.models.refusal import Refusal
-from matscore.models.types import ImportedModel
-from matscore.names import is_intercept, quote_names
+from matscore.models.bounds import Refusal
+from matscore.models.types import Columns, ImportedModel
+from matscore.names import is_intercept, may_be_term, quote_names
 from matscore.plan.learning import name_intercept
 from matscore.terms import (
     Factor,
@@ -24,7 +24,6 @@ from matscore.terms import (
     Power,
     Term,
     TermError,
-    may_be_term,
     parse_term,
     write_term,
 )
@@ -39,33 +38,37 @@ class WeightsTable:
     terms: tuple[Term, ...]  # of all names but the intercept's
 
 
-def make_table(model: ImportedModel, others: Collection[str] = ()) -> WeightsTable:
+def make_table(model: ImportedModel, others: Set[str] = frozenset()) -> WeightsTable:
     """Return the rows of a model: those of a column together, its reference levels as zeros.
 
     Columns stand in the order in which the model has them, products behind all of them. Of a raw
     file that has `others` too, no column may be taken for a row that is meant otherwise.
     """
     folded = model.folded
-    weights = dict(zip(folded.terms, folded.weights, strict=True))
-    nothing = np.zeros(folded.weights.shape[1])
-    terms = _order_terms(model)
-    values = np.array([*(weights.get(term, nothing) for term in terms), folded.intercept])
+    terms, weights = folded.terms, folded.weights
+    if not isinstance(model.features, Columns):  # which are in their order, without levels
+        places = {term: i for i, term in enumerate(terms)}
+        terms = _order_terms(model)
+        nothing = np.zeros(weights.shape[1])  # of levels without a weight, at -1
+        weights = np.vstack([weights, nothing])[[places.get(term, -1) for term in terms]]
+    values = np.vstack([weights, folded.intercept])
     values += 0.0  # -0 is written as 0
     if model.is_binary_vector:
         values = np.column_stack([np.zeros(len(values)), values])
-    own, beside = {factor.column for term in terms for factor in term}, {*others}
+    own = {factor.column for term in terms for factor in term}
     names = [_name(term) for term in terms]
     # A column of exactly that name would come first; a file without the term's own columns is one
     # that is encoded already.
     taken = [
         name
         for name, term in zip(names, terms, strict=True)
-        if term != (Power(name),) and (name in own or {name, *(f.column for f in term)} <= beside)
+        if term != (Power(name),) and (name in own or {name, *(f.column for f in term)} <= others)
     ]
     if taken:
         what = f"it computes {quote_names(taken)}, and there is a column of that name beside"
         raise Refusal(what, "take that column out, or rename it, for the model too if it knows it")
-    return WeightsTable((*names, name_intercept(own | beside)), values, tuple(terms))
+    own |= others
+    return WeightsTable((*names, name_intercept(own)), values, terms)
 
 
 def _name(term: Term) -> str:
@@ -80,7 +83,7 @@ def _name(term: Term) -> str:
     return write_term(term)
 
 
-def _order_terms(model: ImportedModel) -> list[Term]:
+def _order_terms(model: ImportedModel) -> tuple[Term, ...]:
     folded = model.folded
     columns: dict[str, list[Factor]] = {}
     products: list[Term] = []
@@ -106,7 +109,7 @@ def _order_terms(model: ImportedModel) -> list[Term]:
         for factors in columns.values()
         for factor in sorted(dict.fromkeys(factors), key=lambda f: _rank(f, places))
     )
-    return [*((factor,) for factor in singles), *products]
+    return (*((factor,) for factor in singles), *products)
 
 
 def _find_policies(model: ImportedModel, name: str) -> list[Factor]:

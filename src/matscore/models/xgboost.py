@@ -18,10 +18,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matscore.models.algebra import column, exact
-from matscore.models.bounds import ModelFile, check_count, check_depth
-from matscore.models.checks import check_fit, damaged, read_count, read_numbers, read_text
+from matscore.models.bounds import (
+    ModelFile,
+    Refusal,
+    check_count,
+    check_depth,
+    check_fit,
+    damaged,
+    read_count,
+    read_numbers,
+    read_text,
+)
 from matscore.models.options import ImportOptions
-from matscore.models.refusal import Refusal
 from matscore.models.types import FLOAT32, ImportedModel, Source
 from matscore.options import Link
 

@@ -1,30 +1,166 @@
-"""How well one category is told from the rest: areas under curves, thresholds, calibration."""
+"""How well categories, each by itself, are told from the rest.
+
+Counts and exact sums, which add up the same however rows are cut, and what is made of them: areas
+under curves, thresholds, calibration.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.functions import FUNCTIONS
 from matscore.kernel import Floats
-from matscore.numerics.against import MOST_NEGATIVES, Against, BinaryCounts
+from matscore.links import find_losses, find_probabilities
+from matscore.model import Model
+from matscore.numerics.kept import Rankings, rank_rows
 from matscore.numerics.metrics import (
-    N_TENTHS,
     Counts,
+    Exact,
+    count_tenths,
     divide,
     exact_total,
+    list_tenths,
     or_none,
+    read_tenths,
     round_total,
 )
-from matscore.options import Best
+from matscore.options import Best, Link
+from matscore.run.work import Tally
 
+MOST_NEGATIVES = 5
 PERCENTS = (1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 _STEPS = 200  # of either axis of a curve: what is closer is one point of a picture
+_SMALLEST = 5e-324
+
+
+@dataclass(frozen=True)
+class Against:
+    """Which categories are each compared with the rest, and how."""
+
+    names: tuple[str, ...] = ()  # the positive truths
+    places: tuple[int, ...] = ()  # of their scores
+    single: bool = False  # whether the model has no other category
+    by_probability: bool = True  # what rows are ranked by; else by the score
+    threshold: float | None = None  # what is positive from there on; None leaves it to the best
+    best: Best | None = None
+
+
+@dataclass(frozen=True)
+class BinaryCounts(Tally):
+    """What is known of some rows, for each of the n positive categories."""
+
+    rankings: Rankings
+    truths: NDArray[np.int64]  # (n, 2): rows with a score that are negative, positive
+    unscored: NDArray[np.int64]  # (n, 2): the same of rows without one
+    n_probable: int  # rows that have probabilities
+    losses: Exact  # (n,): exact sums of -log(probability of what is true)
+    squares: Exact  # (n,): exact sums of the squared distance of probability and truth
+    tenths: Exact  # (n, 10, 3), see `count_tenths`: the probabilities, and rows that are positive
+    negatives: tuple[str, ...] = ()  # of a single category the first other truths, sorted
+
+    def __add__(self, other: BinaryCounts, /) -> BinaryCounts:
+        total = super().__add__(other)
+        return replace(total, negatives=_take_first(total.negatives))
+
+
+def _take_first(negatives: Sequence[str]) -> tuple[str, ...]:
+    """Return one more truth than is told, so that it is known whether there are more."""
+    return tuple(sorted(set(negatives))[: MOST_NEGATIVES + 1])
+
+
+def count_binary(
+    against: Against,
+    model: Model,
+    scores: Floats,
+    truth: NDArray[np.int64],
+    negatives: Sequence[str] = (),
+) -> BinaryCounts:
+    """Count rows whose truth is known.
+
+    `scores` is (n_categories, n_rows), finite or all NaN in a row; `truth` is (n_rows,), the place
+    of a category, or -1 for none of them. `negatives` are truths that are none of them.
+    """
+    known = ~np.isnan(scores[0])
+    unscored = truth[~known]
+    scores, truth = np.ascontiguousarray(scores[:, known]), truth[known]
+    are = [truth == place for place in against.places]
+    made = [_Chances(np.zeros(0), np.zeros(0), np.zeros(0))] * len(are)
+    if not any(model.refuse_probabilities()):
+        made = _find_chances(model, scores, against.places, are)
+    numbers = [scores[place] for place in against.places]
+    if against.by_probability:
+        numbers = [one.chance for one in made]
+    # Where a link gives no probabilities there are none to count, however many rows.
+    tenths = [
+        count_tenths(one.chance, y[: len(one.chance)]) for one, y in zip(made, are, strict=True)
+    ]
+    return BinaryCounts(
+        rank_rows(numbers, are),
+        _count_truths(are),
+        _count_truths([unscored == place for place in against.places]),
+        len(made[0].chance),
+        np.array([exact_total(one.losses) for one in made], dtype=object),
+        np.array([exact_total(one.misses**2) for one in made], dtype=object),
+        np.array(tenths),
+        _take_first(negatives),
+    )
+
+
+def _count_truths(are: Sequence[NDArray[np.bool_]]) -> NDArray[np.int64]:
+    counts = [(len(is_positive) - is_positive.sum(), is_positive.sum()) for is_positive in are]
+    return np.array(counts, np.int64).reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class _Chances:
+    """What is known of a category's probability in some rows, (n_rows,) each."""
+
+    chance: Floats
+    misses: Floats  # how far it is from the truth
+    losses: Floats  # -log(probability of what is true)
+
+
+def _find_chances(
+    model: Model, scores: Floats, places: Sequence[int], are: Sequence[NDArray[np.bool_]]
+) -> list[_Chances]:
+    """Return the probabilities of some categories against the truth, without cancellation."""
+    link, shares = model.link, model.has_reference or model.link in (None, "one-vs-rest")
+    # Categories that have a probability each, whatever the others have.
+    if len(scores) == 1 or not shares:
+        return [
+            _oppose(link, scores[place], is_positive)
+            for place, is_positive in zip(places, are, strict=True)
+        ]
+    chances = model.find_probabilities(scores)
+    # Sums from both ends: 1 - p would lose the digits of what is left beside a p near 1.
+    before, after = np.cumsum(chances, axis=0), np.cumsum(chances[::-1], axis=0)[::-1]
+    made = []
+    for place, is_positive in zip(places, are, strict=True):
+        rest = np.zeros(scores.shape[1])
+        rest += before[place - 1] if place > 0 else 0.0
+        rest += after[place + 1] if place + 1 < len(scores) else 0.0
+        rest = np.minimum(rest, 1.0)
+        own = np.where(is_positive, chances[place], rest)
+        missed = np.where(is_positive, rest, chances[place])
+        # What no float64 holds counts as the smallest one: the sum of losses stays a number.
+        made.append(_Chances(chances[place], missed, -FUNCTIONS["log"](np.maximum(own, _SMALLEST))))
+    return made
+
+
+def _oppose(link: Link | None, score: Floats, is_positive: NDArray[np.bool_]) -> _Chances:
+    """Return the chances of a score by itself: its link is that of a reference and a category."""
+    link = "logistic" if link in (None, "one-vs-rest") else link
+    pair, truth = np.vstack([np.zeros_like(score), score]), is_positive.astype(np.int64)
+    rest, chance = find_probabilities(link, pair, reference=True)
+    losses = find_losses(link, pair, truth, reference=True)
+    return _Chances(chance, np.where(is_positive, rest, chance), losses)
 
 
 @dataclass(frozen=True)
@@ -183,51 +319,24 @@ class _Scan:
 
 @dataclass(frozen=True)
 class BinaryMetrics:
-    """How well one category is told from the rest.
+    """How well one category is told from the rest; NaN where there are no rows of one kind."""
 
-    Attributes
-    ----------
-    positive : str
-        The category.
-    by_probability : bool
-        Whether thresholds are probabilities; else they are scores.
-    n_unscored : int
-        Rows with a missing value that was kept; nothing but `Metrics` counts them.
-    roc_auc, average_precision : float
-        Areas under the curves of true by false positive rates, and of precision by recall; NaN
-        where there are no rows of one kind.
-    log_loss, brier_score : float
-        Means of ``-log(probability of what is true)`` and of the squared distance between
-        probability and truth.
-    decision : Point
-        What is taken for positive, and how rightly.
-    best : dict of str to Point
-        The thresholds of the highest F1 and of the highest Youden's J on these rows; the highest of
-        equal ones. Empty where there are no rows of one kind.
-    thresholds : dict of int to Point
-        By percents: the highest threshold from which on at least so many of the rows are taken for
-        positive.
-    calibration : list of (int, float, float)
-        By tenths of the probability: rows, their mean probability, the share that is positive.
-    curve : list of (float, float)
-        False and true positive rates from (1, 1) to (0, 0), those of a picture.
-    negatives : tuple of str
-        Of a single category the other truths, sorted; the first six of them.
-    """
-
-    positive: str
-    by_probability: bool
-    n_unscored: int
-    roc_auc: float
-    average_precision: float
-    log_loss: float
-    brier_score: float
-    decision: Point
+    positive: str  # the category
+    by_probability: bool  # whether thresholds are probabilities; else they are scores
+    n_unscored: int  # rows with a missing value that was kept; nothing but `Metrics` counts them
+    roc_auc: float  # area under the curve of true by false positive rates
+    average_precision: float  # and under that of precision by recall
+    log_loss: float  # mean of -log(probability of what is true)
+    brier_score: float  # mean of the squared distance between probability and truth
+    decision: Point  # what is taken for positive, and how rightly
+    # The thresholds of the highest F1 and of the highest Youden's J on these rows, the highest of
+    # equal ones; empty where there are no rows of one kind.
     best: dict[Best, Point]
+    # By percents: the highest from which on at least so many of the rows are taken for positive.
     thresholds: dict[int, Point]
-    calibration: list[tuple[int, float, float]]
-    curve: list[tuple[float, float]]
-    negatives: tuple[str, ...]
+    calibration: list[tuple[int, float, float]]  # by tenths of the probability, see `read_tenths`
+    curve: list[tuple[float, float]]  # false and true positive rates, from (1, 1) to (0, 0)
+    negatives: tuple[str, ...]  # of a single category the other truths, sorted; the first six
 
     def facts(self) -> dict[str, Any]:
         """Return every measure as plain values; None where it is undefined."""
@@ -247,16 +356,7 @@ class BinaryMetrics:
             "thresholds": {
                 str(percent / 100): point.facts() for percent, point in self.thresholds.items()
             },
-            "calibration": [
-                {
-                    "from": tenth / N_TENTHS,
-                    "to": (tenth + 1) / N_TENTHS,
-                    "rows": n,
-                    "probability": or_none(mean),
-                    "positive": or_none(share),
-                }
-                for tenth, (n, mean, share) in enumerate(self.calibration)
-            ],
+            "calibration": list_tenths(self.calibration, "probability", "positive"),
         }
 
 
@@ -282,7 +382,6 @@ def measure_binary(
             right = int(confusion[place, place])
             wrong = int(confusion[:, place].sum()) - right
             decision = Point(None, negative, positive, wrong, right)
-        tenths, chances = counts.tenths[i].tolist(), counts.chances[i]
         measures.append(
             BinaryMetrics(
                 positive=name,
@@ -295,10 +394,7 @@ def measure_binary(
                 decision=decision,
                 best=scan.best,
                 thresholds={p: scan.highest[p] for p in PERCENTS if p in scan.highest},
-                calibration=[
-                    (n, round_total(total, n), divide(is_positive, n))
-                    for (n, is_positive), total in zip(tenths, chances, strict=True)
-                ],
+                calibration=read_tenths(counts.tenths[i]),
                 curve=[*scan.curve, (0.0, 0.0)] if scan.curve else [],
                 negatives=counts.negatives,
             )
@@ -320,5 +416,5 @@ def count_single(metrics: BinaryMetrics, counts: BinaryCounts) -> Counts:
     ranks = np.array([n_right, point.n_positive + point.n_negative - n_right])
     names = f"not {metrics.positive}", metrics.positive
     # Confidence depends on the threshold; the calibration of the probability does not.
-    n_probable = counts.n_probable
-    return Counts(names, confusion, ranks, n_probable, losses, np.zeros((0, 2), np.int64), ())
+    no_tenths = np.zeros((0, 3), dtype=object)
+    return Counts(names, confusion, ranks, counts.n_probable, losses, no_tenths)

@@ -50,7 +50,7 @@ def invert_curvature(problem: Problem, point: Point) -> Inverse:
     is_paired = whole and 1 < n_groups <= _MOST_PAIRED
     first, second = np.triu_indices(n_groups, 1) if is_paired else (np.arange(n_groups), None)
     # So many that few products with all rows are needed, and no more than those would cost.
-    most = max(_LEAST_NUMBERS // width, _TIMES_WEIGHTS * n_groups * width, n_rows // 1)
+    most = max(_LEAST_NUMBERS // width, _TIMES_WEIGHTS * n_groups * width, n_rows)
     most = min(most, _MOST_NUMBERS // width)
     is_all = n_rows * len(first) <= most
     share = 0.5 if is_paired else 1.0  # of a row's doubt, what its terms add up to

@@ -79,7 +79,8 @@ def explain_rows(
     if n_shown < n_lines:
         rest = np.take_along_axis(products, hidden, axis=1)
         unknown = np.full((len(rows), 1), np.nan)
-        parts.append((_column(len(rows), OTHERS), unknown, unknown, _sum_rows(rest)[:, None]))
+        sums = np.array([_sum(row) for row in rest.tolist()], dtype=np.float64)[:, None]
+        parts.append((_column(len(rows), OTHERS), unknown, unknown, sums))
     if intercept is not None:
         ones, last = np.ones((len(rows), 1)), intercept[:, None]
         parts.append((_column(len(rows), INTERCEPT), ones, last, last))
@@ -154,12 +155,8 @@ def _column(n_rows: int, entry: int) -> NDArray[np.int64]:
     return np.full((n_rows, 1), entry, dtype=np.int64)
 
 
-def _sum_rows(products: Floats) -> Floats:
-    """Sum each row exactly, rounded once."""
-    return np.array([_sum(row) for row in products.tolist()], dtype=np.float64)
-
-
 def _sum(terms: list[float]) -> float:
+    """Return the exact sum, rounded once."""
     try:
         return math.fsum(terms)
     except (OverflowError, ValueError):  # infinities of both signs, or a sum on its way to one

@@ -5,7 +5,7 @@ Least squares and ridge are `least_squares`; multinomial logistic regression is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -160,93 +160,108 @@ class Learned:
         }
 
 
-def learn_linear(
-    triangle: Triangle | None,
-    features: Sequence[str],
-    order: Sequence[int],
-    method: Method,
-    alpha: float,
-    options: FitOptions,
-    path: str,
-    *,
-    categories: bool,
-) -> Learned:
+@dataclass(frozen=True)
+class Task:
+    """What weights are to be learned, and how."""
+
+    features: Sequence[str]  # names, as they stand in the rows
+    order: Sequence[int]  # places among these in the order of the weights
+    options: FitOptions
+    method: Method
+    alpha: float  # penalty
+    path: str  # of the features, for messages
+
+    def names_of(self, chosen: Iterable[int]) -> tuple[str, ...]:
+        """Return the names of some features, in the order of the weights."""
+        there = set(chosen)
+        return tuple(self.features[i] for i in self.order if i in there)
+
+    def take(self, weights: Floats, intercept: Floats | None) -> Floats:
+        """Return weights in their order; refuse what is not finite."""
+        if not all(np.isfinite(one).all() for one in (weights, intercept) if one is not None):
+            raise self.refuse_size()
+        return np.ascontiguousarray(weights[list(self.order)])
+
+    def refuse_size(self) -> InputError:
+        """Return the error of numbers that are too large."""
+        return InputError(self.path, "the numbers are too large to learn from", "use other units")
+
+
+def learn_linear(triangle: Triangle | None, task: Task, *, categories: bool) -> Learned:
     """Learn weights by least squares or ridge; they are finite.
 
-    `features` are named as they stand in the triangle, None where there are no rows; the weights
-    have them in `order`.
+    The triangle is None where there are no rows.
     """
     if triangle is None:
-        raise InputError(path, "there are no rows to learn from")
+        raise InputError(task.path, "there are no rows to learn from")
     if categories:
-        check_categories(triangle.targets, path)
-    fit = solve(triangle, alpha=alpha, intercept=options.intercept, standardize=options.standardize)
-    _check_finite(fit.weights, fit.intercept, path)
+        check_categories(triangle.targets, task.path)
+    options = task.options
+    fit = solve(
+        triangle,
+        alpha=task.alpha,
+        intercept=options.intercept,
+        standardize=options.standardize,
+    )
     return Learned(
-        method,
-        alpha,
-        tuple(features[i] for i in order),
+        task.method,
+        task.alpha,
+        task.names_of(task.order),
         fit.targets,
-        np.ascontiguousarray(fit.weights[list(order)]),
+        task.take(fit.weights, fit.intercept),
         fit.intercept,
         fit.n_rows,
         fit.rank,
         fit.condition,
-        _names(fit.constant, features, order),
-        _names(fit.collinear, features, order),
+        task.names_of(fit.constant),
+        task.names_of(fit.collinear),
         fit.r2,
     )
 
 
-def learn_logistic(
-    examples: Examples,
-    categories: tuple[str, ...],
-    features: Sequence[str],
-    order: Sequence[int],
-    alpha: float,
-    options: FitOptions,
-    path: str,
-) -> Learned:
+def learn_logistic(examples: Examples, categories: tuple[str, ...], task: Task) -> Learned:
     """Learn weights by logistic regression, with accuracy and log-loss on the same rows.
 
-    The places of `examples` are among `categories`, each of which has rows; the rest is as in
-    `learn_linear`.
+    The places of `examples` are among `categories`, each of which has rows.
     """
-    check_categories(categories, path)
-    intercept = options.intercept is not False
-    if alpha == 0:
-        _check_rank(examples, features, order, path, intercept=intercept)
+    check_categories(categories, task.path)
+    intercept = task.options.intercept is not False
+    if task.alpha == 0:
+        _check_rank(examples, task, intercept=intercept)
     try:
         fit = fit_logistic(
-            examples, alpha=alpha, intercept=intercept, standardize=options.standardize
+            examples,
+            alpha=task.alpha,
+            intercept=intercept,
+            standardize=task.options.standardize,
         )
     except SearchError as error:
         what = "the search for weights did not end"
         if error.direction is not None:
-            what = _say_separation(error.direction, categories, features)
-        hint = "--alpha 1 has a penalty" if alpha == 0 else "try a larger --alpha"
-        raise InputError(path, what, hint) from error
+            what = _say_separation(error.direction, categories, task.features)
+        hint = "--alpha 1 has a penalty" if task.alpha == 0 else "try a larger --alpha"
+        raise InputError(task.path, what, hint) from error
     if fit is None:
-        raise _too_large(path)
-    _check_finite(fit.weights, fit.intercept, path)
+        raise task.refuse_size()
+    weights = task.take(fit.weights, fit.intercept)
     # Scored as `classify` will score, not as the search saw the rows.
     model = Model(fit.weights, fit.intercept, categories)
 
     def count(stripe: int) -> Counts:
         x, truth = examples.read(stripe)
-        scored = score_rows(model, np.ascontiguousarray(x.T), len(x), ScoreOptions())
+        scored = score_rows(model, x.T, ScoreOptions())
         return count_rows(model, scored.scores, scored.decision.best, truth)
 
     metrics = Metrics(reduce(add, examples.map(count)))
     return Learned(
-        "logistic",
-        alpha,
-        tuple(features[i] for i in order),
+        task.method,
+        task.alpha,
+        task.names_of(task.order),
         categories,
-        np.ascontiguousarray(fit.weights[list(order)]),
+        weights,
         fit.intercept,
         examples.kept.n_rows,
-        constant=_names(np.flatnonzero(fit.is_constant).tolist(), features, order),
+        constant=task.names_of(np.flatnonzero(fit.is_constant).tolist()),
         accuracy=metrics.accuracy,
         log_loss=metrics.log_loss,
         n_steps=fit.n_steps,
@@ -254,9 +269,7 @@ def learn_logistic(
     )
 
 
-def _check_rank(
-    examples: Examples, features: Sequence[str], order: Sequence[int], path: str, *, intercept: bool
-) -> None:
+def _check_rank(examples: Examples, task: Task, *, intercept: bool) -> None:
     """Refuse features that leave a choice between weights, which a penalty would make."""
 
     def take(stripe: int) -> Triangle:
@@ -265,9 +278,9 @@ def _check_rank(
 
     found = solve(reduce(merge, examples.map(take)), intercept=intercept)
     if found.rank < examples.n_features - len(found.constant):
-        names = quote_names(_names(found.collinear, features, order))
+        names = quote_names(task.names_of(found.collinear))
         what = f"features are combinations of each other ({names}): many weights fit as well"
-        raise InputError(path, what, "--alpha 1 has a penalty, --drop-cols leaves one out")
+        raise InputError(task.path, what, "--alpha 1 has a penalty, --drop-cols leaves one out")
 
 
 def _say_separation(direction: Floats, categories: Sequence[str], features: Sequence[str]) -> str:
@@ -291,19 +304,3 @@ def check_categories(categories: Sequence[str], path: str) -> None:
     if len(categories) > MOST_CATEGORIES:
         what = f"more than {MOST_CATEGORIES:,} categories: {quote_names(categories)}"
         raise InputError(path, what, "labels or numbers may have been taken for categories")
-
-
-def _check_finite(weights: Floats, intercept: Floats | None, path: str) -> None:
-    if not np.isfinite(weights).all() or (
-        intercept is not None and not np.isfinite(intercept).all()
-    ):
-        raise _too_large(path)
-
-
-def _too_large(path: str) -> InputError:
-    return InputError(path, "the numbers are too large to learn from", "use other units")
-
-
-def _names(chosen: Sequence[int], features: Sequence[str], order: Sequence[int]) -> tuple[str, ...]:
-    there = set(chosen)
-    return tuple(features[i] for i in order if i in there)

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,10 +114,12 @@ def triangle_of(rows: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some rows of one block."""
+    """Some rows of a block whose other rows are elsewhere."""
 
+    block: int  # its number
     features: Floats  # (n_rows, n_features), finite
-    targets: Floats | NDArray[np.bool_]  # (n_rows, n_targets): numbers, or members of categories
+    # (n_rows, n_targets): numbers; (n_rows,): the place of each row's category among the names.
+    targets: Floats | NDArray[np.int64]
     names: tuple[str, ...]  # of the targets
 
 
@@ -124,7 +127,7 @@ class Piece:
 class Node:
     """The rows of ``2**level`` blocks, merged two by two."""
 
-    first: int  # number of the first block, a multiple of 2**level
+    block: int  # number of the first block, a multiple of 2**level
     level: int
     triangle: Triangle | None  # None where no row is left of them
 
@@ -140,34 +143,19 @@ class Segment:
     height: int  # records of a block
     start: int  # number, from 0, of its first record
     stop: int  # and of the one after its last
-    head: tuple[Piece, ...] = ()  # rows before the first border between blocks; all, without one
-    nodes: tuple[Node, ...] = ()  # of whole blocks, in order; few, as what can be merged is
-    tail: tuple[Piece, ...] = ()  # rows after the last border
+    parts: tuple[Piece | Node, ...] = ()  # in order; few, as what can be merged is
 
     def __add__(self, other: Segment) -> Segment:
         """Join a segment to the one that comes right after it."""
         # Engines give chunks in order; a gap here would be rows lost in silence.
         if self.stop != other.start:
             raise ValueError(f"records {self.stop} to {other.start} are missing")
-        if not (self._has_border and other._has_border):
-            ends = (*self.head, *other.head), self.tail or other.tail
-            if self._has_border:
-                ends = self.head, (*self.tail, *other.head)
-            nodes = self.nodes or other.nodes
-            return Segment(self.height, self.start, other.stop, ends[0], nodes, ends[1])
-        between = self._close_block((*self.tail, *other.head))
-        nodes = _fold((*self.nodes, *between, *other.nodes))
-        return Segment(self.height, self.start, other.stop, self.head, nodes, other.tail)
-
-    def _close_block(self, pieces: tuple[Piece, ...]) -> tuple[Node, ...]:
-        """Reduce the block in which it ends, whose rows these are; none at a border."""
-        block, n_over = divmod(self.stop, self.height)
-        return (Node(block, 0, _reduce(pieces)),) if n_over else ()
+        return _settle(self.height, self.start, other.stop, (*self.parts, *other.parts))
 
     @property
-    def _has_border(self) -> bool:
-        """Whether a border between blocks is inside it, or at one of its ends."""
-        return self.stop // self.height * self.height >= self.start
+    def nodes(self) -> list[Node]:
+        """Its parts that are reduced."""
+        return [part for part in self.parts if isinstance(part, Node)]
 
 
 def block_rows(n_features: int) -> int:
@@ -188,7 +176,7 @@ def no_rows(n_features: int) -> Segment:
 
 def cut_rows(
     features: Floats,
-    targets: Floats | NDArray[np.bool_],
+    targets: Floats | NDArray[np.int64],
     names: tuple[str, ...],
     *,
     records: NDArray[np.int64],
@@ -197,88 +185,81 @@ def cut_rows(
 ) -> Segment:
     """Cut the rows of the records from `start` to `stop` into blocks; reduce those that are whole.
 
-    `features` is (n_rows, n_features) and finite, `targets` (n_rows, n_targets) numbers or members
-    of categories, `records` (n_rows,) the rows' records, counted from 0 over all inputs, ascending;
-    those rejected are left out.
+    `features`, `targets` and `names` are as in `Piece`, `records` (n_rows,) the rows' records,
+    counted from 0 over all inputs, ascending; those rejected are left out.
     """
     height = block_rows(features.shape[1])
-    first, last = -(-start // height) * height, stop // height * height
-    borders = range(first, last + 1, height) if first <= last else range(0)
-    cuts = [0, *np.searchsorted(records, np.array(borders, dtype=np.int64)).tolist(), len(records)]
-    pieces = [
-        (Piece(features[a:b], targets[a:b], names),) if b > a else () for a, b in pairwise(cuts)
-    ]
-    if not borders:
-        return Segment(height, start, stop, pieces[0])
-    nodes = [Node(first // height + i, 0, _reduce(piece)) for i, piece in enumerate(pieces[1:-1])]
-    return Segment(height, start, stop, pieces[0], _fold(nodes), pieces[-1])
+    blocks = range(start // height, -(-stop // height))
+    borders = np.array([*blocks, blocks.stop], dtype=np.int64) * height
+    cuts = zip(blocks, pairwise(np.searchsorted(records, borders).tolist()), strict=True)
+    pieces = [Piece(block, features[a:b], targets[a:b], names) for block, (a, b) in cuts]
+    return _settle(height, start, stop, pieces)
 
 
 def finish(segment: Segment) -> Triangle | None:
     """Return the triangle of a segment that starts at record 0; None where there are no rows."""
     if segment.start:
         raise ValueError("the segment does not start at the first record")
-    last = segment._close_block((*segment.head, *segment.tail))
+    # There are no further records: the last block is whole, too.
+    end = -(-segment.stop // segment.height) * segment.height
     total = None
     # What is left of whole blocks is larger the further to the left.
-    for node in reversed(_fold((*segment.nodes, *last))):
+    for node in reversed(_settle(segment.height, 0, end, segment.parts).nodes):
         total = _merge_two(node.triangle, total)
     return total
 
 
-def _fold(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """Merge neighbours that are the two halves of a node, as in the last bits order matters.
+def _settle(height: int, start: int, stop: int, parts: Iterable[Piece | Node]) -> Segment:
+    """Reduce the blocks of which all records are there, and merge what are halves of one node.
 
-    The tree is that of the blocks' numbers, so that anybody can merge what is inside of a branch.
+    In the last bits order matters. The tree is that of the blocks' numbers, so that anybody can
+    merge what is inside of a branch.
     """
-    folded: list[Node] = []
-    for node in nodes:
-        folded.append(node)
-        while len(folded) > 1 and _are_halves(*folded[-2:]):
-            one, two = folded[-2:]
-            whole = _merge_two(one.triangle, two.triangle)
-            folded[-2:] = [Node(one.first, one.level + 1, whole)]
-    return tuple(folded)
+    settled: list[Piece | Node] = []
+    for block, group in groupby(parts, key=attrgetter("block")):
+        here = list(group)
+        pieces = [part for part in here if isinstance(part, Piece)]
+        if pieces and start <= block * height and (block + 1) * height <= stop:
+            here = [Node(block, 0, _reduce(pieces))]
+        for part in here:
+            settled.append(part)
+            while whole := _join_halves(settled[-2:]):
+                settled[-2:] = [whole]
+    return Segment(height, start, stop, tuple(settled))
 
 
-def _are_halves(one: Node, two: Node) -> bool:
-    return one.level == two.level and one.first % 2 ** (one.level + 1) == 0
+def _join_halves(parts: Sequence[Piece | Node]) -> Node | None:
+    """Merge two nodes that are the halves of another one; None where they are not."""
+    match parts:
+        case [Node() as one, Node() as two] if one.level == two.level:
+            if one.block % 2 ** (one.level + 1) == 0:
+                return Node(one.block, one.level + 1, _merge_two(one.triangle, two.triangle))
+    return None
 
 
 def _merge_two(one: Triangle | None, two: Triangle | None) -> Triangle | None:
     return merge(one, two) if one and two else one or two
 
 
-def _reduce(pieces: tuple[Piece, ...]) -> Triangle | None:
+def _reduce(pieces: Sequence[Piece]) -> Triangle | None:
     """Reduce the rows of a block; None where there are none."""
-    if not pieces:
-        return None
-    if pieces[0].targets.dtype == bool:
-        names, members = _join_members(pieces)
-    else:
-        names, members = pieces[0].names, np.vstack([piece.targets for piece in pieces])
     features = np.vstack([piece.features for piece in pieces])
-    return reduce_rows(features, members.astype(np.float64), names)
+    if not len(features):
+        return None
+    if pieces[0].targets.ndim == 1:
+        targets, names = _join_categories(pieces)
+    else:
+        targets, names = np.vstack([piece.targets for piece in pieces]), pieces[0].names
+    return reduce_rows(features, targets, names)
 
 
-def _join_members(pieces: tuple[Piece, ...]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
-    """Stack the members of categories, without those that have none in the block."""
-    present = {
-        name
-        for piece in pieces
-        for name, members in zip(piece.names, piece.targets.T, strict=True)
-        if members.any()
-    }
-    names = sort_names(present)
+def _join_categories(pieces: Sequence[Piece]) -> tuple[Floats, tuple[str, ...]]:
+    """Return the members of the categories that have some in the block, a column each."""
+    names = sort_names({p.names[i] for p in pieces for i in np.unique(p.targets).tolist()})
     columns = {name: i for i, name in enumerate(names)}
-    stacked = np.zeros((sum(len(piece.targets) for piece in pieces), len(names)), dtype=bool)
-    row = 0
-    for piece in pieces:
-        here = [i for i, name in enumerate(piece.names) if name in columns]
-        there = [columns[piece.names[i]] for i in here]
-        stacked[row : row + len(piece.targets), there] = piece.targets[:, here]
-        row += len(piece.targets)
-    return names, stacked
+    places = (np.array([columns.get(name, -1) for name in p.names], np.int64) for p in pieces)
+    codes = [there[p.targets] for there, p in zip(places, pieces, strict=True)]
+    return (np.concatenate(codes)[:, None] == np.arange(len(names))).astype(np.float64), names
 
 
 @dataclass(frozen=True)

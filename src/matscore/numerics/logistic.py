@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from matscore.items import KeptRows
 from matscore.kernel import Floats
 from matscore.numerics.curvature import Inverse, invert_curvature
-from matscore.numerics.kept import KeptRows
 
 # OpenBLAS gives products of more multiplications to threads, which then wait for more at the cost
 # of a processor; several products of this size run beside each other instead.

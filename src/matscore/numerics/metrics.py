@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +17,29 @@ from numpy.typing import NDArray
 from matscore.functions import FUNCTIONS
 from matscore.kernel import Floats, exp
 from matscore.model import Model
+from matscore.run.work import Tally
 
 if TYPE_CHECKING:
     from matscore.numerics.binary import BinaryMetrics
 
 N_TENTHS = 10
-EDGES = np.arange(1, N_TENTHS) / N_TENTHS
+_EDGES = np.arange(1, N_TENTHS) / N_TENTHS
 _SMALLEST = 1074  # every float64 is a whole number of 2**-1074
 _DIGITS = 53
 _HALF = 27
 
+Exact: TypeAlias = NDArray[np.object_]
+"""Whole numbers of Python, which have as many digits as an exact sum of float64 takes."""
+
 
 @dataclass(frozen=True)
-class Counts:
+class Counts(Tally):
     """What is known of some rows whose truth is known.
 
     All of it is whole numbers, so that counts of rows cut in any way add up to the same.
     """
+
+    KEPT = ("categories",)
 
     categories: tuple[str, ...]  # in the weights' order
     # (n_categories, n_categories + 1), int64: rows by their truth and their prediction; the last
@@ -42,19 +48,7 @@ class Counts:
     ranks: NDArray[np.int64]  # (n_categories,): rows by the number of categories before the truth
     n_probable: int  # rows that have probabilities
     loss: int  # of those, exact sum of -log(probability of the truth), see `exact_total`
-    tenths: NDArray[np.int64]  # (10, 2), by tenths of the confidence: rows, those predicted rightly
-    confidence: tuple[int, ...]  # by tenths: exact sum of the confidence
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.categories,
-            self.confusion + other.confusion,
-            self.ranks + other.ranks,
-            self.n_probable + other.n_probable,
-            self.loss + other.loss,
-            self.tenths + other.tenths,
-            tuple(a + b for a, b in zip(self.confidence, other.confidence, strict=True)),
-        )
+    tenths: Exact  # (10, 3), by tenths of the confidence, see `count_tenths`
 
 
 @dataclass(frozen=True)
@@ -179,10 +173,7 @@ class Metrics:
         The confidence is the probability of the prediction; the first tenth goes from 0 up to, but
         not including, 0.1; the last includes 1. A tenth without rows has NaN.
         """
-        return [
-            (int(n), round_total(total, int(n)), divide(int(right), int(n)))
-            for (n, right), total in zip(self.counts.tenths, self.counts.confidence, strict=True)
-        ]
+        return read_tenths(self.counts.tenths)
 
     @property
     def macro_roc_auc(self) -> float:
@@ -216,16 +207,7 @@ class Metrics:
                 name: dict(zip(self.categories, row, strict=True))
                 for name, row in zip(self.categories, self.confusion.tolist(), strict=True)
             },
-            "calibration": [
-                {
-                    "from": tenth / N_TENTHS,
-                    "to": (tenth + 1) / N_TENTHS,
-                    "rows": n,
-                    "confidence": or_none(mean),
-                    "accuracy": or_none(share),
-                }
-                for tenth, (n, mean, share) in enumerate(self.calibration)
-            ],
+            "calibration": list_tenths(self.calibration, "confidence", "accuracy"),
             "macro_roc_auc": or_none(self.macro_roc_auc),
             "one_vs_rest": {one.positive: one.facts() for one in self.one_vs_rest},
         }
@@ -238,27 +220,13 @@ class Metrics:
         return _mean(np.nan_to_num(values[(self.support > 0) | (self.predicted > 0)]))
 
 
-def no_counts(categories: tuple[str, ...]) -> Counts:
-    """Return the counts of no rows."""
-    n = len(categories)
-    return Counts(
-        categories,
-        np.zeros((n, n + 1), dtype=np.int64),
-        np.zeros(n, dtype=np.int64),
-        0,
-        0,
-        np.zeros((N_TENTHS, 2), dtype=np.int64),
-        (0,) * N_TENTHS,
-    )
-
-
 def count_rows(
     model: Model,
     scores: Floats,
     best: NDArray[np.int64],
     truth: NDArray[np.int64],
 ) -> Counts:
-    """Count what there is to know of rows whose truth is known; two categories at least.
+    """Count what there is to know of rows whose truth is known.
 
     `scores` is (n_categories, n_rows), finite or all NaN in a row without a prediction; `best` and
     `truth` are (n_rows,), int64, and `best` is -1 where there is no prediction.
@@ -275,18 +243,43 @@ def count_rows(
         probabilities = model.find_probabilities(scores)
         confidence = np.take_along_axis(probabilities, best[None], axis=0)[0]
         losses, right = _lose(model, scores, truth), best == truth
-    tenth = np.searchsorted(EDGES, confidence, side="right")
-    # Rows, then those of them that are predicted rightly.
-    tenths = [np.bincount(rows, minlength=N_TENTHS) for rows in (tenth, tenth[right])]
     return Counts(
         model.categories,
         confusion.reshape(n_categories, n_categories + 1),
         np.bincount(_rank(scores, best, truth), minlength=n_categories),
         len(losses),
         exact_total(losses),
-        np.stack(tenths, axis=1),
-        tuple(exact_total(confidence[tenth == i]) for i in range(N_TENTHS)),
+        count_tenths(confidence, right),
     )
+
+
+def count_tenths(chances: Floats, right: NDArray[np.bool_]) -> Exact:
+    """Count by tenths of a probability, (10, 3): rows, those that are right, its exact sum."""
+    tenth = np.searchsorted(_EDGES, chances, side="right")
+    counts = [np.bincount(rows, minlength=N_TENTHS).tolist() for rows in (tenth, tenth[right])]
+    totals = [exact_total(chances[tenth == i]) for i in range(N_TENTHS)]
+    return np.array([*counts, totals], dtype=object).T
+
+
+def read_tenths(tenths: Exact) -> list[tuple[int, float, float]]:
+    """Return of each tenth the rows, the mean probability, and the share that is right."""
+    return [(n, round_total(total, n), divide(right, n)) for n, right, total in tenths.tolist()]
+
+
+def list_tenths(
+    tenths: list[tuple[int, float, float]], mean: str, share: str
+) -> list[dict[str, float | None]]:
+    """Return tenths as plain values, with names for the mean and the share."""
+    return [
+        {
+            "from": tenth / N_TENTHS,
+            "to": (tenth + 1) / N_TENTHS,
+            "rows": n,
+            mean: or_none(mean_value),
+            share: or_none(share_value),
+        }
+        for tenth, (n, mean_value, share_value) in enumerate(tenths)
+    ]
 
 
 def exact_total(values: Floats) -> int:

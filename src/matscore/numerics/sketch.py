@@ -127,25 +127,25 @@ class Sketch:
 
 def sketch_nothing(n_columns: int) -> Sketch:
     """Return the sketch of columns without numbers."""
-    none = np.zeros(n_columns, dtype=np.int64)
-    low, high = np.full(n_columns, np.inf), np.full(n_columns, -np.inf)
-    return Sketch(low, high, none, none, _SIGN, np.zeros((2, n_columns, 0), dtype=np.int64))
+    return sketch_columns([np.empty(0)] * n_columns)
 
 
 def sketch_columns(columns: Sequence[Floats]) -> Sketch:
     """Sketch some columns, each (n_rows,); NaN is counted apart."""
-    if not any(map(len, columns)):
-        return sketch_nothing(len(columns))
     counted = [_count_bins(column) for column in columns]
     start, n_bins = _span((one.start, one.bins.shape[1]) for one in counted)
     bins = np.zeros((2, len(columns), n_bins), dtype=np.int64)
     for i, one in enumerate(counted):
         bins[:, i, one.start - start : one.start - start + one.bins.shape[1]] = one.bins
-    missing = np.array([one.missing for one in counted])
-    zero = np.array([one.zero for one in counted])
-    ends = [_find_ends(column, n) for column, n in zip(columns, missing, strict=True)]
-    low, high = np.array(ends).T
-    return Sketch(low, high, missing, zero, start, bins)
+    return Sketch(
+        # Both pass over NaN.
+        np.array([np.fmin.reduce(column, initial=np.inf) for column in columns]),
+        np.array([np.fmax.reduce(column, initial=-np.inf) for column in columns]),
+        np.array([one.missing for one in counted], dtype=np.int64),
+        np.array([one.zero for one in counted], dtype=np.int64),
+        start,
+        bins,
+    )
 
 
 def edge_of(bins: NDArray[np.int64]) -> Floats:
@@ -184,11 +184,3 @@ def _count_bins(column: Floats) -> _Bins:
         start,
         np.stack([negative[start:stop], positive[start:stop]]),
     )
-
-
-def _find_ends(column: Floats, n_missing: int) -> tuple[float, float]:
-    if n_missing == len(column):
-        return float("inf"), float("-inf")
-    if n_missing:
-        column = column[~np.isnan(column)]
-    return float(column.min()), float(column.max())

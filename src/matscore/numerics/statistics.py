@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from matscore.frame import Labels
 from matscore.kernel import Floats
 from matscore.model import Model, Scored
+from matscore.numerics.explain import find_runner_up
 from matscore.numerics.sketch import Sketch, edge_of, sketch_columns, sketch_nothing
 from matscore.options import Gather
+from matscore.run.work import Tally
 
 if TYPE_CHECKING:
     from matscore.read.rows import Reject
@@ -74,7 +76,7 @@ def cut_text(text: object) -> str:
 
 
 @dataclass(frozen=True)
-class ScoreStatistics:
+class ScoreStatistics(Tally):
     """What is gathered of scored rows."""
 
     features: Sketch  # of the first MAX_FEATURES features, as they were read; for a page
@@ -85,17 +87,15 @@ class ScoreStatistics:
     closest: tuple[CloseRow, ...] = ()  # the N_CLOSEST smallest margins above 0, the closest first
     tied: tuple[CloseRow, ...] = ()  # the first N_TIED rows that tie
 
-    def __add__(self, other: ScoreStatistics) -> ScoreStatistics:
+    def __add__(self, other: ScoreStatistics, /) -> ScoreStatistics:
+        total = super().__add__(other)
         # By number, so that chunks may be added up in any order.
-        first = sorted([*self.first, *other.first], key=lambda row: row.number)
-        return ScoreStatistics(
-            self.features + other.features,
-            self.scores + other.scores,
-            self.best + other.best,
-            self.margin + other.margin,
-            tuple(first[:N_FIRST]),
-            keep_closest([*self.closest, *other.closest], N_CLOSEST),
-            keep_closest([*self.tied, *other.tied], N_TIED),
+        first = sorted(total.first, key=lambda row: row.number)
+        return replace(
+            total,
+            first=tuple(first[:N_FIRST]),
+            closest=keep_closest(total.closest, N_CLOSEST),
+            tied=keep_closest(total.tied, N_TIED),
         )
 
 
@@ -129,7 +129,20 @@ def gather_scores(
     sketch = sketch_columns([margins[: 0 if len(scores) == 1 else None]])
 
     def close(places: NDArray[np.int64]) -> tuple[CloseRow, ...]:
-        return tuple(_look_closely(scored, int(i), int(numbers[i]), labels) for i in places)
+        best = decision.best[places]
+        second = find_runner_up(scores[:, places], best)
+        return tuple(
+            CloseRow(
+                int(numbers[i]),
+                cut_text(labels[i]),
+                one,
+                other,
+                float(scores[one, i]),
+                float(scores[other, i]),
+                float(decision.margin[i]),
+            )
+            for i, one, other in zip(places.tolist(), best.tolist(), second.tolist(), strict=True)
+        )
 
     tied = np.flatnonzero(decision.tied & predicted)[:N_TIED]
     return ScoreStatistics(
@@ -163,46 +176,19 @@ def _find_closest(
     return near[np.argsort(margins[near], kind="stable")[:N_CLOSEST]]
 
 
-def _look_closely(scored: Scored, place: int, number: int, labels: Labels) -> CloseRow:
-    scores = scored.scores[:, place]
-    best = int(scored.decision.best[place])
-    others = scores.copy()
-    others[best] = -np.inf
-    second = int(others.argmax())
-    return CloseRow(
-        number,
-        cut_text(labels[place]),
-        best,
-        second,
-        float(scores[best]),
-        float(scores[second]),
-        float(scored.decision.margin[place]),
-    )
-
-
 @dataclass(frozen=True)
-class RankStatistics:
+class RankStatistics(Tally):
     """What is gathered of ranked items."""
 
     features: Sketch  # of the first MAX_FEATURES features of the users, as they were read
     by_rank: Sketch  # of the scores of the first MAX_RANKS ranks: one column a rank
     chosen: NDArray[np.int64]  # (n_items,): how many users each item was recommended to
 
-    def __add__(self, other: RankStatistics) -> RankStatistics:
-        return RankStatistics(
-            self.features + other.features,
-            self.by_rank + other.by_rank,
-            self.chosen + other.chosen,
-        )
-
 
 def gather_no_ranks(n_features: int, n_items: int, k: int) -> RankStatistics:
     """Return the statistics of no users."""
-    return RankStatistics(
-        sketch_nothing(min(n_features, MAX_FEATURES)),
-        sketch_nothing(min(k, n_items, MAX_RANKS)),
-        np.zeros(n_items, dtype=np.int64),
-    )
+    none = np.empty(0, np.int64)
+    return gather_ranks([np.empty(0)] * n_features, none, none, np.empty(0), n_items, k)
 
 
 def gather_ranks(

@@ -8,17 +8,17 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matscore.colors import color_at, ink_on, parts_of, scale_values
+from matscore.colors import color_at, hex_of, ink_on, scale_values
 from matscore.kernel import Floats
 from matscore.names import show
 from matscore.numerics.sketch import Sketch
 from matscore.numerics.statistics import MAX_CATEGORIES, N_FIRST, ScoreStatistics
 from matscore.pages.page import cut
-from matscore.show.text import plural, show_number
+from matscore.show.table import plural, show_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,7 @@ def _use_style(style: dict[Any, Any]) -> Iterator[None]:
 
 
 def draw_histogram(
-    name: str, sketch: Sketch, label: str, *, orange: bool = False, from_zero: bool = False
+    name: str, sketch: Sketch, label: str, color: str, *, from_zero: bool = False
 ) -> str:
     """Draw how the numbers of a sketch of one column, with at least one, are distributed."""
     # Drawn from a sketch of fixed size: no run keeps its scores for a chart.
@@ -109,7 +109,6 @@ def draw_histogram(
     median = sketch.quantiles(0, [0.5])[0]
 
     def draw(axes: Axes) -> None:
-        color = ORANGE if orange else BLUE
         axes.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=color, linewidth=0)
         axes.axvline(median, color=INK, linewidth=1, linestyle=DASHES)
         axes.set_xlabel(label)
@@ -161,8 +160,8 @@ def _settle(svg: str, name: str) -> str:
     return re.sub(r'(?<=[#"])(m[0-9a-f]{10}|p[0-9a-f]{10})(?=["\)])', rf"{name}-\1", text).strip()
 
 
-def render_plot(summary: Summary[ScoreTally], form: Literal["svg", "png"]) -> bytes:
-    """Draw the scores of a run: a heat map, or of many rows each category's distribution."""
+def render_plot(summary: Summary[ScoreTally], form: str) -> bytes:
+    """Draw the scores of a run as SVG or PNG: a heat map, or of many rows the distributions."""
     statistics = summary.tally.statistics
     if statistics is None:
         raise ValueError("the run has no statistics")
@@ -198,13 +197,13 @@ def _draw_map(statistics: ScoreStatistics, names: Sequence[str]) -> Figure:
             (j - 0.5 + inset, i - 0.5 + inset),
             1 - 2 * inset,
             1 - 2 * inset,
-            facecolor=parts_of(ground),
+            facecolor=hex_of(ground),
             edgecolor="black" if is_best else "none",
             linewidth=1.6 if is_best else 0,
         )
         axes.add_patch(cell)
         if scores.size <= _NUMBERED_CELLS:
-            text, ink = show_number(float(scores[i, j]), 3), parts_of(ink_on(ground))
+            text, ink = show_number(float(scores[i, j]), 3), hex_of(ink_on(ground))
             axes.text(j, i, text, ha="center", va="center", color=ink, size=8)
     axes.set_xlim(-0.5, len(names) - 0.5)
     axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
@@ -225,7 +224,7 @@ def _draw_ridges(statistics: ScoreStatistics, names: Sequence[str]) -> Figure:
     spans = [_spread_edges(sketches, i) for i in range(len(names))]
     # One axis for all, finer than a histogram's, as the ridges are small.
     edges = np.linspace(min(s[0] for s in spans), max(s[-1] for s in spans), 121)
-    blue, orange = parts_of(color_at(-1.0)), parts_of(color_at(0.95))
+    blue, orange = hex_of(color_at(-1.0)), hex_of(color_at(0.95))
     for i in range(len(names)):
         counts = sketches.histogram(i, edges)
         height = counts / (counts.max() or 1.0) * 0.85

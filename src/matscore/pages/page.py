@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,11 +15,10 @@ from matscore.colors import LEVELS, color_at, hex_of, ink_on, level_of, scale_va
 from matscore.frame import Frame, find_absent, join_frames
 from matscore.kernel import Floats
 from matscore.names import show
-from matscore.show.text import plural, show_number, show_percent
+from matscore.show.table import plural, show_number, show_percent, show_size
 
 if TYPE_CHECKING:
     from matscore.run.run import Summary
-    from matscore.run.work import Preview
     from matscore.write.formats import OutputSpec
 
 LONGEST_TEXT, LONGEST_TITLE, LONGEST_LINE = 80, 1000, 500
@@ -42,11 +41,6 @@ class Cell:
         return cls(*cut(str(text)))
 
     @classmethod
-    def of_texts(cls, *texts: object) -> list[Cell]:
-        """Return several cells of text."""
-        return list(map(cls.of_text, texts))
-
-    @classmethod
     def of_number(cls, value: float | None) -> Cell:
         """Return a cell of a number; there is nothing for None."""
         return cls("") if value is None else cls(show_number(value), value=value)
@@ -57,10 +51,11 @@ class Cell:
         return cls(f"{n:,}", value=float(n), bar=None if not of else n / of)
 
     @classmethod
-    def of_share(cls, n: int, of: int) -> Cell:
-        """Return a cell of a share in percent."""
-        share = n / of if of else 0.0
-        return cls(show_percent(share), value=share)
+    def of_share(cls, share: float, *, in_percent: bool = False) -> Cell:
+        """Return a cell of a share, in four decimals or in percent; a dash for NaN."""
+        if math.isnan(share):
+            return cls("–")
+        return cls(show_percent(share) if in_percent else f"{share:.4f}", value=share)
 
 
 @dataclass(frozen=True)
@@ -68,25 +63,45 @@ class Column:
     """A column of a table; `title` is the whole of a heading that was cut."""
 
     heading: str
+    cells: Sequence[Cell]
     is_number: bool = False
     title: str = ""
     has_bars: bool = False
 
     @classmethod
-    def of_name(cls, name: str, *, is_number: bool = True) -> Column:
+    def of_name(cls, name: str, cells: Sequence[Cell], *, is_number: bool = True) -> Column:
         """Return a column whose heading is any text, made safe and cut."""
         short, title = cut(name)
-        return cls(short, is_number, title)
+        return cls(short, cells, is_number, title)
 
     @classmethod
-    def of_numbers(cls, *headings: str) -> list[Column]:
-        """Return columns of numbers, their headings our own words."""
-        return [cls(heading, is_number=True) for heading in headings]
+    def of_texts(cls, heading: str, texts: Iterable[object]) -> Column:
+        """Return a column of any texts."""
+        return cls(heading, list(map(Cell.of_text, texts)))
 
     @classmethod
-    def of_bars(cls, heading: str) -> Column:
-        """Return a column whose numbers have bars behind them."""
-        return cls(heading, is_number=True, has_bars=True)
+    def of_numbers(cls, heading: str, values: Iterable[float | None]) -> Column:
+        """Return a column of numbers, with nothing for None."""
+        return cls(heading, list(map(Cell.of_number, values)), is_number=True)
+
+    @classmethod
+    def of_counts(cls, heading: str, counts: Iterable[int], *, most: int | None = None) -> Column:
+        """Return a column of counts, with bars where the highest of them is given."""
+        cells = [Cell.of_count(n, of=most) for n in counts]
+        return cls(heading, cells, is_number=True, has_bars=most is not None)
+
+    @classmethod
+    def of_shares(
+        cls, heading: str, shares: Iterable[float], *, in_percent: bool = False
+    ) -> Column:
+        """Return a column of shares."""
+        cells = [Cell.of_share(share, in_percent=in_percent) for share in shares]
+        return cls(heading, cells, is_number=True)
+
+    @classmethod
+    def of_parts(cls, heading: str, counts: Iterable[int], whole: int) -> Column:
+        """Return a column of the shares that counts have of a whole, in percent."""
+        return cls.of_shares(heading, (n / whole for n in counts), in_percent=True)
 
 
 @dataclass(frozen=True)
@@ -97,14 +112,18 @@ class Table:
 
     caption: str
     columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
     note: str = ""
     is_heat: bool = False  # whether its numbers are shaded
 
     @property
+    def rows(self) -> Iterator[tuple[Cell, ...]]:
+        """The cells, row by row."""
+        return zip(*(column.cells for column in self.columns), strict=True)
+
+    @property
     def has_marks(self) -> bool:
         """Whether any cell stands out, so that all numbers keep room for the sign."""
-        return any(cell.mark for row in self.rows for cell in row)
+        return any(cell.mark for column in self.columns for cell in column.cells)
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,61 @@ class Figure:
     svg: str
     caption: str
     alt: str
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Two matrices by size, and their product, to be drawn as rectangles.
+
+    The weights stand above the scores and the features to the left of them (Falk 1951, "Ein
+    übersichtliches Schema für die Matrizenmultiplikation", ZAMM 31(4-5), 152-153), so that each
+    score lies in the row of its item and in the column of its category, and the two inner sides,
+    which must be as long as each other, meet at a corner.
+    """
+
+    kind: ClassVar = "shapes"
+
+    n_rows: int | None  # of the features; None where they were not counted
+    n_features: int  # columns of the features
+    n_weights: int  # rows of the weights
+    n_categories: int  # columns of the weights
+    features: str  # where they come from
+    weights: str
+    fits: bool  # whether there is a product
+    is_recommend: bool = False  # whether these are users and items, transposed
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two matrices are called."""
+        return ("users", "items, transposed") if self.is_recommend else ("features", "weights")
+
+    @property
+    def sides(self) -> tuple[float, float, float, float]:
+        """Lengths of the rows, of the features across and down, and of the categories."""
+        # What stands in a box is never wider than it.
+        longest = show_size(self.n_rows, max(self.n_features, self.n_categories))
+        sides = _length(self.n_features), _length(self.n_categories)
+        across, wide = (max(side, 9.5 * len(longest) + 14) for side in sides)
+        # Where they fit, the two inner sides are seen to be as long as each other.
+        down = across if self.fits else _length(self.n_weights)
+        return _length(self.n_rows or 0), across, down, wide
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows, in words."""
+        rows = "unknown" if self.n_rows is None else f"{self.n_rows:,}"
+        left, top = self.names
+        features = f"{left} of {rows} by {self.n_features:,}"
+        weights = f"{top} of {self.n_weights:,} by {self.n_categories:,}"
+        if self.fits:
+            return f"{features} times {weights} give scores of {rows} by {self.n_categories:,}"
+        return f"{features} and {weights} do not line up"
+
+
+def _length(n: int) -> float:
+    """Return the length of a side: it grows with the number, slowly."""
+    # A picture to scale would show one row beside a million as nothing.
+    return round(min(64 + 26 * math.log10(max(n, 1)), 190), 1)
 
 
 @dataclass(frozen=True)
@@ -135,7 +209,7 @@ class Pair:
 
     kind: ClassVar = "pair"
 
-    parts: Sequence[Figure | Table | Notes]
+    parts: Sequence[Figure | Table | Notes | Shapes]
 
 
 @dataclass(frozen=True)
@@ -146,6 +220,10 @@ class Section:
     title: str
     parts: Sequence[Table | Figure | Notes | Pair]
     lead: str = ""
+
+
+Sections: TypeAlias = tuple[list[Section], list[Section]]
+"""What a command has on the page of its run: its results, and what they were made from."""
 
 
 @dataclass(frozen=True)
@@ -166,24 +244,23 @@ class Page:
     sections: Sequence[Section]
     foot: str  # what made the page
     status: str = ""  # how the run ended
-    is_good: bool = True
-    alert: str = ""  # what went wrong
+    alert: str = ""  # what went wrong, if anything did
     tiles: Sequence[Tile] = ()
 
 
 def heat_cells(values: Floats, decimals: int | None = None) -> list[list[Cell]]:
-    """Return cells of numbers, of shape (n_rows, n_columns), shaded by one measure but for NaN.
+    """Return columns of cells of numbers, (n_rows, n_columns), shaded by one measure but for NaN.
 
     Without `decimals` a column has those that its largest number needs for four digits.
     """
-    columns = [line_up_numbers(column.tolist(), decimals) for column in values.T]
-    places = scale_values(values).tolist()
     return [
         [
-            Cell(columns[j][i], value=value, level=None if math.isnan(place) else level_of(place))
-            for j, (value, place) in enumerate(zip(row, places[i], strict=True))
+            Cell(text, value=value, level=None if math.isnan(place) else level_of(place))
+            for text, value, place in zip(
+                line_up_numbers(column, decimals), column, places, strict=True
+            )
         ]
-        for i, row in enumerate(values.tolist())
+        for column, places in zip(values.T.tolist(), scale_values(values).T.tolist(), strict=True)
     ]
 
 
@@ -261,6 +338,7 @@ def render_page(page: Page) -> str:
         style=Markup(style),
         script=Markup(script),
         level_name=level_name,
+        show_size=show_size,
         scale=[level_name(level) for level in levels[::2]],
     )
 
@@ -294,11 +372,19 @@ def render_table(summary: Summary[Any], version: str) -> str:
     spec = summary.output
     if spec is None:
         raise ValueError("the run has no output")
-    frames, n_shown = _take_rows(summary.previews, spec.max_rows)
+    # A row may have several lines, as with --top-k; it is shown with all of them.
+    frames, left = [], spec.max_rows
+    for preview in summary.previews:
+        frame, n_taken = preview.take_rows(left)
+        frames.append(frame)
+        left -= n_taken
     frame = join_frames(frames, spec.kinds)
     marks = [preview.marks for preview in summary.previews if preview.marks is not None]
     shown = np.hstack(marks)[:, : frame.height] if marks else None
-    table = _make_table(spec, frame, shown, summary.n_rows - n_shown)
+    more = summary.n_rows - (spec.max_rows - left)
+    note = f"and {plural(more, 'more row')}" if more > 0 else ""
+    is_heat = bool(_list_shaded(spec)) and frame.height > 0
+    table = Table("Scores", _list_columns(spec, frame, shown), note, is_heat=is_heat)
     plan = summary.plans[0]
     page = Page(
         title=show(f"{plan.features.path[:200]} by {plan.weights.path[:200]}"),
@@ -309,46 +395,31 @@ def render_table(summary: Summary[Any], version: str) -> str:
     return render_page(page)
 
 
-def _take_rows(previews: Sequence[Preview], n_rows: int) -> tuple[list[Frame], int]:
-    """Return the lines of the first rows, and how many rows they are."""
-    # A row may have several lines, as with --top-k; it is shown with all of them.
-    frames, left = [], n_rows
-    for preview in previews:
-        frame, n_taken = preview.take_rows(left)
-        frames.append(frame)
-        left -= n_taken
-    return frames, n_rows - left
+def _list_shaded(spec: OutputSpec) -> list[Sequence[str]]:
+    return [*filter(None, getattr(spec.columns, "shaded", ()))]
 
 
-def _make_table(spec: OutputSpec, frame: Frame, marks: np.ndarray | None, more: int) -> Table:
-    shaded: list[Sequence[str]] = [*filter(None, getattr(spec.columns, "shaded", ()))]
+def _list_columns(spec: OutputSpec, frame: Frame, marks: np.ndarray | None) -> list[Column]:
+    shaded = _list_shaded(spec)
     cells: dict[str, list[Cell]] = {}
     for names in shaded:
-        by_row = heat_cells(frame.numbers(names), spec.precision)
-        for i, name in enumerate(names):
+        columns = heat_cells(frame.numbers(names), spec.precision)
+        for name, column in zip(names, columns, strict=True):
             absent = find_absent(frame[name]).tolist()
             cells[name] = [
-                Cell("") if nothing else row[i] for row, nothing in zip(by_row, absent, strict=True)
+                Cell("") if nothing else cell for cell, nothing in zip(column, absent, strict=True)
             ]
     # Marks are of the scores, or of the probabilities where there are no scores.
     if marks is not None and shaded and len(shaded[0]) == len(marks):
-        for name, marked in zip(shaded[0], marks, strict=True):
-            cells[name] = _mark(cells[name], marked, marks)
-    columns = []
+        kinds = np.where(marks, np.where(marks.sum(axis=0) > 1, "tie", "best"), "").tolist()
+        for name, column in zip(shaded[0], kinds, strict=True):
+            pairs = zip(cells[name], column, strict=True)
+            cells[name] = [replace(cell, mark=kind) for cell, kind in pairs]
     for i, (name, kind) in enumerate(spec.kinds.items()):
-        is_number = kind != "text" and i > 0
-        columns.append(Column.of_name(name, is_number=is_number))
         if name not in cells:
-            make = Cell.of_number if is_number else Cell.of_text
+            make = Cell.of_number if kind != "text" and i > 0 else Cell.of_text
             cells[name] = [Cell("") if v is None else make(v) for v in frame.values(name)]
-    note = f"and {plural(more, 'more row')}" if more > 0 else ""
-    rows = list(zip(*(cells[name] for name in spec.kinds), strict=True))
-    return Table("Scores", columns, rows, note, is_heat=bool(shaded) and frame.height > 0)
-
-
-def _mark(cells: list[Cell], marked: np.ndarray, marks: np.ndarray) -> list[Cell]:
-    tied = marks.sum(axis=0) > 1
     return [
-        replace(cell, mark="tie" if tie else "best") if mark else cell
-        for cell, mark, tie in zip(cells, marked, tied, strict=True)
+        Column.of_name(name, cells[name], is_number=kind != "text" and i > 0)
+        for i, (name, kind) in enumerate(spec.kinds.items())
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -10,27 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.numerics.sketch import Sketch
-from matscore.numerics.statistics import MAX_FEATURES, CloseRow, RankStatistics, ScoreStatistics
-from matscore.pages.charts import BLUE, INK, draw_histogram, draw_inline
+from matscore.numerics.statistics import MAX_FEATURES, RankStatistics, ScoreStatistics
+from matscore.pages.charts import BLUE, INK, ORANGE, draw_histogram, draw_inline
 from matscore.pages.page import (
     Cell,
     Column,
     Figure,
     Pair,
     Section,
+    Sections,
     Table,
     cut,
     heat_cells,
     say_hidden,
 )
-from matscore.show.text import show_number, show_percent
+from matscore.show.table import show_number, show_percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from matscore.commands.classify import ScoreTally
+    from matscore.commands.users import RecommendTally
     from matscore.model import Model
-    from matscore.pages.report import Run, Sections
     from matscore.run.run import Summary
 
 MOST_WEIGHTS, MOST_SHADED = 200, 40
@@ -41,21 +42,19 @@ _RANKS = {
 _RANKS_NOTE = "The lowest and the highest are exact, the others at most 1.6% nearer to 0."
 
 
-def show_scores(run: Run) -> Sections:
+def show_scores(summary: Summary[ScoreTally]) -> Sections:
     """Return what was predicted, how surely, the closest and the first rows; and the sources."""
-    summary: Summary[ScoreTally] = run.summary
     plan, tally = summary.plans[0], summary.tally
     statistics = cast("ScoreStatistics", tally.statistics)
     results = [
         *_show_categories(summary),
         *_show_distributions(statistics),
         *_show_closest(statistics, tally.categories, plan.label_name),
-        *_show_first(statistics, summary),
+        *_show_first(statistics, tally.categories, plan.label_name),
     ]
-    model = run.summary.works[0].model
-    features = _show_features(
-        statistics.features, [plan.feature_names[i] for i in model.measured.tolist()]
-    )
+    model: Model = summary.works[0].model  # type: ignore[attr-defined]
+    names = [plan.feature_names[i] for i in model.measured.tolist()]
+    features = _show_features(statistics.features, names)
     return results, [*features, show_weights(model, plan.feature_names)]
 
 
@@ -63,44 +62,50 @@ def _show_categories(summary: Summary[ScoreTally]) -> list[Section]:
     tally, n_rows = summary.tally, summary.n_rows
     if not n_rows or not tally.won.any():
         return []
-    counts = [(Cell.of_text(name), n) for name, n in tally.counts.items()]
+    names, counts = [*map(Cell.of_text, tally.counts)], [*tally.counts.values()]
     if tally.n_empty:
-        counts.append((Cell("no prediction"), tally.n_empty))
-    most = max(n for _, n in counts)
-    rows = [[name, Cell.of_count(n, of=most), Cell.of_share(n, n_rows)] for name, n in counts]
-    headings = [Column("category"), Column.of_bars("rows"), *Column.of_numbers("share")]
-    return [Section("categories", "What was predicted", [Table("Rows a category", headings, rows)])]
+        names.append(Cell("no prediction"))
+        counts.append(tally.n_empty)
+    columns = [
+        Column("category", names),
+        Column.of_counts("rows", counts, most=max(counts)),
+        Column.of_parts("share", counts, n_rows),
+    ]
+    return [Section("categories", "What was predicted", [Table("Rows a category", columns)])]
 
 
 def _show_distributions(statistics: ScoreStatistics) -> list[Section]:
-    figures, rows = [], []
-    if statistics.margin.n_numbers[0]:
+    margin, best = statistics.margin, statistics.best
+    figures, shown = [], dict[str, Sketch]()
+    if margin.n_numbers[0]:
         words = "margin: the best score less the runner-up"
-        figures.append(_draw("Margins", statistics.margin, words))
-        rows.append([Cell("margin"), *_quantile_cells(statistics.margin, 0)])
-    if statistics.best.n_numbers[0]:
-        figures.append(_draw("Best scores", statistics.best, "the best score of a row"))
-        rows.append([Cell("best score"), *_quantile_cells(statistics.best, 0)])
+        chart = draw_histogram("margin", margin, words, BLUE, from_zero=True)
+        figures.append(_caption(chart, "Margins", words, margin))
+        shown["margin"] = margin
+    if best.n_numbers[0]:
+        words = "the best score of a row"
+        chart = draw_histogram("best", best, words, ORANGE)
+        figures.append(_caption(chart, "Best scores", words, best))
+        shown["best score"] = best
     if not figures:
         return []
-    columns = [Column("what"), *Column.of_numbers(*_RANKS)]
-    table = Table("In numbers", columns, rows, _RANKS_NOTE)
+    ranks = _list_ranks((sketch, 0) for sketch in shown.values())
+    table = Table("In numbers", [Column.of_texts("what", shown), *ranks], _RANKS_NOTE)
     lead = "The smaller a row's margin, the less it takes to change its category."
     return [Section("distributions", "How surely", [Pair(figures), table], lead)]
 
 
-def _draw(caption: str, sketch: Sketch, words: str) -> Figure:
+def _caption(chart: str, caption: str, words: str, sketch: Sketch) -> Figure:
     low, middle, high = (show_number(v, 3) for v in sketch.quantiles(0, [0.0, 0.5, 1.0]))
-    is_best = caption == "Best scores"
-    name = "best" if is_best else "margin"
-    chart = draw_histogram(name, sketch, words, orange=is_best, from_zero=not is_best)
     alt = f"Histogram of {words}: from {low} to {high}, half of the rows under {middle}."
     return Figure(chart, f"{caption}; the dashed line is the median", alt)
 
 
-def _quantile_cells(sketch: Sketch, place: int) -> list[Cell]:
-    """Return cells with the numbers of `_RANKS` in a column of a sketch."""
-    return [Cell.of_number(value) for value in sketch.quantiles(place, [*_RANKS.values()])]
+def _list_ranks(places: Iterable[tuple[Sketch, int]]) -> list[Column]:
+    """Return columns of the numbers of `_RANKS`, of some columns of sketches."""
+    rows = [sketch.quantiles(place, [*_RANKS.values()]) for sketch, place in places]
+    columns = zip(_RANKS, zip(*rows, strict=True), strict=True)
+    return [Column.of_numbers(name, values) for name, values in columns]
 
 
 def _show_closest(
@@ -108,57 +113,53 @@ def _show_closest(
 ) -> list[Section]:
     label = "label" if label_name == "row" else cut(label_name)[0].strip() or "label"
     # A tie has no margin at all; ties would fill the table of the smallest.
-    tables = [
-        _list_rows("The smallest margins", statistics.closest, categories, label),
-        _list_rows("Ties, the first of them", statistics.tied, categories, label),
+    tables = {
+        "The smallest margins": (statistics.closest, ""),
+        "Ties, the first of them": (
+            statistics.tied,
+            "A tie goes to the first category in the weights' order.",
+        ),
+    }
+    parts = [
+        Table(
+            caption,
+            [
+                Column.of_texts(label, (row.label for row in rows)),
+                Column.of_counts("row number", (row.number for row in rows)),
+                Column.of_texts("predicted", (categories[row.best] for row in rows)),
+                Column.of_numbers("score", (row.best_score for row in rows)),
+                Column.of_texts("runner-up", (categories[row.second] for row in rows)),
+                Column.of_numbers("score", (row.second_score for row in rows)),
+                Column.of_numbers("margin", (row.margin for row in rows)),
+            ],
+            note,
+        )
+        for caption, (rows, note) in tables.items()
+        if rows
     ]
-    parts = [table for table in tables if table.rows]
-    if statistics.tied:
-        note = "A tie goes to the first category in the weights' order."
-        parts[-1] = replace(parts[-1], note=note)
     lead = "The rows to look at by hand."
     return [Section("closest", "Closest calls", parts, lead)] if parts else []
 
 
-def _list_rows(
-    caption: str, close: Sequence[CloseRow], categories: Sequence[str], label: str
-) -> Table:
-    score, number, margin = Column.of_numbers("score", "row number", "margin")
-    predicted, second = Column("predicted"), Column("runner-up")
-    columns = [Column(label), number, predicted, score, second, score, margin]
-    rows = [
-        [
-            Cell.of_text(row.label),
-            Cell.of_count(row.number),
-            Cell.of_text(categories[row.best]),
-            Cell.of_number(row.best_score),
-            Cell.of_text(categories[row.second]),
-            Cell.of_number(row.second_score),
-            Cell.of_number(row.margin),
-        ]
-        for row in close
-    ]
-    return Table(caption, columns, rows)
-
-
-def _show_first(statistics: ScoreStatistics, summary: Summary[ScoreTally]) -> list[Section]:
-    if not statistics.first:
+def _show_first(
+    statistics: ScoreStatistics, names: Sequence[str], label_name: str
+) -> list[Section]:
+    first = statistics.first
+    if not first:
         return []
-    names = summary.tally.categories
-    shaded = heat_cells(np.array([row.scores[:MOST_SHADED] for row in statistics.first]))
-    rows = []
-    for row, cells in zip(statistics.first, shaded, strict=True):
-        if 0 <= row.best < len(cells):  # the best may be one of those that are not shown
-            cells[row.best] = replace(cells[row.best], mark="best")
-        predicted = Cell.of_text(names[row.best]) if row.best >= 0 else Cell("–")
-        rows.append([Cell.of_text(row.label), *cells, predicted])
+    shaded = heat_cells(np.array([row.scores[:MOST_SHADED] for row in first]))
+    predicted = [Cell.of_text(names[row.best]) if row.best >= 0 else Cell("–") for row in first]
+    for i, row in enumerate(first):
+        if 0 <= row.best < len(shaded):  # the best may be one of those that are not shown
+            shaded[row.best][i] = replace(shaded[row.best][i], mark="best")
+    labels = [Cell.of_text(row.label) for row in first]
     columns = [
-        Column.of_name(summary.plans[0].label_name.strip() or "label", is_number=False),
-        *(Column.of_name(name) for name in names[:MOST_SHADED]),
-        Column("prediction"),
+        Column.of_name(label_name.strip() or "label", labels, is_number=False),
+        *(Column.of_name(*each) for each in zip(names[:MOST_SHADED], shaded, strict=True)),
+        Column("prediction", predicted),
     ]
     note = say_hidden(len(names) - MOST_SHADED, "categories")
-    table = Table("Scores of the first rows", columns, rows, note, is_heat=True)
+    table = Table("Scores of the first rows", columns, note, is_heat=True)
     return [Section("first", "First rows", [table])]
 
 
@@ -169,18 +170,15 @@ def _show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
     """
     if not len(sketch.low) or not sketch.n_numbers.any():
         return []
-    rows = [
-        [
-            Cell.of_text(name),
-            *_quantile_cells(sketch, i),
-            Cell.of_count(int(sketch.zero[i])),
-            Cell.of_count(int(sketch.missing[i])),
-        ]
-        for i, name in enumerate(names[:MAX_FEATURES])
+    shown = names[:MAX_FEATURES]
+    columns = [
+        Column.of_texts("feature", shown),
+        *_list_ranks((sketch, i) for i in range(len(shown))),
+        Column.of_counts("zeros", sketch.zero.tolist()),
+        Column.of_counts("missing", sketch.missing.tolist()),
     ]
-    columns = [Column("feature"), *Column.of_numbers(*_RANKS, "zeros", "missing")]
     note = say_hidden(len(names) - MAX_FEATURES, "features")
-    table = Table("Ranges of the features in this input", columns, rows, note)
+    table = Table("Ranges of the features in this input", columns, note)
     lead = "A value far from the others often is a wrong unit or a slipped comma."
     return [Section("features", "Features", [table], lead)]
 
@@ -188,55 +186,53 @@ def _show_features(sketch: Sketch, names: Sequence[str]) -> list[Section]:
 def show_weights(model: Model, names: Sequence[str]) -> Section:
     """Return the section with a model's weights, shaded; `names` are of its features."""
     n_features, n_categories = model.weights.shape
+    shown = [*map(Cell.of_text, names[:MOST_WEIGHTS])]
     cells = heat_cells(model.weights[:MOST_WEIGHTS, :MOST_SHADED])
-    named = zip(names[:MOST_WEIGHTS], cells, strict=True)
-    rows = [[Cell.of_text(name), *row] for name, row in named]
     if model.intercept is not None:
-        added = (Cell.of_number(float(value)) for value in model.intercept[:MOST_SHADED])
-        rows.append([Cell("intercept"), *added])
-    categories = (Column.of_name(name) for name in model.categories[:MOST_SHADED])
+        shown.append(Cell("intercept"))
+        for column, value in zip(cells, model.intercept[:MOST_SHADED].tolist(), strict=True):
+            column.append(Cell.of_number(value))
     notes = (
         say_hidden(n_features - MOST_WEIGHTS, "features"),
         say_hidden(n_categories - MOST_SHADED, "categories"),
     )
     note = " ".join(filter(None, notes))
-    table = Table("Weights", [Column("feature"), *categories], rows, note, is_heat=True)
+    categories = zip(model.categories[:MOST_SHADED], cells, strict=True)
+    columns = [Column("feature", shown), *(Column.of_name(*each) for each in categories)]
     lead = "What one unit of a feature adds to the score of each category."
-    return Section("weights", "Weights", [table], lead)
+    return Section("weights", "Weights", [Table("Weights", columns, note, is_heat=True)], lead)
 
 
-def show_recommendations(run: Run) -> Sections:
+def show_recommendations(summary: Summary[RecommendTally]) -> Sections:
     """Return the scores by rank, the items; and the users' features. Of a matrix there is none."""
-    tally, plan = run.summary.tally, run.summary.plans[0]
+    tally, plan = summary.tally, summary.plans[0]
     statistics: RankStatistics | None = tally.statistics
     if statistics is None:
         return [], []
     features = _show_features(statistics.features, plan.feature_names)
     if not tally.n_pairs:
         return [], features
-    items = _show_items(statistics.chosen, plan.categories, run.summary.n_rows)
-    return [_show_scores(statistics.by_rank), items], features
+    items = _show_items(statistics.chosen, plan.categories, summary.n_rows)
+    return [_show_ranks(statistics.by_rank), items], features
 
 
-def _show_scores(by_rank: Sketch) -> Section:
-    ranks = [i for i, n in enumerate(by_rank.n_numbers.tolist()) if n]
-    rows = [
-        [
-            Cell(str(i + 1), value=float(i + 1)),
-            Cell.of_count(int(by_rank.n_numbers[i])),
-            *_quantile_cells(by_rank, i),
-        ]
-        for i in ranks
+def _show_ranks(by_rank: Sketch) -> Section:
+    ranks = np.flatnonzero(by_rank.n_numbers)
+    numbers = (ranks + 1).tolist()
+    columns = [
+        Column("rank", [Cell(str(n), value=float(n)) for n in numbers], is_number=True),
+        Column.of_counts("users", by_rank.n_numbers[ranks].tolist()),
+        *_list_ranks((by_rank, i) for i in ranks.tolist()),
     ]
-    table = Table("In numbers", Column.of_numbers("rank", "users", *_RANKS), rows, _RANKS_NOTE)
+    table = Table("In numbers", columns, _RANKS_NOTE)
     lead = "How fast scores fall with the rank: where they are level, the order says little."
     return Section("ranks", "Score by rank", [_draw_ranks(by_rank, ranks), table], lead)
 
 
-def _draw_ranks(by_rank: Sketch, ranks: Sequence[int]) -> Figure:
+def _draw_ranks(by_rank: Sketch, ranks: NDArray[np.int64]) -> Figure:
     """Draw the median of each rank within its middle half and its middle nine tenths."""
-    scores = np.array([by_rank.quantiles(i, (0.05, 0.25, 0.5, 0.75, 0.95)) for i in ranks])
-    at = np.array(ranks) + 1
+    scores = np.array([by_rank.quantiles(int(i), (0.05, 0.25, 0.5, 0.75, 0.95)) for i in ranks])
+    at = ranks + 1
 
     def draw(axes: Axes) -> None:
         for low, high, alpha in ((0, 4, 0.22), (1, 3, 0.4)):
@@ -259,30 +255,28 @@ def _draw_ranks(by_rank: Sketch, ranks: Sequence[int]) -> Figure:
 
 
 def _show_items(chosen: NDArray[np.int64], names: Sequence[str], n_users: int) -> Section:
+    """Say which items are recommended most, and how much of all recommendations they take."""
     n_items, n_used = len(chosen), int((chosen > 0).sum())
     # Of items that are recommended equally often the first goes first.
-    order = np.lexsort((np.arange(n_items), -chosen))[: min(_MOST_ITEMS, n_used)].tolist()
-    rows = [
-        [Cell.of_text(names[i]), Cell.of_count(n, of=int(chosen.max())), Cell.of_share(n, n_users)]
-        for i in order
-        for n in [int(chosen[i])]
+    order = np.argsort(-chosen, kind="stable")
+    ordered = chosen[order].tolist()
+    shown = ordered[: min(_MOST_ITEMS, n_used)]
+    columns = [
+        Column.of_texts("item", (names[i] for i in order[: len(shown)].tolist())),
+        Column.of_counts("users", shown, most=ordered[0]),
+        Column.of_parts("of all users", shown, n_users),
     ]
-    columns = [Column("item"), Column.of_bars("users"), *Column.of_numbers("of all users")]
-    hidden = n_used - len(rows)
+    hidden = n_used - len(shown)
     note = f"{hidden:,} more items were recommended." if hidden > 0 else ""
-    most = Table("Items recommended most", columns, rows, note)
+    most = Table("Items recommended most", columns, note)
+    shares = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
+    firsts = [max(round(share * n_items), 1) for share in shares]
+    columns = [
+        Column("of the items", [Cell(f"first {share:.0%}", value=share) for share in shares]),
+        Column.of_counts("items", firsts),
+        Column.of_parts("of all recommendations", (sum(ordered[:n]) for n in firsts), sum(ordered)),
+    ]
+    spread = Table("How they are spread", columns)
     share = show_percent(n_used / n_items)
     lead = f"{n_used:,} of {n_items:,} items ({share}) were recommended to somebody."
-    return Section("items", "Item coverage", [Pair([most, _concentrate(chosen)])], lead)
-
-
-def _concentrate(chosen: NDArray[np.int64]) -> Table:
-    """Say how much of all recommendations the items take that are recommended most."""
-    ordered = np.sort(chosen)[::-1]
-    total, rows = int(ordered.sum()), []
-    for share in (0.01, 0.05, 0.1, 0.25, 0.5, 1.0):
-        n = max(round(share * len(ordered)), 1)
-        first = Cell(f"first {share:.0%}", value=share)
-        rows.append([first, Cell.of_count(n), Cell.of_share(int(ordered[:n].sum()), total)])
-    columns = [Column("of the items"), *Column.of_numbers("items", "of all recommendations")]
-    return Table("How they are spread", columns, rows)
+    return Section("items", "Item coverage", [Pair([most, spread])], lead)

@@ -5,8 +5,9 @@ carries the features, and matches by name or by position. What does not fit ends
 `Misfit`; `doubts` looks whether files that fit may be meant in another way, and `suggest` whether
 those that do not would fit swapped, transposed, or under other names.
 
-From the bottom up: `types`, `labels`, `match` (with `position`, `terms` and `absent`, where they
-are needed), `doubts`, `suggest`; `learning` is for files that are compared with no weights.
+From the bottom up: `types`, `labels`, `match` (with `terms`, `headings` and `lacking`, where they
+are needed), `doubts`, `suggest`; `learning` and `design` are for files that are compared with no
+weights.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from dataclasses import replace
 from matscore.errors import PlanError
 from matscore.options import PlanOptions
 from matscore.plan.doubts import blank_shared_heading, read_sides
-from matscore.plan.labels import drop_link, set_link
 from matscore.plan.types import Misfit, Plan, Side
 
 __all__ = ["Plan", "Side", "make_plan", "require_fit"]
@@ -38,13 +38,17 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
     (('action', 'comedy'), (1, 2), (1, 0))
     """
     if options.renames:
-        from matscore.plan.renamed import plan_renamed
+        from matscore.plan.lacking import plan_renamed
 
         return plan_renamed(make_plan, features, weights, options)
-    linked = weights if options.items else drop_link(weights)
-    cleared = blank_shared_heading(features, linked, options)
+    corner = weights.corner or (weights.names or ("",))[0]
+    may_link, read = "(" in corner and not options.items, weights
+    if may_link:
+        from matscore.plan.headings import drop_link, set_link
+
+        read = drop_link(weights)
     try:
-        plan = read_sides(Plan(features, cleared, options))
+        plan = read_sides(Plan(features, blank_shared_heading(features, read, options), options))
     except Misfit as misfit:
         from matscore.plan.suggest import explain_misfit
 
@@ -53,7 +57,8 @@ def make_plan(features: Side, weights: Side, options: PlanOptions = PlanOptions(
         what = f"{plan.features.path} has no labels, and --unique-labels compares them"
         plan = replace(plan, problem=what, hint="name their column with --id-col")
     # Messages and pictures show the file as it is, its heading included.
-    return set_link(replace(plan, weights=weights))
+    plan = replace(plan, weights=weights)
+    return set_link(plan) if may_link and plan.ok else plan
 
 
 def require_fit(plan: Plan) -> Plan:

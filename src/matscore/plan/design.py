@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -13,8 +13,8 @@ import numpy as np
 from matscore.command_options import FitOptions
 from matscore.errors import MisfitError
 from matscore.kernel import Floats, PackedWeights
-from matscore.names import POINT, quote_name, quote_names
-from matscore.plan.terms import Terms, TermsError, Unread, make_terms, read_name
+from matscore.names import Grammar, quote_name, quote_names
+from matscore.plan.terms import Terms, TextColumn, Unread, make_terms, read_name
 from matscore.spelling import suggest_name
 from matscore.terms import (
     POINT_HINT,
@@ -23,26 +23,12 @@ from matscore.terms import (
     Missing,
     Other,
     Power,
-    Term,
     TermError,
     parse_term,
     write_term,
 )
 
 _MOST_FEATURES = 10_000  # whose products take 800 MB
-
-
-@dataclass(frozen=True)
-class Levels:
-    """What was found in a column of text: its levels, sorted."""
-
-    levels: tuple[str, ...]
-    other: bool = False  # rarer ones were found, too, which share a weight
-
-    def write(self, column: str) -> list[Term]:
-        """Return the tests of this column, which has one of them in each row."""
-        tests: list[Term] = [(Level(column, level),) for level in self.levels]
-        return [*tests, (Other(column),)] if self.other else tests
 
 
 @dataclass(frozen=True)
@@ -108,7 +94,7 @@ def find_weighed(terms: Sequence[str], columns: Collection[str]) -> set[str]:
 def make_design(
     path: str,
     columns: Sequence[str],
-    texts: Mapping[str, Levels],
+    texts: Mapping[str, TextColumn],
     more: Sequence[str],
     *,
     has_reference: bool,
@@ -120,12 +106,9 @@ def make_design(
     """
     written, references = list[str](), set[str]()
     for column in columns:
-        if column not in texts:
-            written.append(column)
-            continue
-        tests = [write_term(test) for test in texts[column].write(column)]
-        written += tests
-        references |= set(tests[:1]) if has_reference else set()
+        tests = texts[column].write_tests() if column in texts else []
+        written += map(write_term, tests) if column in texts else [column]
+        references |= {*map(write_term, tests[:1])} if has_reference else set()
     for text in more:
         written += _expand(path, text, columns, texts, references)
     if more and (twice := sorted(name for name, n in Counter(written).items() if n > 1)):
@@ -137,9 +120,9 @@ def make_design(
     names = tuple(sorted(written))
     # What is missing is so by its cell; a level that was found is none.
     try:
-        terms = make_terms(names, columns, type(POINT)(missing_values=()))
-    except TermsError as error:
-        raise MisfitError(path, error.problem, error.hint) from None
+        terms = make_terms(names, columns, Grammar(missing_values=()))
+    except TermError as error:
+        raise MisfitError(path, error.what, error.hint) from None
     if not set(written) - references:
         raise MisfitError(path, "there are no features: each column of text has one level")
     return Design(terms, names, tuple(written), frozenset(references))
@@ -149,7 +132,7 @@ def _expand(
     path: str,
     text: str,
     columns: Sequence[str],
-    texts: Mapping[str, Levels],
+    texts: Mapping[str, TextColumn],
     references: set[str],
 ) -> list[str]:
     """Return the features that a term stands for: a column of text is each of its levels."""
@@ -158,33 +141,37 @@ def _expand(
     except TermError as error:
         raise MisfitError(path, f"--terms: {error.what}", error.hint) from None
     for factor in term:
-        if factor.column not in columns:
-            # A comma has cut a border into two terms.
-            is_cut = factor.column.isdigit()
-            hint = POINT_HINT if is_cut else suggest_name(factor.column, columns, "a term")
-            what = f"--terms {text}: no column {quote_name(factor.column)}"
-            raise MisfitError(path, what, hint)
-        is_test = isinstance(factor, (Level, Other, Missing)) or factor == Power(factor.column)
-        if factor.column in texts and not is_test:
-            what = f"--terms {text}: {quote_name(factor.column)} is text"
-            raise MisfitError(path, what, f"name it alone, or one of its levels: {factor.column}=A")
-        known = texts[factor.column].levels if factor.column in texts else ()
-        if isinstance(factor, Level) and known and factor.text not in known:
-            what = f"--terms {text}: {quote_name(factor.column)} has no level"
-            raise MisfitError(
-                path, f"{what} {quote_name(factor.text)}", suggest_name(factor.text, known)
-            )
-        if isinstance(factor, (Level, Other)) and factor.column not in texts:
-            what = f"--terms {text}: {quote_name(factor.column)} is a column of numbers"
-            raise MisfitError(path, what, "an interval is written 30<=x<35")
-    choices = (list(_choose(factor, texts, references)) for factor in term)
+        what, hint = _refuse_factor(factor, columns, texts)
+        if what:
+            raise MisfitError(path, f"--terms {text}: {what}", hint)
+    choices = (_choose(factor, texts, references) for factor in term)
     return [write_term(tuple(chosen)) for chosen in product(*choices)]
 
 
-def _choose(factor: Factor, texts: Mapping[str, Levels], references: set[str]) -> Iterator[Factor]:
+def _refuse_factor(
+    factor: Factor, columns: Sequence[str], texts: Mapping[str, TextColumn]
+) -> tuple[str, str]:
+    """Say why a factor is none of these columns', and what to do; empty where it is one."""
+    name, column = quote_name(factor.column), texts.get(factor.column)
+    if factor.column not in columns:
+        # A comma has cut a border into two terms.
+        is_cut = factor.column.isdigit()
+        hint = POINT_HINT if is_cut else suggest_name(factor.column, columns, "a term")
+        return f"no column {name}", hint
+    if column is None and isinstance(factor, (Level, Other)):
+        return f"{name} is a column of numbers", "an interval is written 30<=x<35"
+    if column is None or isinstance(factor, (Other, Missing)) or factor == Power(factor.column):
+        return "", ""
+    if not isinstance(factor, Level):
+        return f"{name} is text", f"name it alone, or one of its levels: {factor.column}=A"
+    if column.levels and factor.text not in column.levels:
+        hint = suggest_name(factor.text, column.levels)
+        return f"{name} has no level {quote_name(factor.text)}", hint
+    return "", ""
+
+
+def _choose(factor: Factor, texts: Mapping[str, TextColumn], references: set[str]) -> list[Factor]:
     if factor != Power(factor.column) or factor.column not in texts:
-        yield factor
-        return
-    for test in texts[factor.column].write(factor.column):
-        if write_term(test) not in references:
-            yield test[0]
+        return [factor]
+    tests = texts[factor.column].write_tests()
+    return [test[0] for test in tests if write_term(test) not in references]

@@ -7,11 +7,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from matscore.names import (
-    is_intercept,
-    quote_name,
-    quote_names,
-)
+from matscore.names import is_intercept, quote_name, quote_names
 from matscore.options import PlanOptions
 from matscore.plan.labels import (
     OtherSide,
@@ -43,19 +39,15 @@ def attempt(read: Callable[[Plan], Plan], *given: Any) -> Plan | None:
 
 def check_first_records(plan: Plan) -> None:
     """Refuse a guessed first record that may be a header as well as data; the plan need not fit."""
-    for side in (plan.features, plan.weights):
-        if not side.guessed or side.labelled is not None:
-            continue
-        if side.names is None:
-            _check_data(plan, side)
-        else:
-            _check_header(plan, side)
+    for side, facing in ((plan.features, plan.weights), (plan.weights, plan.features)):
+        if side.guessed and side.labelled is None:
+            check = _check_data if side.names is None else _check_header
+            check(plan, side, facing)
 
 
-def _check_header(plan: Plan, side: Side) -> None:
-    header = side.first_record or ()
-    is_features, options = side is plan.features, plan.options
-    facing = plan.weights if is_features else plan.features
+def _check_header(plan: Plan, side: Side, facing: Side) -> None:
+    header, options = side.first_record or (), plan.options
+    is_features = side is plan.features
     # The first column of features that stay as they are holds labels or numbers, no names.
     rows = facing.first or () if is_features or options.transpose_features else ()
     other = OtherSide({*_names_of(facing), *rows}, options.intercept)
@@ -66,15 +58,13 @@ def _check_header(plan: Plan, side: Side) -> None:
         return
     if not plan.ok and not plan.add_options and _count_words(side, header) > 1:
         return  # a header, likely, whose names are at fault
-    used = plan.ok and _is_used(plan, side, other)
-    side_name = options.words.features if is_features else options.words.weights
+    used = plan.ok and _is_used(plan, side, facing, other)
     if judge_first_record(header, side.grammar, other, named=named, used=used) == "doubtful":
-        raise Misfit(
-            replace(plan, add_options=(), drop_options=()),
-            f"the first record of {side.path} may be a header or data: {quote_names(header)}",
-            f"say --headers or --no-headers; of this file alone --{side_name}-headers or "
-            f"--no-{side_name}-headers",
-        )
+        what = f"the first record of {side.path} may be a header or data: {quote_names(header)}"
+        name = options.words.features if is_features else options.words.weights
+        own = f"of this file alone --{name}-headers or --no-{name}-headers"
+        plan = replace(plan, add_options=(), drop_options=())
+        raise Misfit(plan, what, f"say --headers or --no-headers; {own}")
 
 
 def _names_of(side: Side) -> tuple[str, ...]:
@@ -83,32 +73,27 @@ def _names_of(side: Side) -> tuple[str, ...]:
     return names[1:] if names and is_label_heading(names[0]) else names
 
 
-def _is_used(plan: Plan, side: Side, other: OtherSide) -> bool:
+def _is_used(plan: Plan, side: Side, facing: Side, other: OtherSide) -> bool:
     """Say whether a header has the names that features are found by, and cannot be data."""
     corner, *columns = side.first_record or ("",)
-    by_name = plan.matched_by == "name"
-    carries = plan.transpose if side is plan.weights else not plan.transpose_features
+    by_name, is_weights = plan.matched_by == "name", side is plan.weights
+    carries = plan.transpose if is_weights else not plan.transpose_features
     if carries and by_name and _count_words(side, plan.feature_names):
         several = _count_words(side, (corner, *columns)) > 1
         bare = not several and (is_intercept(corner) or corner == plan.options.intercept)
         return several or not (bare or _fits_as_data(plan, side))
     if other.may_name(corner):
         return False
-    if by_name and counts_up(columns) and {*columns} == {*plan.feature_names}:
-        facing = plan.features if side is plan.weights else plan.weights
-        if facing.names is not None and not _may_be_data(facing):
-            return True
+    counted = counts_up(columns)
+    sure = facing.names is not None and not _may_be_data(facing)
+    if by_name and counted and sure and {*columns} == {*plan.feature_names}:
+        return True
     # Numbers that count up, or two numbered categories of weights whose rows are all found.
-    sure = side is plan.weights or plan.weights.names is not None
-    numbered = (sure and counts_up(columns)) or (
-        side is plan.weights
-        and columns == ["0", "1"]
-        and by_name
-        and not plan.left_out
-        and len(plan.feature_names) > 1
-    )
-    named = side is plan.weights and by_name and _count_words(side, columns) > 0
-    return (named or numbered) and not _fits_as_data(plan, side)
+    numbered = counted and (is_weights or plan.weights.names is not None)
+    if is_weights and by_name:
+        all_found = not plan.left_out and len(plan.feature_names) > 1
+        numbered |= (columns == ["0", "1"] and all_found) or _count_words(side, columns) > 0
+    return numbered and not _fits_as_data(plan, side)
 
 
 def _count_words(side: Side, cells: Sequence[str]) -> int:
@@ -131,10 +116,9 @@ def _may_be_data(side: Side) -> bool:
     return judge_first_record(side.first_record or (), side.grammar) == "doubtful"
 
 
-def _check_data(plan: Plan, side: Side) -> None:
+def _check_data(plan: Plan, side: Side, facing: Side) -> None:
     """Refuse a header of numbers that was taken for data: the other side has the same names."""
     record = {cell.strip() for cell in side.first_record or ()}
-    facing = plan.weights if side is plan.features else plan.features
     if facing.names is None or facing.width == 1:
         return
     axes = [facing.names[1:], facing.names]
@@ -180,12 +164,10 @@ def _check_first_columns(plan: Plan) -> None:
     if heading is not None and heading not in plan.feature_names:
         return
     shown = "" if heading is None else f": {quote_name(heading)}"
-    raise Misfit(
-        plan,
-        f"cannot tell whether the first column of {features.path} and {weights.path} holds labels"
-        f" or a feature{shown}",
-        f"say --id-col {heading or 1} if these are labels, --no-id-col if they are not",
-    )
+    both = f"{features.path} and {weights.path}"
+    what = f"cannot tell whether the first column of {both} holds labels or a feature{shown}"
+    hint = f"say --id-col {heading or 1} if these are labels, --no-id-col if they are not"
+    raise Misfit(plan, what, hint)
 
 
 def _check_both_ways(plan: Plan) -> None:
@@ -197,11 +179,9 @@ def _check_both_ways(plan: Plan) -> None:
         return
     by_rows = any(weights.grammar.is_number(cell) for cell in weights.first or ())
     if by_rows and {*(weights.names or ())} <= {*(features.names or ())}:
-        raise Misfit(
-            plan,
-            f"cannot tell whether the rows or the columns of {weights.path} are the features",
-            "say --transpose if the columns are, and leave --auto-transpose out if the rows are",
-        )
+        what = f"cannot tell whether the rows or the columns of {weights.path} are the features"
+        hint = "say --transpose if the columns are, and leave --auto-transpose out if the rows are"
+        raise Misfit(plan, what, hint)
 
 
 def _shared_heading(features: Side, weights: Side) -> str | None:

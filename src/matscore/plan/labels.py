@@ -1,13 +1,12 @@
-"""What a first record and a first column are, for every matrix.
+"""What a first record and a first column are, for every matrix, and the axes that this makes.
 
 A first record is a header or data, a first column holds labels or numbers; where content cannot
 tell, it is doubtful, and whoever asks refuses it. `judge_first_record` and `judge_first_column` are
-the only places where this is decided. `find_long_form` tells a header of no weights at all.
+the only places where this is decided.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,9 +19,8 @@ from matscore.names import (
     is_intercept,
     quote_name,
     quote_names,
-    write_choice,
 )
-from matscore.plan.types import Axis, Misfit, Plan, Side, find_column
+from matscore.plan.types import Axis, Misfit, Plan, Side, carries_features, find_column
 
 FirstRecord = Literal["header", "data", "doubtful"]
 FirstColumn = Literal["labels", "numbers", "doubtful"]
@@ -34,15 +32,6 @@ _LABEL_HEADINGS = frozenset({
 })  # fmt: skip
 # So many whole numbers, each one more than the last, are no accident.
 _NO_ACCIDENT = 4
-_LONG_KEYS = frozenset({"category", "class", "ylevel", "outcome", "feature", "term", "variable"})
-_LONG_VALUES = frozenset({
-    "weight", "value", "estimate", "coef", "coefficient", "coefficients", "beta",
-})  # fmt: skip
-_LIKE_STATISTICS = re.compile(
-    r"err|s\.e|st[ad]|val|pr|[>%\[\]]|sig|wald|chi|ci|conf|coef|estim|param|weight|beta|^s0$|ratio"
-    r"|stb|exp|9[059]"
-)
-_WIDEST_TABLE = 200  # of statistics, or of steps on a path of penalties
 
 
 @dataclass(frozen=True)
@@ -77,17 +66,6 @@ def judge_first_record(
 
     `named` are columns that options name, `values` what the second column of a file of pairs holds
     in records of data, and `used` says that the two sides find each other by its cells.
-
-    Examples
-    --------
-    >>> judge_first_record(["film", "action"], Grammar())
-    'header'
-    >>> judge_first_record(["1", "2.5"], Grammar())
-    'data'
-    >>> judge_first_record(["Thunder Pass", "5"], Grammar())
-    'doubtful'
-    >>> judge_first_record(["feature", "0", "1"], Grammar())
-    'header'
     """
     kinds = [grammar.kind_of(cell) for cell in cells]
     if set(kinds) <= {"number"} or (cells[1:2] and cells[1] in values):
@@ -102,17 +80,6 @@ def judge_first_column(side: Side, other: OtherSide | None) -> FirstColumn:
     """Say what a first column is, where no option says it; never from one cell alone.
 
     Of a matrix that is compared with none, `other` is None.
-
-    Examples
-    --------
-    >>> judge_first_column(Side("w.csv", 2, None, 2, ("age", "income")), OtherSide())
-    'labels'
-    >>> judge_first_column(Side("w.csv", 2, None, 2, ("0.5", "x")), OtherSide())
-    'doubtful'
-    >>> judge_first_column(Side("w.csv", 2, None, 2, ("0.5", "NA")), OtherSide())
-    'numbers'
-    >>> judge_first_column(Side("f.csv", 2, ("id", "age"), 2, ("7", "9")), None)
-    'labels'
     """
     if other is None:
         return _judge_by_itself(side)
@@ -145,24 +112,18 @@ def holds_labels(
         return side.labelled
     if _asks_for_labels(plan, side):
         return True
-    asked = plan.options.intercept
-    other = OtherSide(known if asked is None else {*known, asked}, asked)
-    cells = side.first or ()
-    verdict: FirstColumn = judge_first_column(side, other)
-    numbers = [cell for cell in cells if side.grammar.kind_of(cell) != "word"]
+    asked, cells = plan.options.intercept, side.first or ()
+    verdict = judge_first_column(side, OtherSide(known if asked is None else {*known, asked}))
+    words = [cell for cell in cells if side.grammar.kind_of(cell) == "word"]
     # Labels that are all numbers are doubtful where the names they agree with may be numbers, too.
-    if verdict == "labels" and not sure and len(numbers) == len(cells):
+    if verdict == "labels" and not sure and not words:
         verdict = "doubtful"
-    if verdict == "doubtful" and not (plan.options.no_id_col and len(numbers) == len(cells)):
-        words = [cell for cell in cells if side.grammar.kind_of(cell) == "word"]
-        hint = make_hint()
+    if verdict == "doubtful" and (words or not plan.options.no_id_col):
+        numbers = [cell for cell in cells if side.grammar.kind_of(cell) != "word"]
+        hint = make_hint() if words else f"{make_hint()}; say --no-id-col for numbers"
         shown = quote_names([*numbers[:1], *words[:1]] if words else numbers)
-        raise Misfit(
-            plan,
-            f"cannot tell whether the first column of {side.path} holds names or numbers: {shown}",
-            hint if words else f"{hint}; say --no-id-col for numbers",
-            turnable="by name",
-        )
+        what = f"cannot tell whether the first column of {side.path} holds names or numbers"
+        raise Misfit(plan, f"{what}: {shown}", hint, turnable="by name")
     return verdict == "labels"
 
 
@@ -173,111 +134,6 @@ def _asks_for_labels(plan: Plan, side: Side) -> bool:
     alike = alike and (options.items or features.width == side.width)
     asked = alike and options.transpose and options.id_col == "1"
     return asked and numbers_things(side.first or ())
-
-
-def check_long_form(plan: Plan, table: Axis, others: Axis) -> None:
-    """Refuse a table of coefficients that is no matrix, unless its columns are features.
-
-    `others` are the categories: columns of the weights, or rows where they are transposed.
-    """
-    names, side, words = others.names or (), plan.weights, plan.options.words
-    if side.wanted or any(name in table.places for name in names):
-        return
-    if telling := find_long_form(names, side.names[0] if side.names else ""):
-        kind = "row" if words.in_rows else "column"
-        hint = f"matscore import {others.path} -o weights.csv makes one column of each category"
-        if words.in_rows:
-            hint = f"keep the names and one {kind} of {words.contents} for each {words.category}"
-        what = f"{others.path} is a coefficient table in long form ({quote_names(telling)})"
-        raise Misfit(plan, what, hint)
-    if words.in_rows or not 1 < len(names) <= _WIDEST_TABLE or not may_be_statistics(names):
-        return
-    from matscore.plan.headings import find_statistics
-
-    if (found := find_statistics(names)) is None:
-        return
-    beside = quote_names(found.beside)
-    what = f"{others.path} is a table of statistics, which are no categories: {beside}"
-    if others.kind == "row":
-        raise Misfit(plan, what, "keep the rows of coefficients")
-    hint = "name the column of coefficients with --weights-cols"
-    if len(found.keep) == 1 and found.keep[0].isidentifier():
-        plan = replace(plan, add_options=("--weights-cols", found.keep[0]))
-    if found.keep:
-        ways = [write_choice("--weights-cols", [name]) for name in found.keep[:MAX_SHOWN]]
-        hint = f"say {' or '.join(ways)}"
-    raise Misfit(plan, what, hint)
-
-
-def may_be_statistics(names: Sequence[str]) -> bool:
-    """Say whether names may be those of statistics; without that `headings` are not loaded."""
-    return any(_LIKE_STATISTICS.search(name.casefold()) for name in names)
-
-
-def find_long_form(columns: Sequence[str], heading: str = "") -> tuple[str, ...]:
-    """Return the columns that tell a table with one row a coefficient, no matrix of weights."""
-    words = {name: re.sub(r"[^a-z0-9]", "", name.casefold()) for name in columns[:3]}
-    kinds = set(words.values())
-    if len(columns) == 2 and kinds & _LONG_KEYS and kinds & _LONG_VALUES:
-        return tuple(words)
-    # broom has one row a class and term; its first heading is no other tool's.
-    if heading.casefold() in ("y.level", "y_level") and kinds & _LONG_VALUES:
-        return (heading, *words)
-    return ()
-
-
-def drop_link(side: Side) -> Side:
-    """Return weights whose first heading, where it has a link behind it, is without that."""
-    heading, link = _find_link(side.names[0] if side.names else "")
-    if link is None or not is_label_heading(heading):
-        return side
-    names, record = side.names or (), side.first_record
-    record = None if record is None else (heading, *record[1:])
-    return replace(side, names=(heading, *names[1:]), first_record=record)
-
-
-def set_link(plan: Plan) -> Plan:
-    """Return a plan with the link in the corner cell of its weights; with a problem, if unknown."""
-    side, corner = plan.weights, plan.weights.corner
-    if not corner and side.names and plan.weights_label_column:
-        corner = side.names[0]
-    heading, word = _find_link(corner)
-    if word is None or not plan.ok or plan.options.items:
-        return plan
-    from matscore.links import LINKS, SYNONYMS
-
-    link = next((known for known in LINKS if known == word), None)  # of the type `Link`
-    if link is not None and is_label_heading(heading):
-        fact = f"the link of {side.path} is {link}"
-        if link == "cloglog":  # 1 - exp(-exp(0)) is 0.63
-            fact += ": the prediction is the best score, which may be less likely than another"
-        return replace(plan, link=link, facts=(*plan.facts, fact))
-    where = f"{quote_name(corner)} in the corner of {side.path}"
-    if link is not None:
-        hint = f'write "feature ({link})" if it is, and no parentheses if it is not'
-        return replace(plan, problem=f"cannot tell whether {where} names a link", hint=hint)
-    from matscore.spelling import find_close
-
-    close = (SYNONYMS.get(word), *find_close([word], LINKS)[0].close)
-    meant = next((f"did you mean {quote_name(one)}; " for one in close if one), "")
-    if word == "softmax":
-        meant = "leave it out, as without a link it is the softmax; "
-    hint = f"{meant}the links are {', '.join(LINKS)}"
-    return replace(plan, problem=f"{where} names no link: {quote_name(word)}", hint=hint)
-
-
-def _find_link(corner: str) -> tuple[str, str | None]:
-    """Split a corner cell into heading and link; None where it has none and is meant to have none.
-
-    A heading of the user's own may have any words in parentheses, but a link's; a blank one, too.
-    """
-    if "(" not in corner or is_intercept(corner):
-        return corner, None
-    from matscore.links import LINKS, split_corner
-
-    heading, word = split_corner(corner)
-    usual = heading.strip() != "" and is_label_heading(heading)
-    return (heading, word) if usual or word in LINKS else (corner, None)
 
 
 def is_label_heading(name: str) -> bool:
@@ -382,3 +238,87 @@ def set_label(plan: Plan, table: Axis, index: int) -> Plan:
     # A heading that is blank stays so in the output.
     name = table.names[index] if table.names is not None else "label"
     return replace(plan, label_column=index, label_name=name)
+
+
+def orient_features(plan: Plan) -> tuple[Plan, Axis]:
+    """Return the columns of the features, turned when asked, as `Plan` tells."""
+    side, has_terms = plan.features, not plan.options.items
+    if not plan.options.transpose_features:
+        offset = 0 if side.labelled else 1
+        table = Axis(side.path, "column", side.names, side.width, offset, side.labelled, has_terms)
+        known = side.labelled and plan.options.id_col is None
+        return set_label(plan, table, 0) if known else plan, table
+    plan = replace(plan, transpose_features=True)
+    if side.first is None:
+        raise Misfit(plan, f"the rows of {side.path} are not known", "transpose it in a file first")
+    named = _is_first_named(plan)
+    plan = replace(plan, features_name_column=named)
+    # A header has the labels, and the heading of the names.
+    labelled = side.names is not None
+    names = (*(side.names or ())[:1], *side.first) if named else None
+    size = labelled + len(side.first)
+    table = Axis(side.path, "row", names, size, 1 - labelled, labelled, has_terms)
+    return set_label(plan, table, 0) if labelled else plan, table
+
+
+def _is_first_named(plan: Plan) -> bool:
+    """Say whether the first column of features that are to be transposed holds names."""
+    side, asked, weights = plan.features, plan.options.id_col, plan.weights
+    if asked is None:
+        # A single column holds no names.
+        rows = (weights.first or ()) if weights.width > 1 else ()
+        has_word = any(weights.grammar.kind_of(cell) == "word" for cell in rows)
+        # Numbers that agree with nothing but numbers are no names for that.
+        sure = not rows or has_word or not {*rows}.issuperset(side.first or ())
+        known = {*rows, *(weights.names or ())}
+        return holds_labels(
+            plan, side, known, lambda: "say --id-col when it holds names", sure=sure
+        )
+    allowed = "1" if side.names is None else side.names[0]
+    if asked != allowed:
+        problem = f"--id-col {asked} is not the first column of {side.path}"
+        hint = f"transposed features have their names there: say --id-col {allowed}"
+        raise Misfit(plan, problem, hint)
+    return True
+
+
+def read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
+    """Return the weights' rows and columns, a label column not counted."""
+    side, words = plan.weights, plan.options.words
+    names = side.names or ("",)
+    known = {*table.places, *filter(table.computes, side.first or ())}
+    # Rows that are asked for as categories agree with names of features by chance.
+    if plan.options.transpose and names[0] and carries_features(plan, names, table):
+        known = set()
+    labelled = holds_labels(plan, side, known, lambda: _hint_at_names(plan, table))
+    plan = replace(plan, weights_label_column=labelled)
+    header = None if side.names is None else side.names[labelled:]
+    offset = 2 if labelled and not side.labelled else 1
+    rows = Axis(side.path, "row", side.first if labelled else None, side.n_rows or 0)
+    columns = Axis(side.path, "column", header, side.width - labelled, offset)
+    if rows.size == 0:
+        raise Misfit(plan, f"{side.path} has no rows", f"give it one row {words.a_row}")
+    if columns.size == 0:
+        problem = f"{side.path} has names but no {words.contents}"
+        cut = f", or say --{words.weights}-delimiter if its cells end with another character"
+        raise Misfit(plan, problem, f"give it one column {words.a_column}{cut}")
+    return plan, rows, columns
+
+
+def _hint_at_names(plan: Plan, table: Axis) -> str:
+    if table.names is None:
+        asked = f"say --headers when {table.path} has a header"
+        return f"{asked}, or give every row of the weights a name that is no number"
+    from matscore.spelling import write_numbers
+
+    cells, grammar = plan.weights.first or (), plan.weights.grammar
+    is_word = any(grammar.kind_of(cell) == "word" for cell in cells)
+    otherwise = "correct what should be a number" if is_word else "leave the column out"
+    hint = f"name every row after a column of {table.path}, or {otherwise}"
+    for cell in cells[:MAX_SHOWN]:
+        # A tool that read names as numbers writes 1.0 for 1.
+        for meant in {write_numbers(cell), f"{cell}.0"} - {cell}:
+            if cell not in table.places and meant in table.places:
+                known = f"if {quote_name(cell)} is the column {quote_name(meant)}, write it so"
+                return f"{known}; {hint}"
+    return hint

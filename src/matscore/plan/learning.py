@@ -6,9 +6,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from matscore.command_options import ColumnOptions
+from matscore.command_options import ColumnOptions, FitOptions
 from matscore.errors import MisfitError
-from matscore.names import INTERCEPTS, Grammar, find_columns, is_intercept, quote_name, quote_names
+from matscore.names import (
+    INTERCEPTS,
+    MAX_SHOWN,
+    Grammar,
+    find_columns,
+    is_intercept,
+    quote_name,
+    quote_names,
+    write_choice,
+)
 from matscore.plan.labels import FirstColumn, judge_first_column, judge_first_record
 from matscore.plan.types import Side
 from matscore.spelling import suggest_name
@@ -52,24 +61,16 @@ def sort_columns(sample: Side, options: ColumnOptions) -> FeatureColumns:
     _check_names(sample, columns)
     texts = tuple(i for i in columns if sample.kinds[i] == "text")
     columns = [i for i in columns if i not in texts]
-    facts = []
-    if label is not None and options.id_col is None:
-        facts.append(
-            f"the first column of {sample.path} ({quote_name(sample.name_of(label))})"
-            " is taken for the labels"
-        )
+    label_name = None if label is None else sample.name_of(label)
+    facts: tuple[str, ...] = ()
+    if label_name is not None and options.id_col is None:
+        first = f"the first column of {sample.path} ({quote_name(label_name)})"
+        facts = (f"{first} is taken for the labels",)
     if sample.names is not None:
         # As weights are matched: one order for one set of names, so that models can be compared.
         columns.sort(key=sample.names.__getitem__)
-    return FeatureColumns(
-        label,
-        None if label is None else sample.name_of(label),
-        tuple(columns),
-        name_columns(sample, columns, "x"),
-        targets,
-        tuple(facts),
-        texts,
-    )
+    names = name_columns(sample, columns, "x")
+    return FeatureColumns(label, label_name, tuple(columns), names, targets, facts, texts)
 
 
 def check_header(sample: Side, named: Iterable[str | None] = ()) -> None:
@@ -111,12 +112,10 @@ def find_label(sample: Side, options: ColumnOptions, taken: Collection[int]) -> 
     if sample.first or sample.kinds[0] != "text":
         verdict = judge_first_column(sample, None)
     if verdict == "doubtful":
-        what = (
-            f"cannot tell whether the first column, {quote_name(sample.name_of(0))}, holds labels"
-        )
-        raise MisfitError(
-            sample.path, what, f"say --id-col {sample.name_of(0)}, or --no-id-col for a feature"
-        )
+        name = sample.name_of(0)
+        what = f"cannot tell whether the first column, {quote_name(name)}, holds labels"
+        hint = f"say --id-col {name}, or --no-id-col for a feature"
+        raise MisfitError(sample.path, what, hint)
     return 0 if verdict == "labels" else None
 
 
@@ -148,10 +147,10 @@ def _check_numbers(sample: Side, columns: Sequence[int], *, has_target: bool) ->
     cells = () if sample.peek is None else sample.peek()[places[0]]
     odd = next((c for c in cells if sample.grammar.kind_of(c) != "number"), "")
     other = "," if sample.grammar.decimal == "." else "."
-    listed = ",".join(map(_quote_cell, bad[:5]))
-    hint = f"--drop-cols {listed} leaves {'it' if len(bad) == 1 else 'them'} out"
+    way = write_choice("--drop-cols", bad[:MAX_SHOWN])
+    hint = f"{way} leaves {'it' if len(bad) == 1 else 'them'} out"
     if not has_target:
-        hint = f"--target {_quote_cell(bad[-1])} learns it; {hint}"
+        hint = f"{write_choice('--target', bad[-1:])} learns it; {hint}"
     if Grammar(other).is_number(odd):
         hint = f"--decimal {other} reads such numbers; {hint}"
     there = f"; the first has {quote_name(odd)}" if odd else ""
@@ -168,6 +167,42 @@ def _check_names(sample: Side, columns: Sequence[int]) -> None:
         raise MisfitError(sample.path, what, "rename one or take it out")
 
 
-def _quote_cell(name: str) -> str:
-    quoted = name.replace('"', '""')
-    return f'"{quoted}"' if set(name) & set(', "') else name
+@dataclass(frozen=True)
+class Targets:
+    """What is learned: numbers, or a column of categories."""
+
+    names: tuple[str, ...]
+    columns: tuple[int, ...]
+    is_categories: bool
+    warning: str = ""
+
+
+def settle_targets(sample: Side, columns: tuple[int, ...], fit: FitOptions) -> Targets:
+    """Tell numbers from categories; refuse what is neither, and several columns of categories."""
+    names = name_columns(sample, columns, "y")
+    kinds = {sample.kinds[i] for i in columns}
+    categories = fit.categories
+    if fit.method == "logistic":
+        categories = True
+    # A typing error in a column of numbers must not make a thousand categories of it.
+    if categories is None and "mixed" in kinds:
+        what = f"cannot tell whether {quote_names(names)} holds numbers or categories"
+        raise MisfitError(sample.path, what, "say --numbers or --categories")
+    if categories is None:
+        categories = "text" in kinds
+    texts = [name for i, name in zip(columns, names, strict=True) if sample.kinds[i] == "text"]
+    if fit.categories is None and 0 < len(texts) < len(columns):
+        what = f"text stands beside numbers: {quote_names(texts)}"
+        raise MisfitError(sample.path, what, "learn numbers, or one column of categories")
+    if categories and len(columns) > 1:
+        what = f"several columns of categories: {quote_names(names)}"
+        raise MisfitError(sample.path, what, "learn them one by one")
+    if not categories and (blank := [n for n in names if not n.strip()]):
+        raise MisfitError(sample.path, f"{len(blank)} targets have no name", "name them")
+    if not categories and len(set(names)) < len(names):
+        raise MisfitError(sample.path, f"targets of one name: {quote_names(names)}", "rename one")
+    warning = ""
+    if not categories and fit.categories is None and any(sample.coded[i] for i in columns):
+        # Codes such as 1, 2, 3 have no distances, which a product would take for granted.
+        warning = f"{quote_names(names)} is learned as a number; say --categories if it is a code"
+    return Targets(names, columns, bool(categories), warning)

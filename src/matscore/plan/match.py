@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Literal
 
-from matscore.names import MAX_SHOWN, fold_name, is_intercept, quote_name, quote_names, write_choice
-from matscore.plan.labels import check_long_form, holds_labels, label_features, set_label
+from matscore.names import (
+    MAX_SHOWN,
+    fold_name,
+    is_intercept,
+    may_be_term,
+    quote_name,
+    quote_names,
+    write_choice,
+)
+from matscore.plan.labels import (
+    OtherSide,
+    judge_first_column,
+    label_features,
+    orient_features,
+    read_weights,
+    set_label,
+)
 from matscore.plan.types import (
     Axis,
     Misfit,
@@ -18,34 +35,60 @@ from matscore.plan.types import (
     check_once,
     compare_counts,
     find_column,
+    list_intercepts,
     other_turn,
     set_intercept,
+    show_shapes,
 )
 
 _MOST_FOLDED = 10_000
+# Names like these may be of a table of coefficients; without one `headings` is not loaded.
+_LIKE_TABLE = re.compile(
+    r"err|s\.e|st[ad]|val|pr|[>%\[\]]|sig|wald|chi|ci|conf|coef|estim|param|weight|beta|^s0$|ratio"
+    r"|stb|exp|9[059]"
+)
 
 
 def line_up(plan: Plan) -> Plan:
     """Return the plan of two files as the options say, or raise a `Misfit`."""
-    _check_request(plan)
-    plan, table = _orient_features(plan)
-    plan, rows, columns = _read_weights(plan, table)
+    _check_same(plan)
+    plan, table = orient_features(plan)
+    plan, rows, columns = read_weights(plan, table)
     turned = _find_carrier(plan, table, rows, columns)
     _check_picked(plan, table, turned=bool(turned))
     if turned is None:
-        from matscore.plan.position import match_by_position
-
-        plan = match_by_position(plan, table, rows, columns)
-        check_long_form(plan, table, rows if plan.transpose else columns)
+        plan = _match_by_position(plan, table, (rows, columns))
+        _check_table(plan, table, rows if plan.transpose else columns)
     else:
-        check_long_form(plan, table, rows if turned and not plan.options.items else columns)
+        _check_table(plan, table, rows if turned and not plan.options.items else columns)
         plan = _match_by_name(replace(plan, transpose=turned), table, columns if turned else rows)
     axis, other = (columns, rows) if plan.transpose else (rows, columns)
     plan = _name_categories(plan, other)
     plan = _sort_out_rest(plan, table)
     _check_turn(plan, table, axis, other)
     _check_strict(plan)
-    return replace(plan, facts=_list_facts(plan, table, axis))
+    return replace(plan, facts=tuple(_list_facts(plan, table, axis)))
+
+
+def _check_same(plan: Plan) -> None:
+    options, words = plan.options, plan.options.words
+    turned = options.transpose or options.auto_transpose or options.transpose_features
+    if plan.features.path == plan.weights.path != "-" and not turned:
+        what = f"the same file is given as {words.features} and {words.weights}"
+        hint = f"name the {words.weights} file, or {words.advise(True)} to compare its rows"
+        raise Misfit(plan, f"{what}: {plan.features.path}", hint)
+
+
+def _check_table(plan: Plan, table: Axis, others: Axis) -> None:
+    if may_be_statistics(others.names or ()):
+        from matscore.plan.headings import check_table
+
+        check_table(plan, table, others)
+
+
+def may_be_statistics(names: Sequence[str]) -> bool:
+    """Say whether names may be of statistics, or of a table in long form."""
+    return any(_LIKE_TABLE.search(name.casefold()) for name in names)
 
 
 def _check_picked(plan: Plan, table: Axis, *, turned: bool) -> None:
@@ -64,120 +107,6 @@ def _check_picked(plan: Plan, table: Axis, *, turned: bool) -> None:
     if both := [name for name in side.beside if name in table.places]:
         what = f"{quote_names(both)} of {side.path} is kept, and {table.path} has it as a feature"
         raise Misfit(plan, what, f"copy it under another name in {side.path}")
-
-
-def _check_request(plan: Plan) -> None:
-    options = plan.options
-    if options.intercept is not None and options.no_intercept:
-        plan = replace(plan, drop_options=("--no-intercept",))
-        raise Misfit(plan, "--intercept and --no-intercept contradict each other", "leave one out")
-    if options.id_col is not None and options.no_id_col:
-        plan = replace(plan, drop_options=("--no-id-col",))
-        raise Misfit(plan, "--id-col and --no-id-col contradict each other", "leave one out")
-    turned = options.transpose or options.auto_transpose or options.transpose_features
-    words = options.words
-    if plan.features.path == plan.weights.path != "-" and not turned:
-        raise Misfit(
-            plan,
-            f"the same file is given as {words.features} and {words.weights}: {plan.features.path}",
-            f"name the {words.weights} file, or {words.advise(True)} to compare its rows",
-        )
-
-
-def _orient_features(plan: Plan) -> tuple[Plan, Axis]:
-    """Return the columns of the features, turned when asked, as `Plan` tells."""
-    if plan.options.transpose_features:
-        return _turn_features(plan)
-    side = plan.features
-    offset = 0 if side.labelled else 1
-    terms = not plan.options.items
-    table = Axis(side.path, "column", side.names, side.width, offset, side.labelled, terms)
-    known = side.labelled and plan.options.id_col is None
-    return set_label(plan, table, 0) if known else plan, table
-
-
-def _turn_features(plan: Plan) -> tuple[Plan, Axis]:
-    side = plan.features
-    plan = replace(plan, transpose_features=True)
-    if side.first is None:
-        raise Misfit(plan, f"the rows of {side.path} are not known", "transpose it in a file first")
-    named = _is_first_named(plan)
-    plan = replace(plan, features_name_column=named)
-    names = side.first if named else None
-    if side.names is None:
-        return plan, Axis(
-            side.path, "row", names, len(side.first), has_terms=not plan.options.items
-        )
-    names = (side.names[0], *side.first) if named else None
-    size = 1 + len(side.first)
-    table = Axis(side.path, "row", names, size, 0, labelled=True, has_terms=not plan.options.items)
-    return set_label(plan, table, 0), table
-
-
-def _is_first_named(plan: Plan) -> bool:
-    """Say whether the first column of features that are to be transposed holds names."""
-    side, asked = plan.features, plan.options.id_col
-    if asked is None:
-        weights = plan.weights
-        # A single column holds no names.
-        rows, header = (weights.first or ()) if weights.width > 1 else (), weights.names or ()
-        is_word = [plan.weights.grammar.kind_of(cell) == "word" for cell in rows]
-        # Numbers that agree with nothing but numbers are no names for that.
-        sure = any(is_word) or not {*rows}.issuperset(side.first or ()) or not rows
-        known = {*rows, *header}
-        return holds_labels(
-            plan, side, known, lambda: "say --id-col when it holds names", sure=sure
-        )
-    allowed = "1" if side.names is None else side.names[0]
-    if asked != allowed:
-        problem = f"--id-col {asked} is not the first column of {side.path}"
-        hint = f"transposed features have their names there: say --id-col {allowed}"
-        raise Misfit(plan, problem, hint)
-    return True
-
-
-def _read_weights(plan: Plan, table: Axis) -> tuple[Plan, Axis, Axis]:
-    """Return the weights' rows and columns, a label column not counted."""
-    side = plan.weights
-    known = {*table.places, *filter(table.computes, side.first or ())}
-    # Rows that are asked for as categories agree with names of features by chance.
-    heading, *_ = side.names or ("",)
-    if plan.options.transpose and heading and carries_features(plan, side.names or (), table):
-        known = set()
-    labelled = holds_labels(plan, side, known, lambda: _hint_at_names(plan, table))
-    plan = replace(plan, weights_label_column=labelled)
-    header = None if side.names is None else side.names[labelled:]
-    offset = 2 if labelled and not side.labelled else 1
-    words = plan.options.words
-    rows = Axis(side.path, "row", side.first if labelled else None, side.n_rows or 0)
-    columns = Axis(side.path, "column", header, side.width - labelled, offset)
-    if rows.size == 0:
-        raise Misfit(plan, f"{side.path} has no rows", f"give it one row {words.a_row}")
-    if columns.size == 0:
-        problem = f"{side.path} has names but no {words.contents}"
-        cut = f", or say --{words.weights}-delimiter if its cells end with another character"
-        raise Misfit(plan, problem, f"give it one column {words.a_column}{cut}")
-    return plan, rows, columns
-
-
-def _hint_at_names(plan: Plan, table: Axis) -> str:
-    if table.names is None:
-        asked = f"say --headers when {table.path} has a header"
-        return f"{asked}, or give every row of the weights a name that is no number"
-    side = plan.weights
-    is_word = any(side.grammar.kind_of(cell) == "word" for cell in side.first or ())
-    otherwise = "correct what should be a number" if is_word else "leave the column out"
-    hint = f"name every row after a column of {table.path}, or {otherwise}"
-    from matscore.spelling import write_numbers
-
-    for cell in (side.first or ())[:MAX_SHOWN]:
-        # A tool that read names as numbers writes 1.0 for 1.
-        for meant in {write_numbers(cell), f"{cell}.0"} - {cell}:
-            if cell not in table.places and meant in table.places:
-                return (
-                    f"if {quote_name(cell)} is the column {quote_name(meant)}, write it so; {hint}"
-                )
-    return hint
 
 
 def _name_categories(plan: Plan, other: Axis) -> Plan:
@@ -222,12 +151,10 @@ def _find_truth(plan: Plan, table: Axis, name: str) -> tuple[Plan, int]:
 
 def _check_strict(plan: Plan) -> None:
     if plan.options.strict and plan.left_out:
-        raise Misfit(
-            replace(plan, drop_options=("--strict",)),
-            f"{plan.features.path} has columns that {plan.weights.path} does not know:"
-            f" {quote_names(plan.left_out)}",
-            "keep them with --keep-cols, or leave --strict out",
-        )
+        what = f"{plan.features.path} has columns that {plan.weights.path} does not know"
+        hint = "keep them with --keep-cols, or leave --strict out"
+        plan = replace(plan, drop_options=("--strict",))
+        raise Misfit(plan, f"{what}: {quote_names(plan.left_out)}", hint)
 
 
 def _check_turn(plan: Plan, table: Axis, axis: Axis, other: Axis) -> None:
@@ -248,43 +175,36 @@ def _check_turn(plan: Plan, table: Axis, axis: Axis, other: Axis) -> None:
     raise other_turn(asked, "weights", why)
 
 
-def _list_facts(plan: Plan, table: Axis, axis: Axis) -> tuple[str, ...]:
-    facts = []
-    features, weights = plan.features.path, plan.weights.path
+def _list_facts(plan: Plan, table: Axis, axis: Axis) -> Iterator[str]:
+    features, weights, words = plan.features.path, plan.weights.path, plan.options.words
     if plan.matched_by == "position":
         lack = f"{weights} has no feature names"
         lack = lack if table.names is not None else f"{features} has no column names"
-        facts.append(f"features are matched by position, as {lack}")
+        yield f"features are matched by position, as {lack}"
     if plan.reordered:
-        facts.append("features are matched by name; the two files list them in different orders")
-    words = plan.options.words
+        yield "features are matched by name; the two files list them in different orders"
     turned = "the {} are transposed: the {}s of {} are the features"
     if words.is_asked(plan.transpose):
-        facts.append(turned.format(words.weights, axis.kind, weights))
+        yield turned.format(words.weights, axis.kind, weights)
+    is_guess = plan.options.id_col is None and table.labelled is None
     if plan.transpose_features:
-        facts.append(turned.format(words.features, "row", features))
-    elif (
-        plan.label_column is not None
-        and plan.matched_by == "position"
-        and plan.options.id_col is None
-        and table.labelled is None
-    ):
+        yield turned.format(words.features, "row", features)
+    elif plan.label_column is not None and plan.matched_by == "position" and is_guess:
         named = f" ({quote_name(table.names[0])})" if table.names is not None else ""
-        facts.append(f"the first column of {features}{named} is taken for the labels")
+        yield f"the first column of {features}{named} is taken for the labels"
     if plan.intercept_name is not None:
-        facts.append(f"the {axis.kind} {quote_name(plan.intercept_name)} is the intercept")
+        yield f"the {axis.kind} {quote_name(plan.intercept_name)} is the intercept"
     if plan.terms is not None:
-        facts.append(plan.terms.describe())
+        yield plan.terms.describe()
     if plan.absent:
-        facts.append(f"absent, and counted 0: {quote_names(plan.absent)}")
+        yield f"absent, and counted 0: {quote_names(plan.absent)}"
     if plan.weights.beside:
-        facts.append(f"columns of {weights} in the output: {quote_names(plan.weights.beside)}")
+        yield f"columns of {weights} in the output: {quote_names(plan.weights.beside)}"
     if plan.weights.left_out:
-        facts.append(f"columns of {weights} left out: {quote_names(plan.weights.left_out)}")
+        yield f"columns of {weights} left out: {quote_names(plan.weights.left_out)}"
     if plan.left_out:
         count = "a column" if len(plan.left_out) == 1 else f"{len(plan.left_out)} columns"
-        facts.append(f"{count} that {weights} does not know left out: {quote_names(plan.left_out)}")
-    return tuple(facts)
+        yield f"{count} that {weights} does not know left out: {quote_names(plan.left_out)}"
 
 
 def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | None:
@@ -302,14 +222,15 @@ def _find_carrier(plan: Plan, table: Axis, rows: Axis, columns: Axis) -> bool | 
     if asked and carries_features(plan, columns.names, table):
         return True
     on_columns = _count_hits(columns, table)
-    if on_rows or on_columns:
-        return on_columns > on_rows
-    # No name is there as it is written: all may be spelt in another way, or wrong.
-    for count in (_count_near, _count_close):
-        on_rows, on_columns = count(rows.names, table), count(columns.names, table)
-        if on_rows != on_columns:
-            break
-    return asked if on_rows == on_columns else on_columns > on_rows
+    if not (on_rows or on_columns):
+        # No name is there as it is written: all may be spelt in another way, or wrong.
+        for count in (_count_near, _count_close):
+            on_rows, on_columns = count(rows.names, table), count(columns.names, table)
+            if on_rows != on_columns:
+                break
+        else:
+            return asked
+    return on_columns > on_rows
 
 
 def _are_mostly_near(axis: Axis, table: Axis) -> bool:
@@ -323,22 +244,19 @@ def _count_hits(axis: Axis, table: Axis) -> int:
 
 
 def _count_near(names: Sequence[str], table: Axis) -> int:
-    """Count names that differ from columns by what is hard to see or a tool's; of the first ones.
-
-    So many are compared as cost no time.
-    """
+    """Count the first names that differ from columns by what is hard to see, or a tool's."""
     from matscore.spelling import reduce_name
 
-    known = list(islice(table.places, _MOST_FOLDED))
+    known = list(islice(table.places, _MOST_FOLDED))  # which costs no time
     near = {fold_name(name) for name in known} | {reduce_name(name) for name in known}
     return sum(not near.isdisjoint((fold_name(n), reduce_name(n))) for n in names[:_MOST_FOLDED])
 
 
 def _count_close(names: Sequence[str], table: Axis) -> int:
     """Count the first names that columns are close to; none unless these are most of them."""
-    wanted = [name for name in names if not is_intercept(name)][:MAX_SHOWN]
     from matscore.spelling import find_close
 
+    wanted = [name for name in names if not is_intercept(name)][:MAX_SHOWN]
     close = sum(bool(one.close) for one in find_close(wanted, table.places))
     return close if 2 * close > len(wanted) else 0
 
@@ -350,7 +268,7 @@ def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
     names = axis.names or ()
     wanted = {names[index]: index for index in entries}
     if plan.options.absent or plan.options.absent_zero:
-        from matscore.plan.absent import set_absent
+        from matscore.plan.lacking import set_absent
 
         plan = set_absent(plan, table, axis, wanted)
         wanted = {name: index for name, index in wanted.items() if name not in plan.absent}
@@ -375,12 +293,13 @@ def _match_by_name(plan: Plan, table: Axis, axis: Axis) -> Plan:
 
 def _set_terms(plan: Plan, table: Axis) -> Plan:
     """Find the columns that features are computed from."""
-    from matscore.plan.terms import TermsError, make_terms
+    from matscore.plan.terms import make_terms
+    from matscore.terms import TermError
 
     try:
         terms = make_terms(plan.feature_names, table.places, plan.features.grammar)
-    except TermsError as error:
-        raise Misfit(plan, error.problem, error.hint) from None
+    except TermError as error:
+        raise Misfit(plan, error.what, error.hint) from None
     texts = tuple(table.places[column.name][0] for column in terms.texts)
     numbers = tuple(table.places[name][0] for name in terms.numbers)
     return replace(plan, feature_columns=numbers, text_columns=texts, terms=terms)
@@ -401,30 +320,23 @@ def _check_present(plan: Plan, table: Axis, axis: Axis, wanted: Collection[str])
     missing = tuple(name for name in wanted if not table.knows(name))
     if not missing:
         return
+    from matscore.plan.lacking import suggest_absent
+    from matscore.plan.terms import Unread
+
     count = "a feature" if len(missing) == 1 else f"{len(missing)} features"
     # With most of them there, other files are no likelier than a slip in the names.
     turnable: Turnable = "by name" if 2 * len(missing) > len(wanted) else None
-    from matscore.plan.terms import Unread
-
     unread = [one for one in map(table.read, missing) if isinstance(one, Unread)]
     hints = [_hint_at_header(plan, table, missing), *(one.hint(table.places) for one in unread)]
-    from matscore.plan.absent import suggest_absent
-
     ways = suggest_absent(missing, len(wanted))
     hints.append(f"add to {table.path} what the {plan.options.words.weights} need{ways}")
-    hint = next(filter(None, hints))
+    what = f"{table.path} lacks {count} of {axis.path}: {quote_names(missing)}"
+    unused = [name for name in table.places if name not in axis.places]
     if len(unread) == len(missing) and (columns := unread[0].columns):
         needs = f"which the term {quote_name(unread[0].name)} of {axis.path} needs"
-        what = f"{table.path} has no column {quote_names(columns)}, {needs}"
-        raise Misfit(plan, what, hint, turnable=turnable, missing=missing)
-    raise Misfit(
-        plan,
-        f"{table.path} lacks {count} of {axis.path}: {quote_names(missing)}",
-        hint,
-        turnable=turnable,
-        missing=missing,
-        unused=[name for name in table.places if name not in axis.places],
-    )
+        what, unused = f"{table.path} has no column {quote_names(columns)}, {needs}", []
+    hint = next(filter(None, hints))
+    raise Misfit(plan, what, hint, turnable=turnable, missing=missing, unused=unused)
 
 
 def _hint_at_header(plan: Plan, table: Axis, missing: Sequence[str]) -> str:
@@ -439,3 +351,99 @@ def _hint_at_header(plan: Plan, table: Axis, missing: Sequence[str]) -> str:
     if sum(grammar.kind_of(name) != "word" for name in names) > len(names) // 2:
         return f"if {table.path} has no header, add one, or say --no-headers"
     return ""
+
+
+def _match_by_position(plan: Plan, table: Axis, axes: tuple[Axis, Axis]) -> Plan:
+    """Match the features to the axis of the weights that is as long; the asked one, if both are."""
+    verdict = judge_first_column(plan.features, OtherSide())
+    plan = label_features(plan, table, guess=verdict == "labels")
+    _check_unnamed(plan, table)
+    fits = [_fit(plan, table, axis) for axis in axes]
+    asked = plan.options.transpose
+    # Where neither fits, the refusal is about what was asked for.
+    turned = asked if fits[asked] or not fits[not asked] else not asked
+    axis = axes[turned]
+    plan = set_intercept(replace(plan, transpose=turned), table, axis)
+    if not fits[turned]:
+        words = plan.options.words
+        what = f"{show_shapes(plan)} do not line up: {compare_counts(plan)}"
+        kind = "column" if words.in_rows else "row"
+        hint = f"give the {words.weights} one {kind} a feature, or name the features in both files"
+        raise Misfit(plan, what, hint, turnable="by shape")
+    _check_positions(plan, table, axis)
+    if fits[turned] == "with a label":
+        _check_label_doubt(plan, other_fits=fits[not turned] == "exactly")
+        plan = set_label(plan, table, 0)
+    return _number_features(plan, table, axis)
+
+
+def _check_unnamed(plan: Plan, table: Axis) -> None:
+    """Refuse options that go by names where features are matched by position."""
+    options = plan.options
+    asked = {"--rename": options.renames, "--absent": options.absent or options.absent_zero}
+    if flag := next((flag for flag, value in asked.items() if value), None):
+        path = table.path if table.names is None else plan.weights.path
+        raise Misfit(plan, f"{flag} goes by names, and {path} has none", "name the features")
+
+
+def _check_positions(plan: Plan, table: Axis, axis: Axis) -> None:
+    """Refuse terms where columns have no names to find them by."""
+    names = [name for name in axis.names or () if may_be_term(name)]
+    if not names or plan.options.items or table.names is not None:
+        return
+    from matscore.plan.terms import find_term
+
+    if name := find_term(names):
+        what = f"the {axis.kind} {quote_name(name)} of {axis.path} is a term, and {table.path} has"
+        hint = "give it a header, say --headers if it has one"
+        raise Misfit(plan, f"{what} no column names to find its columns by", hint)
+
+
+def _fit(plan: Plan, table: Axis, axis: Axis) -> Literal["exactly", "with a label", ""]:
+    """Say how the width of the features fits an axis of the weights."""
+    if axis.names is not None and table.names is not None:
+        return ""  # their names, which differ, would decide
+    if plan.options.intercept is not None and plan.options.intercept not in axis.places:
+        return ""
+    n_features = axis.size - min(1, len(list_intercepts(plan, table, axis)))
+    spare = len(_unlabelled(plan, table)) - n_features
+    if n_features and spare == 0:
+        return "exactly"
+    guessing = plan.label_column is None and table.labelled is None and not plan.options.no_id_col
+    return "with a label" if n_features and spare == 1 and guessing else ""
+
+
+def _unlabelled(plan: Plan, table: Axis) -> tuple[int, ...]:
+    return tuple(index for index in table.entries if index != plan.label_column)
+
+
+def _check_label_doubt(plan: Plan, *, other_fits: bool) -> None:
+    """Refuse to take the first column for labels when another reading is as likely."""
+    path, words = plan.features.path, plan.options.words
+    odd_labels = any(not cell.strip().isdigit() for cell in plan.features.first or ())
+    if other_fits and (odd_labels or not plan.weights_label_column):
+        other = "transposed" if words.is_asked(not plan.transpose) else "not transposed"
+        what = f"{show_shapes(plan)} fit in two ways: with the first column of {path} as labels"
+        way = words.advise(not plan.options.transpose)
+        hint = f"say --id-col for the first, {way} for the second"
+        raise Misfit(plan, f"{what}, or with the {words.weights} {other}", hint)
+    if plan.intercept_name is not None and plan.options.intercept is None:
+        name = quote_name(plan.intercept_name)
+        what = f"cannot tell whether the first column of {path} holds labels or {name} is one of"
+        hint = "say --id-col for the first, --no-intercept for the second"
+        raise Misfit(plan, f"{what} the features", hint)
+
+
+def _number_features(plan: Plan, table: Axis, axis: Axis) -> Plan:
+    """Take features in file order, with the names of whichever side has them."""
+    columns = _unlabelled(plan, table)
+    index = tuple(i for i in axis.entries if i != plan.intercept_index)
+    plan = replace(plan, feature_columns=columns, weights_index=index)
+    named, places = (axis, index) if axis.names is not None else (table, columns)
+    if named.names is None:
+        # Their own numbers, not those of the file's columns: labels do not count.
+        return replace(plan, feature_names=tuple(str(i + 1) for i in range(len(columns))))
+    names = tuple(named.names[i] for i in places)
+    check_named(plan, named, places, "feature")
+    check_once(plan, named, names, "feature")
+    return replace(plan, feature_names=names)

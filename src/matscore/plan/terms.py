@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,30 +29,31 @@ from matscore.terms import (
     Power,
     Term,
     TermError,
+    is_column,
     parse_term,
     sort_factors,
+    try_term,
     write_factor,
     write_name,
     write_term,
 )
-
-if TYPE_CHECKING:
-    pass
 
 # Numbers as every tool writes them: 01 may be a code.
 _MOST_DIGITS = 15
 _PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 
 _Codes: TypeAlias = tuple[int, ...]
+_Key: TypeAlias = tuple[Term, tuple[int, ...]]
+"""By what the terms of a group are multiplied, none for 1, and the texts whose codes find them."""
 
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column that is read as text: its levels."""
+    """A column that is read as text: its levels, sorted where they were found in a file."""
 
     name: str
     levels: tuple[str, ...]
-    other: bool = False  # texts that are no level have a weight
+    other: bool = False  # texts that are no level, or rare, have a weight
     missing: bool = False  # missing cells have one
 
     @property
@@ -70,6 +71,11 @@ class TextColumn:
             missing=self.missing,
         )
 
+    def write_tests(self) -> list[Term]:
+        """Return the tests of which one is 1 in each row that has a text."""
+        tests: list[Term] = [(Level(self.name, level),) for level in self.levels]
+        return [*tests, (Other(self.name),)] if self.other else tests
+
     def spell_truths(self) -> Texts:
         """Return how the levels spell false, true and a missing cell."""
         known = {level.casefold(): level for level in self.levels}
@@ -86,14 +92,6 @@ class TextColumn:
         if isinstance(factor, Level):
             return self._places[factor.text]
         return len(self.levels) + isinstance(factor, Missing)
-
-
-class _Group(NamedTuple):
-    """Terms of which at most one counts in a row."""
-
-    numbers: Term  # by what its weight is multiplied; none for 1
-    texts: tuple[int, ...]  # the columns whose codes find the term
-    terms: dict[_Codes, int]
 
 
 @dataclass(frozen=True)
@@ -124,8 +122,8 @@ class Terms:
     def codes(self) -> Mapping[tuple[int, ...], Sequence[_Codes]]:
         """The codes that are stored: of one text its own, of several the place in this list."""
         codes: dict[tuple[int, ...], dict[_Codes, None]] = {}
-        for group in self._program[2]:
-            codes.setdefault(group.texts, {}).update(dict.fromkeys(group.terms))
+        for (_, texts), group in self._program[2].items():
+            codes.setdefault(texts, {}).update(dict.fromkeys(group))
         return {texts: sorted(known) for texts, known in codes.items()}
 
     @cached_property
@@ -136,7 +134,7 @@ class Terms:
         return {
             row: places[term[0].column]
             for row, term in enumerate(self.products)
-            if term == (Power(term[0].column),) and term[0].column not in weighed
+            if is_column(term) and term[0].column not in weighed
         }
 
     @cached_property
@@ -161,17 +159,15 @@ class Terms:
         products, dense, groups = self._program
         keys = {texts: len(products) + i for i, texts in enumerate(self.codes)}
         gathers = []
-        for group in groups:
-            known = self.codes[group.texts]
+        for (numbers, texts), group in groups.items():
+            known = self.codes[texts]
             places = {codes: codes[0] if len(codes) == 1 else i for i, codes in enumerate(known)}
-            n_codes = len(known)
-            if len(group.texts) == 1:
-                n_codes = len(self.texts[group.texts[0]].levels) + 2
+            n_codes = len(known) if len(texts) > 1 else len(self.texts[texts[0]].levels) + 2
             terms = np.full(n_codes, -1, np.int64)
-            for codes, term in group.terms.items():
+            for codes, term in group.items():
                 terms[places[codes]] = term
-            value = products[group.numbers] if group.numbers else -1
-            gathers.append(Gather(keys[group.texts], value, terms))
+            value = products[numbers] if numbers else -1
+            gathers.append(Gather(keys[texts], value, terms))
         pairs = np.array(dense, np.int64).reshape(-1, 2)
         return Gathers(pairs, tuple(gathers), self.n_stored)
 
@@ -184,7 +180,7 @@ class Terms:
     @property
     def computed(self) -> tuple[str, ...]:
         """The features that are more than a column, as they are written."""
-        return tuple(write_term(t) for t in self.features if t != (Power(t[0].column),))
+        return tuple(write_term(term) for term in self.features if not is_column(term))
 
     def describe(self) -> str:
         """Say in one line what is computed."""
@@ -194,29 +190,33 @@ class Terms:
         others = [
             write_term(term)
             for term in self.features
-            if not (len(term) == 1 and self._is_test(term[0])) and term != (Power(term[0].column),)
+            if not (len(term) == 1 and self._is_test(term[0])) and not is_column(term)
         ]
         told += [quote_names(others)] * bool(others)
         return f"features are computed: {'; '.join(told)}"
 
     @cached_property
-    def _program(self) -> tuple[dict[Term, int], list[tuple[int, int]], list[_Group]]:
+    def _program(
+        self,
+    ) -> tuple[dict[Term, int], list[tuple[int, int]], dict[_Key, dict[_Codes, int]]]:
+        """Products, by places; product and feature of what is one; of groups the features by codes.
+
+        At most one term of a group counts in a row.
+        """
         products: dict[Term, int] = {}
-        dense: list[tuple[int, int]] = []  # product, feature
-        groups: dict[tuple[Term, tuple[int, ...]], _Group] = {}
-        places = self._places
+        dense: list[tuple[int, int]] = []
+        groups: dict[_Key, dict[_Codes, int]] = {}
         for feature, term in enumerate(self.features):
             numbers = tuple(f for f in term if not self._is_test(f))
-            tests = sorted((places[f.column], f) for f in term if self._is_test(f))
+            tests = sorted((self._places[f.column], f) for f in term if self._is_test(f))
             if numbers:
                 product = products.setdefault(numbers, len(products))
             if not tests:
                 dense.append((product, feature))
                 continue
-            texts = tuple(place for place, _ in tests)
-            group = groups.setdefault((numbers, texts), _Group(numbers, texts, {}))
-            group.terms[tuple(self.texts[i].code_of(f) for i, f in tests)] = feature
-        return products, dense, list(groups.values())
+            group = groups.setdefault((numbers, tuple(place for place, _ in tests)), {})
+            group[tuple(self.texts[i].code_of(f) for i, f in tests)] = feature
+        return products, dense, groups
 
     def _is_test(self, factor: Factor) -> bool:
         if isinstance(factor, Missing):
@@ -231,8 +231,8 @@ class Terms:
 def _is_plain_number(text: str) -> bool:
     # Of more digits two texts may be one float64.
     digits = re.sub(r"[eE].*|[^0-9]", "", text).lstrip("0")
-    is_plain = _PLAIN_NUMBER.fullmatch(text) and len(digits) <= _MOST_DIGITS
-    return bool(is_plain) and POINT.is_number(text)
+    is_plain = _PLAIN_NUMBER.fullmatch(text) is not None and len(digits) <= _MOST_DIGITS
+    return is_plain and POINT.is_number(text)
 
 
 @dataclass(frozen=True)
@@ -266,19 +266,10 @@ def read_name(name: str, columns: Collection[str]) -> Term | Unread:
     return Unread(name, gone) if gone else term
 
 
-class TermsError(Exception):
-    """Terms that contradict each other or the files: the problem, and what to do."""
-
-    def __init__(self, problem: str, hint: str) -> None:
-        super().__init__(problem, hint)
-        self.problem = problem
-        self.hint = hint
-
-
 def make_terms(features: Sequence[str], known: Collection[str], grammar: Grammar) -> Terms:
     """Return how features, columns or terms of columns that are known, are computed.
 
-    A `TermsError` where they contradict each other.
+    A `TermError` where they contradict each other or the files.
     """
     encoded = [name for name in features if name in known]
     read = {name: read_name(name, known) for name in features}
@@ -308,13 +299,12 @@ def _check_factors(name: str, term: Term) -> None:
         exponent = sum(f.exponent for f in powers if f.column == column)
         if sum(f.column == column for f in powers) > 1:
             hint = f"write {write_factor(Power(column, exponent))}" if exponent else "take it out"
-            raise TermsError(f"{quote_name(name)} has {quote_name(column)} twice", hint)
+            raise TermError(f"{quote_name(name)} has {quote_name(column)} twice", hint)
     tests = [f for f in term if isinstance(f, (Level, Other, Missing, Interval))]
     for factor in tests:
         if tests.count(factor) > 1:
-            raise TermsError(
-                f"{quote_name(name)} has {write_factor(factor)} twice", "once is the same"
-            )
+            what = f"{quote_name(name)} has {write_factor(factor)} twice"
+            raise TermError(what, "once is the same")
         if isinstance(factor, Interval):
             continue
         is_missing = isinstance(factor, Missing)
@@ -323,7 +313,7 @@ def _check_factors(name: str, term: Term) -> None:
             for f in term
         ):
             what = f"{quote_name(name)} is 0 in every row"
-            raise TermsError(what, f"a cell of {quote_name(factor.column)} is one thing at a time")
+            raise TermError(what, f"a cell of {quote_name(factor.column)} is one thing at a time")
 
 
 def _check_twice(terms: Mapping[str, Term]) -> None:
@@ -332,7 +322,7 @@ def _check_twice(terms: Mapping[str, Term]) -> None:
         first = seen.setdefault(sort_factors(term), name)
         if first != name:
             what = f"a feature is there twice: {quote_name(first)} and {quote_name(name)}"
-            raise TermsError(what, "take one out")
+            raise TermError(what, "take one out")
 
 
 def _find_texts(terms: Mapping[str, Term], grammar: Grammar) -> list[TextColumn]:
@@ -354,7 +344,7 @@ def _find_texts(terms: Mapping[str, Term], grammar: Grammar) -> list[TextColumn]
         for level in levels if column.is_numeric else ():
             if (first := values.setdefault(POINT.read(level), level)) != level:
                 what = f"the levels {quote_names([first, level])} of {quote_name(name)} are one"
-                raise TermsError(f"{what} number", "keep one of them")
+                raise TermError(f"{what} number", "keep one of them")
         columns.append(column)
     return columns
 
@@ -368,30 +358,21 @@ def _check_level(column: str, level: str, name: str, grammar: Grammar) -> None:
     if level.strip():
         rest = ",".join(word for word in grammar.missing_values if word != level.strip())
         hint += f', or say --missing-values "{rest}" if {name} is meant as a level'
-    raise TermsError(what, hint)
+    raise TermError(what, hint)
 
 
 def _check_encoded(texts: Sequence[TextColumn], encoded: Collection[str]) -> None:
     """Refuse levels of a text column of which some are columns themselves."""
     names = {column.name for column in texts}
     for name in encoded:
-        try:
-            term = parse_term(name)
-        except TermError:
-            continue
-        if mixed := [f.column for f in term if not _is_number(f) and f.column in names]:
+        tests = [f.column for f in try_term(name) if not _is_number(f)]
+        if mixed := [column for column in tests if column in names]:
             what = f"{quote_name(name)} is a column, and other levels of {quote_name(mixed[0])} are"
             hint = "encode all levels as columns, or none"
-            raise TermsError(f"{what} read from its text", hint)
+            raise TermError(f"{what} read from its text", hint)
 
 
 def find_term(names: Iterable[str]) -> str | None:
     """Return the first name that can be nothing but a term of others."""
-    for name in names:
-        try:
-            term = parse_term(name)
-        except TermError:
-            continue
-        if not (len(term) == 1 and isinstance(term[0], Power) and term[0].exponent == 1):
-            return name
-    return None
+    terms = ((name, try_term(name)) for name in names)
+    return next((name for name, term in terms if term and not is_column(term)), None)

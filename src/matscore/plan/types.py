@@ -12,7 +12,15 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from matscore.names import POINT, Grammar, find_columns, is_intercept, quote_name, quote_names
+from matscore.names import (
+    POINT,
+    Grammar,
+    find_columns,
+    is_intercept,
+    may_be_term,
+    quote_name,
+    quote_names,
+)
 from matscore.options import PlanOptions
 
 if TYPE_CHECKING:
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
 ColumnKind = Literal["number", "mostly number", "mixed", "text", "empty"]
 # By what two files might fit when they are swapped or one of them is transposed.
 Turnable = Literal["by name", "by shape"] | None
-_OPERATORS = frozenset(":=^()<>`")  # a name without one is no term, which saves a look at it
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,7 @@ class Side:
     width: int  # columns in the file, a label column included
     names: tuple[str, ...] | None  # the header's cells; None without a header
     n_rows: int | None  # records after the header; None while unknown (a stream), never for weights
-    # The first column's cells as text: always known for weights, for features only when the file
-    # is small.
+    # The first column's cells as text: known for weights, for features when the file is small.
     first: tuple[str, ...] | None
     grammar: Grammar = POINT
     guessed: bool = False  # whether there is a header was decided from content, not by an option
@@ -284,11 +290,6 @@ def compare_counts(plan: Plan) -> str:
     return f"{plan.features_shape[1]} features against {plan.weights_shape[0]}"
 
 
-def may_have_terms(names: Iterable[str] | None) -> bool:
-    """Say whether a name has the form of a term, perhaps; without one the grammar is not loaded."""
-    return any(not _OPERATORS.isdisjoint(name) for name in names or ())
-
-
 @dataclass(frozen=True)
 class Axis:
     """The columns of the features as they are scored, or the rows or the columns of the weights."""
@@ -316,7 +317,7 @@ class Axis:
 
     def read(self, name: str) -> Term | Unread | None:
         """Read a name as a term of these entries; None where it has no form of one."""
-        if not self.has_terms or _OPERATORS.isdisjoint(name):
+        if not (self.has_terms and may_be_term(name)):
             return None
         if name not in self._read:
             from matscore.plan.terms import read_name
@@ -382,10 +383,10 @@ def find_column(plan: Plan, table: Axis, name: str, option: str) -> int:
         raise Misfit(plan, f"{option} {name}: {what}", "give the number of one, or say --headers")
     if table.names[:1] == (name,):  # the labels
         return 0
-    problem = f"{table.path} has no column {quote_name(name)}"
     from matscore.spelling import suggest_name
 
-    raise Misfit(plan, problem, suggest_name(name, table.places, option))
+    hint = suggest_name(name, table.places, option)
+    raise Misfit(plan, f"{table.path} has no column {quote_name(name)}", hint)
 
 
 def carries_features(plan: Plan, names: Sequence[str], table: Axis) -> bool:
@@ -431,14 +432,14 @@ def list_intercepts(plan: Plan, table: Axis, axis: Axis) -> list[int]:
 
 
 def _unknown_intercept(plan: Plan, axis: Axis, asked: str) -> Misfit:
+    from matscore.spelling import suggest_name
+
     shown = quote_name(asked)
     if axis.names is None:
         problem = f"{axis.path} does not name its features, so it has no intercept {shown}"
         return Misfit(plan, problem, "leave --intercept out")
-    problem = f"{axis.path} has no {axis.kind} {shown}"
-    from matscore.spelling import suggest_name
-
-    return Misfit(plan, problem, suggest_name(asked, axis.names, "--intercept"))
+    hint = suggest_name(asked, axis.names, "--intercept")
+    return Misfit(plan, f"{axis.path} has no {axis.kind} {shown}", hint)
 
 
 def _one(noun: str) -> str:

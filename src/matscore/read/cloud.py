@@ -18,11 +18,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from matscore.errors import FileError, MatscoreError, MissingExtraError, OutputError
+from matscore.read.source import READ_BYTES
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-READ_BYTES = 2**20
 # An upload has 10,000 parts at most: 160 GB.
 _PART_BYTES = 16 * 2**20
 _PARTS_AT_ONCE = 2

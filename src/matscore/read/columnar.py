@@ -6,24 +6,23 @@ not tell; of a stream it is looked at whether its end is there.
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, pairwise
-from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
-from matscore.errors import FileError, InputError, MissingExtraError, os_errors_about, say_os_error
-from matscore.read.source import CHANGED
+import pyarrow as pa
 
-ColumnarFormat: TypeAlias = Literal["parquet", "arrow"]
+from matscore.errors import FileError, InputError, os_errors_about, say_os_error
+from matscore.read.source import CHANGED, READ_BYTES, Stamp, open_raw, stamp_of
 
-COPY_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 16
-_DESCRIPTORS = Path("/proc/self/fd")
 
 # Arrow Columnar Format, "Serialization and Interprocess Communication".
 _MAGIC = b"ARROW1"
@@ -39,7 +38,7 @@ class DamageError(Exception):
 
 @dataclass(frozen=True)
 class ColumnarFile:
-    """An open Parquet or Arrow file; a context manager too."""
+    """An open Parquet or Arrow file."""
 
     path: str
     names: tuple[str, ...]  # in file order, all different
@@ -75,80 +74,60 @@ class ColumnarFile:
         """Close the file, and delete the copy of a pipe."""
         self._resources.close()
 
-    def __enter__(self) -> ColumnarFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _find_stamp(self) -> Stamp | None:
+        return None if self._file is None else stamp_of(self.path, self._file)
 
     def _iter_checked(self, columns: Sequence[str], n_rows: int) -> Iterator[Any]:
-        stamp = _stamp_of(self._file)
+        stamp = self._find_stamp()
         with _tell_damage(self.path):
             batches = self._ahead.pop() if self._ahead else None
             for batch in self._batches(columns, n_rows) if batches is None else batches:
-                if _stamp_of(self._file) != stamp:
+                if self._find_stamp() != stamp:
                     raise FileError(self.path, *CHANGED)
                 # Offsets of a damaged file may point anywhere in memory, and PyArrow follows them.
                 batch.validate(full=True)
                 yield batch if batches is None else batch.select(list(columns))
 
 
-def open_columnar(path: str, stream: BinaryIO | None, format: ColumnarFormat) -> ColumnarFile:
+def open_columnar(
+    path: str, pipe: io.RawIOBase | None, format: Literal["parquet", "arrow"]
+) -> ColumnarFile:
     """Open a Parquet file, or an Arrow IPC file (Feather) or stream: by its name, or from a pipe.
 
     A pipe is read forwards and never closed. An Arrow stream is read as it comes; the others have
     their index at the end, so they are copied to a temporary file first.
     """
-    require_pyarrow()
     with ExitStack() as resources:
-        file = resources.enter_context(_open_file(path)) if stream is None else stream
+        raw: Any = resources.enter_context(open_raw(path)[0]) if pipe is None else pipe
         with _tell_damage(path):
-            reader = _Reader(file)
-            is_stream = format == "arrow" and reader.peek(len(_MAGIC)) != _MAGIC
-            if stream is not None and not is_stream:
+            reader = _Reader(raw)
+            file: BinaryIO = reader
+            is_stream = format == "arrow" and not reader.peek().startswith(_MAGIC)
+            if pipe is not None and not is_stream:
                 file = resources.enter_context(_copy_pipe(path, reader))
             if is_stream:
-                schema, n_rows, batches = _open_stream(reader, is_pipe=stream is not None)
+                schema, n_rows, batches = _open_stream(reader, is_pipe=pipe is not None)
             else:
                 open_format = _open_arrow if format == "arrow" else _open_parquet
                 schema, n_rows, batches = open_format(file)
         _refuse_doubles(path, schema.names)
-        own = None if file is stream else file
+        own = reader if pipe is None else None
         names, types = tuple(schema.names), tuple(schema.types)
         return ColumnarFile(path, names, types, n_rows, batches, own, resources.pop_all())
-
-
-def require_pyarrow() -> None:
-    """Check that PyArrow is there; a `MissingExtraError` says how to get it."""
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("parquet", "Parquet and Arrow") from error
 
 
 def iter_parquet(
     path: str, columns: Sequence[str], start: int, stop: int, n_rows_per_chunk: int
 ) -> Iterator[Any]:
     """Yield rows `start` to `stop` of a Parquet file, as `ColumnarFile.iter_tables` does."""
-    require_pyarrow()
-    with _open_file(path) as file, _tell_damage(path):
-        opened = _open_parquet_file(file)
+    with open_raw(path)[0] as raw, _tell_damage(path):
+        opened = _open_parquet_file(_Reader(cast(Any, raw)))
         batches = _iter_parquet(opened, columns, n_rows_per_chunk, start, stop)
         yield from rebatch(batches, n_rows_per_chunk)
 
 
 def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
-    """Cut and join record batches to tables of one number of rows but the last; none is empty.
-
-    Examples
-    --------
-    >>> import pyarrow
-    >>> batches = [pyarrow.record_batch({"x": x}) for x in ([1], [2, 3, 4, 5])]
-    >>> [table["x"].to_pylist() for table in rebatch(batches, 2)]
-    [[1, 2], [3, 4], [5]]
-    """
-    import pyarrow as pa
-
+    """Cut and join record batches to tables of one number of rows but the last; none is empty."""
     pieces: list[Any] = []
     n_taken = 0
     for batch in batches:
@@ -165,58 +144,22 @@ def rebatch(batches: Iterable[Any], n_rows: int) -> Iterator[Any]:
         yield pa.Table.from_batches(pieces)
 
 
-class _Reader:
-    """Reads a file or pipe exactly as far as it is asked to, as PyArrow wants a file to be."""
+class _Reader(io.BufferedReader):
+    """A file or a pipe; PyArrow does not close it."""
 
-    closed = False
+    last = b""  # what was read at last, eight bytes at most
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._peeked = b""
-        self.last = b""  # what was read at last, eight bytes at most
-
-    def peek(self, size: int) -> bytes:
-        """Return the next bytes, fewer where it ends; they will be read again."""
-        while len(self._peeked) < size and (piece := self._stream.read(size - len(self._peeked))):
-            self._peeked += piece
-        return self._peeked[:size]
-
-    def read(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer where it ends."""
-        pieces = []
-        while size > 0 and (piece := self._read_some(min(size, COPY_BYTES))):
-            pieces.append(piece)
-            size -= len(piece)
-        data = b"".join(pieces)
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
         self.last = (self.last + data[-8:])[-8:]
         return data
 
-    def _read_some(self, size: int) -> bytes:
-        piece, self._peeked = self._peeked[:size], self._peeked[size:]
-        return piece or self._stream.read(size)
-
-    def iter_rest(self) -> Iterator[bytes]:
-        """Yield all that is left."""
-        while piece := self._read_some(COPY_BYTES):
-            yield piece
-
-    def rewind(self) -> None:
-        """Go back to the start of a file."""
-        self._peeked = self.last = b""
-        self._stream.seek(0)
-
-    def readable(self) -> bool:
-        """Say that it can be read, which PyArrow asks."""
-        return True
-
     def close(self) -> None:
-        """Leave the file open: who opened it closes it."""
+        """Leave it open: who opened it closes it."""
 
 
 @contextmanager
 def _tell_damage(path: str) -> Iterator[None]:
-    import pyarrow as pa
-
     try:
         yield
     except (
@@ -238,32 +181,16 @@ def _reason_of(error: BaseException) -> str:
     return line[:1].lower() + line[1:120]
 
 
-def _open_file(path: str) -> BinaryIO:
-    try:
-        with os_errors_about(path):
-            return Path(path).open("rb")
-    except ValueError as error:
-        raise FileError(path, str(error).lower()) from error
-
-
 def _copy_pipe(path: str, reader: _Reader) -> BinaryIO:
-    make = tempfile.TemporaryFile if _DESCRIPTORS.is_dir() else tempfile.NamedTemporaryFile
     what = "cannot be copied to a temporary file: {}"
     hint = "store it in a file and name that"
     with os_errors_about(path, what=what, hint=hint), ExitStack() as on_error:
-        copy = cast(BinaryIO, on_error.enter_context(make(prefix="matscore-")))
-        copy.writelines(reader.iter_rest())
+        copy = cast(BinaryIO, on_error.enter_context(tempfile.TemporaryFile(prefix="matscore-")))
+        shutil.copyfileobj(reader, copy, READ_BYTES)
         copy.flush()
         copy.seek(0)
         on_error.pop_all()
         return copy
-
-
-def _stamp_of(file: BinaryIO | None) -> tuple[int, ...] | None:
-    if file is None:
-        return None
-    info = os.fstat(file.fileno())
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns
 
 
 def _refuse_doubles(path: str, names: Sequence[str]) -> None:
@@ -312,15 +239,14 @@ def _iter_parquet(
 
 
 def _open_stream(reader: _Reader, *, is_pipe: bool) -> tuple[Any, int | None, Batches]:
-    import pyarrow.ipc
-
-    opened = [pyarrow.ipc.open_stream(reader)]
+    opened = [pa.ipc.open_stream(reader)]
     schema, n_rows = opened[0].schema, None
 
     def iter_all() -> Iterator[Any]:
         if not opened:
-            reader.rewind()
-            opened.append(pyarrow.ipc.open_stream(reader))
+            reader.seek(0)
+            reader.last = b""
+            opened.append(pa.ipc.open_stream(reader))
         yield from opened.pop()
         if reader.last != _END_MARK:
             raise DamageError("it ends too early")
@@ -337,13 +263,11 @@ def _open_stream(reader: _Reader, *, is_pipe: bool) -> tuple[Any, int | None, Ba
 
 
 def _open_arrow(file: BinaryIO) -> tuple[Any, int, Batches]:
-    import pyarrow.ipc
-
     _check_blocks(file)
-    opened = pyarrow.ipc.open_file(file)
+    opened = pa.ipc.open_file(file)
     # Rows are counted by the first column, without reading the others.
-    few = pyarrow.ipc.IpcReadOptions(included_fields=[0])
-    counted = pyarrow.ipc.open_file(file, options=few)
+    few = pa.ipc.IpcReadOptions(included_fields=[0])
+    counted = pa.ipc.open_file(file, options=few)
     n_rows = sum(counted.get_batch(i).num_rows for i in range(counted.num_record_batches))
 
     def iter_batches(columns: Sequence[str], _: int) -> Iterator[Any]:

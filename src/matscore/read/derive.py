@@ -203,7 +203,7 @@ def _read_texts(
         return Texts.from_strings("" if np.isnan(v) else write_number(v) for v in values), places
     from matscore.read.typed import level_texts
 
-    return level_texts(cells, column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
+    return level_texts(cells, column, chunk.path, i + 1, layout.name_of(i))
 
 
 def find_code(layout: Layout, path: str, i: int, text: str) -> float:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 
 from matscore.errors import InputError
 from matscore.kernel import BadRecord, Fault, Stop
-from matscore.names import BLANKS, Grammar
+from matscore.names import BLANKS, Grammar, show
 from matscore.read.inputs import COMMENT, DELIMITERS
-from matscore.read.rows import FrameChunk, Layout, Reject, parse_rows
+from matscore.read.rows import MISSING_CELL, FrameChunk, Layout, Reject
+from matscore.read.source import Source
 from matscore.read.split import Chunk, split_cells
 
-SHOWN_WIDTH = 40
+_SHOWN_WIDTH = 40
 _BOM = "\ufeff".encode()
 _JOINED = ("a byte-order mark", "two files may have been joined here; remove it")
 _SIMPLE = {
@@ -38,7 +38,7 @@ _QUOTES = {
 def explain_records(layout: Layout, chunk: Chunk, bad_records: Iterable[BadRecord]) -> list[Reject]:
     """Say what is wrong with each record that the kernel refused, of each cell once a chunk."""
     rejects, data, mark, decimal = list[Reject](), chunk.data, layout.delimiter, layout.decimal
-    gap = ("a missing value", layout.missing_hint)
+    gap = (MISSING_CELL, layout.missing_hint)
     said: dict[str, str] = {}
     pairs = dict(layout.booleans)
     for _, n_lines, start, end, place, code, n_cells in bad_records:
@@ -146,20 +146,56 @@ def leaves_quote_open(record: bytes, delimiter: str) -> bool:
     return is_open
 
 
+def find_header_error(source: Source, record: bytes, fault: Fault | None) -> InputError | None:
+    """Say why a record is refused as a header; None where it is none for that."""
+    path, line = source.path, source.line_of(0)
+    if fault in (Fault.QUOTE_INSIDE, Fault.TEXT_AFTER_QUOTE, Fault.QUOTE_OPEN):
+        hint = "double a quote that is part of a name, and close every quote"
+        if found := COMMENT.match(record):
+            hint = f"--comment '{found[0].decode()}' leaves out lines that start so"
+        if b'" "' in record or b'"\t"' in record:
+            hint = "cells between blanks need -d ' ', and -d blanks where there are runs of them"
+        return InputError(path, "a misplaced quote in the header", hint, line=line)
+    if fault in (Fault.NUL, Fault.RETURN):
+        what = "a NUL byte" if fault == Fault.NUL else "a carriage return"
+        return InputError(path, f"{what} in the header", "the file is damaged", line=line)
+    try:
+        record.decode()
+    except UnicodeDecodeError as error:
+        at = source.n_mark + error.start
+        where = f" at offset {at}" if source.gaps is None else ""
+        what = f"the header is not UTF-8: byte 0x{record[error.start]:02x}{where}"
+        return InputError(path, what, "name its encoding with --encoding, latin-1 say", line=line)
+    return None
+
+
+def find_other_width(
+    source: Source, header: Sequence[str], records: Sequence[Sequence[str]], n_cells: int
+) -> InputError | None:
+    """Say what is wrong where all records have another width; None where that is not known."""
+    line = source.line_of(0)
+    if (mark := COMMENT.match(source.head)) is not None:
+        start = mark[0].decode()
+        hint = f"--comment '{start}' leaves out lines that start so"
+        return InputError(source.path, f'the first line starts with "{start}"', hint, line=line)
+    # Of one record, and of a delimiter at the end of every line, more is known where it is refused.
+    alike = len(records) > 1 and all(len(one) == n_cells for one in records)
+    if n_cells != len(header) + 1 or not alike or not any(one[-1] for one in records):
+        return None
+    what = f"the header has {len(header)} names, but every record {n_cells} cells, as in R's tables"
+    hint = "write it with col.names=NA, or put a name for the first column before the others"
+    return InputError(source.path, what, hint, line=line)
+
+
 def explain_first_cell(
     layout: Layout, chunk: Chunk | FrameChunk, i: int, cell: str, *, is_missing: bool
 ) -> InputError:
     """Say why a cell of a matrix's first column is no number."""
-    at = layout.label_column or 0
-    line, column, name = chunk.locate(layout, i, at)
-    if isinstance(chunk, FrameChunk):
-        what, hint = "a missing value", layout.missing_hint
-        if not is_missing:
-            what, hint = explain_number(cell, layout.decimal)
-        return InputError(chunk.path, what, hint, line=line, column=column, name=name)
-    alone = replace(chunk, data=chunk.record(i), line=line, n_records=1, gaps=None)
-    first = replace(layout, label_column=None, feature_columns=(at,))
-    return parse_rows(first, alone).rejects[0].in_matrix(layout.names).as_error(chunk.path)
+    what, hint = explain_number(cell, layout.decimal)
+    if is_missing:
+        what, hint = MISSING_CELL, layout.missing_hint
+    where = chunk.locate(layout, i, layout.label_column)
+    return Reject(*where, what, hint, "").in_matrix(layout.names).as_error(chunk.path)
 
 
 # Why a cell was refused. A rule takes the cell without the blanks around it and the decimal
@@ -360,25 +396,14 @@ def find_hint(text: str, decimal: str = ".") -> str:
     return next((hint for hint in hints if hint), _GENERAL_HINT)
 
 
-def show_text(text: str, width: int = SHOWN_WIDTH) -> str:
-    r"""Make text safe for a message: one short line, whatever is not printable escaped.
-
-    Examples
-    --------
-    >>> print(show_text("5\x1b[31m\u00a0€"))
-    5\x1b[31m\xa0€
-    >>> show_text("1234567890", width=5)
-    '1234…'
-    """
-    if len(text) <= width and text.isprintable():
+def show_text(text: str) -> str:
+    """Make text safe for a message: one short line, whatever is not printable escaped."""
+    if len(text) <= _SHOWN_WIDTH and text.isprintable():
         return text
-    # A character is escaped to at least one, so more than `width` of them are never needed.
-    pieces = [c if c.isprintable() else ascii(c)[1:-1] for c in text[: width + 1]]
-    if sum(map(len, pieces)) <= width:
+    # A character is escaped to at least one, and no escape is cut in two.
+    pieces = [show(character) for character in text[: _SHOWN_WIDTH + 1]]
+    if sum(map(len, pieces)) <= _SHOWN_WIDTH:
         return "".join(pieces)
-    shown = ""
-    for piece in pieces:
-        if len(shown) + len(piece) > width - 1:
-            break
-        shown += piece
-    return shown + "…"
+    while sum(map(len, pieces)) >= _SHOWN_WIDTH:
+        pieces.pop()
+    return "".join(pieces) + "…"

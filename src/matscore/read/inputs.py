@@ -75,11 +75,6 @@ def name_parts(inputs: Sequence[Input], ending: str) -> list[str]:
     the folders that were named, so that a name depends on what was named and not on what else was
     found there. Only where two inputs of a folder differ in nothing but their endings do both keep
     them: ``part-of-name.csv.gz.csv``.
-
-    Examples
-    --------
-    >>> name_parts([Input("a/x.csv.gz", "a", "x.csv.gz"), Input("b/x.csv", "b", "x.csv")], ".csv")
-    ['a/part-of-x.csv', 'b/part-of-x.csv']
     """
     roots = [os.path.abspath(file.root) for file in inputs if not _is_special(file)]  # noqa: PTH100
     root = os.path.commonpath(roots) if roots else "/"
@@ -320,11 +315,8 @@ def encoding_of(head: bytes) -> tuple[str, int]:
 
 
 def refuse_foreign(path: str, head: bytes) -> None:
-    r"""Refuse what is no delimited text, however it is named; the head is uncompressed.
-
-    It is UTF-8, or any encoding with its byte-order mark.
-    """
-    text = _without_mark(head)
+    """Refuse what is no delimited text, however it is named, by the start of its text in UTF-8."""
+    text = head.removeprefix(b"\xef\xbb\xbf")  # a second mark, where files were joined
     if not text.strip():
         hint = "a header line, at least, is needed"
         raise InputError(path, "the file is empty", hint if head else f"{hint}; {_PASS_OVER}")
@@ -369,13 +361,6 @@ def _is_cut_by_commas(records: Sequence[str]) -> bool:
     commas = {record.count(",") for record in records}
     is_steady = len(records) > 1 and commas == {header.count(",")} != {0}
     return is_steady and not Grammar(",").is_number(header)
-
-
-def _without_mark(head: bytes) -> bytes:
-    encoding, length = encoding_of(head)
-    if encoding == "utf-8":
-        return head[length:]
-    return head[length:].decode(encoding, "ignore").encode("utf-8", "ignore")
 
 
 def _refuse_sep_line(path: str, text: bytes) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.frame import Labels
+from matscore.frame import Labels, take
 from matscore.kernel import Booleans, Floats, Levels, Texts, parse, write_number
 from matscore.names import BLANKS, MISSING_VALUES, Grammar
 from matscore.options import UnknownPolicy
@@ -20,12 +20,12 @@ from matscore.read.split import Chunk
 
 if TYPE_CHECKING:
     from matscore.plan.terms import Terms
-    from matscore.read.turned import Turned
+    from matscore.read.switches import Turned
 
 UNKNOWN, MISSING = 1, 2
 """Marks of cells whose text is no level, and that are missing."""
 
-_MISSING = "a missing value"
+MISSING_CELL = "a missing value"
 
 
 @dataclass(frozen=True)
@@ -157,15 +157,9 @@ class Rows:
     def drop(self, rejects: Mapping[int, Reject]) -> Rows:
         """Set rows aside, given by their places among these."""
         left = np.setdiff1d(np.arange(self.n_rows), list(rejects))
-        labels: Labels
-        match self.labels:
-            case Texts():
-                labels = self.labels.take(left)
-            case _:
-                labels = self.labels[left]
         return replace(
             self,
-            labels=labels,
+            labels=take(self.labels, left),
             texts=tuple(column.take(left) for column in self.texts),
             features=np.take(self.features, left, axis=1),  # C-contiguous, unlike [:, left]
             n_rows=len(left),
@@ -297,7 +291,7 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
             features[k], gaps = read_codes(layout, chunk, i, refuse)
         if own.missing in ("error", "skip"):
             for row in np.flatnonzero(gaps).tolist():
-                refuse(row, i, _MISSING, own.missing_hint, skipped=own.missing == "skip")
+                refuse(row, i, MISSING_CELL, own.missing_hint, skipped=own.missing == "skip")
         elif own.missing == "zero":
             features[k, gaps] = 0.0 if k < len(numbers) else Levels.NONE
         absent |= np.isnan(features[k])
@@ -328,8 +322,7 @@ def _make_rows(
         of_file, columns = iter(features), (*layout.feature_columns, *layout.level_columns)
         features = np.empty((len(columns), n_rows))
         for k, i in enumerate(columns):
-            read = _number_of if k < len(layout.feature_columns) else _code_of
-            features[k] = next(of_file) if i < layout.width else read(layout, chunk.path, i)
+            features[k] = next(of_file) if i < layout.width else _read_constant(layout, chunk, i)
     for i in layout.text_columns:
         if i >= layout.width:
             constant = Texts.from_strings([layout.constants[i - layout.width]])
@@ -343,21 +336,20 @@ def _make_rows(
     return Rows(labels, kept, features, n_rows, has_missing, places, start, n_records, rejects)
 
 
-def _number_of(layout: Layout, path: str, column: int) -> float:
+def _read_constant(layout: Layout, chunk: Chunk | FrameChunk, column: int) -> float:
+    """Return the number of a folder's value, or the code of its level."""
     text = layout.constants[column - layout.width]
+    if column in layout.level_columns:
+        from matscore.read.derive import find_code
+
+        return find_code(layout, chunk.path, column, text)
     if (pair := dict(layout.booleans).get(column)) is not None:
         return float(text == pair[0])
     value = Grammar(layout.decimal).read(text)
     if np.isnan(value):
         what, hint = f'the folder\'s value "{text}" is not a number', "it is used as a feature"
-        raise InputError(path, what, hint, name=layout.name_of(column))
+        raise InputError(chunk.path, what, hint, name=layout.name_of(column))
     return value
-
-
-def _code_of(layout: Layout, path: str, column: int) -> float:
-    from matscore.read.derive import find_code
-
-    return find_code(layout, path, column, layout.constants[column - layout.width])
 
 
 def _read_numbers(layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[..., None]) -> Floats:
@@ -365,11 +357,10 @@ def _read_numbers(layout: Layout, chunk: FrameChunk, i: int, refuse: Callable[..
     column, pair = chunk.columns[i], dict(layout.booleans).get(i)
     grammar = Grammar(layout.decimal, layout.missing_values)
     if not isinstance(column, (Texts, np.ndarray)):
-        from matscore.read.typed import feature_column, label_text
+        from matscore.read.typed import feature_column
 
-        read_typed = feature_column if pair is None else label_text
-        name = layout.name_of(i)
-        column = read_typed(column, path=chunk.path, column_number=i + 1, name=name)
+        where = chunk.path, i + 1, layout.name_of(i)
+        column = feature_column(column, *where) if pair is None else _read_text(layout, chunk, i)
     if isinstance(column, np.ndarray):
         gone = np.isin(column, list(grammar.missing_numbers))
         return np.where(gone, nan, column) if gone.any() else column
@@ -393,7 +384,7 @@ def _read_text(layout: Layout, chunk: FrameChunk, i: int) -> Texts:
         return Texts.from_strings(map(write_number, column.tolist()))
     from matscore.read.typed import label_text
 
-    return label_text(column, path=chunk.path, column_number=i + 1, name=layout.name_of(i))
+    return label_text(column, chunk.path, i + 1, layout.name_of(i))
 
 
 def parse_sound(

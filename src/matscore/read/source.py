@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from matscore.errors import FileError, InputError, os_errors_about
+from matscore.errors import FileError, InputError, os_errors_about, require_extra
 from matscore.read.inputs import FileKind, encoding_of, is_address, recognise, refuse_foreign
 
 if TYPE_CHECKING:
@@ -56,10 +56,6 @@ class Opening:
     encoding: str | None = None
     checksum: bool = False
     rewrite: Rewrite | None = None  # what is done to its lines
-
-    def open(self, path: str) -> Source:
-        """Open an input."""
-        return open_source(path, self)
 
 
 @dataclass(frozen=True)
@@ -116,24 +112,21 @@ class Source:
             yield self.head[start:]
         yield from self._rest
         # Rows of two versions of a file would be scored as if they were one table.
-        if self.stamp is not None and _stamp_of(self.path, self._meter.raw) != self.stamp:
+        if self.stamp is not None and stamp_of(self.path, self._meter.raw) != self.stamp:
             raise FileError(self.path, *CHANGED)
 
-    def open_stream(self) -> BinaryIO | None:
-        """Return all of a pipe as a binary file; None for a file, which has its name."""
-        if self._has_name:
-            return None
-        blocks = self._meter.iter_blocks()
-        return cast(BinaryIO, io.BufferedReader(_BlockReader(blocks), READ_BYTES))
+    def open_stream(self) -> io.RawIOBase | None:
+        """Return all of a pipe as a raw file; None for a file, which has its name."""
+        return None if self._has_name else _BlockReader(self._meter.iter_blocks())
 
     def facts(self) -> SourceFacts:
         """Return what a report says of the input, once it is read."""
-        digest = self._meter.digest
-        # PyArrow reads such a file by its name, here and there: the meter saw only its head.
-        if digest is not None and self.kind != "csv" and self._has_name:
-            with Path(self.path).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256")
-        facts = replace(self.look(), sha256=None if digest is None else digest.hexdigest())
+        facts = self.look()
+        if self._meter.digest is not None:
+            # PyArrow reads such a file by its name, here and there: the meter saw only its head.
+            by_name = self.kind != "csv" and self._has_name
+            sha256 = hash_file(self.path) if by_name else self._meter.digest.hexdigest()
+            facts = replace(facts, sha256=sha256)
         if self.gaps is None:
             return facts
         return replace(facts, n_comments=self.gaps.n_comments, n_skipped=self.gaps.n_skipped)
@@ -159,18 +152,11 @@ class Source:
 
     def wake(self) -> None:
         """Open the file again where it is parked, as it was; a `FileError` where it has changed."""
-        if not self.is_parked:
-            return
-        fresh = self.opening.open(self.path)
-        # The plan was made of what was there before.
-        if fresh.stamp != self.stamp or fresh.kind != self.kind:
-            fresh.close()
-            raise FileError(self.path, *CHANGED)
-        while len(fresh.head) < self._n_head and fresh.extend_head():
-            pass
-        self.head, self._rest, self._meter = fresh.head, fresh._rest, fresh._meter
-        self.gaps = fresh.gaps
-        self.is_parked = False
+        if self.is_parked and self.stamp is not None:
+            fresh = reopen_source(self.stamp, self.opening, self._n_head)
+            self.head, self._rest, self._meter = fresh.head, fresh._rest, fresh._meter
+            self.gaps = fresh.gaps
+            self.is_parked = False
 
     def line_of(self, start: int) -> int:
         """Return the physical line that starts at a byte of the head."""
@@ -195,6 +181,7 @@ def open_source(path: str, opening: Opening = Opening()) -> Source:
         first = meter.read_head(_HEAD_BYTES)
         kind = recognise(first)
         if kind in ("parquet", "arrow"):
+            require_extra("Parquet and Arrow", "pyarrow", extra="parquet")
             source = Source(path, kind, first, opening, stamp, meter)
         else:
             blocks = _decompress(path, kind, meter.iter_blocks())
@@ -207,13 +194,23 @@ def open_source(path: str, opening: Opening = Opening()) -> Source:
                 text = filter(None, opening.rewrite.apply(text, gaps))
             source = Source(path, "csv", b"", opening, stamp, meter, text, n_mark, gaps=gaps)
             source.is_plain = is_utf8 and kind == "csv" and stamp is not None and gaps is None
-            while len(source.head) < _HEAD_BYTES and source.extend_head():
-                pass
+            source.extend_head(_HEAD_BYTES)
             if gaps is not None and not source.head and meter.n_read:
                 hint = "--comment or --skip-lines leaves out every one"
                 raise InputError(path, "no line is left of the file", hint)
             refuse_foreign(path, source.head)
         stack.pop_all()
+    return source
+
+
+def reopen_source(stamp: Stamp, opening: Opening, n_head: int) -> Source:
+    """Open a file again, with as much of its head; a `FileError` where it has changed."""
+    source = open_source(stamp.path, opening)
+    if source.stamp != stamp:
+        source.close()
+        raise FileError(stamp.path, *CHANGED)
+    if n_head > len(source.head):
+        source.extend_head(n_head - len(source.head))
     return source
 
 
@@ -241,6 +238,15 @@ def iter_range(stamp: Stamp, start: int, stop: int) -> Iterator[bytes]:
             yield block
 
 
+def hash_file(path: str) -> str:
+    """Return the sha256 of a file or an object."""
+    digest = hashlib.sha256()
+    with open_raw(path)[0] as raw:
+        while block := raw.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[BinaryIO, Stamp | None]:
     """Return a file and its stamp; of an object in a store only the bytes asked for."""
     if path == "-":
@@ -254,7 +260,7 @@ def open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[Binary
         from matscore.read.cloud import CloudFile
 
         remote = cast(BinaryIO, CloudFile(path, start, stop))
-        return remote, _stamp_of(path, remote)
+        return remote, stamp_of(path, remote)
     try:
         with os_errors_about(path):
             # Blocks are a megabyte: a buffer would copy them once more.
@@ -262,10 +268,11 @@ def open_raw(path: str, start: int = 0, stop: int | None = None) -> tuple[Binary
             is_file = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
     except ValueError as error:
         raise FileError(path, str(error)) from error
-    return raw, _stamp_of(path, raw) if is_file else None
+    return raw, stamp_of(path, raw) if is_file else None
 
 
-def _stamp_of(path: str, raw: Any) -> Stamp:
+def stamp_of(path: str, raw: Any) -> Stamp:
+    """Return the stamp of an open file."""
     if is_address(path):  # one answer of the server is of one version
         return Stamp(path, raw.size, raw.mtime_ns)
     info = os.fstat(raw.fileno())

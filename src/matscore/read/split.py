@@ -4,8 +4,6 @@ A line end inside quotes is not a record's end, so where a block has quotes they
 the start of the file. RFC 4180 allows a quote only at a field's start and at its end; the place of
 the first quote that stands elsewhere is where the damage is, and the line it stands in becomes a
 chunk of its own, so that the records before and after it keep their meaning.
-
-One large text is also cut into ranges that many can read at once: `iter_ranges`.
 """
 
 from __future__ import annotations
@@ -15,25 +13,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.kernel import count_records, find_cut
-from matscore.read.source import Stamp, iter_range, read_range
+from matscore.kernel import Places, count_records, find_cut
 
 if TYPE_CHECKING:
     from matscore.read.rows import Layout
 
 MAX_RECORD_BYTES = 64 * 2**20
 _REACH_BYTES = 2**12
-_EDGE = 2  # bytes beside a quote that tell whether it stands well
-_NEWLINE, _RETURN, _QUOTE = 10, 13, 34
-
-Places: TypeAlias = NDArray[np.int64]
-Marks: TypeAlias = NDArray[np.bool_]
+NEWLINE, QUOTE = 10, 34
 
 
 @dataclass(frozen=True)
@@ -218,7 +210,7 @@ def _split_large(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 def _endless(rest: bytes, position: _Position, what: str) -> InputError:
     """Name the line where the open quote stands, or where the record starts that has none."""
-    quotes = np.flatnonzero(np.frombuffer(rest, np.uint8) == _QUOTE)
+    quotes = np.flatnonzero(np.frombuffer(rest, np.uint8) == QUOTE)
     at = len(rest) - len(rest.lstrip(b"\r\n"))
     if len(quotes) % 2:
         doubled = np.concatenate([[False], np.diff(quotes) == 1])
@@ -232,8 +224,8 @@ def _endless(rest: bytes, position: _Position, what: str) -> InputError:
 def find_starts(data: bytes) -> tuple[Places, Places]:
     """Find where each record of a text with sound quotes starts, and the lines before each."""
     codes = np.frombuffer(data, np.uint8)
-    newlines = np.flatnonzero(codes == _NEWLINE)
-    quotes = np.flatnonzero(codes == _QUOTE)
+    newlines = np.flatnonzero(codes == NEWLINE)
+    quotes = np.flatnonzero(codes == QUOTE)
     outer = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
     starts = np.concatenate([[0], outer + 1])
     starts = starts[starts < len(data)]
@@ -267,179 +259,3 @@ def split_cells(record: str, delimiter: str) -> list[str]:
             cells.append(cell[1:-1].replace('""', '"') if cell.startswith('"') else cell)
             pieces = []
     return cells
-
-
-# Whether a line end is outside quotes depends on all quotes before it. So a first pass counts, in
-# each block of the file by itself, quotes and line ends, both for a block that starts outside
-# quotes and for one that starts inside; adding the blocks up in order then tells how each of them
-# starts, and with it where its first record ends, at which line and which record of the file. The
-# counts hold as long as every quote stands where RFC 4180 lets it stand. Where the first does not,
-# the ranges end, and the rest is for `iter_chunks`, which knows what a misplaced quote means.
-
-
-@dataclass(frozen=True)
-class Edge:
-    """Where the first record of a block ends that is not blank, for one way to start it."""
-
-    # Blank lines stay before the record after them: only that tells that they are not the last.
-
-    n_outer: int  # line ends outside quotes in the block
-    cut: int  # bytes up to the record's end; 0 where there is none
-    row: int  # line ends up to there that are outside quotes
-    line: int  # and all of them
-    is_good: bool  # whether all quotes stand where they may
-
-
-@dataclass(frozen=True)
-class BlockScan:
-    """What the first pass knows of a block."""
-
-    start: int  # byte of the file
-    n_quotes: int
-    n_lines: int
-    outside: Edge  # for a block that starts outside quotes
-    inside: Edge
-
-
-@dataclass(frozen=True)
-class Range:
-    """A run of whole records of a file, or the rest of it, of which only the start is sound."""
-
-    stamp: Stamp
-    start: int
-    stop: int
-    line: int  # physical line, from 1, at which it starts
-    row: int  # records before it, over all inputs
-    n_records: int  # those that are known, where it is not sound
-    is_sound: bool = True
-
-    def iter_chunks(self, path: str, delimiter: str, chunk_bytes: int) -> Iterator[Chunk]:
-        """Read it, chunk by chunk; `path` is the file's name in messages."""
-        return iter_chunks(
-            path,
-            iter_range(self.stamp, self.start, self.stop),
-            delimiter=delimiter,
-            chunk_bytes=chunk_bytes,
-            line=self.line,
-            row=self.row,
-            offset=self.start,
-        )
-
-
-def scan_block(stamp: Stamp, start: int, stop: int, first: int, delimiter: str) -> BlockScan:
-    """Count the quotes and line ends of a block; nothing before byte `first` is looked at."""
-    lead = min(_EDGE, start - first)
-    tail = min(_EDGE, stamp.size - stop)
-    data = read_range(stamp, start - lead, stop + tail)
-    return scan_bytes(data, start, lead, tail, delimiter)
-
-
-def scan_bytes(data: bytes, start: int, lead: int, tail: int, delimiter: str) -> BlockScan:
-    r"""Count the quotes and line ends of a block with some bytes before and after it.
-
-    Examples
-    --------
-    >>> scan = scan_bytes(b'a,"x\ny"\nb,z\n', 100, 0, 0, ",")
-    >>> scan.n_quotes, scan.n_lines, scan.outside.n_outer, scan.outside.cut, scan.outside.line
-    (2, 3, 2, 8, 2)
-    """
-    codes = np.frombuffer(data, np.uint8)[lead : len(data) - tail]
-    newlines = np.flatnonzero(codes == _NEWLINE)
-    quotes = np.flatnonzero(codes == _QUOTE)
-    # A line end is inside quotes where the number of quotes before it is odd.
-    parity = np.searchsorted(quotes, newlines) & 1
-    full = _end_text(data, newlines + lead)
-    edges = [
-        _find_edge(
-            newlines, parity == way, full, is_good=_stand_well(data, quotes + lead, way, delimiter)
-        )
-        for way in (0, 1)
-    ]
-    return BlockScan(start, len(quotes), len(newlines), *edges)
-
-
-def iter_ranges(
-    stamp: Stamp,
-    scans: Iterable[BlockScan],
-    *,
-    start: int,
-    end: int,
-    line: int,
-    row: int,
-    is_open: bool = False,
-) -> Iterator[Range]:
-    """Add scans up and yield ranges of whole records, each about as long as a block.
-
-    The blocks are all from `start` to `end`, in order; `line` and `row` are the first range's.
-    Where `is_open`, the last record lacks its line end. Only the last range may be unsound.
-    """
-    n_quotes, n_lines, n_records = 0, line, row
-    begin, begin_line, begin_row = start, line, row
-    is_sound = True
-    for scan in scans:
-        edge = scan.inside if n_quotes % 2 else scan.outside
-        # From a misplaced quote on, nobody can tell which line ends are outside quotes.
-        if not edge.is_good:
-            is_sound = False
-            break
-        cut = scan.start + edge.cut
-        if edge.cut and start < scan.start and cut < end:
-            cut_line, cut_row = n_lines + edge.line, n_records + edge.row
-            yield Range(stamp, begin, cut, begin_line, begin_row, cut_row - begin_row)
-            begin, begin_line, begin_row = cut, cut_line, cut_row
-        n_quotes += scan.n_quotes
-        n_lines += scan.n_lines
-        n_records += edge.n_outer
-    if begin < end:
-        n_left = n_records - begin_row + is_open
-        is_sound = is_sound and n_quotes % 2 == 0
-        yield Range(stamp, begin, end, begin_line, begin_row, n_left, is_sound)
-
-
-def find_end(stamp: Stamp, start: int) -> int:
-    """Return where a file's last record ends: blank lines after it are none of its records."""
-    end, size = stamp.size, 2**16
-    while end > start:
-        begin = max(start, end - size)
-        data = read_range(stamp, begin, end)
-        if kept := data.rstrip(b"\r\n"):
-            # The line end of the last record may be in the part that was cut off before.
-            tail = data[len(kept) :] + read_range(stamp, end, min(stamp.size, end + _EDGE))
-            return begin + len(kept) + tail.find(b"\n") + 1 if b"\n" in tail else stamp.size
-        end, size = begin, 2 * size
-    return start
-
-
-def _find_edge(newlines: Places, outer: Marks, full: Marks, *, is_good: bool) -> Edge:
-    n_outer, ends = int(np.count_nonzero(outer)), outer & full
-    first = int(ends.argmax()) if len(ends) else 0
-    if not len(ends) or not ends[first]:
-        return Edge(n_outer, 0, 0, 0, is_good)
-    row = int(np.count_nonzero(outer[: first + 1]))
-    return Edge(n_outer, int(newlines[first]) + 1, row, first + 1, is_good)
-
-
-def _end_text(data: bytes, newlines: Places) -> Marks:
-    """Tell line ends that surely end a line with text in it."""
-    codes = np.frombuffer(data, np.uint8)
-    before, second = codes[newlines - 1], codes[newlines - 2]
-    text: Marks = (before != _NEWLINE) & (before != _RETURN) & (newlines >= 1)
-    text |= (before == _RETURN) & (second != _NEWLINE) & (second != _RETURN) & (newlines >= 2)
-    return text
-
-
-def _stand_well(data: bytes, quotes: Places, way: int, delimiter: str) -> bool:
-    """Say whether all quotes stand where they may, the first one closing where `way` is 1."""
-    if not len(quotes):
-        return True
-    # The quotes of a well-formed text alternate between opening and closing, a doubled quote being
-    # a close and an open side by side. So an opening quote stands after a delimiter, a line end or
-    # a quote, and a closing one before a delimiter, a line end, a quote or the end.
-    codes, mark, last = np.frombuffer(data, np.uint8), ord(delimiter), len(data) - 1
-    opening, closing = quotes[way::2], quotes[1 - way :: 2]
-    before = codes[opening - 1]  # for a quote at 0 this is the last byte; mended below
-    opens = (before == mark) | (before == _NEWLINE) | (before == _QUOTE) | (opening == 0)
-    after, second = (codes[np.minimum(closing + i, last)] for i in (1, 2))
-    closes = (after == mark) | (after == _NEWLINE) | (after == _QUOTE) | (closing == last)
-    closes |= (after == _RETURN) & ((second == _NEWLINE) | (closing == last - 1))
-    return bool(opens.all() and closes.all())

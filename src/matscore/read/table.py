@@ -24,21 +24,14 @@ from matscore.names import Grammar
 from matscore.options import ReadOptions, UnknownPolicy
 from matscore.plan import Side
 from matscore.plan.labels import judge_first_record
-from matscore.read.inputs import find_delimiter, full_path
+from matscore.read.inputs import find_delimiter
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
 from matscore.read.source import Opening, Source, open_source
-from matscore.read.split import (
-    MAX_RECORD_BYTES,
-    Chunk,
-    first_record_end,
-    iter_chunks,
-    split_cells,
-)
+from matscore.read.split import MAX_RECORD_BYTES, Chunk, first_record_end, iter_chunks, split_cells
 
 if TYPE_CHECKING:
-    from matscore.read.pick import Picked
-    from matscore.read.place import Place
     from matscore.read.rewrite import Rewrite
+    from matscore.read.switches import Picked
 
 _SNIFFED_RECORDS = 10
 SAMPLED_RECORDS = 1000
@@ -116,7 +109,7 @@ class Table:
 
     def sample(self, read: ReadOptions) -> Side:
         """Look at the first records, which stay unread."""
-        from matscore.read.kinds import are_codes, kind_of
+        from matscore.read.switches import are_codes, kind_of
 
         columns = self._peek_columns()
         return replace(
@@ -137,15 +130,14 @@ class Table:
         hint: str = Layout.missing_hint,
     ) -> Layout:
         """Return the layout of the table's own columns."""
-        layout = Layout(
+        return Layout(
             self.names, self.width, label, tuple(kept), tuple(features), self.delimiter,
-            read.decimal, missing, read.missing_values, hint,
+            read.decimal, missing, read.missing_values, hint, booleans=self.booleans_of(features),
         )  # fmt: skip
-        return replace(layout, booleans=self.booleans_of(features)) if self.booleans else layout
 
     def find_booleans(self, grammar: Grammar) -> tuple[Booleans, ...]:
         """Find the columns of words for true and false, by the first records."""
-        from matscore.read.booleans import find_booleans
+        from matscore.read.switches import find_booleans
 
         return find_booleans(self._peek_all(), grammar)
 
@@ -164,17 +156,6 @@ class Table:
     def wake(self) -> None:
         """Open the input again where it is parked; a `FileError` where it has changed."""
         self.source.wake()
-
-    def find_place(self) -> Place | None:
-        """Return where another process finds the records; None for a pipe."""
-        stamp = self.source.stamp
-        if stamp is None:
-            return None
-        from matscore.read.place import Place
-
-        # A worker may have been started in another folder.
-        stamp = replace(stamp, path=full_path(stamp.path))
-        return Place(stamp, self.source.opening, self.delimiter, self.start, self.line, self.width)
 
     def _peek_labels(self) -> tuple[str, ...] | None:
         if not self.source.is_whole:
@@ -299,7 +280,7 @@ def _sniff_delimiter(source: Source, decimal: str) -> str:
 def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
     fault = _find_header_fault(record, delimiter)
     if fault is not None:
-        from matscore.read.headers import find_header_error
+        from matscore.read.faults import find_header_error
 
         if (error := find_header_error(source, record, fault)) is not None:
             raise error
@@ -320,7 +301,7 @@ def _check_width(source: Source, header: Sequence[str], end: int, delimiter: str
     second = source.head[end : end + n_second].rstrip(b"\r\n").decode("utf-8", "replace")
     n_cells = len(split_cells(second, delimiter))
     if second and n_cells != len(header):
-        from matscore.read.headers import find_other_width
+        from matscore.read.faults import find_other_width
 
         records = Table(source, None, n_cells, delimiter=delimiter, start=end).peek_records()
         if (error := find_other_width(source, header, records, n_cells)) is not None:

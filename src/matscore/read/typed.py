@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from matscore.errors import InputError, MissingExtraError
+from matscore.errors import InputError
 from matscore.frame import join
 from matscore.kernel import Booleans, Masked, Texts, write_rows
 from matscore.names import POINT, Grammar
 from matscore.options import ReadOptions
 from matscore.plan import Side
 from matscore.plan.types import ColumnKind
-from matscore.read.booleans import are_booleans, find_pair
 from matscore.read.columnar import ColumnarFile, iter_parquet, open_columnar
 from matscore.read.rows import FrameChunk, Layout
 from matscore.read.source import Source
+from matscore.read.switches import are_booleans, find_pair
 from matscore.read.table import SAMPLED_RECORDS, Table
 
 if TYPE_CHECKING:
     from matscore.plan.terms import TextColumn
 
-try:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-except ImportError as error:
-    raise MissingExtraError("parquet", "Parquet and Arrow") from error
-
 _FRAME_CELLS = 2**19
 _CELL_BYTES = 8
-_NAMES: tuple[tuple[Callable[[Any], bool], str], ...] = (
-    (pa.types.is_dictionary, "Categorical"),
-    (pa.types.is_boolean, "Boolean"),
-    (pa.types.is_date, "Date"),
-    (pa.types.is_timestamp, "Datetime"),
-    (pa.types.is_time, "Time"),
-    (pa.types.is_duration, "Duration"),
-    (pa.types.is_decimal, "Decimal"),
-    (pa.types.is_struct, "Struct"),
-)
-_SUFFIXES = {"string": "String", "utf8": "String", "binary": "Binary", "list": "List"}
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # of the years 1 and 9999
+
+Writer: TypeAlias = Callable[[Any], Texts]
+"""Writes an array of one type as text."""
 
 
 @dataclass
@@ -174,7 +161,7 @@ def is_text(dtype: Any) -> bool:
 
 
 def label_text(
-    column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
+    column: Any, path: str = "", number: int | None = None, name: str | None = None
 ) -> Texts:
     """Turn a column into text, of which none is absent.
 
@@ -182,16 +169,15 @@ def label_text(
     their places, dates and times are in ISO 8601, and null is the empty text. A type that is
     binary or nested is refused, and so is a date out of range; the other arguments are for that.
     """
-    pieces = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    write = _find_writer(column.type)
+    kind, write = _find_kind(column.type)
     if write is None:
-        what = f"is of type {_name_of(column.type)}, which cannot be a label"
-        raise InputError(path, what, "store it as text", column=column_number, name=name)
+        what = f"is of type {kind}, which cannot be a label"
+        raise InputError(path, what, "store it as text", column=number, name=name)
     try:
-        texts = [write(piece) for piece in pieces]
+        texts = [write(piece) for piece in _pieces_of(column)]
     except (pa.ArrowException, ValueError, OverflowError) as error:
-        what = f"holds a {_name_of(column.type)} that cannot be written as text"
-        raise InputError(path, what, column=column_number, name=name) from error
+        what = f"holds a {kind} that cannot be written as text"
+        raise InputError(path, what, column=number, name=name) from error
     if len(texts) == 1:
         return texts[0]
     found: Texts = join([Texts.from_strings([]), *texts])
@@ -199,29 +185,28 @@ def label_text(
 
 
 def level_texts(
-    column: Any, levels: TextColumn, **place: Any
+    column: Any, levels: TextColumn, *place: Any
 ) -> tuple[Texts, npt.NDArray[np.int64] | None]:
     """Return a column's texts, as `label_text`; of a dictionary, and where each row's is in it.
 
     Truths are spelt as the levels spell them.
     """
-    pieces = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     if pa.types.is_dictionary(column.type):
-        whole = pa.chunked_array(pieces).unify_dictionaries().combine_chunks()
+        whole = pa.chunked_array(_pieces_of(column)).unify_dictionaries().combine_chunks()
         whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-        texts, n = label_text(whole.dictionary, **place), len(whole.dictionary)
+        texts, n = label_text(whole.dictionary, *place), len(whole.dictionary)
         indices = _read_floats(whole.indices.cast(pa.float64()))
         places = np.where(np.isnan(indices), n, indices).astype(np.int64)
         return join([texts, Texts.from_strings([""])]), places
     if not pa.types.is_boolean(column.type):
-        return label_text(column, **place), None
-    floats = [_read_floats(piece.cast(pa.uint8()).cast(pa.float64())) for piece in pieces]
+        return label_text(column, *place), None
+    floats = [_read_floats(one.cast(pa.uint8()).cast(pa.float64())) for one in _pieces_of(column)]
     truths = np.concatenate([np.empty(0), *floats])
     return levels.spell_truths(), np.where(np.isnan(truths), 2, truths).astype(np.int64)
 
 
 def feature_column(
-    column: Any, *, path: str = "", column_number: int | None = None, name: str | None = None
+    column: Any, path: str = "", number: int | None = None, name: str | None = None
 ) -> npt.NDArray[np.float64]:
     """Turn a column into numbers, of shape (n_rows,); maybe read-only.
 
@@ -230,17 +215,20 @@ def feature_column(
     """
     dtype = column.type
     if not (is_numeric(dtype) or pa.types.is_null(dtype)):
-        what = f"is of type {_name_of(dtype)}, not a number"
+        what = f"is of type {_find_kind(dtype)[0]}, not a number"
         hint = "store it as numbers"
         if pa.types.is_boolean(dtype) or (is_text(dtype) and find_pair(label_text(column), POINT)):
             hint = "--booleans reads it as 1 and 0"
-        raise InputError(path, what, hint, column=column_number, name=name)
+        raise InputError(path, what, hint, column=number, name=name)
     if pa.types.is_decimal(dtype):  # Arrow's own cast does not round to the nearest
         cells = [np.nan if value is None else float(value) for value in column.to_pylist()]
         return np.array(cells, dtype=np.float64)
-    pieces = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    values = [_read_floats(piece.cast(pa.float64(), safe=False)) for piece in pieces]
+    values = [_read_floats(one.cast(pa.float64(), safe=False)) for one in _pieces_of(column)]
     return values[0] if len(values) == 1 else np.concatenate([np.empty(0), *values])
+
+
+def _pieces_of(column: Any) -> list[Any]:
+    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
 
 
 # PyArrow's own ways to NumPy import pandas, which takes longer than a small job.
@@ -269,31 +257,6 @@ def _read_floats(array: Any) -> npt.NDArray[np.float64]:
     return np.where(_find_valid(array), values, np.nan) if array.null_count else values
 
 
-def _find_writer(dtype: Any) -> Callable[[Any], Texts] | None:
-    """Return what writes values as text; None for a type that has no text form."""
-    types = pa.types
-    if types.is_dictionary(dtype):
-        inner = _find_writer(dtype.value_type)
-        return None if inner is None else lambda array: inner(array.dictionary_decode())
-    if str(dtype) in ("string", "large_string", "string_view", "null", "bool"):
-        return _cast
-    if types.is_integer(dtype):
-        return _cast
-    if types.is_float64(dtype):
-        return _write_floats
-    for is_one, write in (
-        (types.is_floating, _write_short_floats),
-        (types.is_decimal, lambda array: _spell(array.to_pylist(), "{:f}".format, array)),
-        (types.is_date, _write_dates),
-        (types.is_timestamp, _write_instants),
-        (types.is_time, _write_times),
-        (types.is_duration, _write_durations),
-    ):
-        if is_one(dtype):
-            return write
-    return None
-
-
 def _cast(array: Any) -> Texts:
     if array.type != pa.large_string():
         array = array.cast(pa.large_string())
@@ -309,9 +272,12 @@ def _cast(array: Any) -> Texts:
     return filled.take(places)
 
 
-def _spell(values: Any, write: Callable[[Any], str], array: Any) -> Texts:
-    cells = zip(values, _find_valid(array).tolist(), strict=True)
-    return Texts.from_strings([write(value) if is_there else "" for value, is_there in cells])
+def _write_decoded(write: Writer, array: Any) -> Texts:
+    return write(array.dictionary_decode())
+
+
+def _spell(array: Any, write: Callable[[Any], str]) -> Texts:
+    return Texts.from_strings("" if value is None else write(value) for value in array.to_pylist())
 
 
 def _write_floats(array: Any) -> Texts:
@@ -326,84 +292,56 @@ def _write_floats(array: Any) -> Texts:
 
 def _write_short_floats(array: Any) -> Texts:
     dtype = np.float16 if pa.types.is_float16(array.type) else np.float32
-    return _spell(_read_buffer(array, 1, dtype, len(array)), str, array)
+    return _spell(array, lambda value: str(dtype(value)))
 
 
-def _write_dates(array: Any) -> Texts:
-    days = array.cast(pa.date32())
-    numbers = _read_buffer(days, 1, np.int32, len(days))[_find_valid(days)]
-    if len(numbers) and not (numbers.min() >= _FIRST_DAY and numbers.max() <= _LAST_DAY):
-        raise ValueError("a year has four digits")
-    return _cast(days.cast(pa.string()))
+# A date, a time of day or both, as Arrow writes it, without zeros at the end of a fraction.
+_MOMENT = re.compile(
+    r"((?!0000)\d{4}-\d\d-\d\d)?( )?(\d\d:\d\d:\d\d)?(\.(?:\d{3})*?)?(?:000)*"
+    r"(?:(Z)|([+-]\d\d)(\d\d))?",
+    re.ASCII,
+)
 
 
-def _write_instants(array: Any) -> Texts:
-    zone, offset = array.type.tz, None
-    if zone is not None and zone[:1] in "+-":  # the instant stays the same
-        array, zone = array.cast(pa.timestamp(array.type.unit, "UTC")), "UTC"
-    if zone is not None:
-        # NumPy knows no zones: the difference to UTC at each instant is its offset.
-        local = pc.local_timestamp(array)
-        plain = array.cast(pa.timestamp(array.type.unit, "UTC")).cast(local.type)
-        offset = pc.seconds_between(plain, local).to_pylist()
-        array = local
-    values = _count(array)
-    # Written for its refusal only: NumPy gives years of five digits and years before 1.
-    _write_dates(pc.floor_temporal(array, unit="day").cast(pa.date32()))
-    days = np.datetime_as_string(values.astype(f"datetime64[{array.type.unit}]"))
-    texts = [_trim(day) for day in days.tolist()]
-    if offset is not None:
-        texts = [f"{text}{_write_offset(s)}" for text, s in zip(texts, offset, strict=True)]
-    return _spell(texts, str, array)
+def _write_moments(array: Any) -> Texts:
+    if getattr(array.type, "tz", None) is not None and array.type.tz[:1] in "+-":
+        array = array.cast(pa.timestamp(array.type.unit, "UTC"))  # the instant stays the same
+    return _spell(array.cast(pa.string()), _write_moment)
 
 
-def _write_offset(seconds: int | None) -> str:
-    minutes = abs(seconds or 0) // 60
-    return f"{'-' if (seconds or 0) < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
+def _write_moment(text: str) -> str:
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        raise ValueError("a year has four digits, and a day 24 hours")
+    day, both, time, fraction, is_utc, hours, minutes = (group or "" for group in found.groups())
+    offset = "+00:00" if is_utc else f"{hours}:{minutes}" if hours else ""
+    return f"{day}{'T' if both else ''}{time}{fraction.rstrip('.')}{offset}"
 
 
-def _write_times(array: Any) -> Texts:
-    unit = array.type.unit
-    instants = _count(array).astype(f"datetime64[{unit}]")
-    texts = [_trim(text.partition("T")[2]) for text in np.datetime_as_string(instants).tolist()]
-    return _spell(texts, str, array)
+_KINDS: tuple[tuple[Callable[[Any], bool], str, Writer | None], ...] = (
+    (is_text, "String", _cast),
+    (pa.types.is_null, "Null", _cast),
+    (pa.types.is_boolean, "Boolean", _cast),
+    (pa.types.is_integer, "Integer", _cast),
+    (pa.types.is_float64, "Float", _write_floats),
+    (pa.types.is_floating, "Float", _write_short_floats),
+    (pa.types.is_decimal, "Decimal", lambda array: _spell(array, "{:f}".format)),
+    (pa.types.is_date, "Date", _write_moments),
+    (pa.types.is_timestamp, "Datetime", _write_moments),
+    (pa.types.is_time, "Time", _write_moments),
+    (pa.types.is_duration, "Duration", None),
+    (pa.types.is_struct, "Struct", None),
+)
 
 
-def _write_durations(array: Any) -> Texts:
-    return _spell(array.cast(pa.duration("us")).to_pylist(), _write_duration, array)
-
-
-def _write_duration(value: timedelta) -> str:
-    sign, value = ("-", -value) if value < timedelta(0) else ("", value)
-    hours, rest = divmod(value.seconds, 3600)
-    parts = [f"{hours}H" if hours else "", f"{rest // 60}M" if rest // 60 else ""]
-    if rest % 60 or value.microseconds or not (value.days or value.seconds):
-        parts.append(f"{rest % 60}{f'.{value.microseconds:06}'.rstrip('0').rstrip('.')}S")
-    time = "".join(parts)
-    return f"{sign}P{f'{value.days}D' if value.days else ''}{f'T{time}' if time else ''}"
-
-
-def _trim(text: str) -> str:
-    """Write a fraction of a second with three, six or nine digits, or none."""
-    whole, _, fraction = text.partition(".")
-    while fraction and fraction.endswith("000"):
-        fraction = fraction[:-3]
-    return f"{whole}.{fraction}" if fraction else whole
-
-
-def _count(array: Any) -> npt.NDArray[np.int64]:
-    """Return times as they are counted in their unit, 0 for null."""
-    width = np.int32 if pa.types.is_time32(array.type) else np.int64
-    numbers = _read_buffer(array, 1, width, len(array)).astype(np.int64)
-    return np.where(_find_valid(array), numbers, 0)
-
-
-def _name_of(dtype: Any) -> str:
-    for is_one, name in _NAMES:
+def _find_kind(dtype: Any) -> tuple[str, Writer | None]:
+    """Return what people call a type, and what writes its values as text; None where nothing."""
+    if pa.types.is_dictionary(dtype):
+        inner = _find_kind(dtype.value_type)[1]
+        return "Categorical", None if inner is None else partial(_write_decoded, inner)
+    for is_one, name, write in _KINDS:
         if is_one(dtype):
-            return name
+            return name, write
     plain = str(dtype).partition("<")[0].partition("[")[0]
-    for suffix, name in _SUFFIXES.items():
-        if suffix in plain:
-            return name
-    return plain.capitalize()
+    known = (name for name in ("Binary", "List") if name.lower() in plain)
+    return next(known, plain.capitalize()), None

@@ -9,44 +9,47 @@ Nothing of Dask's is needed to understand what is computed: that is `remote`, an
 from __future__ import annotations
 
 import contextlib
+import logging
+import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from matscore.errors import MatscoreError
+from matscore.errors import ClusterError, ClusterWarning, MissingExtraError
 from matscore.options import RunOptions
 from matscore.read.inputs import full_path, is_address
-from matscore.read.place import Place
+from matscore.read.ranges import BlockScan, Place, Range, find_end, find_place, iter_ranges
 from matscore.read.rows import FrameChunk
 from matscore.read.source import SourceFacts, Stamp, read_range
-from matscore.read.split import BlockScan, Chunk, Range, find_end, iter_ranges
+from matscore.read.split import Chunk
 from matscore.run import remote
-from matscore.run.connection import Connection, open_connection
-from matscore.run.parts import Engine, Part, Results, chunk_bytes_of, iter_part
+from matscore.run.parts import (
+    Engine,
+    Part,
+    Results,
+    chunk_bytes_of,
+    count_jobs,
+    iter_part,
+    take_in_order,
+)
 from matscore.run.work import ChunkResult, Doubles, Job, run_chunk
 
 if TYPE_CHECKING:
-    from distributed import Future
+    from distributed import Client, Future
 
-    from matscore.write.places import Claim
+    from matscore.write.folder import Claim
 
 
+_CONNECT_SECONDS = 10
+_WORKER_SECONDS = 60  # without any worker, before the run gives up
+_POLL_SECONDS = 1.0
 _CHUNKS_A_RANGE = 4
 _FRAMES_A_RANGE = 8
 _SMALL_FILE_BYTES = 32 * 2**20
 _SCANS_FIRST = 1  # of higher priority: the ranges wait for them
-
-
-Again: TypeAlias = Callable[[int, Doubles], ChunkResult]
-
-
-@contextlib.contextmanager
-def open_cluster(run: RunOptions) -> Iterator[ClusterEngine]:
-    """Connect to a cluster, or start one of processes on this machine, and close it at the end."""
-    with open_connection(run) as connection:
-        yield ClusterEngine(connection, run)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class _Sent:
 
     future: Future[Any]
     n_bytes: int
-    again: Again | None = None  # does one of its chunks anew, here, without some rows
+    # Does one of its chunks anew, here, without some rows.
+    again: Callable[[int, Doubles], ChunkResult] | None = None
 
 
 class ClusterEngine(Engine):
@@ -73,24 +77,22 @@ class ClusterEngine(Engine):
         sent = (self._send_chunk(job, chunk, 0) for job, chunk in pairs)
         return self._in_order(sent)
 
-    def run_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
-    ) -> Results:
-        """Do a job on each part; workers read it where they can."""
-        return self._in_order(self._send_parts(parts, jobs, apart=apart))
+    def run_parts(self, parts: Sequence[Part], *, apart: bool = False) -> Results:
+        """Do the job of each part; workers read it where they can."""
+        return self._in_order(self._send_parts(parts, apart=apart))
 
     def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str], claim: Claim
+        self, parts: Sequence[Part], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
-        """Do a job on each part, which its worker writes; None where none can read a part."""
-        places = [part.table.find_place() for part in parts]
+        """Do the job of each part, which its worker writes; None where none can read a part."""
+        places = [find_place(part.table) for part in parts]
         # What was transposed is in memory here and nowhere else.
         if None in places or any(part.turned is not None for part in parts):
             return None
         claim = replace(claim, path=full_path(claim.path))
         sent = (
-            self._send_file(part, job, place, (full_path(output), claim))
-            for part, job, place, output in zip(parts, jobs, places, outputs, strict=True)
+            self._send_file(part, place, (full_path(output), claim))
+            for part, place, output in zip(parts, places, outputs, strict=True)
             if place is not None
         )
         return self._in_order(sent)
@@ -109,44 +111,37 @@ class ClusterEngine(Engine):
             return source.facts()
         return replace(source.look(), sha256=self._cluster.wait(digest))
 
-    def _send_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool
-    ) -> Iterator[_Sent]:
+    def _send_parts(self, parts: Sequence[Part], *, apart: bool) -> Iterator[_Sent]:
         """Send the units of all parts, in order."""
         row = 0
-        for part, job in zip(parts, jobs, strict=True):
-            row = yield from self._send_part(part, job, 0 if apart else row)
+        for part in parts:
+            row = yield from self._send_part(part, 0 if apart else row)
 
-    def _send_part(self, part: Part, job: Job, row: int) -> Generator[_Sent, None, int]:
+    def _send_part(self, part: Part, row: int) -> Generator[_Sent, None, int]:
         """Send the units of a part; return the number of records up to its end."""
-        place = None if part.turned is not None else part.table.find_place()
+        place = None if part.turned is not None else find_place(part.table)
         if place is not None and part.table.source.is_plain:
-            return (yield from self._send_ranges(part, job, place, row))
+            return (yield from self._send_ranges(part, place, row))
         # An address is not opened for ranges of rows.
         has_name = place is not None and not is_address(place.stamp.path)
         if place is not None and has_name and part.table.source.kind == "parquet":
-            return (yield from self._send_rows(part, job, place, row))
+            return (yield from self._send_rows(part, place, row))
         # Where lines are left out, they are counted here.
         is_small = place is not None and place.stamp.size <= _SMALL_FILE_BYTES
-        is_own = part.table.source.gaps is None and not _is_numbered(job)
+        is_own = part.table.source.gaps is None and not _is_numbered(part.job)
         if place is not None and is_small and is_own:
             self._ask_digest(part, place.stamp)
-            unit = remote.FileUnit(
-                part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
-            )
-            yield self._send_unit(job, unit, place.stamp.size)
+            yield self._send_unit(part.job, self._whole(part, place), place.stamp.size)
             return row
-        for chunk in iter_part(part, job, self.run, row):
-            yield self._send_chunk(job, chunk, 0)
+        for chunk in iter_part(part, self.run, row):
+            yield self._send_chunk(part.job, chunk, 0)
             row = chunk.row + chunk.n_records
         part.table.park()
         return row
 
-    def _send_ranges(
-        self, part: Part, job: Job, place: Place, row: int
-    ) -> Generator[_Sent, None, int]:
+    def _send_ranges(self, part: Part, place: Place, row: int) -> Generator[_Sent, None, int]:
         """Send the ranges of a text; what follows a misplaced quote is read here."""
-        path, stamp = part.table.path, place.stamp
+        path, stamp, job = part.table.path, place.stamp, part.job
         self._ask_digest(part, stamp)
         start = part.table.source.n_mark + place.start
         end = find_end(replace(stamp, path=path), start)
@@ -164,27 +159,25 @@ class ClusterEngine(Engine):
         for found in ranges:
             # After a stray quote nobody knows where records begin but who reads them in order.
             if not found.is_sound:
-                return (yield from self._send_rest(part, job, found))
-            unit = remote.TextUnit(path, job.part, size, found)
+                return (yield from self._send_rest(part, found))
+            unit = remote.TextUnit(path, job.part, size, stamp, found)
             yield self._send_unit(job, unit, found.stop - found.start)
             row = found.row + found.n_records
         return row
 
-    def _send_rest(self, part: Part, job: Job, rest: Range) -> Generator[_Sent, None, int]:
+    def _send_rest(self, part: Part, rest: Range) -> Generator[_Sent, None, int]:
         """Cut the rest of a text here, record by record, and send it."""
         path, row = part.table.path, rest.row
         here = replace(rest, stamp=replace(rest.stamp, path=path))
         size = chunk_bytes_of(part.table, self.run)
-        for chunk in here.iter_chunks(path, job.layout.delimiter, size):
-            yield self._send_chunk(job, chunk, len(chunk.data))
+        for chunk in here.iter_chunks(path, part.job.layout.delimiter, size):
+            yield self._send_chunk(part.job, chunk, len(chunk.data))
             row = chunk.row + chunk.n_records
         return row
 
-    def _send_rows(
-        self, part: Part, job: Job, place: Place, row: int
-    ) -> Generator[_Sent, None, int]:
+    def _send_rows(self, part: Part, place: Place, row: int) -> Generator[_Sent, None, int]:
         """Send the rows of a Parquet file."""
-        n_rows, n_bytes = part.table.n_rows or 0, place.stamp.size
+        n_rows, n_bytes, job = part.table.n_rows or 0, place.stamp.size, part.job
         self._ask_digest(part, place.stamp)
         from matscore.read.typed import rows_a_frame
 
@@ -210,12 +203,13 @@ class ClusterEngine(Engine):
         while ahead:
             yield self._cluster.wait(ahead.popleft())
 
-    def _send_file(self, part: Part, job: Job, place: Place, where: tuple[str, Claim]) -> _Sent:
-        unit = remote.FileUnit(
-            part.table.path, job.part, chunk_bytes_of(part.table, self.run), place
-        )
-        shared, layout = self._cluster.share(job)
-        future = self._cluster.submit(remote.write_unit, shared, layout, unit, *where)
+    def _whole(self, part: Part, place: Place) -> remote.FileUnit:
+        size = chunk_bytes_of(part.table, self.run)
+        return remote.FileUnit(part.table.path, part.job.part, size, place.stamp, place)
+
+    def _send_file(self, part: Part, place: Place, where: tuple[str, Claim]) -> _Sent:
+        shared, unit = self._cluster.share(part.job), self._whole(part, place)
+        future = self._cluster.submit(remote.write_unit, *shared, unit, *where)
         return _Sent(future, place.stamp.size)
 
     def _send_unit(self, job: Job, unit: remote.AnyUnit, n_bytes: int) -> _Sent:
@@ -237,22 +231,9 @@ class ClusterEngine(Engine):
 
     def _in_order(self, sent: Iterator[_Sent]) -> Results:
         """Yield the results of units in the order in which they are sent."""
-        failure: MatscoreError | None = None
         try:
-            while True:
-                try:
-                    unit = next(sent, None)
-                except MatscoreError as error:  # raised below, after the results before it
-                    failure, unit = error, None
-                if unit is None:
-                    break
-                self._window.append(unit)
-                while len(self._window) > self._cluster.count_ahead():
-                    yield from self._take()
-            while self._window:
-                yield from self._take()
-            if failure is not None:
-                raise failure
+            for found in take_in_order(sent, self._window, self._cluster.count_ahead, self._take):
+                yield from found
         finally:
             # Whoever stops early must not leave the cluster working for nobody.
             self._cluster.cancel([sent.future for sent in self._window])
@@ -277,3 +258,177 @@ def _is_numbered(job: Job) -> bool:
     # Rows without labels are called by their number over all inputs, and a table shows the first:
     # both need the number of rows before, which a worker does not know of a whole file.
     return numbered or job.output is None or job.output.form.is_shown
+
+
+@contextlib.contextmanager
+def open_cluster(run: RunOptions, *, decomposes: bool) -> Iterator[ClusterEngine]:
+    """Connect to a cluster, or start one of processes on this machine, and close it at the end."""
+    try:
+        import dask
+        import distributed
+        from distributed.versions import VersionMismatchWarning
+    except ImportError as error:
+        raise MissingExtraError("dask", "--engine dask") from error
+    settings = {
+        "distributed.admin.large-graph-warning-threshold": "1 PiB",  # the weights, once
+        "distributed.comm.timeouts.connect": f"{_CONNECT_SECONDS} s",
+        "distributed.worker.daemon": True,
+    }
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_silence("distributed"))
+        stack.enter_context(dask.config.set(settings))
+        address: Any = run.scheduler
+        if address is None:
+            address = stack.enter_context(
+                distributed.LocalCluster(
+                    n_workers=run.n_jobs or count_jobs(),
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+        try:
+            with warnings.catch_warnings():
+                # What differs is said below, in our words.
+                warnings.simplefilter("ignore", VersionMismatchWarning)
+                # Not as the default client: a program that calls this may have its own.
+                client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            what, hint = "no scheduler answers", "start one with: dask scheduler"
+            raise ClusterError(str(run.scheduler), what, hint) from error
+        stack.callback(_close, client)
+        connection = Connection(client, decomposes=decomposes)
+        connection.check_workers()
+        yield ClusterEngine(connection, run)
+
+
+class Connection:
+    """A cluster that is connected, and what it holds for a run."""
+
+    def __init__(self, client: Client, *, decomposes: bool) -> None:
+        self.address: str = client.scheduler.address
+        self._client = client
+        self._ignored = set() if decomposes else {remote.DECOMPOSITIONS}  # what changes nothing
+        self._held: dict[object, Future[Any]] = {}
+        self._kept: list[Any] = []
+        self._compared: set[str] = set()  # workers
+        self._n_threads, self._looked = 1, -_POLL_SECONDS
+        self._seen = time.monotonic()  # when there was a worker last
+
+    def check_workers(self) -> None:
+        """Wait for a worker, and compare what the workers are made of with what is here.
+
+        Workers that come later are compared when they are seen.
+        """
+        with self._named_errors():
+            try:
+                self._client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+            except TimeoutError:
+                raise self._no_worker() from None
+            self.count_ahead()
+
+    def _compare(self, workers: set[str]) -> None:
+        """Say what differs between some workers and here."""
+        here, call = remote.describe_environment(), self._client.run
+        found = call(remote.describe_environment, workers=sorted(workers), on_error="return")
+        for worker, there in sorted(found.items()):
+            if isinstance(there, OSError):  # it has gone already
+                continue
+            if isinstance(there, BaseException):
+                hint = "install matscore[dask] where the worker runs, in the version used here"
+                raise ClusterError(worker, f"the worker cannot run matscore: {there}", hint)
+            for name in here:
+                if name not in self._ignored and there.get(name) != here[name]:
+                    what = f"{name} is {there.get(name)} on the worker {worker}, {here[name]} here"
+                    warnings.warn(f"{what}; results may differ", ClusterWarning, stacklevel=2)
+
+    def submit(self, function: Callable[..., Any], *args: Any, priority: int = 0) -> Future[Any]:
+        """Have a worker call a function."""
+        with self._named_errors():
+            # Not pure: Dask would hash all arguments to see whether it knows the result.
+            return self._client.submit(function, *args, pure=False, priority=priority)
+
+    def wait(self, future: Future[Any]) -> Any:
+        """Return the result of a call, once it is there."""
+        with self._named_errors():
+            while True:
+                try:
+                    # Polled: without workers a result never comes, and Dask waits in silence.
+                    return future.result(timeout=_POLL_SECONDS)
+                except TimeoutError:
+                    self.count_ahead()
+                    if time.monotonic() - self._seen > _WORKER_SECONDS:
+                        raise self._no_worker() from None
+
+    def count_ahead(self) -> int:
+        """Return how many units may be under way: two a thread of the cluster as it is now."""
+        now = time.monotonic()
+        if now - self._looked > _POLL_SECONDS:
+            self._looked = now
+            # Asked anew, as clusters grow and shrink while a run goes on.
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            threads = sum(worker["nthreads"] for worker in workers.values())
+            self._n_threads = threads or self._n_threads
+            self._seen = now if workers else self._seen
+            if news := set(workers) - self._compared:
+                self._compared |= news
+                self._compare(news)
+        return 2 * self._n_threads + 1
+
+    def _no_worker(self) -> ClusterError:
+        hint = f"start one with: dask worker {self.address}"
+        return ClusterError(self.address, "the scheduler has no worker", hint)
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Turn what Dask says of a cluster in trouble into a `ClusterError`."""
+        from distributed import CancelledError, KilledWorker
+        from distributed.comm import CommClosedError
+
+        try:
+            yield
+        except KilledWorker as error:
+            what = f"{error.allowed_failures + 1} workers died one after another over one piece"
+            hint = "give them more memory, or make the pieces smaller with --chunk-size"
+            raise ClusterError(self.address, what, hint) from error
+        except (CancelledError, CommClosedError) as error:
+            what, hint = "the scheduler is gone", "start it again, and run again"
+            raise ClusterError(self.address, what, hint) from error
+
+    def cancel(self, futures: list[Future[Any]]) -> None:
+        """Have the cluster forget what is not wanted any more."""
+        self._client.cancel(futures)
+
+    def share(self, job: Job) -> tuple[Future[Any], Future[Any]]:
+        """Send what chunks share, unless it is there: the work with its weights, and the layout.
+
+        Both are results of tasks, and not scattered: Dask makes them again from what the
+        scheduler has where the only worker that held them is gone.
+        """
+        key = id(job.work)
+        if key not in self._held:
+            self._held[key] = self.submit(remote.keep, replace(job, beside=None))
+            self._kept.append(job.work)  # so that its id stays its own
+        if job.layout not in self._held:
+            self._held[job.layout] = self.submit(remote.keep, job.layout)
+        return self._held[key], self._held[job.layout]
+
+
+def _close(client: Client) -> None:
+    with contextlib.suppress(Exception):  # it is of no use any more, whatever it says
+        client.close(timeout=_POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def _silence(name: str) -> Iterator[None]:
+    """Keep a library from logging: what matters of it is raised."""
+    loggers = [logging.getLogger(n) for n in logging.root.manager.loggerDict if n.startswith(name)]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -18,10 +18,10 @@ from matscore.read.inputs import Input, name_parts
 from matscore.read.source import SourceFacts
 from matscore.run.parts import Engine, Part, map_ordered, open_engine
 from matscore.run.run import Stream, Summary, Totals
-from matscore.run.work import ChunkResult, Job, Settings, Written
+from matscore.run.work import ChunkResult, Settings, Written
+from matscore.write.folder import LEFT_OUT, Folder, PartRecord, fingerprint
 from matscore.write.formats import OutputSpec, deliver_results
-from matscore.write.manifest import LEFT_OUT, Folder, PartRecord, fingerprint, refuse_inside
-from matscore.write.whole import BinaryFile, Digest, check_paths, open_output
+from matscore.write.whole import BinaryFile, Digest, check_paths, open_output, refuse_inside
 
 _AT_ONCE = 8  # parts that are looked at
 _COLUMNS = "columns"  # in a part's counts: the odd cells of each
@@ -32,11 +32,14 @@ _NO_GROUP: tuple[int | None, Iterable[ChunkResult]] = (None, ())
 class _Task:
     """One part to be made."""
 
-    number: int
     part: Part
-    job: Job
     output: str
     mark: str  # fingerprint of all that its bytes come from, but the input
+
+    @property
+    def number(self) -> int:
+        """Which of the inputs it is made of."""
+        return self.part.job.part
 
 
 class Directory:
@@ -94,16 +97,15 @@ class Directory:
 def _make_tasks(stream: Stream, outputs: Sequence[str]) -> list[_Task]:
     shared: dict[int, str] = {}  # the works' fingerprints: of a thousand files' one
     tasks = []
-    for number, (part, job, output) in enumerate(
-        zip(stream.parts, stream.jobs, outputs, strict=True)
-    ):
+    for part, output in zip(stream.parts, outputs, strict=True):
+        job = part.job
         # Weights of a gigabyte are hashed once, not once a file.
         if id(job.work) not in shared:
             shared[id(job.work)] = fingerprint(job.work)
         source = part.table.source
         place = part.table.delimiter, part.table.start, source.opening.rewrite
         mark = fingerprint(shared[id(job.work)], job.layout, job.output, job.on_error, place)
-        tasks.append(_Task(number, part, job, output, mark))
+        tasks.append(_Task(part, output, mark))
     return tasks
 
 
@@ -118,7 +120,7 @@ def _find_made(
 
     # Many at a time, since what a store has is fetched to see that it is what it was.
     for task, record in zip(tasks, map_ordered(find, tasks, _AT_ONCE), strict=True):
-        tally = None if record is None else task.job.work.read_tally(record.counts)
+        tally = None if record is None else task.part.job.work.read_tally(record.counts)
         if record is not None and tally is not None:
             totals.add(record.rows_scored, tally, record.counts.get(_COLUMNS, {}))
             made[task.number] = record
@@ -129,15 +131,15 @@ def _run_tasks(
     tasks: Sequence[_Task], folder: Folder, stream: Stream, aside: BinaryFile | None
 ) -> dict[int, PartRecord]:
     """Make the parts, in order, and return their records by their numbers."""
-    todo = replace(stream, parts=[task.part for task in tasks], jobs=[task.job for task in tasks])
+    todo = replace(stream, parts=[task.part for task in tasks])
     paths = [folder.place.path_of(task.output) for task in tasks]
     run = todo.how.run if tasks else replace(todo.how.run, engine="local")  # no cluster for nothing
     made = {}
-    with open_engine(run) as engine:
+    with open_engine(run, todo.parts) as engine:
         written = None
         if not stream.how.align.unique_labels:  # or all labels are to come by here, in order
-            written = engine.write_parts(todo.parts, todo.jobs, paths, folder.place.claim)
-        apart = engine.run_parts(todo.parts, todo.jobs, apart=True) if written is None else written
+            written = engine.write_parts(todo.parts, paths, folder.place.claim)
+        apart = engine.run_parts(todo.parts, apart=True) if written is None else written
         with contextlib.closing(apart) as results:
             counted = todo.count(engine, results, aside)
             if written is None:
@@ -167,10 +169,10 @@ def _write_parts(
         # A file without rows gives no results, and is a part all the same.
         mine = group if number == task.number else ()
         # Limits on bad rows are the whole run's, whose totals have seen these results.
-        counts = Totals(task.job.work.zero(), RejectOptions())
+        counts = Totals(task.part.job.work.zero(), RejectOptions())
         digest = Digest()
         with open_output(folder.place.path_of(task.output), digest=digest) as out:
-            deliver_results(counts.count(mine, lambda _: None), spec, out)
+            deliver_results(counts.count(mine), spec, out)
             # Inside: a part that failed is not renamed into its place.
             failure.tell_of(task.part.table.path)
             folder.place.claim.check()
@@ -213,8 +215,8 @@ def _collect_parts(
     by_number = {task.number: task for task in tasks}
     for result in results:
         task = by_number[result.part]
-        counts = Totals(task.job.work.zero(), RejectOptions())
-        for _ in counts.count([result], lambda _: None):
+        counts = Totals(task.part.job.work.zero(), RejectOptions())
+        for _ in counts.count([result]):
             pass
         if result.written is None:
             raise RuntimeError(f"{task.output} is not written")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matscore.read.rows import FrameChunk, Rows
     from matscore.read.split import Chunk
 
-Halves: TypeAlias = NDArray[np.uint64]
+Keys: TypeAlias = NDArray[np.bytes_]
 Places: TypeAlias = NDArray[np.int64]
 
 _SHORT, _KEY_BYTES = 15, 16
@@ -34,8 +34,7 @@ _PATH_BITS = 41  # of a place: the input, whether its columns are the rows, the 
 class LabelKeys:
     """The labels of the good rows of a chunk, in order."""
 
-    heads: Halves  # (n,): the first half of each key, well mixed
-    tails: Halves  # (n,)
+    keys: Keys  # (n,)
     records: Places  # (n,): records of the chunk before each
     numbers: Places  # (n,): the line of each; its column where the columns of a file are the rows
     turned: bool = False
@@ -48,10 +47,11 @@ def take_keys(chunk: Chunk | FrameChunk, rows: Rows) -> LabelKeys:
     records = np.arange(rows.n_rows) if rows.places is None else rows.places
     turned = getattr(chunk, "turned", None)
     numbers = chunk.lines[records] if turned is None else records + turned.first + 1
-    return LabelKeys(*_make_keys(rows.labels), records, numbers, turned is not None)
+    return LabelKeys(make_keys(rows.labels), records, numbers, turned is not None)
 
 
-def _make_keys(labels: Texts) -> tuple[Halves, Halves]:
+def make_keys(labels: Texts) -> Keys:
+    """Return the key of each label, none of which ends in NUL, that NumPy would leave out."""
     starts, lengths = labels.offsets[:-1].astype(np.int64), np.diff(labels.offsets).astype(np.int64)
     cells = np.zeros((len(labels), _KEY_BYTES), np.uint8)
     for at in range(_SHORT):
@@ -65,19 +65,14 @@ def _make_keys(labels: Texts) -> tuple[Halves, Halves]:
         )
         digests = b"".join(blake2b(text, digest_size=_SHORT).digest() + _LONG for text in texts)
         cells[rows] = np.frombuffer(digests, np.uint8).reshape(-1, _KEY_BYTES)
-    heads, tails = cells.view("<u8").astype(np.uint64).T.copy()
-    # Labels are much alike in their first bytes. This can be undone, so keys differ as before.
-    mixed = tails * np.uint64(0x9E3779B97F4A7C15)
-    mixed ^= mixed >> np.uint64(32)
-    heads ^= mixed * np.uint64(0xBF58476D1CE4E5B9)
-    return heads, tails
+    return cells.view(f"S{_KEY_BYTES}").ravel()
 
 
 class KnownLabels:
-    """The labels of all rows so far: runs sorted by the heads, each at least twice the next."""
+    """The labels of all rows so far, in sorted runs, each at least twice the next."""
 
     def __init__(self) -> None:
-        self._runs: list[tuple[Halves, Halves, Places]] = []
+        self._runs: list[tuple[Keys, Places]] = []
         self._paths: dict[str, int] = {}
 
     def add(self, path: str, labels: LabelKeys) -> dict[int, str]:
@@ -85,20 +80,16 @@ class KnownLabels:
 
         They are told by their records. What is told is not added.
         """
-        order = np.argsort(labels.heads, kind="stable")  # of equal ones in the order of the rows
-        heads, tails = labels.heads[order], labels.tails[order]
-        if ((heads[1:] == heads[:-1]) & (tails[1:] != tails[:-1])).any():  # hardly ever
-            order = np.lexsort((labels.tails, labels.heads))
-            heads, tails = labels.heads[order], labels.tails[order]
-        is_new = np.ones(len(order), bool)
-        is_new[1:] = (heads[1:] != heads[:-1]) | (tails[1:] != tails[:-1])
+        order = np.argsort(labels.keys, kind="stable")  # of equal ones in the order of the rows
+        keys = labels.keys[order]
+        is_new = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
         group = np.cumsum(is_new) - 1
         number = self._paths.setdefault(path, len(self._paths))
         places = labels.numbers[order] + (2 * number + labels.turned << _PATH_BITS - 1)
-        before = self._find(heads[is_new], tails[is_new])
+        before = self._find(keys[is_new])
         is_known = before >= 0
         fresh = is_new & ~is_known[group]
-        self._append(heads[fresh], tails[fresh], places[fresh])
+        self._append(keys[fresh], places[fresh])
         before = np.where(is_known, before, places[is_new])[group]
         again = np.flatnonzero(~fresh)
         names = list(self._paths)
@@ -106,34 +97,24 @@ class KnownLabels:
         pairs = zip(records, before[again].tolist(), strict=True)
         return {record: _show(place, names) for record, place in pairs}
 
-    def _find(self, heads: Halves, tails: Halves) -> Places:
+    def _find(self, keys: Keys) -> Places:
         """Return the place of each key that is known, -1 of others."""
-        found = np.full(len(heads), -1)
-        for known, their_tails, places in self._runs:
-            at, left = np.searchsorted(known, heads), np.arange(len(heads))
-            while len(left):
-                left = left[at[left] < len(known)]
-                left = left[known[at[left]] == heads[left]]
-                hits = their_tails[at[left]] == tails[left]
-                found[left[hits]] = places[at[left[hits]]]
-                left = left[~hits]
-                at[left] += 1  # another key of the same head
+        found = np.full(len(keys), -1)
+        for known, places in self._runs:
+            at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+            hits = known[at] == keys
+            found[hits] = places[at[hits]]
         return found
 
-    def _append(self, *run: NDArray[np.uint64] | Places) -> None:
+    def _append(self, keys: Keys, places: Places) -> None:
         """Add a sorted run; merge those of like size, so that few are to be searched."""
-        columns: list[NDArray[Any]] = list(run)
-        while self._runs and len(self._runs[-1][0]) < 2 * len(columns[0]):
-            last = list(self._runs.pop())
-            n = len(columns[0])
-            at = np.searchsorted(last[0], columns[0]) + np.arange(n)
-            is_last = np.ones(len(last[0]) + n, bool)
-            is_last[at] = False
-            for i, column in enumerate(columns):  # one by one: what is merged is gone
-                columns[i] = np.empty(len(is_last), column.dtype)
-                columns[i][at], columns[i][is_last] = column, last[i]
-                last[i] = column[:0]
-        self._runs.append(tuple(columns))  # type: ignore[arg-type]
+        if not len(keys):
+            return
+        while self._runs and len(self._runs[-1][0]) < 2 * len(keys):
+            known, known_places = self._runs.pop()
+            at = np.searchsorted(known, keys)
+            keys, places = np.insert(known, at, keys), np.insert(known_places, at, places)
+        self._runs.append((keys, places))
 
 
 def _show(place: int, paths: Sequence[str]) -> str:

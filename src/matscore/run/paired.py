@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +17,26 @@ from matscore.kernel import Column, Texts
 from matscore.model import CHUNK_BYTES
 from matscore.names import quote_name
 from matscore.options import ReadOptions
-from matscore.plan import Side
+from matscore.plan import Plan, Side
 from matscore.plan.learning import check_header, find_label
 from matscore.read.rows import FrameChunk, Layout, Reject, Rows, parse_sound
 from matscore.read.split import Chunk
-from matscore.read.table import Table
-from matscore.run.work import Fault, Job
+from matscore.read.table import Table, open_table
+from matscore.run.work import Fault, Job, Settings
 
 # The table's own columns are called by their index, which none of these words is.
 _LINE, _LABEL, _ERROR, _SKIPPED = "line", "label", "error", "skipped"  # columns of the frame
+_SAME_ROWS = "both files must have the same rows"
+
+
+Choose: TypeAlias = Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]]
+"""Looks at a table and its label column, and gives the columns to read as text, and as numbers."""
 
 
 def pair_table(
     table: Table,
     read: ReadOptions,
-    choose: Callable[[Side, int | None], tuple[tuple[int, ...], tuple[int, ...]]],
+    choose: Choose,
     *,
     label_name: str | None,
     stops: bool,
@@ -40,8 +46,7 @@ def pair_table(
 ) -> PairedTable:
     """Look at a table that has the same rows as the features, which call their labels `label_name`.
 
-    `choose` takes a look at the table and its label column, and gives the columns to read as text
-    and those to read as numbers; `named` is a column that an option names. A first column of that
+    `named` is a column that an option names. A first column of that
     name, or one of `answers`, holds no labels.
     """
     sample = table.sample(read)
@@ -58,6 +63,30 @@ def pair_table(
         hint="--missing skip leaves such rows out",
     )
     return PairedTable(table, layout, label is not None and label_name is not None, stops)
+
+
+def open_pair(
+    stack: contextlib.ExitStack,
+    path: str,
+    plan: Plan,
+    how: Settings,
+    choose: Choose,
+    *,
+    named: str | None = None,
+    answers: Collection[str] = (),
+) -> PairedTable:
+    """Open a table that has the same rows as the features of a plan; the stack closes it."""
+    table = open_table(path, how.read.of_others, checksum=how.run.checksum)
+    return pair_table(
+        stack.enter_context(contextlib.closing(table)),
+        how.read,
+        choose,
+        label_name=None if plan.label_column is None else plan.label_name,
+        stops=how.rejects.on_error == "fail",
+        no_id_col=how.align.no_id_col,
+        named=named,
+        answers=answers,
+    )
 
 
 @dataclass(frozen=True)
@@ -78,7 +107,8 @@ class PairedTable:
             # chunk.
             while held.height < chunk.n_records:
                 if (following := next(chunks, None)) is None:
-                    self._refuse_length(chunk, held.height)
+                    what = f"{chunk.row + held.height:,} rows, and the features have more"
+                    raise InputError(self.table.path, what, _SAME_ROWS)
                 read = self._read(following)
                 held = join_frames([held, read], {}) if held.height else read
             part = held.head(chunk.n_records)
@@ -90,12 +120,8 @@ class PairedTable:
         if rest is None and (following := next(chunks, None)) is not None:
             rest = self._read(following)
         if rest is not None:
-            what, hint = "more rows than the features", "both files must have the same rows"
-            raise InputError(self.table.path, what, hint, line=rest.values(_LINE)[0])
-
-    def _refuse_length(self, chunk: Chunk | FrameChunk, n_records: int) -> NoReturn:
-        what = f"{chunk.row + n_records:,} rows, and the features have more"
-        raise InputError(self.table.path, what, "both files must have the same rows")
+            what = "more rows than the features"
+            raise InputError(self.table.path, what, _SAME_ROWS, line=rest.values(_LINE)[0])
 
     def _refuse(self, reject: Reject) -> None:
         if self.stops and not reject.skipped:
@@ -119,8 +145,9 @@ class PairedTable:
             labels: Any = parsed.labels
             filled = Texts(labels.offsets, labels.data)  # a label that is empty is one, too
             made[_LABEL] = _spread(filled, good, n_records)
-        made |= {name: _spread(c, good, n_records) for name, c in _columns_of(self.layout, parsed)}
-        return Frame(made)
+        indices = (*self.layout.kept_columns, *self.layout.feature_columns)
+        columns = zip(indices, (*parsed.texts, *parsed.features), strict=True)
+        return Frame(made | {str(i): _spread(column, good, n_records) for i, column in columns})
 
 
 @dataclass(frozen=True)
@@ -144,17 +171,15 @@ class PairedRows:
     def of(self, rows: Rows) -> Frame:
         """Return the records of some rows; refuse a label that is not the features'."""
         frame = self.frame if rows.places is None else self.frame.take(rows.places)
-        labels = frame[_LABEL] if self.labelled else None
-        if (
-            labels is not None
-            and isinstance(rows.labels, Texts)
-            and not _are_same(labels, rows.labels)
-        ):
+        theirs = rows.labels if self.labelled else None
+        if isinstance(theirs, Texts) and not _are_same(frame[_LABEL], theirs):
             # Slower, and only to find the row to tell of.
-            pairs = zip(frame.values(_LABEL), rows.labels, strict=True)
-            for row, (here, there) in enumerate(pairs):
+            lines = zip(frame.values(_LABEL), theirs, frame.values(_LINE), strict=True)
+            for here, there, line in lines:
                 if here is not None and here != there:
-                    self._refuse_label(frame, here, there, row)
+                    what = f"the label {quote_name(here)}"
+                    what += f", where the features have {quote_name(there)}"
+                    raise InputError(self.path, what, f"{_SAME_ROWS} in the same order", line=line)
         return frame
 
     def texts_of(self, frame: Frame) -> Texts:
@@ -171,11 +196,6 @@ class PairedRows:
         found = zip(bad.tolist(), errors.values(_ERROR), errors.values(_SKIPPED), strict=True)
         return [Fault(row, error, "", skipped=bool(skipped)) for row, error, skipped in found]
 
-    def _refuse_label(self, frame: Frame, here: str, there: str, row: int) -> NoReturn:
-        what = f"the label {quote_name(here)}, where the features have {quote_name(there)}"
-        hint = "both files must have the same rows in the same order"
-        raise InputError(self.path, what, hint, line=frame.values(_LINE)[row])
-
 
 def _find_label(
     sample: Side, label_name: str | None, *, no_id_col: bool, taken: Collection[int]
@@ -188,13 +208,6 @@ def _find_label(
     # The option is about numbers: words in a first column are labels here in any case.
     no_id_col = no_id_col and sample.kinds[0] in ("number", "empty")
     return find_label(sample, ColumnOptions(no_id_col=no_id_col), taken)
-
-
-def _columns_of(layout: Layout, parsed: Rows) -> Iterator[tuple[str, Column]]:
-    for column, texts in zip(layout.kept_columns, parsed.texts, strict=True):
-        yield str(column), texts
-    for column, values in zip(layout.feature_columns, parsed.features, strict=True):
-        yield str(column), values
 
 
 def _spread(column: Column, places: NDArray[np.int64], n: int) -> Column:

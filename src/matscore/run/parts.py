@@ -27,25 +27,28 @@ from matscore.read.table import Table, open_table
 from matscore.run.work import ChunkResult, Job, Work, run_chunk
 
 if TYPE_CHECKING:
-    from matscore.write.places import Claim
+    from matscore.write.folder import Claim
 
 _RECORDS_A_CHUNK = 16
 _OPEN_INPUTS = 64
 
 
 @dataclass(frozen=True)
-class Part:
-    """One input, ready to be read: open, its records unread unless they had to be transposed."""
+class PlannedPart:
+    """One input that meets the weights: open, unread unless it had to be transposed."""
 
     table: Table
+    plan: Plan
     turned: FrameChunk | None = None  # its rows, where the file had to be transposed
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedPart(Part):
-    """One that meets the weights."""
+@dataclass(frozen=True)
+class Part:
+    """One input, open, and what is to be done with its rows."""
 
-    plan: Plan
+    table: Table
+    job: Job
+    turned: FrameChunk | None = None  # as of the planned part
 
 
 def plan_inputs(
@@ -67,40 +70,37 @@ def plan_inputs(
         part = plan_part(table, weights, read, align)
         if len(inputs) > _OPEN_INPUTS:
             table.park()  # an operating system lets nobody have a thousand files open
-            part = replace(part, plan=_forget_labels(part.plan))
+            if part.plan.ok:  # copies of many first columns would fill memory
+                features = replace(part.plan.features, first=None)
+                part = replace(part, plan=replace(part.plan, features=features))
         parts.append(part)
     return parts
-
-
-def _forget_labels(plan: Plan) -> Plan:
-    """Drop a plan's copy of the first column, which many small files would fill memory with."""
-    return replace(plan, features=replace(plan.features, first=None)) if plan.ok else plan
 
 
 def plan_part(table: Table, weights: Weights, read: ReadOptions, align: PlanOptions) -> PlannedPart:
     """Plan one features table; it is read whole only where it is to be transposed."""
     wide, side = None, table.side(read)
     if align.transpose_features:
-        from matscore.read.turned import read_wide
+        from matscore.read.switches import read_wide
 
         wide = read_wide(table, read, chunk_bytes=CHUNK_BYTES)
         side = wide.side
     plan = make_plan(side, weights.side, align)
     unique = align.unique_labels
     if unique or read.is_switched:
-        from matscore.read.said import list_switches
+        from matscore.read.switches import list_switches
 
         columns = () if align.transpose_features else plan.feature_columns
         said = list_switches(table, read, columns, weights.side.path, unique=unique)
         plan = replace(plan, said=tuple(said))
     if not plan.ok:
-        return PlannedPart(table, plan=plan)
+        return PlannedPart(table, plan)
     if read.least_present is not None:
         plan = replace(plan, least_present=read.least_present)
     # Words in a first column are a fault only where the plan takes it for numbers.
     if not plan.weights_label_column and weights.matrix.fault is not None:
         raise weights.matrix.fault()
-    return PlannedPart(table, None if wide is None else wide.turn(plan), plan=plan)
+    return PlannedPart(table, plan, None if wide is None else wide.turn(plan))
 
 
 def require_fits(parts: Sequence[PlannedPart]) -> tuple[Plan, ...]:
@@ -191,27 +191,29 @@ def chunk_bytes_of(table: Table, run: RunOptions) -> int:
 
 
 def iter_pairs(
-    parts: Sequence[Part], jobs: Sequence[Job], run: RunOptions, *, apart: bool = False
+    parts: Sequence[Part], run: RunOptions, *, apart: bool = False
 ) -> Iterator[tuple[Job, Chunk | FrameChunk]]:
     """Yield every chunk of every part, in order, with what is to be done with it.
 
     Rows are counted over all parts, or in each anew where the parts stay apart.
     """
     row = 0
-    for part, job in zip(parts, jobs, strict=True):
+    for part in parts:
         row = 0 if apart else row
-        for chunk in iter_part(part, job, run, row):
-            yield job, chunk
+        for chunk in iter_part(part, run, row):
+            yield part.job, chunk
             row = chunk.row + chunk.n_records
         # A file that is done is closed: an operating system has room for few that are open.
         part.table.park()
 
 
-def iter_part(part: Part, job: Job, run: RunOptions, row: int) -> Iterable[Chunk | FrameChunk]:
+def iter_part(part: Part, run: RunOptions, row: int) -> Iterable[Chunk | FrameChunk]:
     """Return the chunks of one part."""
     if part.turned is not None:
         return [replace(part.turned, row=row)]
-    return part.table.iter_chunks(job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row)
+    return part.table.iter_chunks(
+        part.job.layout, chunk_bytes=chunk_bytes_of(part.table, run), row=row
+    )
 
 
 # How much is read at a time follows from a budget of memory. What a row costs is estimated from its
@@ -243,36 +245,34 @@ class Cost:
 
 def fit_budget(
     run: RunOptions,
-    tables: Sequence[Table],
-    jobs: Sequence[Job],
+    parts: Sequence[Part],
     *,
     held_bytes: int = 0,
     suggested: int | None = None,
 ) -> RunOptions:
     """Settle the size of chunks and the number of threads."""
-    costs = [estimate_cost(table, job) for table, job in zip(tables, jobs, strict=True)]
+    costs = [estimate_cost(part) for part in parts]
     # Of a very wide table the names take more than the rows.
-    names = sum(_NAME_BYTES * job.layout.width for job in jobs)
+    names = sum(_NAME_BYTES * part.job.layout.width for part in parts)
     room = (run.memory_bytes or MEMORY_BYTES) - _PROGRAM_BYTES - held_bytes - names
     if run.memory_bytes is None:  # what is held must be, and comes on top where it is much
         room = max(room, (MEMORY_BYTES - _PROGRAM_BYTES) // 2)
     asked = run.n_jobs or count_jobs()
-    if run.chunk_bytes is not None:
-        return replace(run, n_jobs=_count_affordable(run, costs, room, asked))
-    most = _MOST_CHUNK_BYTES if suggested is None else suggested
+    most = run.chunk_bytes or (_MOST_CHUNK_BYTES if suggested is None else suggested)
+    least = [run.chunk_bytes or min(_least_bytes(cost), most) for cost in costs]
     # Fewer threads with larger chunks beat many with tiny ones, each of which costs a call.
     for n_jobs in range(asked, 0, -1):
-        sizes = [_chunk_bytes(cost, _share(room, n_jobs)) for cost in costs]
-        least = [_least_bytes(cost) for cost in costs]
-        if all(size >= min(enough, most) for size, enough in zip(sizes, least, strict=True)):
+        sizes = [_chunk_bytes(cost, room, n_jobs) for cost in costs]
+        if all(size >= enough for size, enough in zip(sizes, least, strict=True)):
             break
+    if run.chunk_bytes is not None:
+        return replace(run, n_jobs=asked if run.memory_bytes is None else n_jobs)
     floor = max(_floor_bytes(cost, is_asked=run.memory_bytes is not None) for cost in costs)
     return replace(run, n_jobs=n_jobs, chunk_bytes=max(min([most, *sizes]), min(floor, most)))
 
 
-def count_label_bytes(parts: Sequence[Part]) -> int:
+def count_label_bytes(tables: Sequence[Table]) -> int:
     """Estimate what it takes to know all labels; of what is compressed or a pipe less is known."""
-    tables = [part.table for part in parts]
     n_rows = (
         (one.source.size or 0) / one.record_bytes(0) if one.n_rows is None else one.n_rows
         for one in tables
@@ -280,14 +280,14 @@ def count_label_bytes(parts: Sequence[Part]) -> int:
     return int(LABEL_BYTES * sum(n_rows))
 
 
-def estimate_cost(table: Table, job: Job) -> Cost:
-    """Estimate what memory the chunks of a table take."""
-    layout = job.layout
+def estimate_cost(part: Part) -> Cost:
+    """Estimate what memory the chunks of a part take."""
+    job, layout = part.job, part.job.layout
     n_features = len(layout.feature_columns) + len(layout.level_columns)
     n_used = n_features + len(layout.text_columns)
     if layout.terms is not None:  # what is computed is held beside what is read
         n_features += layout.terms.n_stored
-    record = table.record_bytes(n_used)
+    record = part.table.record_bytes(n_used)
     n_values, n_written = job.work.values_a_row()
     named = job.output is not None and job.output.form.repeats_names
     written = _WRITTEN_BYTES + _NAMED_BYTES * named
@@ -295,12 +295,9 @@ def estimate_cost(table: Table, job: Job) -> Cost:
     return Cost(record, _TEXTS * record + values, _COLUMN_BYTES * (layout.width + n_written))
 
 
-def _share(room: int, n_jobs: int) -> float:
-    """Return what one chunk may take: each thread has one, and there is one more than jobs."""
-    return room / (n_jobs + 1) - _JOB_BYTES
-
-
-def _chunk_bytes(cost: Cost, share: float) -> int:
+def _chunk_bytes(cost: Cost, room: int, n_jobs: int) -> int:
+    """Return the size of a chunk: each thread has one, and there is one more than jobs."""
+    share = room / (n_jobs + 1) - _JOB_BYTES
     return int(max(share - cost.chunk_bytes, 0) / cost.row_bytes * cost.record_bytes)
 
 
@@ -318,19 +315,6 @@ def _floor_bytes(cost: Cost, *, is_asked: bool) -> int:
     """
     n_rows = max(_FLOOR_MEMORY / cost.row_bytes, 1 if is_asked else _LEAST_ROWS)
     return int(n_rows * cost.record_bytes) + 1
-
-
-def _count_affordable(run: RunOptions, costs: Sequence[Cost], room: int, asked: int) -> int:
-    """Return how many threads can work on chunks of the size asked for."""
-    if run.memory_bytes is None or run.chunk_bytes is None:
-        return asked
-    chunk = run.chunk_bytes
-    fits = [
-        n_jobs
-        for n_jobs in range(1, asked + 1)
-        if all(_chunk_bytes(cost, _share(room, n_jobs)) >= chunk for cost in costs)
-    ]
-    return max(fits, default=1)
 
 
 Item = TypeVar("Item")
@@ -352,20 +336,18 @@ class Engine:
         n_jobs = self.run.n_jobs or count_jobs()
         return map_ordered(lambda pair: _run_pair(*pair), pairs, n_jobs)
 
-    def run_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], *, apart: bool = False
-    ) -> Results:
-        """Do a job on each part; rows are counted over all, or in each where they stay apart."""
-        return self.run_pairs(iter_pairs(parts, jobs, self.run, apart=apart))
+    def run_parts(self, parts: Sequence[Part], *, apart: bool = False) -> Results:
+        """Do the job of each part; rows are counted over all, or in each where they stay apart."""
+        return self.run_pairs(iter_pairs(parts, self.run, apart=apart))
 
     def write_parts(
-        self, parts: Sequence[Part], jobs: Sequence[Job], outputs: Sequence[str], claim: Claim
+        self, parts: Sequence[Part], outputs: Sequence[str], claim: Claim
     ) -> Results | None:
-        """Do a job on each part and write each to a file, one result a part.
+        """Do the job of each part and write each to a file, one result a part.
 
         None, as here, where the caller is to write what `run_parts` gives.
         """
-        del parts, jobs, outputs, claim
+        del parts, outputs, claim
         return None
 
     def count_read(self, parts: Sequence[Part]) -> int:
@@ -383,14 +365,14 @@ def _run_pair(job: Job, chunk: Chunk | FrameChunk) -> ChunkResult:
     return replace(result, again=partial(run_chunk, job, chunk)) if job.unique else result
 
 
-def open_engine(run: RunOptions) -> AbstractContextManager[Engine]:
+def open_engine(run: RunOptions, parts: Sequence[Part]) -> AbstractContextManager[Engine]:
     """Return the engine that is asked for, to be entered."""
     if run.engine == "local":
         return nullcontext(Engine(run))
     # Dask takes a second to import, and need not be installed.
     from matscore.run.cluster import open_cluster
 
-    return open_cluster(run)
+    return open_cluster(run, decomposes=any(part.job.work.decomposes for part in parts))
 
 
 def count_jobs() -> int:
@@ -418,24 +400,38 @@ def map_ordered(
         for item in items:  # not map(), which would end at a StopIteration out of the function
             yield function(item)
         return
-    source = iter(items)
     pool = ThreadPoolExecutor(n_jobs + 1, thread_name_prefix="matscore")
+    window: deque[Future[Result]] = deque()
+    started = (pool.submit(function, item) for item in items)
     try:
-        window: deque[Future[Result]] = deque()
-        failure: Exception | None = None
-        while failure is None:
-            try:
-                window.append(pool.submit(function, next(source)))
-            except StopIteration:
-                break
-            except Exception as error:  # raised below, after the results that come before it
-                failure = error
-            if len(window) > n_jobs:
-                yield window.popleft().result()
-        while window:
-            yield window.popleft().result()
-        if failure is not None:
-            raise failure
+        yield from take_in_order(started, window, lambda: n_jobs, lambda: window.popleft().result())
     finally:
         # Whoever closes the generator early waits only for what is being worked on.
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def take_in_order(
+    started: Iterable[Item],
+    window: deque[Item],
+    count_ahead: Callable[[], int],
+    take: Callable[[], Result],
+) -> Generator[Result, None, None]:
+    """Yield what `take` takes out of a window of work under way, as many as may be ahead.
+
+    An exception of what starts the work comes in its place in that order.
+    """
+    source = iter(started)
+    failure: Exception | None = None
+    while failure is None:
+        try:
+            window.append(next(source))
+        except StopIteration:
+            break
+        except Exception as error:  # raised below, after the results that come before it
+            failure = error
+        while len(window) > count_ahead():
+            yield take()
+    while window:
+        yield take()
+    if failure is not None:
+        raise failure

@@ -12,7 +12,7 @@ import importlib.metadata
 import itertools
 import platform
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -22,14 +22,14 @@ import matscore
 from matscore.errors import FileError, MatscoreError, OutputError
 from matscore.kernel import PackedWeights
 from matscore.options import RejectOptions
-from matscore.read.place import Place
+from matscore.read.ranges import BlockScan, Place, Range, scan_block
 from matscore.read.rows import FrameChunk, Layout, Reject
 from matscore.read.source import Stamp, iter_range
-from matscore.read.split import BlockScan, Chunk, Range, scan_block
+from matscore.read.split import Chunk
 from matscore.run.run import Totals
-from matscore.run.work import ChunkResult, Doubles, Job, Written, join_counts, run_chunk
+from matscore.run.work import ChunkResult, Doubles, Job, Written, add_odd, run_chunk
+from matscore.write.folder import Claim
 from matscore.write.formats import deliver_results
-from matscore.write.places import Claim
 from matscore.write.whole import Digest, open_output
 
 Item = TypeVar("Item")
@@ -43,6 +43,7 @@ class Unit:
     path: str  # the input as it was given, for messages
     part: int  # its number
     chunk_bytes: int  # size of the chunks it is done in
+    stamp: Stamp  # the file, with a name that holds in every folder
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,6 @@ class TextUnit(Unit):
 class RowsUnit(Unit):
     """Some rows of a Parquet file."""
 
-    stamp: Stamp  # the file
     start: int  # its rows
     stop: int  # its rows
     row: int  # records of earlier inputs
@@ -68,7 +68,8 @@ class RowsUnit(Unit):
     def iter_chunks(self, layout: Layout) -> Iterator[FrameChunk]:
         """Read it, chunk by chunk."""
         # PyArrow would not notice that the file is another one than that which was planned.
-        _check_stamp(self.stamp)
+        for _ in iter_range(self.stamp, 0, min(1, self.stamp.size)):
+            pass
         from matscore.read.typed import iter_parquet_rows
 
         for chunk in iter_parquet_rows(
@@ -105,7 +106,7 @@ def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
     """Do the work on a unit, chunk by chunk."""
     job, results = replace(shared, layout=layout, part=unit.part), list[ChunkResult]()
     try:
-        with _named_as_given(_path_of(unit), unit.path):
+        with _named_as_given(unit.stamp.path, unit.path):
             for chunk in unit.iter_chunks(layout):
                 results.append(run_chunk(job, chunk))
                 if results[-1].failure is not None:
@@ -116,12 +117,28 @@ def run_unit(shared: Job, layout: Layout, unit: AnyUnit) -> list[ChunkResult]:
             raise
         results.append(ChunkResult(unit.path, b"", 0, job.work.zero(), failure=error))
     # Counts are as large for many rows as for few; labels are looked at chunk by chunk.
-    return results if job.output is not None or job.unique else join_counts(results)
+    return results if job.output is not None or job.unique else _join_counts(results)
+
+
+def _join_counts(results: Sequence[ChunkResult]) -> list[ChunkResult]:
+    """Make one of results that come one after the other, where nothing is to be written."""
+    if not results:
+        return []
+    joined = results[0]
+    for one in results[1:]:
+        joined = replace(
+            joined,
+            n_rows=joined.n_rows + one.n_rows,
+            tally=joined.tally + one.tally,
+            rejects=[*joined.rejects, *one.rejects],
+            odd=add_odd(joined.odd, one.odd),
+        )
+    return [joined]
 
 
 def run_again(job: Job, unit: AnyUnit, at: int, doubles: Doubles) -> ChunkResult:
     """Do the work on one of a unit's chunks anew, without the rows whose labels were there."""
-    with _named_as_given(_path_of(unit), unit.path):
+    with _named_as_given(unit.stamp.path, unit.path):
         chunk = next(itertools.islice(unit.iter_chunks(job.layout), at, None))
     return run_chunk(job, chunk, doubles)
 
@@ -139,14 +156,16 @@ def write_unit(
     """Do the work on a whole file and write its rows, whole or not at all."""
     job, rejects = replace(shared, layout=layout, part=unit.part), list[Reject]()
     # Limits on bad rows hold over all parts; whoever has all of them counts.
-    totals, digest = Totals(job.work.zero(), RejectOptions()), Digest()
-    where = unit.place.stamp.path
-    with _named_as_given(where, unit.path), contextlib.closing(unit.place.open()) as table:
+    limits = RejectOptions(on_rejects=lambda _, rejected: rejects.extend(rejected))
+    totals, digest = Totals(job.work.zero(), limits), Digest()
+    with (
+        _named_as_given(unit.stamp.path, unit.path),
+        contextlib.closing(unit.place.open()) as table,
+    ):
         with open_output(output, digest=digest) as out:
             chunks = table.iter_chunks(layout, chunk_bytes=unit.chunk_bytes)
             results = (run_chunk(job, replace(chunk, path=unit.path)) for chunk in chunks)
-            counted = totals.count(_keep_rejects(results, rejects), lambda _: None)
-            deliver_results(counted, shared.output, out)
+            deliver_results(totals.count(results), shared.output, out)
             # The run that asked for it may be dead, and another one under way in its place.
             claim.check()
         facts = replace(table.source.facts(), path=unit.path)
@@ -204,23 +223,6 @@ def _find_pyarrow() -> str:
         return importlib.metadata.version("pyarrow")
     except importlib.metadata.PackageNotFoundError:
         return ""
-
-
-def _keep_rejects(results: Iterable[ChunkResult], rejects: list[Reject]) -> Iterator[ChunkResult]:
-    for result in results:
-        rejects += result.rejects
-        yield result
-
-
-def _check_stamp(stamp: Stamp) -> None:
-    for _ in iter_range(stamp, 0, min(1, stamp.size)):
-        pass
-
-
-def _path_of(unit: AnyUnit) -> str:
-    if isinstance(unit, TextUnit):
-        return unit.range.stamp.path
-    return unit.stamp.path if isinstance(unit, RowsUnit) else unit.place.stamp.path
 
 
 @contextlib.contextmanager

@@ -132,7 +132,7 @@ class Totals(Generic[Counts]):
         self._first: InputError | None = None
 
     def count(
-        self, results: Iterable[ChunkResult], report: Callable[[int], None]
+        self, results: Iterable[ChunkResult], report: Callable[[int], None] = lambda _: None
     ) -> Iterator[ChunkResult]:
         """Pass results on, counting; refuse more rejects than the limits allow."""
         for each in results:
@@ -202,7 +202,6 @@ class Stream:
 
     inputs: tuple[str, ...]  # all that are read; no output may be one of them
     parts: Sequence[Part]
-    jobs: list[Job]
     spec: OutputSpec | None
     how: Settings
     totals: Totals[Any]
@@ -213,10 +212,10 @@ class Stream:
         return enter_output(stack, self.how.rejects.path, self.inputs)
 
     def start(self, engine: Engine) -> Results:
-        """Have the engine do the jobs."""
+        """Have the engine do the jobs of the parts."""
         if self.paired is None:
-            return engine.run_parts(self.parts, self.jobs)
-        pairs = iter_pairs(self.parts, self.jobs, self.how.run)
+            return engine.run_parts(self.parts)
+        pairs = iter_pairs(self.parts, self.how.run)
         return engine.run_pairs(self.paired.attach(pairs))
 
     def count(
@@ -278,7 +277,7 @@ class OneOutput:
     def collect(self, stack: contextlib.ExitStack, stream: Stream) -> list[SourceFacts]:
         """Write the rows."""
         # The engine first: where no cluster answers, no output is touched.
-        engine = stack.enter_context(open_engine(stream.how.run))
+        engine = stack.enter_context(open_engine(stream.how.run, stream.parts))
         self.out = enter_output(stack, self.output, stream.inputs)
         aside = stream.open_rejects(stack)
         # Closed at once where writing fails, or threads would go on reading.
@@ -313,7 +312,7 @@ def run(
     inputs = (*(one.path for one in found), str(weights), *command.others, *renames)
     passed: tuple[str, ...] = ()
     if how.read.empty_files == "skip":
-        from matscore.read.said import pass_over_empty
+        from matscore.read.switches import pass_over_empty
 
         found, passed = pass_over_empty(found)
     # First of all: an output that is an input too would be lost once it is opened.
@@ -324,17 +323,17 @@ def run(
         raise UsageError(what, "the labels of parts that are kept are not read again")
     checksum = how.run.checksum or sink.checksum
     if renames:
-        from matscore.read.renames import read_renames
+        from matscore.read.switches import read_renames
 
         how = replace(how, align=read_renames(how.align, how.read))
     # The weights come first: every features file is planned against them before a row is read.
     held = command.load(str(weights), checksum=checksum)
     with contextlib.ExitStack() as stack:
-        parts = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
+        planned = plan_inputs(stack, found, held, how.read, how.align, checksum=checksum)
         if passed:
-            first = parts[0]
-            parts[0] = replace(first, plan=replace(first.plan, said=(*first.plan.said, *passed)))
-        plans = require_fits(parts)
+            first = planned[0]
+            planned[0] = replace(first, plan=replace(first.plan, said=(*first.plan.said, *passed)))
+        plans = require_fits(planned)
         spec = command.make_output(plans[0], sink.format)
         sink.prepare(found, spec)
         works = share_works(plans, partial(command.take_model, weights=held), command.make_work)
@@ -344,19 +343,20 @@ def run(
         paired = command.open_paired(stack, plans[0])
         jobs = [
             Job(layout_of(part, how.read), work, spec, how.rejects.on_error, number, unique=unique)
-            for number, (part, work) in enumerate(zip(parts, works, strict=True))
+            for number, (part, work) in enumerate(zip(planned, works, strict=True))
         ]
+        parts = [Part(one.table, job, one.turned) for one, job in zip(planned, jobs, strict=True)]
         settled = fit_budget(
             how.run,
-            [part.table for part in parts],
-            jobs,
-            held_bytes=held.n_bytes + (count_label_bytes(parts) if unique else 0),
+            parts,
+            held_bytes=held.n_bytes
+            + (count_label_bytes([part.table for part in parts]) if unique else 0),
             suggested=command.suggest_chunk(plans[0]),
         )
         totals = Totals(works[0].zero(), how.rejects, unique=unique)
         how = replace(how, run=settled)
         # A fact such as a sha256 is known when an input is read to its end.
-        facts = sink.collect(stack, Stream(inputs, parts, jobs, spec, how, totals, paired))
+        facts = sink.collect(stack, Stream(inputs, parts, spec, how, totals, paired))
         summary = Summary(
             plans,
             (*facts, held.facts, *(() if paired is None else (paired.table.source.facts(),))),

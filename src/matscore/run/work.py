@@ -117,6 +117,18 @@ class Outcome:
         return Preview(self.frame().head(n_rows))
 
 
+@dataclass(frozen=True)
+class Counted(Outcome):
+    """The outcome of a work that writes nothing; its counts are those of rows without faults."""
+
+    counts: Any  # the `Tally`
+    faults: Sequence[Fault] = ()
+
+    def tally(self) -> Any:
+        """Return the counts."""
+        return self.counts
+
+
 class Work:
     """What a command does with rows: frozen, and to be pickled."""
 
@@ -172,7 +184,8 @@ class Command:
 
     def make_output(self, plan: Plan, form: Format) -> OutputSpec | None:
         """Return what is written, by default in the format `form`; None where no rows are."""
-        raise NotImplementedError
+        del plan, form
+        return None
 
     def make_work(self, plan: Plan, model: Any) -> Work:
         """Return what to do with the rows of the plan's file."""
@@ -256,22 +269,6 @@ Doubles: TypeAlias = Mapping[int, str]
 """Records of a chunk whose labels were there before, and where."""
 
 
-def join_counts(results: Sequence[ChunkResult]) -> list[ChunkResult]:
-    """Make one of results that come one after the other, where nothing is to be written."""
-    if not results:
-        return []
-    joined = results[0]
-    for one in results[1:]:
-        joined = replace(
-            joined,
-            n_rows=joined.n_rows + one.n_rows,
-            tally=joined.tally + one.tally,
-            rejects=[*joined.rejects, *one.rejects],
-            odd=add_odd(joined.odd, one.odd),
-        )
-    return [joined]
-
-
 def add_odd(one: OddCells, two: OddCells) -> OddCells:
     """Add the counts of two, column by column."""
     total = dict(one)
@@ -311,15 +308,13 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk, doubles: Doubles) -> ChunkRe
     rows = parse_rows(job.layout, chunk)
     _stop_at_first(job, chunk, rows.rejects)
     if doubles:
-        rows = rows.drop(_reject_doubles(job.layout, chunk, rows, doubles))
-        _stop_at_first(job, chunk, rows.rejects)
+        rows = _drop(job, chunk, rows, _find_doubles(job.layout, rows, doubles))
     work = job.work
     if job.beside is not None:
         work = replace(work, beside=job.beside)  # type: ignore[type-var]
     outcome = work.apply(rows)
     if outcome.faults:
-        rows = rows.drop({f.row: _reject(job.layout, chunk, rows, f) for f in outcome.faults})
-        _stop_at_first(job, chunk, rows.rejects)
+        rows = _drop(job, chunk, rows, outcome.faults)
         # What is counted is counted of good rows alone, so the work is done again without the bad.
         outcome = work.apply(rows)
     # No row may vanish in silence, whatever a work makes of it.
@@ -348,19 +343,15 @@ def _run_whole(job: Job, chunk: Chunk | FrameChunk, doubles: Doubles) -> ChunkRe
     )  # fmt: skip
 
 
-def _reject_doubles(
-    layout: Layout, chunk: Chunk | FrameChunk, rows: Rows, doubles: Doubles
-) -> dict[int, Reject]:
-    """Reject rows whose labels were there before."""
-    places = (rows.numbers - rows.start - 1).tolist()
-    found = {}
-    for row, record in enumerate(places):
+def _find_doubles(layout: Layout, rows: Rows, doubles: Doubles) -> list[Fault]:
+    """Return the rows whose labels were there before."""
+    faults = []
+    for row, record in enumerate((rows.numbers - rows.start - 1).tolist()):
         if record in doubles:
             label, where = quote_name(str(rows.labels[row])), doubles[record]
             what = f"{label} is a label that was there before, in {where}"
-            fault = Fault(row, what, _DOUBLE_HINT, layout.label_column)
-            found[row] = _reject(layout, chunk, rows, fault)
-    return found
+            faults.append(Fault(row, what, _DOUBLE_HINT, layout.label_column))
+    return faults
 
 
 def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: Sequence[Reject]) -> None:
@@ -371,8 +362,14 @@ def _stop_at_first(job: Job, chunk: Chunk | FrameChunk, rejects: Sequence[Reject
             raise min(fatal, key=lambda reject: reject.line).as_error(chunk.path)
 
 
-def _reject(layout: Layout, chunk: Chunk | FrameChunk, rows: Rows, fault: Fault) -> Reject:
-    """Reject a row that reads well and that nothing can be made of."""
-    record = fault.row if rows.places is None else int(rows.places[fault.row])
-    place, text = chunk.locate(layout, record, fault.column), chunk.record(record).decode()
-    return Reject(*place, fault.what, fault.hint, text, fault.skipped)
+def _drop(job: Job, chunk: Chunk | FrameChunk, rows: Rows, faults: Sequence[Fault]) -> Rows:
+    """Reject rows that read well and that nothing can be made of."""
+    rejects = {}
+    for fault in faults:
+        record = fault.row if rows.places is None else int(rows.places[fault.row])
+        place = chunk.locate(job.layout, record, fault.column)
+        text = chunk.record(record).decode()
+        rejects[fault.row] = Reject(*place, fault.what, fault.hint, text, fault.skipped)
+    rows = rows.drop(rejects)
+    _stop_at_first(job, chunk, rows.rejects)
+    return rows

@@ -6,21 +6,34 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from matscore.errors import UsageError
-from matscore.show.table import GAP, Column, Table, write_equation
-from matscore.show.text import DIM, GOOD, HEAD, Signs, format_numbers, pad, plural, print_lines
+from matscore.show.table import (
+    DIM,
+    GAP,
+    GOOD,
+    HEAD,
+    Column,
+    Signs,
+    Table,
+    format_numbers,
+    pad,
+    plural,
+    print_lines,
+    write_equation,
+)
 from matscore.write.formats import round_to
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from matscore.commands.classify import ScoreTally
-    from matscore.commands.lines import ExplainTally
+    from matscore.commands.explain import ExplainTally
     from matscore.commands.output import ExplainedRow, ExplainPreview
     from matscore.model import Model
     from matscore.plan import Plan
@@ -46,7 +59,7 @@ def render_explanation(summary: Summary[ExplainTally], console: Console) -> None
         print_lines(console, drawn.render())
     more = summary.tally.n_explained + summary.tally.n_empty - len(shown)
     if more or not shown:
-        rest = f"{signs.ellipsis} and {plural(more, 'more row')}" if shown else plural(more, "row")
+        rest = signs.say_more(more, "row") if shown else plural(more, "row")
         console.print(Text(f"\n{rest}", style=DIM))
 
 
@@ -133,15 +146,12 @@ class _Row:
         left = width - GAP - Table(columns, signs).count_cells()  # for the names
         room = max(min(names.body, _LONGEST_NAME, left), _LEAST_NAME)
         bar = min(left - room - GAP, _WIDEST_BAR)
-        bars = [Text()] * len(row.names)
-        if bar >= _LEAST_BAR:
-            bars = [
-                Text(" " * GAP).append(one) for one in _draw_bars(row.contributions, bar, signs)
-            ]
+        bars = _draw_bars(row.contributions, bar, signs) if bar >= _LEAST_BAR else []
         table, widths = Table([names, *columns], signs), [room, *(c.width for c in columns)]
         yield Text(table.write_line(widths, None).plain, style=HEAD)
-        for i, one in enumerate(bars):
-            yield table.write_line(widths, i).append(one)
+        for i in range(len(row.names)):
+            line = table.write_line(widths, i)
+            yield line.append(" " * GAP).append(bars[i]) if bars else line
 
     def _column(self, heading: str, values: Sequence[float]) -> Column:
         """Return a column of numbers, those that there are."""
@@ -187,67 +197,63 @@ def render_work(summary: Summary[ScoreTally], console: Console, max_rows: int) -
     for preview in summary.previews:
         for row in range(min(preview.frame.height, left)):
             console.print()
-            work = _add_up_row(summary.plans[0], preview, row, signs)
             label = str(preview.frame.values(next(iter(preview.frame.columns)))[row])
-            print_lines(
-                console, [Text(signs.shorten(signs.show(label[:1000]), console.width), style=HEAD)]
-            )
+            head = signs.shorten(signs.show(label[:1000]), console.width)
+            names, sums = _add_up_row(summary.plans[0], preview, row, signs)
             # A line that the terminal breaks would hide which term stands under which.
-            lines = list(work.write_across())
+            lines = list(_write_across(names, sums))
             if max(line.cell_len for line in lines) > console.width:
-                lines = list(work.write_down())
-            print_lines(console, lines)
+                lines = list(_write_down(names, sums))
+            print_lines(console, [Text(head, style=HEAD), *lines])
         left -= preview.frame.height
 
 
-@dataclass(frozen=True)
-class _Sum:
-    """The terms of one score as texts, and whether they are exactly what was computed."""
+class _Sum(NamedTuple):
+    """A score written out; `equal` says whether its terms are exactly what was computed."""
 
+    head: str  # what it is the score of
     terms: list[str]
+    equal: str
     total: str
-    exact: bool
+    mark: str  # the sign behind it
+
+    @property
+    def style(self) -> str:
+        return GOOD if self.mark else ""
 
 
-@dataclass(frozen=True)
-class _Work:
-    """The scores of a row written out."""
+def _write_across(names: Sequence[str], sums: Sequence[_Sum]) -> Iterator[Text]:
+    """Write a score a line, its terms below each other's."""
+    widths = [
+        max(map(cell_len, column))
+        for column in zip(names, *(one.terms for one in sums), strict=True)
+    ]
+    head = max(cell_len(one.head) for one in sums)
+    total = max(len(one.total) for one in sums)
+    yield Text(f"  {' ' * head}   {'   '.join(_pad_all(names, widths))}".rstrip(), style=DIM)
+    for one in sums:
+        terms = " + ".join(_pad_all(one.terms, widths))
+        line = Text(f"  {pad(one.head, head)} = {terms} {one.equal} ")
+        yield line.append(one.total.rjust(total) + one.mark, one.style)
 
-    names: list[str]  # of the terms
-    heads: list[str]  # of the scores
-    sums: list[_Sum]
-    ends: list[tuple[str, str]]  # the sign behind each score, and its style
-    signs: Signs
 
-    def write_across(self) -> Iterator[Text]:
-        """Write a score a line, its terms below each other's."""
-        widths = [
-            max(cell_len(text) for text in (name, *(one.terms[i] for one in self.sums)))
-            for i, name in enumerate(self.names)
-        ]
-        head, total = max(map(cell_len, self.heads)), max(len(one.total) for one in self.sums)
-        titles = "   ".join(_pad_all(self.names, widths))
-        yield Text(f"  {' ' * head}   {titles}".rstrip(), style=DIM)
-        for name, one, (sign, style) in zip(self.heads, self.sums, self.ends, strict=True):
-            line = Text(f"  {pad(name, head)} = {' + '.join(_pad_all(one.terms, widths))} ")
-            line.append("= " if one.exact else f"{self.signs.about} ")
-            yield line.append(one.total.rjust(total) + sign, style)
-
-    def write_down(self) -> Iterator[Text]:
-        """Write a term a line, one score after another."""
-        for head, one, (sign, style) in zip(self.heads, self.sums, self.ends, strict=True):
-            equal = "=" if one.exact else self.signs.about
-            yield Text(f"  {head} {equal} ").append(one.total + sign, style)
-            width = max(map(len, one.terms))
-            for done, (name, term) in enumerate(zip(self.names, one.terms, strict=True)):
-                yield Text(f"  {'+' if done else ' '} {pad(term, width)}  ").append(name, style=DIM)
+def _write_down(names: Sequence[str], sums: Sequence[_Sum]) -> Iterator[Text]:
+    """Write a term a line, one score after another."""
+    for one in sums:
+        yield Text(f"  {one.head} {one.equal} ").append(one.total + one.mark, one.style)
+        width = max(map(len, one.terms))
+        for done, (name, term) in enumerate(zip(names, one.terms, strict=True)):
+            yield Text(f"  {'+' if done else ' '} {pad(term, width)}  ").append(name, style=DIM)
 
 
 def _pad_all(texts: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     return (pad(text, width) for text, width in zip(texts, widths, strict=True))
 
 
-def _add_up_row(plan: Plan, preview: Preview, row: int, signs: Signs) -> _Work:
+def _add_up_row(
+    plan: Plan, preview: Preview, row: int, signs: Signs
+) -> tuple[list[str], list[_Sum]]:
+    """Return the names of the terms, and the sum of each score."""
     model = cast("Model", preview.work.model)
     features = np.empty((0, 1)) if preview.features is None else preview.features[:, [row]]
     values, weights, shown = model.expand(features)[:, 0], model.weights, plan.feature_names
@@ -263,12 +269,14 @@ def _add_up_row(plan: Plan, preview: Preview, row: int, signs: Signs) -> _Work:
         [signs.shorten(signs.show(name), _LONGEST_HEADING) for name in given]
         for given in (shown, model.categories)
     )
-    names += ["intercept"] * (model.intercept is not None)
     scores = model.packed.multiply(features)[:, 0]
     added = [[]] * len(scores) if model.intercept is None else model.intercept[:, None].tolist()
-    parts = zip(weights.T.tolist(), added, scores.tolist(), strict=True)
-    sums = [_add_up(values.tolist(), *part, signs) for part in parts]
-    return _Work(names, heads, sums, [(sign, GOOD) if mark else ("", "") for mark in marks], signs)
+    parts = zip(heads, weights.T.tolist(), added, scores.tolist(), marks, strict=True)
+    sums = [
+        _Sum(head, *_add_up(values.tolist(), column, more, score, signs), sign * mark)
+        for head, column, more, score, mark in parts
+    ]
+    return names + ["intercept"] * (model.intercept is not None), sums
 
 
 def _add_up(
@@ -277,16 +285,16 @@ def _add_up(
     added: Sequence[float],
     score: float,
     signs: Signs,
-) -> _Sum:
+) -> tuple[list[str], str, str]:
     """Write the terms of one score, which is that of the numbers, not of what is shown."""
     products = list(zip(values, weights, strict=True))
     terms = [f"{_guard(value)} {signs.times} {_guard(weight)}" for value, weight in products]
     terms += map(_guard, added)
     if any(map(math.isnan, values)):  # missing values that were kept
-        return _Sum(terms, "NaN", True)
+        return terms, "=", "NaN"
     # In fractions: what is shown adds up to what is shown, or it does not.
     shown = sum((_read(v) * _read(w) for v, w in products), sum(map(_read, added), Fraction(0)))
-    return _Sum(terms, _write(score), shown == _read(score))
+    return terms, "=" if shown == _read(score) else signs.about, _write(score)
 
 
 def _write(value: float) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
 from matscore.plan import Plan, make_plan
@@ -17,9 +17,14 @@ from matscore.show.plan import (
     render_problem,
     weights_of,
 )
-from matscore.show.text import BAD, DIM, GOOD, HEAD, Signs, pad, plural, print_lines, show_size
+from matscore.show.table import BAD, DIM, GOOD, HEAD, Signs, pad, plural, print_lines, show_size
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ABOVE = 3  # lines of a box above its rows: title, names, frame
 _MAX_ROWS, _MAX_NAME, _LONGEST, _MIN_TITLE, _GAP = 4, 14, 24, 18, 2
+_MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -35,24 +40,16 @@ _ROOMY, _TIGHT, _CRAMPED = _Room(14, 30), _Room(12, 22, False), _Room(9, 14, Fal
 
 
 @dataclass(frozen=True)
-class _Art:
-    """A drawn box; `middle` is the line that an operator stands on."""
-
-    lines: list[Text]
-    middle: int
-
-    @property
-    def width(self) -> int:
-        return max(line.cell_len for line in self.lines)
-
-
-@dataclass(frozen=True)
 class _Pen:
-    """How names and sides are drawn: the names that both matrices have, and the names missing."""
+    """Where and how names and sides are drawn: those that both matrices have, and those missing."""
 
-    signs: Signs
+    console: Console
     matched: Collection[str] = ()
     missing: Collection[str] = ()
+
+    @property
+    def signs(self) -> Signs:
+        return Signs.of(self.console)
 
     def style(self, name: str) -> str:
         return GOOD if name in self.matched else BAD if name in self.missing else ""
@@ -86,25 +83,25 @@ def render_picture(plan: Plan, console: Console, argv: Sequence[str] | None = No
     """
     render_problem(plan, console)
     if plan.ok:
-        _draw_fit(plan, console, Signs.of(console))
+        _draw_fit(plan, console)
     else:
-        _draw_misfit(plan, console, Signs.of(console))
+        _draw_misfit(plan, console)
     render_command(plan, console, argv)
 
 
-def _draw_misfit(plan: Plan, console: Console, signs: Signs) -> None:
+def _draw_misfit(plan: Plan, console: Console) -> None:
     features, weights = features_of(plan), weights_of(plan)
     missing = {feature.name for feature in plan.missing}
     known = set(features.columns or ()) | set(features.rows or ())
     others = set(weights.columns or ()) | set(weights.rows or ())
-    pen = _Pen(signs, (known & others) - missing, missing)
+    pen = _Pen(console, (known & others) - missing, missing)
     console.print(Text("as the files stand", style=DIM))
-    _print_boxes([features, weights], [signs.dot], pen, console)
-    _print_sides(features, weights, pen, console)
+    _print_boxes([features, weights], [pen.signs.dot], pen)
+    _print_sides(features, weights, pen)
     if (mended := mend_plan(plan)) is not None and mended.ok:
         console.print()
         console.print(Text(_say_change(plan), style=DIM))
-        _draw_fit(mended, console, signs)
+        _draw_fit(mended, console)
 
 
 def mend_plan(plan: Plan) -> Plan | None:
@@ -126,74 +123,77 @@ def _say_change(plan: Plan) -> str:
     return " and ".join([*added, *dropped])
 
 
-def _draw_fit(plan: Plan, console: Console, signs: Signs) -> None:
-    n_rows, n_features = plan.features_shape
-    features = features_of(plan)
-    labels = features.columns if plan.transpose_features else features.rows
+def _draw_fit(plan: Plan, console: Console) -> None:
+    pen = _Pen(console, frozenset(plan.feature_names))
+    matrix, signs = features_of(plan), pen.signs
+    labels = matrix.columns if plan.transpose_features else matrix.rows
     named = plan.matched_by == "name" or plan.features.names or plan.weights_label_column
     names = plan.feature_names if named or plan.transpose else None
-    titles = (
-        features.title + ", turned" * plan.transpose_features,
-        plan.weights.path + ", turned" * plan.transpose,
-    )
+    features = matrix.title + ", turned" * plan.transpose_features
+    weights = plan.weights.path + ", turned" * plan.transpose
     boxes = [
-        NamedMatrix(titles[0], (n_rows, n_features), labels, names),
-        NamedMatrix(titles[1], plan.weights_shape, names, plan.categories),
+        NamedMatrix(features, plan.features_shape, labels, names),
+        NamedMatrix(weights, plan.weights_shape, names, plan.categories),
         NamedMatrix("scores", plan.scores_shape, labels, plan.categories),
     ]
-    pen = _Pen(signs, frozenset(plan.feature_names))
-    _print_boxes(boxes, [signs.dot, signs.arrow], pen, console)
-    _print_sides(boxes[0], boxes[1], pen, console)
-    if plan.left_out:
-        left_out = f"left out: {_list_names(plan.left_out, console.width - 10, signs)}"
-        console.print(Text(left_out, style=DIM))
+    _print_boxes(boxes, [signs.dot, signs.arrow], pen)
+    _print_sides(boxes[0], boxes[1], pen)
+    if left_out := plan.left_out:
+        shown = ", ".join(signs.show(name) for name in left_out[:_MOST_NAMES])
+        shown = signs.shorten(shown, max(console.width - 10, 8))
+        rest = f" ({plural(len(left_out), 'column')})" if len(left_out) > _MOST_NAMES else ""
+        console.print(Text(f"left out: {shown}{rest}", style=DIM))
     if plan.intercept_name is not None:
         added = f"added to each row of scores: {signs.show(plan.intercept_name)}"
         console.print(Text(signs.shorten(added, console.width), style=DIM))
 
 
-def _print_boxes(
-    boxes: Sequence[NamedMatrix], operators: Sequence[str], pen: _Pen, console: Console
-) -> None:
+def _print_boxes(boxes: Sequence[NamedMatrix], operators: Sequence[str], pen: _Pen) -> None:
     """Print boxes in one line where they fit, else below each other."""
+    console = pen.console
     width = console.width - sum(len(operator) + 2 * _GAP for operator in operators)
     for room in (_ROOMY, _TIGHT, _CRAMPED):
-        arts = _draw_boxes(boxes, pen, room)
-        if sum(art.width for art in arts) <= width:
-            print_lines(console, _join(arts, operators))
+        # The scores' rows are the features' rows, and where room is short not named.
+        shown = [
+            replace(box, rows=None) if i > 1 and not room.every_label else box
+            for i, box in enumerate(boxes)
+        ]
+        drawn = [_draw_box(box, pen, room) for box in shown]
+        if sum(map(_width_of, drawn)) <= width:
+            print_lines(console, _join(drawn, operators))
             return
     # Below each other, whatever the width: a terminal may be narrower than any box.
     label = min(_ROOMY.label, max(console.width // 4, 1))
-    arts = _draw_boxes(boxes, pen, _Room(label, max(min(_ROOMY.top, console.width - label - 5), 8)))
-    for operator, art in zip(["", *operators], arts, strict=True):
+    room = _Room(label, max(min(_ROOMY.top, console.width - label - 5), 8))
+    for operator, box in zip(["", *operators], boxes, strict=True):
         if operator:
             console.print(Text(f"  {operator}", style=HEAD))
-        print_lines(console, art.lines)
+        print_lines(console, _draw_box(box, pen, room))
 
 
-def _join(arts: Sequence[_Art], operators: Sequence[str]) -> Iterable[Text]:
-    height = max(len(art.lines) for art in arts)
-    middle = max(art.middle for art in arts)
+def _width_of(lines: Sequence[Text]) -> int:
+    return max(line.cell_len for line in lines)
+
+
+def _middle_of(n_lines: int) -> int:
+    """Return the line of a box that its shape and the operator stand on."""
+    return _ABOVE + (n_lines - _ABOVE - 2) // 2
+
+
+def _join(boxes: Sequence[Sequence[Text]], operators: Sequence[str]) -> Iterable[Text]:
+    height = max(map(len, boxes))
     for row in range(height):
         line = Text()
-        for art, operator in zip(arts, [*operators, ""], strict=True):
-            part = art.lines[row] if row < len(art.lines) else Text()
-            line.append_text(part).append(" " * (art.width - part.cell_len))
+        for box, operator in zip(boxes, [*operators, ""], strict=True):
+            part = box[row] if row < len(box) else Text()
+            line.append_text(part).append(" " * (_width_of(box) - part.cell_len))
             if operator:
-                shown = operator if row == middle else " " * len(operator)
+                shown = operator if row == _middle_of(height) else " " * len(operator)
                 line.append(" " * _GAP).append(shown, style=HEAD).append(" " * _GAP)
         yield line
 
 
-def _draw_boxes(boxes: Sequence[NamedMatrix], pen: _Pen, room: _Room) -> list[_Art]:
-    """Draw boxes; the scores' rows are the features' rows, and where room is short not named."""
-    arts = [_draw_box(box, pen, room) for box in boxes[:2]]
-    for box in boxes[2:]:
-        arts.append(_draw_box(box if room.every_label else replace(box, rows=None), pen, room))
-    return arts
-
-
-def _draw_box(box: NamedMatrix, pen: _Pen, room: _Room) -> _Art:
+def _draw_box(box: NamedMatrix, pen: _Pen, room: _Room) -> list[Text]:
     """Draw a title, the names along the top, and a frame with the names down its left side."""
     signs = pen.signs
     rows = _pick_rows(box, signs)
@@ -208,7 +208,7 @@ def _draw_box(box: NamedMatrix, pen: _Pen, room: _Room) -> _Art:
         Text(" " * (side + 2)).append_text(top),
         Text(" " * side).append(signs.corners[0] + signs.rule * inner + signs.corners[1]),
     ]
-    middle = len(lines) + (len(rows) - 1) // 2
+    middle = _middle_of(_ABOVE + len(rows) + 1)
     for name in rows:
         is_middle = len(lines) == middle
         text = pen.name(name, label)
@@ -217,7 +217,7 @@ def _draw_box(box: NamedMatrix, pen: _Pen, room: _Room) -> _Art:
         line.append((shape if is_middle else "").center(inner), style=HEAD).append(signs.side)
         lines.append(line)
     lines.append(Text(" " * side).append(signs.corners[2] + signs.rule * inner + signs.corners[3]))
-    return _Art(lines, middle)
+    return lines
 
 
 def _fit_title(title: str, width: int, signs: Signs) -> str:
@@ -240,9 +240,9 @@ def _pick_rows(box: NamedMatrix, signs: Signs) -> list[str]:
     return list(box.rows) or [""]
 
 
-def _print_sides(features: NamedMatrix, weights: NamedMatrix, pen: _Pen, console: Console) -> None:
+def _print_sides(features: NamedMatrix, weights: NamedMatrix, pen: _Pen) -> None:
     """Compare the two sides that must be the same: the lesson in two lines."""
-    signs = pen.signs
+    console, signs = pen.console, pen.signs
     sides = [
         ("columns of the features", features.shape[1], features.columns),
         ("rows of the weights", weights.shape[0] or 0, weights.rows),
@@ -250,20 +250,19 @@ def _print_sides(features: NamedMatrix, weights: NamedMatrix, pen: _Pen, console
     counts = [f"{count:,}" for _, count, _ in sides]
     head = max(len(title) for title, _, _ in sides)
     wide = max(map(len, counts))
-    same = _is_same_side(features, weights, pen)
     console.print()
     for (title, _, names), count in zip(sides, counts, strict=True):
         line = Text(pad(title, head)).append(f"  {count.rjust(wide)}  ", style=HEAD)
         room = console.width - head - wide - 4
-        no_names = Text("no names", style=DIM)
-        line.append_text(
-            no_names if names is None else pen.line_up(names, room, _LONGEST, marked=True)
-        )
+        if names is None:
+            line.append("no names", style=DIM)
+        else:
+            line.append_text(pen.line_up(names, room, _LONGEST, marked=True))
         print_lines(console, [line])
-    verdict = Text(f"{signs.cross} not the same: they cannot be multiplied", style=BAD)
-    if same:
-        verdict = Text(f"{signs.check} the same: they can be multiplied", style=GOOD)
-    console.print(verdict)
+    if _is_same_side(features, weights, pen):
+        console.print(Text(f"{signs.check} the same: they can be multiplied", style=GOOD))
+    else:
+        console.print(Text(f"{signs.cross} not the same: they cannot be multiplied", style=BAD))
 
 
 def _is_same_side(features: NamedMatrix, weights: NamedMatrix, pen: _Pen) -> bool:
@@ -271,11 +270,4 @@ def _is_same_side(features: NamedMatrix, weights: NamedMatrix, pen: _Pen) -> boo
         return False
     if features.columns is None or weights.rows is None:
         return features.shape[1] == weights.shape[0]
-    return all(name in pen.matched for name in weights.rows) and set(weights.rows) <= set(
-        features.columns
-    )
-
-
-def _list_names(names: Sequence[str], width: int, signs: Signs) -> str:
-    shown = signs.shorten(", ".join(signs.show(name) for name in names[:20]), max(width, 8))
-    return shown if len(names) <= 20 else f"{shown} ({plural(len(names), 'column')})"
+    return set(weights.rows) <= set(pen.matched) & set(features.columns)

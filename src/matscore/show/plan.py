@@ -5,17 +5,17 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from matscore.names import MAX_SHOWN, quote_name, quote_names
-from matscore.show.text import BAD, GOOD, HEAD, Signs, plural, show_product, show_shape
+from matscore.show.table import BAD, GOOD, HEAD, Signs, plural, show_product, show_shape
 
 if TYPE_CHECKING:
-    from matscore.plan import Plan
+    from rich.console import Console
+
+    from matscore.plan import Plan, Side
 
 SCHEMA_VERSION = 1
 _FITS, _DOES_NOT_FIT = "fits", "does not fit"
@@ -84,16 +84,16 @@ def plan_facts(plan: Plan, argv: Sequence[str] | None = None) -> dict[str, objec
     return {name: _to_json(value) for name, value in facts.items()}
 
 
-def _describe_columns(plan: Plan) -> list[dict[str, object]]:
+def _describe_columns(plan: Plan) -> list[dict[str, Any]]:
     """Tell how each column is read that features are computed from."""
     if plan.terms is None:
         return []
     kept = {plan.terms.numbers[i] for i in plan.terms.kept}
-    numbers: list[dict[str, object]] = [
+    numbers = [
         {"name": name, "read_as": "number", "missing": _WEIGHED if name in kept else _REFUSED}
         for name in plan.terms.numbers
     ]
-    texts: list[dict[str, object]] = [
+    texts: list[dict[str, Any]] = [
         {
             "name": column.name,
             "read_as": "text",
@@ -138,6 +138,8 @@ def working_command(plan: Plan, argv: Sequence[str] | None = None) -> str:
 
 def render_plan(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
     """Print how two files line up, and the command that works."""
+    from rich.table import Table  # a report and JSON need the facts alone
+
     signs = Signs.of(console)
     render_problem(plan, console)
     grid = Table.grid(padding=(0, 2, 0, 0))
@@ -157,11 +159,17 @@ def render_plan(plan: Plan, console: Console, argv: Sequence[str] | None = None)
 
 def render_problem(plan: Plan, console: Console) -> None:
     """Print what does not fit, if anything."""
-    if not plan.ok:
-        # One line in a log, where it is looked for; a person's terminal breaks it between words.
-        line = Text(_say_problem(plan, Signs.of(console)), style=BAD)
-        console.print(line, soft_wrap=not console.is_terminal)
-        console.print()
+    if plan.ok:
+        return
+    problem = plan.problem or _DOES_NOT_FIT
+    features, weights = plan.features.path, plan.weights.path
+    named = features in problem and weights in problem
+    where = "" if named else f"{features} and {weights}: "
+    hint = f"; {plan.hint}" if plan.hint else ""
+    line = Signs.of(console).show(f"matscore: {where}{problem}{hint}")
+    # One line in a log, where it is looked for; a person's terminal breaks it between words.
+    console.print(Text(line, style=BAD), soft_wrap=not console.is_terminal)
+    console.print()
 
 
 def render_command(plan: Plan, console: Console, argv: Sequence[str] | None = None) -> None:
@@ -170,15 +178,6 @@ def render_command(plan: Plan, console: Console, argv: Sequence[str] | None = No
         console.print()
         line = Text("Run: " if plan.ok else "Try: ")
         console.print(line.append(Signs.of(console).show(command), style=HEAD), soft_wrap=True)
-
-
-def _say_problem(plan: Plan, signs: Signs) -> str:
-    problem = plan.problem or _DOES_NOT_FIT
-    features, weights = plan.features.path, plan.weights.path
-    named = features in problem and weights in problem
-    where = "" if named else f"{features} and {weights}: "
-    hint = f"; {plan.hint}" if plan.hint else ""
-    return signs.show(f"matscore: {where}{problem}{hint}")
 
 
 def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
@@ -202,12 +201,8 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
     if plan.options.renames:
         pairs = [f"{name} is {new}" for name, new in plan.options.renames]
         yield "renamed", quote_names(pairs)
-    if extra:
-        yield "left out", quote_names(extra)
-    if plan.weights.left_out:
-        yield "  of weights", quote_names(plan.weights.left_out)
-    if plan.kept_names:
-        yield "kept", quote_names(plan.kept_names)
+    named = {"left out": extra, "  of weights": plan.weights.left_out, "kept": plan.kept_names}
+    yield from ((key, quote_names(names)) for key, names in named.items() if names)
     if plan.reordered:
         yield "order", "differs between the files, which does no harm"
     if plan.intercept_name is not None:
@@ -218,30 +213,31 @@ def _iter_rows(plan: Plan, signs: Signs) -> Iterator[tuple[str, str]]:
         yield "link", plan.link
     yield from (("read" if not i else "", fact) for i, fact in enumerate(plan.said))
     yield from (("warning", line) for line in plan.warnings)
-    if plan.ok:
-        yield from _iter_turns(plan, features, weights, signs)
+    sides = (plan.transpose_features, "features", features), (plan.transpose, "weights", weights)
+    for turned, side, matrix in sides:
+        if turned and plan.ok:
+            n_rows, n_columns = matrix.shape
+            yield "transposed", f"{side}, now {show_shape(n_columns, n_rows or 0, signs)}"
 
 
 def _iter_terms(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield how columns are read and what is computed of them."""
     if plan.terms is None:
         return
-    numbers = [one for one in _describe_columns(plan) if one["read_as"] == "number"]
-    weighed = [str(one["name"]) for one in numbers if one["missing"] == _WEIGHED]
+    columns = _describe_columns(plan)
+    numbers = [one for one in columns if one["read_as"] == "number"]
+    texts = [one for one in columns if one["read_as"] == "text"]
+    weighed = [one["name"] for one in numbers if one["missing"] == _WEIGHED]
     if numbers:
         shown = f"; a missing one of {quote_names(weighed)} {_WEIGHED}" if weighed else ""
-        yield "numbers", quote_names([str(one["name"]) for one in numbers]) + shown
-    for place, column in enumerate(plan.terms.texts[:MAX_SHOWN]):
-        others = _WEIGHED if column.other else _REFUSED if column.levels else _IGNORED
-        missing = _WEIGHED if column.missing else _REFUSED
-        kind = " of numbers" if column.is_numeric else ""
-        yield (
-            "" if place else "texts",
-            f"{quote_name(column.name)}: {plural(len(column.levels), 'level')}{kind}; another one"
-            f" {others}, a missing one {missing}",
-        )
-    if len(plan.terms.texts) > MAX_SHOWN:
-        yield "", f"and {len(plan.terms.texts) - MAX_SHOWN:,} more"
+        yield "numbers", quote_names([one["name"] for one in numbers]) + shown
+    for place, one in enumerate(texts[:MAX_SHOWN]):
+        kind = " of numbers" if one["compared_as"] == "number" else ""
+        levels = f"{quote_name(one['name'])}: {plural(len(one['levels']), 'level')}{kind}"
+        others = f"another one {one['unknown']}, a missing one {one['missing']}"
+        yield "" if place else "texts", f"{levels}; {others}"
+    if len(texts) > MAX_SHOWN:
+        yield "", f"and {len(texts) - MAX_SHOWN:,} more"
     yield "computed", quote_names(plan.terms.computed)
 
 
@@ -254,25 +250,15 @@ def _iter_missing(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(plan.missing) - MAX_SHOWN:,} more"
 
 
-def _iter_turns(
-    plan: Plan, features: NamedMatrix, weights: NamedMatrix, signs: Signs
-) -> Iterator[tuple[str, str]]:
-    sides = (plan.transpose_features, "features", features), (plan.transpose, "weights", weights)
-    for turned, side, matrix in sides:
-        if turned:
-            n_rows, n_columns = matrix.shape
-            yield "transposed", f"{side}, now {show_shape(n_columns, n_rows or 0, signs)}"
-
-
 def _say_names(names: Sequence[str] | None) -> str:
     return "no names" if names is None else quote_names(names) or "none"
 
 
 def _say_label(plan: Plan, features: NamedMatrix) -> str:
-    if plan.transpose_features:
-        return "the header" if plan.label_column is not None else "none; rows are numbered"
     if plan.label_column is None:
         return "none; rows are numbered"
+    if plan.transpose_features:
+        return "the header"
     names = plan.features.names
     name = names[plan.label_column] if names is not None else ""
     column = quote_name(name) if name.strip() else f"column {plan.label_column + 1}"
@@ -285,7 +271,7 @@ def features_of(plan: Plan) -> NamedMatrix:
     names = side.names
     if plan.transpose_features:
         named = plan.features_name_column
-        shape = (_count_rows(plan, features=True), side.width - named)
+        shape = (_count_rows(side), side.width - named)
         columns = None if names is None else names[len(names) - shape[1] :]
         return NamedMatrix(side.path, shape, side.first if named else None, columns)
     columns = names if names is None or label is None else names[:label] + names[label + 1 :]
@@ -297,12 +283,11 @@ def weights_of(plan: Plan) -> NamedMatrix:
     """Return the weights as they stand in their file."""
     side, labelled = plan.weights, plan.weights_label_column
     columns = None if side.names is None else side.names[labelled:]
-    shape = (_count_rows(plan, features=False), side.width - labelled)
+    shape = (_count_rows(side), side.width - labelled)
     return NamedMatrix(side.path, shape, side.first if labelled else None, columns)
 
 
-def _count_rows(plan: Plan, *, features: bool) -> int | None:
-    side = plan.features if features else plan.weights
+def _count_rows(side: Side) -> int | None:
     return side.n_rows if side.first is None else len(side.first)
 
 

@@ -1,4 +1,4 @@
-"""Columns of text on a terminal, and scores as a table of them.
+"""Text for people, the signs of a terminal, and columns of text on it.
 
 The widths are decided here and not left to `rich.table`, which would cut or wrap a number in a
 terminal too narrow for it. Labels and headings give way first, then whole columns; numbers never.
@@ -6,45 +6,252 @@ terminal too narrow for it. Labels and headings give way first, then whole colum
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.cells import cell_len
-from rich.console import Console
 from rich.text import Text
 
-from matscore.colors import Heat
-from matscore.frame import Frame, join_frames, read_numbers
-from matscore.kernel import Floats
-from matscore.names import POINT
-from matscore.show.text import (
-    DIM,
-    GOOD,
-    HEAD,
-    TIED,
-    Signs,
-    format_numbers,
-    list_counts,
-    pad,
-    plural,
-    print_dim,
-    print_lines,
-    show_product,
-)
+from matscore.names import show
 
 if TYPE_CHECKING:
-    from matscore.commands.classify import ScoreTally
-    from matscore.commands.output import ScoreColumns
-    from matscore.run.run import Summary
-    from matscore.write.formats import OutputSpec
+    from rich.console import Console
 
+    from matscore.run.run import Summary
+
+# The styles of a terminal.
+GOOD, BAD, TIED, HEAD, DIM = "bold green", "bold red", "bold yellow", "bold", "dim"
 GAP = 2
-_LONGEST = 2000  # a label may be a megabyte
-_LONGEST_WHOLE = 20
-_FEW_ROWS = 20
+_MANY_TIMES_ITS_WIDTH = 8
+_NOT_A_NUMBER = "NaN"
+_CLOSE = 5.001e-4  # what rounding to four significant digits can lose, relatively
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The signs that are not letters; `ASCII` is for consoles that are not in Unicode."""
+
+    times: str = "×"
+    dot: str = "·"
+    arrow: str = "→"
+    rule: str = "─"
+    best: str = "★"
+    tie: str = "="
+    dash: str = "–"
+    transposed: str = "ᵀ"
+    bar: str = "█"
+    thin: str = "▏"
+    ellipsis: str = "…"
+    side: str = "│"
+    corners: str = "┌┐└┘"
+    check: str = "✓"
+    cross: str = "✗"
+    density: str = " ░▒▓█"
+    about: str = "≈"
+    encoding: str = "utf-8"
+
+    @classmethod
+    def of(cls, console: Console) -> Signs:
+        """Return the signs that a console can show."""
+        return replace(ASCII, encoding=console.encoding) if console.options.ascii_only else UNICODE
+
+    def show(self, text: str) -> str:
+        """Make text safe for the console that the signs are for."""
+        # Sentences about shapes hold the sign, which has a plain form where others are escaped.
+        return show(text.replace(UNICODE.times, self.times), self.encoding)
+
+    def shorten(self, text: str, width: int) -> str:
+        """Cut printable text to a width in cells; an ellipsis says so where it has room."""
+        # Letters with several marks take more characters than cells.
+        head = text[: _MANY_TIMES_ITS_WIDTH * max(width, 1) + 1]  # a label may be a megabyte
+        if len(head) == len(text) and cell_len(text) <= width:
+            return text
+        room = width - cell_len(self.ellipsis)
+        return _cut(head, room).rstrip() + self.ellipsis if room >= 0 else _cut(head, width)
+
+    def clip(self, text: str, longest: int) -> str:
+        """Make the first characters of any text safe; a label may be a megabyte."""
+        return self.show(text[:longest]) + self.ellipsis * (len(text) > longest)
+
+    def say_more(self, n: int, noun: str) -> str:
+        """Say how many more there are than are shown."""
+        return f"{self.ellipsis} and {plural(n, f'more {noun}')}"
+
+
+UNICODE = Signs()
+ASCII = Signs(
+    times="x", dot="*", arrow="->", rule="-", best="*", dash="-", transposed="^T", bar="#",
+    thin=".", ellipsis="...", side="|", corners="++++", check="+", cross="!", density=" .:o#",
+    about="~", encoding="ascii",
+)  # fmt: skip
+
+
+def print_lines(console: Console, lines: Iterable[Text]) -> None:
+    """Print lines that have been fitted to the console: it is not to break them again."""
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def print_dim(console: Console, texts: Iterable[str]) -> None:
+    """Print what is said about a table."""
+    for text in texts:
+        console.print(Text(text, style=DIM))
+
+
+def _cut(text: str, width: int) -> str:
+    # In rich 13, set_cell_size takes combining characters from their letters.
+    if text.isascii():
+        return text[: max(width, 0)]
+    end = next((i for i in range(len(text)) if cell_len(text[: i + 1]) > width), len(text))
+    return text[:end]
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """Fill text up to a width in cells with blanks; on the left where `right` is set."""
+    blanks = " " * (width - cell_len(text))
+    return blanks + text if right else text + blanks
+
+
+def plural(n: int, noun: str) -> str:
+    """Count a noun, as in ``1 row`` and ``1,234 categories``."""
+    if n == 1:
+        return f"1 {noun}"
+    plural_noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{n:,} {plural_noun}"
+
+
+def list_counts(*counts: tuple[int, str, str]) -> list[str]:
+    """Count nouns, each with what follows it; those that are not there are left out."""
+    return [plural(n, noun) + rest for n, noun, rest in counts if n]
+
+
+def show_size(n_rows: int | None, n_columns: int, signs: Signs = UNICODE) -> str:
+    """Write a shape as in ``3 × 2``; a question mark stands for what is not known yet."""
+    rows = "?" if n_rows is None else f"{n_rows:,}"
+    return f"{rows} {signs.times} {n_columns:,}"
+
+
+def show_shape(n_rows: int | None, n_columns: int, signs: Signs = UNICODE) -> str:
+    """Write a shape as in ``(3 × 2)``."""
+    return f"({show_size(n_rows, n_columns, signs)})"
+
+
+def show_product(
+    n_rows: int | None,
+    n_features: int,
+    n_categories: int,
+    width: int,
+    signs: Signs = UNICODE,
+    *,
+    transposed: bool = False,
+) -> str:
+    """Write what the product does to the shapes, broken between them where a line is too long.
+
+    `transposed` is for users and items, both of which have a row each.
+    """
+    weights = (n_categories, n_features) if transposed else (n_features, n_categories)
+    turned = signs.transposed if transposed else ""
+    text = show_shape(n_rows, n_features, signs)
+    # A shape is never broken: the eye compares the two sizes in the middle.
+    for part in (
+        f"{signs.dot} {show_shape(*weights, signs)}{turned}",
+        f"{signs.arrow} {show_shape(n_rows, n_categories, signs)}",
+    ):
+        room = width - cell_len(text.rpartition("\n")[2])
+        text += (" " if cell_len(part) < room else "\n") + part
+    return text
+
+
+def write_equation(
+    summary: Summary[Any], width: int, signs: Signs, *, transposed: bool = False
+) -> str:
+    """Write what the product of a run's matrices does to their shapes."""
+    plan = summary.plans[0]
+    sizes = summary.n_rows, len(plan.feature_names), len(plan.categories)
+    return show_product(*sizes, width, signs, transposed=transposed)
+
+
+def show_number(value: float, digits: int = 4) -> str:
+    """Write a number in a sentence, with some significant digits; nothing is lost to a point."""
+    if math.isnan(value):
+        return _NOT_A_NUMBER
+    if value == 0:
+        return "0"
+    # Up to 1e15 a float64 knows every digit before the point.
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.{digits}g}"
+
+
+def show_share(value: float, signs: Signs) -> str:
+    """Write a share with four decimals, a dash for NaN."""
+    return signs.dash if math.isnan(value) else f"{value:.4f}"
+
+
+def show_percent(share: float) -> str:
+    """Write a share in percent, never rounded to nothing or to all."""
+    if share in (0, 1):
+        return f"{share:.0%}"
+    return "<0.1%" if share < 0.001 else ">99.9%" if share > 0.999 else f"{share:.1%}"
+
+
+def show_bytes(n_bytes: int) -> str:
+    """Write a number of bytes, as in ``4.5 MB``."""
+    # Decimal units, as disks and object stores count.
+    size, unit = float(n_bytes), 0
+    while size >= 1000 and unit < 4:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[unit]}"
+
+
+def format_numbers(values: Sequence[float], precision: int | None = None) -> list[str]:
+    """Write the numbers of a column so that their points stand below each other.
+
+    Without `precision` there are as many decimals as four significant digits of each number need;
+    digits before the point are never rounded away below ten million. The texts are of one width.
+    """
+    decimals = _count_decimals(values) if precision is None else precision
+    texts = [_format_number(value, decimals, fixed=precision is not None) for value in values]
+    return _line_up(texts)
+
+
+def _is_plain(value: float) -> bool:
+    return value == 0 or 1e-4 <= abs(value) < 1e7
+
+
+def _count_decimals(values: Sequence[float]) -> int:
+    """Count the decimals that four significant digits of every plain number need."""
+    decimals = 0
+    for value in filter(_is_plain, values):
+        digits, _, exponent = f"{value:.3e}".partition("e")
+        significant = len(digits.lstrip("-").replace(".", "").rstrip("0"))
+        decimals = max(decimals, significant - 1 - int(exponent))
+    # A column of mixed sizes would be wide with the decimals that its smallest number needs.
+    largest = max((abs(value) for value in values if _is_plain(value)), default=0.0)
+    return min(decimals, max(3, 8 - len(str(int(largest)))))
+
+
+def _format_number(value: float, decimals: int, *, fixed: bool) -> str:
+    if math.isnan(value):
+        return _NOT_A_NUMBER
+    value += 0.0  # no negative zero
+    text = f"{value:.{decimals}f}"
+    # From 1e15 on a float64 has no digits after the point to speak of.
+    if fixed:
+        return text if abs(value) < 1e15 else repr(value)
+    exact = _is_plain(value) and abs(float(text) - value) <= _CLOSE * abs(value)
+    return text if exact else f"{value:.3e}"
+
+
+def _line_up(texts: list[str]) -> list[str]:
+    parts = [text.partition(".") for text in texts]
+    after = max((len(point + rest) for _, point, rest in parts), default=0)
+    lined = [
+        text if text == _NOT_A_NUMBER else whole + (point + rest).ljust(after)
+        for text, (whole, point, rest) in zip(texts, parts, strict=True)
+    ]
+    width = max(map(len, lined), default=0)
+    return [text.rjust(width) for text in lined]
 
 
 @dataclass(frozen=True)
@@ -74,6 +281,17 @@ class Column:
     def of_counts(cls, heading: str, counts: Sequence[int]) -> Column:
         """Return a column of whole numbers."""
         return cls(heading, [f"{n:,}" for n in counts], is_numeric=True)
+
+    @classmethod
+    def of_shares(cls, heading: str, shares: Iterable[float], signs: Signs) -> Column:
+        """Return a column of shares in four decimals."""
+        return cls(heading, [show_share(share, signs) for share in shares], is_numeric=True)
+
+    @classmethod
+    def of_shades(cls, heading: str, shaded: Sequence[tuple[str, str]]) -> Column:
+        """Return a column of numbers that are shaded, each with its style."""
+        cells, styles = [text for text, _ in shaded], [style for _, style in shaded]
+        return cls(heading, cells, styles, is_numeric=True)
 
     @property
     def body(self) -> int:
@@ -117,6 +335,7 @@ class Table:
 
     columns: Sequence[Column]
     signs: Signs
+    title: str = ""
 
     def count_cells(self, at: Least | None = None) -> int:
         """Return the cells that the columns take with their gaps, or the least that they may."""
@@ -124,8 +343,10 @@ class Table:
         return sum(widths) + GAP * (len(widths) - 1)
 
     def render(self, width: int) -> Iterator[Text]:
-        """Yield lines of at most a width: headings, a rule, and the rows."""
+        """Yield lines of at most a width, but for the title: headings, a rule, and the rows."""
         widths = self._fit_widths(width)
+        if self.title:
+            yield Text(self.title, style=DIM)
         yield self.write_line(widths, None)
         yield Text(self.signs.rule * (sum(widths) + GAP * (len(widths) - 1)), style=DIM)
         for row in range(len(self.columns[0].cells)):
@@ -152,268 +373,3 @@ class Table:
                     break
                 widths[slack.index(max(slack))] -= 1
         return widths
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The first rows of an output, with the signs and styles of their best cells."""
-
-    spec: ScoreColumns
-    frame: Frame
-    marks: NDArray[np.bool_]  # of shape (n_categories, n_rows)
-    signs: Signs
-    precision: int | None
-    heat: Heat | None
-
-    @property
-    def tied(self) -> NDArray[np.bool_]:
-        tied: NDArray[np.bool_] = self.marks.sum(axis=0) > 1
-        return tied
-
-    @property
-    def decided(self) -> NDArray[np.bool_]:
-        decided: NDArray[np.bool_] = self.marks.sum(axis=0) > 0
-        return decided
-
-    @property
-    def unmarked(self) -> NDArray[np.bool_]:
-        return np.zeros_like(self.marks)
-
-    def label(self) -> Column:
-        spec = self.spec
-        if spec.numbered:
-            cells = [str(row) for row in self.frame.values(spec.label_name)]
-            heading = self.signs.show(spec.label_name)
-            return Column(heading, cells, is_label=True, is_numeric=True)
-        return replace(self._text(spec.label_name), is_label=True)
-
-    def kept(self, n: int) -> list[Column]:
-        return [self._text(name) for name in self.spec.kept_names[:n]]
-
-    def scores(self, n: int) -> list[Column]:
-        return self._shaded(self.spec.score_names[:n], self.marks)
-
-    def made(self, n: int) -> list[Column]:
-        """Return probabilities and response: of all categories, or of the first n of them."""
-        spec, columns = self.spec, list[Column]()
-        marked = spec.scores  # which are marked and shaded instead
-        for letter, names in (("p", spec.probability_names[:n]), ("r", spec.response_names[:n])):
-            rows, marks = (
-                (replace(self, heat=None), self.unmarked) if marked else (self, self.marks)
-            )
-            marked = marked or bool(names)
-            named = zip(rows._shaded(names, marks), spec.categories[: len(names)], strict=True)
-            columns += (replace(c, short=self.signs.show(f"{letter}({name})")) for c, name in named)
-        return columns
-
-    def best(self) -> list[Column]:
-        """Return the best category's numbers in each row instead of them all."""
-        spec, marks = self.spec, self.decided  # which stand on the first column only
-        columns: list[Column] = []
-        for name, names in zip(("score", "probability", "response"), spec.shaded, strict=True):
-            if names:
-                columns.append(self._marked(name, self._best_of(names), marks))
-                marks = np.zeros_like(marks)
-        return columns
-
-    def prediction(self) -> list[Column]:
-        if not self.spec.prediction:
-            return []
-        alone = not any(self.spec.shaded)
-        cells, styles = [], []
-        for name, tied in zip(self.frame.values("prediction"), self.tied, strict=True):
-            cell = self.signs.dash if name is None else self.signs.show(name)
-            cells.append(f"{cell} {self.signs.tie}" if tied and alone else cell)
-            styles.append(DIM if name is None else TIED if tied else GOOD)
-        return [Column("prediction", cells, styles)]
-
-    def margin(self) -> list[Column]:
-        if not self.spec.margin:
-            return []
-        values = read_numbers(self.frame["margin"])
-        return [self._marked("margin", values, np.zeros_like(self.tied))]
-
-    def _text(self, name: str) -> Column:
-        texts = [text or "" for text in self.frame.values(name)]
-        cells = [self.signs.clip(text, _LONGEST) for text in texts]
-        filled = [text for text in texts if text]
-        numeric = all(POINT.is_number(text) and len(text) <= _LONGEST_WHOLE for text in filled)
-        return Column(self.signs.show(name), cells, is_numeric=bool(filled) and numeric)
-
-    def _shaded(self, names: Sequence[str], marks: NDArray[np.bool_]) -> list[Column]:
-        """Return columns of numbers, all shaded by one measure where they are shaded."""
-        places: list[Floats | None] = [None] * len(names)
-        if self.heat is not None and names:
-            places = [*self.heat.place(self.frame.numbers(names)).T]
-        return [
-            self._marked(name, read_numbers(self.frame[name]), mark, place)
-            for name, mark, place in zip(names, marks[: len(names)], places, strict=True)
-        ]
-
-    def _marked(
-        self, name: str, values: Floats, marks: NDArray[np.bool_], places: Floats | None = None
-    ) -> Column:
-        numbers = format_numbers(values.tolist(), self.precision)
-        signs, styles = [], []
-        for number, mark, tied in zip(numbers, marks, self.tied, strict=True):
-            unmarked = DIM if number.strip() == "NaN" else ""
-            signs.append((self.signs.tie if tied else self.signs.best) if mark else "")
-            styles.append((TIED if tied else GOOD) if mark else unmarked)
-        column = mark_numbers(self.signs.show(name), numbers, signs, styles)
-        if self.heat is None or places is None:
-            return column
-        cells = zip(places.tolist(), column.cells, styles, marks.tolist(), strict=True)
-        shaded = [self.heat.shade(*cell, bold=mark) for *cell, mark in cells]
-        return replace(
-            column, cells=[text for text, _ in shaded], styles=[style for _, style in shaded]
-        )
-
-    def _best_of(self, names: Sequence[str]) -> Floats:
-        values = self.frame.numbers(names)
-        chosen = np.where(self.decided, self.marks.argmax(axis=0), values.argmax(axis=1))
-        best: Floats = np.take_along_axis(values, chosen[:, None], axis=1)[:, 0]
-        return best
-
-
-def render_scores(summary: Summary[ScoreTally], console: Console, *, heatmap: bool = False) -> None:
-    """Print the first rows of a run, shaded by value if asked, and what became of all of them."""
-    signs = Signs.of(console)
-    heat = Heat.for_console(console, signs.density) if heatmap else None
-    rows = _take_rows(summary, signs, heat)
-    table, hidden = _choose_columns(rows, console.width)
-    console.print(Text(f"{write_equation(summary, console.width, signs)}\n", style=HEAD))
-    print_lines(console, table.render(console.width))
-    print_dim(console, _say_rest(summary, rows, hidden))
-    if summary.n_rows and rows.spec.prediction:
-        console.print("")
-        console.print(render_counts(summary, console.width, signs))
-
-
-def write_equation(
-    summary: Summary[Any], width: int, signs: Signs, *, transposed: bool = False
-) -> str:
-    """Write what the product of a run's matrices does to their shapes."""
-    plan = summary.plans[0]
-    sizes = summary.n_rows, len(plan.feature_names), len(plan.categories)
-    return show_product(*sizes, width, signs, transposed=transposed)
-
-
-def _take_rows(summary: Summary[ScoreTally], signs: Signs, heat: Heat | None) -> _Rows:
-    output = cast("OutputSpec", summary.output)
-    columns = cast("ScoreColumns", output.columns)
-    marks = [preview.marks for preview in summary.previews if preview.marks is not None]
-    frame = join_frames([preview.frame for preview in summary.previews], output.kinds)
-    # Of a run without rows there is nothing to stack, and the shape stays right.
-    no_marks = np.zeros((len(columns.categories), 0), dtype=bool)
-    shown = np.hstack([no_marks, *marks])[:, : output.max_rows]
-    return _Rows(columns, frame.head(output.max_rows), shown, signs, output.precision, heat)
-
-
-def _choose_columns(rows: _Rows, width: int) -> tuple[Table, list[str]]:
-    """Return the first table that fits, or the smallest, and what is said of columns left out."""
-    for columns, hidden, least in _iter_choices(rows, width):
-        table = Table(columns, rows.signs)
-        if table.count_cells(least) <= width:
-            return table, hidden
-    return table, hidden
-
-
-def _iter_choices(rows: _Rows, width: int) -> Iterator[tuple[list[Column], list[str], Least]]:
-    # All columns, then fewer scores, then fewer kept columns: the prediction is never left out.
-    spec = rows.spec
-    most = width // (1 + GAP) + 1  # columns that the terminal could ever hold
-    label, prediction, margin = rows.label(), rows.prediction(), rows.margin()
-    kept, scores, made = rows.kept(most), rows.scores(most), rows.made(most)
-    best, n_categories, n_kept = rows.best(), len(spec.categories), len(spec.kept_names)
-    if n_categories <= most >= n_kept:
-        columns = [label, *kept, *scores, *prediction, *made, *margin]
-        yield columns, [], TIGHT
-        if scores and made:
-            columns = [label, *kept, *scores, *prediction, *best[1:], *margin]
-            names = " and ".join(column.heading for column in best[1:])
-            yield columns, [f"{names} of the best category only"], TIGHT
-    last = [*prediction, *best, *margin]
-    for n in range(min(len(scores), n_categories - 1), -1, -1):
-        if n_kept <= most:
-            columns = [label, *kept, *scores[:n], *last]
-            yield columns, _say_hidden(spec, n, n_kept), ROOMY
-    for n in range(len(kept), -1, -1):
-        yield [label, *kept[:n], *last], _say_hidden(spec, 0, n), TIGHT
-    yield [label, *last], _say_hidden(spec, 0, 0), CRAMPED
-
-
-def _say_hidden(spec: ScoreColumns, n_scores: int, n_kept: int) -> list[str]:
-    n_categories, hidden = len(spec.categories), []
-    if n_categories > 1 and any(spec.shaded):
-        shown = f"{n_scores} of {n_categories:,} categories shown"
-        hidden.append(shown if n_scores else f"best of {n_categories:,} categories")
-    if n_kept < len(spec.kept_names):
-        hidden.append(f"{n_kept} of {plural(len(spec.kept_names), 'kept column')} shown")
-    return hidden
-
-
-def _say_rest(summary: Summary[ScoreTally], rows: _Rows, hidden: list[str]) -> Iterator[str]:
-    signs, more = rows.signs, summary.n_rows - rows.frame.height
-    if not summary.n_rows:
-        yield "0 rows"
-    elif more > 0:
-        yield f"{signs.ellipsis} and {plural(more, 'more row')}"
-    if hidden:
-        yield f"{', '.join(hidden)}; -f csv gives all"
-    if rows.tied.any():
-        yield f"{signs.tie} a tie: the first category wins it"
-    if rows.heat is not None and rows.frame.height:
-        yield rows.heat.legend()
-
-
-def render_counts(summary: Summary[ScoreTally], width: int, signs: Signs) -> Text:
-    """Write the rows that each category won, and the rows that are special."""
-    tally = summary.tally
-    won = [(name, n) for name, n in tally.counts.items() if n]
-    won.sort(key=lambda item: -item[1])
-    # Counts that are high come first: those that find no room are the rare ones.
-    longest = max(width - 20, 8)
-    # "5 12" would read as two counts.
-    colon = ":" if any(map(POINT.is_number, tally.counts)) else ""
-    items = [
-        f"{signs.shorten(signs.show(name), longest)}{colon} {n:,}{_percent(n, summary.n_rows)}"
-        for name, n in won[: width + 1]
-    ]
-    if items:
-        items[0] = f"predicted: {items[0]}"
-    special = list_counts(
-        (tally.n_ties, "tie", ""),
-        (tally.n_empty, "row", " without prediction"),
-        (summary.n_rejected, "row", " rejected"),
-        (tally.n_missing, "row", " with missing values"),
-    )
-    lines = _flow(items, len(won), width, n_lines=2)
-    lines += _flow(special, len(special), width, n_lines=3)
-    return Text("\n".join(lines))
-
-
-def _percent(n: int, n_rows: int) -> str:
-    """Write a share of rows, never rounded to nothing or to all; of few rows it says nothing."""
-    if n_rows < _FEW_ROWS:
-        return ""
-    share = 100 * n / n_rows
-    if n < n_rows and share >= 99.95:
-        return " (>99.9%)"
-    return f" ({share:.1f}%)" if share >= 0.05 else " (<0.1%)"
-
-
-def _flow(items: Sequence[str], n_all: int, width: int, *, n_lines: int) -> list[str]:
-    """Put items into lines, with blanks between; those that find no room are counted."""
-    lines: list[str] = [""]
-    for done, item in enumerate(items):
-        rest = n_all - done - 1
-        tail = f"   and {rest:,} more" if rest and len(lines) == n_lines else ""
-        joined = f"{lines[-1]}   {item}" if lines[-1] else item
-        if cell_len(joined + tail) <= width or not lines[-1]:
-            lines[-1] = joined
-        elif len(lines) < n_lines:
-            lines.append(item)
-        else:
-            lines[-1] += f"   and {n_all - done:,} more"
-            break
-    return [line for line in lines if line]

@@ -2,7 +2,7 @@
 
 PyArrow writes into memory and the bytes are moved on from there: so errors of the output and of the
 frames are raised as they are, and the output need not be seekable. Whatever imports this module
-has asked `require_pyarrow` first.
+has seen that PyArrow is there.
 """
 
 from __future__ import annotations
@@ -35,16 +35,7 @@ def write_batches(
 
     The bytes depend on the rows, the kinds and the version of PyArrow alone: not on how the rows
     are cut into batches. Parquet is compressed with zstd. Arrow is not compressed, and has
-    large_string for text, which old readers know too. The output need not be seekable; a failed run
-    leaves part of a file in it.
-
-    Examples
-    --------
-    >>> out = io.BytesIO()
-    >>> batches = (pa.record_batch({"x": pa.array([x], pa.int64())}) for x in (1, 2, 3))
-    >>> write_batches(batches, {"x": "whole"}, out, "parquet")
-    >>> pyarrow.parquet.read_table(out)["x"].to_pylist()
-    [1, 2, 3]
+    large_string for text, which old readers know too. A failed run leaves part of a file in it.
     """
     types = {"text": pa.large_string(), "whole": pa.int64(), "number": pa.float64()}
     schema = pa.schema([(name, types[kind]) for name, kind in kinds.items()])

@@ -6,7 +6,6 @@ in `options.Format`, and a test.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections import Counter
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from matscore.errors import MissingExtraError, OutputError, UsageError, os_errors_about
+from matscore.errors import OutputError, UsageError, os_errors_about, require_extra
 from matscore.frame import Frame, Kind, list_cells
 from matscore.kernel import Choices, Column, Floats, Masked, Texts, write_rows
 from matscore.options import Format, PathLike
@@ -191,9 +190,7 @@ class _Columnar(OutputFormat):
     is_read = True
 
     def require(self) -> None:
-        from matscore.read.columnar import require_pyarrow
-
-        require_pyarrow()
+        require_extra("Parquet and Arrow", "pyarrow", extra="parquet")
 
     def rows(self, spec: OutputSpec, frame: Frame) -> bytes:
         from matscore.write.columnar import encode_batch
@@ -214,8 +211,8 @@ class _Shown(OutputFormat):
     is_shown = True
 
     def require(self) -> None:
-        if self.library is not None and importlib.util.find_spec(self.library) is None:
-            raise MissingExtraError("report", "an HTML table")
+        if self.library is not None:
+            require_extra("an HTML table", self.library)
 
 
 FORMATS: dict[Format, OutputFormat] = {
@@ -236,13 +233,7 @@ _BY_ENDING = {ending: form.name for form in FORMATS.values() for ending in form.
 
 
 def format_of(path: object) -> Format | None:
-    """Return the format that a file's ending names; None for an output that is no path.
-
-    Examples
-    --------
-    >>> format_of("scores.csv.gz"), format_of("scores.parquet"), format_of("scores")
-    ('csv', 'parquet', None)
-    """
+    """Return the format that a file's ending names; None for an output that is no path."""
     if not isinstance(path, PathLike):
         return None
     name = Path(path)
@@ -285,6 +276,18 @@ def deliver_rejects(
         yield result
 
 
+def find_weights_format(
+    output: PathLike | BinaryFile | None, asked: Format | None = None
+) -> Format:
+    """Return a format of weights that reads back: as asked, by the ending of the output, or CSV."""
+    form = asked or format_of(output) or "csv"
+    names = [name for name, known in FORMATS.items() if known.is_read]
+    if form not in names:
+        raise UsageError(f"weights are not written as {form}", f"say one of {', '.join(names)}")
+    FORMATS[form].require()
+    return form
+
+
 def write_weights(
     names: Sequence[str],
     columns: Sequence[str],
@@ -321,13 +324,7 @@ class _Columns:
 
 
 def round_to(values: Floats, precision: int | None) -> Floats:
-    """Round to a number of decimals, leaving alone NaN and what has none.
-
-    Examples
-    --------
-    >>> round_to(np.array([2.675, 1e300]), 1).tolist()
-    [2.7, 1e+300]
-    """
+    """Round to a number of decimals, leaving alone NaN and what has none."""
     if precision is None:
         return values
     # From 2**52 on every float64 is whole, and NumPy's way, by a power of ten, would overflow.

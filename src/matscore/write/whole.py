@@ -76,20 +76,10 @@ COMPRESSIONS: dict[str, Callable[[], Any]] = {
 def open_output(
     path: str, *, inputs: Sequence[str] = (), digest: Digest | None = None
 ) -> Iterator[io.BufferedIOBase]:
-    r"""Open an output as `open_whole` does, compressing as the ending of its name says.
+    """Open an output as `open_whole` does, compressing as the ending of its name says.
 
     The same bytes written give the same compressed bytes, however they are cut into writes. The
     digest is given the bytes of the file.
-
-    Examples
-    --------
-    >>> import gzip
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     with open_output(f"{folder}/scores.csv.gz") as out:
-    ...         _ = out.write(b"film,drama\n")
-    ...     print(gzip.decompress(Path(folder, "scores.csv.gz").read_bytes()))
-    b'film,drama\n'
     """
     make_encoder = COMPRESSIONS.get(Path(path).suffix.lower())
     with open_whole(path, inputs=inputs) as file:
@@ -178,7 +168,7 @@ def write_all(out: BinaryFile, data: ReadableBuffer) -> None:
 
 @contextmanager
 def open_whole(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.BufferedIOBase]:
-    r"""Open an output that appears whole when the block ends, or not at all.
+    """Open an output that appears whole when the block ends, or not at all.
 
     An existing file keeps its mode, and its owner where that is permitted; a symbolic link keeps
     pointing where it points, and its target is replaced. On any exception the old file stays as
@@ -188,15 +178,6 @@ def open_whole(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.Buffered
     A refusal of the system is an `OutputError`: on entering where it can be known by then, else
     from a write or at the end. A closed pipe stays a `BrokenPipeError`. The block must not close
     what it is given.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     with open_whole(f"{folder}/scores.csv") as out:
-    ...         _ = out.write(b"film,drama\n")
-    ...     print(Path(folder, "scores.csv").read_bytes())
-    b'film,drama\n'
     """
     refuse_same_file(path, inputs)
     if is_address(path):
@@ -217,31 +198,29 @@ def open_whole(path: str, *, inputs: Sequence[str] = ()) -> Iterator[io.Buffered
 
 
 def refuse_same_file(path: str, inputs: Sequence[str]) -> None:
-    """Refuse an output that is also an input, by its name or by any link.
-
-    Standard input (``-``) and special files are no such case.
-
-    Examples
-    --------
-    >>> refuse_same_file("scores.csv", ["films.csv", "-"])
-    >>> refuse_same_file("films.csv", ["./films.csv"])
-    Traceback (most recent call last):
-    ...
-    matscore.errors.UsageError: the output is also an input ("./films.csv"); write to another file
-    """
+    """Refuse an output that is also an input, by its name or by any link."""
     for name in inputs:
-        if name != "-" and _is_same_file(path, name):
+        if _is_same_file(path, name):
             raise UsageError(f'the output is also an input ("{name}")', "write to another file")
 
 
 def refuse_same_outputs(paths: Sequence[str]) -> None:
     """Refuse two outputs that are one file, by name or by any link."""
     for i, path in enumerate(paths):
-        try:
-            refuse_same_file(path, paths[:i])
-        except UsageError:
-            what = f'two outputs are one file ("{path}")'
-            raise UsageError(what, "write to two files") from None
+        if any(_is_same_file(path, other) for other in paths[:i]):
+            raise UsageError(f'two outputs are one file ("{path}")', "write to two files")
+
+
+def refuse_inside(path: str, inputs: Sequence[str]) -> None:
+    """Refuse a directory of outputs in which an input lies."""
+    for name in inputs:
+        if is_address(path) or is_address(name):
+            is_inside = name.startswith(path)
+        else:
+            is_inside = name != "-" and Path(name).resolve().is_relative_to(Path(path).resolve())
+        if is_inside:
+            what = f"the output directory holds an input ({name})"
+            raise UsageError(what, "write to another directory")
 
 
 def check_paths(
@@ -427,12 +406,15 @@ def _refuse_unwritable(path: str, file: Path, old: os.stat_result | None) -> Non
         raise OSError(code, os.strerror(code))
 
 
-def _is_same_file(output: str, source: str) -> bool:
+def _is_same_file(output: str, other: str) -> bool:
+    """Say whether two paths are one file; standard input and special files are no such case."""
+    if other == "-":
+        return False
     try:
-        written, read = _read_stat(output), _read_stat(source)
+        written, read = _read_stat(output), _read_stat(other)
         if written and read:
             return stat.S_ISREG(read.st_mode) and os.path.samestat(written, read)
-        return os.path.realpath(output) == os.path.realpath(source)
+        return os.path.realpath(output) == os.path.realpath(other)
     except OSError:  # told where the file is opened
         return False
 

@@ -1,34 +1,48 @@
-"""What a directory of outputs says of itself: its manifest, and the journal of a run under way.
+"""A directory of outputs: its place, its manifest, and the journal of a run under way.
 
 A part is written whole, then its line goes into the journal; the manifest is written last, whole,
 and the journal goes. So a directory with a manifest is complete, and one with a journal alone was
 left by a run that did not end: both tell a later run which parts need not be made again.
+
+A place is on a disk, which has locks, or in object storage, which has none, nor a rename or an
+append: there every object is put whole by one request or by an upload that its last request
+completes, and a journal is a row of objects. A journal begins with the run's own number.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
+import fcntl
 import hashlib
 import json
+import os
+import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 import matscore
-from matscore.errors import OutputError, UsageError
+from matscore.errors import FileError, OutputError, UsageError
 from matscore.items import Items
+from matscore.read.cloud import check_writable, delete_objects, list_objects, read_object
 from matscore.read.inputs import is_address
-from matscore.read.source import SourceFacts
-from matscore.write.places import Place, hash_file, open_place
-from matscore.write.whole import named_errors
+from matscore.read.source import SourceFacts, hash_file
+from matscore.write.whole import TEMPORARY, named_errors, open_whole
 
 MANIFEST = "_manifest.json"
 SCHEMA_VERSION = 1
 LEFT_OUT = "left_out"
 """In a part's counts: lines of comments, and first lines, that were left out of its input."""
+
+_JOURNAL = "_journal.jsonl"
+_NUMBER_BYTES = 16
+_LINES_AN_OBJECT = 100  # the last object of a journal is put again for each of its lines
 
 
 @dataclass(frozen=True)
@@ -97,7 +111,7 @@ class Folder:
         if record.input != source.path or record.input_size != source.size:
             return None
         is_same_time = record.input_mtime == source.mtime
-        if not is_same_time and hash_file(source.path).hexdigest() != record.input_sha256:
+        if not is_same_time and hash_file(source.path) != record.input_sha256:
             return None
         if not self.place.has(output, record.output_size, record.output_sha256):
             return None
@@ -145,11 +159,6 @@ def fingerprint(*values: object) -> str:
     """Return a text that is the same for the same content, in every process.
 
     Values are plain, arrays, and frozen dataclasses of them.
-
-    Examples
-    --------
-    >>> fingerprint(1, "a") == fingerprint(1, "a"), fingerprint(1, "a") == fingerprint("1", "a")
-    (True, False)
     """
     digest = hashlib.sha256(matscore.__version__.encode())
     for piece in _iter_pieces(values):
@@ -221,13 +230,207 @@ def _decode_line(line: bytes) -> Any:
         return None
 
 
-def refuse_inside(path: str, inputs: Sequence[str]) -> None:
-    """Refuse a directory of outputs in which an input lies."""
-    for name in inputs:
-        if is_address(path) or is_address(name):
-            is_inside = name.startswith(path)
-        else:
-            is_inside = name != "-" and Path(name).resolve().is_relative_to(Path(path).resolve())
-        if is_inside:
-            what = f"the output directory holds an input ({name})"
-            raise UsageError(what, "write to another directory")
+@dataclass(frozen=True)
+class Claim:
+    """A run's claim to a place, which the next run there ends; workers get it too."""
+
+    path: str
+    number: bytes  # of the run
+
+    def check(self) -> None:
+        """Refuse to write where another run has begun since: its parts would be mixed with ours."""
+        try:
+            if self._read_start() == self.number:
+                return
+        except FileError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+        what, hint = "another run has begun to write there", "have one run at a time write there"
+        raise OutputError(self.path, what, hint)
+
+    def _read_start(self) -> bytes:
+        if is_address(self.path):
+            return read_object(f"{self.path}{_name_object(0)}", len(self.number))
+        with named_errors(self.path), Path(self.path, _JOURNAL).open("rb") as file:
+            return file.read(len(self.number))
+
+
+class _Place(ABC):
+    """What both kinds of places do; each has a journal of its own."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.claim = Claim(path, f'"{secrets.token_hex(_NUMBER_BYTES)}"\n'.encode())
+
+    def path_of(self, name: str) -> str:
+        return f"{self.path}{name}"
+
+    def has(self, name: str, size: int, sha256: str) -> bool:
+        """Say whether a file had this content when the place was opened."""
+        # What has another size need not be fetched to see that it is other.
+        return self._size_of(name) == size and hash_file(self.path_of(name)) == sha256
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, whole or not at all."""
+        with open_whole(self.path_of(name)) as out:
+            out.write(data)
+
+    @abstractmethod
+    def _size_of(self, name: str) -> int | None: ...
+
+
+class _Disk(_Place):
+    """A directory on a disk; locked while it is open."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._root = Path(path)
+        with named_errors(path):
+            self._root.mkdir(exist_ok=True)
+            self._lock = os.open(self._root, os.O_RDONLY)
+        try:
+            self._take_lock()
+            with named_errors(path):
+                self._delete_leftovers()
+        except BaseException:
+            self.close()
+            raise
+
+    def _take_lock(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some file systems have no locks.
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                what, hint = "another run writes there", "wait for its end"
+                raise OutputError(self.path, what, hint) from error
+
+    def _delete_leftovers(self) -> None:
+        """Delete the unfinished files of a run or a worker that was killed."""
+        for folder, _, names in os.walk(self._root):
+            for name in filter(TEMPORARY.fullmatch, names):
+                Path(folder, name).unlink(missing_ok=True)
+
+    def path_of(self, name: str) -> str:
+        return str(self._root / name)
+
+    def is_empty(self) -> bool:
+        return not any(self._root.iterdir())
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self._root / name).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def read_journal(self) -> bytes:
+        return self.read(_JOURNAL)
+
+    def begin_journal(self, lines: bytes) -> None:
+        self.write(_JOURNAL, self.claim.number + lines)
+
+    def add_to_journal(self, line: bytes) -> None:
+        with (self._root / _JOURNAL).open("ab") as out:
+            out.write(line)
+            out.flush()
+            os.fsync(out.fileno())
+
+    def drop_journal(self) -> None:
+        self._delete_leftovers()
+        (self._root / _JOURNAL).unlink(missing_ok=True)
+
+    def make_folders(self, names: Iterable[str]) -> None:
+        for folder in {Path(name).parent for name in names}:
+            (self._root / folder).mkdir(parents=True, exist_ok=True)
+
+    def delete(self, names: Iterable[str]) -> None:
+        root = self._root.resolve()
+        for name in names:
+            path = (root / name).resolve()
+            # A link, or a name that leads out: that file is of others.
+            if path.name != Path(name).name or not path.is_relative_to(root):
+                continue
+            path.unlink(missing_ok=True)
+            for folder in path.relative_to(root).parents:
+                with contextlib.suppress(OSError):  # it is not empty
+                    (root / folder).rmdir()
+
+    def find_changed(self, sizes: Iterable[tuple[str, int]]) -> None:
+        """Find nothing: the lock keeps others away."""
+
+    def _size_of(self, name: str) -> int | None:
+        path = self._root / name
+        return path.stat().st_size if path.exists() else None
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+
+class _Bucket(_Place):
+    """A folder in object storage, and what was there when it was opened."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        check_writable(path)
+        self._sizes = list_objects(path, OutputError)
+        self._lines: list[bytes] = []  # of the journal's last object
+        self._n_objects = 0  # of the journal before that one
+
+    def is_empty(self) -> bool:
+        return not self._sizes
+
+    def make_folders(self, names: Iterable[str]) -> None:
+        """Do nothing: names of objects need none."""
+
+    def read(self, name: str) -> bytes:
+        return read_object(self.path_of(name)) if name in self._sizes else b""
+
+    def read_journal(self) -> bytes:
+        return b"".join(map(self.read, self._list_journal()))
+
+    def begin_journal(self, lines: bytes) -> None:
+        self.write(_name_object(0), self.claim.number + lines)
+        self._n_objects = 1
+        self.delete(name for name in self._list_journal() if name != _name_object(0))
+
+    def add_to_journal(self, line: bytes) -> None:
+        self._lines.append(line)
+        self.write(_name_object(self._n_objects), b"".join(self._lines))
+        if len(self._lines) == _LINES_AN_OBJECT:
+            self._n_objects, self._lines = self._n_objects + 1, []
+
+    def drop_journal(self) -> None:
+        # The first goes last: as long as it is there, the place is this run's.
+        n_objects = self._n_objects + bool(self._lines)
+        delete_objects(self.path, [_name_object(i) for i in range(1, n_objects)])
+        delete_objects(self.path, [_name_object(0)])
+
+    def delete(self, names: Iterable[str]) -> None:
+        delete_objects(self.path, [name for name in names if name in self._sizes])
+
+    def find_changed(self, sizes: Iterable[tuple[str, int]]) -> str | None:
+        """Return the first of some files that is not there in its size."""
+        there = list_objects(self.path, OutputError)
+        return next((name for name, size in sizes if there.get(name) != size), None)
+
+    def close(self) -> None:
+        """Do nothing: there is no lock."""
+
+    def _size_of(self, name: str) -> int | None:
+        return self._sizes.get(name)
+
+    def _list_journal(self) -> list[str]:
+        return sorted(name for name in self._sizes if name.startswith(f"{_JOURNAL}/"))
+
+
+Place: TypeAlias = _Disk | _Bucket
+"""Where a directory of outputs lies."""
+
+
+def open_place(path: str) -> Place:
+    """Open a directory to write into."""
+    return _Bucket(path) if is_address(path) else _Disk(path)
+
+
+def _name_object(number: int) -> str:
+    return f"{_JOURNAL}/{number:06}"
