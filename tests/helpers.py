@@ -50,8 +50,14 @@ ENVIRONMENT = {
 }
 _PATIENCE = 60  # seconds
 _STREAMS = ("stdin", "stdout", "stderr")
-# What only some runs load, by what they say: half of their time, and each fork takes its memory.
-_LIBRARIES = {"dask": "distributed", ".html": "matplotlib.figure", ".svg": "matplotlib.figure"}
+# What only some runs load, by what they say: much of their time, and each fork pays for memory.
+_LIBRARIES = {
+    "dask": "distributed",
+    ".html": "matplotlib.figure",
+    ".svg": "matplotlib.figure",
+    "parquet": "pyarrow.parquet",
+    "arrow": "pyarrow.parquet",
+}
 
 StrPath = str | Path
 
@@ -212,16 +218,23 @@ def _start_server(*libraries: str) -> tuple[subprocess.Popen[bytes], Path]:
 def _serve() -> None:
     """Fork a run for each line of standard input, and answer with its exit code."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the program says, before NumPy is loaded
-    modules = (module.name for module in pkgutil.walk_packages(matscore.__path__, "matscore."))
-    for name in (*modules, *sys.argv[1:]):
-        with contextlib.suppress(ImportError):  # an extra that is not installed
-            importlib.import_module(name)
+    nothing: Any = None
+    sys.modules.update(pandas=nothing, pyarrow=nothing)  # nor is what needs them loaded
+    _load("numpy.ma", *(one.name for one in pkgutil.walk_packages(matscore.__path__, "matscore.")))
+    del sys.modules["pandas"], sys.modules["pyarrow"]
+    _load(*sys.argv[1:])
     _make_commands()
     for line in sys.stdin:
         if (child := os.fork()) == 0:
             _become(json.loads(line))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _load(*names: str) -> None:
+    for name in names:
+        with contextlib.suppress(ImportError):  # an extra that is not installed, say
+            importlib.import_module(name)
 
 
 def _make_commands() -> None:

@@ -1,6 +1,7 @@
 """Small versions of the benchmarks: matscore and its peers agree. Nothing here is timed."""
 
 import json
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from tests.benchmarks.recommend import DisagreementError as RecommendersDifferEr
 from tests.benchmarks.recommend import main as recommend
 from tests.benchmarks.run import main, render_table, run_case, write_section
 from tests.benchmarks.scaling import main as scale
+
+
+@pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is timed, so that nobody waits for the disk."""
+    monkeypatch.setattr(os, "sync", lambda: None)
 
 
 @pytest.fixture(scope="module")

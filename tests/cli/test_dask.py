@@ -511,18 +511,17 @@ def start_long(folder: Path, cluster: Cluster, n_rows: int, *argv: str) -> Any:
     return process
 
 
-def test_a_worker_is_killed(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
-    """Its pieces are done again by the other; nothing is doubled or missing."""
+def test_a_worker_and_then_the_scheduler_are_killed(
+    tmp_path_factory: pytest.TempPathFactory, folder: Path
+) -> None:
+    """A worker's pieces are done again by the other; nothing is doubled or missing."""
     with open_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         process = start_long(folder, cluster, 200_000)
         os.killpg(cluster.workers[0].pid, signal.SIGKILL)
         finish(process).check(quiet=True)
-    expected = run("classify", "long.csv", "w.csv", cwd=folder).check(quiet=True).out
-    assert (folder / "out.csv").read_bytes() == expected
-
-
-def test_the_scheduler_is_killed(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> None:
-    with open_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        expected = run("classify", "long.csv", "w.csv", cwd=folder).check(quiet=True).out
+        assert (folder / "out.csv").read_bytes() == expected
+        (folder / "out.csv").unlink()
         process = start_long(folder, cluster, 200_000)
         assert cluster.scheduler is not None
         os.killpg(cluster.scheduler.pid, signal.SIGKILL)

@@ -130,8 +130,8 @@ TRANSFORMERS: dict[str, list[tuple[Any, Any]]] = {
                 linear_model.LogisticRegression(), threshold="0.8*median"
             ),
             feature_selection.RFE(linear_model.LogisticRegression(), n_features_to_select=2),
-            feature_selection.RFECV(linear_model.LogisticRegression(), cv=2),
-            feature_selection.SequentialFeatureSelector(linear_model.LogisticRegression(), cv=2),
+            feature_selection.RFECV(linear_model.RidgeClassifier(), cv=2),
+            feature_selection.SequentialFeatureSelector(linear_model.RidgeClassifier(), cv=2),
         )
     },
 }
