@@ -1,9 +1,10 @@
-"""Columns by name, of an output or a second table: what is done with them, and texts counted."""
+"""Columns by name, of an output or a second table; and the texts of one, as levels and counted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore import _kernel
-from matscore.kernel import Choices, Column, Masked, Places, Texts, strip_words
+from matscore.kernel import Choices, Column, Floats, Masked, Places, Texts, strip_words
 
 Kind: TypeAlias = Literal["text", "whole", "number"]
 """What a column holds: text, int64 or float64."""
@@ -156,6 +157,44 @@ def find_text(texts: Texts, wanted: str) -> NDArray[np.bool_]:
 def data_of(texts: Texts) -> NDArray[np.uint8]:
     """Return the bytes of texts, without what stands before and after them."""
     return texts.data[int(texts.offsets[0]) : int(texts.offsets[-1])]
+
+
+class Levels:
+    """The levels of a text column; threads may share it.
+
+    A cell's code is its level's place; ``len(levels)`` for any other text, where `other`; one more
+    for a missing cell, where `missing`. Texts are compared byte for byte; `numeric` levels, written
+    with a point, by their values, blanks around a cell ignored. A cell is missing as for numbers,
+    even where a level has its text.
+    """
+
+    NONE = -1.0  # none of the column's terms counts
+    UNKNOWN = -2.0
+    MISSING = -3.0
+
+    def __init__(
+        self,
+        levels: Sequence[str],
+        *,
+        numeric: bool = False,
+        other: bool = False,
+        missing: bool = False,
+    ) -> None:
+        self.levels = tuple(levels)
+        self.table = _kernel.Levels(self.levels, numeric, other, missing)
+        given = {"numeric": numeric, "other": other, "missing": missing}
+        self._made = partial(Levels, self.levels, **given), ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._made
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    def find(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> Floats:
+        """Return the code of each text, `UNKNOWN` or `MISSING` where there is none."""
+        words = strip_words(missing_values)
+        return self.table.find(texts.offsets, texts.data, words, decimal)
 
 
 class LevelCounts:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import partial
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -163,44 +162,6 @@ class Table:
         return int(self.features.shape[1])
 
 
-class Levels:
-    """The levels of a text column; threads may share it.
-
-    A cell's code is its level's place; ``len(levels)`` for any other text, where `other`; one more
-    for a missing cell, where `missing`. Texts are compared byte for byte; `numeric` levels, written
-    with a point, by their values, blanks around a cell ignored. A cell is missing as for numbers,
-    even where a level has its text.
-    """
-
-    NONE = -1.0  # none of the column's terms counts
-    UNKNOWN = -2.0
-    MISSING = -3.0
-
-    def __init__(
-        self,
-        levels: Sequence[str],
-        *,
-        numeric: bool = False,
-        other: bool = False,
-        missing: bool = False,
-    ) -> None:
-        self.levels = tuple(levels)
-        self._table = _kernel.Levels(self.levels, numeric, other, missing)
-        given = {"numeric": numeric, "other": other, "missing": missing}
-        self._made = partial(Levels, self.levels, **given), ()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._made
-
-    def __len__(self) -> int:
-        return len(self.levels)
-
-    def find(self, texts: Texts, missing_values: Sequence[str], decimal: str = ".") -> Floats:
-        """Return the code of each text, `UNKNOWN` or `MISSING` where there is none."""
-        words = strip_words(missing_values)
-        return self._table.find(texts.offsets, texts.data, words, decimal)
-
-
 def strip_words(missing_values: Sequence[str]) -> list[str]:
     """Return words for a missing cell without the blanks around them, but for the empty one."""
     return sorted({word.strip(" \t") for word in missing_values} - {""})
@@ -215,7 +176,7 @@ def parse(
     delimiter: str = ",",
     decimal: str = ".",
     kept: Sequence[int] = (),
-    levels: Sequence[tuple[int, Levels]] = (),
+    levels: Sequence[tuple[int, _kernel.Levels]] = (),
     missing: Policy = "error",
     unknown: Policy = "error",
     missing_values: Sequence[str] = (),
@@ -242,7 +203,7 @@ def parse(
         raise ValueError("kept columns or booleans are no features")
     stop = _find_stop(data, delimiter)
     policies = _POLICIES[missing], _POLICIES[unknown]
-    columns = features, texts, kept, [(column, known._table) for column, known in levels]
+    columns = features, texts, kept, levels
     layout = delimiter, decimal, width, *policies, *columns, strip_words(missing_values)
     text = b"" if stop else data
     read = _kernel.parse(text, *layout, names or (), has_labels, booleans)

@@ -342,8 +342,7 @@ class OutputOptions(Options):
         "Put an apostrophe before text that starts with = + - @, so that no spreadsheet runs it.",
         "--excel-safe")  # fmt: skip
     max_rows: int = option(
-        20, "Output", "Rows that a table shows.", "--max-rows", min=0, metavar="N"
-    )
+        20, "Output", "Rows that a table shows.", "--max-rows", min=0, metavar="N")  # fmt: skip
     top_k: int | None = option(
         None, "Scoring",
         "Write the K best categories of each row, one line each: label, rank, category, score.",

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matscore.frame import LevelCounts
-from matscore.kernel import Fault, Levels, Policy, Texts, parse
+from matscore.frame import LevelCounts, Levels
+from matscore.kernel import Fault, Policy, Texts, parse
 from tests.read.oracle import read_number, read_text
 
 WORDS = ("NA", " -1 ", "x y")
@@ -116,7 +116,7 @@ def test_records_are_read(
         features=[3, 1],
         kept=kept,
         texts=[1],
-        levels=[(1, one.make()), (2, two.make())],
+        levels=[(1, one.make().table), (2, two.make().table)],
         decimal=decimal,
         missing=missing,
         unknown=unknown,
@@ -162,7 +162,9 @@ def test_the_header_again_where_it_is_no_fault() -> None:
     """An unknown text has a code here, but a record of the header's cells is no data."""
     levels, data = Levels(["North"], other=True), b"x,North,1\nid,region,7\ny,South,2\n"
     names = ["id", "region", "7"]
-    table = parse(data, width=3, features=[2], levels=[(1, levels)], names=names, has_labels=True)
+    table = parse(
+        data, width=3, features=[2], levels=[(1, levels.table)], names=names, has_labels=True
+    )
     assert table.features.tolist() == [[1, 2], [0, 1]]
     assert [bad.fault for bad in table.bad] == [Fault.HEADER_AGAIN]
 

@@ -24,6 +24,7 @@ from matscore.options import (
     MissingPolicy,
     OutputOptions,
     PathLike,
+    PlanOptions,
 )
 from matscore.plan import Plan, require_fit
 from matscore.read.source import SourceFacts

@@ -16,7 +16,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from matscore.kernel import Gather, Gathers, Levels, Texts
+from matscore.frame import Levels
+from matscore.kernel import Gather, Gathers, Texts
 from matscore.names import MAX_SHOWN, POINT, Grammar, quote_name, quote_names
 from matscore.spelling import find_close, suggest
 from matscore.terms import (

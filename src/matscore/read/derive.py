@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
+from matscore.frame import Levels
 from matscore.functions import FUNCTIONS, power
-from matscore.kernel import Floats, Levels, Texts, write_number
+from matscore.kernel import Floats, Texts, write_number
 from matscore.names import quote_names
 from matscore.plan.terms import Terms, TextColumn
 from matscore.read.faults import show_text

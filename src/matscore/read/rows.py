@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matscore.errors import InputError
-from matscore.frame import Labels, take
-from matscore.kernel import Booleans, Floats, Levels, Texts, parse, write_number
+from matscore.frame import Labels, Levels, take
+from matscore.kernel import Booleans, Floats, Texts, parse, write_number
 from matscore.names import BLANKS, MISSING_VALUES, Grammar
 from matscore.options import UnknownPolicy
 from matscore.read.split import Chunk
@@ -243,7 +243,7 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         missing_values=own.missing_values,
         names=own.names,
         has_labels=own.label_column is not None,
-        levels=list(layout.levels.items()),
+        levels=[(i, levels.table) for i, levels in layout.levels.items()],
         kept=[i for i in layout.kept_missing if i < own.width],
         unknown=own.unknown,
         booleans=own.booleans,
