@@ -235,10 +235,10 @@ def test_other_commands(cluster: Cluster, labelled: Path, argv: tuple[str, ...])
 def test_fit(cluster: Cluster, folder: Path, kind: str) -> None:
     """The same weights, to the last bit, of blocks that other ranges end in, with rows rejected."""
     rng = random.Random(6)
-    numbers = [(rng.gauss(0, 1), rng.random() * 1e6, rng.choice("uvw")) for _ in range(15_000)]
+    numbers = [(rng.gauss(0, 1), rng.random() * 1e6, rng.choice("uvw")) for _ in range(7_000)]
     rows = [[f"r{i}", a, b, t, a + b / 7 + rng.random(), rng.choice("pq")]
             for i, (a, b, t) in enumerate(numbers)]  # fmt: skip
-    rows[2_047][1] = rows[9_999][2] = "?"
+    rows[2_047][1] = rows[4_999][2] = "?"
     write_csv(folder / "l.csv", [["id", "a", "b", "t", "y", "c"], *rows])
     data = (folder / "l.csv").read_bytes()
     inputs, stdin = ["l.csv"], b""

@@ -328,14 +328,14 @@ def test_names_are_shown_and_never_obeyed() -> None:
 
 
 def test_many_names_stay_short_and_fast() -> None:
-    names = [f"feature number {i}" for i in range(100_000)]
+    names = [f"feature number {i}" for i in range(20_000)]
     features = side("f.csv", ["id", *names], ["r"])
     weights = side("w.csv", ["feature", "x"], names)
     other = side("w.csv", ["feature", "x"], [name.upper() for name in names])
     for plan in (make_plan(features, weights), make_plan(features, other)):
-        start = time.perf_counter()
+        start = time.process_time()
         text = render(plan)
-        assert time.perf_counter() - start < 1
+        assert time.process_time() - start < 0.2
         assert len(text) < 3000
-        assert "and 99,995 more" in text or "and 99995 more" in text
-        assert len(json.dumps(plan_facts(plan))) > 100_000
+        assert "and 19,995 more" in text or "and 19995 more" in text
+        assert len(json.dumps(plan_facts(plan))) > 20_000
