@@ -352,8 +352,8 @@ class Gathers(NamedTuple):
         lowest = min((group.codes for group in self.groups), default=0)
         if min(self.n_stored, lowest, self.dense.min(initial=0)) < 0:
             raise ValueError("a term or row is out of range")
-        terms = np.concatenate([np.zeros(0, int), *(np.unique(group.terms) for group in groups)])
-        if len(np.unique(terms[terms >= 0])) < int((terms >= 0).sum()):  # one group may share it
+        terms = [term for group in groups for term in {*group.terms.tolist()} if term >= 0]
+        if len({*terms}) < len(terms):  # one group may share it
             raise ValueError("a term is there twice")
         unused = sorted(set(range(self.n_stored)) - used)
         groups += [Gather(-1, row, np.array([-1])) for row in unused]

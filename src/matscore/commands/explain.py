@@ -291,9 +291,10 @@ class Explain(Work):
             self.model, scored.features, categories, versus=versus, top_features=self.top_features
         )
         # A contribution may overflow where no score does: one to a difference, say.
-        bad = np.union1d(np.flatnonzero(scored.decision.overflow), found.find_overflow(missing))
+        overflow = scored.decision.overflow.copy()
+        overflow[found.find_overflow(missing)] = True
         lacking = find_lacking(self.model, scored.features)
-        faults = {row: Fault(row, *OVERFLOW) for row in chosen[bad].tolist()}
+        faults = {row: Fault(row, *OVERFLOW) for row in chosen[overflow].tolist()}
         faults |= {(row := int(chosen[one.row])): replace(one, row=row) for one in lacking}
         return ExplainedRows(self, rows, chosen, scored, categories, found, [*faults.values()])
 

@@ -219,7 +219,7 @@ class RecommendedRows(Outcome):
             )
         row = np.repeat(np.arange(self.rows.n_rows), found.counts)
         return RecommendTally(
-            len(np.unique(row[found.tied])),
+            int(np.count_nonzero(np.bincount(row[found.tied]))),
             0 if missing is None else int(missing.sum()),
             int((found.counts == 0).sum()),
             len(found.items),

@@ -34,11 +34,11 @@ class Contributions:
     contributions: Floats  # their product, rounded once; the exact sum of them, rounded once
 
     def find_overflow(self, has_missing: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-        """Return the rows with a contribution that no float64 can hold."""
+        """Return the row of each contribution that no float64 can hold."""
         infinite = self.rows[~np.isfinite(self.contributions)]
         if has_missing is not None:
             infinite = infinite[~has_missing[infinite]]
-        return np.unique(infinite)
+        return infinite
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found by `find_overflow`

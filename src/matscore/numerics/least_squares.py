@@ -323,7 +323,7 @@ def solve(
         space.rank,
         space.condition,
         tuple(constant.tolist()),
-        tuple(np.setdiff1d(space.find_involved(), constant).tolist()),
+        tuple(sorted({*space.find_involved().tolist()} - {*constant.tolist()})),
         np.where(is_flat[n_features:], np.nan, r2),
     )
 

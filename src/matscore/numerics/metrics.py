@@ -292,7 +292,7 @@ def exact_total(values: Floats) -> int:
     # Halves, so that a sum of them fits into 64 bits.
     high, low = whole >> _HALF, whole & (2**_HALF - 1)
     total = 0
-    for exponent in np.unique(exponents).tolist():
+    for exponent in {*exponents.tolist()}:
         here = exponents == exponent
         part = (int(high[here].sum()) << _HALF) + int(low[here].sum())
         shift = exponent - _DIGITS + _SMALLEST

@@ -156,7 +156,7 @@ class Rows:
 
     def drop(self, rejects: Mapping[int, Reject]) -> Rows:
         """Set rows aside, given by their places among these."""
-        left = np.setdiff1d(np.arange(self.n_rows), list(rejects))
+        left = np.delete(np.arange(self.n_rows), list(rejects))
         return replace(
             self,
             labels=take(self.labels, left),
@@ -298,7 +298,7 @@ def parse_frame(layout: Layout, chunk: FrameChunk) -> Rows:
     texts = {i: _read_text(own, chunk, i) for i in own.text_columns}
     places = None
     if rejects:
-        places = np.setdiff1d(np.arange(chunk.n_records), list(rejects))
+        places = np.delete(np.arange(chunk.n_records), list(rejects))
         texts = {i: column.take(places) for i, column in texts.items()}
         features = np.take(features, places, axis=1)
         absent = absent[places]

@@ -132,7 +132,7 @@ class PairedTable:
         parsed = parse_sound(self.layout, chunk, self._refuse)
         n_records = chunk.n_records
         good = np.arange(n_records) if parsed.places is None else parsed.places
-        bad = np.setdiff1d(np.arange(n_records), good)
+        bad = np.delete(np.arange(n_records), good)
         errors = Texts.from_strings([str(r.as_error(chunk.path)) for r in parsed.rejects])
         skipped = np.array([float(r.skipped) for r in parsed.rejects])
         made: dict[str, Column] = {
