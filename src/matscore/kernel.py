@@ -167,24 +167,8 @@ def strip_words(missing_values: Sequence[str]) -> list[str]:
     return sorted({word.strip(" \t") for word in missing_values} - {""})
 
 
-def parse(
-    data: bytes,
-    *,
-    width: int,
-    features: Sequence[int] = (),
-    texts: Sequence[int] = (),
-    delimiter: str = ",",
-    decimal: str = ".",
-    kept: Sequence[int] = (),
-    levels: Sequence[tuple[int, _kernel.Levels]] = (),
-    missing: Policy = "error",
-    unknown: Policy = "error",
-    missing_values: Sequence[str] = (),
-    names: Sequence[str] | None = None,
-    has_labels: bool = False,
-    booleans: Sequence[Booleans] = (),
-) -> Table:
-    """Read whole records, strictly; the last may lack its line end.
+class Records(NamedTuple):
+    """What the records of a text hold, and what is read of them.
 
     Columns of `features` are read as numbers, in the order of the result, those of `levels` as the
     codes of their levels, after them, those of `texts` as text; a column may be all of them. A
@@ -194,29 +178,51 @@ def parse(
     such a record from a good one where nothing else is wrong with it. The features of `booleans`
     hold these words, with blanks around them or not, instead of numbers.
     """
-    if width < 1 or delimiter in '\0"\n\r' or (names and len(names) != width):
-        raise ValueError("the width, the delimiter or the names do not make a layout")
-    for places in (features, texts, [column for column, _ in levels]):
-        if not set(places) <= set(range(width)) or len(set(places)) < len(places):
-            raise ValueError("columns are out of range")
-    if not {*kept, *(column for column, _ in booleans)} <= set(features):
-        raise ValueError("kept columns or booleans are no features")
-    stop = _find_stop(data, delimiter)
-    policies = _POLICIES[missing], _POLICIES[unknown]
-    columns = features, texts, kept, levels
-    layout = delimiter, decimal, width, *policies, *columns, strip_words(missing_values)
-    text = b"" if stop else data
-    read = _kernel.parse(text, *layout, names or (), has_labels, booleans)
-    n, n_records, values, cells, has_missing, faults = read
-    # The kernel leaves room for the records that turned out bad.
-    values = values.reshape(len(features) + len(levels), len(has_missing))[:, :n]
-    cut = [(offsets[: n + 1], text, _some(absent[:n])) for offsets, text, absent in cells]
-    read_texts = tuple(Texts(ends, text[: ends[n]], absent) for ends, text, absent in cut)
-    faults = faults.reshape(-1, len(BadRecord._fields))
-    bad = list(map(BadRecord._make, faults.tolist()))
-    rows = np.delete(np.arange(n_records), faults[:, 0]) if bad else None
-    values = np.ascontiguousarray(values)
-    return Table(values, read_texts, n_records, rows, _some(has_missing[:n]), bad, stop)
+
+    width: int
+    features: Sequence[int] = ()
+    texts: Sequence[int] = ()
+    delimiter: str = ","
+    decimal: str = "."
+    kept: Sequence[int] = ()
+    levels: Sequence[tuple[int, _kernel.Levels]] = ()
+    missing: Policy = "error"
+    unknown: Policy = "error"
+    missing_values: Sequence[str] = ()
+    names: Sequence[str] | None = None
+    has_labels: bool = False
+    booleans: Sequence[Booleans] = ()
+
+    def parse(self, data: bytes) -> Table:
+        """Read whole records, strictly; the last may lack its line end."""
+        self._check()
+        stop = _find_stop(data, self.delimiter)
+        n, n_records, values, cells, has_missing, faults = _kernel.parse(
+            b"" if stop else data, self.delimiter, self.decimal, self.width,
+            _POLICIES[self.missing], _POLICIES[self.unknown], self.features, self.texts, self.kept,
+            self.levels, strip_words(self.missing_values), self.names or (), self.has_labels,
+            self.booleans,
+        )  # fmt: skip
+        # The kernel leaves room for the records that turned out bad.
+        n_numbers = len(self.features) + len(self.levels)
+        values = np.ascontiguousarray(values.reshape(n_numbers, len(has_missing))[:, :n])
+        cut = [(offsets[: n + 1], text, _some(absent[:n])) for offsets, text, absent in cells]
+        texts = tuple(Texts(ends, text[: ends[n]], absent) for ends, text, absent in cut)
+        faults = faults.reshape(-1, len(BadRecord._fields))
+        bad = list(map(BadRecord._make, faults.tolist()))
+        rows = np.delete(np.arange(n_records), faults[:, 0]) if bad else None
+        return Table(values, texts, n_records, rows, _some(has_missing[:n]), bad, stop)
+
+    def _check(self) -> None:
+        """Refuse a layout without sense: the kernel trusts it."""
+        width, names, levels = self.width, self.names, [column for column, _ in self.levels]
+        if width < 1 or self.delimiter in '\0"\n\r' or (names and len(names) != width):
+            raise ValueError("the width, the delimiter or the names do not make a layout")
+        for places in (self.features, self.texts, levels):
+            if not set(places) <= set(range(width)) or len(set(places)) < len(places):
+                raise ValueError("columns are out of range")
+        if not {*self.kept, *(column for column, _ in self.booleans)} <= set(self.features):
+            raise ValueError("kept columns or booleans are no features")
 
 
 def _some(marks: Marks) -> Marks | None:

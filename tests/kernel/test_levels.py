@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matscore.frame import LevelCounts, Levels
-from matscore.kernel import Fault, Policy, Texts, parse
+from matscore.kernel import Fault, Policy, Records, Texts
 from tests.read.oracle import read_number, read_text
 
 WORDS = ("NA", " -1 ", "x y")
@@ -110,8 +110,7 @@ def test_records_are_read(
         for row in rows
     ).encode()
     assert [record.cells for record in read_text(text, ",").records] == rows
-    table = parse(
-        text,
+    table = Records(
         width=4,
         features=[3, 1],
         kept=kept,
@@ -121,7 +120,7 @@ def test_records_are_read(
         missing=missing,
         unknown=unknown,
         missing_values=WORDS,
-    )
+    ).parse(text)
     values, marks, places, bad = [], [], [], []
     for i, row in enumerate(rows):
         found, faults, mark = dict[str, float](), list[tuple[int, Fault]](), False
@@ -162,9 +161,9 @@ def test_the_header_again_where_it_is_no_fault() -> None:
     """An unknown text has a code here, but a record of the header's cells is no data."""
     levels, data = Levels(["North"], other=True), b"x,North,1\nid,region,7\ny,South,2\n"
     names = ["id", "region", "7"]
-    table = parse(
-        data, width=3, features=[2], levels=[(1, levels.table)], names=names, has_labels=True
-    )
+    table = Records(
+        width=3, features=[2], levels=[(1, levels.table)], names=names, has_labels=True
+    ).parse(data)
     assert table.features.tolist() == [[1, 2], [0, 1]]
     assert [bad.fault for bad in table.bad] == [Fault.HEADER_AGAIN]
 
@@ -188,7 +187,7 @@ def test_columns_without_sense_are_refused() -> None:
         {"kept": [0]},
     ):
         with pytest.raises(ValueError, match=r"range|no features"):
-            parse(b"1\n", width=1, **options)
+            Records(width=1, **options).parse(b"1\n")
 
 
 def test_a_hundred_thousand_levels() -> None:

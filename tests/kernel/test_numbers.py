@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from matscore.kernel import Fault, parse, read_number, write_number, write_rows
+from matscore.kernel import Fault, Records, read_number, write_number, write_rows
 from matscore.write.formats import round_to
 from tests.kernel.draw_numbers import POWERS, draw_texts
 from tests.read.test_faults import CELLS, GOOD, REFUSED, oracle
@@ -21,7 +21,7 @@ from tests.read.test_faults import CELLS, GOOD, REFUSED, oracle
 def read_all(texts: list[str], decimal: str = ".") -> NDArray[np.float64]:
     """Read each text as a cell; infinity where it is refused."""
     data = "".join(f"{text}\n" for text in texts).encode()
-    table = parse(data, width=1, features=[0], decimal=decimal, delimiter=";")
+    table = Records(width=1, features=[0], decimal=decimal, delimiter=";").parse(data)
     values = np.full(len(texts), np.inf)
     values[slice(None) if table.rows is None else table.rows] = table.features[0]
     assert {bad.fault for bad in table.bad} <= {Fault.NUMBER}

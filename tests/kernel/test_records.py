@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matscore.kernel import Fault, Table, parse
+from matscore.kernel import Fault, Records, Table
 from tests.kernel.draw_numbers import draw_texts
 from tests.read.oracle import Columns, Row, Unsound, judge, read_text
 
@@ -40,8 +40,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=25).map("".join).map(str.enco
 
 
 def read(columns: Columns, data: bytes) -> Table:
-    return parse(
-        data,
+    return Records(
         width=columns.width,
         features=columns.features,
         texts=() if columns.label is None else (columns.label,),
@@ -51,7 +50,7 @@ def read(columns: Columns, data: bytes) -> Table:
         missing_values=columns.words,
         names=columns.names,
         has_labels=columns.label is not None,
-    )
+    ).parse(data)
 
 
 def check(columns: Columns, data: bytes) -> Table:
@@ -161,7 +160,7 @@ def test_every_short_run_of_bytes_is_utf8_as_python_says() -> None:
     runs = [bytes([a, b, c, 0xBF]) for a in edges for b in edges for c in edges]
     for run in [*runs, *(run[:n] for run in runs for n in (1, 2, 3))]:
         for before in (b"", b"12345678"):
-            found = parse(before + run, width=1).stop
+            found = Records(width=1).parse(before + run).stop
             try:
                 (before + run).decode()
             except UnicodeDecodeError as error:
@@ -172,7 +171,7 @@ def test_every_short_run_of_bytes_is_utf8_as_python_says() -> None:
 
 def test_texts_come_byte_for_byte() -> None:
     data = 'a,\n"",""\n"x ""y""\né","b,"\r\n ,00012\r'.encode()
-    table = parse(data, width=2, texts=[1, 0])
+    table = Records(width=2, texts=[1, 0]).parse(data)
     assert table.texts[0].to_strings() == [None, "", "b,", "00012"]
     assert table.texts[1].to_strings() == ["a", "", 'x "y"\né', " "]
     assert table.texts[1].absent is None
@@ -181,7 +180,7 @@ def test_texts_come_byte_for_byte() -> None:
 
 
 def test_a_column_can_be_text_and_number() -> None:
-    table = parse(b'x," 1.50"\n"y",\n', width=2, features=[1], texts=[1, 0], missing="keep")
+    table = Records(width=2, features=[1], texts=[1, 0], missing="keep").parse(b'x," 1.50"\n"y",\n')
     assert table.texts[0].to_strings() == [" 1.50", None]
     assert np.array_equal(table.features, [[1.5, np.nan]], equal_nan=True)
 
@@ -192,7 +191,7 @@ def test_columns_after_bad_rows_have_no_gaps() -> None:
     good = [text for text in texts if math.isfinite(float(text))]
     lines = [f"r{i},{text},{-i}\n" for i, text in enumerate(good)]
     mixed = [line for i in range(len(lines)) for line in (lines[i], "bad\n" * (i % 3))]
-    table = parse("".join(mixed).encode(), width=3, features=[2, 1], texts=[0])
+    table = Records(width=3, features=[2, 1], texts=[0]).parse("".join(mixed).encode())
     assert table.features.flags.c_contiguous
     assert table.features[1].tolist() == [float(text) for text in good]
     assert table.features[0].tolist() == [-i for i in range(len(good))]
@@ -203,7 +202,7 @@ def test_columns_after_bad_rows_have_no_gaps() -> None:
 @pytest.mark.parametrize("data", [b"", b"\n" * 30_000, b"," * 30_000, b'"' * 30_001])
 def test_odd_bytes_take_little_memory(data: bytes) -> None:
     """A wide record needs many bytes, so that few of them need room."""
-    table = parse(data, width=100_000, features=range(100_000))
+    table = Records(width=100_000, features=range(100_000)).parse(data)
     assert table.n_rows == 0
 
 
@@ -219,4 +218,4 @@ def test_odd_bytes_take_little_memory(data: bytes) -> None:
 )
 def test_layouts_without_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"the width|range|delimiter|names"):
-        parse(b"1\n", **options)  # type: ignore[arg-type]
+        Records(**options).parse(b"1\n")  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matscore.kernel import Fault, parse
+from matscore.kernel import Fault, Records
 from matscore.names import POINT, Grammar
 from matscore.read.faults import explain_number, explain_width, leaves_quote_open, show_text
 
@@ -160,10 +160,8 @@ def parse_numbers(
     there = [i for i, text in enumerate(texts) if "\0" not in text]
     doubled = [texts[i].replace('"', '""') for i in there]
     data = "".join(f'x;"{text}"\n' for text in doubled).encode()
-    table = parse(
-        data, width=2, features=[1], delimiter=";", decimal=decimal,
-        missing="keep", missing_values=missing_values,
-    )  # fmt: skip
+    table = Records(width=2, features=[1], delimiter=";", decimal=decimal,
+        missing="keep", missing_values=missing_values).parse(data)  # fmt: skip
     assert table.stop is None
     assert {record.fault for record in table.bad} <= {Fault.NUMBER}
     assert [record.record for record in table.bad] == np.flatnonzero(bad[there]).tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matscore.errors import InputError
 from matscore.frame import Labels, Levels, take
-from matscore.kernel import Booleans, Floats, Texts, parse, write_number
+from matscore.kernel import Booleans, Floats, Records, Texts, write_number
 from matscore.names import BLANKS, MISSING_VALUES, Grammar
 from matscore.options import UnknownPolicy
 from matscore.read.split import Chunk
@@ -232,8 +232,7 @@ def parse_rows(layout: Layout, chunk: Chunk | FrameChunk) -> Rows:
 def parse_text(layout: Layout, chunk: Chunk) -> Rows:
     """Have the kernel parse a chunk of text."""
     own = layout.own
-    read = partial(
-        parse,
+    records = Records(
         width=own.width,
         features=own.feature_columns,
         texts=own.text_columns,
@@ -248,7 +247,7 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
         unknown=own.unknown,
         booleans=own.booleans,
     )
-    table = read(chunk.data)
+    table = records.parse(chunk.data)
     places, rejects = table.rows, list[Reject]()
     if table.stop is not None or table.bad:
         from matscore.read.faults import explain_records, explain_stop
@@ -257,7 +256,7 @@ def parse_text(layout: Layout, chunk: Chunk) -> Rows:
             rejects = explain_records(layout, chunk, table.bad)
         else:  # what stands before it is of no use
             places, rejects = np.empty(0, np.int64), [explain_stop(own, chunk, table.stop)]
-            table = read(b"")
+            table = records.parse(b"")
     texts = dict(zip(own.text_columns, table.texts, strict=True))
     return _make_rows(layout, chunk, texts, table.features, table.has_missing, places, rejects)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from matscore.errors import InputError, MisfitError
-from matscore.kernel import Booleans, Floats, Texts, parse
+from matscore.kernel import Booleans, Floats, Records, Texts
 from matscore.names import (
     BLANKS,
     MISSING_VALUES,
@@ -266,19 +266,20 @@ def _read_record(wide: WideTable, i: int, first: int, *, as_text: bool) -> Float
         return row
     layout, columns = wide.layout, range(first, wide.side.width)
     if not as_text:
-        table = parse(
-            wide.records[i],
+        table = Records(
             width=wide.side.width,
             features=columns,
             delimiter=layout.delimiter,
             decimal=layout.decimal,
             missing="keep",
             missing_values=layout.missing_values,
-        )
+        ).parse(wide.records[i])
         if not table.bad:
             numbers: Floats = table.features[:, 0]
             return numbers
-    cells = parse(wide.records[i], width=wide.side.width, texts=columns, delimiter=layout.delimiter)
+    cells = Records(width=wide.side.width, texts=columns, delimiter=layout.delimiter).parse(
+        wide.records[i]
+    )
     return Texts.from_strings(texts[0] for texts in cells.texts)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from matscore.errors import InputError
 from matscore.frame import join
-from matscore.kernel import Booleans, Fault, Floats, Texts, parse
+from matscore.kernel import Booleans, Fault, Floats, Records, Texts
 from matscore.names import Grammar
 from matscore.options import ReadOptions, UnknownPolicy
 from matscore.plan import Side
@@ -289,9 +289,9 @@ def _header_cells(source: Source, record: bytes, delimiter: str) -> list[str]:
 
 def _find_header_fault(record: bytes, delimiter: str) -> Fault | None:
     # The width is not known yet: the kernel counts the cells of a record that has another.
-    table = parse(record, width=1, delimiter=delimiter)
+    table = Records(width=1, delimiter=delimiter).parse(record)
     if table.stop is None and table.bad and table.bad[0].n_cells > 1:
-        table = parse(record, width=table.bad[0].n_cells, delimiter=delimiter)
+        table = Records(width=table.bad[0].n_cells, delimiter=delimiter).parse(record)
     return table.stop.fault if table.stop else table.bad[0].fault if table.bad else None
 
 
