@@ -21,7 +21,7 @@ struct OutputColumn {
 struct OutputStyle {
     bool is_json = false;  // objects, or else delimited text
     char delimiter = ',';
-    std::string row_end = "\n";  // at most four bytes
+    std::string row_end = "\n";
 };
 
 class Writer {
@@ -45,14 +45,16 @@ class Writer {
     // Write into memory that resize(size) gives, with what is there already.
     template <typename Resize>
     void write(const Resize& resize) const {
-        size_t size = n_rows_ * columns_.size() * 24 + 1024;  // a guess
+        const size_t end_size = style_.row_end.size();
+        size_t size = n_rows_ * (columns_.size() * 24 + end_size) + 1024;  // a guess
         char* start = resize(size);
         char* out = start;
         for (size_t row = 0; row < n_rows_; ++row) {
             for (const OutputColumn& column : columns_) {
                 const string_view text = find_text(column, row);
                 // A byte becomes at most six; quotes or the row's end come besides.
-                const size_t n_most = column.key.size() + 6 * text.size() + kLongestNumber + 8;
+                const size_t n_most =
+                    column.key.size() + 6 * text.size() + kLongestNumber + 4 + end_size;
                 const auto n_written = static_cast<size_t>(out - start);
                 if (size - n_written < n_most) {
                     size = 2 * size + n_most;

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matscore import _kernel
 from matscore.kernel import Choices, Column, Masked, Texts, write_number, write_rows
 
 FLOATS = st.floats() | st.integers(-99, 99).map(float)
@@ -150,3 +151,11 @@ def test_the_bytes_are_those_of_polars(
 def test_columns_that_do_not_fit_are_refused(column: Column, error: type[Exception]) -> None:
     with pytest.raises(error):
         write_rows("csv", {"a": np.zeros(2), "b": column})
+
+
+@pytest.mark.parametrize(("columns", "row_end"), [(0, "\n"), (0, "},\n"), (1, "-" * 3000)])
+def test_memory_has_room_for_the_ends_of_rows(columns: int, row_end: str) -> None:
+    """Found by the fuzzer: rows without columns were written past what was asked for."""
+    parts = [("", np.zeros(500), None, None, None, None, False)][:columns]
+    written = _kernel.write_rows(False, ",", row_end, parts, 500)
+    assert bytes(written) == ("0.0" * columns + row_end).encode() * 500
