@@ -152,12 +152,10 @@ class _JsonLines(OutputFormat):
         return write_rows(self.name, spec.finish(frame).columns)
 
 
-@dataclass(frozen=True)
 class _Json(_JsonLines):
     first, between, last = b"[\n", b",\n", b"\n]\n"
 
 
-@dataclass(frozen=True)
 class _Markdown(OutputFormat):
     def start(self, spec: OutputSpec) -> bytes:
         names = [escape_markdown(_guard(n) if spec.excel_safe else n) for n in spec.kinds]
