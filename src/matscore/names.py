@@ -174,13 +174,17 @@ def write_choice(flag: str, names: Sequence[str]) -> str:
     >>> print(write_choice("--weights-cols", ["Std. Error", "a,b"]))
     --weights-cols 'Std. Error,"a,b"'
     """
-    quoted = (
+    import shlex  # which only a refusal needs
+
+    return f"{flag} {shlex.quote(join_list(names))}"
+
+
+def join_list(names: Sequence[str]) -> str:
+    """Write names as the list that an option takes: those with a comma quoted, as in CSV."""
+    return ",".join(
         f'"{name.replace(chr(34), chr(34) * 2)}"' if not name or set(name) & set(',"\r\n') else name
         for name in names
     )
-    import shlex  # which only a refusal needs
-
-    return f"{flag} {shlex.quote(','.join(quoted))}"
 
 
 def find_columns(name: str, names: Sequence[str] | None, n_columns: int) -> list[int]:

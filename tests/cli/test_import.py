@@ -82,16 +82,23 @@ def test_what_is_told_and_the_command_that_works(folder: Path) -> None:
 
 
 def test_the_command_that_works_reads_as_the_sample_was_read(folder: Path) -> None:
-    text = "# raw\nid;age;region\na;1,5;North\nb;?;East\n"
+    text = "# raw\nid;age;region\na;1,5;North\nb;?;East\nc;n,a;East\n"
     (folder / "raw.csv").write_text(text, encoding="latin-1")
-    given = "-d ; --decimal , --comment # --missing-values ? --missing zero --encoding latin-1"
+    given = (
+        '-d ; --decimal , --comment # --missing-values ?,"n,a" --missing zero --encoding latin-1'
+    )
     given += " --id-col id --booleans --sample-headers"
     done = take_over(folder, *given.split(), "-o", "w.csv", "-v").check()
     *_, command = done.err.splitlines()
     program, *words = shlex.split(command.removeprefix("matscore: Try: "))
     assert program == "matscore"
     rows = run(*words, cwd=folder).check().rows
-    assert [row[:2] for row in rows] == [["id", "estimate"], ["a", "1.75"], ["b", "-1.0"]]
+    assert [row[:2] for row in rows] == [
+        ["id", "estimate"],
+        ["a", "1.75"],
+        ["b", "-1.0"],
+        ["c", "-1.0"],
+    ]
 
 
 def test_a_doubtful_sample_names_the_switch_of_import(folder: Path) -> None:

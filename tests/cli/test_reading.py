@@ -386,11 +386,12 @@ def test_empty_files(folder: Path) -> None:
     (folder / "d").mkdir()
     write(folder, PLAIN, "d/a.csv")
     write(folder, "", "d/b.csv")
+    (folder / "d/c.csv").write_bytes(b"\xef\xbb\xbf")  # as some tools save an empty table
     error = run("classify", "d", "w.csv", cwd=folder).check(4).err
     assert "--empty-files skip" in error
     assert score(folder, "--empty-files", "skip", "--report", "r.json", features="d") == SCORES
     facts = json.loads((folder / "r.json").read_text())["plans"][0]["facts"]
-    assert 'passed over, as they are empty: 1 ("d/b.csv")' in facts
+    assert 'passed over, as they are empty: 2 ("d/b.csv", "d/c.csv")' in facts
     run("classify", "d", "w.csv", "--empty-files", "skip", "-o", "o/", cwd=folder).check()
     assert read_csv(folder / "o/part-of-a.csv") == SCORES
     write(folder, "", "d/a.csv")

@@ -28,13 +28,14 @@ from matscore.plan import Plan, Side
 from matscore.plan.headings import find_long_form
 from matscore.plan.labels import is_integer
 from matscore.plan.types import ColumnKind
-from matscore.read.inputs import Input, is_address
+from matscore.read.inputs import Input, encoding_of, is_address
 from matscore.read.rows import FrameChunk, Layout, parse_sound
 from matscore.read.source import SourceFacts, open_raw
 from matscore.read.table import Table, open_table, read_matrix
 from matscore.spelling import suggest_name
 
 _MOST_CODES, _TIMES_EACH = 20, 3
+_MOST_EMPTY = 4  # bytes of a byte-order mark
 _INDEX_HEADINGS = ("", "unnamed: 0", "index", "level_0")  # that pandas writes
 PAIRS = (
     ("True", "False"), ("TRUE", "FALSE"), ("true", "false"), ("T", "F"), ("t", "f"),
@@ -349,11 +350,14 @@ def pass_over_empty(inputs: Sequence[Input]) -> tuple[list[Input], tuple[str, ..
 
 
 def _is_empty(path: str) -> bool:
-    if not is_address(path):
-        return Path(path).is_file() and Path(path).stat().st_size == 0
-    raw, stamp = open_raw(path, 0, 0)
+    """Say whether a file has no byte, or a byte-order mark alone; of a pipe nobody knows yet."""
+    if not is_address(path) and not Path(path).is_file():
+        return False
+    raw, stamp = open_raw(path, 0, _MOST_EMPTY)
     with raw:
-        return stamp is not None and stamp.size == 0
+        is_small = stamp is not None and stamp.size <= _MOST_EMPTY
+        head = raw.read(_MOST_EMPTY) if is_small else b"x"
+    return len(head) <= encoding_of(head)[1]
 
 
 def read_renames(align: PlanOptions, read: ReadOptions) -> PlanOptions:

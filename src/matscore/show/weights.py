@@ -11,7 +11,7 @@ import numpy as np
 from rich.text import Text
 
 from matscore.colors import Heat
-from matscore.names import MISSING_VALUES, quote_name, quote_names
+from matscore.names import MISSING_VALUES, join_list, quote_name, quote_names
 from matscore.show.table import (
     DIM,
     HEAD,
@@ -147,7 +147,7 @@ def _list_switches(read: ReadOptions, align: PlanOptions, output: str) -> Iterat
         yield from ("--decimal", read.decimal)
         yield from ("--weights-decimal", ".") if is_csv else ()
     if read.missing_values != MISSING_VALUES:
-        yield from ("--missing-values", ",".join(read.missing_values))
+        yield from ("--missing-values", join_list(read.missing_values))
     said = {
         "--encoding": read.encoding, "--comment": read.comment, "--id-col": align.id_col,
         "--skip-lines": str(read.skip_lines or ""),
