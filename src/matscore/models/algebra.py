@@ -2,7 +2,7 @@
 
 A `Feature` is a number of a row, written as a sum of terms, each times an exact fraction; a `Term`
 is a product of factors of raw columns (`matscore.terms`), the empty one the constant. What a tool
-does before its model is done to features here, and rounded once, by `folding.fold`:
+does before its model is done to features here, and rounded once, by `types.fold`:
 
 >>> age = column("age")
 >>> scaled = (age - 40) / 8               # StandardScaler
