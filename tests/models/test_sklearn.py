@@ -26,9 +26,11 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+import matscore
 from matscore.models.bounds import Refusal
 from matscore.models.linear_models import ESTIMATORS
 from matscore.models.sources import read_object
+from matscore.models.weights import make_table
 from matscore.terms import Missing, Other
 from tests.models.pipelines import make_case, make_frame
 from tests.models.sklearn_answers import Row, as_rows, ask, check, compare, fit, load, score_rows
@@ -303,8 +305,13 @@ def test_labels_at_exactly_the_threshold(inner: Any, positive: str | None) -> No
     rows = NUMBERS[:3].mul([0, 1, -1], axis=0)
     shifted = load(model).at_threshold()
     best = np.argmax(score_rows(shifted, as_rows(rows)), axis=1)
-    assert [shifted.categories[i] for i in best] == model.predict(rows).tolist()
-    assert model.predict(rows)[0] == (positive or "yes")
+    labels = model.predict(rows).tolist()
+    assert [shifted.categories[i] for i in best] == labels
+    assert labels[0] == (positive or "yes")
+    # The program's own tie rule gives the same.
+    weights = make_table(shifted)
+    frame = pd.DataFrame(weights.values, weights.names, shifted.categories)
+    assert matscore.classify(rows, frame)["prediction"].tolist() == labels
 
 
 def test_features_of_dicts() -> None:
