@@ -1,6 +1,6 @@
 """Recommend from files: matscore beside the libraries that people would use.
 
-    pip install -e . faiss-cpu implicit scikit-learn
+    pip install . faiss-cpu implicit scikit-learn
     python tests/benchmarks/recommend.py                 # RECO and MOVIES
     python tests/benchmarks/recommend.py --case RECO-BIG --rounds 1
     python tests/benchmarks/recommend.py --small         # do all agree?

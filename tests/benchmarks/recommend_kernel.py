@@ -1,6 +1,6 @@
 """The best k of many items, in memory: matscore's kernel beside the product alone and faiss.
 
-    pip install -e . faiss-cpu
+    pip install . faiss-cpu
     python tests/benchmarks/recommend_kernel.py                    # 4,000 × 200,000 × 64, k = 10
     python tests/benchmarks/recommend_kernel.py --users 256 --items 20000 --rounds 1
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from tests.benchmarks.cases import PEERS, Case, installed_peers
 from tests.benchmarks.data import Files
 
-_ROOT = Path(__file__).parents[2]
 _PACKAGES = ("matscore", "numpy", "polars", "pandas", "duckdb", "scikit-learn", "typer", "rich")
 _GXX = ("g++", "-O3", "-march=native", "-std=c++17")
 OURS = "matscore"
@@ -43,13 +42,8 @@ class Tool:
 
 
 def child_environment() -> dict[str, str]:
-    """Return the environment of the programs measured.
-
-    This checkout comes first, and is compiled once as an installed package is.
-    """
-    path = os.pathsep.join(filter(None, [str(_ROOT / "src"), os.environ.get("PYTHONPATH")]))
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPATH": path}
+    """Return the environment of the programs measured: modules are compiled once."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def score_command(
