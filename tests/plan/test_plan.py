@@ -1192,7 +1192,7 @@ def test_a_stream_is_planned_like_a_file_or_refused(F: Side, W: Side) -> None:
         assert known.label_column == unknown.label_column
 
 
-N_MANY = 20_000
+N_MANY = 60_000
 MANY = tuple(f"feature_{i:06}" for i in range(N_MANY))
 
 
@@ -1217,5 +1217,5 @@ def test_many_names_are_fast(
     seconds = time.process_time() - start
     assert plan.ok is ok
     assert ok or (plan.missing[0].close and not plan.missing[9].close)
-    # It takes about a tenth of a second; the rest is for slow machines and coverage.
-    assert seconds < 1
+    # It takes about a second, of spelling; were it quadratic, it would take minutes.
+    assert seconds < 3
