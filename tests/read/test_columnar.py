@@ -418,6 +418,12 @@ def test_float_labels_read_back(values: list[float]) -> None:
     assert [float(text) for text in label_text(pa.array(values, pa.float64()))] == values
 
 
+def test_a_time_of_day_ends_at_midnight() -> None:
+    """24:00:00 is none, and not 00:00:00 either."""
+    with pytest.raises(InputError, match="a Time that cannot be written"):
+        label_text(pa.array([3600, 86400], pa.int32()).view(pa.time32("s")))
+
+
 REFUSED = [
     (pa.array([b"x"]), "Binary"),
     (pa.array([[1]]), "List"),
